@@ -1,0 +1,9 @@
+"""The one exception that a user's mistake raises; the plugin and the command line print it without a trace."""
+
+
+class UserError(Exception):
+    """One sentence that names the input at fault and the remedy.
+
+    Raise it for anything the user can mend (a missing directory, an unknown name, a number out of
+    range). Everything else keeps its own type, so that our bugs stay loud.
+    """

@@ -1,0 +1,280 @@
+"""The machine under mlx: fast BLAS, device, seeding, peak memory, versions.
+
+What lives here: everything that must happen before or around `mlx.core`, and nothing that knows a
+model. Every other module takes `mx`, `nn` and `optim` from here and never imports mlx itself,
+because the Linux wheel of mlx links the reference BLAS (about 5 GFLOP/s) and only a fast BLAS
+loaded with `RTLD_GLOBAL` *before* it interposes `cblas_sgemm`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import platform
+import random
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lazarus_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLAS_VARIABLE = "LAZARUS_BENCH_BLAS"
+DEVICE_VARIABLE = "LAZARUS_BENCH_DEVICE"
+THREADS_VARIABLE = "LAZARUS_BENCH_THREADS"
+REFERENCE = "reference"
+SLOW_REMEDY = (
+    "install it with `pip install 'lazarus-bench[cpu]'` (MKL, x86-64) or `apt install libopenblas0`"
+)
+
+
+class SlowBlasWarning(UserWarning):
+    """mlx multiplies matrices with its reference BLAS: correct, and about 30 times too slow."""
+
+
+def _mkl_candidates() -> Iterator[str]:
+    """Paths of MKL's single dynamic library as pip installs it."""
+    try:
+        files = metadata.files("mkl") or []
+    except metadata.PackageNotFoundError:
+        return
+    for file in files:
+        if file.name.startswith("libmkl_rt.so"):
+            yield str(file.locate())
+
+
+def _openblas_candidates() -> Iterator[str]:
+    found = ctypes.util.find_library("openblas")
+    if found:
+        yield found
+
+
+def _load_globally(path: str) -> bool:
+    try:
+        library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        return False
+    return hasattr(library, "cblas_sgemm")
+
+
+def _load_named_blas(name: str) -> str:
+    if name == REFERENCE:
+        return REFERENCE
+    path = ctypes.util.find_library(name) or name
+    if not _load_globally(path):
+        raise UserError(
+            f"{BLAS_VARIABLE}={name} is not a loadable library with cblas_sgemm: give a path such "
+            f"as /usr/lib/x86_64-linux-gnu/libopenblas.so.0, or unset it to let lazarus-bench choose"
+        )
+    return path
+
+
+def load_fast_blas() -> str:
+    """Load the first fast BLAS found and say which: a path, "Accelerate" or "reference".
+
+    Order: what `LAZARUS_BENCH_BLAS` names, MKL from pip, the system's OpenBLAS.
+
+    Raises:
+        UserError: `LAZARUS_BENCH_BLAS` names something that is no BLAS.
+    """
+    if platform.system() != "Linux":
+        return "Accelerate"
+    named = os.environ.get(BLAS_VARIABLE)
+    if named:
+        return _load_named_blas(named)
+    for path in (*_mkl_candidates(), *_openblas_candidates()):
+        if _load_globally(path):
+            return path
+    return REFERENCE
+
+
+_LATE = "mlx.core" in sys.modules
+BLAS = load_fast_blas()
+if _LATE and BLAS not in ("Accelerate", REFERENCE):
+    BLAS = f"{REFERENCE} (mlx.core was imported before lazarus_bench.backend)"
+
+import mlx.core as mx  # noqa: E402
+import mlx.nn as nn  # noqa: E402
+import mlx.optimizers as optim  # noqa: E402
+
+__all__ = [
+    "BLAS",
+    "Manifest",
+    "device_name",
+    "manifest",
+    "measure_gflops",
+    "mx",
+    "nn",
+    "on_accelerator",
+    "optim",
+    "peak_memory",
+    "reset_peak_memory",
+    "seed",
+    "set_threads",
+    "warn_if_slow",
+]
+
+
+def _choose_device(name: str) -> mx.Device:
+    """Map a device name to mlx's device; `auto` takes an accelerator where there is one."""
+    accelerators = {"metal": mx.metal.is_available(), "cuda": mx.cuda.is_available()}
+    if name == "cpu" or (name == "auto" and not any(accelerators.values())):
+        return mx.Device(mx.cpu)
+    if name == "auto" or accelerators.get(name):
+        return mx.Device(mx.gpu)
+    known = ", ".join(["auto", "cpu", *(k for k, here in accelerators.items() if here)])
+    raise UserError(f"{DEVICE_VARIABLE}={name} is not available here: choose one of {known}")
+
+
+mx.set_default_device(_choose_device(os.environ.get(DEVICE_VARIABLE, "auto")))
+
+
+def on_accelerator() -> bool:
+    """Whether mlx computes on Metal or CUDA by default."""
+    return bool(mx.default_device() == mx.Device(mx.gpu))
+
+
+def device_name() -> str:
+    """The device in words, as the manifest shows it."""
+    if not on_accelerator():
+        return f"cpu ({_cpu_model()})"
+    kind = "metal" if mx.metal.is_available() else "cuda"
+    return f"{kind} ({mx.device_info().get('device_name', 'unknown')})"
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def warn_if_slow() -> None:
+    """Warn, with the remedy, when matmuls would run on the reference BLAS."""
+    if BLAS.startswith(REFERENCE) and not on_accelerator():
+        warnings.warn(
+            f"mlx runs on its reference BLAS ({BLAS}), about 30 times too slow: {SLOW_REMEDY}",
+            SlowBlasWarning,
+            stacklevel=2,
+        )
+
+
+def set_threads(count: int | None = None) -> int:
+    """Limit mlx's BLAS to `count` threads and return the number in force.
+
+    One thread a process is the default: a worker per core beats two BLAS threads, and the numbers
+    then do not depend on how many workers ran. `LAZARUS_BENCH_THREADS` overrides it, for one large
+    model on many cores.
+    """
+    chosen = os.environ.get(THREADS_VARIABLE, "1") if count is None else str(count)
+    if not chosen.isdigit() or int(chosen) < 1:
+        raise UserError(f"{THREADS_VARIABLE}={chosen} is not a number of threads: give 1 or more")
+    if "/" in BLAS or BLAS.startswith("lib"):
+        library = ctypes.CDLL(BLAS)
+        # The process-wide setters: threadpoolctl sets MKL's calling thread only, and mlx
+        # multiplies on a thread of its own.
+        for setter in ("MKL_Set_Num_Threads", "openblas_set_num_threads"):
+            if hasattr(library, setter):
+                getattr(library, setter)(int(chosen))
+    return int(chosen)
+
+
+def seed(value: int) -> None:
+    """Seed `mx.random`, `numpy.random` and `random` with the same number."""
+    mx.random.seed(value)
+    np.random.seed(value % 2**32)  # noqa: NPY002 - mlx-lm draws from numpy's global state
+    random.seed(value)
+
+
+def reset_peak_memory() -> None:
+    """Start a new allocator peak."""
+    mx.reset_peak_memory()
+
+
+def peak_memory() -> tuple[int, int]:
+    """Peak bytes: (mlx allocator since the last reset, whole process since its start)."""
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return mx.get_peak_memory(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def measure_gflops(size: int = 512, repeats: int = 20) -> float:
+    """GFLOP/s of `size`-square float32 matmuls on the default device (2·n³ operations each)."""
+    left = mx.random.normal((size, size), key=mx.random.key(0))
+    right = mx.random.normal((size, size), key=mx.random.key(1))
+    mx.eval(left @ right)
+    start = time.perf_counter()
+    for _ in range(repeats):
+        mx.eval(left @ right)
+    return 2 * size**3 * repeats / (time.perf_counter() - start) / 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a number depends on besides its spec: machine, device, BLAS, versions, revision."""
+
+    lazarus_bench: str
+    revision: str
+    python: str
+    mlx: str
+    mlx_lm: str
+    numpy: str
+    scipy: str
+    device: str
+    blas: str
+    system: str
+
+    def as_strings(self) -> dict[str, str]:
+        """Field names and values, for JSON."""
+        return {key: str(value) for key, value in asdict(self).items()}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def git_revision() -> str:
+    """The source tree's commit, with `+changes` when it has uncommitted ones; else `release`."""
+    here = Path(__file__).parent
+    try:
+        run = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty=+changes", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "release"
+    return run.stdout.strip() or "release"
+
+
+def manifest() -> Manifest:
+    """The manifest of this process."""
+    return Manifest(
+        lazarus_bench=_version("lazarus-bench"),
+        revision=git_revision(),
+        python=platform.python_version(),
+        mlx=_version("mlx"),
+        mlx_lm=_version("mlx-lm"),
+        numpy=_version("numpy"),
+        scipy=_version("scipy"),
+        device=device_name(),
+        blas=Path(BLAS).name if "/" in BLAS else BLAS,
+        system=f"{platform.system()} {platform.machine()}",
+    )

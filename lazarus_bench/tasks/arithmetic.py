@@ -1,0 +1,218 @@
+"""Arithmetic problems, and the split by operand pair that keeps training and evaluation apart.
+
+Whether a problem is held out is a pure function of its key, so no generator, seed or order of calls
+can let a held-out pair into a training set.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+import numpy as np
+
+from lazarus_bench.errors import UserError
+
+HELD_OUT_SHARE = 0.2
+"""Expected share of keys that the hash holds out (the writeups' prompts come on top)."""
+
+TABLE = range(2, 21)
+"""Factors of a multiplication; divisor and quotient of a division."""
+
+LARGEST = 99
+"""Largest operand of an addition or a subtraction; the smallest is 1."""
+
+
+class Operation(StrEnum):
+    """One of the four operations; its value is its name and the gold word of the lens."""
+
+    MULTIPLY = "multiply"
+    ADD = "add"
+    SUBTRACT = "subtract"
+    DIVIDE = "divide"
+
+    @property
+    def symbol(self) -> str:
+        """The operator between the operands, e.g. ``*``."""
+        return {"multiply": "*", "add": "+", "subtract": "-", "divide": "/"}[self.value]
+
+    @property
+    def word(self) -> str:
+        """The gold word: the operation's own name."""
+        return self.value
+
+    @property
+    def spoken(self) -> str:
+        """What stands between the operands of a word problem, e.g. ``times``."""
+        return {"multiply": "times", "add": "plus", "subtract": "minus", "divide": "divided by"}[
+            self.value
+        ]
+
+    @property
+    def synonyms(self) -> tuple[str, ...]:
+        """Other words of the writeups for the same operation; never counted as the gold word."""
+        return {
+            "multiply": ("times", "product"),
+            "add": ("plus", "sum"),
+            "subtract": ("minus", "difference", "remaining", "remainder", "left", "rest"),
+            "divide": ("divided", "quotient"),
+        }[self.value]
+
+    @property
+    def commutes(self) -> bool:
+        """Whether swapping the operands keeps the answer."""
+        return self in (Operation.MULTIPLY, Operation.ADD)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """``a operation b``; a ValueError when the answer would not be a whole number."""
+
+    a: int
+    operation: Operation
+    b: int
+
+    def __post_init__(self) -> None:
+        if self.operation is Operation.DIVIDE and (self.b == 0 or self.a % self.b):
+            raise ValueError(f"{self.a} / {self.b} is not a whole number")
+
+    @property
+    def answer(self) -> int:
+        """The exact result."""
+        match self.operation:
+            case Operation.MULTIPLY:
+                return self.a * self.b
+            case Operation.ADD:
+                return self.a + self.b
+            case Operation.SUBTRACT:
+                return self.a - self.b
+            case Operation.DIVIDE:
+                return self.a // self.b
+
+    @property
+    def symbols(self) -> str:
+        """The prompt in symbols, ending with the space before the answer: ``7 * 8 = ``."""
+        return f"{self.a} {self.operation.symbol} {self.b} = "
+
+    @property
+    def words(self) -> str:
+        """The prompt in words, without an operator symbol: ``What is 7 times 8? ``."""
+        return f"What is {self.a} {self.operation.spoken} {self.b}? "
+
+    @property
+    def key(self) -> tuple[Operation, int, int]:
+        """What the split holds out: the operation and its operand pair.
+
+        The pair is unordered for ``*`` and ``+``, so 7 * 8 and 8 * 7 are held out together, and
+        ordered for ``-`` and ``/``. Symbols and words of one pair share the key.
+        """
+        if self.operation.commutes:
+            return self.operation, min(self.a, self.b), max(self.a, self.b)
+        return self.operation, self.a, self.b
+
+
+_WRITEUP_PROMPTS = "7*8 12*5 23+45 17+38 50-23 89-34 48/6 81/9"
+_OTHER_WRITEUP_PROMPTS = "9*9 45*45 55+27 65-28 100-43"
+
+
+def _parse(text: str) -> Problem:
+    operation = next(o for o in Operation if o.symbol in text)
+    a, b = text.split(operation.symbol)
+    return Problem(a=int(a), operation=operation, b=int(b))
+
+
+@cache
+def writeup_prompts() -> tuple[Problem, ...]:
+    """The eight lens prompts of the writeup on classifier emergence results, in its order."""
+    return tuple(_parse(text) for text in _WRITEUP_PROMPTS.split())
+
+
+@cache
+def _reserved() -> frozenset[tuple[Operation, int, int]]:
+    other = (_parse(text) for text in _OTHER_WRITEUP_PROMPTS.split())
+    return frozenset(p.key for p in (*writeup_prompts(), *other))
+
+
+@cache
+def _key_is_held_out(key: tuple[Operation, int, int]) -> bool:
+    if key in _reserved():
+        return True
+    digest = hashlib.blake2b(" ".join(map(str, key)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < HELD_OUT_SHARE * 2**64
+
+
+def is_held_out(problem: Problem) -> bool:
+    """Whether evaluation alone may use this problem's operand pair; a pure function of its key."""
+    return _key_is_held_out(problem.key)
+
+
+@cache
+def all_problems(operation: Operation) -> tuple[Problem, ...]:
+    """Every problem of the lab's ranges, each ordered operand pair once, in a fixed order."""
+
+    def make(a: int, b: int) -> Problem:
+        return Problem(a=a, operation=operation, b=b)
+
+    match operation:
+        case Operation.MULTIPLY:
+            return tuple(make(a, b) for a in TABLE for b in TABLE)
+        case Operation.DIVIDE:
+            return tuple(make(quotient * b, b) for quotient in TABLE for b in TABLE)
+        case Operation.ADD:
+            return tuple(make(a, b) for a in range(1, LARGEST + 1) for b in range(1, LARGEST + 1))
+        case Operation.SUBTRACT:
+            return tuple(make(a, b) for a in range(2, LARGEST + 1) for b in range(1, a))
+
+
+@cache
+def _side(operation: Operation, held_out_side: bool) -> tuple[Problem, ...]:
+    return tuple(p for p in all_problems(operation) if is_held_out(p) is held_out_side)
+
+
+def _balanced(n: int) -> list[tuple[Operation, int]]:
+    """How many problems each operation gets; the first ones take the remainder."""
+    return [(o, n // 4 + (i < n % 4)) for i, o in enumerate(Operation)]
+
+
+def training_problems(rng: np.random.Generator, n: int) -> list[Problem]:
+    """Draw ``n`` training problems with replacement, balanced over operations and shuffled."""
+    drawn: list[Problem] = []
+    for operation, count in _balanced(n):
+        pool = _side(operation, False)
+        drawn += [pool[i] for i in rng.integers(len(pool), size=count)]
+    return [drawn[i] for i in rng.permutation(n)]
+
+
+def held_out(n: int, seed: int) -> list[Problem]:
+    """Draw ``n`` distinct held-out problems, balanced over operations, in a shuffled order.
+
+    Raises:
+        UserError: when ``n`` asks more of one operation than the split holds.
+    """
+    rng = np.random.default_rng((seed, n))
+    drawn: list[Problem] = []
+    for operation, count in _balanced(n):
+        pool = _side(operation, True)
+        if count > len(pool):
+            raise UserError(
+                f"{n} held-out problems need {count} of {operation}, and only {len(pool)} exist; "
+                f"ask for at most {4 * min(len(_side(o, True)) for o in Operation)}."
+            )
+        drawn += [pool[i] for i in rng.choice(len(pool), size=count, replace=False)]
+    return [drawn[i] for i in rng.permutation(n)]
+
+
+def check_disjoint(train: Iterable[Problem], evaluation: Iterable[Problem]) -> None:
+    """Make sure that no operand pair is on both sides.
+
+    Raises:
+        UserError: naming the shared pairs.
+    """
+    shared = {p.key for p in train} & {p.key for p in evaluation}
+    if shared:
+        named = ", ".join(f"{a} {operation.symbol} {b}" for operation, a, b in sorted(shared)[:5])
+        raise UserError(
+            f"{len(shared)} operand pair(s) occur in training and in evaluation ({named}); "
+            "draw the training problems with training_problems and the others with held_out."
+        )

@@ -1,0 +1,107 @@
+"""The split by operand pair cannot leak, and the problems say what they should."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.arithmetic import (
+    Operation,
+    Problem,
+    all_problems,
+    check_disjoint,
+    held_out,
+    is_held_out,
+    training_problems,
+    writeup_prompts,
+)
+
+SEEDS = st.integers(min_value=0, max_value=2**31)
+
+
+def test_the_eight_prompts_of_the_writeup():
+    assert [p.symbols for p in writeup_prompts()] == [
+        "7 * 8 = ",
+        "12 * 5 = ",
+        "23 + 45 = ",
+        "17 + 38 = ",
+        "50 - 23 = ",
+        "89 - 34 = ",
+        "48 / 6 = ",
+        "81 / 9 = ",
+    ]
+    assert [p.answer for p in writeup_prompts()] == [56, 60, 68, 55, 27, 55, 8, 9]
+    assert all(is_held_out(p) for p in writeup_prompts())
+    assert all(p in all_problems(p.operation) for p in writeup_prompts())
+
+
+def test_words_name_no_symbol():
+    assert writeup_prompts()[0].words == "What is 7 times 8? "
+    assert writeup_prompts()[6].words == "What is 48 divided by 6? "
+
+
+@given(seed=SEEDS, n=st.integers(min_value=0, max_value=300))
+def test_training_never_draws_a_held_out_pair(seed, n):
+    drawn = training_problems(np.random.default_rng(seed), n)
+    assert len(drawn) == n
+    assert not any(is_held_out(p) for p in drawn)
+    check_disjoint(drawn, held_out(100, seed))
+
+
+@given(seed=SEEDS)
+def test_held_out_is_balanced_distinct_and_repeatable(seed):
+    drawn = held_out(200, seed)
+    assert all(is_held_out(p) for p in drawn)
+    assert len(set(drawn)) == 200
+    assert {o: sum(p.operation is o for p in drawn) for o in Operation} == dict.fromkeys(
+        Operation, 50
+    )
+    assert drawn == held_out(200, seed)
+
+
+def test_held_out_differs_between_seeds():
+    assert held_out(40, 0) != held_out(40, 1)
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_commuted_partners_are_on_one_side(operation):
+    sides: dict[tuple[Operation, int, int], bool] = {}
+    for problem in all_problems(operation):
+        assert sides.setdefault(problem.key, is_held_out(problem)) is is_held_out(problem)
+    share = np.mean(list(sides.values()))
+    assert 0.1 < share < 0.3
+
+
+def test_key_ignores_order_only_where_the_answer_does():
+    def key(a: int, operation: Operation, b: int) -> object:
+        return Problem(a=a, operation=operation, b=b).key
+
+    assert key(7, Operation.MULTIPLY, 8) == key(8, Operation.MULTIPLY, 7)
+    assert key(7, Operation.SUBTRACT, 3) != key(3, Operation.SUBTRACT, 7)
+    assert key(7, Operation.MULTIPLY, 8) != key(7, Operation.ADD, 8)
+
+
+def test_asking_for_more_than_exists_names_the_limit():
+    with pytest.raises(UserError, match="ask for at most"):
+        held_out(100_000, 0)
+
+
+def test_overlap_is_refused_even_when_commuted():
+    seven_eight = Problem(a=7, operation=Operation.MULTIPLY, b=8)
+    eight_seven = Problem(a=8, operation=Operation.MULTIPLY, b=7)
+    with pytest.raises(UserError, match=r"7 \* 8"):
+        check_disjoint([seven_eight], [eight_seven])
+
+
+def test_division_must_be_whole():
+    with pytest.raises(ValueError, match="not a whole number"):
+        Problem(a=7, operation=Operation.DIVIDE, b=2)
+
+
+def test_tasks_import_no_mlx():
+    code = "import lazarus_bench.tasks.arithmetic, sys; sys.exit('mlx' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

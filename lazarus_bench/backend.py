@@ -75,7 +75,7 @@ def _load_named_blas(name: str) -> str:
     if not _load_globally(path):
         raise UserError(
             f"{BLAS_VARIABLE}={name} is not a loadable library with cblas_sgemm: give a path such "
-            f"as /usr/lib/x86_64-linux-gnu/libopenblas.so.0, or unset it to let lazarus-bench choose"
+            f"as /usr/lib/x86_64-linux-gnu/libopenblas.so.0, or unset it for the automatic choice"
         )
     return path
 

@@ -7,3 +7,11 @@ class UserError(Exception):
     Raise it for anything the user can mend (a missing directory, an unknown name, a number out of
     range). Everything else keeps its own type, so that our bugs stay loud.
     """
+
+
+class NotApplicable(Exception):  # noqa: N818 - a finding about the subject, not a failure
+    """A claim that cannot be asked of this subject; the message says why.
+
+    Raised by instruments (a word that is no single token, a family without routers); the claim's
+    verdict is then "not applicable", never a failure.
+    """

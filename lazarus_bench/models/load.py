@@ -1,0 +1,171 @@
+"""Loading: a Hugging Face id or a directory in, a verified model out.
+
+Through mlx-lm only: safetensors, no pickles, no remote code.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
+from lazarus_bench.models.taps import tapped
+from lazarus_bench.models.words import Tokenizer
+
+LENS_TOLERANCE = 1e-3
+"""Largest |last lens layer − logits|, relative to the logits' spread; float32 reaches 1e-6, half
+precision 1e-3."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A model with its tokenizer, configuration and verified anatomy."""
+
+    name: str
+    model: nn.Module
+    tokenizer: Tokenizer
+    config: dict[str, Any]
+    anatomy: Anatomy
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+        return len(blocks(self.model, self.anatomy))
+
+    @property
+    def classifier_layer(self) -> int:
+        """The writeups' middle layer, ⌊0.55 · layers⌋: L8 of 16, L12 of 22, L13 of 24, L22 of 40.
+
+        The writeups say "55% depth"; rounding would give L9 of 16, and they used L8.
+        """
+        return int(0.55 * self.depth)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a prompt, with the tokenizer's own special tokens."""
+        return list(self.tokenizer.encode(text))
+
+
+def resolve(source: str) -> Path:
+    """The directory of a model: `source` itself, or the hub snapshot it names.
+
+    Raises:
+        UserError: no such directory, or the hub does not give it.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise UserError(f"{source} is a file: give the directory that holds config.json")
+    if source.startswith((".", "/", "~")) or source.count("/") != 1:
+        raise UserError(f"{source} does not exist: give a model directory or a Hugging Face id")
+    return _download(source)
+
+
+def _download(source: str) -> Path:
+    from mlx_lm.utils import _download as download
+
+    try:
+        return Path(download(source))
+    except Exception as error:
+        raise UserError(
+            f"{source} is no directory here and could not be fetched from the hub "
+            f"({type(error).__name__}): check the id and the network, or give a directory"
+        ) from error
+
+
+def _read_config(directory: Path) -> dict[str, Any]:
+    file = directory / "config.json"
+    if not file.exists():
+        raise UserError(f"{directory} is not a model: it has no config.json")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not valid JSON: {error}") from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise UserError(f"{file} names no model_type: this is not a model's configuration")
+    return config
+
+
+def _check_files(directory: Path) -> None:
+    weights = sorted(directory.glob("model*.safetensors"))
+    if not weights:
+        raise UserError(f"{directory} has no model*.safetensors: pickled weights are not loaded")
+    for file in weights:
+        _check_header(file)
+    names = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
+    if not any((directory / name).exists() for name in names):
+        raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
+
+
+def _check_header(file: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(file), framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
+
+
+def load(source: str | Path, adapter: Path | None = None, name: str | None = None) -> LoadedModel:
+    """Load a model directory or Hugging Face id, with an adapter in mlx-lm's format on top.
+
+    Raises:
+        UserError: it does not exist, is not a model, is damaged, lacks a tokenizer, belongs to an
+            unknown family, or its anatomy does not reproduce its logits.
+    """
+    import mlx_lm
+
+    directory = resolve(str(source))
+    config = _read_config(directory)
+    anatomy = anatomy_of(config)
+    _check_files(directory)
+    adapter_path = None if adapter is None else str(adapter)
+    try:
+        model, tokenizer = mlx_lm.load(
+            str(directory), adapter_path=adapter_path, trust_remote_code=False
+        )[:2]
+    except Exception as error:
+        raise UserError(
+            f"{directory} could not be loaded by mlx-lm: {_first_line(error)}"
+        ) from error
+    loaded = LoadedModel(
+        name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
+    )
+    verify_anatomy(loaded)
+    return loaded
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:
+    """Largest |projected last layer − logits| over the logits' standard deviation."""
+    with tapped(model, anatomy) as residuals:
+        logits = model(tokens)
+    projected = unembed(model, anatomy, residuals[-1]).astype(mx.float32)
+    own = np.array(logits.astype(mx.float32))
+    return float(np.abs(np.array(projected) - own).max() / max(float(own.std()), 1e-12))
+
+
+def verify_anatomy(loaded: LoadedModel) -> None:
+    """Check that the last lens layer equals the model's logits on a short sequence.
+
+    Raises:
+        UserError: it does not, so every lens reading would be wrong.
+    """
+    tokens = mx.array([[1, 2, 3, 4, 5]]) % int(loaded.config.get("vocab_size", 6))
+    error = lens_error(loaded.model, loaded.anatomy, tokens)
+    if not error <= LENS_TOLERANCE:
+        raise UserError(
+            f"{loaded.name}: the last lens layer differs from the logits by {error:.2g} standard "
+            f"deviations, so the anatomy of {loaded.config['model_type']!r} is wrong for it: mend "
+            f"lazarus_bench/models/anatomy.py"
+        )

@@ -1,15 +1,15 @@
-"""The one exception that a user's mistake raises; the plugin and the command line print it without a trace."""
+"""Exceptions with a meaning of their own: a user's mistake, and a claim that does not fit."""
 
 
 class UserError(Exception):
-    """One sentence that names the input at fault and the remedy.
+    """One sentence that names the input at fault and the remedy; printed without a trace.
 
     Raise it for anything the user can mend (a missing directory, an unknown name, a number out of
     range). Everything else keeps its own type, so that our bugs stay loud.
     """
 
 
-class NotApplicable(Exception):  # noqa: N818 - a finding about the subject, not a failure
+class NotApplicable(Exception):
     """A claim that cannot be asked of this subject; the message says why.
 
     Raised by instruments (a word that is no single token, a family without routers); the claim's

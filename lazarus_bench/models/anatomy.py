@@ -111,7 +111,7 @@ def blocks(model: nn.Module, anatomy: Anatomy) -> list[nn.Module]:
 
 
 def unembed(model: nn.Module, anatomy: Anatomy, hidden: mx.array) -> mx.array:
-    """Logits of residual states: scale · unembed(final_norm(h)), softcapped where the family does.
+    """Project residual states to logits: norm, unembedding, scale, and the family's softcap.
 
     Args:
         model: the loaded model.

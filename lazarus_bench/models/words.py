@@ -41,7 +41,7 @@ def word_tokens(tokenizer: Tokenizer, word: str) -> WordTokens:
     found = [tokenizer.encode(spelling, add_special_tokens=False) for spelling in spellings]
     if len(found[0]) != 1:
         raise NotApplicable(
-            f"{word!r} is {len(found[0])} tokens in this tokenizer, and the lens reads single tokens"
+            f"{word!r} is {len(found[0])} tokens in this tokenizer; the lens reads single tokens"
         )
     singles = tuple(dict.fromkeys(ids[0] for ids in found if len(ids) == 1))
     return WordTokens(word=word, bare=found[0][0], variants=singles)

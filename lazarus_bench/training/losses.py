@@ -1,0 +1,39 @@
+"""Losses on tapped residuals: the unembedding and its softmax run only where there is a label."""
+
+from __future__ import annotations
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.models.anatomy import Anatomy, unembed
+from lazarus_bench.models.prompts import Batch
+from lazarus_bench.models.taps import residual_stream
+
+
+def _cross_entropy(
+    model: nn.Module, anatomy: Anatomy, states: mx.array, targets: mx.array
+) -> mx.array:
+    logits = unembed(model, anatomy, states).astype(mx.float32)
+    return nn.losses.cross_entropy(logits, targets, reduction="mean")
+
+
+def answer_loss(
+    model: nn.Module, anatomy: Anatomy, residuals: list[mx.array], batch: Batch
+) -> mx.array:
+    """Mean next-token cross-entropy in nats over the labelled positions (methods, *SFT*)."""
+    states = residuals[-1][batch.rows, batch.columns]
+    return _cross_entropy(model, anatomy, states, batch.targets)
+
+
+def class_loss(
+    model: nn.Module, anatomy: Anatomy, residuals: list[mx.array], batch: Batch, layer: int
+) -> mx.array:
+    """Mean cross-entropy in nats of the lens at `layer`, last prompt position, on the gold token.
+
+    Over the whole vocabulary (methods, *Dual reward*).
+    """
+    states = residuals[layer][mx.arange(batch.tokens.shape[0]), batch.prompt_last]
+    return _cross_entropy(model, anatomy, states, batch.gold)
+
+
+def sft_loss(model: nn.Module, anatomy: Anatomy, batch: Batch) -> mx.array:
+    """`answer_loss` of one forward."""
+    return answer_loss(model, anatomy, residual_stream(model, anatomy, batch.tokens), batch)

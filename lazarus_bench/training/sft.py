@@ -1,0 +1,107 @@
+"""Supervised fine-tuning: next-token cross-entropy on the answer, LoRA or every block.
+
+Source: methods, *SFT*; writeups A (*Experimental Setup*) and B (*Train with LoRA*, *Train with Full
+Fine-tune*).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lazarus_bench import backend
+from lazarus_bench.backend import optim
+from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze_blocks
+from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.models.prompts import Example, collate
+from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
+from lazarus_bench.training.arithmetic_data import draw_problems, endless_batches, examples_of
+from lazarus_bench.training.loop import Loss, fit
+from lazarus_bench.training.losses import sft_loss
+from lazarus_bench.training.record import metrics_log, write_problems
+from lazarus_bench.training.specs import Sft
+
+VALIDATION = "validation.json"
+
+
+def checkpoint_directory(out: Path, step: int) -> Path:
+    """Where the adapter after `step` steps lies."""
+    return out / "checkpoints" / f"{step:07d}"
+
+
+def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int = 50) -> float:
+    """Mean cross-entropy in nats per answer token over `examples`."""
+    total, labels = 0.0, 0
+    for start in range(0, len(examples), batch):
+        chunk = collate(examples[start : start + batch], pad=0)
+        loss = sft_loss(loaded.model, loaded.anatomy, chunk)
+        total += float(np.array(loss)) * chunk.targets.size
+        labels += chunk.targets.size
+    return total / labels
+
+
+class _Checkpoints:
+    """Saves the adapter and the validation loss at the spec's steps."""
+
+    def __init__(
+        self,
+        spec: Sft,
+        loaded: LoadedModel,
+        lora: Lora | None,
+        validation: list[Example],
+        out: Path,
+    ) -> None:
+        self._spec, self._loaded, self._lora = spec, loaded, lora
+        self._validation, self._out = validation, out
+        self._losses: dict[int, float] = {}
+
+    def __call__(self, step: int) -> None:
+        if step not in self._spec.checkpoints:
+            return
+        save_adapter(self._loaded, checkpoint_directory(self._out, step), self._lora)
+        self._losses[step] = validation_loss(self._loaded, self._validation)
+        text = json.dumps({str(k): v for k, v in self._losses.items()}, indent=1)
+        (self._out / VALIDATION).write_text(text + "\n", encoding="utf-8")
+
+
+def _prepare(spec: Sft, loaded: LoadedModel) -> Lora | None:
+    if spec.full:
+        unfreeze_blocks(loaded)
+        return None
+    lora = Lora(keys=loaded.anatomy.target_keys(spec.targets), rank=spec.rank, scale=spec.scale)
+    add_lora(loaded, lora)
+    return lora
+
+
+def run(spec: Sft, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
+    """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
+    backend.seed(seed)
+    loaded = load(base)
+    lora = _prepare(spec, loaded)
+    problems = draw_problems(seed, spec.examples)
+    validation = held_out(spec.validation, seed)
+    check_disjoint(problems, validation)
+    write_problems(out, problems)
+    checkpoints = _Checkpoints(spec, loaded, lora, examples_of(loaded, validation), out)
+    checkpoints(0)
+    loss: Loss = lambda model, batch: (sft_loss(model, loaded.anatomy, batch), {})  # noqa: E731
+    fit(
+        loaded.model,
+        loss,
+        endless_batches(examples_of(loaded, problems), spec.batch, 0, seed, spec.mask_prompt),
+        optimizer=optim.Adam(spec.learning_rate, bias_correction=True),
+        steps=spec.steps,
+        label=f"{spec.label} seed {seed}",
+        report=metrics_log(out),
+        after=checkpoints,
+        show=show,
+    )
+    save_adapter(loaded, out, lora)
+
+
+def read_validation(out: Path) -> dict[int, float]:
+    """Validation loss (nats per answer token) by step."""
+    return {int(k): v for k, v in json.loads((out / VALIDATION).read_text()).items()}

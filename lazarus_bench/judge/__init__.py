@@ -1,0 +1,61 @@
+"""Samples to verdicts: regions, evidence, intervals, effect sizes, power and the claim registry.
+
+Pure numpy and scipy. What lives elsewhere: the writeups' numbers (`published`), everything that
+knows a model, and every rendering (`report`).
+"""
+
+from lazarus_bench.judge.claim import Claim, Registry
+from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
+from lazarus_bench.judge.evidence import Evidence
+from lazarus_bench.judge.layers import LayerMax
+from lazarus_bench.judge.pairs import Differences, HitDifferences, Ratios
+from lazarus_bench.judge.power import attainable
+from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
+from lazarus_bench.judge.serialise import from_json, to_json
+from lazarus_bench.judge.single import Hits, Means
+from lazarus_bench.judge.stated import Exact, Reported
+from lazarus_bench.judge.trend import Trend
+from lazarus_bench.judge.verdict import (
+    ALPHA,
+    Control,
+    Outcome,
+    Verdict,
+    decide,
+    family_level,
+    not_applicable,
+)
+
+__all__ = [
+    "ALPHA",
+    "Above",
+    "AtLeast",
+    "AtMost",
+    "Below",
+    "Claim",
+    "Control",
+    "Differences",
+    "Effect",
+    "Estimate",
+    "Evidence",
+    "Exact",
+    "HitDifferences",
+    "Hits",
+    "Interval",
+    "LayerMax",
+    "Means",
+    "Outcome",
+    "Ratios",
+    "Region",
+    "Registry",
+    "Reported",
+    "Scope",
+    "Trend",
+    "Verdict",
+    "Within",
+    "attainable",
+    "decide",
+    "family_level",
+    "from_json",
+    "not_applicable",
+    "to_json",
+]

@@ -1,0 +1,165 @@
+"""What every kind of evidence shares: an estimate at a level, and what a decision would take."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lazarus_bench.judge.bounds import Array, Limits
+from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
+from lazarus_bench.judge.power import detectable_distance, units_needed
+from lazarus_bench.judge.region import Region
+from lazarus_bench.judge.sampling import NOTHING, Sampling
+
+PLAIN_LEVEL = 0.95
+
+
+class Evidence(ABC):
+    """Samples of one estimand. Subclasses are frozen dataclasses that hold plain tuples."""
+
+    @property
+    @abstractmethod
+    def point(self) -> float:
+        """Point estimate in the estimand's own unit."""
+
+    @property
+    @abstractmethod
+    def method(self) -> str:
+        """Name of the estimator that the sample's shape selects."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """(seeds, prompts per seed)."""
+
+    @property
+    def scope(self) -> Scope:
+        """Whether the estimate speaks of the recipe ("seeds") or of one trained model ("run")."""
+        return "seeds" if self.shape[0] > 1 else "run"
+
+    @property
+    def unit(self) -> str:
+        """What a larger sample would have more of."""
+        return "seeds" if self.scope == "seeds" else "prompts"
+
+    @property
+    def caveat(self) -> str:
+        """What limits the estimate, in one clause; empty when nothing does."""
+        return ""
+
+    @abstractmethod
+    def sampling(self) -> Sampling | None:
+        """Return the sampling model, or None when the sample supports no interval."""
+
+    def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
+        """Return the effect size that suits the estimand, against an edge where it needs one."""
+        return None
+
+    def limits(self, level: float) -> Limits:
+        """Return the confidence limits at a two-sided level (cheaper than `estimate`)."""
+        model = self.sampling()
+        return model.limits(level) if model else NOTHING
+
+    def estimate(self, level: float, edge: float | None = None) -> Estimate:
+        """Return value, intervals and effect size.
+
+        Args:
+            level: two-sided level of the interval that the verdict uses, in (0, 1).
+            edge: reference for the effect sizes of single samples: the region's nearest edge.
+
+        Raises:
+            ValueError: for a level outside (0, 1).
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"an interval's level lies between 0 and 1, not at {level}")
+        (low, high), plain = self.limits(level), self.limits(PLAIN_LEVEL)
+        return Estimate(
+            value=self.point,
+            interval=Interval(low=low, high=high, level=level),
+            interval95=Interval(low=plain[0], high=plain[1], level=PLAIN_LEVEL),
+            method=self.method,
+            scope=self.scope,
+            seeds=self.shape[0],
+            prompts=self.shape[1],
+            effect=self.effect(level, edge),
+            note=self.caveat,
+        )
+
+    def detectable(self, region: Region, level: float) -> float | None:
+        """Return the smallest distance from the region's edge that 80% of such samples detect."""
+        model = self.sampling()
+        return detectable_distance(model, region, level) if model else None
+
+    def needed(self, region: Region, level: float) -> str | None:
+        """Return how large a sample that looks like this one would have to be to decide."""
+        model = self.sampling()
+        if model is None:
+            return None
+        size = units_needed(model, self.point, region, level)
+        if size is None:
+            return f"no affordable number of {self.unit} would decide a value of {self.point:.3g}"
+        side = "support" if region.contains_value(self.point) else "refute"
+        return (
+            f"{size} {self.unit} (now {model.size}) with the same outcome would {side} "
+            f"{region.describe()}"
+        )
+
+
+def _tuples(values: Any, depth: int, name: str) -> Any:
+    if depth == 0:
+        try:
+            number = float(values)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} holds {values!r} where a number belongs") from None
+        if not np.isfinite(number):
+            raise ValueError(f"{name} holds {number}; every sample must be a finite number")
+        return number
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        # A malformed sample is a bad value to its reader, whatever Python type carries it.
+        raise ValueError(  # noqa: TRY004
+            f"{name} is nested too shallowly: it needs {depth} more level(s)"
+        )
+    nested = tuple(_tuples(item, depth - 1, name) for item in values)
+    if not nested:
+        raise ValueError(f"{name} is empty; it needs at least one value at every level")
+    return nested
+
+
+def freeze(owner: object, depth: int, *names: str) -> None:
+    """Turn the named fields of a frozen dataclass into rectangular nested tuples of floats.
+
+    Args:
+        owner: the instance under construction.
+        depth: levels of nesting, for example 2 for values[seed][prompt].
+        names: its fields.
+
+    Raises:
+        ValueError: for an empty level, a value that is no finite number, or unequal lengths.
+    """
+    for name in names:
+        label = f"{type(owner).__name__}.{name}"
+        values = _tuples(getattr(owner, name), depth, label)
+        try:
+            np.asarray(values, dtype=float)
+        except ValueError:
+            raise ValueError(
+                f"{label} has unequal lengths; every seed needs the same prompts"
+            ) from None
+        object.__setattr__(owner, name, values)
+
+
+def array(values: Sequence[Any]) -> Array:
+    """Return nested tuples as a float array of the same shape."""
+    return np.asarray(values, dtype=np.float64)
+
+
+def require_hits(owner: object, values: Array, name: str) -> None:
+    """Raise ValueError unless every value is 0 or 1."""
+    if not np.isin(values, (0.0, 1.0)).all():
+        bad = values[~np.isin(values, (0.0, 1.0))].flat[0]
+        raise ValueError(
+            f"{type(owner).__name__}.{name} holds {bad:g}; hits are 0 or 1 (use Means otherwise)"
+        )

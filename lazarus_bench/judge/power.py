@@ -1,0 +1,149 @@
+"""What a design can decide: smallest detectable effect, sample size needed, attainability."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from lazarus_bench.judge.bounds import clopper_pearson
+from lazarus_bench.judge.region import Region
+from lazarus_bench.judge.sampling import Bounded, Sampling, detectable_shift
+
+POWER = 0.8
+_LARGEST = 1_000_000
+
+
+def _decides(region: Region, low: float, high: float) -> bool:
+    return region.contains(low, high) or region.excludes(low, high)
+
+
+def units_needed(sampling: Sampling, value: float, region: Region, level: float) -> int | None:
+    """Return the smallest size at which a sample that looks like this one decides.
+
+    Args:
+        sampling: the sample at hand.
+        value: its point estimate; on the region's edge nothing decides.
+        region: the claim's region.
+        level: two-sided interval level.
+
+    Returns:
+        Number of units (at least 2), or None beyond a million.
+    """
+    if min(abs(value - edge) for edge in region.edges()) == 0:
+        return None
+
+    def enough(size: int) -> bool:
+        return _decides(region, *sampling.resized(size).limits(level))
+
+    high = 2
+    while not enough(high):
+        high *= 2
+        if high > _LARGEST:
+            return None
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def detectable_distance(sampling: Sampling, region: Region, level: float) -> float | None:
+    """Return the smallest distance from an edge, inside the region, supported with 80% power.
+
+    0/1 data of one run: exact over the binomial. Otherwise the noncentral t with the observed
+    standard error. None where no truth would be supported that often, or the error is unknown.
+    """
+    if isinstance(sampling, Bounded) and sampling.binary:
+        return _binary_distance(sampling, region, level)
+    error, df = sampling.standard_error()
+    return detectable_shift(error, df, level, POWER)
+
+
+def _binary_distance(sampling: Bounded, region: Region, level: float) -> float | None:
+    trials = max(1, math.floor(sampling.effective(level)))
+    start, width = sampling.support[0] - sampling.offset, sampling.support[1] - sampling.support[0]
+    hits = range(trials + 1)
+    supports = np.array(
+        [
+            region.contains(*(start + width * limit for limit in clopper_pearson(k, trials, level)))
+            for k in hits
+        ]
+    )
+    rates = np.linspace(0, 1, 501)
+    power = stats.binom.pmf(np.asarray(hits)[:, None], trials, rates[None, :]).T @ supports
+    truths = start + width * rates
+    inside = np.array([region.contains_value(float(t)) for t in truths])
+    distance = np.min([np.abs(truths - edge) for edge in region.edges()], axis=0)
+    found = distance[inside & (power >= POWER)]
+    return float(found.min()) if found.size else None
+
+
+def _outcomes(seeds: int, prompts: int, difference: bool) -> list[Bounded]:
+    support = (-1.0, 1.0) if difference else (0.0, 1.0)
+    total = seeds * prompts
+    rates = sorted({k / min(total, 400) for k in range(min(total, 400) + 1)})
+    models = [
+        Bounded(
+            atoms=support,
+            shares=(1 - rate, rate),
+            support=support,
+            per_unit=prompts if seeds > 1 else 1,
+            units=seeds if seeds > 1 else prompts,
+        )
+        for rate in rates
+    ]
+    if difference:
+        # Every pair alike on both sides is the calmest outcome, and no ±1 mixture shows it.
+        first = models[0]
+        models.append(
+            Bounded(
+                atoms=(0.0,),
+                shares=(1.0,),
+                support=support,
+                per_unit=first.per_unit,
+                units=first.units,
+            )
+        )
+    return models
+
+
+def attainable(
+    region: Region,
+    *,
+    binary: bool,
+    seeds: int,
+    prompts: int,
+    level: float,
+    difference: bool = False,
+) -> str | None:
+    """Say why a design can never support, or never refute, a region; None when it can do both.
+
+    Args:
+        region: the claim's region.
+        binary: whether outcomes are hits (0/1) or differences of hits.
+        seeds: planned training seeds.
+        prompts: planned prompts per seed.
+        level: two-sided interval level.
+        difference: whether the estimand is a difference of hit rates, in [−1, 1].
+
+    Raises:
+        ValueError: for fewer than one seed or prompt.
+    """
+    if seeds < 1 or prompts < 1:
+        raise ValueError(
+            f"a design needs at least one seed and one prompt, not {seeds} × {prompts}"
+        )
+    design = f"{seeds} seed{'s' * (seeds > 1)} × {prompts} prompt{'s' * (prompts > 1)}"
+    if not binary:
+        if seeds == 1 and prompts == 1:
+            return f"{design} shows no spread, so no outcome could decide {region.describe()}"
+        return None
+    limits = [model.limits(level) for model in _outcomes(seeds, prompts, difference)]
+    supports = any(region.contains(*pair) for pair in limits)
+    refutes = any(region.excludes(*pair) for pair in limits)
+    if supports and refutes:
+        return None
+    verb = "support" if refutes else "refute" if supports else "support or refute"
+    return f"no outcome of {design} could {verb} {region.describe()} at level {level:.4g}"

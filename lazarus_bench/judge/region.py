@@ -1,0 +1,142 @@
+"""Regions of the real line that a claim bets on."""
+
+# ruff: noqa: D102 (overrides inherit the docstring of what they override)
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+
+def _number(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Region(ABC):
+    """A part of the real line; a claim is supported when the whole interval lies inside it."""
+
+    def __post_init__(self) -> None:
+        if any(not math.isfinite(edge) for edge in self.edges()):
+            raise ValueError(f"a region's edges must be finite numbers, not {self.edges()}")
+
+    @abstractmethod
+    def edges(self) -> tuple[float, ...]:
+        """Return the finite boundaries, ascending."""
+
+    @abstractmethod
+    def contains(self, low: float, high: float) -> bool:
+        """Whether every point of the closed interval [low, high] belongs to the region."""
+
+    @abstractmethod
+    def excludes(self, low: float, high: float) -> bool:
+        """Whether no point of the closed interval [low, high] belongs to the region."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return the region as a reader writes it, for example ``≥ 0.36``."""
+
+    def contains_value(self, x: float) -> bool:
+        """Whether the point x belongs to the region."""
+        return self.contains(x, x)
+
+
+@dataclass(frozen=True)
+class AtLeast(Region):
+    """[x, ∞)."""
+
+    x: float
+
+    def edges(self) -> tuple[float, ...]:
+        return (self.x,)
+
+    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return low >= self.x
+
+    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return high < self.x
+
+    def describe(self) -> str:
+        return f"≥ {_number(self.x)}"
+
+
+@dataclass(frozen=True)
+class AtMost(Region):
+    """(−∞, x]."""
+
+    x: float
+
+    def edges(self) -> tuple[float, ...]:
+        return (self.x,)
+
+    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return high <= self.x
+
+    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return low > self.x
+
+    def describe(self) -> str:
+        return f"≤ {_number(self.x)}"
+
+
+@dataclass(frozen=True)
+class Above(Region):
+    """(x, ∞)."""
+
+    x: float
+
+    def edges(self) -> tuple[float, ...]:
+        return (self.x,)
+
+    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return low > self.x
+
+    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return high <= self.x
+
+    def describe(self) -> str:
+        return f"> {_number(self.x)}"
+
+
+@dataclass(frozen=True)
+class Below(Region):
+    """(−∞, x)."""
+
+    x: float
+
+    def edges(self) -> tuple[float, ...]:
+        return (self.x,)
+
+    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return high < self.x
+
+    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
+        return low >= self.x
+
+    def describe(self) -> str:
+        return f"< {_number(self.x)}"
+
+
+@dataclass(frozen=True)
+class Within(Region):
+    """[a, b]. "No effect" is ``Within(-m, m)``: an equivalence test (TOST), never p > .05."""
+
+    a: float
+    b: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.a > self.b:
+            raise ValueError(f"Within needs a ≤ b, not {self.a} and {self.b}")
+
+    def edges(self) -> tuple[float, ...]:
+        return (self.a, self.b)
+
+    def contains(self, low: float, high: float) -> bool:
+        return low >= self.a and high <= self.b
+
+    def excludes(self, low: float, high: float) -> bool:
+        return high < self.a or low > self.b
+
+    def describe(self) -> str:
+        return f"within [{_number(self.a)}, {_number(self.b)}]"

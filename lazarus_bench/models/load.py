@@ -5,7 +5,6 @@ Through mlx-lm only: safetensors, no pickles, no remote code.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
+from lazarus_bench.models.files import check_files, read_config, resolve
 from lazarus_bench.models.taps import tapped
 from lazarus_bench.models.words import Tokenizer
 
@@ -51,68 +51,6 @@ class LoadedModel:
         return list(self.tokenizer.encode(text))
 
 
-def resolve(source: str) -> Path:
-    """The directory of a model: `source` itself, or the hub snapshot it names.
-
-    Raises:
-        UserError: no such directory, or the hub does not give it.
-    """
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path
-    if path.exists():
-        raise UserError(f"{source} is a file: give the directory that holds config.json")
-    if source.startswith((".", "/", "~")) or source.count("/") != 1:
-        raise UserError(f"{source} does not exist: give a model directory or a Hugging Face id")
-    return _download(source)
-
-
-def _download(source: str) -> Path:
-    from mlx_lm.utils import _download as download
-
-    try:
-        return Path(download(source))
-    except Exception as error:
-        raise UserError(
-            f"{source} is no directory here and could not be fetched from the hub "
-            f"({type(error).__name__}): check the id and the network, or give a directory"
-        ) from error
-
-
-def _read_config(directory: Path) -> dict[str, Any]:
-    file = directory / "config.json"
-    if not file.exists():
-        raise UserError(f"{directory} is not a model: it has no config.json")
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not valid JSON: {error}") from error
-    if not isinstance(config, dict) or "model_type" not in config:
-        raise UserError(f"{file} names no model_type: this is not a model's configuration")
-    return config
-
-
-def _check_files(directory: Path) -> None:
-    weights = sorted(directory.glob("model*.safetensors"))
-    if not weights:
-        raise UserError(f"{directory} has no model*.safetensors: pickled weights are not loaded")
-    for file in weights:
-        _check_header(file)
-    names = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
-    if not any((directory / name).exists() for name in names):
-        raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
-
-
-def _check_header(file: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(file), framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
-
-
 def load(source: str | Path, adapter: Path | None = None, name: str | None = None) -> LoadedModel:
     """Load a model directory or Hugging Face id, with an adapter in mlx-lm's format on top.
 
@@ -123,9 +61,9 @@ def load(source: str | Path, adapter: Path | None = None, name: str | None = Non
     import mlx_lm
 
     directory = resolve(str(source))
-    config = _read_config(directory)
+    config = read_config(directory)
     anatomy = anatomy_of(config)
-    _check_files(directory)
+    check_files(directory)
     adapter_path = None if adapter is None else str(adapter)
     try:
         model, tokenizer = mlx_lm.load(

@@ -1,0 +1,74 @@
+"""Jobs as a graph of frozen specs, each with a digest of everything its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from lazarus_bench.training.specs import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A model that exists already: a directory or a hub id, told apart by its content."""
+
+    source: str
+    fingerprint: str
+
+    def canonical(self) -> dict[str, Any]:
+        """What the digest covers: the content, wherever it lies."""
+        return {"checkpoint": self.fingerprint}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training: `recipe` on `base` (None: from scratch) with `seed`."""
+
+    recipe: Recipe
+    base: Job | Checkpoint | None
+    seed: int
+
+    def canonical(self) -> dict[str, Any]:
+        """Every field, nested, with the kind and version of each recipe."""
+        return {
+            "kind": self.recipe.kind,
+            "version": self.recipe.version,
+            "recipe": asdict(self.recipe),
+            "base": None if self.base is None else self.base.canonical(),
+            "seed": self.seed,
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def label(self) -> str:
+        """The recipe and what it starts from, for people."""
+        return f"{self.recipe.label} on {_origin(self.base)}" if self.base else self.recipe.label
+
+
+def _origin(base: Job | Checkpoint) -> str:
+    return base.source if isinstance(base, Checkpoint) else base.recipe.label
+
+
+def with_dependencies(jobs: Iterable[Job]) -> Iterator[Job]:
+    """`jobs` and every job below them, each digest once, bases before what is built on them."""
+    seen: set[str] = set()
+
+    def visit(job: Job) -> Iterator[Job]:
+        if job.digest in seen:
+            return
+        seen.add(job.digest)
+        if isinstance(job.base, Job):
+            yield from visit(job.base)
+        yield job
+
+    for job in jobs:
+        yield from visit(job)

@@ -1,0 +1,100 @@
+"""A model's files before mlx touches them: found, complete and readable, or one clear sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from lazarus_bench.errors import UserError
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
+_SAMPLE = 1 << 20
+
+
+def resolve(source: str) -> Path:
+    """The directory of a model: `source` itself, or the hub snapshot it names.
+
+    Raises:
+        UserError: no such directory, or the hub does not give it.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    if path.exists():
+        raise UserError(f"{source} is a file: give the directory that holds config.json")
+    if source.startswith((".", "/", "~")) or source.count("/") != 1:
+        raise UserError(f"{source} does not exist: give a model directory or a Hugging Face id")
+    return _download(source)
+
+
+def _download(source: str) -> Path:
+    from mlx_lm.utils import _download as download
+
+    try:
+        return Path(download(source))
+    except Exception as error:
+        raise UserError(
+            f"{source} is no directory here and could not be fetched from the hub "
+            f"({type(error).__name__}): check the id and the network, or give a directory"
+        ) from error
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """`config.json` of a model.
+
+    Raises:
+        UserError: it is missing, is not JSON, or names no `model_type`.
+    """
+    file = directory / "config.json"
+    if not file.exists():
+        raise UserError(f"{directory} is not a model: it has no config.json")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not valid JSON ({error}): copy it again") from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise UserError(f"{file} names no model_type: it is not a model's configuration")
+    return config
+
+
+def check_files(directory: Path) -> None:
+    """Make sure that whole safetensors and a tokenizer are there.
+
+    Raises:
+        UserError: naming the file and what is wrong with it.
+    """
+    weights = sorted(directory.glob("model*.safetensors"))
+    if not weights:
+        raise UserError(f"{directory} has no model*.safetensors: other weights are not loaded")
+    for file in weights:
+        _check_header(file)
+    if not any((directory / name).exists() for name in TOKENIZER_FILES):
+        raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
+
+
+def _check_header(file: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(file), framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
+
+
+def fingerprint(directory: Path) -> str:
+    """A digest of a model's content: configuration, and size and both ends of each weight file.
+
+    Reading both ends (a mebibyte each) keeps it quick for models of many gigabytes.
+    """
+    digest = hashlib.sha256((directory / "config.json").read_bytes())
+    for file in sorted(directory.glob("*.safetensors")):
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_SAMPLE))
+            stream.seek(max(0, size - _SAMPLE))
+            digest.update(stream.read(_SAMPLE))
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""The logit lens: what each layer would say if it were the last (nostalgebraist 2020).
+
+p = softmax(scale · unembed(final_norm(h))) in float32 over the whole vocabulary, h the residual
+stream after block l at the last prompt position (methods, *Lens*). Layer l is 0-based, "after block
+l"; the last layer's lens equals the model's logits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lazarus_bench.backend import mx
+from lazarus_bench.models.anatomy import unembed
+from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.taps import residual_stream
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+MAX_LOGITS = 1 << 25
+"""Most logits held at once (prompts × vocabulary of one layer): 128 MiB in float32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensReading:
+    """Lens probabilities at the last prompt position.
+
+    `probability` `[prompt, layer, target]` of the asked tokens; `top_ids` and `top_probability`
+    `[prompt, layer, k]`, most probable first.
+    """
+
+    probability: Floats
+    top_ids: Ints
+    top_probability: Floats
+
+
+def batches_by_length(
+    prompts: Sequence[Sequence[int]], limit: int
+) -> Iterator[tuple[list[int], mx.array]]:
+    """Indices and tokens `[batch, time]` of prompts of one length, at most `limit` at a time."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for index, prompt in enumerate(prompts):
+        groups[len(prompt)].append(index)
+    for _, indices in sorted(groups.items()):
+        for start in range(0, len(indices), limit):
+            chosen = indices[start : start + limit]
+            yield chosen, mx.array([list(prompts[i]) for i in chosen])
+
+
+def _read_layer(logits: mx.array, targets: mx.array, top: int) -> tuple[Floats, Ints, Floats]:
+    """One layer: probabilities of `targets` `[batch, target]` and the `top` most probable."""
+    logits = logits.astype(mx.float32)
+    log_z = mx.logsumexp(logits, axis=-1, keepdims=True)
+    wanted = mx.take_along_axis(logits, targets, axis=-1) - log_z
+    best = mx.argpartition(-logits, top - 1, axis=-1)[:, :top]
+    best_logits = mx.take_along_axis(logits, best, axis=-1)
+    order = mx.argsort(-best_logits, axis=-1)
+    ids = mx.take_along_axis(best, order, axis=-1)
+    values = mx.take_along_axis(best_logits, order, axis=-1) - log_z
+    mx.eval(wanted, ids, values)
+    return (
+        np.exp(np.array(wanted, dtype=np.float64)),
+        np.array(ids, dtype=np.int64),
+        np.exp(np.array(values, dtype=np.float64)),
+    )
+
+
+def read_lens(
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]], targets: Ints, top: int = 20
+) -> LensReading:
+    """Read every layer in one forward a batch, one layer's logits at a time.
+
+    Args:
+        loaded: the model.
+        prompts: token ids, any lengths.
+        targets: token ids to report `[prompt, target]`.
+        top: how many of the most probable tokens to keep.
+    """
+    vocabulary = _vocabulary(loaded)
+    shape = (len(prompts), loaded.depth)
+    probability = np.zeros((*shape, targets.shape[1]))
+    top_ids = np.zeros((*shape, top), dtype=np.int64)
+    top_probability = np.zeros((*shape, top))
+    for rows, tokens in batches_by_length(prompts, max(1, MAX_LOGITS // vocabulary)):
+        states = [h[:, -1, :] for h in residual_stream(loaded.model, loaded.anatomy, tokens)]
+        mx.eval(states)
+        asked = mx.array(targets[rows])
+        for layer, state in enumerate(states):
+            logits = unembed(loaded.model, loaded.anatomy, state)
+            reading = _read_layer(logits, asked, top)
+            probability[rows, layer], top_ids[rows, layer], top_probability[rows, layer] = reading
+    return LensReading(probability=probability, top_ids=top_ids, top_probability=top_probability)
+
+
+def _vocabulary(loaded: LoadedModel) -> int:
+    return int(loaded.config.get("vocab_size", 1 << 17))

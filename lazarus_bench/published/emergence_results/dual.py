@@ -13,7 +13,7 @@ Where the writeup disagrees with itself or with others:
 
 from dataclasses import dataclass
 
-from lazarus_bench.judge import Differences, Exact, Ratios
+from lazarus_bench.judge import Differences, Exact, HitDifferences, Ratios
 from lazarus_bench.published.llama_3_2_1b import LLAMA_3_2_1B, VO, lora_parameters
 from lazarus_bench.published.records import BeforeAfter, Finding, Labelled, percents
 from lazarus_bench.published.task_classifier_emergence import LENS_STAYS_WEAK, STEP_500
@@ -136,8 +136,13 @@ BASE_BEATS_INSTRUCT = Finding(
     note="One run of each model, paired over the same eight prompts; where Instruct said "
     "'multiply' for 23 + 45, its 'add' is taken at the most it can have been, 5.43%.",
     others=(
-        Labelled(label="base, top word right", evidence=DUAL_REWARD_LLAMA_BASE.hits),
-        Labelled(label="instruct, top word right", evidence=DUAL_REWARD_LLAMA_INSTRUCT.hits),
+        Labelled(
+            label="top word right, 8 of 8 against 7 of 8",
+            evidence=HitDifferences(
+                first=DUAL_REWARD_LLAMA_BASE.hits.values,
+                second=DUAL_REWARD_LLAMA_INSTRUCT.hits.values,
+            ),
+        ),
     ),
 )
 

@@ -1,0 +1,32 @@
+"""One versioned report and its renderings: `report.json`, Markdown, the table after a pytest run.
+
+Renderers are pure functions of a `Report`; nothing here trains, measures or judges.
+"""
+
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import (
+    SCHEMA_VERSION,
+    JobRow,
+    LensRow,
+    LensTable,
+    Report,
+    Row,
+    Secondary,
+    load,
+    save,
+)
+from lazarus_bench.report.terminal import claims_table
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "JobRow",
+    "LensRow",
+    "LensTable",
+    "Report",
+    "Row",
+    "Secondary",
+    "claims_table",
+    "load",
+    "render",
+    "save",
+]

@@ -1,0 +1,73 @@
+"""The folded part of a report: how each verdict was reached and what would decide it."""
+
+from collections.abc import Iterator
+
+from lazarus_bench.judge import Control, Verdict
+from lazarus_bench.report import wording
+from lazarus_bench.report.escaping import code, prose
+from lazarus_bench.report.schema import Row
+from lazarus_bench.report.summary import PUBLISHED
+
+
+def fold(title: str, lines: Iterator[str]) -> str:
+    """Fold lines under a title; the empty lines let Markdown be read inside the tag."""
+    body = "\n".join(lines)
+    return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"
+
+
+def family_details(rows: tuple[Row, ...]) -> str:
+    """Fold the details of every row of one family."""
+    return fold("How each verdict was reached", _entries(rows))
+
+
+def _entries(rows: tuple[Row, ...]) -> Iterator[str]:
+    for row in rows:
+        yield f"**{code(row.claim_id)} on {prose(row.subject)}: {row.verdict.outcome.value}**\n"
+        yield from (f"- {line}" for line in _lines(row))
+        yield ""
+
+
+def _lines(row: Row) -> Iterator[str]:
+    yield prose(row.verdict.reason)
+    yield from _method(row.verdict)
+    if row.verdict.needed:
+        yield f"To decide: {prose(row.verdict.needed)}"
+    yield from (_control(control) for control in row.verdict.controls)
+    for item in row.secondary:
+        shown = wording.estimate95(item.estimate)
+        yield f"Also, {prose(item.label)}: {shown} ({wording.sample(item.estimate)}, 95%)"
+    yield from _writeup(row)
+    if row.digests:
+        yield f"Evidence: {', '.join(code(digest) for digest in row.digests)}"
+    if row.seconds:
+        yield f"Took {wording.duration(row.seconds)}"
+
+
+def _method(verdict: Verdict) -> Iterator[str]:
+    estimate = verdict.estimate
+    if estimate is None:
+        return
+    yield (
+        f"Method: {prose(estimate.method)}; level {verdict.level:.4g}; "
+        f"{wording.speaks_of(estimate)}"
+    )
+    if estimate.note:
+        yield f"Limits: {prose(estimate.note)}"
+    if verdict.detectable is not None:
+        yield f"Smallest detectable distance from the edge: {wording.number(verdict.detectable)}"
+
+
+def _control(control: Control) -> str:
+    passed = "passed" if control.passed else "**failed**"
+    value = wording.number(control.value)
+    return f"Control, {prose(control.name)}: {value}, {prose(control.expectation)}: {passed}"
+
+
+def _writeup(row: Row) -> Iterator[str]:
+    source = f"Writeup ({prose(row.source)})"
+    if row.published_note:
+        yield f"{source}: {prose(row.published_note)}"
+    else:
+        yield source
+    if row.subject != PUBLISHED and row.published is not None:
+        yield f"The same rule on the writeup's number: {prose(row.published.reason)}"

@@ -1,0 +1,271 @@
+"""The report as data: what `report.json` holds, and how it is written and read.
+
+A file names its schema version; a version this code does not know is refused, never guessed at.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.judge import Estimate, Verdict, from_json, to_json
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secondary:
+    """An estimate beside the claim's own: another reading, another model, another prompt set."""
+
+    label: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One claim judged on one subject.
+
+    Attributes:
+        claim_id: The claim's id, "family/name".
+        family: The part before the slash.
+        says: The claim in one sentence.
+        estimand: What is estimated, in words.
+        source: Writeup and section.
+        subject: "published", a lab model, or a model that the user named.
+        verdict: The verdict on this subject.
+        published: The verdict of the same rule on the writeup's own number; None where it printed
+            nothing that measures the estimand.
+        pinned: The verdict pinned for this row, None where none is.
+        digests: Digests of the jobs that the evidence came from.
+        seconds: Wall-clock time of the test.
+        secondary: Further estimates.
+        published_note: What a reader must know about the writeup's number.
+        exploratory: Whether the claim is a prediction the writeup left open.
+    """
+
+    claim_id: str
+    family: str
+    says: str
+    estimand: str
+    source: str
+    subject: str
+    verdict: Verdict
+    published: Verdict | None
+    pinned: str | None = None
+    digests: tuple[str, ...] = ()
+    seconds: float = 0.0
+    secondary: tuple[Secondary, ...] = ()
+    published_note: str = ""
+    exploratory: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensRow:
+    """Top lens tokens of one prompt before and after training; probabilities are fractions.
+
+    `gold` is the word that names the prompt's operation.
+    """
+
+    prompt: str
+    before_token: str
+    before_probability: float
+    after_token: str
+    after_probability: float
+    gold: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensTable:
+    """Lens readings of one subject at one layer (0-based)."""
+
+    title: str
+    subject: str
+    layer: int
+    rows: tuple[LensRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRow:
+    """One training run or analysis: its digest, what it was, and what it cost."""
+
+    digest: str
+    what: str
+    seconds: float
+    tokens_per_second: float | None
+    cached: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything a rendering needs.
+
+    Attributes:
+        schema: Version of this layout.
+        created: UTC time in ISO 8601.
+        profile: The `--lb-profile` of the run.
+        command: The command line that made it.
+        manifest: Versions, devices and libraries, by name.
+        rows: One for each claim and subject, in the order they ran.
+        lens_tables: The writeups' prompts before and after training.
+        jobs: What the evidence cost.
+    """
+
+    schema: int = SCHEMA_VERSION
+    created: str
+    profile: str
+    command: str
+    manifest: Mapping[str, str]
+    rows: tuple[Row, ...] = ()
+    lens_tables: tuple[LensTable, ...] = ()
+    jobs: tuple[JobRow, ...] = ()
+
+
+def save(report: Report, path: Path) -> None:
+    """Write `report` to `path` as JSON, whole or not at all: beside it first, then renamed.
+
+    Raises:
+        UserError: The path cannot be written.
+    """
+    text = json.dumps(to_dict(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    write_text(text, path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write `text` to `path` whole or not at all, making the folders above it.
+
+    Raises:
+        UserError: The path cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(text, path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(
+            f"cannot write the report to {path} ({reason}); name a file where you can write"
+        ) from error
+
+
+def _replace(text: str, path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(None, "is a directory")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    beside = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        beside.chmod(0o644)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Report:
+    """Read a report that `save` wrote.
+
+    Raises:
+        UserError: The file is missing, is no report, or has a schema version unknown here.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the report {path}; name an existing report.json") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
+    _check_version(data, path)
+    try:
+        return from_dict(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{path} is damaged ({error!r}); run the hypotheses again to write it anew"
+        ) from error
+
+
+def _check_version(data: object, path: Path) -> None:
+    if not isinstance(data, dict) or "schema" not in data:
+        raise UserError(f"{path} is not a report of lazarus-bench; it names no schema version")
+    if data["schema"] != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema version {data['schema']}, this lazarus-bench reads version "
+            f"{SCHEMA_VERSION}; read it with the version that wrote it, or run the hypotheses again"
+        )
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """Turn a report into plain JSON values."""
+    return {
+        **_plain(report),
+        "manifest": dict(report.manifest),
+        "rows": [_row_to_dict(row) for row in report.rows],
+        "lens_tables": [
+            {**_plain(table), "rows": [_plain(row) for row in table.rows]}
+            for table in report.lens_tables
+        ],
+        "jobs": [_plain(job) for job in report.jobs],
+    }
+
+
+def from_dict(data: Mapping[str, Any]) -> Report:
+    """Build a report from the values that `to_dict` made."""
+    return Report(
+        **{
+            **data,
+            "rows": tuple(_row_from_dict(row) for row in data["rows"]),
+            "lens_tables": tuple(_lens_from_dict(table) for table in data["lens_tables"]),
+            "jobs": tuple(JobRow(**job) for job in data["jobs"]),
+        }
+    )
+
+
+def _plain(value: Report | Row | LensTable | LensRow | JobRow) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _row_to_dict(row: Row) -> dict[str, Any]:
+    return {
+        **_plain(row),
+        "verdict": to_json(row.verdict),
+        "published": None if row.published is None else to_json(row.published),
+        "digests": list(row.digests),
+        "secondary": [
+            {"label": item.label, "estimate": to_json(item.estimate)} for item in row.secondary
+        ],
+    }
+
+
+def _row_from_dict(data: Mapping[str, Any]) -> Row:
+    published = data["published"]
+    return Row(
+        **{
+            **data,
+            "verdict": _verdict(data["verdict"]),
+            "published": None if published is None else _verdict(published),
+            "digests": tuple(data["digests"]),
+            "secondary": tuple(
+                Secondary(label=item["label"], estimate=_estimate(item["estimate"]))
+                for item in data["secondary"]
+            ),
+        }
+    )
+
+
+def _lens_from_dict(data: Mapping[str, Any]) -> LensTable:
+    return LensTable(**{**data, "rows": tuple(LensRow(**row) for row in data["rows"])})
+
+
+def _verdict(data: dict[str, Any]) -> Verdict:
+    value = from_json(data)
+    if not isinstance(value, Verdict):
+        raise TypeError(f"a verdict is expected, not {type(value).__name__}")
+    return value
+
+
+def _estimate(data: dict[str, Any]) -> Estimate:
+    value = from_json(data)
+    if not isinstance(value, Estimate):
+        raise TypeError(f"an estimate is expected, not {type(value).__name__}")
+    return value

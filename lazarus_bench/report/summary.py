@@ -1,0 +1,58 @@
+"""The head of a report: counts of verdicts, and a plain sentence on each family."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from lazarus_bench.judge import Outcome
+from lazarus_bench.report.schema import Row
+
+PUBLISHED = "published"
+
+
+def families(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
+    """Group rows by family, both in the order they came."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.family, []).append(row)
+    return {family: tuple(group) for family, group in groups.items()}
+
+
+def subjects(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Every subject once: models in the order they came, the writeups' own numbers last."""
+    found = dict.fromkeys(row.subject for row in rows)
+    return tuple(sorted(found, key=lambda subject: subject == PUBLISHED))
+
+
+def subject_name(subject: str) -> str:
+    """What a subject is called in a sentence."""
+    return "the writeups' own numbers" if subject == PUBLISHED else subject
+
+
+def count(rows: Iterable[Row]) -> Counter[Outcome]:
+    """How many rows ended in each outcome."""
+    return Counter(row.verdict.outcome for row in rows)
+
+
+def moved(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows whose verdict is no longer the pinned one."""
+    return tuple(row for row in rows if row.pinned not in (None, row.verdict.outcome.value))
+
+
+def family_sentence(rows: tuple[Row, ...], subject: str) -> str:
+    """Say in one sentence what came out of one family on one subject.
+
+    For example "4 of 8 claims supported (vo-36, ...), 1 refuted (base-beats-instruct), 3 open".
+    """
+    own = [row for row in rows if row.subject == subject]
+    parts = [_part(own, outcome) for outcome in Outcome if _named(own, outcome)]
+    total = f"{len(own)} claims" if len(own) != 1 else "1 claim"
+    return f"of {total}, " + "; ".join(parts)
+
+
+def _part(rows: list[Row], outcome: Outcome) -> str:
+    names = _named(rows, outcome)
+    return f"{len(names)} {outcome.value} ({', '.join(names)})"
+
+
+def _named(rows: list[Row], outcome: Outcome) -> list[str]:
+    return [row.claim_id.partition("/")[2] for row in rows if row.verdict.outcome == outcome]

@@ -1,0 +1,54 @@
+"""The compact claims table at the end of a pytest run: one line a row, fitted to the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+from lazarus_bench.report import wording
+from lazarus_bench.report.schema import Row
+from lazarus_bench.report.summary import PUBLISHED
+
+_GAP = "   "
+_KEPT = 3
+_SUBJECT = 24
+
+
+def claims_table(rows: Iterable[Row], width: int) -> str:
+    """Lay out one line for each row, no line longer than `width` characters.
+
+    The claim, the subject and the verdict always show; columns to their right are left out, last
+    first, where the terminal is too narrow, and what still does not fit is cut with an ellipsis.
+    """
+    cells = [_cells(row) for row in rows]
+    if not cells:
+        return ""
+    widths = _fitting([max(map(len, column)) for column in zip(*cells, strict=True)], width)
+    return "\n".join(_line(line, widths, width) for line in cells)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    writeup = "" if row.subject == PUBLISHED else f"published {wording.published(row.published)}"
+    return (
+        row.claim_id,
+        _end(row.subject),
+        row.verdict.outcome.value,
+        wording.placed(row.verdict),
+        wording.sample(row.verdict.estimate),
+        writeup,
+    )
+
+
+def _end(subject: str) -> str:
+    """Keep the end of a long subject: of a path it is the part that tells models apart."""
+    return subject if len(subject) <= _SUBJECT else "…" + subject[1 - _SUBJECT :]
+
+
+def _fitting(widths: Sequence[int], width: int) -> list[int]:
+    kept = list(widths)
+    while len(kept) > _KEPT and sum(kept) + len(_GAP) * (len(kept) - 1) > width:
+        kept.pop()
+    return kept
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
+    padded = (cell.ljust(space) for cell, space in zip(cells, widths, strict=False))
+    line = _GAP.join(padded).rstrip()
+    return line if len(line) <= width else line[: max(width - 1, 0)] + "…"

@@ -1,0 +1,186 @@
+"""How numbers, intervals, regions and sample sizes are put into words, the same in every rendering.
+
+Everything is printed as a fraction, never as a percentage, so that two cells can be compared.
+"""
+
+import math
+from collections.abc import Iterable
+
+from lazarus_bench.judge import (
+    Above,
+    AtLeast,
+    AtMost,
+    Below,
+    Effect,
+    Estimate,
+    Interval,
+    Outcome,
+    Region,
+    Verdict,
+    Within,
+)
+
+_SIGNIFICANT = 3
+_RELATION = {
+    Outcome.SUPPORTED: "⊂",
+    Outcome.REFUTED: "outside",
+    Outcome.INCONCLUSIVE: "across",
+    Outcome.INVALID: "against",
+    Outcome.NOT_APPLICABLE: "against",
+}
+
+
+def number(value: float) -> str:
+    """Print one number to three significant digits: 0.571, 2e-06, 851,968, ∞."""
+    if not math.isfinite(value) or value == 0:
+        return _special(value)
+    if value == int(value) and abs(value) >= 1:
+        return _sign(f"{value:,.0f}")
+    if abs(value) < 1e-3:
+        return _sign(f"{value:.{_SIGNIFICANT - 1}g}")
+    return _sign(f"{value:.{_decimals([value])}f}")
+
+
+def numbers(values: Iterable[float]) -> list[str]:
+    """Print numbers that belong together with the same decimals: 0.90, 0.86 and 0.94."""
+    values = list(values)
+    finite = [value for value in values if math.isfinite(value) and value != 0]
+    small = bool(finite) and max(map(abs, finite)) < 1e-3
+    if small or all(value == int(value) for value in finite):
+        return [number(value) for value in values]
+    decimals = _decimals(finite)
+    return [_sign(f"{v:,.{decimals}f}") if math.isfinite(v) else _special(v) for v in values]
+
+
+def interval(low: float, high: float) -> str:
+    """Print an interval alone: [0.86, 0.94], open where it has no end."""
+    left, right = numbers([low, high])
+    return _brackets(low, high, left, right)
+
+
+def estimate(item: Estimate) -> str:
+    """Print an estimate and its verdict interval: "0.900 [0.860, 0.940]"."""
+    return _with_interval(item, item.interval)
+
+
+def estimate95(item: Estimate) -> str:
+    """Print an estimate and its plain 95% interval."""
+    return _with_interval(item, item.interval95)
+
+
+def _with_interval(item: Estimate, span: Interval) -> str:
+    if not has_interval(item):
+        return number(item.value)
+    value, low, high = numbers([item.value, span.low, span.high])
+    return f"{value} {_brackets(span.low, span.high, low, high)}"
+
+
+def has_interval(item: Estimate) -> bool:
+    """Whether the interval says anything: a computed or bare number has none worth printing."""
+    bounded = math.isfinite(item.interval.low) or math.isfinite(item.interval.high)
+    return bounded and item.scope != "exact"
+
+
+def effect(item: Effect | None) -> str:
+    """Print an effect size with its interval; "" where there is none."""
+    if item is None:
+        return ""
+    value, low, high = numbers([item.value, item.low, item.high])
+    return f"{item.name} {value} {_brackets(item.low, item.high, low, high)}"
+
+
+def sample(item: Estimate | None) -> str:
+    """Say what an estimate rests on: "5 seeds × 200 prompts", "1 run × 8 prompts", "computed"."""
+    if item is None:
+        return ""
+    if item.scope == "exact":
+        return "computed"
+    if item.scope == "reported":
+        return "sample not printed"
+    runs = f"{item.seeds} seeds" if item.seeds > 1 else "1 run"
+    return f"{runs} × {_plural(item.prompts, 'prompt')}" if item.prompts > 1 else runs
+
+
+def speaks_of(item: Estimate) -> str:
+    """Say how far an estimate carries."""
+    return {
+        "seeds": "speaks of the recipe, over training seeds",
+        "run": "speaks of this run alone",
+        "exact": "computed, nothing was sampled",
+        "reported": "a number printed without its sample decides nothing",
+    }[item.scope]
+
+
+def region_set(region: Region) -> str:
+    """Write a region as a set: [0.36, ∞)."""
+    match region:
+        case AtLeast(x):
+            return f"[{number(x)}, ∞)"
+        case Above(x):
+            return f"({number(x)}, ∞)"
+        case AtMost(x):
+            return f"(−∞, {number(x)}]"
+        case Below(x):
+            return f"(−∞, {number(x)})"
+        case Within(a, b):
+            return f"[{number(a)}, {number(b)}]"
+        case _:
+            return region.describe()
+
+
+def placed(verdict: Verdict) -> str:
+    """Say where the interval fell: "0.900 [0.860, 0.940] ⊂ [0.36, ∞)"."""
+    if verdict.estimate is None:
+        return ""
+    relation = _RELATION[verdict.outcome]
+    if not has_interval(verdict.estimate):
+        relation = "∈" if verdict.region.contains_value(verdict.estimate.value) else "∉"
+    return f"{estimate(verdict.estimate)} {relation} {region_set(verdict.region)}"
+
+
+def published(verdict: Verdict | None) -> str:
+    """Say what the writeup printed and what the same rule makes of it: "0.571: inconclusive"."""
+    if verdict is None:
+        return "prints no such number"
+    if verdict.estimate is None:
+        return verdict.outcome.value
+    return f"{number(verdict.estimate.value)}: {verdict.outcome.value}"
+
+
+def duration(seconds: float) -> str:
+    """Print a time: 0.3 s, 42 s, 3 min 20 s, 1 h 4 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _decimals(values: Iterable[float]) -> int:
+    largest = max(map(abs, values))
+    return max(0, _SIGNIFICANT - 1 - math.floor(math.log10(largest)))
+
+
+def _brackets(low: float, high: float, left: str, right: str) -> str:
+    opening = "[" if math.isfinite(low) else "("
+    closing = "]" if math.isfinite(high) else ")"
+    return f"{opening}{left}, {right}{closing}"
+
+
+def _sign(printed: str) -> str:
+    return printed.replace("-", "−", 1) if printed.startswith("-") else printed
+
+
+def _special(value: float) -> str:
+    if math.isnan(value):
+        return "not a number"
+    if value == 0:
+        return "0"
+    return "∞" if value > 0 else "−∞"

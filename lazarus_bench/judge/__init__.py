@@ -5,14 +5,16 @@ knows a model, and every rendering (`report`).
 """
 
 from lazarus_bench.judge.claim import Claim, Registry
+from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
 from lazarus_bench.judge.evidence import Evidence
 from lazarus_bench.judge.layers import LayerMax
-from lazarus_bench.judge.pairs import Differences, HitDifferences, Ratios
+from lazarus_bench.judge.means import Means
 from lazarus_bench.judge.power import attainable
+from lazarus_bench.judge.proportions import HitDifferences, Hits
+from lazarus_bench.judge.ratios import Ratios
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
 from lazarus_bench.judge.serialise import from_json, to_json
-from lazarus_bench.judge.single import Hits, Means
 from lazarus_bench.judge.stated import Exact, Reported
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import (

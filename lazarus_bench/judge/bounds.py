@@ -87,12 +87,12 @@ def _upper_bound(atoms: Array, weights: Array, end: float, tail: float) -> float
     return float(optimize.brentq(excess, low, high, xtol=1e-12, rtol=1e-10))
 
 
-def bounded_mean(atoms: Array, weights: Array, support: Limits, level: float) -> Limits:
-    """Return limits for the mean of a distribution on a known bounded support.
+def bounded_mean_high(atoms: Array, weights: Array, end: float, level: float) -> float:
+    """Return an upper limit for the mean of a distribution that never exceeds `end`.
 
-    Gaffke's bound: the upper limit is the (1 − tail) quantile of a Dirichlet-weighted mean of the
-    sample and one more point at the support's upper end; the lower limit mirrors it. It assumes
-    nothing about the distribution's shape and equals Clopper–Pearson on 0/1 data.
+    Gaffke's bound: the (1 − tail) quantile of a Dirichlet-weighted mean of the sample and one
+    more point at the support's end. It assumes nothing about the distribution's shape and equals
+    Clopper–Pearson on 0/1 data.
 
     Source: Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the mean of
     a nonnegative variable" (2005); Phan, Thomas and Learned-Miller, ICML 2021.
@@ -100,10 +100,12 @@ def bounded_mean(atoms: Array, weights: Array, support: Limits, level: float) ->
     Args:
         atoms: distinct values, shape (k,).
         weights: how often each was seen (fractional for clustered samples), shape (k,).
-        support: the smallest and largest possible value.
-        level: two-sided confidence level.
+        end: the largest possible value.
+        level: two-sided confidence level; the tail is (1 − level)/2.
     """
-    tail = (1 - level) / 2
-    high = _upper_bound(atoms, weights, support[1], tail)
-    low = -_upper_bound(-atoms, weights, -support[0], tail)
-    return low, high
+    return _upper_bound(atoms, weights, end, (1 - level) / 2)
+
+
+def bounded_mean_low(atoms: Array, weights: Array, end: float, level: float) -> float:
+    """Return the lower limit that mirrors `bounded_mean_high`; `end` is the least value."""
+    return -_upper_bound(-atoms, weights, -end, (1 - level) / 2)

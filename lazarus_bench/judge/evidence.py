@@ -48,7 +48,12 @@ class Evidence(ABC):
     @property
     def caveat(self) -> str:
         """What limits the estimate, in one clause; empty when nothing does."""
-        return ""
+        model = self.sampling()
+        if model is None or model.spread_known():
+            return ""
+        if self.scope == "seeds":
+            return "all seeds agree exactly, so the spread between seeds is unknown"
+        return f"one run shows no spread between {self.unit}"
 
     @abstractmethod
     def sampling(self) -> Sampling | None:
@@ -163,3 +168,24 @@ def require_hits(owner: object, values: Array, name: str) -> None:
         raise ValueError(
             f"{type(owner).__name__}.{name} holds {bad:g}; hits are 0 or 1 (use Means otherwise)"
         )
+
+
+def paired_difference(owner: object, first: Array, second: Array) -> Array:
+    """Return first − second, shape (seeds, prompts); a single run is compared with every seed.
+
+    Raises:
+        ValueError: when seeds or prompts do not match.
+    """
+    name = type(owner).__name__
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"{name} pairs by prompt, but first has {first.shape[1]} prompts and second "
+            f"{second.shape[1]}"
+        )
+    if first.shape[0] != second.shape[0] and 1 not in (first.shape[0], second.shape[0]):
+        raise ValueError(
+            f"{name} pairs by seed, but first has {first.shape[0]} seeds and second "
+            f"{second.shape[0]}"
+        )
+    difference: Array = first - second
+    return difference

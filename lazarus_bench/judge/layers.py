@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lazarus_bench.judge.bounded import one_run
 from lazarus_bench.judge.bounds import Array
 from lazarus_bench.judge.evidence import Evidence, array, freeze
-from lazarus_bench.judge.sampling import Outer, Sampling, Student, one_run
-from lazarus_bench.judge.single import NO_SPREAD
+from lazarus_bench.judge.sampling import Outer, Sampling
+from lazarus_bench.judge.student import Student
 
 
 def left_out_maxima(values: Array) -> Array:
@@ -58,11 +59,6 @@ class LayerMax(Evidence):
     @property
     def method(self) -> str:
         return f"maximum inside leave-one-out over {self.unit}"
-
-    @property
-    def caveat(self) -> str:
-        maxima = array(self.values).mean(axis=1).max(axis=1)
-        return NO_SPREAD if self.scope == "seeds" and Student.of(maxima).sd == 0 else ""
 
     def sampling(self) -> Sampling:
         values = array(self.values)

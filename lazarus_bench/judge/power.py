@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
+from lazarus_bench.judge.bounded import Bounded
 from lazarus_bench.judge.bounds import clopper_pearson
 from lazarus_bench.judge.region import Region
-from lazarus_bench.judge.sampling import Bounded, Sampling, detectable_shift
+from lazarus_bench.judge.sampling import Sampling
 
 POWER = 0.8
 _LARGEST = 1_000_000
@@ -47,6 +48,28 @@ def units_needed(sampling: Sampling, value: float, region: Region, level: float)
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def detectable_shift(error: float, df: float, level: float, power: float = 0.8) -> float | None:
+    """Return the distance from an edge at which a one-sided t test has the given power.
+
+    Args:
+        error: standard error of the estimate, in its unit.
+        df: degrees of freedom of that error.
+        level: two-sided interval level; the test uses (1 − level)/2.
+        power: wanted power.
+
+    Returns:
+        The distance in the estimand's unit, or None when the error is unknown.
+    """
+    if error <= 0 or df < 1:
+        return None
+    critical = float(stats.t.ppf((1 + level) / 2, df))
+
+    def gap(noncentrality: float) -> float:
+        return float(stats.nct.sf(critical, df, noncentrality)) - power
+
+    return error * float(optimize.brentq(gap, 0.0, 6 * critical + 10, xtol=1e-9))
 
 
 def detectable_distance(sampling: Sampling, region: Region, level: float) -> float | None:

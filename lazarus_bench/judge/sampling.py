@@ -6,20 +6,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Self
 
-import numpy as np
-from scipy import optimize, stats
+from lazarus_bench.judge.bounds import Limits
 
-from lazarus_bench.judge.bounds import (
-    Array,
-    Limits,
-    bounded_mean,
-    clopper_pearson,
-    student_t,
-)
-
-Unit = Literal["seeds", "prompts", "clusters"]
 NOTHING: Limits = (-math.inf, math.inf)
 
 
@@ -35,190 +25,25 @@ class Sampling(ABC):
     def limits(self, level: float) -> Limits:
         """Return the confidence limits at a two-sided level."""
 
+    def low(self, level: float) -> float:
+        """Return the lower limit alone."""
+        return self.limits(level)[0]
+
+    def high(self, level: float) -> float:
+        """Return the upper limit alone."""
+        return self.limits(level)[1]
+
     @abstractmethod
     def resized(self, size: int) -> Self:
         """Return the same sample as if it had `size` units and looked alike."""
 
+    def spread_known(self) -> bool:
+        """Whether the sample shows how far its units differ, without which no limit is finite."""
+        return True
+
     @abstractmethod
     def standard_error(self) -> tuple[float, float]:
         """Return the standard error (0 when unknown) and its degrees of freedom."""
-
-
-def detectable_shift(error: float, df: float, level: float, power: float = 0.8) -> float | None:
-    """Return the distance from an edge at which a one-sided t test has the given power.
-
-    Args:
-        error: standard error of the estimate, in its unit.
-        df: degrees of freedom of that error.
-        level: two-sided interval level; the test uses (1 − level)/2.
-        power: wanted power.
-
-    Returns:
-        The distance in the estimand's unit, or None when the error is unknown.
-    """
-    if error <= 0 or df < 1:
-        return None
-    critical = float(stats.t.ppf((1 + level) / 2, df))
-
-    def gap(noncentrality: float) -> float:
-        return float(stats.nct.sf(critical, df, noncentrality)) - power
-
-    return error * float(optimize.brentq(gap, 0.0, 6 * critical + 10, xtol=1e-9))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Student(Sampling):
-    """t over independent units; with fewer than two units or no spread it claims nothing.
-
-    Attributes:
-        mean: sample mean.
-        sd: sample standard deviation (ddof 1); 0 means the spread is unknown.
-        n: number of units.
-    """
-
-    mean: float
-    sd: float
-    n: int
-
-    @classmethod
-    def of(cls, units: Array) -> Student:
-        """Summarise one value per unit, shape (n,)."""
-        # Rounding of equal means leaves a spread of a few ulp, which is no evidence of precision.
-        negligible = 1e-12 * float(np.abs(units).max())
-        sd = float(units.std(ddof=1)) if units.size > 1 else 0.0
-        return cls(mean=float(units.mean()), sd=sd if sd > negligible else 0.0, n=units.size)
-
-    @property
-    def size(self) -> int:
-        return self.n
-
-    def limits(self, level: float) -> Limits:
-        error, df = self.standard_error()
-        return student_t(self.mean, error, df, level) if error > 0 else NOTHING
-
-    def resized(self, size: int) -> Self:
-        return replace(self, n=size)
-
-    def standard_error(self) -> tuple[float, float]:
-        return (self.sd / math.sqrt(self.n) if self.n > 1 else 0.0), self.n - 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Welch(Sampling):
-    """Difference of two independent means with unequal variances (Welch, 1947)."""
-
-    first: Student
-    second: Student
-
-    @property
-    def size(self) -> int:
-        return min(self.first.n, self.second.n)
-
-    def limits(self, level: float) -> Limits:
-        error, df = self.standard_error()
-        return student_t(self.first.mean - self.second.mean, error, df, level) if error else NOTHING
-
-    def resized(self, size: int) -> Self:
-        return replace(self, first=self.first.resized(size), second=self.second.resized(size))
-
-    def standard_error(self) -> tuple[float, float]:
-        if self.size < 2:
-            return 0.0, 0.0
-        a, b = self.first.sd**2 / self.first.n, self.second.sd**2 / self.second.n
-        if a + b == 0:
-            return 0.0, 0.0
-        df = (a + b) ** 2 / (a**2 / (self.first.n - 1) + b**2 / (self.second.n - 1))
-        return math.sqrt(a + b), df
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bounded(Sampling):
-    """Mean on a known support: exact for 0/1 data, with a design effect when units are clustered.
-
-    Korn and Graubard (1998): replace the n observations by n/deff effective ones, shrunk by
-    (t with n − 1 df / t with units − 1 df)² because deff rests on few units. deff never falls
-    below 1: with few units a small observed spread between them is no evidence of precision.
-
-    Attributes:
-        atoms: distinct values.
-        shares: their relative frequencies, summing to 1.
-        support: smallest and largest possible value.
-        per_unit: observations in each unit (1 when each observation is its own unit).
-        units: number of independent units.
-        deff: design effect, ≥ 1.
-        offset: known constant subtracted from mean and limits.
-    """
-
-    atoms: tuple[float, ...]
-    shares: tuple[float, ...]
-    support: Limits
-    per_unit: int
-    units: int
-    deff: float = 1.0
-    offset: float = 0.0
-
-    @classmethod
-    def of(cls, values: Array, support: Limits, offset: float = 0.0) -> Bounded:
-        """Summarise values of shape (units, per_unit)."""
-        units, per_unit = values.shape
-        atoms, counts = np.unique(values, return_counts=True)
-        within = float(values.var()) / values.size
-        between = float(values.mean(axis=1).var(ddof=1)) / units if units > 1 else 0.0
-        clustered = per_unit > 1 and within > 0
-        return cls(
-            atoms=tuple(atoms.tolist()),
-            shares=tuple((counts / values.size).tolist()),
-            support=support,
-            per_unit=per_unit,
-            units=units,
-            deff=max(1.0, between / within) if clustered else 1.0,
-            offset=offset,
-        )
-
-    @property
-    def size(self) -> int:
-        return self.units
-
-    def effective(self, level: float) -> float:
-        """Return the effective number of observations at a level."""
-        total = self.units * self.per_unit
-        if self.per_unit == 1 or self.units < 2:
-            return total / self.deff
-        upper = (1 + level) / 2
-        shrink = float(stats.t.ppf(upper, total - 1)) / float(stats.t.ppf(upper, self.units - 1))
-        return total / self.deff * shrink**2
-
-    @property
-    def binary(self) -> bool:
-        """Whether every value lies at an end of the support."""
-        return set(self.atoms) <= set(self.support)
-
-    @property
-    def hit_rate(self) -> float:
-        """Share of values at the upper end of the support."""
-        return dict(zip(self.atoms, self.shares, strict=True)).get(self.support[1], 0.0)
-
-    def limits(self, level: float) -> Limits:
-        count = self.effective(level)
-        if self.binary:
-            start, width = self.support[0], self.support[1] - self.support[0]
-            below, above = clopper_pearson(self.hit_rate * count, count, level)
-            low, high = start + below * width, start + above * width
-        else:
-            weights = np.asarray(self.shares) * count
-            low, high = bounded_mean(np.asarray(self.atoms), weights, self.support, level)
-        return low - self.offset, high - self.offset
-
-    def resized(self, size: int) -> Self:
-        return replace(self, units=size)
-
-    def standard_error(self) -> tuple[float, float]:
-        atoms, shares = np.asarray(self.atoms), np.asarray(self.shares)
-        variance = float(shares @ (atoms - shares @ atoms) ** 2)
-        total = self.units * self.per_unit
-        if total < 2:
-            return 0.0, 0.0
-        return math.sqrt(variance * self.deff / (total - 1)), max(self.units, 2) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,13 +63,20 @@ class Outer(Sampling):
         return self.highs[0].size
 
     def limits(self, level: float) -> Limits:
-        low = min(part.limits(level)[0] for part in self.lows)
-        high = max(part.limits(level)[1] for part in self.highs)
-        return low, high
+        return self.low(level), self.high(level)
+
+    def low(self, level: float) -> float:
+        return min(part.low(level) for part in self.lows)
+
+    def high(self, level: float) -> float:
+        return max(part.high(level) for part in self.highs)
 
     def resized(self, size: int) -> Self:
         lows = tuple(part.resized(size) for part in self.lows)
         return replace(self, lows=lows, highs=tuple(part.resized(size) for part in self.highs))
+
+    def spread_known(self) -> bool:
+        return all(part.spread_known() for part in (*self.lows, *self.highs))
 
     def standard_error(self) -> tuple[float, float]:
         return max(part.standard_error() for part in (*self.lows, *self.highs))
@@ -286,39 +118,3 @@ class Recovered(Sampling):
     def standard_error(self) -> tuple[float, float]:
         (a, da), (b, db) = self.first.standard_error(), self.second.standard_error()
         return math.hypot(a, b), min(da, db)
-
-
-def one_run(units: Array, support: Limits) -> Sampling:
-    """Return the sampling of one run's prompt or cluster values, shape (n,).
-
-    Values inside the support get the hull of Gaffke's limits and t: t alone undercovers skewed
-    probabilities at few prompts, Gaffke alone trusts a support that the values only suggest.
-    """
-    student = Student.of(units)
-    if units.min() < support[0] or units.max() > support[1]:
-        return student
-    bounded = Bounded.of(units[:, None], support)
-    parts = (bounded, student) if student.sd > 0 else (bounded,)
-    return Outer(lows=parts, highs=parts)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exponential(Sampling):
-    """Limits found on the log scale and read on the original one."""
-
-    log: Student
-
-    @property
-    def size(self) -> int:
-        return self.log.n
-
-    def limits(self, level: float) -> Limits:
-        low, high = self.log.limits(level)
-        return (math.exp(low), math.exp(min(high, 700.0))) if self.log.sd > 0 else (0.0, math.inf)
-
-    def resized(self, size: int) -> Self:
-        return replace(self, log=self.log.resized(size))
-
-    def standard_error(self) -> tuple[float, float]:
-        error, df = self.log.standard_error()
-        return math.exp(self.log.mean) * error, df  # delta method, for planning only

@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import Any, get_type_hints
 
 from lazarus_bench.judge.claim import Claim
+from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval
 from lazarus_bench.judge.layers import LayerMax
-from lazarus_bench.judge.pairs import Differences, HitDifferences, Ratios
+from lazarus_bench.judge.means import Means
+from lazarus_bench.judge.proportions import HitDifferences, Hits
+from lazarus_bench.judge.ratios import Ratios
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Within
-from lazarus_bench.judge.single import Hits, Means
 from lazarus_bench.judge.stated import Exact, Reported
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import Control, Outcome, Verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -92,6 +93,8 @@ def _reason(outcome: Outcome, estimate: Estimate, region: Region) -> str:
         Outcome.REFUTED: "lies outside",
         Outcome.INCONCLUSIVE: "straddles an edge of",
     }[outcome]
+    if math.isinf(low) and math.isinf(high):
+        return f"there is no interval: {estimate.note}"
     sentence = f"the interval [{low:.3g}, {high:.3g}] {relation} {region.describe()}"
     if estimate.note:
         sentence += f" ({estimate.note})"

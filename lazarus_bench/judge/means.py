@@ -1,4 +1,4 @@
-"""Evidence from one sample: means and hit rates."""
+"""Evidence from one sample of continuous values."""
 
 # ruff: noqa: D102 (overrides inherit the docstring of what they override)
 from __future__ import annotations
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lazarus_bench.judge.bounded import one_run
 from lazarus_bench.judge.bounds import Array
-from lazarus_bench.judge.effects import cohens_h, hedges_g
+from lazarus_bench.judge.effects import hedges_g
 from lazarus_bench.judge.estimate import Effect
-from lazarus_bench.judge.evidence import Evidence, array, freeze, require_hits
-from lazarus_bench.judge.sampling import Bounded, Sampling, Student, one_run
-
-NO_SPREAD = "all seeds agree exactly, so the spread between seeds is unknown"
+from lazarus_bench.judge.evidence import Evidence, array, freeze
+from lazarus_bench.judge.sampling import Sampling
+from lazarus_bench.judge.student import Student
 
 
 def cluster_means(values: Array, clusters: Sequence[str | int]) -> Array:
@@ -80,12 +80,6 @@ class Means(Evidence):
         bounded = units.min() >= 0 and units.max() <= 1
         return f"{'bounded mean' if bounded else 't'} over {self.unit}"
 
-    @property
-    def caveat(self) -> str:
-        if self.scope == "seeds":
-            return NO_SPREAD if Student.of(self.units()).sd == 0 else ""
-        return "" if math.isfinite(self.limits(0.5)[0]) else "one run shows no spread"
-
     def sampling(self) -> Sampling:
         units = self.units()
         return Student.of(units) if self.scope == "seeds" else one_run(units, (0.0, 1.0))
@@ -96,56 +90,3 @@ class Means(Evidence):
         units = self.units()
         n, sd = units.size, Student.of(units).sd
         return hedges_g(self.point - edge, sd, math.sqrt(1 / n), n - 1, level)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hits(Evidence):
-    """0/1 samples; the estimand is the hit rate minus a known constant.
-
-    One run: Clopper–Pearson. Several seeds: Korn–Graubard's exact interval on the effective
-    sample size, so that agreement of a few seeds is not taken for certainty.
-
-    Attributes:
-        values: values[seed][prompt], each 0 or 1.
-        minus: known constant such as the chance rate, subtracted from value and interval.
-    """
-
-    values: Sequence[Sequence[float]]
-    minus: float = 0.0
-
-    def __post_init__(self) -> None:
-        freeze(self, 2, "values")
-        freeze(self, 0, "minus")
-        require_hits(self, array(self.values), "values")
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.values), len(self.values[0])
-
-    @property
-    def rate(self) -> float:
-        """Share of hits over all seeds and prompts."""
-        return float(array(self.values).mean())
-
-    @property
-    def point(self) -> float:
-        return self.rate - self.minus
-
-    @property
-    def method(self) -> str:
-        return "Korn–Graubard" if self.scope == "seeds" else "Clopper–Pearson"
-
-    def sampling(self) -> Bounded:
-        values = array(self.values)
-        grouped = values if self.scope == "seeds" else values.T
-        return Bounded.of(grouped, (0.0, 1.0), offset=self.minus)
-
-    def effect(self, level: float, edge: float | None = None) -> Effect | None:
-        reference = self.minus + (edge or 0.0)
-        if (edge is None and not self.minus) or not 0 <= reference <= 1:
-            return None
-        low, high = (limit + self.minus for limit in self.limits(level))
-        value, below, above = (
-            cohens_h(min(max(rate, 0.0), 1.0), reference) for rate in (self.rate, low, high)
-        )
-        return Effect(name="Cohen h", value=value, low=below, high=above, level=level)

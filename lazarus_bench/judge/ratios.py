@@ -1,0 +1,62 @@
+"""Evidence from paired positive numbers, one pair per seed: their ratio."""
+
+# ruff: noqa: D102 (overrides inherit the docstring of what they override)
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lazarus_bench.judge.bounds import Array
+from lazarus_bench.judge.evidence import Evidence, array, freeze
+from lazarus_bench.judge.student import Exponential, Student
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratios(Evidence):
+    """Positive per-seed numbers; the estimand is the geometric mean of numerator/denominator.
+
+    t over log ratios; one seed shows no spread and has no interval.
+
+    Attributes:
+        numerator: one positive number per seed.
+        denominator: one positive number per seed, in the same order.
+    """
+
+    numerator: Sequence[float]
+    denominator: Sequence[float]
+
+    def __post_init__(self) -> None:
+        freeze(self, 1, "numerator", "denominator")
+        if len(self.numerator) != len(self.denominator):
+            raise ValueError(
+                f"Ratios pairs by seed, but has {len(self.numerator)} numerators and "
+                f"{len(self.denominator)} denominators"
+            )
+        if min(*self.numerator, *self.denominator) <= 0:
+            raise ValueError("Ratios needs positive numbers on both sides")
+
+    def _logs(self) -> Array:
+        logs: Array = np.log(array(self.numerator)) - np.log(array(self.denominator))
+        return logs
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.numerator), 1
+
+    @property
+    def point(self) -> float:
+        return math.exp(float(self._logs().mean()))
+
+    @property
+    def method(self) -> str:
+        return "t on log ratios over seeds"
+
+    @property
+    def unit(self) -> str:
+        return "seeds"
+
+    def sampling(self) -> Exponential:
+        return Exponential(log=Student.of(self._logs()))

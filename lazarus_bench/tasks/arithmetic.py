@@ -17,11 +17,11 @@ from lazarus_bench.errors import UserError
 HELD_OUT_SHARE = 0.2
 """Expected share of keys that the hash holds out (the writeups' prompts come on top)."""
 
-TABLE = range(2, 21)
-"""Factors of a multiplication; divisor and quotient of a division."""
+FACTORS = range(2, 21)
+"""Factors of a multiplication; divisor and quotient of a division, its inverse."""
 
-LARGEST = 99
-"""Largest operand of an addition or a subtraction; the smallest is 1."""
+ADDENDS = range(1, 61)
+"""Addends of an addition; subtrahend and difference of a subtraction, its inverse."""
 
 
 class Operation(StrEnum):
@@ -156,13 +156,13 @@ def all_problems(operation: Operation) -> tuple[Problem, ...]:
 
     match operation:
         case Operation.MULTIPLY:
-            return tuple(make(a, b) for a in TABLE for b in TABLE)
+            return tuple(make(a, b) for a in FACTORS for b in FACTORS)
         case Operation.DIVIDE:
-            return tuple(make(quotient * b, b) for quotient in TABLE for b in TABLE)
+            return tuple(make(quotient * b, b) for quotient in FACTORS for b in FACTORS)
         case Operation.ADD:
-            return tuple(make(a, b) for a in range(1, LARGEST + 1) for b in range(1, LARGEST + 1))
+            return tuple(make(a, b) for a in ADDENDS for b in ADDENDS)
         case Operation.SUBTRACT:
-            return tuple(make(a, b) for a in range(2, LARGEST + 1) for b in range(1, a))
+            return tuple(make(difference + b, b) for difference in ADDENDS for b in ADDENDS)
 
 
 @cache

@@ -123,12 +123,29 @@ class DualReward(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(Recipe):
-    """A lab model from scratch on the generated corpus."""
+    """A lab model from scratch on the generated corpus.
+
+    `symbols`, `words` and `prose` are documents of each kind in a step; the weights are those of
+    the kinds' mean losses, beside 1 for symbols.
+    """
 
     kind: ClassVar[str] = "pretrain"
     version: ClassVar[int] = 1
 
     family: str = "llama"
+    steps: int = 600
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.1
+    symbols: int = 64
+    words: int = 16
+    prose: int = 8
+    words_weight: float = 0.5
+    prose_weight: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        for name in ("steps", "learning_rate", "symbols", "words", "prose"):
+            _positive(f"Pretrain.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,3 +154,12 @@ class Instruct(Recipe):
 
     kind: ClassVar[str] = "instruct"
     version: ClassVar[int] = 1
+
+    steps: int = 100
+    batch: int = 32
+    learning_rate: float = 3e-4
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        for name in ("steps", "batch", "learning_rate"):
+            _positive(f"Instruct.{name}", getattr(self, name))

@@ -1,0 +1,174 @@
+"""The lab's models: small models of real families, made from scratch with mlx-lm's own classes.
+
+A family is one record in `FAMILIES`. `initialise` draws the weights of a seed and `save` writes the
+Hugging Face layout, which `mlx_lm.load` and transformers read like any other model. Pretraining is
+a recipe (`training/pretrain.py`).
+
+Number tokens do not start from noise but from waves of the number and of its logarithm: large
+models come to hold numbers on such helices (Kantamneni & Tegmark 2025, "Language models use
+trigonometry to do addition"), and no minute of pretraining finds them. Without them, held-out
+operand pairs stayed near chance. The operation words start from noise like every other word.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
+from lazarus_bench.models import lab_tokenizer
+from lazarus_bench.models.anatomy import anatomy_of, part
+
+LAYERS = 8
+WIDTH = 96
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """What a family's config.json adds to the shape that all lab models share."""
+
+    model_type: str
+    architecture: str
+    specific: Mapping[str, Any] = field(default_factory=dict)
+
+    def config(self, vocabulary: int, special: Mapping[str, int]) -> dict[str, Any]:
+        """The whole config.json; ``special`` holds the bos, eos and pad token ids."""
+        return {
+            "model_type": self.model_type,
+            "architectures": [self.architecture],
+            "hidden_size": WIDTH,
+            "num_hidden_layers": LAYERS,
+            "intermediate_size": 2 * WIDTH,
+            "num_attention_heads": 3,
+            "num_key_value_heads": 3,
+            "head_dim": WIDTH // 3,
+            "max_position_embeddings": 128,
+            "rms_norm_eps": 1e-5,
+            "rope_theta": 10000.0,
+            "tie_word_embeddings": True,
+            "vocab_size": vocabulary,
+            "torch_dtype": "float32",
+            **special,
+            **self.specific,
+        }
+
+
+FAMILIES = {
+    "llama": Family(
+        model_type="llama",
+        architecture="LlamaForCausalLM",
+        specific={"hidden_act": "silu", "attention_bias": False, "mlp_bias": False},
+    ),
+}
+
+
+def family_named(name: str) -> Family:
+    """The record of a family.
+
+    Raises:
+        UserError: there is no such lab family.
+    """
+    if name not in FAMILIES:
+        raise UserError(f"lab family {name!r} is unknown: choose {', '.join(sorted(FAMILIES))}")
+    return FAMILIES[name]
+
+
+def config_of(name: str) -> dict[str, Any]:
+    """The config.json of the lab model of family `name`, for the lab's tokenizer."""
+    tokenizer = lab_tokenizer.tokenizer()
+    special = {
+        "bos_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.BOS),
+        "eos_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.EOS),
+        "pad_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.PAD),
+    }
+    return family_named(name).config(tokenizer.get_vocab_size(), special)
+
+
+def build(config: Mapping[str, Any]) -> nn.Module:
+    """A model of mlx-lm's own class for `config`, with mlx's default weights."""
+    from mlx_lm.utils import _get_classes
+
+    model_class, arguments = _get_classes(config=dict(config))
+    model: nn.Module = model_class(arguments.from_dict(dict(config)))
+    return model
+
+
+def number_waves(numbers: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Features that turn sums into rotations: waves of the number and of its logarithm.
+
+    Args:
+        numbers: `[count]`, non-negative.
+        width: of the embedding; the features are rotated into it at random.
+        rng: draws the rotation.
+
+    Returns:
+        `[count, width]`; each row's norm is the square root of the number of waves.
+    """
+    periods = np.array([2, 5, 10, 20, 50, 100, 200, 400])
+    log_periods = 6.0 / 2 ** np.arange(8)
+    turns = [numbers[:, None] / periods, np.log(np.maximum(numbers, 1))[:, None] / log_periods]
+    phase = 2 * np.pi * np.concatenate(turns, axis=1)
+    waves = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
+    rotation, _ = np.linalg.qr(rng.normal(size=(width, waves.shape[1])))
+    return np.asarray(waves @ rotation.T)
+
+
+WAVE_SCALE = 0.4
+NOISE = 0.05
+
+
+def _drawn(path: str, shape: tuple[int, ...], rng: np.random.Generator) -> mx.array:
+    """Gaussian weights; those that write to the residual stream are smaller with depth (GPT-2)."""
+    scale = NOISE
+    if path.endswith(("o_proj.weight", "down_proj.weight")):
+        scale /= (2 * LAYERS) ** 0.5
+    return mx.array((rng.normal(size=shape) * scale).astype(np.float32))
+
+
+def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
+    """A model of `config` with the weights of `seed`; bit-identical on every call.
+
+    Matrices are Gaussian, vectors (norms, biases) keep the family's own start, and the number
+    tokens' embeddings carry `number_waves`.
+    """
+    from mlx.utils import tree_map_with_path
+
+    model = build(config)
+    rng = np.random.default_rng((seed, 0))
+    model.update(
+        tree_map_with_path(
+            lambda path, array: array if array.ndim < 2 else _drawn(path, array.shape, rng),
+            model.parameters(),
+        )
+    )
+    _add_waves(part(model, anatomy_of(config).embedding), rng)
+    mx.eval(model.parameters())
+    return model
+
+
+def _add_waves(embedding: nn.Module, rng: np.random.Generator) -> None:
+    tokenizer = lab_tokenizer.tokenizer()
+    numbers = np.array(lab_tokenizer.numbers())
+    ids = [lab_tokenizer.token_id(tokenizer, str(n)) for n in numbers]
+    weight = np.array(embedding.weight)
+    weight[ids] += WAVE_SCALE * number_waves(numbers, weight.shape[1], rng)
+    embedding.weight = mx.array(weight)
+
+
+def save(model: nn.Module, config: Mapping[str, Any], directory: Path) -> None:
+    """Write config.json, generation_config.json, model.safetensors and the tokenizer."""
+    from mlx.utils import tree_flatten
+
+    weights = dict(tree_flatten(model.parameters()))
+    mx.save_safetensors(str(directory / "model.safetensors"), weights, metadata={"format": "mlx"})
+    tokens = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    for name, content in (
+        ("config.json", dict(config)),
+        ("generation_config.json", {**tokens, "do_sample": False}),
+    ):
+        (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    lab_tokenizer.save(directory)

@@ -1,0 +1,126 @@
+"""Pretraining: a lab model from scratch on the generated corpus, in about a minute of one CPU core.
+
+Each step mixes symbols, words and prose. The loss falls on answers and prose alone (see
+`tasks.corpus.Document`), so the unembedding and its softmax run nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from lazarus_bench import backend
+from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench.models import lab, lab_tokenizer
+from lazarus_bench.models.anatomy import Anatomy, anatomy_of
+from lazarus_bench.models.prompts import Batch, Example, collate
+from lazarus_bench.tasks import corpus
+from lazarus_bench.tasks.corpus import Document
+from lazarus_bench.training.loop import Loss, Parts, fit
+from lazarus_bench.training.losses import sft_loss
+from lazarus_bench.training.record import metrics_log
+from lazarus_bench.training.specs import Pretrain
+
+Draw = Callable[[np.random.Generator, int], list[Document]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One kind of document in every step: how many, and how much its mean loss counts."""
+
+    name: str
+    draw: Draw
+    count: int
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """One step's batches, a part each; kept apart because their lengths differ."""
+
+    batches: tuple[Batch, ...]
+
+    @property
+    def size(self) -> int:
+        """Tokens fed."""
+        return sum(batch.size for batch in self.batches)
+
+
+def encode(tokenizer: Tokenizer, documents: Sequence[Document]) -> list[Example]:
+    """Token ids of documents: begin-of-text and what is given, then the text and end-of-text."""
+    bos = lab_tokenizer.token_id(tokenizer, lab_tokenizer.BOS)
+    eos = lab_tokenizer.token_id(tokenizer, lab_tokenizer.EOS)
+    given = tokenizer.encode_batch([d.given for d in documents], add_special_tokens=False)
+    text = tokenizer.encode_batch([d.text for d in documents], add_special_tokens=False)
+    return [
+        Example(prompt=(bos, *g.ids), answer=(*t.ids, eos))
+        for g, t in zip(given, text, strict=True)
+    ]
+
+
+def steps_of(parts: Sequence[Part], seed: int) -> Iterator[Mixed]:
+    """Endless steps of fresh documents, the same for the same seed."""
+    tokenizer = lab_tokenizer.tokenizer()
+    pad = lab_tokenizer.token_id(tokenizer, lab_tokenizer.PAD)
+    rng = np.random.default_rng((seed, 3))
+    while True:
+        drawn = [encode(tokenizer, part.draw(rng, part.count)) for part in parts]
+        yield Mixed(batches=tuple(collate(examples, pad) for examples in drawn))
+
+
+def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
+    """Weighted sum of the parts' mean cross-entropies in nats; each part is logged unweighted."""
+
+    def loss(model: nn.Module, mixed: Mixed) -> tuple[mx.array, Parts]:
+        losses = [sft_loss(model, anatomy, batch) for batch in mixed.batches]
+        total = sum((p.weight * x for p, x in zip(parts, losses, strict=True)), mx.array(0.0))
+        return total, {p.name: x for p, x in zip(parts, losses, strict=True)}
+
+    return loss
+
+
+def warm_cosine(peak: float, steps: int, warm: int = 50) -> Callable[[mx.array], mx.array]:
+    """Linear warm-up to `peak`, then a cosine to a twentieth of it."""
+    warm = min(warm, steps // 2)
+    rise = optim.linear_schedule(0.0, peak, max(warm, 1))
+    fall = optim.cosine_decay(peak, max(steps - warm, 1), peak / 20)
+    schedule: Callable[[mx.array], mx.array] = optim.join_schedules([rise, fall], [max(warm, 1)])
+    return schedule
+
+
+def parts_of(spec: Pretrain) -> tuple[Part, ...]:
+    """The mixture of one step."""
+    return (
+        Part(name="symbols", draw=corpus.symbols, count=spec.symbols, weight=1.0),
+        Part(name="words", draw=corpus.worded, count=spec.words, weight=spec.words_weight),
+        Part(name="prose", draw=corpus.prose, count=spec.prose, weight=spec.prose_weight),
+    )
+
+
+def run(spec: Pretrain, base: Path | None, out: Path, seed: int, show: bool | None = None) -> None:
+    """Make a base model of `spec.family` in `out`; `base` is unused, there is none."""
+    del base
+    backend.seed(seed)
+    config = lab.config_of(spec.family)
+    model = lab.initialise(config, seed)
+    parts = parts_of(spec)
+    fit(
+        model,
+        mixed_loss(anatomy_of(config), parts),
+        steps_of(parts, seed),
+        optimizer=optim.AdamW(
+            warm_cosine(spec.learning_rate, spec.steps),
+            betas=[0.9, 0.98],
+            weight_decay=spec.weight_decay,
+            bias_correction=True,
+        ),
+        steps=spec.steps,
+        label=f"{spec.label} seed {seed}",
+        report=metrics_log(out),
+        show=show,
+    )
+    lab.save(model, config, out)

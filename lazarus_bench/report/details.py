@@ -6,7 +6,7 @@ from lazarus_bench.judge import Control, Verdict
 from lazarus_bench.report import wording
 from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.schema import Row
-from lazarus_bench.report.summary import PUBLISHED
+from lazarus_bench.report.summary import PUBLISHED, subject_name
 
 
 def fold(title: str, lines: Iterator[str]) -> str:
@@ -22,13 +22,14 @@ def family_details(rows: tuple[Row, ...]) -> str:
 
 def _entries(rows: tuple[Row, ...]) -> Iterator[str]:
     for row in rows:
-        yield f"**{code(row.claim_id)} on {prose(row.subject)}: {row.verdict.outcome.value}**\n"
+        heading = f"{code(row.claim_id)} on {subject_name(row.subject)}"
+        yield f"**{heading}: {row.verdict.outcome.value}**\n"
         yield from (f"- {line}" for line in _lines(row))
         yield ""
 
 
 def _lines(row: Row) -> Iterator[str]:
-    yield prose(row.verdict.reason)
+    yield _sentence(row.verdict.reason)
     yield from _method(row.verdict)
     if row.verdict.needed:
         yield f"To decide: {prose(row.verdict.needed)}"
@@ -60,7 +61,12 @@ def _method(verdict: Verdict) -> Iterator[str]:
 def _control(control: Control) -> str:
     passed = "passed" if control.passed else "**failed**"
     value = wording.number(control.value)
-    return f"Control, {prose(control.name)}: {value}, {prose(control.expectation)}: {passed}"
+    expected = f"expected {prose(control.expectation)}"
+    return f"Control, {prose(control.name)}: {value}, {expected}, {passed}"
+
+
+def _sentence(text: str) -> str:
+    return prose(text[:1].upper() + text[1:])
 
 
 def _writeup(row: Row) -> Iterator[str]:

@@ -8,17 +8,25 @@ import unicodedata
 
 _PROSE = re.compile(r"([\\`*_\[\]<>|~$#])")
 _BLANKS = re.compile(r"\s+")
+_ENDS_A_SPAN = re.compile(r"[`|\\]|^\s|\s$|^$")
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~$#&@:!]")
 
 
 def prose(text: str) -> str:
     """Escape words of ours for a table cell or a list: one line, no markup taken from the text."""
-    escaped = _PROSE.sub(r"\\\1", _BLANKS.sub(" ", text).strip())
-    return escaped.replace("&", "&amp;")
+    return _PROSE.sub(r"\\\1", _one_line(text)).replace("&", "&amp;")
 
 
 def code(text: str) -> str:
-    """Set text in code type, safely anywhere: every mark of Markdown or HTML becomes an entity."""
-    return f"<code>{''.join(map(_entity, text))}</code>"
+    """Set text in code type, safe anywhere on a line.
+
+    Between backticks everything is literal but a backtick and, in a table, a pipe; text with one
+    of those goes between tags, its markup as entities.
+    """
+    line = _one_line(text)
+    if not _ENDS_A_SPAN.search(line):
+        return f"`{line}`"
+    return f"<code>{_MARKUP.sub(lambda mark: f'&#{ord(mark[0])};', line)}</code>"
 
 
 def token(text: str) -> str:
@@ -33,15 +41,13 @@ def token(text: str) -> str:
     return code(base + "".join(map(_visible, text)))
 
 
+def _one_line(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip()
+
+
 def _visible(character: str) -> str:
     if character == " ":
         return "␣"
     if character.isprintable():
         return character
     return character.encode("unicode_escape").decode("ascii")
-
-
-def _entity(character: str) -> str:
-    if character.isalnum() or character in " ␣,;:/=%'\"" or ord(character) > 127:
-        return character
-    return f"&#{ord(character)};" if character.isprintable() else " "

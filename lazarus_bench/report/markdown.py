@@ -64,7 +64,7 @@ def _summary(rows: tuple[Row, ...]) -> str:
     if not rows:
         return "## Summary\n\nNo claim was judged."
     parts = ["## Summary", _counts(rows), "\n".join(_sentences(rows))]
-    changed = [f"- {code(r.claim_id)} on {prose(r.subject)}: {_moved(r)}" for r in moved(rows)]
+    changed = [f"- {code(r.claim_id)} on {code(r.subject)}: {_moved(r)}" for r in moved(rows)]
     if changed:
         parts.append("**Moved from their pins:**\n\n" + "\n".join(changed))
     return "\n\n".join(parts)
@@ -81,7 +81,7 @@ def _counts(rows: tuple[Row, ...]) -> str:
         own = [row for row in rows if row.subject == subject]
         counts = count(own)
         shown = (str(counts[outcome] or "·") for outcome in Outcome)
-        lines.append([prose(subject_name(subject)), *shown, str(len(own))])
+        lines.append([subject_name(subject), *shown, str(len(own))])
     return table(header, lines, right=" " + "r" * (len(Outcome) + 1))
 
 
@@ -89,7 +89,7 @@ def _sentences(rows: tuple[Row, ...]) -> Iterator[str]:
     for name, group in families(rows).items():
         for subject in subjects(group):
             sentence = family_sentence(group, subject)
-            yield f"- **{prose(name)}** on {prose(subject_name(subject))}: {prose(sentence)}."
+            yield f"- **{prose(name)}** on {subject_name(subject)}: {prose(sentence)}."
 
 
 def _family(name: str, rows: tuple[Row, ...]) -> str:
@@ -117,13 +117,13 @@ def _claim(row: Row) -> str:
 
 def _judged(row: Row) -> list[str]:
     verdict = row.verdict
-    writeup = "" if row.subject == PUBLISHED else wording.published(row.published)
+    writeup = "" if row.subject == PUBLISHED else wording.published(row.published) or "—"
     return [
-        prose(row.subject),
+        subject_name(row.subject),
         wording.sample(verdict.estimate),
         _estimate(row),
         wording.effect(verdict.estimate.effect) if verdict.estimate else "",
-        verdict.region.describe(),
+        wording.region(verdict.region),
         f"{_MARK[verdict.outcome]} {verdict.outcome.value}",
         writeup,
     ]
@@ -147,7 +147,7 @@ def _lens_section(tables: tuple[LensTable, ...]) -> Iterator[str]:
 
 def _lens_table(item: LensTable) -> str:
     header = ("Prompt", "Before", "p", "After", "p", "Names the operation")
-    title = f"### {prose(item.title)}: {prose(item.subject)}, layer {item.layer}"
+    title = f"### {prose(item.title)}: {code(item.subject)}, layer {item.layer}"
     hits = sum(map(_names_operation, item.rows))
     lines = table(header, map(_lens_line, item.rows), right="  r r ")
     return f"{title}\n\n{lines}\n\n{hits} of {len(item.rows)} after training."

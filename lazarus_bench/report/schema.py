@@ -4,6 +4,7 @@ A file names its schema version; a version this code does not know is refused, n
 """
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -216,13 +217,27 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             **data,
             "rows": tuple(_row_from_dict(row) for row in data["rows"]),
             "lens_tables": tuple(_lens_from_dict(table) for table in data["lens_tables"]),
-            "jobs": tuple(JobRow(**job) for job in data["jobs"]),
+            "jobs": tuple(JobRow(**_numbers(JobRow, job)) for job in data["jobs"]),
         }
     )
 
 
 def _plain(value: Report | Row | LensTable | LensRow | JobRow) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {field.name: _finite(getattr(value, field.name)) for field in fields(value)}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; a diverged run has, and its report must still be written."""
+    diverged = isinstance(value, float) and not math.isfinite(value)
+    return str(value) if diverged else value
+
+
+def _numbers(kind: type[Row | LensRow | JobRow], data: Mapping[str, Any]) -> dict[str, Any]:
+    floats = {field.name for field in fields(kind) if "float" in str(field.type)}
+    return {
+        name: float(value) if name in floats and isinstance(value, str) else value
+        for name, value in data.items()
+    }
 
 
 def _row_to_dict(row: Row) -> dict[str, Any]:
@@ -241,7 +256,7 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
     published = data["published"]
     return Row(
         **{
-            **data,
+            **_numbers(Row, data),
             "verdict": _verdict(data["verdict"]),
             "published": None if published is None else _verdict(published),
             "digests": tuple(data["digests"]),
@@ -254,7 +269,8 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
 
 
 def _lens_from_dict(data: Mapping[str, Any]) -> LensTable:
-    return LensTable(**{**data, "rows": tuple(LensRow(**row) for row in data["rows"])})
+    rows = tuple(LensRow(**_numbers(LensRow, row)) for row in data["rows"])
+    return LensTable(**{**data, "rows": rows})
 
 
 def _verdict(data: dict[str, Any]) -> Verdict:

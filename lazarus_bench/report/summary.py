@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from lazarus_bench.judge import Outcome
+from lazarus_bench.report.escaping import code
 from lazarus_bench.report.schema import Row
 
 PUBLISHED = "published"
@@ -24,8 +25,8 @@ def subjects(rows: Iterable[Row]) -> tuple[str, ...]:
 
 
 def subject_name(subject: str) -> str:
-    """What a subject is called in a sentence."""
-    return "the writeups' own numbers" if subject == PUBLISHED else subject
+    """What a subject is called in a sentence, as Markdown."""
+    return "the writeups' own numbers" if subject == PUBLISHED else code(subject)
 
 
 def count(rows: Iterable[Row]) -> Counter[Outcome]:
@@ -41,12 +42,12 @@ def moved(rows: Iterable[Row]) -> tuple[Row, ...]:
 def family_sentence(rows: tuple[Row, ...], subject: str) -> str:
     """Say in one sentence what came out of one family on one subject.
 
-    For example "4 of 8 claims supported (vo-36, ...), 1 refuted (base-beats-instruct), 3 open".
+    For example "of 5 claims, 4 supported (vo-36, ...), 1 refuted (vo-is-the-key)".
     """
     own = [row for row in rows if row.subject == subject]
     parts = [_part(own, outcome) for outcome in Outcome if _named(own, outcome)]
     total = f"{len(own)} claims" if len(own) != 1 else "1 claim"
-    return f"of {total}, " + "; ".join(parts)
+    return f"of {total}, {', '.join(parts)}"
 
 
 def _part(rows: list[Row], outcome: Outcome) -> str:

@@ -25,14 +25,15 @@ def claims_table(rows: Iterable[Row], width: int) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    writeup = "" if row.subject == PUBLISHED else f"published {wording.published(row.published)}"
+    writeup = "" if row.subject == PUBLISHED else wording.published(row.published)
     return (
         row.claim_id,
         _end(row.subject),
         row.verdict.outcome.value,
-        wording.placed(row.verdict),
+        wording.estimate(row.verdict.estimate) if row.verdict.estimate else "",
+        wording.relation(row.verdict),
         wording.sample(row.verdict.estimate),
-        writeup,
+        f"published {writeup}" if writeup else "",
     )
 
 

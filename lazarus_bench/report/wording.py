@@ -21,6 +21,7 @@ from lazarus_bench.judge import (
 )
 
 _SIGNIFICANT = 3
+_NOISE = 1e-12
 _RELATION = {
     Outcome.SUPPORTED: "⊂",
     Outcome.REFUTED: "outside",
@@ -42,14 +43,26 @@ def number(value: float) -> str:
 
 
 def numbers(values: Iterable[float]) -> list[str]:
-    """Print numbers that belong together with the same decimals: 0.90, 0.86 and 0.94."""
+    """Print numbers that belong together with the same decimals: 0.90, 0.86 and 0.94.
+
+    A number that would lose its second digit to that is printed with its own: 4.6e-05 of
+    [0, 0.450].
+    """
     values = list(values)
     finite = [value for value in values if math.isfinite(value) and value != 0]
-    small = bool(finite) and max(map(abs, finite)) < 1e-3
-    if small or all(value == int(value) for value in finite):
+    largest = max(map(abs, finite), default=0.0)
+    if largest < 1e-3 or all(value == int(value) for value in finite):
         return [number(value) for value in values]
     decimals = _decimals(finite)
-    return [_sign(f"{v:,.{decimals}f}") if math.isfinite(v) else _special(v) for v in values]
+    return [_among(value, decimals, largest) for value in values]
+
+
+def _among(value: float, decimals: int, largest: float) -> str:
+    if abs(value) < _NOISE * largest:
+        return "0"
+    if not math.isfinite(value) or abs(value) < 10 ** (1 - decimals):
+        return number(value)
+    return _sign(f"{value:,.{decimals}f}")
 
 
 def interval(low: float, high: float) -> str:
@@ -98,7 +111,9 @@ def sample(item: Estimate | None) -> str:
     if item.scope == "reported":
         return "sample not printed"
     runs = f"{item.seeds} seeds" if item.seeds > 1 else "1 run"
-    return f"{runs} × {_plural(item.prompts, 'prompt')}" if item.prompts > 1 else runs
+    trend = item.effect is not None and item.effect.name == "rank correlation"
+    many = f"{item.prompts:,} {'checkpoints' if trend else 'prompts'}"
+    return f"{runs} × {many}" if item.prompts > 1 else runs
 
 
 def speaks_of(item: Estimate) -> str:
@@ -115,33 +130,52 @@ def region_set(region: Region) -> str:
     """Write a region as a set: [0.36, ∞)."""
     match region:
         case AtLeast(x):
-            return f"[{number(x)}, ∞)"
+            return f"[{_edge(x)}, ∞)"
         case Above(x):
-            return f"({number(x)}, ∞)"
+            return f"({_edge(x)}, ∞)"
         case AtMost(x):
-            return f"(−∞, {number(x)}]"
+            return f"(−∞, {_edge(x)}]"
         case Below(x):
-            return f"(−∞, {number(x)})"
+            return f"(−∞, {_edge(x)})"
+        case Within(a, b) if a == b:
+            return f"{{{_edge(a)}}}"
         case Within(a, b):
-            return f"[{number(a)}, {number(b)}]"
+            return f"[{_edge(a)}, {_edge(b)}]"
         case _:
             return region.describe()
 
 
-def placed(verdict: Verdict) -> str:
-    """Say where the interval fell: "0.900 [0.860, 0.940] ⊂ [0.36, ∞)"."""
+def region(region: Region) -> str:
+    """Write a region as a condition: "≥ 0.36", "= 851,968"."""
+    if isinstance(region, Within) and region.a == region.b:
+        return f"= {_edge(region.a)}"
+    return region.describe()
+
+
+def _edge(x: float) -> str:
+    return number(x) if abs(x) >= 1000 else _sign(f"{x:g}")
+
+
+def relation(verdict: Verdict) -> str:
+    """Say how the interval lies to the region: "⊂ [0.36, ∞)"."""
     if verdict.estimate is None:
         return ""
-    relation = _RELATION[verdict.outcome]
-    if not has_interval(verdict.estimate):
-        relation = "∈" if verdict.region.contains_value(verdict.estimate.value) else "∉"
-    return f"{estimate(verdict.estimate)} {relation} {region_set(verdict.region)}"
+    if verdict.estimate.scope == "exact":
+        sign = "∈" if verdict.region.contains_value(verdict.estimate.value) else "∉"
+    elif has_interval(verdict.estimate):
+        sign = _RELATION[verdict.outcome]
+    else:
+        sign = "no interval for"
+    return f"{sign} {region_set(verdict.region)}"
 
 
 def published(verdict: Verdict | None) -> str:
-    """Say what the writeup printed and what the same rule makes of it: "0.571: inconclusive"."""
+    """Say what the writeup printed and what the same rule makes of it: "0.571: inconclusive".
+
+    Empty where the writeup prints nothing that measures the claim.
+    """
     if verdict is None:
-        return "prints no such number"
+        return ""
     if verdict.estimate is None:
         return verdict.outcome.value
     return f"{number(verdict.estimate.value)}: {verdict.outcome.value}"
@@ -157,10 +191,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _decimals(values: Iterable[float]) -> int:

@@ -1,0 +1,219 @@
+"""A small hand-made report; run this file to write its rendering anew to golden.md."""
+
+import math
+from pathlib import Path
+
+from lazarus_bench.judge import (
+    Above,
+    AtLeast,
+    AtMost,
+    Control,
+    Effect,
+    Estimate,
+    Interval,
+    Outcome,
+    Verdict,
+    Within,
+)
+from lazarus_bench.report import (
+    JobRow,
+    LensRow,
+    LensTable,
+    Report,
+    Row,
+    Secondary,
+    render,
+)
+
+GOLDEN = Path(__file__).with_name("golden.md")
+
+
+def estimate(value, low, high, scope="seeds", seeds=5, prompts=200, **rest):
+    """An estimate whose plain interval is a tenth narrower than the verdict's."""
+    return Estimate(
+        value=value,
+        interval=Interval(low=low, high=high, level=0.9875),
+        interval95=Interval(low=_nearer(low, value), high=_nearer(high, value), level=0.95),
+        method="t over seeds" if scope == "seeds" else "bounded mean over prompts",
+        scope=scope,
+        seeds=seeds,
+        prompts=prompts,
+        **rest,
+    )
+
+
+def _nearer(limit, value):
+    return limit + (value - limit) / 10 if math.isfinite(limit) else limit
+
+
+def verdict(outcome, region, estimate=None, reason="the interval says so", **rest):
+    return Verdict(
+        outcome=outcome, reason=reason, estimate=estimate, region=region, level=0.9875, **rest
+    )
+
+
+def row(claim_id, subject, judged, published=None, **rest):
+    return Row(
+        claim_id=claim_id,
+        family=claim_id.partition("/")[0],
+        says=rest.pop("says", "V/O dual reward puts at least 36% on the right operation word"),
+        estimand=rest.pop("estimand", "mean gold probability at the classifier layer"),
+        source="C, Dual-Reward Training",
+        subject=subject,
+        verdict=judged,
+        published=published,
+        **rest,
+    )
+
+
+_PRINTED = verdict(
+    Outcome.INCONCLUSIVE,
+    AtLeast(0.36),
+    estimate(0.5707, 0.29, 0.791, scope="run", seeds=1, prompts=8),
+    reason="the interval [0.29, 0.791] straddles an edge of ≥ 0.36",
+    needed="13 prompts (now 8) with the same outcome would support ≥ 0.36",
+    detectable=0.267,
+)
+
+_VO_36 = verdict(
+    Outcome.SUPPORTED,
+    AtLeast(0.36),
+    estimate(
+        0.9, 0.86, 0.94, effect=Effect(name="Hedges g", value=9.1, low=4.2, high=14, level=0.9875)
+    ),
+    reason="the interval [0.86, 0.94] lies inside ≥ 0.36",
+    detectable=0.041,
+    controls=(
+        Control(
+            name="last lens layer equals the logits", value=2e-6, expectation="≤ 1e-4", passed=True
+        ),
+    ),
+)
+
+_BASE_MASS = verdict(
+    Outcome.SUPPORTED,
+    AtMost(0.01),
+    estimate(4.6e-5, 1.1e-6, 9.3e-5, scope="run", seeds=1),
+    reason="the interval lies inside ≤ 0.01; one training run, which speaks of itself alone",
+)
+
+_INVALID = verdict(
+    Outcome.INVALID,
+    Within(-0.05, 0.05),
+    estimate(-0.012, -0.049, 0.025),
+    reason="train/eval overlap is 3, expected none",
+    controls=(Control(name="train/eval overlap", value=3, expectation="none", passed=False),),
+)
+
+_GPT_OSS = verdict(
+    Outcome.INCONCLUSIVE,
+    Within(0.5, 0.8),
+    estimate(0.65, -math.inf, math.inf, scope="reported", seeds=0, prompts=0),
+    reason="a number printed without its sample",
+)
+
+_PARAMS = verdict(
+    Outcome.SUPPORTED,
+    Within(851_968, 851_968),
+    estimate(851_968.0, 851_968.0, 851_968.0, scope="exact", seeds=0, prompts=0),
+)
+
+_REFUTED = verdict(Outcome.REFUTED, Above(0), estimate(-0.35, -0.41, -0.29))
+
+_ABSENT = verdict(
+    Outcome.NOT_APPLICABLE,
+    Within(0.5, 0.8),
+    reason="needs openai/gpt-oss-20b; name it with --lb-model",
+)
+
+ROWS = (
+    row(
+        "lens/base-no-mass",
+        "lab:llama",
+        _BASE_MASS,
+        says="... and puts ~0% on it",
+        secondary=(
+            Secondary(
+                label="over token variants",
+                estimate=estimate(6e-5, 2e-6, 1e-4, scope="run", seeds=1),
+            ),
+        ),
+    ),
+    row("lens/gpt-oss-announces", "lab:llama", _ABSENT, _GPT_OSS, says="GPT-OSS-20B | names `it`"),
+    row("lens/gpt-oss-announces", "published", _GPT_OSS, says="GPT-OSS-20B | names `it`"),
+    row("lens/substring-is-chance", "lab:llama", _INVALID, says="A's rule hits by chance"),
+    row(
+        "dual/vo-36",
+        "lab:llama",
+        _VO_36,
+        _PRINTED,
+        pinned="supported",
+        digests=("3f9a6c1d2b7e", "a01b2c3d4e5f"),
+        seconds=0.42,
+        published_note="Eight prompts of one run.",
+    ),
+    row("dual/vo-36", "published", _PRINTED, published_note="Eight prompts of one run."),
+    row(
+        "dual/base-beats-instruct",
+        "lab:llama",
+        _REFUTED,
+        says="base models take to it better",
+        pinned="inconclusive",
+        exploratory=True,
+    ),
+    row("dual/params", "published", _PARAMS, says="V/O LoRA is 851,968 parameters"),
+)
+
+LENS = LensTable(
+    title="Dual reward, V/O",
+    subject="lab:llama",
+    layer=4,
+    rows=(
+        LensRow(
+            prompt="7 * 8 = ",
+            before_token="|",
+            before_probability=2e-6,
+            after_token=" Multiply",
+            after_probability=0.7655,
+            gold="multiply",
+        ),
+        LensRow(
+            prompt="23 + 45 = ",
+            before_token="`\n",
+            before_probability=0.0203,
+            after_token="/***/",
+            after_probability=0.0543,
+            gold="add",
+        ),
+    ),
+)
+
+JOBS = (
+    JobRow(
+        digest="3f9a6c1d2b7e4455",
+        what="dual reward vo | seed 0",
+        seconds=21.4,
+        tokens_per_second=10_321.0,
+        cached=False,
+    ),
+    JobRow(
+        digest="a01b2c3d4e5f6677",
+        what="lab:llama",
+        seconds=63.0,
+        tokens_per_second=None,
+        cached=True,
+    ),
+)
+
+SAMPLE = Report(
+    created="2026-01-07T12:00:00+00:00",
+    profile="smoke",
+    command="pytest hypotheses -m slow --lb-profile smoke",
+    manifest={"mlx": "0.32.2", "blas": "libmkl_rt.so.2 | 1 thread", "device": "Device(cpu, 0)"},
+    rows=ROWS,
+    lens_tables=(LENS,),
+    jobs=JOBS,
+)
+
+if __name__ == "__main__":
+    GOLDEN.write_text(render(SAMPLE), encoding="utf-8")

@@ -1,0 +1,67 @@
+"""Whatever a token holds, it stays in its table cell and can be read."""
+
+import html
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lazarus_bench.report.escaping import code, prose, token
+from lazarus_bench.report.markdown import table
+
+NASTY = st.text(alphabet="|`\\\n\r\t <>&*_~[]()#$!:@ab12'\"…҆\x00\u2028") | st.text()
+UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
+
+
+@given(NASTY)
+def test_text_never_leaves_its_cell(text):
+    laid_out = table(["token", "prose", "code"], [[token(text), prose(text), code(text)]])
+    lines = laid_out.splitlines()
+    assert len(lines) == 3
+    assert all(len(UNESCAPED_PIPE.findall(line)) == 4 for line in lines)
+
+
+@given(NASTY)
+def test_code_holds_one_span_whose_content_reads_back(text):
+    shown = code(text)
+    if shown.startswith("`"):
+        content = shown[1:-1]
+        assert "`" not in content
+    else:
+        content = html.unescape(shown.removeprefix("<code>").removesuffix("</code>"))
+        assert not re.search(r"[<>*_`|]", shown[len("<code>") : -len("</code>")])
+    assert content == re.sub(r"\s+", " ", text).strip()
+
+
+@given(NASTY)
+def test_prose_takes_no_tag_and_no_line_from_the_text(text):
+    assert len(prose(text).splitlines()) <= 1
+    assert not re.search(r"(?<!\\)<", prose(text))
+
+
+@given(NASTY)
+def test_different_words_show_differently(text):
+    assert token(text) != token(text + "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" Multiply", "`␣Multiply`"),
+        ("|", "<code>&#124;</code>"),
+        ("`", "<code>&#96;</code>"),
+        ("\n", "<code>&#92;n</code>"),
+        ("/***/", "`/***/`"),
+        ("…", "`…`"),
+        ("", "∅"),
+        ("\u0486", "`◌\u0486`"),
+        ("<b>", "`<b>`"),
+    ],
+)
+def test_tokens_of_the_writeups_can_be_read(text, shown):
+    assert token(text) == shown
+
+
+def test_prose_keeps_tildes_and_stars_from_meaning_anything():
+    assert prose("~0% of *all*\n| ok") == r"\~0% of \*all\* \| ok"

@@ -1,0 +1,74 @@
+"""The Markdown of a hand-made report, whole and in its parts.
+
+`python tests/report/sample_report.py` writes `golden.md` anew.
+"""
+
+import dataclasses
+
+from sample_report import GOLDEN, ROWS, SAMPLE
+
+from lazarus_bench.judge import Outcome
+from lazarus_bench.report import Report, render
+from lazarus_bench.report.summary import count, families, family_sentence, moved, subjects
+
+
+def test_the_rendering_is_the_golden_file():
+    assert render(SAMPLE) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_sections_come_in_reading_order():
+    headings = [line for line in render(SAMPLE).splitlines() if line.startswith("## ")]
+    assert headings == [
+        "## Summary",
+        "## lens",
+        "## dual",
+        "## The writeups' prompts through the lens",
+        "## Jobs",
+        "## Manifest",
+    ]
+
+
+def test_every_table_has_as_many_cells_in_every_row():
+    blocks = render(SAMPLE).replace("\\|", "").split("\n\n")
+    tables = [block.splitlines() for block in blocks if block.startswith("| ")]
+    assert len(tables) == 6
+    for lines in tables:
+        assert len({line.count("|") for line in lines}) == 1
+
+
+def test_every_fold_is_closed():
+    text = render(SAMPLE)
+    assert text.count("<details>") == text.count("</details>") == 3
+
+
+def test_an_empty_report_says_so():
+    empty = Report(created="2026-01-07", profile="smoke", command="pytest", manifest={})
+    assert "No claim was judged." in render(empty)
+    assert "## Jobs" not in render(empty)
+
+
+def test_a_moved_verdict_stands_in_the_summary():
+    assert [row.claim_id for row in moved(ROWS)] == ["dual/base-beats-instruct"]
+    unpinned = tuple(dataclasses.replace(row, pinned=None) for row in ROWS)
+    assert "Moved from their pins" not in render(dataclasses.replace(SAMPLE, rows=unpinned))
+
+
+def test_the_writeups_come_last_and_are_counted_apart():
+    assert subjects(reversed(ROWS)) == ("lab:llama", "published")
+    lab = [row for row in ROWS if row.subject == "lab:llama"]
+    assert count(lab)[Outcome.SUPPORTED] == 2
+
+
+def test_a_family_is_told_in_one_sentence():
+    dual = families(ROWS)["dual"]
+    assert family_sentence(dual, "lab:llama") == (
+        "of 2 claims, 1 supported (vo-36), 1 refuted (base-beats-instruct)"
+    )
+
+
+def test_a_failed_control_is_marked():
+    assert "Control, train/eval overlap: 3, expected none, **failed**" in render(SAMPLE)
+
+
+def test_lens_hits_ignore_case_and_blanks_of_the_token():
+    assert "1 of 2 after training." in render(SAMPLE)

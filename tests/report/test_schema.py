@@ -1,0 +1,130 @@
+"""The report file: it reads back as it was written, and says clearly when it cannot."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_report import ROWS, SAMPLE
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.report import JobRow, LensRow, LensTable, Report, load, save
+from lazarus_bench.report.schema import from_dict, to_dict
+
+
+def test_a_report_reads_back_as_it_was_written(tmp_path):
+    path = tmp_path / "reports" / "lab.json"
+    save(SAMPLE, path)
+    assert load(path) == SAMPLE
+    assert [entry.name for entry in path.parent.iterdir()] == ["lab.json"]
+
+
+def test_the_file_is_strict_json_with_its_version(tmp_path):
+    path = tmp_path / "report.json"
+    save(SAMPLE, path)
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 1
+
+
+@given(
+    token=st.text(),
+    probability=st.floats(allow_nan=False),
+    speed=st.none() | st.floats(allow_nan=False),
+)
+def test_any_token_and_number_reads_back(token, probability, speed):
+    row = LensRow(
+        prompt="7 * 8 = ",
+        before_token=token,
+        before_probability=probability,
+        after_token=token,
+        after_probability=0.5,
+        gold="multiply",
+    )
+    job = JobRow(digest=token, what=token, seconds=1.0, tokens_per_second=speed, cached=False)
+    report = dataclasses.replace(
+        SAMPLE,
+        lens_tables=(LensTable(title=token, subject="nan", layer=0, rows=(row,)),),
+        jobs=(job,),
+    )
+    assert from_dict(json.loads(json.dumps(to_dict(report), allow_nan=False))) == report
+
+
+def test_a_diverged_run_still_has_a_report(tmp_path):
+    path = tmp_path / "report.json"
+    row = dataclasses.replace(ROWS[0], seconds=math.nan)
+    save(dataclasses.replace(SAMPLE, rows=(row,)), path)
+    assert math.isnan(load(path).rows[0].seconds)
+
+
+def _with(path, **changes):
+    save(SAMPLE, path)
+    data = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def test_an_unknown_schema_version_is_refused(tmp_path):
+    path = _with(tmp_path / "old.json", schema=99)
+    with pytest.raises(UserError, match=r"old\.json has schema version 99, .* reads version 1"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("not json", "is not JSON"),
+        ("[1, 2]", "is not a report"),
+        ('{"rows": []}', "names no schema version"),
+        ('{"schema": 1}', "is damaged"),
+    ],
+)
+def test_other_files_are_refused_in_one_sentence(tmp_path, text, message):
+    path = tmp_path / "report.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=message) as error:
+        load(path)
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_rows_are_refused(tmp_path):
+    rows = to_dict(SAMPLE)["rows"]
+    rows[0]["verdict"]["type"] = "Opinion"
+    with pytest.raises(UserError, match="is damaged"):
+        load(_with(tmp_path / "report.json", rows=rows))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.json"):
+        load(tmp_path / "nowhere.json")
+
+
+def test_a_path_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write the report to .*lab\.json"):
+        save(SAMPLE, tmp_path / "file" / "lab.json")
+
+
+def test_a_folder_is_not_overwritten(tmp_path):
+    with pytest.raises(UserError, match="is a directory"):
+        save(SAMPLE, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_old_report(tmp_path, monkeypatch):
+    path = tmp_path / "report.json"
+    save(SAMPLE, path)
+    monkeypatch.setattr("os.fdopen", _full_disk)
+    with pytest.raises(UserError, match="no space left"):
+        save(Report(created="", profile="", command="", manifest={}), path)
+    monkeypatch.undo()
+    assert load(path) == SAMPLE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
+
+
+def _full_disk(*_args, **_kwargs):
+    raise OSError(28, "No space left on device")

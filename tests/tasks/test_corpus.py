@@ -1,0 +1,131 @@
+"""The corpus keeps held-out pairs and the operations' names away from the answers."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_bench.tasks import corpus, sentiment, topics
+from lazarus_bench.tasks.arithmetic import (
+    Operation,
+    Problem,
+    held_out,
+    is_held_out,
+    writeup_prompts,
+)
+from lazarus_bench.tasks.labelled import is_held_out as sentence_is_held_out
+from lazarus_bench.tasks.words import TEMPLATES, word_problem
+
+SEEDS = st.integers(min_value=0, max_value=2**31)
+KINDS = (corpus.symbols, corpus.worded, corpus.questions, corpus.prose)
+NAMES = re.compile("multipl|add|subtract|divide(?!d)", re.IGNORECASE)
+PHRASES = {
+    Operation.MULTIPLY: r"\*| times |product|multiplied|boxes of",
+    Operation.ADD: r"\+| plus |sum|together|more",
+    Operation.SUBTRACT: r" - | minus |difference|less|break",
+    Operation.DIVIDE: r" / |divided|quotient|split|in \d+ boxes",
+}
+
+
+def found_pair(text: str) -> Problem | None:
+    """The problem a line asks, read off its text alone; None when it holds no two numbers."""
+    numbers = [int(n) for n in re.findall(r"\d+", text)]
+    if len(numbers) < 2:
+        return None
+    asked = [o for o, pattern in PHRASES.items() if re.search(pattern, text)]
+    assert len(asked) == 1, text
+    return Problem(a=numbers[0], operation=asked[0], b=numbers[1])
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+@pytest.mark.parametrize("template", range(4))
+def test_the_reader_of_these_tests_finds_held_out_pairs(operation, template):
+    problem = next(p for p in held_out(40, 0) if p.operation is operation)
+    for text in (problem.symbols, word_problem(problem, template)):
+        pair = found_pair(text)
+        assert pair is not None
+        assert pair.key == problem.key
+        assert is_held_out(pair)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=SEEDS)
+def test_no_line_contains_a_held_out_pair(seed):
+    rng = np.random.default_rng(seed)
+    for kind in KINDS:
+        for document in kind(rng, 40):
+            pair = found_pair(document.whole)
+            assert pair is None or not is_held_out(pair), document.whole
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS)
+def test_arithmetic_lines_end_with_the_right_answer(seed):
+    rng = np.random.default_rng(seed)
+    for kind in (corpus.symbols, corpus.worded, corpus.questions):
+        for document in kind(rng, 40):
+            pair = found_pair(document.whole)
+            assert pair is not None
+            assert document.text == str(pair.answer)
+            assert document.given.endswith(" ")
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS)
+def test_the_operation_is_never_named_after_the_equals_sign(seed):
+    rng = np.random.default_rng(seed)
+    for kind in KINDS:
+        for document in kind(rng, 40):
+            _, _, after = document.whole.partition("=")
+            assert not NAMES.search(after)
+            assert kind is corpus.prose or not re.search(r"[A-Za-z]", document.text)
+
+
+def test_no_template_uses_an_operations_own_name():
+    for operation, templates in TEMPLATES.items():
+        for template in templates:
+            assert not NAMES.search(template.replace("multiplied", "")), (operation, template)
+
+
+def test_the_first_template_is_the_plain_question():
+    for problem in writeup_prompts():
+        assert word_problem(problem) == problem.words
+
+
+def test_prose_uses_every_operation_word_in_every_spelling_and_no_digit():
+    whole = "\n".join(d.whole for d in corpus.prose(np.random.default_rng(0), 5000))
+    assert not re.search(r"\d", whole)
+    for operation in Operation:
+        for word in (operation.word, operation.word.capitalize()):
+            assert re.search(rf"(^|\n){word}\b", whole), word
+        assert f" {operation.word}" in whole
+        for synonym in operation.synonyms:
+            assert re.search(rf"\b{synonym}\b", whole), synonym
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_repeat_for_a_seed_and_differ_between_seeds(kind):
+    def draw(seed: int) -> list[corpus.Document]:
+        return list(kind(np.random.default_rng(seed), 30))
+
+    assert draw(7) == draw(7)
+    assert draw(7) != draw(8)
+
+
+@pytest.mark.parametrize("task", [sentiment, topics])
+def test_sentences_are_balanced_repeatable_and_splittable(task):
+    drawn = task.sentences(np.random.default_rng(0), 2000)
+    assert drawn == task.sentences(np.random.default_rng(0), 2000)
+    labels = [s.label for s in drawn]
+    share = 1 / len(task.CLASSES)
+    assert all(abs(labels.count(c) / 2000 - share) < 0.05 for c in range(len(task.CLASSES)))
+    assert 0.1 < np.mean([sentence_is_held_out(s) for s in drawn]) < 0.3
+
+
+def test_a_sentence_has_one_label():
+    for task in (sentiment, topics):
+        seen: dict[str, int] = {}
+        for s in task.sentences(np.random.default_rng(1), 5000):
+            assert seen.setdefault(s.text, s.label) == s.label

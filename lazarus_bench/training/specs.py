@@ -157,9 +157,12 @@ class Instruct(Recipe):
 
     steps: int = 100
     batch: int = 32
+    prose: int = 4
+    prose_weight: float = 0.3
     learning_rate: float = 3e-4
+    weight_decay: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        for name in ("steps", "batch", "learning_rate"):
+        for name in ("steps", "batch", "prose", "learning_rate"):
             _positive(f"Instruct.{name}", getattr(self, name))

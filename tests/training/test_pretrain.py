@@ -1,0 +1,89 @@
+"""Pretraining and instruction tuning on a few steps: deterministic, leak-free, loadable."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.models import lab_tokenizer
+from lazarus_bench.models.load import load
+from lazarus_bench.tasks import corpus
+from lazarus_bench.training import Instruct, Pretrain, instruct, pretrain
+from lazarus_bench.training.record import read_metrics
+
+TINY = Pretrain(steps=6, symbols=8, words=4, prose=4)
+
+
+def digest(directory: Path) -> str:
+    return hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()
+
+
+def made(tmp_path: Path, name: str, seed: int, spec: Pretrain = TINY) -> Path:
+    out = tmp_path / name
+    out.mkdir()
+    pretrain.run(spec, None, out, seed, show=False)
+    return out
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("pretrain"), "base", 0)
+
+
+def test_the_same_seed_gives_bit_identical_weights(base, tmp_path):
+    assert digest(made(tmp_path, "again", 0)) == digest(base)
+    assert digest(made(tmp_path, "other", 1)) != digest(base)
+
+
+def test_the_loss_falls_in_every_part(tmp_path):
+    out = made(tmp_path, "longer", 0, Pretrain(steps=20, symbols=16, words=8, prose=8))
+    first, *_, last = read_metrics(out)
+    assert set(first.parts) == {"symbols", "words", "prose"}
+    assert all(last.parts[name] < first.parts[name] for name in first.parts)
+
+
+def test_instruct_starts_from_the_base_and_is_a_whole_model(base, tmp_path):
+    spec = Instruct(steps=3, batch=4, prose=2)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        instruct.run(spec, base, tmp_path / name, 0, show=False)
+    assert digest(tmp_path / "one") == digest(tmp_path / "two") != digest(base)
+    before = np.array(load(base).model.model.embed_tokens.weight)
+    after = np.array(load(tmp_path / "one").model.model.embed_tokens.weight)
+    assert 0 < np.abs(after - before).max() < 0.1
+
+
+def test_documents_become_a_prompt_without_loss_and_a_text_with_one():
+    tokenizer = lab_tokenizer.tokenizer()
+    question = corpus.Document(given="7 * 8 = ", text="56")
+    prose = corpus.Document(given="", text="Rest now.")
+    first, second = pretrain.encode(tokenizer, [question, prose])
+    assert list(first.prompt) == tokenizer.encode("7 * 8 = ").ids
+    assert tokenizer.decode(list(first.answer), skip_special_tokens=False).startswith("56<|end")
+    assert second.prompt == (0,)
+    assert tokenizer.decode(list(second.answer)) == "Rest now."
+
+
+def test_the_schedule_warms_up_and_ends_at_a_twentieth():
+    from lazarus_bench.backend import mx
+
+    schedule = pretrain.warm_cosine(1.0, 200)
+    values = [float(np.array(schedule(mx.array(step)))) for step in (0, 25, 50, 199)]
+    assert values[0] == 0.0
+    assert values[1] == pytest.approx(0.5)
+    assert values[2] == pytest.approx(1.0)
+    assert values[3] == pytest.approx(0.05, abs=0.01)
+
+
+def test_sizes_must_be_positive():
+    with pytest.raises(UserError, match=r"Pretrain\.steps"):
+        Pretrain(steps=0)
+    with pytest.raises(UserError, match=r"Instruct\.batch"):
+        Instruct(batch=0)
+
+
+def test_an_unknown_family_is_refused_before_training(tmp_path):
+    with pytest.raises(UserError, match="lab family"):
+        made(tmp_path, "none", 0, Pretrain(family="lama"))

@@ -4,7 +4,7 @@ Renderers are pure functions of a `Report`; nothing here trains, measures or jud
 """
 
 from lazarus_bench.report.markdown import render
-from lazarus_bench.report.schema import (
+from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
     JobRow,
     LensRow,
@@ -12,9 +12,8 @@ from lazarus_bench.report.schema import (
     Report,
     Row,
     Secondary,
-    load,
-    save,
 )
+from lazarus_bench.report.schema import load, save, write_text
 from lazarus_bench.report.terminal import claims_table
 
 __all__ = [
@@ -29,4 +28,5 @@ __all__ = [
     "load",
     "render",
     "save",
+    "write_text",
 ]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from lazarus_bench.judge import Control, Verdict
+from lazarus_bench.judge import Control, Estimate, Verdict
 from lazarus_bench.report import wording
 from lazarus_bench.report.escaping import code, prose
-from lazarus_bench.report.schema import Row
+from lazarus_bench.report.rows import Row
 from lazarus_bench.report.summary import PUBLISHED, subject_name
 
 
@@ -29,19 +29,38 @@ def _entries(rows: tuple[Row, ...]) -> Iterator[str]:
 
 
 def _lines(row: Row) -> Iterator[str]:
-    yield _sentence(row.verdict.reason)
+    yield _reason(row.verdict)
     yield from _method(row.verdict)
     if row.verdict.needed:
         yield f"To decide: {prose(row.verdict.needed)}"
     yield from (_control(control) for control in row.verdict.controls)
     for item in row.secondary:
-        shown = wording.estimate95(item.estimate)
-        yield f"Also, {prose(item.label)}: {shown} ({wording.sample(item.estimate)}, 95%)"
+        yield f"Also, {prose(item.label)}: {_beside(item.estimate)}"
     yield from _writeup(row)
     if row.digests:
         yield f"Evidence: {', '.join(code(digest) for digest in row.digests)}"
     if row.seconds:
         yield f"Took {wording.duration(row.seconds)}"
+
+
+def _reason(verdict: Verdict) -> str:
+    if verdict.estimate is None or verdict.estimate.scope != "exact" or _failed(verdict):
+        return _sentence(verdict.reason)
+    met = "meets" if verdict.region.contains_value(verdict.estimate.value) else "misses"
+    return f"Computed {wording.number(verdict.estimate.value)}, which {met} {_region(verdict)}"
+
+
+def _failed(verdict: Verdict) -> bool:
+    return any(not control.passed for control in verdict.controls)
+
+
+def _region(verdict: Verdict) -> str:
+    return prose(wording.region(verdict.region))
+
+
+def _beside(estimate: Estimate) -> str:
+    level = ", 95%" if wording.has_interval(estimate) else ""
+    return f"{wording.estimate95(estimate)} ({wording.sample(estimate)}{level})"
 
 
 def _method(verdict: Verdict) -> Iterator[str]:
@@ -52,7 +71,7 @@ def _method(verdict: Verdict) -> Iterator[str]:
         f"Method: {prose(estimate.method)}; level {verdict.level:.4g}; "
         f"{wording.speaks_of(estimate)}"
     )
-    if estimate.note:
+    if estimate.note and estimate.note not in verdict.reason:
         yield f"Limits: {prose(estimate.note)}"
     if verdict.detectable is not None:
         yield f"Smallest detectable distance from the edge: {wording.number(verdict.detectable)}"

@@ -6,7 +6,7 @@ A token can be anything: a pipe, a backtick, a newline, half a tag, a mark that 
 import re
 import unicodedata
 
-_PROSE = re.compile(r"([\\`*_\[\]<>|~$#])")
+_PROSE = re.compile(r"([\\`*_<|~$]|^[#>]|\](?=[(\[:]))")
 _BLANKS = re.compile(r"\s+")
 _ENDS_A_SPAN = re.compile(r"[`|\\]|^\s|\s$|^$")
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~$#&@:!]")

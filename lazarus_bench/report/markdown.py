@@ -6,7 +6,7 @@ from lazarus_bench.judge import Outcome
 from lazarus_bench.report import wording
 from lazarus_bench.report.details import family_details, fold
 from lazarus_bench.report.escaping import code, prose, token
-from lazarus_bench.report.schema import JobRow, LensRow, LensTable, Report, Row
+from lazarus_bench.report.rows import JobRow, LensRow, LensTable, Report, Row
 from lazarus_bench.report.summary import (
     PUBLISHED,
     count,
@@ -119,7 +119,7 @@ def _judged(row: Row) -> list[str]:
     verdict = row.verdict
     writeup = "" if row.subject == PUBLISHED else wording.published(row.published) or "—"
     return [
-        subject_name(row.subject),
+        PUBLISHED if row.subject == PUBLISHED else code(row.subject),
         wording.sample(verdict.estimate),
         _estimate(row),
         wording.effect(verdict.estimate.effect) if verdict.estimate else "",
@@ -135,8 +135,7 @@ def _estimate(row: Row) -> str:
         return ""
     if not wording.has_interval(estimate):
         return wording.number(estimate.value)
-    plain = wording.interval(estimate.interval95.low, estimate.interval95.high)
-    return f"{wording.estimate(estimate)}<br><sub>95%: {plain}</sub>"
+    return f"{wording.estimate(estimate)}<br><sub>95%: {wording.interval95(estimate)}</sub>"
 
 
 def _lens_section(tables: tuple[LensTable, ...]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.escaping import code
-from lazarus_bench.report.schema import Row
+from lazarus_bench.report.rows import Row
 
 PUBLISHED = "published"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from lazarus_bench.report import wording
-from lazarus_bench.report.schema import Row
+from lazarus_bench.report.rows import Row
 from lazarus_bench.report.summary import PUBLISHED
 
 _GAP = "   "

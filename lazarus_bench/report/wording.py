@@ -65,9 +65,10 @@ def _among(value: float, decimals: int, largest: float) -> str:
     return _sign(f"{value:,.{decimals}f}")
 
 
-def interval(low: float, high: float) -> str:
-    """Print an interval alone: [0.86, 0.94], open where it has no end."""
-    left, right = numbers([low, high])
+def interval95(item: Estimate) -> str:
+    """Print the plain 95% interval alone: [0.86, 0.94], open where it has no end."""
+    low, high = item.interval95.low, item.interval95.high
+    _, left, right = numbers([item.value, low, high])
     return _brackets(low, high, left, right)
 
 

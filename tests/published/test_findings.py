@@ -4,7 +4,7 @@ import re
 from statistics import mean
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.judge import (
@@ -108,6 +108,7 @@ def test_percentages_are_read_as_fractions(printed, fraction):
     assert percent(printed) == fraction
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=100, places=4))
 def test_a_percentage_reads_back(value):
     assert percent(f"{value}%") == pytest.approx(float(value) / 100, abs=1e-12)

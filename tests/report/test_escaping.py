@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.report.escaping import code, prose, token
@@ -14,6 +14,7 @@ NASTY = st.text(alphabet="|`\\\n\r\t <>&*_~[]()#$!:@ab12'\"…҆\x00\u2028") | s
 UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 
 
+@settings(deadline=None)
 @given(NASTY)
 def test_text_never_leaves_its_cell(text):
     laid_out = table(["token", "prose", "code"], [[token(text), prose(text), code(text)]])
@@ -22,6 +23,7 @@ def test_text_never_leaves_its_cell(text):
     assert all(len(UNESCAPED_PIPE.findall(line)) == 4 for line in lines)
 
 
+@settings(deadline=None)
 @given(NASTY)
 def test_code_holds_one_span_whose_content_reads_back(text):
     shown = code(text)
@@ -34,12 +36,14 @@ def test_code_holds_one_span_whose_content_reads_back(text):
     assert content == re.sub(r"\s+", " ", text).strip()
 
 
+@settings(deadline=None)
 @given(NASTY)
 def test_prose_takes_no_tag_and_no_line_from_the_text(text):
     assert len(prose(text).splitlines()) <= 1
     assert not re.search(r"(?<!\\)<", prose(text))
 
 
+@settings(deadline=None)
 @given(NASTY)
 def test_different_words_show_differently(text):
     assert token(text) != token(text + "x")

@@ -5,7 +5,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_report import ROWS, SAMPLE
 
@@ -31,6 +31,7 @@ def test_the_file_is_strict_json_with_its_version(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 1
 
 
+@settings(deadline=None)
 @given(
     token=st.text(),
     probability=st.floats(allow_nan=False),

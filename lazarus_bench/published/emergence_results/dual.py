@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from lazarus_bench.judge import Differences, Exact, HitDifferences, Ratios
 from lazarus_bench.published.llama_3_2_1b import LLAMA_3_2_1B, VO, lora_parameters
 from lazarus_bench.published.records import BeforeAfter, Finding, Labelled, percents
-from lazarus_bench.published.task_classifier_emergence import LENS_STAYS_WEAK, STEP_500
+from lazarus_bench.published.task_classifier_emergence import STEP_500
 
 PROMPTS = (
     "7 * 8 =",
@@ -121,8 +121,8 @@ BEATS_SFT = Finding(
         second=(tuple(row.probability for row in STEP_500),),
         paired="no",
     ),
-    note="Eight prompts of one dual-reward run at L8 against ten prompts of one LoRA run at each "
-    f"prompt's best layer; not the same prompts. {LENS_STAYS_WEAK.source}: of the best match.",
+    note="Eight prompts of one dual-reward run at L8 against ten others of one LoRA run, there the "
+    "best match at each prompt's best layer.",
 )
 
 BASE_BEATS_INSTRUCT = Finding(

@@ -119,8 +119,8 @@ BASE_NO_MASS = Finding(
     claim="lens/base-no-mass",
     source="C, Results: Logit Lens Analysis",
     evidence=LENS_LLAMA_BASE.gold_probability,
-    note="Llama-3.2-1B at L8, eight prompts, one to two digits each; the two lens tables of this "
-    "model disagree a hundredfold on the top token.",
+    note="Eight prompts on Llama-3.2-1B at L8, printed to one or two digits; the two lens "
+    "tables of this model disagree a hundredfold on the top token.",
     others=(
         Labelled(label="TinyLlama 1.1B at L12", evidence=LENS_TINYLLAMA.gold_probability),
         Labelled(

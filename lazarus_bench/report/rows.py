@@ -1,0 +1,115 @@
+"""What a report holds, as frozen dataclasses; `schema` is their form on file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lazarus_bench.judge import Estimate, Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secondary:
+    """An estimate beside the claim's own: another reading, another model, another prompt set."""
+
+    label: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One claim judged on one subject.
+
+    Attributes:
+        claim_id: The claim's id, "family/name".
+        family: The part before the slash.
+        says: The claim in one sentence.
+        estimand: What is estimated, in words.
+        source: Writeup and section.
+        subject: "published", a lab model, or a model that the user named.
+        verdict: The verdict on this subject.
+        published: The verdict of the same rule on the writeup's own number; None where it printed
+            nothing that measures the estimand.
+        pinned: The verdict pinned for this row, None where none is.
+        digests: Digests of the jobs that the evidence came from.
+        seconds: Wall-clock time of the test.
+        secondary: Further estimates.
+        published_note: What a reader must know about the writeup's number.
+        exploratory: Whether the claim is a prediction the writeup left open.
+    """
+
+    claim_id: str
+    family: str
+    says: str
+    estimand: str
+    source: str
+    subject: str
+    verdict: Verdict
+    published: Verdict | None
+    pinned: str | None = None
+    digests: tuple[str, ...] = ()
+    seconds: float = 0.0
+    secondary: tuple[Secondary, ...] = ()
+    published_note: str = ""
+    exploratory: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensRow:
+    """Top lens tokens of one prompt before and after training; probabilities are fractions.
+
+    `gold` is the word that names the prompt's operation.
+    """
+
+    prompt: str
+    before_token: str
+    before_probability: float
+    after_token: str
+    after_probability: float
+    gold: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensTable:
+    """Lens readings of one subject at one layer (0-based)."""
+
+    title: str
+    subject: str
+    layer: int
+    rows: tuple[LensRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRow:
+    """One training run or analysis: its digest, what it was, and what it cost."""
+
+    digest: str
+    what: str
+    seconds: float
+    tokens_per_second: float | None
+    cached: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything a rendering needs.
+
+    Attributes:
+        schema: Version of this layout.
+        created: UTC time in ISO 8601.
+        profile: The `--lb-profile` of the run.
+        command: The command line that made it.
+        manifest: Versions, devices and libraries, by name.
+        rows: One for each claim and subject, in the order they ran.
+        lens_tables: The writeups' prompts before and after training.
+        jobs: What the evidence cost.
+    """
+
+    schema: int = SCHEMA_VERSION
+    created: str
+    profile: str
+    command: str
+    manifest: Mapping[str, str]
+    rows: tuple[Row, ...] = ()
+    lens_tables: tuple[LensTable, ...] = ()
+    jobs: tuple[JobRow, ...] = ()

@@ -11,7 +11,7 @@ from lazarus_bench.report.summary import PUBLISHED, subject_name
 
 def fold(title: str, lines: Iterator[str]) -> str:
     """Fold lines under a title; the empty lines let Markdown be read inside the tag."""
-    body = "\n".join(lines)
+    body = "\n".join(lines).rstrip()
     return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"
 
 

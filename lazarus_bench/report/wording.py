@@ -173,12 +173,12 @@ def relation(verdict: Verdict) -> str:
 def published(verdict: Verdict | None) -> str:
     """Say what the writeup printed and what the same rule makes of it: "0.571: inconclusive".
 
-    Empty where the writeup prints nothing that measures the claim.
+    Empty where nobody looked; "no number" where the writeup prints none that measures the claim.
     """
     if verdict is None:
         return ""
     if verdict.estimate is None:
-        return verdict.outcome.value
+        return "no number"
     return f"{number(verdict.estimate.value)}: {verdict.outcome.value}"
 
 

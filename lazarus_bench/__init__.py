@@ -1,5 +1,69 @@
 """lazarus-bench: claims about neural networks as pre-registered hypotheses.
 
 A claim is a region, evidence is samples, a verdict is where the interval falls. This package face
-hands on the names that a claim file needs; it imports neither mlx nor pytest.
+hands on the names that a claim file needs, each on first use, so that importing it costs nothing
+and brings in neither mlx nor scipy.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lazarus_bench.claims import OnInstruct, claim
+    from lazarus_bench.errors import NotApplicable, UserError
+    from lazarus_bench.judge import (
+        Above,
+        AtLeast,
+        AtMost,
+        Below,
+        Control,
+        Differences,
+        Exact,
+        HitDifferences,
+        Hits,
+        LayerMax,
+        Means,
+        Ratios,
+        Reported,
+        Trend,
+        Within,
+    )
+
+_JUDGE = (
+    "Above AtLeast AtMost Below Control Differences Exact HitDifferences Hits LayerMax Means "
+    "Ratios Reported Trend Within"
+)
+_HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
+    "NotApplicable": "lazarus_bench.errors",
+    "OnInstruct": "lazarus_bench.claims",
+    "UserError": "lazarus_bench.errors",
+    "claim": "lazarus_bench.claims",
+}
+
+__all__ = [
+    "Above",
+    "AtLeast",
+    "AtMost",
+    "Below",
+    "Control",
+    "Differences",
+    "Exact",
+    "HitDifferences",
+    "Hits",
+    "LayerMax",
+    "Means",
+    "NotApplicable",
+    "OnInstruct",
+    "Ratios",
+    "Reported",
+    "Trend",
+    "UserError",
+    "Within",
+    "claim",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,11 +14,10 @@ import os
 import platform
 import random
 import resource
-import subprocess
 import sys
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +25,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 BLAS_VARIABLE = "LAZARUS_BENCH_BLAS"
 DEVICE_VARIABLE = "LAZARUS_BENCH_DEVICE"
@@ -223,58 +223,23 @@ def measure_gflops(size: int = 512, repeats: int = 20) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a number depends on besides its spec: machine, device, BLAS, versions, revision."""
+    """What a number depends on besides its spec: versions, revision, device and BLAS."""
 
-    lazarus_bench: str
-    revision: str
-    python: str
-    mlx: str
-    mlx_lm: str
-    numpy: str
-    scipy: str
+    versions: Mapping[str, str]
     device: str
     blas: str
-    system: str
+    dtype: str
 
     def as_strings(self) -> dict[str, str]:
-        """Field names and values, for JSON."""
-        return {key: str(value) for key, value in asdict(self).items()}
-
-
-def _version(distribution: str) -> str:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def git_revision() -> str:
-    """The source tree's commit, with `+changes` when it has uncommitted ones; else `release`."""
-    here = Path(__file__).parent
-    try:
-        run = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty=+changes", "--abbrev=12"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "release"
-    return run.stdout.strip() or "release"
+        """One flat mapping, for JSON."""
+        return {**self.versions, "device": self.device, "blas": self.blas, "dtype": self.dtype}
 
 
 def manifest() -> Manifest:
     """The manifest of this process."""
     return Manifest(
-        lazarus_bench=_version("lazarus-bench"),
-        revision=git_revision(),
-        python=platform.python_version(),
-        mlx=_version("mlx"),
-        mlx_lm=_version("mlx-lm"),
-        numpy=_version("numpy"),
-        scipy=_version("scipy"),
+        versions=versions(),
         device=device_name(),
         blas=Path(BLAS).name if "/" in BLAS else BLAS,
-        system=f"{platform.system()} {platform.machine()}",
+        dtype="float32 lens and losses; weights as stored",
     )

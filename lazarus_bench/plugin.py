@@ -1,1 +1,195 @@
-"""The pytest plugin."""
+"""The pytest plugin: options, subjects as parameters, training before the tests.
+
+Thin: it imports mlx only where a selected claim needs a model, and every number comes from the
+rooms below. What happens after a test stands in `plugin_report.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lazarus_bench.plugin_report import PUBLISHED, EvidenceCollector
+from lazarus_bench.stash import SESSION, TRIAL, UNATTAINABLE
+
+if TYPE_CHECKING:
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.judge import Claim, Registry
+    from lazarus_bench.session import Session
+
+pytest_plugins = ["lazarus_bench.fixtures", "lazarus_bench.plugin_report"]
+
+DEFAULT_REPORT = "lazarus-report"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the `--lb-` options."""
+    add = parser.getgroup("lazarus-bench", "claims about neural networks").addoption
+    add(
+        "--lb-model",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="judge the claims on this model instead of the lab's: a Hugging Face id, a "
+        "directory, or lab:NAME; may be given several times",
+    )
+    add("--lb-profile", default="default", metavar="NAME", help="smoke, default or full")
+    add("--lb-seeds", type=int, default=None, metavar="N", help="training seeds 0 to N-1")
+    add("--lb-workers", default="auto", metavar="N", help="training processes; auto: one a core")
+    add("--lb-store", default=None, metavar="DIR", help="where trained artifacts are kept")
+    add(
+        "--lb-report",
+        default=DEFAULT_REPORT,
+        metavar="DIR",
+        help=f"folder for report.json and report.md (default: {DEFAULT_REPORT})",
+    )
+    add("--lb-update-pins", action="store_true", help="put this run's verdicts on record")
+    add(
+        "--lb-fail-on",
+        default="moved,refuted,invalid",
+        metavar="LIST",
+        help="what makes the exit code non-zero: moved (a pinned verdict changed); refuted, "
+        "invalid, inconclusive (of verdicts without a pin); or none",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers and start collecting evidence."""
+    config.addinivalue_line("markers", "claim(record): a pre-registered claim of lazarus-bench")
+    config.addinivalue_line("markers", "slow: trains or runs models; select with -m slow")
+    config.pluginmanager.register(EvidenceCollector(config), "lazarus_bench_evidence")
+
+
+def claim_of(item: pytest.Item) -> Claim | None:
+    """The claim a test item judges; None for other tests."""
+    marker = item.get_closest_marker("claim")
+    return marker.args[0] if marker and marker.args else None
+
+
+def subject_of(item: pytest.Item) -> str:
+    """The subject of a claim's item."""
+    return str(item.callspec.params["subject"])  # type: ignore[attr-defined]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask each claim of the published numbers and of every model it applies to."""
+    marker = metafunc.definition.get_closest_marker("claim")
+    if marker is None:
+        return
+    claim: Claim = marker.args[0]
+    if "judge" not in metafunc.fixturenames:
+        raise pytest.UsageError(f"{claim.id}: its test must ask for the `judge` fixture")
+    named: Sequence[str] = metafunc.config.getoption("--lb-model")
+    models = (named or claim.subjects) if claim.subjects else ()
+    chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
+    chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
+    metafunc.parametrize("subject", chosen, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Judge the published numbers alone unless `-m` or a model asks for more."""
+    if config.option.markexpr or config.getoption("--lb-model"):
+        return
+    slow = [item for item in items if claim_of(item) and item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse bad options once the claims are known and before anything is trained."""
+    claims = [item for item in session.items if claim_of(item)]
+    if not claims or session.config.option.collectonly:
+        return
+    from lazarus_bench.errors import UserError
+
+    try:
+        _prepare(session.config, claims)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _prepare(config: pytest.Config, claims: Sequence[pytest.Item]) -> None:
+    from lazarus_bench.plugin_report import check_report_options
+    from lazarus_bench.trial import Trial
+
+    registry = _registry()
+    config.stash[SESSION] = bench = _new_session(config)
+    check_report_options(config, {item.path.parent for item in claims})
+    for item in claims:
+        claim = claim_of(item)
+        assert claim is not None
+        item.stash[TRIAL] = Trial(claim=claim, family_size=registry.size(claim.family))
+        if subject_of(item) != PUBLISHED:
+            bench.subject(subject_of(item))
+
+
+def _registry() -> Registry:
+    from lazarus_bench.claims import REGISTRY
+
+    return REGISTRY
+
+
+def _new_session(config: pytest.Config) -> Session:
+    from lazarus_bench.jobs.store import Store, default_root
+    from lazarus_bench.profiles import profile
+    from lazarus_bench.session import Session
+
+    store = config.getoption("--lb-store")
+    return Session(
+        profile=profile(config.getoption("--lb-profile"), config.getoption("--lb-seeds")),
+        store=Store(Path(store).expanduser() if store else default_root()),
+        workers=_workers(str(config.getoption("--lb-workers"))),
+    )
+
+
+def _workers(text: str) -> int | None:
+    from lazarus_bench.errors import UserError
+
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(f"--lb-workers {text} is no number of processes: give 1 or more, or auto")
+    return int(text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Train what the selected claims need and the store lacks; the tests then only read."""
+    bench = session.config.stash.get(SESSION, None)
+    if bench is None or session.testsfailed:
+        return
+    models = [i for i in session.items if claim_of(i) and subject_of(i) != PUBLISHED]
+    jobs = [job for item in models for job in _jobs(bench, item)]
+    if jobs:
+        _train(session.config, bench, jobs)
+
+
+def _jobs(bench: Session, item: pytest.Item) -> Iterable[Job]:
+    trial = item.stash[TRIAL]
+    reason = bench.unattainable(trial.claim, trial.family_size)
+    if reason is None:
+        return bench.needed(trial.claim, subject_of(item))
+    item.stash[UNATTAINABLE] = reason
+    return []
+
+
+def _train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    unseen = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
+
+    def say(line: str) -> None:
+        if terminal is not None:
+            terminal.write_line(f"lazarus-bench: {line}")
+
+    with unseen:
+        try:
+            bench.train(jobs, say)
+        except KeyboardInterrupt:
+            say("interrupted; finished trainings are kept, run the same command to go on")
+            raise

@@ -39,6 +39,16 @@ def base_directory(job: Job, store: Store) -> Path | None:
     return store.path(job.base)
 
 
+def automatic_workers() -> int:
+    """One process a core on a CPU, one in all on an accelerator, which trainings would share."""
+    from lazarus_bench import backend
+
+    if backend.on_accelerator():
+        return 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def run_job(job: Job, root: Path, show: bool | None = None) -> Result:
     """Make the artifact of `job`, whose base must be in the store already.
 

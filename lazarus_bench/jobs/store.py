@@ -41,6 +41,11 @@ class Artifact:
         """How long the job took."""
         return float(self.manifest["seconds"])
 
+    @property
+    def created(self) -> float:
+        """When it was finished, seconds since the epoch."""
+        return float(self.manifest["created"])
+
 
 class Store:
     """Artifacts under `root`; safe to share, since a reader never sees half of one."""
@@ -108,6 +113,7 @@ def _write_manifest(directory: Path, job: Job, about: Mapping[str, str], seconds
         "label": job.label,
         "seed": job.seed,
         "seconds": round(seconds, 3),
+        "created": round(time.time(), 3),
         "made_by": dict(about),
         "files": _checksums(directory),
     }

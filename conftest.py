@@ -1,0 +1,1 @@
+"""Nothing lives here: the plugin registers itself, and fixtures stand where they are used."""

@@ -1,0 +1,90 @@
+"""The `@claim` decorator: a pytest function becomes one pre-registered claim.
+
+Imported by claim files at collection, so it needs no mlx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pytest
+
+from lazarus_bench.judge import Claim, Region, Registry
+from lazarus_bench.published.records import Finding
+from lazarus_bench.training.specs import Recipe
+
+REGISTRY = Registry()
+"""Every claim of this process; a family's size is counted here, whatever `-k` selects."""
+
+FINDINGS: dict[str, Finding] = {}
+"""What the writeups offer for a claim, by its id."""
+
+MARKER = "claim"
+LAB_BASE = ("lab:llama",)
+LAB_BOTH = ("lab:llama", "lab:llama-instruct")
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnInstruct:
+    """`recipe` trained on the instruct sibling of the subject instead of the subject itself."""
+
+    recipe: Recipe | None
+
+
+Need = Recipe | OnInstruct | None
+"""What a claim reads: a recipe on the subject or on its instruct sibling, or the base (None)."""
+
+
+def claim(
+    claim_id: str,
+    *,
+    says: str,
+    estimand: str,
+    region: Region,
+    finding: Finding,
+    needs: Need | tuple[Need, ...] = (),
+    subjects: tuple[str, ...] = LAB_BASE,
+    binary: bool = False,
+    difference: bool = False,
+    exploratory: bool = False,
+) -> Callable[[Test], Test]:
+    """Register the decorated test as a claim.
+
+    Args:
+        claim_id: "family/name"; the family's size sets the interval level.
+        says: the claim in one sentence.
+        estimand: the number it is about, in words.
+        region: where the number has to lie.
+        finding: what the writeup offers for it, judged by the same rule.
+        needs: trainings the test reads besides the bases.
+        subjects: lab models it is asked of; empty when only computed or published numbers count.
+        binary: samples are hits (0/1), so that a design too small to decide costs no training.
+        difference: the estimand is a difference of two such samples.
+        exploratory: the writeup left it open.
+    """
+
+    def register(test: Test) -> Test:
+        record = Claim(
+            id=claim_id,
+            says=says,
+            estimand=estimand,
+            source=finding.source,
+            region=region,
+            subjects=subjects,
+            binary=binary,
+            difference=difference,
+            needs=needs if isinstance(needs, tuple) else (needs,),
+            published=finding.evidence,
+            published_note=finding.note,
+            exploratory=exploratory,
+        )
+        REGISTRY.register(record, test.__module__)
+        FINDINGS[claim_id] = finding
+        marked: Test = pytest.mark.claim(record)(test)
+        return marked
+
+    return register

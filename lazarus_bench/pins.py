@@ -1,0 +1,48 @@
+"""Pins: the verdicts on record, so that a test passes while nothing moved.
+
+One `pins.json` lies beside the claim files: {profile: {subject: {claim: verdict}}}, where
+"published" stands for the profile of the writeups' own numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.report.schema import write_text
+
+FILE = "pins.json"
+Pins = dict[str, dict[str, dict[str, str]]]
+
+
+def read_pins(directory: Path) -> Pins:
+    """The pins beside the claim files in `directory`; empty when there are none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    file = directory / FILE
+    if not file.exists():
+        return {}
+    try:
+        pins: Pins = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{file} is not JSON ({error}): mend it, or delete it and pin again"
+        ) from error
+    return pins
+
+
+def pinned(pins: Pins, profile: str, subject: str, claim_id: str) -> str | None:
+    """The verdict on record, None where there is none."""
+    return pins.get(profile, {}).get(subject, {}).get(claim_id)
+
+
+def update_pins(directory: Path, verdicts: Mapping[tuple[str, str, str], str]) -> None:
+    """Write `verdicts`, keyed (profile, subject, claim), over the pins on record."""
+    pins = read_pins(directory)
+    for (profile, subject, claim_id), verdict in verdicts.items():
+        pins.setdefault(profile, {}).setdefault(subject, {})[claim_id] = verdict
+    write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", directory / FILE)

@@ -1,0 +1,151 @@
+"""Runs: what a claim's test sees of a trained model, each reading taken once a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lazarus_bench.analysis.answers import Answers, answer
+from lazarus_bench.analysis.lens import Floats
+from lazarus_bench.analysis.operations import OperationLens, read_operations, read_synonyms
+from lazarus_bench.analysis.substring import SubstringHits, substring_hits
+from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.models.random_model import randomise
+from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.training.loop import StepMetrics
+from lazarus_bench.training.record import read_metrics, read_problems
+from lazarus_bench.training.sft import checkpoint_directory, read_validation
+
+Reading = TypeVar("Reading")
+
+
+@lru_cache(maxsize=2)
+def _loaded(directory: Path, adapter: Path | None, random: bool) -> LoadedModel:
+    model = load(directory, adapter)
+    return randomise(model) if random else model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One model of one seed: a base, or a base with an adapter from a training.
+
+    `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
+    given checkpoint), `base` the run it started from.
+    """
+
+    name: str
+    seed: int
+    directory: Path
+    adapter: Path | None = None
+    artifact: Path | None = None
+    base: Run | None = None
+    random: bool = False
+    _readings: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model in memory; only the last two stay there."""
+        return _loaded(self.directory, self.adapter, self.random)
+
+    @property
+    def classifier_layer(self) -> int:
+        """The middle layer of the writeups, 0-based."""
+        return self._once("middle", lambda: self.loaded.classifier_layer)
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+        return self._once("depth", lambda: self.loaded.depth)
+
+    @property
+    def before(self) -> Run:
+        """The run this training started from.
+
+        Raises:
+            ValueError: this is a base itself.
+        """
+        if self.base is None:
+            raise ValueError(f"{self.name} is a base; nothing came before it")
+        return self.base
+
+    def lens(self, problems: Sequence[Problem]) -> OperationLens:
+        """Lens readings of the prompts in symbols."""
+        key = ("lens", tuple(problems))
+        return self._once(key, lambda: read_operations(self.loaded, problems))
+
+    def synonym_mass(self, problems: Sequence[Problem]) -> Floats:
+        """Lens mass on B's remaining/remainder set `[prompt, layer]`."""
+        key = ("synonyms", tuple(problems))
+        return self._once(key, lambda: read_synonyms(self.loaded, problems))
+
+    def substring(self, problems: Sequence[Problem]) -> SubstringHits:
+        """A's substring rule and its random control."""
+        key = ("substring", tuple(problems))
+        return self._once(key, lambda: substring_hits(self.loaded, self.lens(problems)))
+
+    def answers(self, problems: Sequence[Problem]) -> Answers:
+        """Greedy answers to the prompts in symbols."""
+        key = ("answers", tuple(problems))
+        return self._once(key, lambda: answer(self.loaded, problems))
+
+    @property
+    def metrics(self) -> tuple[StepMetrics, ...]:
+        """The training's log."""
+        return read_metrics(self._made)
+
+    @property
+    def validation(self) -> dict[int, float]:
+        """Validation loss by step, nats per answer token (SFT)."""
+        return read_validation(self._made)
+
+    @property
+    def trained_on(self) -> tuple[Problem, ...]:
+        """The distinct problems the training saw."""
+        return read_problems(self._made)
+
+    def checkpoint(self, step: int) -> Run:
+        """The same run after `step` steps (SFT)."""
+        return self._once(
+            ("checkpoint", step),
+            lambda: Run(
+                name=f"{self.name} step {step}",
+                seed=self.seed,
+                directory=self.directory,
+                adapter=checkpoint_directory(self._made, step),
+                artifact=self.artifact,
+            ),
+        )
+
+    def randomised(self) -> Run:
+        """A randomly initialised model of the same configuration: the control of a lens number."""
+        return self._once(
+            "random",
+            lambda: Run(
+                name=f"{self.name}, random weights",
+                seed=self.seed,
+                directory=self.directory,
+                random=True,
+            ),
+        )
+
+    @property
+    def _made(self) -> Path:
+        if self.artifact is None:
+            raise ValueError(f"{self.name} was not trained here, so it left no log")
+        return self.artifact
+
+    def _once(self, key: Any, read: Callable[[], Reading]) -> Reading:
+        if key not in self._readings:
+            self._readings[key] = read()
+        value: Reading = self._readings[key]
+        return value
+
+
+def by_seed(runs: Iterable[Run], read: Callable[[Run], Any]) -> tuple[tuple[Any, ...], ...]:
+    """`read(run)` of every run as nested tuples [seed][prompt], the shape evidence takes."""
+    return tuple(tuple(np.asarray(read(run), dtype=float).tolist()) for run in runs)

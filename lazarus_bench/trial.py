@@ -1,0 +1,136 @@
+"""One claim on one subject: from the evidence a test hands over to the row of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from lazarus_bench.judge import (
+    Claim,
+    Control,
+    Evidence,
+    Outcome,
+    Verdict,
+    decide,
+    family_level,
+    not_applicable,
+)
+from lazarus_bench.published.records import Finding
+from lazarus_bench.report.schema import LensTable, Row, Secondary
+
+
+def judge_published(claim: Claim, finding: Finding, family_size: int) -> Verdict:
+    """The rule on the writeup's own number.
+
+    A writeup that prints nothing for the estimand gives "not applicable", with its note.
+    """
+    if finding.evidence is None:
+        return not_applicable(claim.region, finding.note)
+    return decide(finding.evidence, claim.region, family_size=family_size)
+
+
+def published_secondary(finding: Finding, family_size: int) -> tuple[Secondary, ...]:
+    """The writeups' other numbers for the claim, at the same level."""
+    level = family_level(family_size)
+    return tuple(
+        Secondary(label=other.label, estimate=other.evidence.estimate(level))
+        for other in finding.others
+    )
+
+
+@dataclass(kw_only=True)
+class Trial:
+    """What a test's `judge` fixture is: call it once with the evidence.
+
+    `beside` adds numbers that are shown and not judged: controls, other readings of the same
+    question.
+    """
+
+    claim: Claim
+    family_size: int
+    verdict: Verdict | None = None
+    secondary: list[Secondary] = field(default_factory=list)
+    tables: list[LensTable] = field(default_factory=list)
+
+    def __call__(self, evidence: Evidence, controls: Sequence[Control] = ()) -> Verdict:
+        """Judge `evidence` by the claim's region; a failed control makes it invalid."""
+        if self.verdict is not None:
+            raise ValueError(f"{self.claim.id} is judged twice in one test; judge it once")
+        self.verdict = decide(
+            evidence, self.claim.region, family_size=self.family_size, controls=controls
+        )
+        return self.verdict
+
+    def beside(self, numbers: Mapping[str, Evidence]) -> None:
+        """Show the estimates of `numbers`, by label, beside the verdict."""
+        level = family_level(self.family_size)
+        self.secondary += [
+            Secondary(label=label, estimate=evidence.estimate(level))
+            for label, evidence in numbers.items()
+        ]
+
+    def show(self, table: LensTable) -> None:
+        """Put a lens table into the report."""
+        self.tables.append(table)
+
+
+def undecidable(claim: Claim, reason: str, family_size: int) -> Verdict:
+    """The verdict of a claim that no outcome of this design could decide; it cost no training."""
+    return Verdict(
+        outcome=Outcome.INCONCLUSIVE,
+        reason=reason,
+        estimate=None,
+        region=claim.region,
+        level=family_level(family_size),
+    )
+
+
+def invalid(claim: Claim, reason: str, family_size: int) -> Verdict:
+    """The verdict of a claim whose evidence could not be made."""
+    return replace(undecidable(claim, reason, family_size), outcome=Outcome.INVALID)
+
+
+def make_row(
+    claim: Claim,
+    subject: str,
+    verdict: Verdict,
+    published: Verdict,
+    *,
+    pinned: str | None,
+    secondary: Sequence[Secondary],
+    digests: Sequence[str],
+    seconds: float,
+) -> Row:
+    """The report's row of one claim on one subject."""
+    return Row(
+        claim_id=claim.id,
+        family=claim.family,
+        says=claim.says,
+        estimand=claim.estimand,
+        source=claim.source,
+        subject=subject,
+        verdict=verdict,
+        published=published,
+        pinned=pinned,
+        digests=tuple(digests),
+        seconds=round(seconds, 3),
+        secondary=tuple(secondary),
+        published_note=claim.published_note,
+        exploratory=claim.exploratory,
+    )
+
+
+MOVED = "moved"
+FAILABLE = (MOVED, Outcome.REFUTED.value, Outcome.INVALID.value, Outcome.INCONCLUSIVE.value)
+
+
+def category(row: Row) -> str:
+    """What pytest counts the row as: "moved" when its pin says otherwise, else the verdict."""
+    verdict = row.verdict.outcome.value
+    return verdict if row.pinned in (None, verdict) else MOVED
+
+
+def fails(row: Row, fail_on: Sequence[str]) -> bool:
+    """Whether the row sets the exit code: a pinned verdict only when it moved."""
+    found = category(row)
+    return found in fail_on and (row.pinned is None or found == MOVED)

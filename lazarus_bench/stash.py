@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    pass
+    from lazarus_bench.session import Session
+    from lazarus_bench.trial import Trial
 
-SESSION = pytest.StashKey["Session"]()
-TRIAL = pytest.StashKey["Trial"]()
-UNATTAINABLE = pytest.StashKey[str]()
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
+UNATTAINABLE: pytest.StashKey[str] = pytest.StashKey()

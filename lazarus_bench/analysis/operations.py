@@ -130,4 +130,5 @@ def read_synonyms(
         raise NotApplicable(f"none of {', '.join(synonyms)} is a single token in this tokenizer")
     targets = np.tile(np.array(sorted(set(ids))), (len(problems), 1))
     prompts = [loaded.encode(problem.symbols) for problem in problems]
-    return read_lens(loaded, prompts, targets, top=1).probability.sum(axis=2)
+    mass: Floats = read_lens(loaded, prompts, targets, top=1).probability.sum(axis=2)
+    return mass

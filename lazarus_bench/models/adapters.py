@@ -75,4 +75,5 @@ def trainable_parameters(loaded: LoadedModel) -> int:
     """Number of parameters the optimizer may change."""
     from mlx.utils import tree_flatten
 
-    return sum(weight.size for _, weight in tree_flatten(loaded.model.trainable_parameters()))
+    weights: dict[str, mx.array] = dict(tree_flatten(loaded.model.trainable_parameters()))
+    return sum(weight.size for weight in weights.values())

@@ -122,6 +122,7 @@ def unembed(model: nn.Module, anatomy: Anatomy, hidden: mx.array) -> mx.array:
         `[..., vocabulary]`, in the model's dtype (methods, *Lens*).
     """
     normed = part(model, anatomy.norm)(hidden)
+    logits: mx.array
     if hasattr(model, anatomy.unembedding):
         logits = part(model, anatomy.unembedding)(normed)
     else:

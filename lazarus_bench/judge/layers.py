@@ -3,16 +3,23 @@
 # ruff: noqa: D102 (overrides inherit the docstring of what they override)
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Self
 
 import numpy as np
+from scipy import stats
 
 from lazarus_bench.judge.bounded import one_run
-from lazarus_bench.judge.bounds import Array
+from lazarus_bench.judge.bounds import Array, Limits
 from lazarus_bench.judge.evidence import Evidence, array, freeze
-from lazarus_bench.judge.sampling import Outer, Sampling
+from lazarus_bench.judge.sampling import NOTHING, Highest, Outer, Sampling
 from lazarus_bench.judge.student import Student
+
+_FLIPS = 3000
+_FLIP_SEED = 20_240_229
 
 
 def left_out_maxima(values: Array) -> Array:
@@ -30,14 +37,86 @@ def left_out_maxima(values: Array) -> Array:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BestLayer(Sampling):
+    """Lower limit for the largest of several layer means of one run, by sign flips.
+
+    The residuals' signs are flipped prompt by prompt and the largest studentised layer mean is
+    taken inside each flip; its quantile c gives max over layers of mean − c·se, which holds for
+    all layers at once and uses how they move together.
+
+    Source: Westfall and Young, Resampling-Based Multiple Testing (1993), single-step max-T.
+
+    Attributes:
+        values: prompts × layers, in canonical order, so that no verdict depends on theirs.
+        prompts: number of prompts it speaks for.
+    """
+
+    values: tuple[tuple[float, ...], ...]
+    prompts: int
+
+    @classmethod
+    def of(cls, values: Array) -> BestLayer:
+        """Summarise values of shape (prompts, layers)."""
+        return cls(values=tuple(sorted(map(tuple, values.tolist()))), prompts=len(values))
+
+    @property
+    def size(self) -> int:
+        return self.prompts
+
+    def limits(self, level: float) -> Limits:
+        values = array(self.values)
+        n = len(values)
+        if n < 2:
+            return NOTHING
+        means, errors = values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(self.prompts)
+        spread = errors > 0
+        if not spread.any():
+            return NOTHING
+        critical = max_t_quantile(values[:, spread] - means[spread], (1 + level) / 2)
+        return float((means - critical * errors)[spread].max()), math.inf
+
+    def resized(self, size: int) -> Self:
+        return replace(self, prompts=size)
+
+    def spread_known(self) -> bool:
+        return bool(np.ptp(array(self.values), axis=0).any())
+
+    def standard_error(self) -> tuple[float, float]:
+        errors = array(self.values).std(axis=0, ddof=1) / math.sqrt(self.prompts)
+        return float(errors.max()), self.prompts - 1
+
+
+@lru_cache(maxsize=8)
+def _signs(prompts: int) -> Array:
+    signs: Array = np.random.default_rng(_FLIP_SEED).choice((-1.0, 1.0), (_FLIPS, prompts))
+    return signs
+
+
+def max_t_quantile(residuals: Array, probability: float) -> float:
+    """Return the quantile of the largest studentised layer mean over random sign flips.
+
+    Args:
+        residuals: centred values, shape (prompts, layers), each layer with some spread.
+        probability: in (0, 1).
+    """
+    n = len(residuals)
+    flipped = _signs(n) @ residuals / n
+    # Flips keep the sum of squares, so the flipped variance needs no second pass.
+    variance = np.maximum((residuals**2).mean(axis=0) - flipped**2, 1e-300) / (n - 1)
+    largest = (flipped / np.sqrt(variance)).max(axis=1)
+    pointwise = float(stats.t.ppf(probability, n - 1))
+    return max(pointwise, float(np.quantile(largest, probability, method="higher")))
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerMax(Evidence):
     """The largest over layers of the mean over prompts.
 
     The largest sample mean overstates the largest true mean, so the two limits rest on different
-    readings. The lower one resamples with the maximum inside: each prompt is read at the layer
-    that is best on the *other* prompts. The upper one takes the maximum of the layers' own upper
-    limits, which needs no correction: missing the best layer's mean takes an error at that layer.
-    Several seeds: t over the seeds' left-out means below, over their plain maxima above.
+    readings. One run, lower limit: the maximum is taken inside the resampling (`BestLayer`). Upper
+    limit: the largest of the layers' own upper limits, which needs no correction, because missing
+    the best layer's mean takes an error at that layer. Several seeds: t over the plain maxima
+    above; below, t over means that read each prompt at the layer best on the *other* prompts.
 
     Attributes:
         values: values[seed][prompt][layer].
@@ -58,15 +137,14 @@ class LayerMax(Evidence):
 
     @property
     def method(self) -> str:
-        return f"maximum inside leave-one-out over {self.unit}"
+        return "t over seeds' best layers" if self.scope == "seeds" else "maximum inside sign flips"
 
     def sampling(self) -> Sampling:
         values = array(self.values)
         if self.scope == "seeds":
             return self._over_seeds(values)
         layers = tuple(one_run(layer, (0.0, 1.0)) for layer in values[0].T)
-        below = one_run(left_out_maxima(values[0]), (0.0, 1.0)) if self.shape[1] > 1 else layers[0]
-        return Outer(lows=(below,), highs=layers)
+        return Outer(lows=(BestLayer.of(values[0]), Highest(parts=layers)), highs=layers)
 
     def _over_seeds(self, values: Array) -> Outer:
         maxima = values.mean(axis=1).max(axis=1)

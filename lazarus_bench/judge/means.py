@@ -32,6 +32,7 @@ class Means(Evidence):
     Several seeds: t over seed means. One run: over prompts, or over cluster means so that each
     operand pair or template counts once; values inside [0, 1] get the hull of t and Gaffke's
     bound, which stays valid for skewed probabilities at few prompts and is wider than t there.
+    Five seeds show no skewness: a nominal 95% covers 92% where seeds follow Beta(8, 2).
 
     Attributes:
         values: values[seed][prompt].

@@ -83,6 +83,35 @@ class Outer(Sampling):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Highest(Sampling):
+    """The largest of several estimands, each with its own pointwise limits."""
+
+    parts: tuple[Sampling, ...]
+
+    @property
+    def size(self) -> int:
+        return self.parts[0].size
+
+    def limits(self, level: float) -> Limits:
+        return self.low(level), self.high(level)
+
+    def low(self, level: float) -> float:
+        return max(part.low(level) for part in self.parts)
+
+    def high(self, level: float) -> float:
+        return max(part.high(level) for part in self.parts)
+
+    def resized(self, size: int) -> Self:
+        return replace(self, parts=tuple(part.resized(size) for part in self.parts))
+
+    def spread_known(self) -> bool:
+        return any(part.spread_known() for part in self.parts)
+
+    def standard_error(self) -> tuple[float, float]:
+        return max(part.standard_error() for part in self.parts)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recovered(Sampling):
     """Difference of two independent estimates from their own limits (MOVER).
 

@@ -1,0 +1,80 @@
+"""False verdicts of the best layer and of trends over checkpoints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from simulated_truth import ALPHA, allowed, coverage, false_verdicts, limits, rates
+
+from lazarus_bench.judge import Above, LayerMax, Means, Trend
+
+pytestmark = pytest.mark.calibration
+
+FLAT = np.full(8, 0.3)
+PEAKED = np.linspace(0.05, 0.3, 8)
+
+
+def probabilities(rng, means, seeds, prompts, between=0.0):
+    centre = means + rng.normal(0, between, (seeds, 1, len(means)))
+    prompt = rng.normal(0, 0.1, (seeds, prompts, 1))
+    return np.clip(centre + prompt + rng.normal(0, 0.1, (seeds, prompts, len(means))), -1, 2)
+
+
+@pytest.mark.parametrize(
+    ("means", "prompts"), [(FLAT, 8), (FLAT, 30), (PEAKED, 8)], ids=["flat8", "flat30", "peaked8"]
+)
+def test_best_layer_of_one_run_errs_at_most_alpha(means, prompts):
+    assert not false_verdicts(
+        lambda rng: LayerMax(values=probabilities(rng, means, 1, prompts)),
+        0.3,
+        0.05,
+        replicates=500,
+    )
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.3, 2.7), (3, 3), (2.7, 0.3)])
+def test_best_of_equal_skewed_layers_errs_at_most_alpha(a, b):
+    assert not false_verdicts(
+        lambda rng: LayerMax(values=rng.beta(a, b, (1, 10, 5))), a / (a + b), 0.03, replicates=300
+    )
+
+
+@pytest.mark.parametrize("means", [FLAT, PEAKED], ids=["flat", "peaked"])
+def test_best_layer_over_seeds_errs_at_most_alpha(means):
+    sample = lambda rng: LayerMax(values=probabilities(rng, means, 5, 20))  # noqa: E731
+    assert not false_verdicts(sample, 0.3, 0.03, replicates=1000)
+    assert coverage(sample, 0.3, replicates=500) >= 0.93
+
+
+def test_picking_the_layer_on_the_prompts_it_is_read_on_would_fail():
+    def double_dipping(rng):
+        values = rng.normal(3, 1, (20, 16))
+        return Means(values=[values[:, values.mean(axis=0).argmax()]])
+
+    def honest(rng):
+        return LayerMax(values=rng.normal(3, 1, (1, 20, 16)))
+
+    dipped = rates(Above(3.0), limits(double_dipping, level=1 - 2 * ALPHA, replicates=500))
+    inside = rates(Above(3.0), limits(honest, level=1 - 2 * ALPHA, replicates=500))
+    assert dipped.supported > 0.3
+    assert inside.supported <= allowed(ALPHA, 500)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 8])
+@pytest.mark.parametrize("family_size", [1, 7])
+def test_trend_errs_at_most_alpha_without_one(seeds, family_size):
+    level, replicates = 1 - 2 * ALPHA / family_size, 2500
+    found = limits(
+        lambda rng: Trend(values=rng.random((seeds, 4))), level=level, replicates=replicates
+    )
+    bound = allowed(ALPHA / family_size, replicates)
+    assert np.mean(found[:, 0] > 0) <= bound
+    assert np.mean(found[:, 1] <= 0) <= bound
+
+
+def test_a_real_trend_is_not_refuted_and_mostly_found():
+    found = limits(
+        lambda rng: Trend(values=np.arange(4) + rng.normal(0, 1, (5, 4))), level=0.9, replicates=500
+    )
+    assert rates(Above(0.0), found).refuted == 0
+    assert rates(Above(0.0), found).supported > 0.9

@@ -65,7 +65,7 @@ def _mixture(_: Config) -> Anatomy:
 
 
 def _granite(config: Config) -> Anatomy:
-    return Anatomy(logit_scale=1.0 / float(config["logits_scaling"]))
+    return Anatomy(logit_scale=1.0 / float(config.get("logits_scaling", 1.0)))
 
 
 def _gemma2(config: Config) -> Anatomy:

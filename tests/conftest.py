@@ -1,0 +1,48 @@
+"""Fixtures that many rooms' tests share: a small untrained model, and the checkpoints beside us."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
+
+SHARED_VARIABLE = "LAZARUS_BENCH_SHARED"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real checkpoints beside the project; no part of the product."""
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    directory = Path(os.environ.get(SHARED_VARIABLE, beside))
+    if not (directory / "models").is_dir():
+        pytest.skip(f"{directory} has no models: set {SHARED_VARIABLE} to the folder that has them")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """An untrained lab llama of 4 layers and 48 dimensions, in Hugging Face layout."""
+    from lazarus_bench.models import lab
+
+    config = lab.config_of("llama") | {
+        "hidden_size": 48,
+        "intermediate_size": 96,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 3,
+        "num_key_value_heads": 3,
+        "head_dim": 16,
+    }
+    directory = tmp_path_factory.mktemp("tiny")
+    lab.save(lab.initialise(config, 0), config, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny):
+    """`tiny`, loaded; treat it as read-only."""
+    from lazarus_bench.models.load import load
+
+    return load(tiny)

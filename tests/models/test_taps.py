@@ -1,0 +1,117 @@
+"""Taps: they record every layer, change nothing, and let gradients through."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mlx.utils import tree_flatten
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.models.load import load
+from lazarus_bench.models.taps import residual_stream, tapped
+
+TOKENS = mx.array([[0, 5, 9, 300], [0, 7, 7, 12]])
+
+
+def own_residuals(model: nn.Module, tokens: mx.array) -> list[mx.array]:
+    """The residual stream by hand: embedding, then each block under a causal mask."""
+    hidden, found = model.model.embed_tokens(tokens), []
+    for block in model.model.layers:
+        hidden = block(hidden, "causal", None)
+        found.append(hidden)
+    return found
+
+
+def test_one_residual_a_layer_equal_to_the_blocks_outputs(tiny_model):
+    recorded = residual_stream(tiny_model.model, tiny_model.anatomy, TOKENS)
+    expected = own_residuals(tiny_model.model, TOKENS)
+    assert len(recorded) == tiny_model.depth == 4
+    for ours, theirs in zip(recorded, expected, strict=True):
+        np.testing.assert_allclose(np.array(ours), np.array(theirs), atol=1e-5)
+
+
+def test_the_tapped_model_gives_the_same_logits(tiny_model):
+    before = np.array(tiny_model.model(TOKENS))
+    with tapped(tiny_model.model, tiny_model.anatomy):
+        within = np.array(tiny_model.model(TOKENS))
+    assert np.array_equal(before, within)
+
+
+def test_every_forward_within_the_block_appends_its_layers(tiny_model):
+    with tapped(tiny_model.model, tiny_model.anatomy) as residuals:
+        tiny_model.model(TOKENS)
+        tiny_model.model(TOKENS[:1])
+    assert [r.shape[0] for r in residuals] == [2] * 4 + [1] * 4
+    tiny_model.model(TOKENS)
+    assert len(residuals) == 8
+
+
+def test_an_exception_leaves_the_model_as_it_was(tiny_model):
+    model = tiny_model.model
+    original = list(model.model.layers)
+    with pytest.raises(RuntimeError, match="inside"), tapped(model, tiny_model.anatomy):
+        model(TOKENS)
+        raise RuntimeError("inside")
+    assert all(a is b for a, b in zip(model.model.layers, original, strict=True))
+
+
+def test_a_forward_that_fails_leaves_the_model_as_it_was(tiny_model):
+    model = tiny_model.model
+    original = list(model.model.layers)
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("in the third block")
+
+    model.model.layers[2].mlp, kept = fails, model.model.layers[2].mlp
+    try:
+        with pytest.raises(RuntimeError, match="in the third block"):
+            residual_stream(model, tiny_model.anatomy, TOKENS)
+    finally:
+        model.model.layers[2].mlp = kept
+    assert all(a is b for a, b in zip(model.model.layers, original, strict=True))
+
+
+def test_taps_work_with_a_cache(tiny_model):
+    from mlx_lm.models.cache import make_prompt_cache
+
+    whole = residual_stream(tiny_model.model, tiny_model.anatomy, TOKENS)
+    cache = make_prompt_cache(tiny_model.model)
+    tiny_model.model(TOKENS[:, :-1], cache=cache)
+    with tapped(tiny_model.model, tiny_model.anatomy) as last:
+        tiny_model.model(TOKENS[:, -1:], cache=cache)
+    for full, step in zip(whole, last, strict=True):
+        np.testing.assert_allclose(np.array(full[:, -1]), np.array(step[:, 0]), atol=1e-5)
+
+
+@settings(max_examples=4)
+@given(layer=st.integers(0, 3))
+def test_gradients_equal_those_of_an_untapped_equivalent(tiny, layer):
+    loaded = load(tiny)
+    target = mx.random.normal((2, 4, 48), key=mx.random.key(3))
+
+    def with_taps(model: nn.Module) -> mx.array:
+        return ((residual_stream(model, loaded.anatomy, TOKENS)[layer] - target) ** 2).mean()
+
+    def by_hand(model: nn.Module) -> mx.array:
+        return ((own_residuals(model, TOKENS)[layer] - target) ** 2).mean()
+
+    value, gradients = nn.value_and_grad(loaded.model, with_taps)(loaded.model)
+    wanted, expected = nn.value_and_grad(loaded.model, by_hand)(loaded.model)
+    np.testing.assert_allclose(np.array(value), np.array(wanted), rtol=1e-6)
+    ours, theirs = dict(tree_flatten(gradients)), dict(tree_flatten(expected))
+    assert ours.keys() == theirs.keys()
+    assert any(float(mx.abs(g).max()) > 0 for g in theirs.values())
+    for name, gradient in theirs.items():
+        np.testing.assert_allclose(np.array(ours[name]), np.array(gradient), atol=1e-6)
+
+
+def test_no_gradient_reaches_layers_above_the_tapped_one(tiny):
+    loaded = load(tiny)
+
+    def loss(model: nn.Module) -> mx.array:
+        return (residual_stream(model, loaded.anatomy, TOKENS)[1] ** 2).mean()
+
+    _, gradients = nn.value_and_grad(loaded.model, loss)(loaded.model)
+    size = {name: float(mx.abs(g).max()) for name, g in tree_flatten(gradients)}
+    assert all(size[n] == 0 for n in size if ".layers.2." in n or ".layers.3." in n)
+    assert all(size[f"model.layers.{i}.self_attn.v_proj.weight"] > 0 for i in (0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lazarus_bench.errors import UserError
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
 _SAMPLE = 1 << 20
+_SAMPLES = 64
 
 
 def resolve(source: str) -> Path:
@@ -85,16 +87,26 @@ def _check_header(file: Path) -> None:
 
 
 def fingerprint(directory: Path) -> str:
-    """A digest of a model's content: configuration, and size and both ends of each weight file.
+    """A digest of what a result depends on: configuration, tokenizer and weights.
 
-    Reading both ends (a mebibyte each) keeps it quick for models of many gigabytes.
+    Of each weight file its size and 64 blocks of a mebibyte, evenly spread: the whole of a small
+    file, a part of every layer of a large one, so that many gigabytes stay quick.
     """
-    digest = hashlib.sha256((directory / "config.json").read_bytes())
+    digest = hashlib.sha256()
+    for pattern in ("*.json", "*.model", "merges.txt"):
+        for file in sorted(directory.glob(pattern)):
+            digest.update(f"{file.name} {file.stat().st_size}".encode())
+            digest.update(file.read_bytes())
     for file in sorted(directory.glob("*.safetensors")):
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(_SAMPLE))
-            stream.seek(max(0, size - _SAMPLE))
-            digest.update(stream.read(_SAMPLE))
+        digest.update(f"{file.name} {file.stat().st_size}".encode())
+        for block in _samples(file):
+            digest.update(block)
     return digest.hexdigest()
+
+
+def _samples(file: Path) -> Iterator[bytes]:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        for start in range(0, size, max(_SAMPLE, size // _SAMPLES)):
+            stream.seek(start)
+            yield stream.read(_SAMPLE)

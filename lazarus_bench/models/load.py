@@ -5,6 +5,7 @@ Through mlx-lm only: safetensors, no pickles, no remote code.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,10 +98,12 @@ def verify_anatomy(loaded: LoadedModel) -> None:
     """Check that the last lens layer equals the model's logits on a short sequence.
 
     Raises:
-        UserError: it does not, so every lens reading would be wrong.
+        UserError: it does not, so every lens reading would be wrong; or they are not finite.
     """
     tokens = mx.array([[1, 2, 3, 4, 5]]) % int(loaded.config.get("vocab_size", 6))
     error = lens_error(loaded.model, loaded.anatomy, tokens)
+    if math.isnan(error):
+        raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
     if not error <= LENS_TOLERANCE:
         raise UserError(
             f"{loaded.name}: the last lens layer differs from the logits by {error:.2g} standard "

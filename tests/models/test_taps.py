@@ -49,9 +49,14 @@ def test_every_forward_within_the_block_appends_its_layers(tiny_model):
 def test_an_exception_leaves_the_model_as_it_was(tiny_model):
     model = tiny_model.model
     original = list(model.model.layers)
-    with pytest.raises(RuntimeError, match="inside"), tapped(model, tiny_model.anatomy):
-        model(TOKENS)
-        raise RuntimeError("inside")
+
+    def fail_within() -> None:
+        with tapped(model, tiny_model.anatomy):
+            model(TOKENS)
+            raise RuntimeError("inside")
+
+    with pytest.raises(RuntimeError, match="inside"):
+        fail_within()
     assert all(a is b for a, b in zip(model.model.layers, original, strict=True))
 
 

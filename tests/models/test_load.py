@@ -1,0 +1,231 @@
+"""Loading: bad input is one clear sentence, and nothing of it is executed or unpickled."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.subjects import subject
+from lazarus_bench.models.load import load
+
+
+def truncate(file: Path, keep: float) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * keep)])
+
+
+def edit(directory: Path, **changes: object) -> None:
+    file = directory / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def without_config(directory):
+    (directory / "config.json").unlink()
+
+
+def bad_json(directory):
+    truncate(directory / "config.json", 0.5)
+
+
+def binary_config(directory):
+    (directory / "config.json").write_bytes(b"\xff\xfe\x00\x81")
+
+
+def list_config(directory):
+    (directory / "config.json").write_text("[1, 2]")
+
+
+def no_model_type(directory):
+    (directory / "config.json").write_text('{"hidden_size": 48}')
+
+
+def half_the_weights(directory):
+    truncate(directory / "model.safetensors", 0.5)
+
+
+def whole_header_cut_data(directory):
+    file = directory / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def no_weights_at_all(directory):
+    (directory / "model.safetensors").write_bytes(b"")
+
+
+def weights_of_text(directory):
+    (directory / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
+
+
+def only_pickled_weights(directory):
+    (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
+
+
+def without_tokenizer(directory):
+    (directory / "tokenizer.json").unlink()
+
+
+BROKEN_FILES = {
+    without_config: "has no config.json",
+    bad_json: "config.json is not valid JSON",
+    binary_config: "config.json is not valid JSON",
+    list_config: "names no model_type",
+    no_model_type: "names no model_type",
+    half_the_weights: "model.safetensors is damaged or cut short",
+    whole_header_cut_data: "model.safetensors is damaged or cut short",
+    no_weights_at_all: "model.safetensors is damaged or cut short",
+    weights_of_text: "model.safetensors is damaged or cut short",
+    only_pickled_weights: r"has no model\*\.safetensors",
+    without_tokenizer: "has no tokenizer",
+}
+
+
+def unknown_family(directory):
+    edit(directory, model_type="mamba")
+
+
+def one_weight_missing(directory):
+    weights = load_file(directory / "model.safetensors")
+    del weights["model.layers.1.self_attn.v_proj.weight"]
+    save_file(weights, directory / "model.safetensors")
+
+
+def other_shape(directory):
+    edit(directory, hidden_size=96)
+
+
+def broken_tokenizer(directory):
+    (directory / "tokenizer.json").write_text("{}")
+
+
+def not_numbers(directory):
+    weights = load_file(directory / "model.safetensors")
+    weights["model.norm.weight"] = np.full_like(weights["model.norm.weight"], np.nan)
+    save_file(weights, directory / "model.safetensors")
+
+
+BROKEN_MODELS = BROKEN_FILES | {
+    unknown_family: r"'mamba'.*lazarus_bench/models/anatomy\.py",
+    one_weight_missing: "could not be loaded by mlx-lm",
+    other_shape: "could not be loaded by mlx-lm",
+    broken_tokenizer: "could not be loaded by mlx-lm",
+    not_numbers: "not finite",
+}
+
+
+def name_of(case):
+    return getattr(case, "__name__", "")
+
+
+@pytest.fixture
+def model(tiny, tmp_path) -> Path:
+    directory = tmp_path / "model"
+    shutil.copytree(tiny, directory)
+    return directory
+
+
+def one_sentence(error: pytest.ExceptionInfo) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    assert "Traceback" not in text
+    return text
+
+
+@pytest.mark.parametrize(("breaks", "says"), BROKEN_MODELS.items(), ids=name_of)
+def test_a_broken_model_is_one_sentence_that_names_it(model, breaks, says):
+    breaks(model)
+    with pytest.raises(UserError, match=says) as error:
+        load(model)
+    assert str(model) in one_sentence(error) or breaks is unknown_family
+
+
+@pytest.mark.parametrize(("breaks", "says"), BROKEN_FILES.items(), ids=name_of)
+def test_a_broken_subject_is_refused_before_any_job_runs(model, breaks, says):
+    breaks(model)
+    with pytest.raises(UserError, match=says) as error:
+        subject(str(model))
+    assert str(model) in one_sentence(error)
+
+
+@pytest.mark.parametrize("ask", [load, subject], ids=["load", "subject"])
+@pytest.mark.parametrize("source", ["/no/such/model", "./no-model", "llama"])
+def test_a_directory_that_does_not_exist(ask, source):
+    with pytest.raises(UserError, match="does not exist: give a model directory") as error:
+        ask(source)
+    assert source in one_sentence(error)
+
+
+@pytest.mark.parametrize("ask", [load, subject], ids=["load", "subject"])
+def test_a_file_is_not_a_model(ask, model):
+    with pytest.raises(UserError, match=r"model\.safetensors is a file: give the directory"):
+        ask(str(model / "model.safetensors"))
+
+
+def test_a_hub_id_that_cannot_be_fetched(monkeypatch):
+    import mlx_lm.utils
+
+    def refuse(source: str) -> str:
+        raise OSError("offline\nsecond line")
+
+    monkeypatch.setattr(mlx_lm.utils, "_download", refuse)
+    with pytest.raises(UserError, match=r"nobody/nothing.*could not be fetched.*OSError") as error:
+        subject("nobody/nothing")
+    one_sentence(error)
+
+
+MARK = "lazarus_remote_code_ran"
+
+
+def test_a_custom_model_file_is_not_executed(model, tmp_path):
+    (model / "evil.py").write_text(f"import sys\nsys.{MARK} = True\nraise SystemExit(3)\n")
+    edit(model, model_file="evil.py")
+    with pytest.raises(UserError, match=r"evil\.py"):
+        load(model)
+    assert not hasattr(sys, MARK)
+
+
+def test_an_auto_map_in_the_tokenizer_is_not_executed(model):
+    (model / "evil.py").write_text(f"import sys\nsys.{MARK} = True\n")
+    file = model / "tokenizer_config.json"
+    custom = {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}}
+    file.write_text(json.dumps(json.loads(file.read_text()) | custom))
+    with pytest.raises(UserError):
+        load(model)
+    assert not hasattr(sys, MARK)
+
+
+def test_pickles_beside_the_weights_are_not_opened(model, tiny_model):
+    class Bomb:
+        def __reduce__(self):
+            return exec, (f"import sys; sys.{MARK} = True",)
+
+    import pickle
+
+    for name in ("pytorch_model.bin", "model.pt", "optimizer.pkl"):
+        (model / name).write_bytes(pickle.dumps(Bomb()))
+    loaded = load(model)
+    assert loaded.depth == tiny_model.depth
+    assert not hasattr(sys, MARK)
+
+
+def test_a_missing_adapter_is_a_users_error(tiny, tmp_path):
+    with pytest.raises(UserError, match="adapter"):
+        load(tiny, tmp_path / "none")
+
+
+def test_what_is_loaded_knows_its_name_depth_and_middle(tiny):
+    loaded = load(tiny)
+    assert loaded.name == str(tiny)
+    assert load(tiny, name="short").name == "short"
+    assert (loaded.depth, loaded.classifier_layer) == (4, 2)
+    assert loaded.encode("7 * 8 = ")[0] == loaded.tokenizer.bos_token_id
+    assert loaded.encode("7 * 8 = ").count(loaded.tokenizer.bos_token_id) == 1
+
+
+def test_real_checkpoints_load(shared):
+    depths = {d.name: load(d).depth for d in sorted((shared / "models").iterdir())}
+    assert depths == {"TinyStories-656K": 2, "stories260K": 5}

@@ -77,7 +77,7 @@ def other_names(run, problems):
 
 @claim(
     "dual/vo-all-right",
-    says="... and makes it the top token on every prompt",
+    says="V/O dual reward makes the right operation word the top token on every prompt",
     estimand="share of prompts whose top lens token names the operation (exact)",
     region=AtLeast(0.9),
     finding=writeup.VO_ALL_RIGHT,

@@ -62,7 +62,7 @@ def test_base_names_no_operation(runs, held_out, writeup_prompts, judge):
 
 @claim(
     "lens/base-no-mass",
-    says="... and puts about 0% on it",
+    says="No base model puts more than about 0% on the operation's name at that layer",
     estimand="mean probability of the operation's name, classifier layer",
     region=AtMost(0.01),
     finding=writeup.BASE_NO_MASS,
@@ -85,7 +85,7 @@ def test_base_puts_no_mass_on_the_operation(runs, held_out, writeup_prompts, jud
 
 @claim(
     "lens/base-no-layer",
-    says="... at any layer",
+    says="No layer of a base model puts more than about 0% on the operation's name",
     estimand="maximum over layers of the mean probability of the operation's name",
     region=AtMost(0.01),
     finding=writeup.BASE_NO_LAYER,

@@ -175,3 +175,7 @@ def test_fine_tuning_learns_arithmetic(runs, held_out, judge):
         ],
     )
     judge.beside({"after": Hits(values=after), "before": Hits(values=before)})
+    for operation in Operation:
+        asked = only(held_out, operation)
+        own = [run.before.answers(asked).correct for run in trained]
+        judge.beside({f"before, {operation}": Hits(values=own)})

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from scipy import stats
 
 from lazarus_bench.judge.bounds import (
     Array,
@@ -16,6 +15,7 @@ from lazarus_bench.judge.bounds import (
     bounded_mean_high,
     bounded_mean_low,
     clopper_pearson,
+    t_quantile,
 )
 from lazarus_bench.judge.sampling import Outer, Sampling
 from lazarus_bench.judge.student import Student
@@ -82,7 +82,7 @@ class Bounded(Sampling):
         if self.per_unit == 1 or self.units < 2:
             return total / self.deff
         upper = (1 + level) / 2
-        shrink = float(stats.t.ppf(upper, total - 1)) / float(stats.t.ppf(upper, self.units - 1))
+        shrink = t_quantile(upper, total - 1) / t_quantile(upper, self.units - 1)
         assumed = 1 + (self.per_unit - 1) * LEAST_CORRELATION
         return min(total / self.deff * shrink**2, total / assumed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -113,24 +113,30 @@ class Evidence(ABC):
         )
 
 
-def _tuples(values: Any, depth: int, name: str) -> Any:
+def _nested_tuples(values: Any) -> Any:
+    return tuple(map(_nested_tuples, values)) if isinstance(values, list) else values
+
+
+def _complaint(values: Any, depth: int, name: str) -> str:
+    """Say what keeps `values` from being a rectangular sample of finite numbers."""
     if depth == 0:
-        try:
-            number = float(values)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} holds {values!r} where a number belongs") from None
-        if not np.isfinite(number):
-            raise ValueError(f"{name} holds {number}; every sample must be a finite number")
-        return number
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        # A malformed sample is a bad value to its reader, whatever Python type carries it.
-        raise ValueError(  # noqa: TRY004
-            f"{name} is nested too shallowly: it needs {depth} more level(s)"
-        )
-    nested = tuple(_tuples(item, depth - 1, name) for item in values)
-    if not nested:
-        raise ValueError(f"{name} is empty; it needs at least one value at every level")
-    return nested
+        return f"{name} holds {values!r}; every sample must be a finite number"
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        return f"{name} is nested too shallowly: it needs {depth} more level(s)"
+    if len(values) == 0:
+        return f"{name} is empty; it needs at least one value at every level"
+    for item in values:
+        if not _is_sample(item, depth - 1):
+            return _complaint(item, depth - 1, name)
+    return f"{name} has unequal lengths; every seed needs the same prompts"
+
+
+def _is_sample(values: Any, depth: int) -> bool:
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return numbers.ndim == depth and numbers.size > 0 and bool(np.isfinite(numbers).all())
 
 
 def freeze(owner: object, depth: int, *names: str) -> None:
@@ -145,15 +151,11 @@ def freeze(owner: object, depth: int, *names: str) -> None:
         ValueError: for an empty level, a value that is no finite number, or unequal lengths.
     """
     for name in names:
-        label = f"{type(owner).__name__}.{name}"
-        values = _tuples(getattr(owner, name), depth, label)
-        try:
-            np.asarray(values, dtype=float)
-        except ValueError:
-            raise ValueError(
-                f"{label} has unequal lengths; every seed needs the same prompts"
-            ) from None
-        object.__setattr__(owner, name, values)
+        values = getattr(owner, name)
+        if not _is_sample(values, depth):
+            raise ValueError(_complaint(values, depth, f"{type(owner).__name__}.{name}"))
+        numbers = np.asarray(values, dtype=np.float64).tolist()
+        object.__setattr__(owner, name, _nested_tuples(numbers))
 
 
 def array(values: Sequence[Any]) -> Array:

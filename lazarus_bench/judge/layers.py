@@ -10,10 +10,9 @@ from functools import lru_cache
 from typing import Self
 
 import numpy as np
-from scipy import stats
 
 from lazarus_bench.judge.bounded import one_run
-from lazarus_bench.judge.bounds import Array, Limits
+from lazarus_bench.judge.bounds import Array, Limits, t_quantile
 from lazarus_bench.judge.evidence import Evidence, array, freeze
 from lazarus_bench.judge.sampling import NOTHING, Highest, Outer, Sampling
 from lazarus_bench.judge.student import Student
@@ -104,7 +103,7 @@ def max_t_quantile(residuals: Array, probability: float) -> float:
     # Flips keep the sum of squares, so the flipped variance needs no second pass.
     variance = np.maximum((residuals**2).mean(axis=0) - flipped**2, 1e-300) / (n - 1)
     largest = (flipped / np.sqrt(variance)).max(axis=1)
-    pointwise = float(stats.t.ppf(probability, n - 1))
+    pointwise = t_quantile(probability, n - 1)
     return max(pointwise, float(np.quantile(largest, probability, method="higher")))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -37,7 +37,7 @@ class Job:
         return {
             "kind": self.recipe.kind,
             "version": self.recipe.version,
-            "recipe": asdict(self.recipe),
+            "recipe": _parameters(self.recipe),
             "base": None if self.base is None else self.base.canonical(),
             "seed": self.seed,
         }
@@ -52,6 +52,15 @@ class Job:
     def label(self) -> str:
         """The recipe and what it starts from, for people."""
         return f"{self.recipe.label} on {_origin(self.base)}" if self.base else self.recipe.label
+
+
+def _parameters(recipe: Recipe) -> dict[str, Any]:
+    # 1 and 1.0 are equal, so they must share a digest; JSON writes them differently.
+    values = {field: getattr(recipe, field.name) for field in fields(recipe)}
+    return {
+        field.name: float(value) if value is not None and "float" in str(field.type) else value
+        for field, value in values.items()
+    }
 
 
 def _origin(base: Job | Checkpoint) -> str:

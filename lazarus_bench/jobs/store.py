@@ -74,13 +74,16 @@ class Store:
                 (directory / name).stat().st_size == size
                 for name, (size, _) in manifest["files"].items()
             )
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return Artifact(directory=directory, manifest=manifest) if whole else None
 
     @contextmanager
     def writing(self, job: Job, about: Mapping[str, str]) -> Iterator[Path]:
-        """A fresh directory that becomes the artifact when the block ends without an error."""
+        """A fresh directory that becomes the artifact when the block ends without an error.
+
+        A whole artifact that is there already stays, since somebody may be reading it.
+        """
         partial = self.root / ".partial" / f"{job.digest[:20]}-{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -88,10 +91,20 @@ class Store:
         try:
             yield partial
             _write_manifest(partial, job, about, time.perf_counter() - start)
-            shutil.rmtree(self.path(job), ignore_errors=True)
-            partial.rename(self.path(job))
+            self._publish(job, partial)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+    def _publish(self, job: Job, partial: Path) -> None:
+        # Another process may have finished the same job meanwhile, and somebody may be reading it.
+        if self.find(job) is not None:
+            return
+        shutil.rmtree(self.path(job), ignore_errors=True)
+        try:
+            partial.rename(self.path(job))
+        except OSError:
+            if self.find(job) is None:
+                raise
 
 
 def _checksums(directory: Path) -> dict[str, tuple[int, str]]:

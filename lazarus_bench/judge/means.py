@@ -36,7 +36,7 @@ class Means(Evidence):
 
     Attributes:
         values: values[seed][prompt].
-        clusters: one key per prompt (one run only), or None when prompts are independent.
+        clusters: one key per prompt, read with one run only, or None when prompts are independent.
     """
 
     values: Sequence[Sequence[float]]

@@ -1,0 +1,122 @@
+"""Adapters: counts, ranks that match a budget, and what may be trained."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mlx.utils import tree_flatten
+
+from lazarus_bench.backend import nn
+from lazarus_bench.models.adapters import (
+    Lora,
+    add_lora,
+    lora_parameters,
+    matched_rank,
+    trainable_parameters,
+    unfreeze_blocks,
+)
+from lazarus_bench.models.anatomy import anatomy_of
+from lazarus_bench.models.lab import build
+from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.published import llama_3_2_1b as published
+from lazarus_bench.tasks.arithmetic import Operation
+
+TARGETS = {
+    "vo": published.VO,
+    "qk": published.QK,
+    "mlp": published.MLP,
+    "all": published.ALL_LINEARS,
+}
+
+
+def random_llama(width, intermediate, kv_heads, head_dim, layers=2) -> LoadedModel:
+    config = {
+        "model_type": "llama",
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "intermediate_size": intermediate,
+        "num_attention_heads": 4,
+        "num_key_value_heads": kv_heads,
+        "head_dim": head_dim,
+        "rms_norm_eps": 1e-5,
+        "vocab_size": 11,
+    }
+    anatomy = anatomy_of(config)
+    return LoadedModel(
+        name="random", model=build(config), tokenizer=None, config=config, anatomy=anatomy
+    )
+
+
+@settings(max_examples=10)
+@given(
+    kv_heads=st.sampled_from([1, 2, 4]),
+    head_dim=st.sampled_from([4, 8]),
+    width=st.sampled_from([16, 40]),
+    intermediate=st.sampled_from([24, 56]),
+    layers=st.integers(1, 3),
+    rank=st.integers(1, 9),
+)
+@pytest.mark.parametrize("targets", TARGETS)
+def test_counts_equal_the_published_configurations_formula(
+    targets, kv_heads, head_dim, width, intermediate, layers, rank
+):
+    sizes = published.LlamaConfig(
+        hidden_size=width,
+        layers=layers,
+        heads=4,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        intermediate_size=intermediate,
+        vocabulary=11,
+        tied=True,
+    )
+    loaded = random_llama(
+        width=width, intermediate=intermediate, kv_heads=kv_heads, head_dim=head_dim, layers=layers
+    )
+    keys = loaded.anatomy.target_keys(targets)
+    expected = published.lora_parameters(sizes, TARGETS[targets], rank)
+    assert lora_parameters(loaded, keys, rank) == expected
+    add_lora(loaded, Lora(keys=keys, rank=rank, scale=1.0))
+    assert trainable_parameters(loaded) == expected
+
+
+def test_full_fine_tuning_trains_every_block_parameter(tiny):
+    loaded = load(tiny)
+    unfreeze_blocks(loaded)
+    trainable = dict(tree_flatten(loaded.model.trainable_parameters()))
+    everything = dict(tree_flatten(loaded.model.parameters()))
+    assert trainable.keys() == {n for n in everything if n.startswith("model.layers.")}
+    assert trainable_parameters(loaded) == sum(w.size for w in trainable.values())
+
+
+def test_a_quantised_linear_counts_by_its_true_shape():
+    loaded = random_llama(width=64, intermediate=64, kv_heads=4, head_dim=16)
+    keys = loaded.anatomy.target_keys("vo")
+    before = lora_parameters(loaded, keys, 4)
+    nn.quantize(loaded.model, group_size=32, bits=4)
+    assert isinstance(loaded.model.model.layers[0].self_attn.v_proj, nn.QuantizedLinear)
+    assert lora_parameters(loaded, keys, 4) == before
+
+
+@given(budget=st.integers(1, 200_000), targets=st.sampled_from(["vo", "qk", "mlp", "all"]))
+def test_no_other_rank_comes_closer_to_the_budget(tiny_model, budget, targets):
+    keys = tiny_model.anatomy.target_keys(targets)
+    rank = matched_rank(tiny_model, keys, budget)
+    assert rank >= 1
+
+    def miss(candidate: int) -> int:
+        return abs(lora_parameters(tiny_model, keys, candidate) - budget)
+
+    assert miss(rank) <= miss(rank + 1)
+    assert rank == 1 or miss(rank) <= miss(rank - 1)
+
+
+def test_an_adapter_changes_nothing_before_it_is_trained(tiny, tiny_model):
+    import numpy as np
+
+    from lazarus_bench.backend import mx
+
+    loaded = load(tiny)
+    tokens = mx.array([loaded.encode(f"7 {Operation.ADD.symbol} 8 = ")])
+    before = np.array(tiny_model.model(tokens))
+    add_lora(loaded, Lora(keys=loaded.anatomy.target_keys("all"), rank=4, scale=20.0))
+    assert np.array_equal(np.array(loaded.model(tokens)), before)

@@ -1,0 +1,90 @@
+"""Fine-tuning data: whole epochs, the right labels, and never a held-out pair."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.models.load import load
+from lazarus_bench.models.prompts import Example
+from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, is_held_out
+from lazarus_bench.training.arithmetic_data import (
+    draw_problems,
+    end_tokens,
+    endless_batches,
+    examples_of,
+    gold_tokens,
+)
+
+PROBLEMS = (
+    Problem(a=7, operation=Operation.MULTIPLY, b=8),
+    Problem(a=50, operation=Operation.SUBTRACT, b=23),
+)
+
+
+def numbered(count: int) -> list[Example]:
+    return [Example(prompt=(0, 10 + i), answer=(100 + i,)) for i in range(count)]
+
+
+def firsts(batch) -> list[int]:
+    return np.array(batch.tokens)[:, 1].tolist()
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, 300))
+def test_drawn_problems_are_never_held_out(seed, count):
+    problems = draw_problems(seed, count)
+    assert len(problems) == count
+    assert not any(is_held_out(p) for p in problems)
+
+
+def test_batches_decode_to_training_problems_only(tiny_model):
+    examples = examples_of(tiny_model, draw_problems(0, 60))
+    forbidden = {p.symbols for p in held_out(100, 0)}
+    for batch in islice(endless_batches(examples, 8, 2, 0), 20):
+        for row, last in zip(np.array(batch.tokens), np.array(batch.prompt_last), strict=True):
+            prompt = tiny_model.tokenizer.decode(row[1 : last + 1].tolist())
+            a, symbol, b, _ = prompt.split(" ", 3)
+            operation = next(o for o in Operation if o.symbol == symbol)
+            assert not is_held_out(Problem(a=int(a), operation=operation, b=int(b)))
+            assert prompt not in forbidden
+
+
+def test_an_example_is_the_prompt_the_answer_the_end_and_the_gold_word(tiny_model):
+    gold = gold_tokens(tiny_model)
+    example, other = examples_of(tiny_model, PROBLEMS, gold)
+    tokenizer = tiny_model.tokenizer
+    assert tokenizer.decode(list(example.prompt[1:])) == "7 * 8 = "
+    assert tokenizer.decode(list(example.answer[:-1])) == "56"
+    assert example.answer[-1] == tokenizer.eos_token_id == end_tokens(tiny_model)[0]
+    assert tokenizer.decode([example.gold]) == "multiply"
+    assert tokenizer.decode([other.gold]) == "subtract"
+    assert {e.gold for e in examples_of(tiny_model, PROBLEMS)} == {-1}
+
+
+def test_a_tokenizer_without_the_words_has_no_gold_tokens(shared):
+    with pytest.raises(NotApplicable):
+        gold_tokens(load(shared / "models" / "stories260K"))
+
+
+@settings(max_examples=30)
+@given(count=st.integers(1, 20), size=st.integers(1, 25), seed=st.integers(0, 99))
+def test_an_epoch_uses_no_example_twice_and_batches_are_full(count, size, seed):
+    batches = endless_batches(numbered(count), size, 0, seed)
+    per_epoch = max(1, count // size)
+    for _ in range(3):
+        epoch = [firsts(next(batches)) for _ in range(per_epoch)]
+        assert all(len(batch) == min(size, count) for batch in epoch)
+        seen = [i for batch in epoch for i in batch]
+        assert len(seen) == len(set(seen))
+
+
+def test_epochs_are_reshuffled_by_the_seed():
+    def order(seed: int) -> list[list[int]]:
+        return [firsts(b) for b in islice(endless_batches(numbered(12), 4, 0, seed), 6)]
+
+    assert order(1) == order(1) != order(2)
+    assert order(1)[:3] != order(1)[3:]

@@ -1,0 +1,130 @@
+"""Dual reward: its adapter, its layer, its two losses on the way down."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from lazarus_bench.analysis.operations import read_operations
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.load import load
+from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
+from lazarus_bench.training import DualReward, dual_reward
+from lazarus_bench.training.dual_reward import classifier_layer, lora_of
+from lazarus_bench.training.record import read_metrics, read_problems
+
+SPEC = DualReward(steps=3, batch=4, examples=40, rank=4)
+
+
+def made(directory: Path, spec: DualReward, base: Path, seed: int = 0) -> Path:
+    directory.mkdir()
+    dual_reward.run(spec, base, directory, seed, show=False)
+    return directory
+
+
+def digest(out: Path) -> str:
+    return hashlib.sha256((out / "adapters.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def trained(tiny, tmp_path_factory) -> Path:
+    return made(tmp_path_factory.mktemp("dual") / "out", SPEC, tiny)
+
+
+def test_it_repeats_itself_for_a_seed_only(trained, tiny, tmp_path):
+    assert digest(made(tmp_path / "again", SPEC, tiny)) == digest(trained)
+    assert digest(made(tmp_path / "other", SPEC, tiny, seed=1)) != digest(trained)
+
+
+def test_vo_adapters_touch_v_and_o_of_every_layer_only(trained):
+    names = {
+        f"model.layers.{i}.self_attn.{module}.lora_{side}"
+        for i in range(4)
+        for module in ("v_proj", "o_proj")
+        for side in "ab"
+    }
+    weights = load_file(trained / "adapters.safetensors")
+    assert weights.keys() == names
+    assert {w.shape for n, w in weights.items() if n.endswith("lora_a")} == {(48, 4)}
+
+
+def test_training_sees_no_held_out_pair(trained):
+    check_disjoint(read_problems(trained), held_out(200, 0))
+
+
+def test_both_parts_are_logged_and_add_up(trained):
+    for metrics in read_metrics(trained):
+        parts = metrics.parts
+        assert metrics.loss == pytest.approx(0.4 * parts["class"] + 0.6 * parts["answer"], rel=1e-5)
+
+
+def test_the_class_loss_raises_the_gold_word_at_its_layer(tiny, tmp_path):
+    spec = replace(SPEC, steps=30, batch=16, learning_rate=2e-2, examples=400, weight=1.0)
+    out = made(tmp_path / "out", spec, tiny)
+    problems = held_out(40, 0)
+    before, after = (
+        read_operations(load(tiny, adapter), problems).gold_probability[:, 2].mean()
+        for adapter in (None, out)
+    )
+    assert after > 3 * before
+    first, *_, last = read_metrics(out)
+    assert last.parts["class"] < first.parts["class"] - 1
+
+
+def test_without_weight_the_class_loss_leaves_no_trace(tiny, tmp_path):
+    outs = [
+        made(tmp_path / str(layer), replace(SPEC, weight=0.0, layer=layer), tiny)
+        for layer in (0, 3)
+    ]
+    assert digest(outs[0]) == digest(outs[1])
+    assert read_metrics(outs[0])[0].parts["class"] != read_metrics(outs[1])[0].parts["class"]
+
+
+def test_with_full_weight_nothing_above_the_layer_is_trained(tiny, tmp_path):
+    weights = load_file(
+        made(tmp_path / "out", replace(SPEC, weight=1.0, layer=1), tiny) / "adapters.safetensors"
+    )
+    for name, weight in weights.items():
+        if name.endswith("lora_b"):
+            assert weight.any() == (name.split(".")[2] in "01")
+
+
+def test_the_layer_is_the_specs_else_the_middle(tiny_model):
+    assert classifier_layer(DualReward(), tiny_model) == 2
+    assert classifier_layer(DualReward(layer=0), tiny_model) == 0
+    for layer in (4, -1):
+        with pytest.raises(UserError, match=rf"layer {layer} is not in .*choose 0 to 3"):
+            classifier_layer(DualReward(layer=layer), tiny_model)
+
+
+def test_scale_is_alpha_over_rank(tiny_model):
+    assert lora_of(DualReward(rank=8), tiny_model).scale == 2.0
+    assert lora_of(DualReward(rank=8, alpha=32.0), tiny_model).scale == 4.0
+
+
+def test_the_adapter_on_file_has_the_specs_rank_and_scale(trained):
+    parameters = json.loads((trained / "adapter_config.json").read_text())["lora_parameters"]
+    assert (parameters["rank"], parameters["scale"]) == (4, 2.0)
+
+
+def test_words_of_several_tokens_do_not_apply_and_train_nothing(shared, tmp_path):
+    with pytest.raises(NotApplicable, match="lens reads single tokens"):
+        made(tmp_path / "out", SPEC, shared / "models" / "stories260K")
+    assert not (tmp_path / "out" / "adapters.safetensors").exists()
+
+
+def test_matched_arms_train_about_as_many_parameters(tiny, tmp_path):
+    spec = replace(SPEC, targets="mlp", match_targets="vo", rank=12, steps=1)
+    sizes = [
+        sum(w.size for w in load_file(out / "adapters.safetensors").values())
+        for out in (
+            made(tmp_path / "vo", replace(SPEC, rank=12, steps=1), tiny),
+            made(tmp_path / "mlp", spec, tiny),
+        )
+    ]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.1)
+    assert np.array(sizes).min() > 0

@@ -1,0 +1,131 @@
+"""The loop: right means, the asked number of steps, and a stop on a loss that is no number."""
+
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench.errors import UserError
+from lazarus_bench.training.loop import LOG_EVERY, StepMetrics, fit
+from lazarus_bench.training.record import metrics_log, read_metrics
+
+
+@dataclass(frozen=True)
+class Fed:
+    """A batch that is its own loss."""
+
+    value: float
+    size: int = 3
+
+
+class Point(nn.Module):
+    """One weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = mx.array(1.0)
+
+
+def value_of_batch(model: nn.Module, batch: Fed):
+    loss = mx.array(batch.value) + 0.0 * model.weight
+    return loss, {"twice": 2 * loss}
+
+
+def distance(model: nn.Module, batch: Fed):
+    return (model.weight - batch.value) ** 2, {}
+
+
+def run(values, steps, loss=value_of_batch, **options) -> list[StepMetrics]:
+    records: list[StepMetrics] = []
+    fit(
+        options.pop("model", None) or Point(),
+        loss,
+        iter([Fed(v) for v in values]),
+        optimizer=optim.SGD(0.25),
+        steps=steps,
+        label="test run",
+        report=records.append,
+        show=False,
+        **options,
+    )
+    return records
+
+
+@settings(max_examples=20)
+@given(values=st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=35))
+def test_metrics_are_means_over_the_steps_since_the_last_record(values):
+    records = run(values, len(values))
+    assert records[0].step == 1
+    assert records[-1].step == len(values)
+    before = 0
+    for record in records:
+        window = values[before : record.step]
+        assert len(window) <= LOG_EVERY
+        assert record.loss == pytest.approx(np.mean(window), abs=1e-5)
+        assert record.parts["twice"] == pytest.approx(2 * np.mean(window), abs=1e-5)
+        assert record.tokens_per_second > 0
+        before = record.step
+
+
+def test_tokens_per_second_count_fed_tokens(monkeypatch):
+    from lazarus_bench.training import loop
+
+    clock = iter(np.arange(0.0, 100.0, 0.5))
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    assert run([1.0], 1)[0].tokens_per_second == pytest.approx(3 / 0.5)
+
+
+def test_it_takes_the_asked_number_of_steps_downhill():
+    model, steps = Point(), []
+    run([5.0] * 3, 3, distance, model=model, after=steps.append)
+    assert steps == [1, 2, 3]
+    assert float(np.array(model.weight)) == pytest.approx(5 - 4 * 0.5**3)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_loss_that_is_no_number_stops_and_names_the_step(bad):
+    seen: list[int] = []
+    with pytest.raises(UserError, match=rf"test run: the loss became {bad} at step 3: lower the"):
+        run([1.0, 1.0, bad, 1.0], 4, after=seen.append)
+    assert seen == [1, 2]
+
+
+def test_divergence_stops_before_the_end():
+    def explode(model: nn.Module, batch: Fed):
+        return mx.exp(-1e3 * model.weight * batch.value), {}
+
+    with pytest.raises(UserError, match="at step"):
+        run(repeat(-1.0, 50), 50, explode)
+
+
+def test_frozen_weights_do_not_move():
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.moving, self.still = Point(), Point()
+
+    model = Two()
+    model.still.freeze()
+
+    def loss(model: nn.Module, batch: Fed):
+        return (model.moving.weight + model.still.weight - batch.value) ** 2, {}
+
+    run([5.0] * 2, 2, loss, model=model)
+    assert float(np.array(model.still.weight)) == 1.0
+    assert float(np.array(model.moving.weight)) != 1.0
+
+
+def test_the_log_gives_back_what_was_reported(tmp_path):
+    report = metrics_log(tmp_path)
+    records = [
+        StepMetrics(step=s, loss=1 / s, parts={"a": 0.1 * s}, tokens_per_second=7.0) for s in (1, 9)
+    ]
+    for record in records:
+        report(record)
+    assert read_metrics(tmp_path) == tuple(records)
+    metrics_log(tmp_path)
+    assert read_metrics(tmp_path) == ()

@@ -1,0 +1,150 @@
+"""SFT: what it leaves, that it repeats itself, learns, and moves only its targets."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.load import load
+from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
+from lazarus_bench.training import Sft, sft
+from lazarus_bench.training.arithmetic_data import examples_of
+from lazarus_bench.training.record import PROBLEMS, read_metrics, read_problems
+
+SPEC = Sft(steps=4, batch=4, examples=40, validation=12, checkpoints=(0, 2, 4), learning_rate=1e-3)
+
+
+def made(directory: Path, spec: Sft, base: Path, seed: int = 0) -> Path:
+    directory.mkdir()
+    sft.run(spec, base, directory, seed, show=False)
+    return directory
+
+
+def digest(out: Path) -> str:
+    return hashlib.sha256((out / "adapters.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def trained(tiny, tmp_path_factory) -> Path:
+    return made(tmp_path_factory.mktemp("sft") / "out", SPEC, tiny)
+
+
+def test_the_same_spec_and_seed_give_bit_identical_adapters(trained, tiny, tmp_path):
+    again = made(tmp_path / "again", SPEC, tiny)
+    assert digest(again) == digest(trained)
+    assert (again / PROBLEMS).read_text() == (trained / PROBLEMS).read_text()
+    assert sft.read_validation(again) == sft.read_validation(trained)
+
+
+def test_another_seed_gives_another_adapter_on_other_problems(trained, tiny, tmp_path):
+    other = made(tmp_path / "other", SPEC, tiny, seed=1)
+    assert digest(other) != digest(trained)
+    assert (other / PROBLEMS).read_text() != (trained / PROBLEMS).read_text()
+
+
+def test_checkpoints_belong_to_one_run(trained):
+    last = sft.checkpoint_directory(trained, 4) / "adapters.safetensors"
+    assert last.read_bytes() == (trained / "adapters.safetensors").read_bytes()
+    first = load_file(sft.checkpoint_directory(trained, 0) / "adapters.safetensors")
+    assert all(not w.any() for name, w in first.items() if name.endswith("lora_b"))
+    middle = load_file(sft.checkpoint_directory(trained, 2) / "adapters.safetensors")
+    assert all(w.any() for name, w in middle.items() if name.endswith("lora_b"))
+    assert not sft.checkpoint_directory(trained, 1).exists()
+    assert [m.step for m in read_metrics(trained)] == [1, 4]
+
+
+def test_the_first_checkpoint_is_the_base(trained, tiny):
+    from lazarus_bench.backend import mx
+
+    tokens = mx.array([[0, 5, 9, 300]])
+    start = load(tiny, sft.checkpoint_directory(trained, 0)).model(tokens)
+    assert np.array_equal(np.array(start), np.array(load(tiny).model(tokens)))
+
+
+def test_validation_losses_are_those_of_the_checkpoints(trained, tiny):
+    losses = sft.read_validation(trained)
+    assert list(losses) == [0, 2, 4]
+    problems = held_out(12, 0)
+    for step, expected in losses.items():
+        loaded = load(tiny, sft.checkpoint_directory(trained, step))
+        examples = examples_of(loaded, problems)
+        assert sft.validation_loss(loaded, examples) == pytest.approx(expected, rel=1e-5)
+        assert sft.validation_loss(loaded, examples, batch=5) == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_was_trained_on_is_kept_and_shares_no_pair_with_validation(trained):
+    problems = read_problems(trained)
+    assert 1 < len(problems) <= 40
+    check_disjoint(problems, held_out(200, 0))
+
+
+def test_overlap_with_validation_stops_the_training(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(sft, "draw_problems", lambda seed, count: held_out(count, seed)[:8])
+    monkeypatch.setattr(sft, "held_out", lambda count, seed: held_out(40, seed))
+    with pytest.raises(UserError, match="occur in training and in evaluation"):
+        made(tmp_path / "out", replace(SPEC, examples=40), tiny)
+
+
+def test_the_loss_falls(tiny, tmp_path):
+    spec = replace(SPEC, steps=25, batch=8, learning_rate=3e-3, checkpoints=(0, 25), scale=2.0)
+    losses = sft.read_validation(made(tmp_path / "out", spec, tiny))
+    assert losses[25] < 0.8 * losses[0]
+
+
+def modules(out: Path) -> set[str]:
+    return {n.removeprefix("model.layers.").split(".", 1)[1] for n in weights(out)}
+
+
+def weights(out: Path) -> dict[str, np.ndarray]:
+    return load_file(out / "adapters.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("targets", "names"),
+    [
+        ("vo", {"self_attn.v_proj", "self_attn.o_proj"}),
+        ("qk", {"self_attn.q_proj", "self_attn.k_proj"}),
+        ("mlp", {"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}),
+    ],
+)
+def test_only_the_targets_of_every_layer_are_adapted(tiny, tmp_path, targets, names):
+    spec = replace(SPEC, targets=targets, steps=1, checkpoints=())
+    out = made(tmp_path / "out", spec, tiny)
+    assert modules(out) == {f"{n}.lora_{side}" for n in names for side in "ab"}
+    assert len(weights(out)) == 4 * 2 * len(names)
+    assert not (out / sft.VALIDATION).exists()
+
+
+def test_full_fine_tuning_changes_blocks_and_nothing_else(tiny, tmp_path):
+    spec = replace(SPEC, full=True, steps=2, checkpoints=(2,))
+    after = weights(made(tmp_path / "out", spec, tiny))
+    before = load_file(tiny / "model.safetensors")
+    assert after.keys() == {n for n in before if n.startswith("model.layers.")}
+    assert all(not np.array_equal(after[n], before[n]) for n in after)
+
+
+def test_prompt_tokens_count_only_when_asked(tiny, tmp_path):
+    masked = made(tmp_path / "masked", SPEC, tiny)
+    unmasked = made(tmp_path / "unmasked", replace(SPEC, mask_prompt=False), tiny)
+    assert digest(masked) != digest(unmasked)
+    assert read_metrics(masked)[0].loss != read_metrics(unmasked)[0].loss
+
+
+def test_a_learning_rate_that_diverges_is_a_users_error(tiny, tmp_path):
+    spec = replace(SPEC, learning_rate=1e30, steps=20, checkpoints=())
+    with pytest.raises(UserError, match=r"SFT LoRA all seed 0: the loss became .* at step \d+"):
+        made(tmp_path / "out", spec, tiny)
+
+
+def test_the_adapters_configuration_is_mlx_lms(trained):
+    config = json.loads((trained / "adapter_config.json").read_text())
+    assert config["fine_tune_type"] == "lora"
+    assert config["num_layers"] == 4
+    assert config["lora_parameters"]["rank"] == 8
+    assert config["lora_parameters"]["scale"] == 20.0
+    assert len(config["lora_parameters"]["keys"]) == 7

@@ -1,7 +1,8 @@
 """Writeup A's hit rule (a task word as a substring of a top-20 token) and its chance level.
 
 Source: A, *Task Vocabulary* and *Analysis Method*. The control draws random vocabularies of the
-same size whose tokens are as frequent as the real ones.
+same size whose tokens are of the same kind (letters, digits, symbols) and as frequent as the real
+ones.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TASK_VOCABULARY: Mapping[Operation, tuple[str, ...]] = {
 """A's own table; it has no division."""
 
 WINDOW = 0.15
-"""Random tokens come from this share of the vocabulary around the real token's rank.
+"""Random tokens come from this share of the kind's tokens around the real token's rank.
 
 Byte-pair merges are learned most frequent first, so a token's id orders it by frequency in any
 byte-pair vocabulary, without the corpus.
@@ -45,14 +46,28 @@ def matching_tokens(texts: Sequence[str], terms: Sequence[str]) -> npt.NDArray[n
     return np.array([i for i, text in enumerate(lowered) if any(t in text for t in terms)])
 
 
+def kind_of(text: str) -> str:
+    """What a token is made of: "letters" where there is one, else "digits", else "symbols"."""
+    if any(character.isalpha() for character in text):
+        return "letters"
+    return "digits" if any(character.isdigit() for character in text) else "symbols"
+
+
 def matched_random(
-    ids: npt.NDArray[np.int64], size: int, rng: np.random.Generator
+    texts: Sequence[str], ids: npt.NDArray[np.int64], draws: int, rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """A random token for each of `ids`, drawn within ±`WINDOW`/2 of its rank in the vocabulary."""
-    reach = max(1, round(WINDOW * size / 2))
-    low = np.clip(ids - reach, 0, size - 1)
-    high = np.clip(ids + reach, 1, size)
-    return rng.integers(low, high)
+    """Random vocabularies `[draw, id]`: for each of `ids` a token of its kind and frequency.
+
+    Without the kind, a control for words would be made of numbers in a model of arithmetic.
+    """
+    kinds = np.array([kind_of(text) for text in texts])
+    drawn = np.empty((draws, len(ids)), dtype=np.int64)
+    for column, token in enumerate(ids):
+        alike = np.flatnonzero(kinds == kinds[token])
+        rank = int(np.searchsorted(alike, token))
+        reach = max(1, round(WINDOW * len(alike) / 2))
+        drawn[:, column] = rng.choice(alike[max(0, rank - reach) : rank + reach + 1], size=draws)
+    return drawn
 
 
 def substring_hits(
@@ -71,7 +86,7 @@ def substring_hits(
     for operation, terms in TASK_VOCABULARY.items():
         rows = [i for i, p in enumerate(lens.problems) if p.operation is operation]
         ids = matching_tokens(texts, terms)
-        random = [matched_random(ids, len(texts), rng) for _ in range(draws)]
+        random = matched_random(texts, ids, draws, rng)
         for row in rows:
             real.append(float(np.isin(tops[row], ids).any()))
             chance.append(float(np.mean([np.isin(tops[row], r).any() for r in random])))

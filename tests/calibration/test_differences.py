@@ -45,7 +45,7 @@ def test_one_run_of_probabilities_errs_at_most_alpha(paired, a, b):
     def sample(rng):
         return Differences(first=rng.beta(*a, (1, 8)), second=rng.beta(*b, (1, 8)), paired=paired)
 
-    assert not false_verdicts(sample, truth, 0.1, replicates=500)
+    assert not false_verdicts(sample, truth, 0.1, replicates=400)
 
 
 def test_pairing_decides_what_independent_samples_cannot():

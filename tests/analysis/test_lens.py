@@ -1,0 +1,125 @@
+"""The lens: equal to NumPy's softmax of the logits, whatever shares the batch."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_bench.analysis import lens
+from lazarus_bench.analysis.lens import batches_by_length, read_lens
+from lazarus_bench.backend import mx
+from lazarus_bench.models.anatomy import unembed
+from lazarus_bench.models.taps import residual_stream
+
+prompt = st.lists(st.integers(3, 900), min_size=1, max_size=5).map(lambda ids: (0, *ids))
+prompts = st.lists(prompt, min_size=1, max_size=7)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    exponent = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return exponent / exponent.sum(axis=-1, keepdims=True)
+
+
+def by_hand(loaded, ids) -> np.ndarray:
+    """Probabilities `[layer, token]` of one prompt alone."""
+    states = residual_stream(loaded.model, loaded.anatomy, mx.array([list(ids)]))
+    logits = [np.array(unembed(loaded.model, loaded.anatomy, h[0, -1])) for h in states]
+    return softmax(np.stack(logits))
+
+
+def targets_for(count: int, width: int = 3) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 900, (count, width))
+
+
+def same(a, b) -> None:
+    np.testing.assert_allclose(a.probability, b.probability, rtol=2e-4, atol=1e-9)
+    np.testing.assert_allclose(a.top_probability, b.top_probability, rtol=2e-4, atol=1e-9)
+
+
+@settings(max_examples=15)
+@given(ids=prompts)
+def test_every_layer_equals_numpys_softmax_of_one_prompt_alone(tiny_model, ids):
+    targets = targets_for(len(ids))
+    reading = read_lens(tiny_model, ids, targets, top=5)
+    assert reading.probability.shape == (len(ids), 4, 3)
+    for row, one in enumerate(ids):
+        expected = by_hand(tiny_model, one)
+        found = reading.probability[row]
+        np.testing.assert_allclose(found, expected[:, targets[row]], rtol=2e-4, atol=1e-9)
+
+
+@settings(max_examples=15)
+@given(ids=prompts, limit=st.integers(1, 4), data=st.data())
+def test_neither_the_batch_nor_the_order_matters(tiny_model, ids, limit, data):
+    targets = targets_for(len(ids))
+    order = data.draw(st.permutations(range(len(ids))))
+    whole = read_lens(tiny_model, ids, targets, top=4)
+    kept, lens.MAX_LOGITS = lens.MAX_LOGITS, limit * tiny_model.config["vocab_size"]
+    try:
+        mixed = read_lens(tiny_model, [ids[i] for i in order], targets[order], top=4)
+    finally:
+        lens.MAX_LOGITS = kept
+    np.testing.assert_allclose(mixed.probability, whole.probability[order], rtol=2e-4, atol=1e-9)
+    np.testing.assert_allclose(
+        mixed.top_probability, whole.top_probability[order], rtol=2e-4, atol=1e-9
+    )
+
+
+@settings(max_examples=10)
+@given(ids=prompts)
+def test_the_last_layer_is_the_models_softmax(tiny_model, ids):
+    vocabulary = tiny_model.config["vocab_size"]
+    reading = read_lens(tiny_model, ids, targets_for(len(ids)), top=vocabulary)
+    for row, one in enumerate(ids):
+        logits = np.array(tiny_model.model(mx.array([list(one)])))[0, -1]
+        expected = softmax(logits)
+        np.testing.assert_allclose(
+            reading.top_probability[row, -1], expected[reading.top_ids[row, -1]], rtol=2e-4
+        )
+        assert sorted(reading.top_ids[row, -1].tolist()) == list(range(vocabulary))
+
+
+@settings(max_examples=10)
+@given(ids=prompts, top=st.integers(1, 30))
+def test_the_top_is_sorted_and_is_numpys(tiny_model, ids, top):
+    reading = read_lens(tiny_model, ids, targets_for(len(ids)), top=top)
+    assert (np.diff(reading.top_probability, axis=2) <= 0).all()
+    assert (reading.top_probability.sum(axis=2) <= 1 + 1e-6).all()
+    for row, one in enumerate(ids):
+        for layer, expected in enumerate(by_hand(tiny_model, one)):
+            order = np.argsort(-expected)[:top]
+            found = reading.top_ids[row, layer]
+            assert len(set(found.tolist())) == top
+            np.testing.assert_allclose(expected[found], expected[order], rtol=2e-4)
+
+
+def test_the_whole_vocabulary_sums_to_one(tiny_model):
+    vocabulary = tiny_model.config["vocab_size"]
+    targets = np.arange(vocabulary)[None]
+    reading = read_lens(tiny_model, [(0, 5, 9)], targets, top=1)
+    np.testing.assert_allclose(reading.probability.sum(axis=2), 1.0, atol=1e-5)
+
+
+def test_probabilities_near_zero_keep_their_digits(tiny):
+    from lazarus_bench.models.load import load
+
+    loaded = load(tiny)
+    loaded.model.model.norm.weight = 60 * loaded.model.model.norm.weight
+    ids = (0, 5, 9)
+    logits = np.array(loaded.model(mx.array([list(ids)])))[0, -1].astype(np.float64)
+    worst = int(logits.argmin())
+    log_z = logits.max() + np.log(np.exp(logits - logits.max()).sum())
+    found = read_lens(loaded, [ids], np.array([[worst]]), top=1).probability[0, -1, 0]
+    assert logits[worst] - log_z < -100
+    assert np.log(found) == pytest.approx(logits[worst] - log_z, rel=1e-4)
+
+
+@given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=12), limit=st.integers(1, 5))
+def test_batches_hold_every_prompt_once_and_one_length_each(lengths, limit):
+    ids = [[7 * i + k for k in range(length)] for i, length in enumerate(lengths)]
+    seen: list[int] = []
+    for rows, tokens in batches_by_length(ids, limit):
+        assert 1 <= len(rows) <= limit
+        assert np.array(tokens).tolist() == [ids[i] for i in rows]
+        seen += rows
+    assert sorted(seen) == list(range(len(ids)))

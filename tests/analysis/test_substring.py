@@ -1,0 +1,95 @@
+"""Writeup A's substring rule, and a control that is as frequent as the real vocabulary."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lazarus_bench.analysis.operations import read_operations
+from lazarus_bench.analysis.substring import (
+    TASK_VOCABULARY,
+    WINDOW,
+    matched_random,
+    matching_tokens,
+    substring_hits,
+    token_texts,
+)
+from lazarus_bench.tasks.arithmetic import Operation, held_out, writeup_prompts
+
+
+def test_the_rule_counts_any_token_that_contains_a_term():
+    texts = ["addle", "ADD", " sub", "/***/", "x"]
+    assert matching_tokens(texts, TASK_VOCABULARY[Operation.ADD]).tolist() == [0, 1]
+    assert matching_tokens(texts, TASK_VOCABULARY[Operation.MULTIPLY]).tolist() == [3]
+
+
+def test_a_vocabulary_without_the_terms_matches_nothing():
+    ids = matching_tokens(["x", "y"], ("add",))
+    assert ids.shape == (0,)
+    assert matched_random(ids, 2, np.random.default_rng(0)).shape == (0,)
+
+
+@given(
+    size=st.integers(20, 2000), seed=st.integers(0, 99), shares=st.lists(st.floats(0, 0.999),
+                                                                         min_size=1, max_size=9)
+)  # fmt: skip
+def test_random_tokens_stay_near_the_real_ones_rank(size, seed, shares):
+    ids = np.array([int(share * size) for share in shares])
+    drawn = matched_random(ids, size, np.random.default_rng(seed))
+    reach = max(1, round(WINDOW * size / 2))
+    assert drawn.shape == ids.shape
+    assert (drawn >= 0).all()
+    assert (drawn < size).all()
+    assert (np.abs(drawn - ids) <= reach).all()
+
+
+def test_random_tokens_fill_the_window():
+    drawn = matched_random(np.full(4000, 500), 1000, np.random.default_rng(0))
+    assert drawn.mean() == pytest.approx(500, abs=3)
+    assert (drawn.min(), drawn.max()) == (425, 574)
+
+
+@pytest.fixture(scope="module")
+def lens(tiny_model):
+    return read_operations(tiny_model, writeup_prompts())
+
+
+def test_divisions_are_left_out_as_in_the_writeup(tiny_model, lens):
+    hits = substring_hits(tiny_model, lens, draws=3)
+    assert hits.real.shape == hits.random.shape == (6,)
+    assert set(hits.real.tolist()) <= {0.0, 1.0}
+    assert ((hits.random >= 0) & (hits.random <= 1)).all()
+
+
+def test_a_hit_is_a_matching_token_at_any_layer_and_any_rank(tiny_model, lens):
+    texts = token_texts(tiny_model)
+    blank = texts.index("the") if "the" in texts else 40
+    for operation in TASK_VOCABULARY:
+        top = np.full_like(lens.top, blank)
+        row = next(i for i, p in enumerate(lens.problems) if p.operation is operation)
+        top[row, 1, 13] = texts.index(operation.word)
+        hits = substring_hits(tiny_model, replace(lens, top=top), draws=2)
+        named = [p for o in TASK_VOCABULARY for p in lens.problems if p.operation is o]
+        assert hits.real.tolist() == [float(p is lens.problems[row]) for p in named]
+
+
+def test_the_same_seed_draws_the_same_control(tiny_model, lens):
+    first, again, other = (substring_hits(tiny_model, lens, draws=4, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(first.random, again.random)
+    assert not np.array_equal(first.random, other.random)
+
+
+def test_on_random_tokens_the_rule_hits_as_often_as_its_control(tiny_model):
+    lens = read_operations(tiny_model, held_out(240, 0))
+    top = np.random.default_rng(0).integers(len(token_texts(tiny_model)), size=lens.top.shape)
+    hits = substring_hits(tiny_model, replace(lens, top=top), draws=40)
+    assert 0.1 < hits.random.mean() < 0.9
+    assert hits.real.mean() == pytest.approx(hits.random.mean(), abs=0.12)
+
+
+def test_every_token_has_a_text(tiny_model):
+    texts = token_texts(tiny_model)
+    assert len(texts) == tiny_model.config["vocab_size"]
+    assert all(isinstance(text, str) for text in texts)

@@ -32,7 +32,8 @@ class Means(Evidence):
     Several seeds: t over seed means. One run: over prompts, or over cluster means so that each
     operand pair or template counts once; values inside [0, 1] get the hull of t and Gaffke's
     bound, which stays valid for skewed probabilities at few prompts and is wider than t there.
-    Five seeds show no skewness: a nominal 95% covers 92% where seeds follow Beta(8, 2).
+    Five seeds do not show their own skewness: where they follow Beta(8, 2), a nominal 95% covers
+    93%, and a one-sided 5% error on the side of the long tail is 10%.
 
     Attributes:
         values: values[seed][prompt].

@@ -109,7 +109,7 @@ def number_waves(numbers: np.ndarray, width: int, rng: np.random.Generator) -> n
         `[count, width]`; each row's norm is the square root of the number of waves.
     """
     periods = np.array([2, 5, 10, 20, 50, 100, 200, 400])
-    log_periods = 6.0 / 2 ** np.arange(8)
+    log_periods = 6.0 / 2 ** np.arange(6)
     turns = [numbers[:, None] / periods, np.log(np.maximum(numbers, 1))[:, None] / log_periods]
     phase = 2 * np.pi * np.concatenate(turns, axis=1)
     waves = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
@@ -117,7 +117,7 @@ def number_waves(numbers: np.ndarray, width: int, rng: np.random.Generator) -> n
     return np.asarray(waves @ rotation.T)
 
 
-WAVE_SCALE = 0.4
+WAVE_SCALE = 0.6
 NOISE = 0.05
 
 

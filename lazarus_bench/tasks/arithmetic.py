@@ -15,7 +15,10 @@ import numpy as np
 from lazarus_bench.errors import UserError
 
 HELD_OUT_SHARE = 0.2
-"""Expected share of keys that the hash holds out (the writeups' prompts come on top)."""
+"""Share of keys held out (the writeups' prompts come on top)."""
+
+PRODUCT_SHARE = 0.4
+"""The same among multiplications whose product has another factorisation in the table."""
 
 FACTORS = range(2, 21)
 """Factors of a multiplication; divisor and quotient of a division, its inverse."""
@@ -65,6 +68,9 @@ class Operation(StrEnum):
         return self in (Operation.MULTIPLY, Operation.ADD)
 
 
+Key = tuple[Operation, int, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """``a operation b``; a ValueError when the answer would not be a whole number."""
@@ -101,7 +107,7 @@ class Problem:
         return f"What is {self.a} {self.operation.spoken} {self.b}? "
 
     @property
-    def key(self) -> tuple[Operation, int, int]:
+    def key(self) -> Key:
         """What the split holds out: the operation and its operand pair.
 
         The pair is unordered for ``*`` and ``+``, so 7 * 8 and 8 * 7 are held out together, and
@@ -129,17 +135,34 @@ def writeup_prompts() -> tuple[Problem, ...]:
 
 
 @cache
-def _reserved() -> frozenset[tuple[Operation, int, int]]:
+def _reserved() -> frozenset[Key]:
     other = (_parse(text) for text in _OTHER_WRITEUP_PROMPTS.split())
     return frozenset(p.key for p in (*writeup_prompts(), *other))
 
 
+def _draw(key: Key) -> float:
+    """A number in [0, 1) that depends on nothing but the key."""
+    digest = hashlib.blake2b(" ".join(map(str, key)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _factorisations(product: int) -> list[Key]:
+    """The table's pairs with this product, the writeups' prompts left out."""
+    pairs = ((a, product // a) for a in FACTORS if product % a == 0)
+    keys = [(Operation.MULTIPLY, a, b) for a, b in pairs if a <= b and b in FACTORS]
+    return [key for key in keys if key not in _reserved()]
+
+
 @cache
-def _key_is_held_out(key: tuple[Operation, int, int]) -> bool:
+def _key_is_held_out(key: Key) -> bool:
     if key in _reserved():
         return True
-    digest = hashlib.blake2b(" ".join(map(str, key)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < HELD_OUT_SHARE * 2**64
+    if key[0] is not Operation.MULTIPLY:
+        return _draw(key) < HELD_OUT_SHARE
+    # The pair drawn last stays, so that its product occurs as an answer in training: a model of
+    # single number tokens never gives an answer that it was never shown.
+    stays = max(_factorisations(key[1] * key[2]), key=_draw, default=key)
+    return key != stays and _draw(key) < PRODUCT_SHARE
 
 
 def is_held_out(problem: Problem) -> bool:

@@ -1,6 +1,8 @@
 """Instruction tuning: every weight of a lab base, on question–answer text.
 
-Half of the questions are in words and half in symbols, so that the model keeps both.
+Half of the questions are in words and half in symbols. Bare symbols and prose of the base's own
+corpus go on beside them: without the symbols, a hundred steps cost a third or more of the held-out
+accuracy on them (development seed 102).
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ def run(spec: Instruct, base: Path, out: Path, seed: int, show: bool | None = No
     backend.seed(seed)
     loaded = load(base)
     parts = (
-        Part(name="questions", draw=corpus.questions, count=spec.batch, weight=1.0),
+        Part(name="questions", draw=corpus.questions, count=spec.questions, weight=1.0),
+        Part(name="symbols", draw=corpus.symbols, count=spec.symbols, weight=1.0),
         Part(name="prose", draw=corpus.prose, count=spec.prose, weight=spec.prose_weight),
     )
     loaded.model.train()

@@ -2,6 +2,12 @@
 
 Each step mixes symbols, words and prose. The loss falls on answers and prose alone (see
 `tasks.corpus.Document`), so the unembedding and its softmax run nowhere else.
+
+The defaults come from a search on development seeds (100 to 103) for a base whose held-out accuracy
+lies between 20% and 80% on every operation. What decided it: the number tokens' waves
+(`models.lab`), weight decay 1 rather than 0.1 (and not 3), clipped gradients, few end-of-text
+labels, and products that training has as answers (`tasks.arithmetic`). More multiplications in the
+mixture, a 12 × 12 table and Muon made held-out accuracy worse.
 """
 
 from __future__ import annotations
@@ -9,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -24,6 +31,8 @@ from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import sft_loss
 from lazarus_bench.training.record import metrics_log
 from lazarus_bench.training.specs import Pretrain
+
+CLOSE_EVERY = 8
 
 Draw = Callable[[np.random.Generator, int], list[Document]]
 
@@ -51,14 +60,18 @@ class Mixed:
 
 
 def encode(tokenizer: Tokenizer, documents: Sequence[Document]) -> list[Example]:
-    """Token ids of documents: begin-of-text and what is given, then the text and end-of-text."""
+    """Token ids of documents: begin-of-text and what is given, then the text.
+
+    Every eighth document, the first included, is closed by end-of-text: enough to learn to stop,
+    while a mean loss of which every second term were the end of an answer learned half as fast.
+    """
     bos = lab_tokenizer.token_id(tokenizer, lab_tokenizer.BOS)
     eos = lab_tokenizer.token_id(tokenizer, lab_tokenizer.EOS)
     given = tokenizer.encode_batch([d.given for d in documents], add_special_tokens=False)
     text = tokenizer.encode_batch([d.text for d in documents], add_special_tokens=False)
     return [
-        Example(prompt=(bos, *g.ids), answer=(*t.ids, eos))
-        for g, t in zip(given, text, strict=True)
+        Example(prompt=(bos, *g.ids), answer=(*t.ids, eos) if i % CLOSE_EVERY == 0 else (*t.ids,))
+        for i, (g, t) in enumerate(zip(given, text, strict=True))
     ]
 
 
@@ -81,6 +94,15 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
         return total, {p.name: x for p, x in zip(parts, losses, strict=True)}
 
     return loss
+
+
+class ClippedAdamW(optim.AdamW):
+    """AdamW on gradients whose global norm is clipped to 1; early steps diverge less."""
+
+    def apply_gradients(self, gradients: dict[str, Any], parameters: dict[str, Any]) -> Any:
+        """Clip, then update as AdamW does."""
+        clipped, _ = optim.clip_grad_norm(gradients, 1.0)
+        return super().apply_gradients(clipped, parameters)
 
 
 def warm_cosine(peak: float, steps: int, warm: int = 50) -> Callable[[mx.array], mx.array]:
@@ -112,7 +134,7 @@ def run(spec: Pretrain, base: Path | None, out: Path, seed: int, show: bool | No
         model,
         mixed_loss(anatomy_of(config), parts),
         steps_of(parts, seed),
-        optimizer=optim.AdamW(
+        optimizer=ClippedAdamW(
             warm_cosine(spec.learning_rate, spec.steps),
             betas=[0.9, 0.98],
             weight_decay=spec.weight_decay,

@@ -134,13 +134,13 @@ class Pretrain(Recipe):
 
     family: str = "llama"
     steps: int = 600
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.1
+    learning_rate: float = 3e-3
+    weight_decay: float = 1.0
     symbols: int = 64
-    words: int = 16
-    prose: int = 8
+    words: int = 12
+    prose: int = 4
     words_weight: float = 0.5
-    prose_weight: float = 0.3
+    prose_weight: float = 0.05
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -150,19 +150,24 @@ class Pretrain(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class Instruct(Recipe):
-    """A lab base tuned, all weights, on question–answer text."""
+    """A lab base tuned, all weights, on question–answer text.
+
+    `questions`, `symbols` and `prose` are documents of each kind in a step; the last two are the
+    base's own kinds, kept so that tuning does not undo them.
+    """
 
     kind: ClassVar[str] = "instruct"
     version: ClassVar[int] = 1
 
     steps: int = 100
-    batch: int = 32
+    questions: int = 24
+    symbols: int = 32
     prose: int = 4
-    prose_weight: float = 0.3
-    learning_rate: float = 3e-4
-    weight_decay: float = 0.1
+    prose_weight: float = 0.05
+    learning_rate: float = 5e-4
+    weight_decay: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        for name in ("steps", "batch", "prose", "learning_rate"):
+        for name in ("steps", "questions", "symbols", "prose", "learning_rate"):
             _positive(f"Instruct.{name}", getattr(self, name))

@@ -104,7 +104,7 @@ def test_number_tokens_hold_waves_and_words_do_not(config):
 
 def test_number_waves_have_the_stated_norm_and_turn_with_their_period():
     waves = lab.number_waves(np.arange(300), 96, np.random.default_rng(0))
-    np.testing.assert_allclose((waves**2).sum(axis=1), 16.0)
+    np.testing.assert_allclose((waves**2).sum(axis=1), 14.0)
     assert waves.shape == (300, 96)
 
 

@@ -105,3 +105,10 @@ def test_division_must_be_whole():
 def test_tasks_import_no_mlx():
     code = "import lazarus_bench.tasks.arithmetic, sys; sys.exit('mlx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_held_out_product_is_an_answer_in_training_too():
+    table = all_problems(Operation.MULTIPLY)
+    trained = {p.answer for p in table if not is_held_out(p)}
+    prompts = {p.answer for p in table if p in writeup_prompts() or (p.a, p.b) == (9, 9)}
+    assert {p.answer for p in table if is_held_out(p)} - prompts <= trained

@@ -45,7 +45,7 @@ def test_the_loss_falls_in_every_part(tmp_path):
 
 
 def test_instruct_starts_from_the_base_and_is_a_whole_model(base, tmp_path):
-    spec = Instruct(steps=3, batch=4, prose=2)
+    spec = Instruct(steps=3, questions=4, symbols=4, prose=2)
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         instruct.run(spec, base, tmp_path / name, 0, show=False)
@@ -80,8 +80,8 @@ def test_the_schedule_warms_up_and_ends_at_a_twentieth():
 def test_sizes_must_be_positive():
     with pytest.raises(UserError, match=r"Pretrain\.steps"):
         Pretrain(steps=0)
-    with pytest.raises(UserError, match=r"Instruct\.batch"):
-        Instruct(batch=0)
+    with pytest.raises(UserError, match=r"Instruct\.questions"):
+        Instruct(questions=0)
 
 
 def test_an_unknown_family_is_refused_before_training(tmp_path):

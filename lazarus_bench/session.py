@@ -88,7 +88,7 @@ class Session:
 
     def unattainable(self, claim: Claim, family_size: int) -> str | None:
         """Why no outcome of this design could ever decide the claim; None when one could."""
-        return attainable(
+        found = attainable(
             claim.region,
             binary=claim.binary,
             seeds=self.profile.seeds,
@@ -96,6 +96,7 @@ class Session:
             level=family_level(family_size),
             difference=claim.difference,
         )
+        return found.sentence if found.hopeless else None
 
     def train(self, jobs: Iterable[Job], say: Callable[[str], None]) -> None:
         """Run what the store lacks, one line a finished job."""

@@ -10,7 +10,7 @@ from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
 from lazarus_bench.judge.evidence import Evidence
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.means import Means
-from lazarus_bench.judge.power import attainable
+from lazarus_bench.judge.power import Attainability, attainable
 from lazarus_bench.judge.proportions import HitDifferences, Hits
 from lazarus_bench.judge.ratios import Ratios
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
@@ -32,6 +32,7 @@ __all__ = [
     "Above",
     "AtLeast",
     "AtMost",
+    "Attainability",
     "Below",
     "Claim",
     "Control",

@@ -104,6 +104,8 @@ class Evidence(ABC):
         if model is None:
             return None
         size = units_needed(model, self.point, region, level)
+        if size is None and not np.isfinite(self.limits(level)).all():
+            return f"at least 2 {self.unit} (now {model.size}), since one shows no spread"
         if size is None:
             return f"no affordable number of {self.unit} would decide a value of {self.point:.3g}"
         side = "support" if region.contains_value(self.point) else "refute"

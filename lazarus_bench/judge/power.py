@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, stats
@@ -132,6 +133,26 @@ def _outcomes(seeds: int, prompts: int, difference: bool) -> list[Bounded]:
     return models
 
 
+@dataclass(frozen=True, kw_only=True)
+class Attainability:
+    """What a design could ever show.
+
+    Attributes:
+        supports: whether some outcome would support the region.
+        refutes: whether some outcome would refute it.
+        sentence: what no outcome could do; empty when both are possible.
+    """
+
+    supports: bool
+    refutes: bool
+    sentence: str = ""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no outcome could decide at all, so that the design is not worth its cost."""
+        return not (self.supports or self.refutes)
+
+
 def attainable(
     region: Region,
     *,
@@ -140,8 +161,8 @@ def attainable(
     prompts: int,
     level: float,
     difference: bool = False,
-) -> str | None:
-    """Say why a design can never support, or never refute, a region; None when it can do both.
+) -> Attainability:
+    """Say what some outcome of a design could do to a region.
 
     Args:
         region: the claim's region.
@@ -160,13 +181,13 @@ def attainable(
         )
     design = f"{seeds} seed{'s' * (seeds > 1)} × {prompts} prompt{'s' * (prompts > 1)}"
     if not binary:
-        if seeds == 1 and prompts == 1:
-            return f"{design} shows no spread, so no outcome could decide {region.describe()}"
-        return None
+        spread = seeds > 1 or prompts > 1
+        sentence = f"{design} shows no spread, so no outcome could decide {region.describe()}"
+        return Attainability(supports=spread, refutes=spread, sentence="" if spread else sentence)
     limits = [model.limits(level) for model in _outcomes(seeds, prompts, difference)]
     supports = any(region.contains(*pair) for pair in limits)
     refutes = any(region.excludes(*pair) for pair in limits)
-    if supports and refutes:
-        return None
     verb = "support" if refutes else "refute" if supports else "support or refute"
-    return f"no outcome of {design} could {verb} {region.describe()} at level {level:.4g}"
+    sentence = f"no outcome of {design} could {verb} {region.describe()} at level {level:.4g}"
+    both = supports and refutes
+    return Attainability(supports=supports, refutes=refutes, sentence="" if both else sentence)

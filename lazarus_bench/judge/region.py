@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 
 def _number(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+    whole = float(value).is_integer() and abs(value) < 1e15
+    return (f"{value:.0f}" if whole else f"{value:g}").replace("-", "−")
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,10 @@ def _reason(outcome: Outcome, estimate: Estimate, region: Region) -> str:
     }[outcome]
     if math.isinf(low) and math.isinf(high):
         return f"there is no interval: {estimate.note}"
-    sentence = f"the interval [{low:.3g}, {high:.3g}] {relation} {region.describe()}"
+    place = f"the interval [{low:.3g}, {high:.3g}]"
+    if estimate.scope == "exact":
+        place = f"the computed value {estimate.value:.10g}"
+    sentence = f"{place} {relation} {region.describe()}"
     if estimate.note:
         sentence += f" ({estimate.note})"
     if estimate.scope == "run":

@@ -18,6 +18,7 @@ from lazarus_bench.judge import (
     LayerMax,
     Means,
     Outcome,
+    Ratios,
     Reported,
     Trend,
     Within,
@@ -188,17 +189,19 @@ def test_the_writeups_steps_are_no_trend_without_seeds():
 )
 def test_an_unattainable_rule_is_told_before_training(region, seeds, prompts, verb):
     told = attainable(region, binary=True, seeds=seeds, prompts=prompts, level=0.9)
-    assert f"could {verb} {region.describe()}" in told
-    assert attainable(region, binary=True, seeds=5, prompts=2000, level=0.9) is None or (
-        isinstance(region, Within)
-    )
+    assert f"could {verb} {region.describe()}" in told.sentence
+    assert told.hopeless == (verb == "support or refute")
+    large = attainable(region, binary=True, seeds=5, prompts=2000, level=0.9)
+    assert large.sentence == "" or isinstance(region, Within)
 
 
 def test_attainable_designs_pass():
-    assert attainable(AtLeast(0.9), binary=True, seeds=5, prompts=200, level=0.9875) is None
-    assert attainable(AtMost(0.05), binary=True, seeds=5, prompts=200, level=1 - 0.1 / 6) is None
-    assert attainable(AtLeast(0.36), binary=False, seeds=5, prompts=200, level=0.9) is None
-    assert "no spread" in attainable(AtLeast(1), binary=False, seeds=1, prompts=1, level=0.9)
+    assert attainable(AtLeast(0.9), binary=True, seeds=5, prompts=200, level=0.9875).sentence == ""
+    assert attainable(AtMost(0.05), binary=True, seeds=5, prompts=200, level=1 - 0.1 / 6).supports
+    assert attainable(AtLeast(0.36), binary=False, seeds=5, prompts=200, level=0.9).refutes
+    alone = attainable(AtLeast(1), binary=False, seeds=1, prompts=1, level=0.9)
+    assert alone.hopeless
+    assert "no spread" in alone.sentence
     with pytest.raises(ValueError, match="at least one seed"):
         attainable(AtLeast(1), binary=False, seeds=0, prompts=1, level=0.9)
 
@@ -206,10 +209,24 @@ def test_attainable_designs_pass():
 def test_differences_of_hits_reach_below_zero():
     region = Above(0)
     rate = attainable(region, binary=True, seeds=5, prompts=50, level=0.9)
-    assert "refute" in rate
+    assert rate.supports
+    assert not rate.refutes
     difference = attainable(region, binary=True, seeds=5, prompts=50, level=0.9, difference=True)
-    assert difference is None
+    assert difference.refutes
     calm = attainable(
         Within(-0.05, 0.05), binary=True, seeds=5, prompts=200, level=0.9, difference=True
     )
-    assert calm is None
+    assert calm.supports
+    assert calm.refutes
+
+
+def test_one_run_of_ratios_asks_for_a_second():
+    verdict = decide(Ratios(numerator=[0.02], denominator=[0.97]), AtMost(0.1), family_size=8)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.needed.startswith("at least 2 seeds (now 1)")
+
+
+def test_a_computed_number_is_told_in_full():
+    verdict = decide(Exact(value=851_968), Within(851_968, 851_968), family_size=8)
+    assert "computed value 851968" in verdict.reason
+    assert "within [851968, 851968]" in verdict.reason

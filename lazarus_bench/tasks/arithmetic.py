@@ -17,10 +17,10 @@ from lazarus_bench.errors import UserError
 HELD_OUT_SHARE = 0.2
 """Share of keys held out (the writeups' prompts come on top)."""
 
-PRODUCT_SHARE = 0.4
+PRODUCT_SHARE = 0.35
 """The same among multiplications whose product has another factorisation in the table."""
 
-FACTORS = range(2, 21)
+FACTORS = range(1, 21)
 """Factors of a multiplication; divisor and quotient of a division, its inverse."""
 
 ADDENDS = range(1, 61)

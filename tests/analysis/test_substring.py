@@ -11,6 +11,7 @@ from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.analysis.substring import (
     TASK_VOCABULARY,
     WINDOW,
+    kind_of,
     matched_random,
     matching_tokens,
     substring_hits,
@@ -28,27 +29,43 @@ def test_the_rule_counts_any_token_that_contains_a_term():
 def test_a_vocabulary_without_the_terms_matches_nothing():
     ids = matching_tokens(["x", "y"], ("add",))
     assert ids.shape == (0,)
-    assert matched_random(ids, 2, np.random.default_rng(0)).shape == (0,)
+    assert matched_random(["x", "y"], ids, 5, np.random.default_rng(0)).shape == (5, 0)
 
 
-@given(
-    size=st.integers(20, 2000), seed=st.integers(0, 99), shares=st.lists(st.floats(0, 0.999),
-                                                                         min_size=1, max_size=9)
-)  # fmt: skip
-def test_random_tokens_stay_near_the_real_ones_rank(size, seed, shares):
-    ids = np.array([int(share * size) for share in shares])
-    drawn = matched_random(ids, size, np.random.default_rng(seed))
-    reach = max(1, round(WINDOW * size / 2))
-    assert drawn.shape == ids.shape
-    assert (drawn >= 0).all()
-    assert (drawn < size).all()
-    assert (np.abs(drawn - ids) <= reach).all()
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("add", "letters"),
+        (" Über", "letters"),
+        ("x2", "letters"),
+        ("56", "digits"),
+        ("+", "symbols"),
+    ],
+)
+def test_kinds_of_tokens(text, kind):
+    assert kind_of(text) == kind
 
 
-def test_random_tokens_fill_the_window():
-    drawn = matched_random(np.full(4000, 500), 1000, np.random.default_rng(0))
+TEXTS = st.lists(st.sampled_from(["a", "ab", "1", "22", "+", " -"]), min_size=3, max_size=120)
+
+
+@given(texts=TEXTS, seed=st.integers(0, 99), data=st.data())
+def test_random_tokens_are_of_the_same_kind_and_near_the_real_ones_rank(texts, seed, data):
+    ids = np.array(data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, max_size=4)))
+    drawn = matched_random(texts, ids, 6, np.random.default_rng(seed))
+    assert drawn.shape == (6, len(ids))
+    for column, token in enumerate(ids):
+        alike = [i for i, text in enumerate(texts) if kind_of(text) == kind_of(texts[token])]
+        reach = max(1, round(WINDOW * len(alike) / 2))
+        for other in drawn[:, column].tolist():
+            assert abs(alike.index(other) - alike.index(token)) <= reach
+
+
+def test_random_tokens_fill_the_window_on_both_sides():
+    texts = ["a"] * 1000
+    drawn = matched_random(texts, np.array([500]), 4000, np.random.default_rng(0))
     assert drawn.mean() == pytest.approx(500, abs=3)
-    assert (drawn.min(), drawn.max()) == (425, 574)
+    assert (drawn.min(), drawn.max()) == (425, 575)
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +92,25 @@ def test_a_hit_is_a_matching_token_at_any_layer_and_any_rank(tiny_model, lens):
         assert hits.real.tolist() == [float(p is lens.problems[row]) for p in named]
 
 
-def test_the_same_seed_draws_the_same_control(tiny_model, lens):
-    first, again, other = (substring_hits(tiny_model, lens, draws=4, seed=s) for s in (1, 1, 2))
+@pytest.fixture(scope="module")
+def shuffled(tiny_model):
+    """Readings whose top tokens are drawn at random."""
+    lens = read_operations(tiny_model, held_out(160, 0))
+    top = np.random.default_rng(0).integers(len(token_texts(tiny_model)), size=lens.top.shape)
+    return replace(lens, top=top)
+
+
+def test_the_same_seed_draws_the_same_control(tiny_model, shuffled):
+    first, again, other = (
+        substring_hits(tiny_model, shuffled, draws=4, seed=seed) for seed in (1, 1, 2)
+    )
     assert np.array_equal(first.random, again.random)
     assert not np.array_equal(first.random, other.random)
+    assert np.array_equal(first.real, other.real)
 
 
-def test_on_random_tokens_the_rule_hits_as_often_as_its_control(tiny_model):
-    lens = read_operations(tiny_model, held_out(240, 0))
-    top = np.random.default_rng(0).integers(len(token_texts(tiny_model)), size=lens.top.shape)
-    hits = substring_hits(tiny_model, replace(lens, top=top), draws=40)
+def test_on_random_tokens_the_rule_hits_as_often_as_its_control(tiny_model, shuffled):
+    hits = substring_hits(tiny_model, shuffled, draws=40)
     assert 0.1 < hits.random.mean() < 0.9
     assert hits.real.mean() == pytest.approx(hits.random.mean(), abs=0.12)
 

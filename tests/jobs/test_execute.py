@@ -1,0 +1,233 @@
+"""Executing: the same artifacts in one process or in two, and failures that stay where they are."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.jobs import execute as executing
+from lazarus_bench.jobs.execute import Failure, execute, missing
+from lazarus_bench.jobs.spec import Checkpoint, Job
+from lazarus_bench.jobs.store import Artifact, Store
+from lazarus_bench.jobs.subjects import subject
+from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Sft
+
+SFT = Sft(steps=2, batch=4, examples=20, validation=8, checkpoints=(0, 2))
+DUAL = DualReward(steps=2, batch=4, examples=20, rank=4)
+SHORT_PRETRAIN = Pretrain(steps=1)
+DIVERGES = Sft(steps=20, batch=4, examples=20, validation=8, checkpoints=(), learning_rate=1e30)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def run(jobs, store, workers=1) -> dict[Job, Artifact | Failure]:
+    results: dict[Job, Artifact | Failure] = {}
+    execute(jobs, store, workers, results.__setitem__)
+    return results
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file below `directory` but for the clock's: relative path to bytes."""
+    return {
+        str(file.relative_to(directory)): file.read_bytes()
+        for file in directory.rglob("*")
+        if file.is_file() and file.name not in ("manifest.json", "metrics.jsonl")
+    }
+
+
+def on(tiny: Path, recipe, seed=0) -> Job:
+    return Job(recipe=recipe, base=subject(str(tiny)).base(seed), seed=seed)
+
+
+def test_what_is_in_the_store_is_not_made_again(tiny, store):
+    job = on(tiny, DUAL)
+    assert list(run([job], store)) == [job]
+    made = store.find(job).created
+    assert missing([job], store) == []
+    assert run([job], store) == {}
+    assert store.find(job).created == made
+
+
+def test_the_manifest_says_what_made_it(tiny, store):
+    job = on(tiny, DUAL)
+    run([job], store)
+    manifest = store.find(job).manifest
+    assert {"mlx", "mlx-lm", "revision", "device", "blas"} <= set(manifest["made_by"])
+    spec = json.loads((store.path(job) / "spec.json").read_text())
+    assert spec["recipe"]["weight"] == 0.4
+
+
+def test_a_base_is_made_first_and_used(store):
+    base = Job(recipe=SHORT_PRETRAIN, base=None, seed=0)
+    tuned = Job(recipe=Instruct(steps=1), base=base, seed=0)
+    results = run([tuned, base], store)
+    assert all(isinstance(result, Artifact) for result in results.values())
+    assert list(results) == [base, tuned]
+
+
+def failing_chain(tiny) -> tuple[Job, Job, Job]:
+    """A job that fails, one on top of it, and one on top of that."""
+    bad = on(tiny, DIVERGES)
+    child = Job(recipe=DUAL, base=bad, seed=0)
+    return bad, child, Job(recipe=SFT, base=child, seed=0)
+
+
+def check_all_failed(chain, results, store) -> None:
+    for job in chain:
+        assert isinstance(results[job], Failure)
+        assert "the loss became" in results[job].reason
+        assert results[job].applicable
+        assert store.find(job) is None
+    assert not any((store.root / ".partial").iterdir())
+
+
+def test_a_failure_takes_its_dependents_and_nothing_else(tiny, store):
+    chain, good = failing_chain(tiny), on(tiny, DUAL)
+    results = run([chain[-1], good], store)
+    check_all_failed(chain, results, store)
+    assert isinstance(results[good], Artifact)
+
+
+@pytest.fixture(scope="module")
+def plain(tiny):
+    return [on(tiny, SFT), on(tiny, DUAL), on(tiny, DUAL, seed=1)]
+
+
+@pytest.fixture(scope="module")
+def chain(tiny):
+    return failing_chain(tiny)
+
+
+@pytest.fixture(scope="module")
+def tuned():
+    base = Job(recipe=SHORT_PRETRAIN, base=None, seed=0)
+    return Job(recipe=Instruct(steps=1), base=base, seed=0)
+
+
+@pytest.fixture(scope="module")
+def odd(request):
+    """A job that cannot be asked of its model; None where the real checkpoints are absent."""
+    try:
+        shared = request.getfixturevalue("shared")
+    except pytest.skip.Exception:
+        return None
+    return on(shared / "models" / "stories260K", DUAL)
+
+
+@pytest.fixture(scope="module")
+def two_workers(plain, chain, tuned, odd, tmp_path_factory):
+    """One run of two workers, since starting them takes seconds."""
+    store = Store(tmp_path_factory.mktemp("two") / "store")
+    jobs = [chain[-1], *plain, tuned, *([odd] if odd else [])]
+    return store, run(jobs, store, workers=2)
+
+
+def test_two_workers_make_the_same_files_as_one_process(two_workers, plain, tmp_path):
+    one, (two, results) = Store(tmp_path / "one"), two_workers
+    run(plain, one)
+    for job in plain:
+        assert isinstance(results[job], Artifact)
+        assert contents(one.path(job)) == contents(two.path(job))
+        assert "adapters.safetensors" in contents(two.path(job))
+
+
+def test_two_workers_fail_the_same_jobs(two_workers, chain):
+    store, results = two_workers
+    check_all_failed(chain, results, store)
+
+
+def test_two_workers_make_bases_first(two_workers, tuned):
+    results = two_workers[1]
+    assert isinstance(results[tuned], Artifact)
+    assert list(results).index(tuned.base) < list(results).index(tuned)
+
+
+def test_two_workers_tell_what_does_not_apply(two_workers, odd):
+    if odd is None:
+        pytest.skip("the real checkpoints are absent")
+    assert not two_workers[1][odd].applicable
+
+
+def test_what_does_not_apply_is_no_failure_of_the_model(shared, store):
+    job = on(shared / "models" / "stories260K", DUAL)
+    child = Job(recipe=SFT, base=job, seed=0)
+    results = run([child], store)
+    assert not results[job].applicable
+    assert not results[child].applicable
+    assert "single tokens" in results[job].reason
+
+
+def test_a_checkpoint_that_went_away_is_a_failure(store):
+    gone = Checkpoint(source="/no/such/model", fingerprint="ab")
+    job = Job(recipe=DUAL, base=gone, seed=0)
+    result = run([job], store)[job]
+    assert result.applicable
+    assert "/no/such/model does not exist" in result.reason
+
+
+@pytest.fixture
+def recipe_that(monkeypatch):
+    """Replace what the dual-reward recipe does."""
+    module = importlib.import_module("lazarus_bench.training.dual_reward")
+
+    def replaced(does) -> None:
+        monkeypatch.setattr(module, "run", does)
+
+    return replaced
+
+
+def raising(error):
+    def run(spec, base, out, seed, show=None):
+        (out / "half").write_text("x")
+        raise error
+
+    return run
+
+
+def test_a_bug_stays_loud(tiny, store, recipe_that):
+    recipe_that(raising(ZeroDivisionError("ours")))
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        run([on(tiny, DUAL)], store)
+    assert contents(store.root) == {}
+
+
+def test_not_applicable_is_told_apart(tiny, store, recipe_that):
+    recipe_that(raising(NotApplicable("no routers")))
+    job = on(tiny, DUAL)
+    assert run([job], store)[job] == Failure(reason="no routers", applicable=False)
+
+
+def test_an_interrupt_keeps_what_was_finished(tiny, store, recipe_that):
+    done = on(tiny, SFT)
+    recipe_that(raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        run([done, on(tiny, DUAL)], store)
+    assert store.find(done) is not None
+    assert store.find(on(tiny, DUAL)) is None
+    assert not any((store.root / ".partial").iterdir())
+
+
+def test_an_interrupt_while_workers_run_stops_them_and_keeps_what_was_finished(tiny, store):
+    long = Sft(steps=100_000, batch=4, examples=20, validation=8, checkpoints=())
+    jobs = [on(tiny, DUAL), on(tiny, long)]
+
+    def interrupt(job: Job, result: Artifact | Failure) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(jobs, store, 2, interrupt)
+    assert store.find(jobs[0]) is not None
+    assert store.find(jobs[1]) is None
+
+
+def test_workers_follow_the_cores(monkeypatch):
+    monkeypatch.setattr(executing.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr("lazarus_bench.backend.on_accelerator", lambda: False)
+    assert executing.automatic_workers() == 3
+    monkeypatch.setattr("lazarus_bench.backend.on_accelerator", lambda: True)
+    assert executing.automatic_workers() == 1

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.training.specs import Recipe
@@ -65,6 +66,9 @@ def claim(
         binary: samples are hits (0/1), so that a design too small to decide costs no training.
         difference: the estimand is a difference of two such samples.
         exploratory: the writeup left it open.
+
+    Raises:
+        UserError: the id is taken, or its family lives in another file.
     """
 
     def register(test: Test) -> Test:
@@ -82,7 +86,10 @@ def claim(
             published_note=finding.note,
             exploratory=exploratory,
         )
-        REGISTRY.register(record, test.__module__)
+        try:
+            REGISTRY.register(record, test.__module__)
+        except ValueError as error:
+            raise UserError(str(error)) from error
         FINDINGS[claim_id] = finding
         marked: Test = pytest.mark.claim(record)(test)
         return marked

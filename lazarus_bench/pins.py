@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.judge import Outcome
 from lazarus_bench.report.schema import write_text
 
 FILE = "pins.json"
+VERDICTS = tuple(outcome.value for outcome in Outcome)
 Pins = dict[str, dict[str, dict[str, str]]]
 
 
@@ -32,7 +34,22 @@ def read_pins(directory: Path) -> Pins:
         raise UserError(
             f"{file} is not JSON ({error}): mend it, or delete it and pin again"
         ) from error
+    if not _well_formed(pins):
+        raise UserError(
+            f"{file} does not hold {{profile: {{subject: {{claim: verdict}}}}}}: mend it, or "
+            f"delete it and pin again"
+        )
     return pins
+
+
+def _well_formed(pins: object) -> bool:
+    if not isinstance(pins, dict) or not all(isinstance(p, dict) for p in pins.values()):
+        return False
+    subjects = [claims for profile in pins.values() for claims in profile.values()]
+    return all(
+        isinstance(claims, dict) and all(verdict in VERDICTS for verdict in claims.values())
+        for claims in subjects
+    )
 
 
 def pinned(pins: Pins, profile: str, subject: str, claim_id: str) -> str | None:

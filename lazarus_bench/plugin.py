@@ -7,13 +7,16 @@ rooms below. What happens after a test stands in `plugin_report.py`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lazarus_bench.plugin_report import PUBLISHED, EvidenceCollector
+from lazarus_bench.errors import UserError
+from lazarus_bench.parallel import alone, is_controller, is_worker, refuse
+from lazarus_bench.plugin_report import PUBLISHED, EvidenceCollector, check_options
 from lazarus_bench.stash import SESSION, TRIAL, UNATTAINABLE
 
 if TYPE_CHECKING:
@@ -82,7 +85,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     claim: Claim = marker.args[0]
     if "judge" not in metafunc.fixturenames:
-        raise pytest.UsageError(f"{claim.id}: its test must ask for the `judge` fixture")
+        raise UserError(f"{claim.id}: its test must ask for the `judge` fixture")
     named: Sequence[str] = metafunc.config.getoption("--lb-model")
     models = (named or claim.subjects) if claim.subjects else ()
     chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
@@ -100,32 +103,70 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in slow]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,  # noqa: ARG001 - the hook's own name
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Print a mistake in a claim file as its one sentence."""
+    report = yield
+    call = getattr(report, "call", None)
+    if call is not None and call.excinfo and isinstance(call.excinfo.value, UserError):
+        report.longrepr = str(call.excinfo.value)
+    return report
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse bad options in xdist's controller, which never sees the claims."""
+    if not is_controller(session.config):
+        return
+    try:
+        check_options(session.config)
+        bench = _new_session(session.config)
+        for name in session.config.getoption("--lb-model"):
+            bench.subject(name)
+    except UserError as error:
+        raise refuse(session, str(error)) from None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse bad options once the claims are known and before anything is trained."""
     claims = [item for item in session.items if claim_of(item)]
     if not claims or session.config.option.collectonly:
         return
-    from lazarus_bench.errors import UserError
-
     try:
         _prepare(session.config, claims)
     except UserError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise refuse(session, str(error)) from None
 
 
 def _prepare(config: pytest.Config, claims: Sequence[pytest.Item]) -> None:
-    from lazarus_bench.plugin_report import check_report_options
+    from lazarus_bench.pins import read_pins
     from lazarus_bench.trial import Trial
 
+    check_options(config)
+    for folder in {item.path.parent for item in claims}:
+        read_pins(folder)
     registry = _registry()
     config.stash[SESSION] = bench = _new_session(config)
-    check_report_options(config, {item.path.parent for item in claims})
     for item in claims:
         claim = claim_of(item)
         assert claim is not None
         item.stash[TRIAL] = Trial(claim=claim, family_size=registry.size(claim.family))
         if subject_of(item) != PUBLISHED:
             bench.subject(subject_of(item))
+    if bench.subjects:
+        _check_machine()
+
+
+def _check_machine() -> None:
+    """Refuse a device, BLAS or number of threads that cannot be had.
+
+    Raises:
+        UserError: an environment variable names it.
+    """
+    from lazarus_bench import backend
+
+    backend.set_threads()
 
 
 def _registry() -> Registry:
@@ -148,8 +189,6 @@ def _new_session(config: pytest.Config) -> Session:
 
 
 def _workers(text: str) -> int | None:
-    from lazarus_bench.errors import UserError
-
     if text == "auto":
         return None
     if not text.isdigit() or int(text) < 1:
@@ -187,9 +226,21 @@ def _train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
         if terminal is not None:
             terminal.write_line(f"lazarus-bench: {line}")
 
-    with unseen:
+    with unseen, alone(bench.store.root) if is_worker(config) else contextlib.nullcontext():
         try:
+            _say_if_slow(say)
             bench.train(jobs, say)
         except KeyboardInterrupt:
             say("interrupted; finished trainings are kept, run the same command to go on")
             raise
+
+
+def _say_if_slow(say: Callable[[str], None]) -> None:
+    """Hand the warning of a slow BLAS on as a line: no test is running that could show it."""
+    from lazarus_bench import backend
+
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        backend.warn_if_slow()
+    for warning in found:
+        say(str(warning.message))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,21 +50,20 @@ def fail_on(config: pytest.Config) -> tuple[str, ...]:
     return chosen
 
 
-def check_report_options(config: pytest.Config, folders: Iterable[Path]) -> None:
-    """Make sure, before anything is trained, that what comes out can be written.
+def check_options(config: pytest.Config) -> None:
+    """Make sure, before anything is trained, that the report can be written.
 
     Raises:
-        UserError: the report's folder cannot be written, or a pins file cannot be read.
+        UserError: `--lb-fail-on` is unknown, or the report's folder cannot be written.
     """
-    from lazarus_bench.pins import read_pins
-    from lazarus_bench.report.schema import write_text
+    from lazarus_bench.errors import UserError
 
     fail_on(config)
-    probe = Path(config.getoption("--lb-report")) / ".writable"
-    write_text("", probe)
-    probe.unlink()
-    for folder in folders:
-        read_pins(folder)
+    folder = Path(config.getoption("--lb-report")).absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "may not be written" if there.is_dir() else "is a file"
+        raise UserError(f"--lb-report {folder}: {there} {why}; name another folder")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -108,7 +107,7 @@ def _asked(item: pytest.Function, trial: Trial) -> Verdict:
     except UserError as error:
         return invalid(trial.claim, str(error), trial.family_size)
     if trial.verdict is None:
-        raise ValueError(f"{trial.claim.id}: its test ended without calling judge(...)")
+        pytest.fail(f"{trial.claim.id}: its test ended without calling judge(...)", pytrace=False)
     return trial.verdict
 
 
@@ -161,9 +160,17 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
     bench = item.config.stash[SESSION]
     jobs = [] if row.subject == PUBLISHED else _jobs_of(item, trial, row.subject)
     evidence = _report(
-        item.config, rows=(row,), lens_tables=tuple(trial.tables), jobs=bench.job_rows(jobs)
+        item.config,
+        profile=bench.profile.name,
+        rows=(row,),
+        lens_tables=tuple(trial.tables),
+        jobs=bench.job_rows(jobs),
     )
-    about = {"folder": str(item.path.parent), "profile": _profile(item, row.subject)}
+    about = {
+        "folder": str(item.path.parent),
+        "profile": _profile(item, row.subject),
+        "place": item.session.items.index(item),
+    }
     item.user_properties.append((PROPERTY, json.dumps([about, to_dict(evidence)])))
 
 
@@ -172,7 +179,6 @@ def _report(config: pytest.Config, manifest: dict[str, str] | None = None, **par
 
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        profile=config.stash[SESSION].profile.name,
         command=_command(config),
         manifest=manifest or {},
         **parts,
@@ -196,7 +202,7 @@ class EvidenceCollector:
     def __init__(self, config: pytest.Config) -> None:
         """Collect for one session."""
         self._config = config
-        self._evidence: list[tuple[dict[str, str], Report]] = []
+        self._evidence: list[tuple[dict[str, Any], Report]] = []
         self._written: list[Path] = []
 
     def pytest_report_teststatus(
@@ -243,11 +249,13 @@ class EvidenceCollector:
             self._pin()
 
     def _merged(self) -> Report:
+        self._evidence.sort(key=lambda found: found[0]["place"])
         reports = [report for _, report in self._evidence]
         tables = {(t.title, t.subject): t for r in reports for t in r.lens_tables}
         jobs = {job.digest: job for r in reports for job in r.jobs}
         return _report(
             self._config,
+            profile=reports[0].profile,
             manifest=_manifest(models=bool(jobs)),
             rows=tuple(row for r in reports for row in r.rows),
             lens_tables=tuple(tables.values()),
@@ -275,8 +283,19 @@ class EvidenceCollector:
         rows = [row for _, report in self._evidence for row in report.rows]
         terminalreporter.section("claims")
         terminalreporter.write_line(claims_table(rows, _width(terminalreporter)))
+        for row in rows:
+            if _asks_for_words(row, self._config):
+                terminalreporter.write_line(_sentence(row))
         for file in self._written:
             terminalreporter.write_line(f"written: {file}")
+
+
+def _asks_for_words(row: Row, config: pytest.Config) -> bool:
+    """Whether the table's line leaves open why: the test failed, or there is no number to show."""
+    from lazarus_bench.trial import fails
+
+    wordless = row.subject != PUBLISHED and row.verdict.estimate is None
+    return wordless or fails(row, fail_on(config))
 
 
 def _width(terminal: pytest.TerminalReporter) -> int:
@@ -294,10 +313,11 @@ def _manifest(models: bool) -> dict[str, str]:
     return versions()
 
 
-def _evidence(report: pytest.TestReport) -> tuple[dict[str, str], Report] | None:
+def _evidence(report: pytest.TestReport) -> tuple[dict[str, Any], Report] | None:
     from lazarus_bench.report.schema import from_dict
 
-    for name, value in report.user_properties:
+    # A file that cannot be collected is reported too, and has no properties.
+    for name, value in getattr(report, "user_properties", ()):
         if name == PROPERTY and report.when == "call":
             about, evidence = json.loads(str(value))
             return about, from_dict(evidence)

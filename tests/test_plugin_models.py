@@ -1,0 +1,237 @@
+"""Claims asked of a model: trained once, judged, pinned; each way a verdict can fail to come."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from claimfiles import clean_environment, run, write
+
+from lazarus_bench.report import load
+
+SUITE = """
+@pre("suite/supported", Above(-1.0), NARROW, needs=SFT)
+def test_supported(runs, held_out, judge):
+    judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
+    judge.beside({"before": Means(values=[run.lens(held_out).answer[:, 2] for run in runs()])})
+
+@pre("suite/refuted", AtLeast(0.9), NARROW)
+def test_refuted(runs, writeup_prompts, judge):
+    judge(Hits(values=[run.answers(writeup_prompts).correct for run in runs()]))
+
+@pre("suite/inconclusive", AtLeast(0.5), NARROW)
+def test_inconclusive(judge):
+    judge(Means(values=WIDE))
+
+@pre("suite/control", AtLeast(0.3), NARROW)
+def test_control(judge):
+    failed = Control(name="shared pairs", value=1.0, expectation="0", passed=False)
+    judge(Means(values=NARROW), controls=[failed])
+
+@pre("suite/inapplicable", AtLeast(0.3), NARROW)
+def test_inapplicable(judge):
+    raise NotApplicable("no such word in this vocabulary")
+
+@pre("suite/sibling", AtLeast(0.3), NARROW, needs=OnInstruct(recipe=SFT))
+def test_sibling(runs, judge):
+    judge(Means(values=[[run.depth] for run in runs(OnInstruct(recipe=SFT))]))
+
+# Two seeds that agree on every prompt still leave the interval across 0.9.
+@pre("suite/unattainable", AtLeast(0.9), needs=Sft(**TINY | dict(rank=3)), binary=True)
+def test_unattainable(runs, judge):
+    raise AssertionError("a claim that nothing could decide is not asked")
+"""
+
+DIVERGES = """
+WILD = Sft(**TINY | dict(learning_rate=1e30))
+
+@pre("div/diverges", AtLeast(0.3), NARROW, needs=WILD)
+def test_diverges(runs, judge):
+    judge(Means(values=[[run.depth] for run in runs(WILD)]))
+
+@pre("div/other", AtLeast(0.3), NARROW)
+def test_other(judge):
+    judge(Means(values=NARROW))
+"""
+
+MISTAKES = """
+@pre("err/never", AtLeast(0.3), NARROW)
+def test_never(judge):
+    pass
+
+@pre("err/twice", AtLeast(0.3), NARROW)
+def test_twice(judge):
+    judge(Means(values=NARROW))
+    judge(Means(values=NARROW))
+
+@pre("err/bug", AtLeast(0.3), NARROW)
+def test_bug(judge):
+    judge(Means(values=[[1 / 0]]))
+"""
+
+OUTCOMES = {
+    "suite/supported": "supported",
+    "suite/refuted": "refuted",
+    "suite/inconclusive": "inconclusive",
+    "suite/control": "invalid",
+    "suite/inapplicable": "not applicable",
+    "suite/sibling": "not applicable",
+    "suite/unattainable": "inconclusive",
+}
+
+
+def rows_of(ran):
+    return {row.claim_id: row for row in ran.report.rows}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    files = {"test_suite": SUITE, "test_diverges": DIVERGES, "test_mistakes": MISTAKES}
+    return write(tmp_path_factory.mktemp("models"), **files)
+
+
+@pytest.fixture(scope="module")
+def ran(folder, tiny):
+    model = ("--lb-model", tiny, "--lb-seeds", "2")
+    suite = ("test_suite.py", "-m", "slow", *model)
+    base = ("test_suite.py", "-m", "slow", "-k", "refuted", "--lb-model", tiny)
+    moved = {"default, 2 seeds": {str(tiny): {"suite/refuted": "supported"}}}
+    return run(
+        folder,
+        {
+            "first": suite,
+            "again": suite,
+            "both": ("test_suite.py", "-k", "refuted or inapplicable", *model),
+            "default": ("test_suite.py", *model, "-k", "supported"),
+            "pin": (*suite, "--lb-update-pins", "--lb-fail-on", "none"),
+            "pinned": suite,
+            "other seeds": (*base, "--lb-seeds", "3"),
+            "other profile": (*base, "--lb-seeds", "2", "--lb-profile", "smoke"),
+            "moved": (*base, "--lb-seeds", "2"),
+            "invalid passes": (*suite, "-k", "control", "--lb-fail-on", "refuted"),
+            "diverges": ("test_diverges.py", "-m", "slow", *model),
+            "mistakes": ("test_mistakes.py", "-m", "slow", *model),
+        },
+        pins={"moved": json.dumps(moved)},
+    )
+
+
+def test_each_outcome(ran):
+    assert ran["first"].outcomes() == OUTCOMES
+    assert ran["first"].code == 1
+    for part in ("1 supported", "1 refuted", "2 inconclusive", "1 invalid", "2 not applicable"):
+        assert part in ran["first"].summary
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "reason"),
+    [
+        ("suite/control", "shared pairs"),
+        ("suite/inapplicable", "no such word in this vocabulary"),
+        ("suite/sibling", "has no instruct sibling here"),
+        ("suite/unattainable", "no outcome of 2 seeds × 200 prompts could support or refute"),
+    ],
+)
+def test_reason_is_in_the_report_and_on_the_terminal(ran, claim_id, reason):
+    assert reason in rows_of(ran["first"])[claim_id].verdict.reason
+    said = [line for line in ran["first"].said.splitlines() if line.startswith(f"{claim_id} on ")]
+    assert len(said) == 1
+    assert reason in said[0]
+
+
+def test_a_row_carries_the_published_verdict_and_what_stands_beside(ran, tiny):
+    row = rows_of(ran["first"])["suite/supported"]
+    assert row.subject == str(tiny)
+    assert row.published.estimate.value == pytest.approx(0.515)
+    assert row.verdict.estimate.seeds == 2
+    assert [item.label for item in row.secondary] == ["before"]
+    assert len(row.digests) == 2
+
+
+def test_only_what_can_be_decided_is_trained(ran, folder):
+    specs = [json.loads(f.read_text()) for f in (folder / "store").glob("sft-*/spec.json")]
+    ranks = [spec["recipe"]["rank"] for spec in specs if spec["recipe"]["learning_rate"] < 1]
+    assert ranks == [2, 2]
+    assert "2 trainings to run" in ran["first"].said
+
+
+def test_second_run_trains_nothing_and_says_the_same(ran):
+    assert "trainings to run" not in ran["again"].said
+    first, again = rows_of(ran["first"]), rows_of(ran["again"])
+    assert {k: row.verdict for k, row in again.items()} == {
+        k: row.verdict for k, row in first.items()
+    }
+    assert [job.cached for job in ran["first"].report.jobs] == [False, False]
+    assert [job.cached for job in ran["again"].report.jobs] == [True, True]
+    assert [j.digest for j in ran["again"].report.jobs] == [
+        j.digest for j in ran["first"].report.jobs
+    ]
+
+
+def test_named_model_is_asked_without_m(ran, tiny):
+    subjects = {(row.claim_id, row.subject) for row in ran["both"].report.rows}
+    assert ("suite/refuted", "published") in subjects
+    assert ("suite/refuted", str(tiny)) in subjects
+    assert ran["default"].code == 0
+
+
+def test_pins_hold_a_refuted_and_an_invalid_verdict(ran, folder, tiny):
+    assert ran["pin"].code == 0
+    assert ran["pinned"].code == 0, ran["pinned"].said
+    assert {row.claim_id: row.pinned for row in ran["pinned"].report.rows} == OUTCOMES
+    assert "1 refuted" in ran["pinned"].summary
+
+
+@pytest.mark.parametrize("case", ["other seeds", "other profile"])
+def test_pins_of_another_design_do_not_apply(ran, case):
+    assert [row.pinned for row in ran[case].report.rows] == [None]
+    assert ran[case].code == 1
+
+
+def test_moved_pin_fails_and_says_how(ran, tiny):
+    assert ran["moved"].code == 1
+    assert "1 moved" in ran["moved"].summary
+    assert f"suite/refuted on {tiny}: moved from supported to refuted" in ran["moved"].said
+
+
+def test_invalid_fails_only_where_asked(ran):
+    assert ran["invalid passes"].outcomes() == {"suite/control": "invalid"}
+    assert ran["invalid passes"].code == 0
+
+
+def test_a_training_that_fails_leaves_the_other_claims_judged(ran, folder):
+    assert ran["diverges"].outcomes() == {"div/diverges": "invalid", "div/other": "supported"}
+    assert "the loss became" in rows_of(ran["diverges"])["div/diverges"].verdict.reason
+    assert ran["diverges"].code == 1
+    assert not list((folder / "store" / ".partial").iterdir())
+
+
+def test_mistakes_in_a_test_are_failures_not_verdicts(ran):
+    said = ran["mistakes"].said
+    assert "err/never: its test ended without calling judge(...)" in said
+    assert "err/twice is judged twice in one test; judge it once" in said
+    assert "ZeroDivisionError" in said
+    assert "3 failed" in ran["mistakes"].summary
+    assert not (ran["mistakes"].folder / "report.json").exists()
+
+
+def test_xdist_gives_the_same_rows(ran, folder, tiny):
+    (folder / "pins.json").unlink(missing_ok=True)
+    reports = folder / "reports" / "xdist"
+    args = ["test_suite.py", "-n", "2", "-m", "slow", "--lb-model", str(tiny), "--lb-seeds", "2"]
+    args += ["--lb-store", str(folder / "xdist"), "--lb-report", str(reports), "--lb-workers", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=clean_environment(),
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    alone = ran["first"].report
+    spread = load(reports / "report.json")
+    assert [row.verdict for row in spread.rows] == [row.verdict for row in alone.rows]
+    assert [row.digests for row in spread.rows] == [row.digests for row in alone.rows]
+    assert spread.profile == alone.profile
+    assert len(list((folder / "xdist").glob("sft-*"))) == 2

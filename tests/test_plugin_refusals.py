@@ -1,0 +1,141 @@
+"""What cannot be run is refused at once, in one sentence that names it; nothing is trained."""
+
+import shutil
+
+import pytest
+from claimfiles import run, write
+
+CLAIM = """
+@pre("fam/one", AtLeast(0.3), NARROW, needs=SFT)
+def test_one(runs, judge):
+    judge(Means(values=[[1.0, 1.1] for _ in runs(SFT)]))
+"""
+
+REFUSED = {
+    "lab": (("--lb-model", "lab:nope"), "lab:nope is not in the lab: choose lab:llama"),
+    "profile": (("--lb-profile", "nope"), "'nope' is unknown: choose smoke, default, full"),
+    "fail-on": (("--lb-fail-on", "moved,nope"), "--lb-fail-on 'nope' is unknown"),
+    "fail-on empty": (("--lb-fail-on", ""), "--lb-fail-on '' is unknown"),
+    "workers 0": (("--lb-workers", "0"), "--lb-workers 0"),
+    "workers many": (("--lb-workers", "many"), "--lb-workers many"),
+    "seeds 0": (("--lb-seeds", "0"), "--lb-seeds 0 leaves nothing to judge"),
+    "seeds -1": (("--lb-seeds", "-1"), "--lb-seeds -1 leaves nothing to judge"),
+    "no directory": (("--lb-model", "./gone"), "./gone does not exist"),
+    "a file": (("--lb-model", "./driver.py"), "./driver.py is a file"),
+    "no model": (("--lb-model", "./empty"), "empty is not a model: it has no config.json"),
+    "bad config": (("--lb-model", "./config"), "config.json is not valid JSON"),
+    "truncated": (("--lb-model", "./truncated"), "model.safetensors is damaged or cut short"),
+    "no tokenizer": (("--lb-model", "./wordless"), "wordless has no tokenizer"),
+    "report a file": (("--lb-report", "driver.py"), "driver.py is a file; name another folder"),
+    "report below a file": (("--lb-report", "driver.py/a/b"), "driver.py is a file; name another"),
+    "store a file": (("--lb-store", "driver.py"), "the store driver.py cannot be made"),
+}
+
+DAMAGED_PINS = {
+    "pins not JSON": ("{", "pins.json is not JSON"),
+    "pins a list": ("[]", "pins.json does not hold"),
+    "pins too flat": ('{"published": {"published": "supported"}}', "pins.json does not hold"),
+    "pins misspelt": ('{"published": {"published": {"fam/one": "suported"}}}', "does not hold"),
+}
+
+
+def damage(folder, model):
+    """Copies of a model, each with one thing wrong."""
+    for name in ("config", "truncated", "wordless"):
+        shutil.copytree(model, folder / name)
+    (folder / "empty").mkdir()
+    (folder / "config" / "config.json").write_text("{")
+    weights = folder / "truncated" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    (folder / "wordless" / "tokenizer.json").unlink()
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory, tiny):
+    folder = write(tmp_path_factory.mktemp("refusals"), test_fam=CLAIM)
+    damage(folder, tiny)
+    cases = {name: args for name, (args, _) in REFUSED.items()} | dict.fromkeys(DAMAGED_PINS, ())
+    return run(folder, cases, pins={name: text for name, (text, _) in DAMAGED_PINS.items()})
+
+
+@pytest.mark.parametrize("case", [*REFUSED, *DAMAGED_PINS])
+def test_refused_in_one_sentence(refused, case):
+    expected = (REFUSED | DAMAGED_PINS)[case][1]
+    assert expected in refused[case].error()
+    assert not refused[case].mlx
+    assert not (refused[case].folder / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("LAZARUS_BENCH_DEVICE", "abacus", "LAZARUS_BENCH_DEVICE=abacus is not available here"),
+        ("LAZARUS_BENCH_THREADS", "none", "LAZARUS_BENCH_THREADS=none is not a number of threads"),
+    ],
+)
+def test_machine_that_is_not_there(tmp_path, tiny, variable, value, sentence):
+    folder = write(tmp_path, test_fam=CLAIM)
+    ran = run(folder, {"it": ("--lb-model", tiny)}, **{variable: value})["it"]
+    assert sentence in ran.error()
+
+
+TWICE = """
+@pre("twice/one", AtLeast(0.3))
+def test_one(judge): ...
+
+@pre("twice/one", AtLeast(0.3))
+def test_two(judge): ...
+"""
+HOME = """
+@pre("home/one", AtLeast(0.3))
+def test_one(judge): ...
+"""
+AWAY = """
+@pre("home/two", AtLeast(0.3))
+def test_two(judge): ...
+"""
+UNASKED = """
+@pre("unasked/one", AtLeast(0.3))
+def test_one(runs): ...
+"""
+UNTRAINABLE = """
+Sft(rank=0)
+"""
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+    folder = write(
+        tmp_path_factory.mktemp("mistakes"),
+        test_twice=TWICE,
+        test_home=HOME,
+        test_home_again=AWAY,
+        test_unasked=UNASKED,
+        test_untrainable=UNTRAINABLE,
+    )
+    return run(
+        folder,
+        {
+            "twice": ("test_twice.py",),
+            "two homes": ("test_home.py", "test_home_again.py"),
+            "unasked": ("test_unasked.py",),
+            "untrainable": ("test_untrainable.py",),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "sentence"),
+    [
+        ("twice", "claim twice/one is registered twice; give one of them another id"),
+        ("two homes", "family home lives in test_home, so home/two cannot be in test_home_again"),
+        ("unasked", "unasked/one: its test must ask for the `judge` fixture"),
+        ("untrainable", "Sft.rank = 0 must be above 0"),
+    ],
+)
+def test_mistake_in_a_claim_file_is_one_sentence(collected, case, sentence):
+    ran = collected[case]
+    assert ran.code == 2
+    assert any(line.startswith(sentence) for line in ran.said.splitlines()), ran.said
+    assert "Traceback" not in ran.said
+    assert "claims.py" not in ran.said

@@ -119,11 +119,20 @@ def _in_workers(todo: list[Job], store: Store, workers: int, finished: Finished)
     try:
         _drain(todo, store, pool, finished)
     except BaseException:
-        for process in list(getattr(pool, "_processes", {}).values()):
-            process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
+        _stop(pool, store)
         raise
     pool.shutdown()
+
+
+def _stop(pool: ProcessPoolExecutor, store: Store) -> None:
+    """End the workers at once and clear away what they had half written."""
+    workers = list(getattr(pool, "_processes", {}).values())
+    for process in workers:
+        process.terminate()
+    for process in workers:
+        process.join(timeout=10)
+        store.abandon(process.pid)
+    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _drain(todo: list[Job], store: Store, pool: ProcessPoolExecutor, finished: Finished) -> None:

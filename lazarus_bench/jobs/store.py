@@ -21,6 +21,7 @@ from lazarus_bench.jobs.spec import Job
 STORE_VARIABLE = "LAZARUS_BENCH_STORE"
 MANIFEST = "manifest.json"
 SPEC = "spec.json"
+PARTIAL = ".partial"
 
 
 def default_root() -> Path:
@@ -84,7 +85,7 @@ class Store:
 
         A whole artifact that is there already stays, since somebody may be reading it.
         """
-        partial = self.root / ".partial" / f"{job.digest[:20]}-{os.getpid()}"
+        partial = self.root / PARTIAL / f"{job.digest[:20]}-{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         start = time.perf_counter()
@@ -93,6 +94,11 @@ class Store:
             _write_manifest(partial, job, about, time.perf_counter() - start)
             self._publish(job, partial)
         finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def abandon(self, pid: int) -> None:
+        """Remove what the ended process `pid` was writing."""
+        for partial in (self.root / PARTIAL).glob(f"*-{pid}"):
             shutil.rmtree(partial, ignore_errors=True)
 
     def _publish(self, job: Job, partial: Path) -> None:

@@ -223,6 +223,7 @@ def test_an_interrupt_while_workers_run_stops_them_and_keeps_what_was_finished(t
         execute(jobs, store, 2, interrupt)
     assert store.find(jobs[0]) is not None
     assert store.find(jobs[1]) is None
+    assert not any((store.root / ".partial").iterdir())
 
 
 def test_workers_follow_the_cores(monkeypatch):

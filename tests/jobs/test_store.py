@@ -100,6 +100,14 @@ def test_a_whole_artifact_is_never_replaced_under_its_reader(store):
     assert not any((store.root / ".partial").iterdir())
 
 
+def test_what_an_ended_process_was_writing_is_cleared_away(store):
+    partial = store.root / ".partial"
+    for pid in (123, 3123):
+        (partial / f"abc-{pid}").mkdir(parents=True)
+    store.abandon(123)
+    assert [directory.name for directory in partial.iterdir()] == ["abc-3123"]
+
+
 def test_a_damaged_artifact_is_made_again(store):
     write(store, content="first")
     (store.path(JOB) / "adapters.safetensors").write_text("fir")

@@ -1,0 +1,70 @@
+"""`@claim`: a record in the registry and a marker on the test."""
+
+import pytest
+
+from lazarus_bench import claims
+from lazarus_bench.errors import UserError
+from lazarus_bench.judge import AtLeast, Means, Registry
+from lazarus_bench.published.records import Finding
+from lazarus_bench.training import Sft
+
+FINDING = Finding(claim="fam/one", source="A", evidence=Means(values=((0.1, 0.2),)), note="printed")
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch):
+    """An empty registry, so that no claim of this process is touched."""
+    monkeypatch.setattr(claims, "REGISTRY", Registry())
+    monkeypatch.setattr(claims, "FINDINGS", {})
+    return claims.REGISTRY
+
+
+def declare(claim_id, module="test_fam", **more):
+    def test(judge):
+        """The test's own docstring."""
+
+    test.__module__ = module
+    about = {"says": "It is so.", "estimand": "a number", "region": AtLeast(0.3)}
+    return claims.claim(claim_id, **about, finding=FINDING, **more)(test)
+
+
+def test_the_record_is_on_the_marker_and_in_the_registry(registry):
+    test = declare("fam/one", binary=True)
+    record = test.pytestmark[0].args[0]
+    assert test.pytestmark[0].name == claims.MARKER
+    assert registry.claims["fam/one"] is record
+    assert (record.source, record.published) == (FINDING.source, FINDING.evidence)
+    assert record.published_note == "printed"
+    assert record.binary
+    assert claims.FINDINGS["fam/one"] is FINDING
+    assert test.__doc__ == "The test's own docstring."
+
+
+@pytest.mark.parametrize(
+    ("needs", "kept"),
+    [((), ()), (Sft(), (Sft(),)), ((Sft(), None), (Sft(), None)), (None, (None,))],
+)
+def test_needs_are_a_tuple(needs, kept):
+    declare("fam/one", needs=needs)
+    assert claims.REGISTRY.claims["fam/one"].needs == kept
+
+
+def test_a_family_grows_with_its_claims(registry):
+    for name in ("one", "two", "three"):
+        declare(f"fam/{name}")
+    declare("other/one")
+    assert (registry.size("fam"), registry.size("other")) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "module", "sentence"),
+    [
+        ("fam/one", "test_fam", r"fam/one is registered twice"),
+        ("fam/two", "test_other", r"family fam lives in test_fam"),
+    ],
+)
+def test_a_second_home_or_a_taken_id_is_refused(claim_id, module, sentence):
+    declare("fam/one")
+    with pytest.raises(UserError, match=sentence):
+        declare(claim_id, module)
+    assert list(claims.REGISTRY.claims) == ["fam/one"]

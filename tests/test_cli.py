@@ -1,0 +1,138 @@
+"""The command line: doctor's findings and remedies, rendering a report, quick help."""
+
+import platform
+import resource
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from claimfiles import clean_environment
+
+from lazarus_bench import cli
+from lazarus_bench.judge import AtLeast, Means, decide
+from lazarus_bench.report import render, save
+from lazarus_bench.report.schema import Report, Row
+
+
+def command(*args, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "lazarus_bench", *args],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=clean_environment(**environment),
+    )
+
+
+@pytest.fixture
+def report():
+    verdict = decide(Means(values=((0.5, 0.6, 0.7),)), AtLeast(0.3), family_size=1)
+    row = Row(
+        claim_id="fam/one",
+        family="fam",
+        says="A statement.",
+        estimand="a number",
+        source="A, *Results*",
+        subject="published",
+        verdict=verdict,
+        published=verdict,
+        pinned=None,
+        digests=(),
+        seconds=0.1,
+        secondary=(),
+        published_note="",
+        exploratory=False,
+    )
+    return Report(
+        created="2026-01-01T00:00:00+00:00",
+        profile="default",
+        command="pytest",
+        manifest={},
+        rows=(row,),
+        lens_tables=(),
+        jobs=(),
+    )
+
+
+def test_help_is_quick_and_names_the_commands():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = command("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert done.returncode == 0
+    assert "doctor" in done.stdout
+    assert "render" in done.stdout
+    assert spent < 0.3
+
+
+def test_doctor_tells_what_it_found():
+    done = command("doctor")
+    shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if "  " in line)
+    assert {"mlx", "revision", "device", "blas", "speed"} <= set(shown)
+    assert "GFLOP/s" in shown["speed"]
+    assert done.returncode == (0 if "all well" in done.stdout else 1)
+    assert ("all well" in done.stdout) != ("slow: install" in done.stdout)
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="only Linux has a slow BLAS to replace")
+def test_doctor_gives_the_remedy_for_the_reference_blas():
+    done = command("doctor", LAZARUS_BENCH_BLAS="reference", LAZARUS_BENCH_DEVICE="cpu")
+    assert done.returncode == 1
+    assert "slow: install it with `pip install 'lazarus-bench[cpu]'`" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("LAZARUS_BENCH_DEVICE", "abacus"), ("LAZARUS_BENCH_BLAS", "libabacus.so")],
+)
+def test_doctor_of_a_machine_that_is_not_there(variable, value):
+    if variable == "LAZARUS_BENCH_BLAS" and platform.system() != "Linux":
+        pytest.skip("only Linux lets one choose a BLAS")
+    done = command("doctor", **{variable: value})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"lazarus-bench: {variable}={value} is not ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_render_writes_what_the_report_says(tmp_path, report, capsys):
+    save(report, tmp_path / "report.json")
+    assert cli.main(["render", str(tmp_path / "report.json")]) == 0
+    assert capsys.readouterr().out == render(report)
+    output = tmp_path / "new" / "report.md"
+    assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(output)]) == 0
+    assert output.read_text() == render(report)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "cannot read the report"),
+        ("{", "is not JSON"),
+        ("{}", "is not a report of lazarus-bench"),
+        ('{"schema": 99}', "has schema version 99"),
+    ],
+)
+def test_render_of_a_bad_report_is_one_sentence(tmp_path, capsys, text, sentence):
+    path = tmp_path / "report.json"
+    if text is not None:
+        path.write_text(text)
+    assert cli.main(["render", str(path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_render_to_a_place_that_is_a_file(tmp_path, report, capsys):
+    save(replace(report, profile="smoke"), tmp_path / "report.json")
+    below = tmp_path / "report.json" / "report.md"
+    assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(below)]) == 2
+    assert "cannot write the report" in capsys.readouterr().err
+
+
+def test_no_command_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([])
+    assert stopped.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err

@@ -1,0 +1,97 @@
+"""An interrupt in the middle of training: what is finished stays, and the next run goes on."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from claimfiles import arguments, clean_environment, write
+
+from lazarus_bench.report import load
+
+CLAIMS = """
+LONG = Sft(**TINY | dict(steps=100))
+
+@pre("long/short", AtLeast(0.3), needs=SFT)
+def test_short(runs, judge):
+    assert len(runs(SFT)) == 2
+    judge(Means(values=NARROW))
+
+@pre("long/long", AtLeast(0.3), needs=LONG)
+def test_long(runs, judge):
+    assert len(runs(LONG)) == 2
+    judge(Means(values=NARROW))
+"""
+
+
+def finished(store):
+    return {d.name: d.stat().st_mtime_ns for d in store.glob("sft-*")}
+
+
+def start(folder, *args):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments(folder, "interrupted", args)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=clean_environment(),
+    )
+
+
+def wait_for(process, condition):
+    until = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < until, "the training never came so far"
+        time.sleep(0.01)
+
+
+def ps(*args):
+    return subprocess.run(["ps", *args], capture_output=True, text=True).stdout.split()
+
+
+def gone(pid):
+    """Whether a process has ended; one that nobody has waited for yet has too."""
+    state = ps("-o", "stat=", "-p", pid)
+    return not state or state[0].startswith("Z")
+
+
+def all_gone(pids):
+    until = time.monotonic() + 20
+    while not all(map(gone, pids)) and time.monotonic() < until:
+        time.sleep(0.05)
+    return all(map(gone, pids))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupt_keeps_what_is_finished(tmp_path, tiny, workers):
+    folder = write(tmp_path, test_long=CLAIMS)
+    store = folder / "store"
+    args = ("-m", "slow", "--lb-model", str(tiny), "--lb-seeds", "2", "--lb-workers", workers)
+
+    process = start(folder, *args)
+    wait_for(process, lambda: len(finished(store)) == 2 and any((store / ".partial").iterdir()))
+    helpers = ps("-o", "pid=", "--ppid", str(process.pid))
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+
+    kept = finished(store)
+    assert process.returncode == 2, said
+    assert len(kept) == 2
+    assert "interrupted; finished trainings are kept, run the same command to go on" in said
+    assert "Traceback" not in said
+    assert "INTERNALERROR" not in said
+    assert all_gone(helpers)
+
+    process = start(folder, *args)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "2 trainings to run" in said
+    after = finished(store)
+    assert len(after) == 4
+    assert {name: after[name] for name in kept} == kept
+    assert not any((store / ".partial").iterdir())
+    rows = load(folder / "reports" / "interrupted" / "report.json").rows
+    assert [row.verdict.outcome for row in rows] == ["supported", "supported"]

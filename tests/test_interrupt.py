@@ -65,33 +65,44 @@ def all_gone(pids):
     return all(map(gone, pids))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_interrupt_keeps_what_is_finished(tmp_path, tiny, workers):
-    folder = write(tmp_path, test_long=CLAIMS)
+def interrupted(folder, *args):
+    """What a run said that was interrupted after the second of four trainings."""
     store = folder / "store"
-    args = ("-m", "slow", "--lb-model", str(tiny), "--lb-seeds", "2", "--lb-workers", workers)
-
     process = start(folder, *args)
     wait_for(process, lambda: len(finished(store)) == 2 and any((store / ".partial").iterdir()))
     helpers = ps("-o", "pid=", "--ppid", str(process.pid))
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, said
+    assert all_gone(helpers)
+    return said
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupt_keeps_what_is_finished_and_nothing_else(tmp_path, tiny, workers):
+    folder = write(tmp_path, test_long=CLAIMS)
+    store = folder / "store"
+    args = ("-m", "slow", "--lb-model", str(tiny), "--lb-seeds", "2")
+    said = interrupted(folder, *args, "--lb-workers", workers)
 
     kept = finished(store)
-    assert process.returncode == 2, said
     assert len(kept) == 2
+    assert not any((store / ".partial").iterdir())
     assert "interrupted; finished trainings are kept, run the same command to go on" in said
     assert "Traceback" not in said
     assert "INTERNALERROR" not in said
-    assert all_gone(helpers)
+    if workers == 1:
+        goes_on(folder, kept, *args)
 
+
+def goes_on(folder, kept, *args):
+    """The next run trains only the rest, and judges."""
     process = start(folder, *args)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "2 trainings to run" in said
-    after = finished(store)
+    after = finished(folder / "store")
     assert len(after) == 4
     assert {name: after[name] for name in kept} == kept
-    assert not any((store / ".partial").iterdir())
     rows = load(folder / "reports" / "interrupted" / "report.json").rows
     assert [row.verdict.outcome for row in rows] == ["supported", "supported"]

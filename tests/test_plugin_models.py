@@ -69,6 +69,22 @@ def test_bug(judge):
     judge(Means(values=[[1 / 0]]))
 """
 
+COUNT = """
+from pathlib import Path
+from lazarus_bench.jobs import execute
+
+run_job = execute.run_job
+
+
+def counted(job, *rest):
+    with Path(__file__).with_name("trained.log").open("a") as log:
+        log.write(f"{job.digest}\\n")
+    return run_job(job, *rest)
+
+
+execute.run_job = counted
+"""
+
 OUTCOMES = {
     "suite/supported": "supported",
     "suite/refuted": "refuted",
@@ -87,7 +103,14 @@ def rows_of(ran):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     files = {"test_suite": SUITE, "test_diverges": DIVERGES, "test_mistakes": MISTAKES}
-    return write(tmp_path_factory.mktemp("models"), **files)
+    directory = write(tmp_path_factory.mktemp("models"), **files)
+    (directory / "conftest.py").write_text(COUNT)
+    return directory
+
+
+def trained(folder):
+    """Digests of every job that any run took up, in order."""
+    return (folder / "trained.log").read_text().split()
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +178,10 @@ def test_only_what_can_be_decided_is_trained(ran, folder):
     assert "2 trainings to run" in ran["first"].said
 
 
-def test_second_run_trains_nothing_and_says_the_same(ran):
+def test_second_run_trains_nothing_and_says_the_same(ran, folder):
     assert "trainings to run" not in ran["again"].said
+    digests = rows_of(ran["first"])["suite/supported"].digests
+    assert [trained(folder).count(digest) for digest in digests] == [1, 1]
     first, again = rows_of(ran["first"]), rows_of(ran["again"])
     assert {k: row.verdict for k, row in again.items()} == {
         k: row.verdict for k, row in first.items()
@@ -217,6 +242,7 @@ def test_mistakes_in_a_test_are_failures_not_verdicts(ran):
 
 def test_xdist_gives_the_same_rows(ran, folder, tiny):
     (folder / "pins.json").unlink(missing_ok=True)
+    before = len(trained(folder))
     reports = folder / "reports" / "xdist"
     args = ["test_suite.py", "-n", "2", "-m", "slow", "--lb-model", str(tiny), "--lb-seeds", "2"]
     args += ["--lb-store", str(folder / "xdist"), "--lb-report", str(reports), "--lb-workers", "1"]
@@ -234,4 +260,4 @@ def test_xdist_gives_the_same_rows(ran, folder, tiny):
     assert [row.verdict for row in spread.rows] == [row.verdict for row in alone.rows]
     assert [row.digests for row in spread.rows] == [row.digests for row in alone.rows]
     assert spread.profile == alone.profile
-    assert len(list((folder / "xdist").glob("sft-*"))) == 2
+    assert len(trained(folder)) - before == 2, "one worker trains for all"

@@ -28,6 +28,8 @@ REFUSED = {
     "no tokenizer": (("--lb-model", "./wordless"), "wordless has no tokenizer"),
     "report a file": (("--lb-report", "driver.py"), "driver.py is a file; name another folder"),
     "report below a file": (("--lb-report", "driver.py/a/b"), "driver.py is a file; name another"),
+    "xdist": (("-n", "2", "--lb-fail-on", "nope"), "--lb-fail-on 'nope' is unknown"),
+    "xdist, no model": (("-n", "2", "--lb-model", "./empty"), "empty is not a model"),
     "store a file": (("--lb-store", "driver.py"), "the store driver.py cannot be made"),
 }
 
@@ -77,6 +79,14 @@ def test_machine_that_is_not_there(tmp_path, tiny, variable, value, sentence):
     folder = write(tmp_path, test_fam=CLAIM)
     ran = run(folder, {"it": ("--lb-model", tiny)}, **{variable: value})["it"]
     assert sentence in ran.error()
+
+
+def test_refusal_by_an_xdist_worker_reaches_the_user(tmp_path):
+    folder = write(tmp_path, test_fam=CLAIM)
+    ran = run(folder, {"it": ("-n", "1")}, pins={"it": "["})["it"]
+    assert ran.code == 2
+    assert "pins.json is not JSON" in ran.said
+    assert "INTERNALERROR" not in ran.said
 
 
 TWICE = """

@@ -1,0 +1,133 @@
+"""A session: what a claim needs on a subject, what is trained, and what comes back as a run."""
+
+import json
+
+import pytest
+
+from lazarus_bench.claims import OnInstruct
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.jobs.execute import Failure
+from lazarus_bench.jobs.spec import Checkpoint, Job
+from lazarus_bench.jobs.store import Store
+from lazarus_bench.judge import AtLeast, Claim
+from lazarus_bench.profiles import Profile
+from lazarus_bench.session import Session
+from lazarus_bench.training import Instruct, Pretrain, Sft
+
+TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation=4)
+
+
+@pytest.fixture
+def session(tmp_path):
+    profile = Profile(name="own", seeds=3, prompts=20)
+    return Session(profile=profile, store=Store(tmp_path / "store"), workers=1)
+
+
+def claim(*needs, **more):
+    about = {"says": "It is so.", "estimand": "a number", "source": "A", "region": AtLeast(0.9)}
+    return Claim(id="fam/one", **about, subjects=("lab:llama",), needs=needs, **more)
+
+
+def put(session, job):
+    """An artifact in the store that nothing trained."""
+    with session.store.writing(job, {}) as out:
+        (out / "note.txt").write_text(job.label)
+
+
+def test_a_lab_model_has_a_base_for_each_seed(session):
+    bases = session.jobs("lab:llama", None)
+    assert [job.seed for job in bases] == [0, 1, 2]
+    assert len({job.digest for job in bases}) == 3
+    assert all(isinstance(job.recipe, Pretrain) for job in bases)
+
+
+def test_a_recipe_starts_from_the_base_of_its_own_seed(session):
+    jobs = session.jobs("lab:llama", TINY)
+    assert [job.base for job in jobs] == list(session.jobs("lab:llama", None))
+    assert [(job.seed, job.base.seed) for job in jobs] == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_a_given_model_stands_once_and_is_trained_once_a_seed(session, tiny):
+    (base,) = session.jobs(str(tiny), None)
+    assert isinstance(base, Checkpoint)
+    trained = session.jobs(str(tiny), TINY)
+    assert [job.seed for job in trained] == [0, 1, 2]
+    assert {job.base for job in trained} == {base}
+
+
+def test_the_instruct_sibling_is_tuned_from_the_same_base(session):
+    jobs = session.jobs("lab:llama", OnInstruct(recipe=TINY))
+    assert all(isinstance(job.base.recipe, Instruct) for job in jobs)
+    assert [job.base.base for job in jobs] == list(session.jobs("lab:llama", None))
+    assert session.jobs("lab:llama", OnInstruct(recipe=None)) == tuple(job.base for job in jobs)
+
+
+def test_who_has_no_sibling_is_told(session, tiny):
+    for name in (str(tiny), "lab:llama-instruct"):
+        with pytest.raises(NotApplicable, match="has no instruct sibling"):
+            session.jobs(name, OnInstruct(recipe=TINY))
+
+
+def test_a_claim_needs_the_bases_and_its_recipes(session, tiny):
+    needed = session.needed(claim(TINY), "lab:llama")
+    assert needed == [*session.jobs("lab:llama", None), *session.jobs("lab:llama", TINY)]
+    assert session.needed(claim(TINY), str(tiny)) == list(session.jobs(str(tiny), TINY))
+    assert session.needed(claim(OnInstruct(recipe=TINY)), str(tiny)) == []
+
+
+def test_a_subject_is_resolved_once(session, tiny):
+    assert session.subject(str(tiny)) is session.subject(str(tiny))
+    with pytest.raises(UserError, match="lab:nope is not in the lab"):
+        session.subject("lab:nope")
+
+
+def test_a_design_too_small_to_decide_says_so_for_hits_alone(session):
+    assert "no outcome of 3 seeds × 20 prompts" in session.unattainable(claim(binary=True), 50)
+    assert session.unattainable(claim(), 50) is None
+
+
+def test_nothing_missing_is_nothing_said(session, tiny):
+    jobs = session.jobs(str(tiny), TINY)
+    for job in jobs:
+        put(session, job)
+    said = []
+    session.train(jobs, said.append)
+    assert said == []
+    assert [row.digest for row in session.job_rows(jobs)] == [job.digest for job in jobs]
+
+
+@pytest.mark.parametrize(("applicable", "expected"), [(True, UserError), (False, NotApplicable)])
+def test_what_failed_below_fails_above(session, applicable, expected):
+    job = session.jobs("lab:llama", TINY)[0]
+    assert isinstance(job.base, Job)
+    put(session, job)
+    session.failures[job.base.digest] = Failure(reason="the base diverged", applicable=applicable)
+    with pytest.raises(expected, match="the base diverged"):
+        session.artifact(job)
+
+
+def test_what_was_never_trained_is_named(session):
+    with pytest.raises(UserError, match=r"pretrain seed 0 is not in the store .*store"):
+        session.runs("lab:llama", None)
+
+
+def test_a_training_becomes_runs_with_their_base_and_their_log(session, tiny):
+    session.profile = Profile(name="own", seeds=2, prompts=20)
+    jobs = session.jobs(str(tiny), TINY)
+    said = []
+    session.train(jobs, said.append)
+    assert [line.split(" ")[0] for line in said] == ["2", "[1/2]", "[2/2]"]
+
+    first, second = session.runs(str(tiny), TINY)
+    assert (first.seed, second.seed) == (0, 1)
+    assert first.before is second.before
+    assert first.before is session.runs(str(tiny), None)[0]
+    assert session.runs(str(tiny), TINY)[0] is first
+    assert first.trained_on != second.trained_on
+    assert set(first.validation) == {0, 2}
+    assert json.loads((first.artifact / "spec.json").read_text())["seed"] == 0
+    assert session.artifact(jobs[0]).directory == first.adapter
+    with pytest.raises(ValueError, match="nothing came before"):
+        _ = first.before.before
+    with pytest.raises(ValueError, match="left no log"):
+        _ = first.before.metrics

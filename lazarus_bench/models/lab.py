@@ -6,13 +6,16 @@ a recipe (`training/pretrain.py`).
 
 Number tokens do not start from noise but from waves of the number and of its logarithm: large
 models come to hold numbers on such helices (Kantamneni & Tegmark 2025, "Language models use
-trigonometry to do addition"), and no minute of pretraining finds them. Without them, held-out
-operand pairs stayed near chance. The operation words start from noise like every other word.
+trigonometry to do addition"), and no minute of pretraining finds them. In short trials on
+development seeds they doubled the accuracy on held-out operand pairs, and products were never right
+without them. The operation words start from noise like every other word.
 
 Word tokens start with embeddings long enough that a lens could read them: a state of norm √d gives
 token e a logit of at most √d·|e|, and a probability near 1 takes well over log(vocabulary) = 7.
 With the short embeddings that a small model's usual start and weight decay leave (|e| = 0.6 at
-d = 96, so at most 6), no training whatever could have put half of the probability on a word.
+d = 96, so at most 6), no training whatever could have put half of the probability on a word. This
+was seen in a first trial run of the dual-reward claims on seeds 0 and 1 (gold probability 0.17, at
+its ceiling); the longer start was then chosen on development seed 100.
 """
 
 import json

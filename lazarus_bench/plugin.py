@@ -86,7 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     claim: Claim = marker.args[0]
     if "judge" not in metafunc.fixturenames:
         raise UserError(f"{claim.id}: its test must ask for the `judge` fixture")
-    named: Sequence[str] = metafunc.config.getoption("--lb-model")
+    named = tuple(dict.fromkeys(metafunc.config.getoption("--lb-model")))
     models = (named or claim.subjects) if claim.subjects else ()
     chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]

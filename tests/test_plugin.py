@@ -48,6 +48,7 @@ CASES = {
     "default": (),
     "collect": ("--collect-only", "-q"),
     "collect slow": ("--collect-only", "-q", "-m", "slow"),
+    "collect model twice": ("--collect-only", "-q", *("--lb-model", "some/model") * 2),
     "collect model": (
         "--collect-only",
         "-q",
@@ -125,6 +126,10 @@ def test_a_named_model_takes_the_place_of_the_labs(ran):
         assert f"test_supported[{subject}]" in said
     assert "test_computed[published]" in said
     assert "test_computed[some/model]" not in said
+
+
+def test_a_model_named_twice_is_asked_once(ran):
+    assert ran["collect model twice"].said.count("::test_supported[some/model") == 1
 
 
 def test_level_counts_the_registered_claims_whatever_is_selected(ran):

@@ -240,6 +240,18 @@ def test_mistakes_in_a_test_are_failures_not_verdicts(ran):
     assert not (ran["mistakes"].folder / "report.json").exists()
 
 
+@pytest.mark.parametrize(("blas", "lines"), [("reference", 1), ("libmkl_rt.so.3", 0)])
+def test_a_slow_blas_is_said_once_with_the_remedy(monkeypatch, blas, lines):
+    from lazarus_bench import backend, plugin
+
+    monkeypatch.setattr(backend, "BLAS", blas)
+    monkeypatch.setattr(backend, "on_accelerator", lambda: False)
+    said = []
+    plugin._say_if_slow(said.append)
+    assert len(said) == lines
+    assert all("pip install 'lazarus-bench[cpu]'" in line for line in said)
+
+
 def test_xdist_gives_the_same_rows(ran, folder, tiny):
     (folder / "pins.json").unlink(missing_ok=True)
     before = len(trained(folder))

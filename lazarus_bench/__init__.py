@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lazarus_bench.claims import OnInstruct, claim
     from lazarus_bench.errors import NotApplicable, UserError
     from lazarus_bench.judge import (
         Above,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         Trend,
         Within,
     )
+    from lazarus_bench.trials.claims import OnInstruct, claim
 
 _JUDGE = (
     "Above AtLeast AtMost Below Control Differences Exact HitDifferences Hits LayerMax Means "
@@ -35,9 +35,9 @@ _JUDGE = (
 )
 _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "NotApplicable": "lazarus_bench.errors",
-    "OnInstruct": "lazarus_bench.claims",
+    "OnInstruct": "lazarus_bench.trials.claims",
     "UserError": "lazarus_bench.errors",
-    "claim": "lazarus_bench.claims",
+    "claim": "lazarus_bench.trials.claims",
 }
 
 __all__ = [

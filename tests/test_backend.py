@@ -177,7 +177,7 @@ def test_outside_a_repository_the_revision_is_a_release(monkeypatch):
 HEAVY = {"mlx", "mlx_lm", "torch", "transformers"}
 LIGHT = (
     "lazarus_bench",
-    "lazarus_bench.claims",
+    "lazarus_bench.trials.claims",
     "lazarus_bench.judge",
     "lazarus_bench.published",
     "lazarus_bench.published.emergence_results",

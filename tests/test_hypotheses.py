@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from claimfiles import clean_environment
 
-from lazarus_bench.pins import FILE, read_pins
 from lazarus_bench.report import load
+from lazarus_bench.trials.pins import FILE, read_pins
 
 HYPOTHESES = Path(__file__).resolve().parents[1] / "hypotheses"
 

@@ -95,6 +95,13 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
     return found
 
 
+def word_ids(tokenizer: Tokenizer) -> list[int]:
+    """Ids of the tokens whose text has a letter in it, ascending; special tokens are none."""
+    special = {token_id(tokenizer, token) for token in (BOS, EOS, PAD)}
+    texts = ((i, tokenizer.decode([i])) for i in range(tokenizer.get_vocab_size()))
+    return [i for i, text in texts if i not in special and any(c.isalpha() for c in text)]
+
+
 def save(directory: Path) -> None:
     """Write tokenizer.json and tokenizer_config.json in the Hugging Face layout."""
     (directory / "tokenizer.json").write_text(build_json(), encoding="utf-8")

@@ -98,13 +98,23 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
     return loss
 
 
-class ClippedAdamW(optim.AdamW):
-    """AdamW on gradients whose global norm is clipped to 1; early steps diverge less."""
+class ClippedAdamW(optim.AdamW):  # type: ignore[misc]
+    """AdamW on gradients whose global norm is clipped to 1, with no decay of vectors.
+
+    Clipping makes early steps diverge less. Norm gains are not decayed, as is usual: a shrunken
+    final gain caps every logit, and with it every lens probability.
+    """
 
     def apply_gradients(self, gradients: dict[str, Any], parameters: dict[str, Any]) -> Any:
         """Clip, then update as AdamW does."""
         clipped, _ = optim.clip_grad_norm(gradients, 1.0)
         return super().apply_gradients(clipped, parameters)
+
+    def apply_single(self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]) -> Any:
+        """Decay matrices only."""
+        if parameter.ndim > 1:
+            return super().apply_single(gradient, parameter, state)
+        return optim.Adam.apply_single(self, gradient, parameter, state)
 
 
 def warm_cosine(peak: float, steps: int, warm: int = 50) -> Callable[[mx.array], mx.array]:

@@ -1,7 +1,7 @@
-"""The pytest plugin: options, subjects as parameters, training before the tests.
+"""Collection and training: subjects as parameters, and the jobs run before the tests.
 
 Thin: it imports mlx only where a selected claim needs a model, and every number comes from the
-rooms below. What happens after a test stands in `plugin_report.py`.
+rooms below.
 """
 
 from __future__ import annotations
@@ -9,55 +9,27 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.parallel import alone, is_controller, is_worker, refuse
-from lazarus_bench.plugin_report import PUBLISHED, EvidenceCollector, check_options
-from lazarus_bench.stash import SESSION, TRIAL, UNATTAINABLE
+from lazarus_bench.plugin.collector import EvidenceCollector
+from lazarus_bench.plugin.judging import PUBLISHED
+from lazarus_bench.plugin.options import check_options, new_session
+from lazarus_bench.plugin.parallel import alone, is_controller, is_worker, refuse
+from lazarus_bench.plugin.stash import SESSION, TRIAL, UNATTAINABLE
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.judge import Claim, Registry
-    from lazarus_bench.session import Session
+    from lazarus_bench.trials.session import Session
 
-pytest_plugins = ["lazarus_bench.fixtures", "lazarus_bench.plugin_report"]
-
-DEFAULT_REPORT = "lazarus-report"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the `--lb-` options."""
-    add = parser.getgroup("lazarus-bench", "claims about neural networks").addoption
-    add(
-        "--lb-model",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="judge the claims on this model instead of the lab's: a Hugging Face id, a "
-        "directory, or lab:NAME; may be given several times",
-    )
-    add("--lb-profile", default="default", metavar="NAME", help="smoke, default or full")
-    add("--lb-seeds", type=int, default=None, metavar="N", help="training seeds 0 to N-1")
-    add("--lb-workers", default="auto", metavar="N", help="training processes; auto: one a core")
-    add("--lb-store", default=None, metavar="DIR", help="where trained artifacts are kept")
-    add(
-        "--lb-report",
-        default=DEFAULT_REPORT,
-        metavar="DIR",
-        help=f"folder for report.json and report.md (default: {DEFAULT_REPORT})",
-    )
-    add("--lb-update-pins", action="store_true", help="put this run's verdicts on record")
-    add(
-        "--lb-fail-on",
-        default="moved,refuted,invalid",
-        metavar="LIST",
-        help="what makes the exit code non-zero: moved (a pinned verdict changed); refuted, "
-        "invalid, inconclusive (of verdicts without a pin); or none",
-    )
+pytest_plugins = [
+    "lazarus_bench.plugin.fixtures",
+    "lazarus_bench.plugin.judging",
+    "lazarus_bench.plugin.options",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -121,7 +93,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     try:
         check_options(session.config)
-        bench = _new_session(session.config)
+        bench = new_session(session.config)
         for name in session.config.getoption("--lb-model"):
             bench.subject(name)
     except UserError as error:
@@ -140,14 +112,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _prepare(config: pytest.Config, claims: Sequence[pytest.Item]) -> None:
-    from lazarus_bench.pins import read_pins
-    from lazarus_bench.trial import Trial
+    from lazarus_bench.trials.pins import read_pins
+    from lazarus_bench.trials.trial import Trial
 
     check_options(config)
     for folder in {item.path.parent for item in claims}:
         read_pins(folder)
     registry = _registry()
-    config.stash[SESSION] = bench = _new_session(config)
+    config.stash[SESSION] = bench = new_session(config)
     for item in claims:
         claim = claim_of(item)
         assert claim is not None
@@ -170,30 +142,9 @@ def _check_machine() -> None:
 
 
 def _registry() -> Registry:
-    from lazarus_bench.claims import REGISTRY
+    from lazarus_bench.trials.claims import REGISTRY
 
     return REGISTRY
-
-
-def _new_session(config: pytest.Config) -> Session:
-    from lazarus_bench.jobs.store import Store, default_root
-    from lazarus_bench.profiles import profile
-    from lazarus_bench.session import Session
-
-    store = config.getoption("--lb-store")
-    return Session(
-        profile=profile(config.getoption("--lb-profile"), config.getoption("--lb-seeds")),
-        store=Store(Path(store).expanduser() if store else default_root()),
-        workers=_workers(str(config.getoption("--lb-workers"))),
-    )
-
-
-def _workers(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise UserError(f"--lb-workers {text} is no number of processes: give 1 or more, or auto")
-    return int(text)
 
 
 @pytest.hookimpl(tryfirst=True)

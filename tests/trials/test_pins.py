@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.pins import FILE, pinned, read_pins, update_pins
+from lazarus_bench.trials.pins import FILE, pinned, read_pins, update_pins
 
 
 def test_no_file_no_pins(tmp_path):

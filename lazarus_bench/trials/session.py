@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lazarus_bench.claims import Need, OnInstruct
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.execute import (
     Failure,
@@ -21,12 +20,13 @@ from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
-from lazarus_bench.profiles import Profile
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.training.specs import Recipe
+from lazarus_bench.trials.claims import Need, OnInstruct
+from lazarus_bench.trials.profiles import Profile
 
 if TYPE_CHECKING:
-    from lazarus_bench.runs import Run
+    from lazarus_bench.trials.runs import Run
 
 INSTRUCT = "-instruct"
 
@@ -128,7 +128,7 @@ class Session:
         return [self._run(name, found, seed) for seed, found in enumerate(self.jobs(name, need))]
 
     def _run(self, name: str, found: Job | Checkpoint, seed: int) -> Run:
-        from lazarus_bench.runs import Run
+        from lazarus_bench.trials.runs import Run
 
         key = found.digest if isinstance(found, Job) else found.source
         if key in self._runs:
@@ -141,7 +141,7 @@ class Session:
         return run
 
     def _trained(self, name: str, job: Job) -> Run:
-        from lazarus_bench.runs import Run
+        from lazarus_bench.trials.runs import Run
 
         artifact = self.artifact(job)
         label = f"{name}, {job.label} seed {job.seed}"

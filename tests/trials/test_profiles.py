@@ -3,7 +3,7 @@
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.profiles import PROFILES, profile
+from lazarus_bench.trials.profiles import PROFILES, profile
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lazarus_bench.report.schema import LensRow, LensTable
-from lazarus_bench.runs import Run
 from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.trials.runs import Run
 
 
 def lens_table(title: str, run: Run, problems: Sequence[Problem]) -> LensTable:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lazarus_bench.judge import Control
-from lazarus_bench.runs import Run
 from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.trials.runs import Run
 
 
 def overlap(runs: Sequence[Run], problems: Sequence[Problem]) -> Control:

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from lazarus_bench.claims import OnInstruct
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.execute import Failure
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.judge import AtLeast, Claim
-from lazarus_bench.profiles import Profile
-from lazarus_bench.session import Session
 from lazarus_bench.training import Instruct, Pretrain, Sft
+from lazarus_bench.trials.claims import OnInstruct
+from lazarus_bench.trials.profiles import Profile
+from lazarus_bench.trials.session import Session
 
 TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation=4)
 

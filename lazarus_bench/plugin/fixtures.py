@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lazarus_bench.stash import SESSION, TRIAL
+from lazarus_bench.plugin.stash import SESSION, TRIAL
 
 if TYPE_CHECKING:
-    from lazarus_bench.claims import Need
-    from lazarus_bench.runs import Run
     from lazarus_bench.tasks.arithmetic import Problem
-    from lazarus_bench.trial import Trial
+    from lazarus_bench.trials.claims import Need
+    from lazarus_bench.trials.runs import Run
+    from lazarus_bench.trials.trial import Trial
 
 
 @pytest.fixture

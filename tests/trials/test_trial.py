@@ -4,7 +4,7 @@ import pytest
 
 from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, family_level
 from lazarus_bench.published.records import Finding, Labelled
-from lazarus_bench.trial import (
+from lazarus_bench.trials.trial import (
     FAILABLE,
     Trial,
     category,

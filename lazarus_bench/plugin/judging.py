@@ -1,0 +1,156 @@
+"""From a claim's test to the row of the report, which travels in the test's properties."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lazarus_bench.plugin.options import fail_on
+from lazarus_bench.plugin.stash import SESSION, TRIAL, UNATTAINABLE
+
+if TYPE_CHECKING:
+    from lazarus_bench.judge import Verdict
+    from lazarus_bench.report.schema import Report, Row
+    from lazarus_bench.trials.trial import Trial
+
+PROPERTY = "lazarus_bench"
+PUBLISHED = "published"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Judge a claim: the published numbers without its test, a model by running it."""
+    trial = pyfuncitem.stash.get(TRIAL, None)
+    if trial is None:
+        return None
+    start = time.perf_counter()
+    verdict = _verdict(pyfuncitem, trial)
+    row = _row(pyfuncitem, trial, verdict, time.perf_counter() - start)
+    _attach(pyfuncitem, trial, row)
+    from lazarus_bench.trials.trial import fails
+
+    pinning = pyfuncitem.config.getoption("--lb-update-pins")
+    if not pinning and fails(row, fail_on(pyfuncitem.config)):
+        pytest.fail(sentence(row), pytrace=False)
+    return True
+
+
+def _verdict(item: pytest.Function, trial: Trial) -> Verdict:
+    from lazarus_bench.trials.claims import FINDINGS
+    from lazarus_bench.trials.trial import judge_published, undecidable
+
+    if item.callspec.params["subject"] == PUBLISHED:
+        return judge_published(trial.claim, FINDINGS[trial.claim.id], trial.family_size)
+    if UNATTAINABLE in item.stash:
+        return undecidable(trial.claim, item.stash[UNATTAINABLE], trial.family_size)
+    return _asked(item, trial)
+
+
+def _asked(item: pytest.Function, trial: Trial) -> Verdict:
+    from lazarus_bench.errors import NotApplicable, UserError
+    from lazarus_bench.judge import not_applicable
+    from lazarus_bench.trials.trial import invalid
+
+    names = item._fixtureinfo.argnames
+    try:
+        item.obj(**{name: item.funcargs[name] for name in names})
+    except NotApplicable as reason:
+        return not_applicable(trial.claim.region, str(reason))
+    except UserError as error:
+        return invalid(trial.claim, str(error), trial.family_size)
+    if trial.verdict is None:
+        pytest.fail(f"{trial.claim.id}: its test ended without calling judge(...)", pytrace=False)
+    return trial.verdict
+
+
+def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) -> Row:
+    from lazarus_bench.trials.claims import FINDINGS
+    from lazarus_bench.trials.trial import judge_published, make_row, published_secondary
+
+    name = str(item.callspec.params["subject"])
+    finding = FINDINGS[trial.claim.id]
+    published = name == PUBLISHED
+    return make_row(
+        trial.claim,
+        name,
+        verdict,
+        verdict if published else judge_published(trial.claim, finding, trial.family_size),
+        pinned=_pin(item, name, trial.claim.id),
+        secondary=published_secondary(finding, trial.family_size) if published else trial.secondary,
+        digests=[] if published else [job.digest for job in _jobs_of(item, trial, name)],
+        seconds=seconds,
+    )
+
+
+def _jobs_of(item: pytest.Function, trial: Trial, name: str) -> list[Any]:
+    if UNATTAINABLE in item.stash:
+        return []
+    return list(item.config.stash[SESSION].needed(trial.claim, name))
+
+
+def _profile(item: pytest.Function, name: str) -> str:
+    from lazarus_bench.trials.profiles import PROFILES
+
+    if name == PUBLISHED:
+        return PUBLISHED
+    profile = item.config.stash[SESSION].profile
+    standard = PROFILES[profile.name] == profile
+    return profile.name if standard else f"{profile.name}, {profile.seeds} seeds"
+
+
+def _pin(item: pytest.Function, name: str, claim_id: str) -> str | None:
+    from lazarus_bench.trials.pins import pinned, read_pins
+
+    if item.config.getoption("--lb-update-pins"):
+        return None
+    return pinned(read_pins(item.path.parent), _profile(item, name), name, claim_id)
+
+
+def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
+    from lazarus_bench.report.schema import to_dict
+
+    bench = item.config.stash[SESSION]
+    jobs = [] if row.subject == PUBLISHED else _jobs_of(item, trial, row.subject)
+    evidence = new_report(
+        item.config,
+        profile=bench.profile.name,
+        rows=(row,),
+        lens_tables=tuple(trial.tables),
+        jobs=bench.job_rows(jobs),
+    )
+    about = {
+        "folder": str(item.path.parent),
+        "profile": _profile(item, row.subject),
+        "place": item.session.items.index(item),
+    }
+    item.user_properties.append((PROPERTY, json.dumps([about, to_dict(evidence)])))
+
+
+def new_report(
+    config: pytest.Config, manifest: dict[str, str] | None = None, **parts: Any
+) -> Report:
+    """A report of this session, made now, with `parts` as its content."""
+    from lazarus_bench.report.schema import Report
+
+    return Report(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=_command(config),
+        manifest=manifest or {},
+        **parts,
+    )
+
+
+def _command(config: pytest.Config) -> str:
+    return " ".join(["pytest", *map(str, config.invocation_params.args)])
+
+
+def sentence(row: Row) -> str:
+    """What a row says, in one line."""
+    from lazarus_bench.trials.trial import category
+
+    moved = f"moved from {row.pinned} to " if category(row) == "moved" else ""
+    return f"{row.claim_id} on {row.subject}: {moved}{row.verdict.outcome}: {row.verdict.reason}"

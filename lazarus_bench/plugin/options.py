@@ -1,0 +1,105 @@
+"""The `--lb-` options and what they mean; a wrong one is refused before anything is trained."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lazarus_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lazarus_bench.trials.session import Session
+
+DEFAULT_REPORT = "lazarus-report"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the `--lb-` options."""
+    add = parser.getgroup("lazarus-bench", "claims about neural networks").addoption
+    add(
+        "--lb-model",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="judge the claims on this model instead of the lab's: a Hugging Face id, a "
+        "directory, or lab:NAME; may be given several times",
+    )
+    add("--lb-profile", default="default", metavar="NAME", help="smoke, default or full")
+    add("--lb-seeds", type=int, default=None, metavar="N", help="training seeds 0 to N-1")
+    add("--lb-workers", default="auto", metavar="N", help="training processes; auto: one a core")
+    add("--lb-store", default=None, metavar="DIR", help="where trained artifacts are kept")
+    add(
+        "--lb-report",
+        default=DEFAULT_REPORT,
+        metavar="DIR",
+        help=f"folder for report.json and report.md (default: {DEFAULT_REPORT})",
+    )
+    add("--lb-update-pins", action="store_true", help="put this run's verdicts on record")
+    add(
+        "--lb-fail-on",
+        default="moved,refuted,invalid",
+        metavar="LIST",
+        help="what makes the exit code non-zero: moved (a pinned verdict changed); refuted, "
+        "invalid, inconclusive (of verdicts without a pin); or none",
+    )
+
+
+def fail_on(config: pytest.Config) -> tuple[str, ...]:
+    """The statuses that set the exit code.
+
+    Raises:
+        UserError: `--lb-fail-on` names an unknown one.
+    """
+    from lazarus_bench.trials.trial import FAILABLE
+
+    chosen = tuple(str(config.getoption("--lb-fail-on")).split(","))
+    if chosen == ("none",):
+        return ()
+    for name in chosen:
+        if name not in FAILABLE:
+            known = ", ".join((*FAILABLE, "none"))
+            raise UserError(f"--lb-fail-on {name!r} is unknown: choose from {known}")
+    return chosen
+
+
+def check_options(config: pytest.Config) -> None:
+    """Make sure, before anything is trained, that the report can be written.
+
+    Raises:
+        UserError: `--lb-fail-on` is unknown, or the report's folder cannot be written.
+    """
+    fail_on(config)
+    folder = Path(config.getoption("--lb-report")).absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "may not be written" if there.is_dir() else "is a file"
+        raise UserError(f"--lb-report {folder}: {there} {why}; name another folder")
+
+
+def new_session(config: pytest.Config) -> Session:
+    """The session that the options ask for.
+
+    Raises:
+        UserError: an unknown profile, no seeds, no workers, or a store that cannot be made.
+    """
+    from lazarus_bench.jobs.store import Store, default_root
+    from lazarus_bench.trials.profiles import profile
+    from lazarus_bench.trials.session import Session
+
+    store = config.getoption("--lb-store")
+    return Session(
+        profile=profile(config.getoption("--lb-profile"), config.getoption("--lb-seeds")),
+        store=Store(Path(store).expanduser() if store else default_root()),
+        workers=_workers(str(config.getoption("--lb-workers"))),
+    )
+
+
+def _workers(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise UserError(f"--lb-workers {text} is no number of processes: give 1 or more, or auto")
+    return int(text)

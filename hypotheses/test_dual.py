@@ -18,10 +18,10 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.controls import overlap, room_to_move
 from lazarus_bench.published import emergence_results as writeup
-from lazarus_bench.tables import lens_table
 from lazarus_bench.training import DualReward, Sft
+from lazarus_bench.trials.controls import overlap, room_to_move
+from lazarus_bench.trials.tables import lens_table
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
 ARMS = ("vo", "qk", "mlp", "all")

@@ -17,11 +17,11 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.claims import LAB_BOTH
 from lazarus_bench.published import classifier_emergence_cli, task_classifier_emergence
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
+from lazarus_bench.trials.claims import LAB_BOTH
 
 
 def hits(run, problems):

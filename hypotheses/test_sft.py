@@ -17,11 +17,11 @@ from lazarus_bench import (
     Trend,
     claim,
 )
-from lazarus_bench.controls import overlap, room_to_move
 from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import task_classifier_emergence as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
+from lazarus_bench.trials.controls import overlap, room_to_move
 
 SFT = Sft()
 

@@ -11,12 +11,11 @@ import json
 from pathlib import Path
 
 from lazarus_bench import backend
-from lazarus_bench.backend import optim
 from lazarus_bench.models import lab
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks import corpus
 from lazarus_bench.training.loop import fit
-from lazarus_bench.training.pretrain import Part, mixed_loss, steps_of, warm_cosine
+from lazarus_bench.training.pretrain import ClippedAdamW, Part, mixed_loss, steps_of, warm_cosine
 from lazarus_bench.training.record import metrics_log
 from lazarus_bench.training.specs import Instruct
 
@@ -35,7 +34,7 @@ def run(spec: Instruct, base: Path, out: Path, seed: int, show: bool | None = No
         loaded.model,
         mixed_loss(loaded.anatomy, parts),
         steps_of(parts, seed),
-        optimizer=optim.AdamW(
+        optimizer=ClippedAdamW(
             warm_cosine(spec.learning_rate, spec.steps, warm=10),
             weight_decay=spec.weight_decay,
             bias_correction=True,

@@ -98,7 +98,7 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
     return loss
 
 
-class ClippedAdamW(optim.AdamW):  # type: ignore[misc]
+class ClippedAdamW(optim.AdamW):
     """AdamW on gradients whose global norm is clipped to 1, with no decay of vectors.
 
     Clipping makes early steps diverge less. Norm gains are not decayed, as is usual: a shrunken

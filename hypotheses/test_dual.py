@@ -20,7 +20,7 @@ from lazarus_bench import (
 )
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.training import DualReward, Sft
-from lazarus_bench.trials.controls import overlap, room_to_move
+from lazarus_bench.trials.controls import overlap, room_to_lose
 from lazarus_bench.trials.tables import lens_table
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
@@ -187,7 +187,7 @@ def test_answers_survive(runs, held_out, judge):
         HitDifferences(first=after, second=before),
         controls=[
             overlap(trained, held_out),
-            room_to_move([run.before for run in trained], held_out),
+            room_to_lose([run.before for run in trained], held_out, by=0.1),
         ],
     )
     judge.beside({"after": Hits(values=after), "before": Hits(values=before)})

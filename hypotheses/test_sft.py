@@ -21,7 +21,7 @@ from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import task_classifier_emergence as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
-from lazarus_bench.trials.controls import overlap, room_to_move
+from lazarus_bench.trials.controls import overlap, room_to_gain
 
 SFT = Sft()
 
@@ -171,7 +171,7 @@ def test_fine_tuning_learns_arithmetic(runs, held_out, judge):
         HitDifferences(first=after, second=before),
         controls=[
             overlap(trained, held_out),
-            room_to_move([run.before for run in trained], held_out),
+            room_to_gain([run.before for run in trained], held_out, by=0.1),
         ],
     )
     judge.beside({"after": Hits(values=after), "before": Hits(values=before)})

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from lazarus_bench.judge import Control
-from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.trials.runs import Run
 
 
@@ -23,24 +21,23 @@ def overlap(runs: Sequence[Run], problems: Sequence[Problem]) -> Control:
     )
 
 
-def room_to_move(runs: Sequence[Run], problems: Sequence[Problem]) -> Control:
-    """Every base answers each operation right on at least 5% and at most 95% of the prompts.
-
-    Otherwise a gain or a loss of accuracy could not show.
-    """
-    worst = max(
-        (abs(rate - 0.5) for run in runs for rate in accuracy_by_operation(run, problems)),
-    )
+def room_to_gain(runs: Sequence[Run], problems: Sequence[Problem], by: float) -> Control:
+    """No base is so accurate that a gain of `by` could not show."""
+    best = max(float(run.answers(problems).correct.mean()) for run in runs)
     return Control(
-        name="largest distance of a base's accuracy from 0.5, over operations",
-        value=worst,
-        expectation="at most 0.45, so that gains and losses both show",
-        passed=worst <= 0.45,
+        name="accuracy of the most accurate base",
+        value=best,
+        expectation=f"at most {1 - by:g}, so that a gain of {by:g} can show",
+        passed=best <= 1 - by,
     )
 
 
-def accuracy_by_operation(run: Run, problems: Sequence[Problem]) -> list[float]:
-    """Exact-match accuracy on each operation that occurs, in `Operation`'s order."""
-    correct = run.answers(problems).correct
-    kinds = np.array([problem.operation.value for problem in problems])
-    return [float(correct[kinds == op.value].mean()) for op in Operation if op.value in kinds]
+def room_to_lose(runs: Sequence[Run], problems: Sequence[Problem], by: float) -> Control:
+    """No base is so inaccurate that a loss of `by` could not show."""
+    worst = min(float(run.answers(problems).correct.mean()) for run in runs)
+    return Control(
+        name="accuracy of the least accurate base",
+        value=worst,
+        expectation=f"at least {by:g}, so that a loss of {by:g} can show",
+        passed=worst >= by,
+    )

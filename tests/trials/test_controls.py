@@ -5,7 +5,7 @@ import pytest
 from lazarus_bench.analysis.answers import Answers
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, training_problems
 from lazarus_bench.training.record import write_problems
-from lazarus_bench.trials.controls import accuracy_by_operation, overlap, room_to_move
+from lazarus_bench.trials.controls import overlap, room_to_gain, room_to_lose
 from lazarus_bench.trials.runs import Run
 
 ASKED = tuple(held_out(8, 0))
@@ -49,14 +49,14 @@ def test_a_commuted_pair_is_shared_too(tmp_path):
     assert not overlap([trained_on(tmp_path, [swapped])], ASKED).passed
 
 
-@pytest.mark.parametrize(("right", "passed"), [(0, False), (1, True), (2, False)])
-def test_a_base_at_floor_or_ceiling_leaves_no_room(right, passed):
-    assert room_to_move([answering(right)], ASKED).passed is passed
+@pytest.mark.parametrize(
+    ("right", "gain", "lose"), [(0, True, False), (1, True, True), (2, False, True)]
+)
+def test_a_base_at_floor_or_ceiling_leaves_no_room(right, gain, lose):
+    assert room_to_gain([answering(right)], ASKED, by=0.1).passed is gain
+    assert room_to_lose([answering(right)], ASKED, by=0.1).passed is lose
 
 
 def test_the_worst_base_counts():
-    assert not room_to_move([answering(1), answering(2)], ASKED).passed
-
-
-def test_accuracy_comes_by_operation():
-    assert accuracy_by_operation(answering(1), ASKED) == [0.5] * 4
+    assert not room_to_gain([answering(1), answering(2)], ASKED, by=0.1).passed
+    assert not room_to_lose([answering(1), answering(0)], ASKED, by=0.1).passed

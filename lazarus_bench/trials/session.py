@@ -15,6 +15,7 @@ from lazarus_bench.jobs.execute import (
     execute,
     missing,
 )
+from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
@@ -103,18 +104,14 @@ class Session:
         todo = missing(jobs, self.store)
         if not todo:
             return
-        start = time.perf_counter()
         workers = self.workers or automatic_workers()
         say(f"{len(todo)} trainings to run, {workers} at a time, kept in {self.store.root}")
-        done = 0
+        progress = Progress(todo, workers)
 
         def finished(job: Job, result: Result) -> None:
-            nonlocal done
-            done += 1
             if isinstance(result, Failure):
                 self.failures[job.digest] = result
-            left = (time.perf_counter() - start) / done * (len(todo) - done)
-            say(f"[{done}/{len(todo)}] {_outcome(job, result)}; about {left:.0f} s left")
+            say(progress.line(job, result))
 
         execute(todo, self.store, workers, finished)
 
@@ -191,13 +188,6 @@ class Session:
 
 def _needs(claim: Claim) -> tuple[Need, ...]:
     return tuple(n for n in claim.needs if n is None or isinstance(n, Recipe | OnInstruct))
-
-
-def _outcome(job: Job, result: Result) -> str:
-    what = f"{job.label} seed {job.seed}"
-    if isinstance(result, Failure):
-        return f"{what}: {result.reason}"
-    return f"{what}: {result.seconds:.0f} s"
 
 
 def _job_row(job: Job, artifact: Artifact, began: float) -> JobRow:

@@ -242,7 +242,8 @@ def test_mistakes_in_a_test_are_failures_not_verdicts(ran):
 
 @pytest.mark.parametrize(("blas", "lines"), [("reference", 1), ("libmkl_rt.so.3", 0)])
 def test_a_slow_blas_is_said_once_with_the_remedy(monkeypatch, blas, lines):
-    from lazarus_bench import backend, plugin
+    from lazarus_bench import backend
+    from lazarus_bench.plugin import hooks as plugin
 
     monkeypatch.setattr(backend, "BLAS", blas)
     monkeypatch.setattr(backend, "on_accelerator", lambda: False)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from lazarus_bench import claims
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, Means, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.training import Sft
+from lazarus_bench.trials import claims
 
 FINDING = Finding(claim="fam/one", source="A", evidence=Means(values=((0.1, 0.2),)), note="printed")
 

@@ -208,7 +208,7 @@ def test_vo_parameters(judge):
 @claim(
     "dual/vo-is-the-key",
     says="V/O is what matters, not merely the classification loss",
-    estimand="mean probability of the operation's name given the loss, V/O minus the mean of Q/K "
+    estimand="mean probability of the operation's name given the loss, V/O minus the better of Q/K "
     "and MLP at matched parameters, paired by seed",
     region=Above(0.0),
     finding=writeup.VO_IS_THE_KEY,
@@ -217,11 +217,15 @@ def test_vo_parameters(judge):
 def test_vo_is_the_key(runs, held_out, judge):
     with_loss = {arm: [gold(run, held_out) for run in runs(WITH[arm])] for arm in ARMS}
     without = {arm: [gold(run, held_out) for run in runs(WITHOUT[arm])] for arm in ARMS}
-    others = np.mean([with_loss["qk"], with_loss["mlp"]], axis=0)
+    rivals = zip(with_loss["qk"], with_loss["mlp"], strict=True)
+    better = [max(pair, key=np.mean) for pair in rivals]
     judge(
-        Differences(first=with_loss["vo"], second=others, paired="prompts"),
-        controls=[overlap([r for a in ARMS for r in runs(WITH[a])], held_out)],
+        Differences(first=with_loss["vo"], second=better, paired="prompts"),
+        controls=[overlap([run for arm in ARMS for run in runs(WITH[arm])], held_out)],
     )
+    for arm in ("qk", "mlp", "all"):
+        contrast = Differences(first=with_loss["vo"], second=with_loss[arm], paired="prompts")
+        judge.beside({f"V/O minus {arm}": contrast})
     cells = {f"{arm} with the loss": with_loss[arm] for arm in ARMS}
     cells |= {f"{arm} without the loss": without[arm] for arm in ARMS}
     judge.beside({name: Means(values=values) for name, values in cells.items()})

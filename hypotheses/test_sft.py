@@ -24,6 +24,9 @@ from lazarus_bench.training import Sft
 from lazarus_bench.trials.controls import overlap, room_to_gain
 
 SFT = Sft()
+TENFOLD = Sft(learning_rate=1e-3)
+"""The writeups' recipe at ten times their learning rate, shown beside it: a lab base has learned
+the task already, and 500 steps at 1e-4 hardly move it."""
 
 
 def peak(run, problems):
@@ -54,7 +57,7 @@ def test_validation_loss_falls(runs, judge):
     estimand="maximum over layers of the mean probability of the operation's name",
     region=AtMost(0.02),
     finding=writeup.LENS_STAYS_WEAK,
-    needs=SFT,
+    needs=(SFT, TENFOLD),
 )
 def test_lens_stays_weak(runs, held_out, writeup_prompts, judge):
     trained = runs(SFT)
@@ -62,9 +65,11 @@ def test_lens_stays_weak(runs, held_out, writeup_prompts, judge):
     judge(LayerMax(values=readings), controls=[overlap(trained, held_out)])
     own = [run.lens(writeup_prompts).gold_probability for run in trained]
     before = [run.before.lens(held_out).gold_probability for run in trained]
+    tenfold = [run.lens(held_out).gold_probability for run in runs(TENFOLD)]
     judge.beside(
         {
             "the writeups' eight prompts": LayerMax(values=own),
+            "at ten times the learning rate": LayerMax(values=tenfold),
             "control: before training": LayerMax(values=before),
         }
     )
@@ -159,7 +164,7 @@ def test_subtraction_decodes_to_remaining(runs, held_out, judge):
     estimand="exact-match accuracy on held-out operands, after minus before",
     region=AtLeast(0.1),
     finding=cli.LEARNS_ARITHMETIC,
-    needs=SFT,
+    needs=(SFT, TENFOLD),
     binary=True,
     difference=True,
 )
@@ -174,7 +179,14 @@ def test_fine_tuning_learns_arithmetic(runs, held_out, judge):
             room_to_gain([run.before for run in trained], held_out, by=0.1),
         ],
     )
-    judge.beside({"after": Hits(values=after), "before": Hits(values=before)})
+    tenfold = [run.answers(held_out).correct for run in runs(TENFOLD)]
+    judge.beside(
+        {
+            "after": Hits(values=after),
+            "before": Hits(values=before),
+            "gain at ten times the learning rate": HitDifferences(first=tenfold, second=before),
+        }
+    )
     for operation in Operation:
         asked = only(held_out, operation)
         own = [run.before.answers(asked).correct for run in trained]

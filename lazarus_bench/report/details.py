@@ -38,7 +38,7 @@ def _lines(row: Row) -> Iterator[str]:
         yield f"Also, {prose(item.label)}: {_beside(item.estimate)}"
     yield from _writeup(row)
     if row.digests:
-        yield f"Evidence: {', '.join(code(digest) for digest in row.digests)}"
+        yield f"Evidence: {', '.join(code(digest[:12]) for digest in row.digests)}"
     if row.seconds:
         yield f"Took {wording.duration(row.seconds)}"
 

@@ -52,10 +52,12 @@ def subject(spec: str) -> Subject:
     Raises:
         UserError: it names nothing that can be loaded.
     """
+    from lazarus_bench.models.anatomy import anatomy_of
+
     if spec.startswith("lab:"):
         return lab_subject(spec)
     directory = resolve(spec)
-    read_config(directory)
+    anatomy_of(read_config(directory))
     check_files(directory)
     return Subject(
         name=spec, checkpoint=Checkpoint(source=spec, fingerprint=fingerprint(directory))

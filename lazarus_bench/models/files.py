@@ -22,6 +22,8 @@ def resolve(source: str) -> Path:
         UserError: no such directory, or the hub does not give it.
     """
     path = Path(source).expanduser()
+    if not source.strip():
+        raise UserError("the model's name is empty: give a directory or a Hugging Face id")
     if path.is_dir():
         return path.resolve()
     if path.exists():
@@ -52,13 +54,22 @@ def read_config(directory: Path) -> dict[str, Any]:
     file = directory / "config.json"
     if not file.exists():
         raise UserError(f"{directory} is not a model: it has no config.json")
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not valid JSON ({error}): copy it again") from error
+    config = read_json(file)
     if not isinstance(config, dict) or "model_type" not in config:
         raise UserError(f"{file} names no model_type: it is not a model's configuration")
     return config
+
+
+def read_json(file: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file} is not valid JSON ({error}): copy it again") from error
 
 
 def check_files(directory: Path) -> None:
@@ -74,6 +85,8 @@ def check_files(directory: Path) -> None:
         _check_header(file)
     if not any((directory / name).exists() for name in TOKENIZER_FILES):
         raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
+    for file in directory.glob("tokenizer*.json"):
+        read_json(file)
 
 
 def _check_header(file: Path) -> None:

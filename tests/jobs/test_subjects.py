@@ -91,3 +91,22 @@ def test_every_part_of_a_large_file_is_sampled(copy, monkeypatch):
     content[middle : middle + stride] = bytes(b ^ 1 for b in content[middle : middle + stride])
     weights.write_bytes(bytes(content))
     assert files.fingerprint(copy) != before
+
+
+def test_an_unknown_family_is_refused_before_any_training(copy):
+    file = copy / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "reservoir"}))
+    with pytest.raises(UserError, match=r"'reservoir' has no anatomy yet.*anatomy\.py"):
+        subject(str(copy))
+
+
+def test_a_damaged_tokenizer_is_refused_before_any_training(copy):
+    file = copy / "tokenizer.json"
+    file.write_text(file.read_text()[:1000])
+    with pytest.raises(UserError, match=r"tokenizer\.json is not valid JSON"):
+        subject(str(copy))
+
+
+def test_an_empty_name_is_not_the_current_directory():
+    with pytest.raises(UserError, match="empty"):
+        subject("")

@@ -161,7 +161,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 def _jobs(bench: Session, item: pytest.Item) -> Iterable[Job]:
     trial = item.stash[TRIAL]
-    reason = bench.unattainable(trial.claim, trial.family_size)
+    reason = bench.unattainable(trial.claim, subject_of(item), trial.family_size)
     if reason is None:
         return bench.needed(trial.claim, subject_of(item))
     item.stash[UNATTAINABLE] = reason

@@ -87,12 +87,15 @@ class Session:
                 continue
         return found
 
-    def unattainable(self, claim: Claim, family_size: int) -> str | None:
-        """Why no outcome of this design could ever decide the claim; None when one could."""
+    def unattainable(self, claim: Claim, name: str, family_size: int) -> str | None:
+        """Why no outcome of this design could ever decide the claim; None when one could.
+
+        A given checkpoint that is only read, not trained, is one run whatever the profile says.
+        """
         found = attainable(
             claim.region,
             binary=claim.binary,
-            seeds=self.profile.seeds,
+            seeds=self.profile.seeds if _needs(claim) else len(self.jobs(name, None)),
             prompts=self.profile.prompts,
             level=family_level(family_size),
             difference=claim.difference,

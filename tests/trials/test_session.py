@@ -82,8 +82,15 @@ def test_a_subject_is_resolved_once(session, tiny):
 
 
 def test_a_design_too_small_to_decide_says_so_for_hits_alone(session):
-    assert "no outcome of 3 seeds × 20 prompts" in session.unattainable(claim(binary=True), 50)
-    assert session.unattainable(claim(), 50) is None
+    said = session.unattainable(claim(binary=True), "lab:llama", 50)
+    assert "no outcome of 3 seeds × 20 prompts" in said
+    assert session.unattainable(claim(), "lab:llama", 50) is None
+
+
+def test_a_checkpoint_that_is_only_read_is_one_run_whatever_the_seeds(session, tiny):
+    assert session.unattainable(claim(binary=True), str(tiny), 50) is None
+    trained = claim(TINY, binary=True)
+    assert "3 seeds" in session.unattainable(trained, str(tiny), 50)
 
 
 def test_nothing_missing_is_nothing_said(session, tiny):

@@ -20,6 +20,12 @@ Loss = Callable[[nn.Module, Any], tuple[mx.array, Parts]]
 
 LOG_EVERY = 10
 
+DIVERGED = 100.0
+"""Nats above ten times the first loss at which a training has diverged.
+
+A uniform guess over 200,000 tokens costs 12 nats; a middle layer's lens may start far above that.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepMetrics:
@@ -62,11 +68,15 @@ class _Window:
         )
 
 
-def _check_finite(loss: float, step: int, label: str) -> None:
+def _check_sane(loss: float, first: float, step: int, label: str) -> None:
     if not math.isfinite(loss):
         raise UserError(
             f"{label}: the loss became {loss} at step {step}: lower the learning rate, or check "
             f"that the base model's own logits are finite"
+        )
+    if loss > DIVERGED + 10 * abs(first):
+        raise UserError(
+            f"{label}: the loss diverged to {loss:.3g} nats at step {step}: lower the learning rate"
         )
 
 
@@ -96,10 +106,10 @@ def fit(
         show: the progress bar on stderr; None shows it on a terminal only.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: the loss is no longer finite, or far above any that a sound model gives.
     """
     gradient = nn.value_and_grad(model, loss)
-    window = _Window()
+    window, first = _Window(), 0.0
     hidden = None if show is None else not show
     with tqdm(total=steps, desc=label, unit="step", disable=hidden, leave=False) as bar:
         for step in range(1, steps + 1):
@@ -108,7 +118,8 @@ def fit(
             optimizer.update(model, grads)
             mx.eval(model.trainable_parameters(), optimizer.state, value, parts)
             number = float(np.array(value))
-            _check_finite(number, step, label)
+            first = number if step == 1 else first
+            _check_sane(number, first, step, label)
             window.add(number, {k: float(np.array(v)) for k, v in parts.items()}, batch.size)
             if after is not None:
                 after(step)

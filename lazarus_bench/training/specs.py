@@ -76,8 +76,10 @@ class Sft(Recipe):
 
     @property
     def label(self) -> str:
-        """Name the kind of fine-tuning."""
-        return "SFT full" if self.full else f"SFT LoRA {self.targets}"
+        """Name the kind of fine-tuning, and the learning rate where it is not the writeups'."""
+        usual = self.learning_rate == type(self).learning_rate
+        rate = "" if usual else f" at {self.learning_rate:g}"
+        return ("SFT full" if self.full else f"SFT LoRA {self.targets}") + rate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,15 @@ def test_a_loss_that_is_no_number_stops_and_names_the_step(bad):
     assert seen == [1, 2]
 
 
+def test_a_finite_loss_far_above_the_first_has_diverged():
+    with pytest.raises(UserError, match=r"diverged to 121 nats at step 3: lower the"):
+        run([2.0, 119.0, 121.0], 3)
+
+
+def test_a_high_start_is_no_divergence():
+    assert run([400.0, 500.0, 300.0], 3)[-1].step == 3
+
+
 def test_divergence_stops_before_the_end():
     def explode(model: nn.Module, batch: Fed):
         return mx.exp(-1e3 * model.weight * batch.value), {}

@@ -52,13 +52,14 @@ def subject(spec: str) -> Subject:
     Raises:
         UserError: it names nothing that can be loaded.
     """
-    from lazarus_bench.models.anatomy import anatomy_of
-
     if spec.startswith("lab:"):
         return lab_subject(spec)
     directory = resolve(spec)
-    anatomy_of(read_config(directory))
+    config = read_config(directory)
     check_files(directory)
+    from lazarus_bench.models.anatomy import anatomy_of
+
+    anatomy_of(config)
     return Subject(
         name=spec, checkpoint=Checkpoint(source=spec, fingerprint=fingerprint(directory))
     )

@@ -20,6 +20,7 @@ from lazarus_bench import (
 )
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.training import DualReward, Sft
+from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_lose
 from lazarus_bench.trials.tables import lens_table
 
@@ -83,6 +84,7 @@ def other_names(run, problems):
     finding=writeup.VO_ALL_RIGHT,
     needs=VO,
     binary=True,
+    words=OPERATION_NAMES,
 )
 def test_vo_names_the_operation_on_every_prompt(runs, held_out, writeup_prompts, judge):
     trained = runs(VO)
@@ -177,6 +179,7 @@ def test_classification_loss_falls(runs, judge):
     finding=writeup.ANSWERS_SURVIVE,
     needs=VO,
     binary=True,
+    words=OPERATION_NAMES,
     difference=True,
 )
 def test_answers_survive(runs, held_out, judge):
@@ -208,8 +211,8 @@ def test_vo_parameters(judge):
 @claim(
     "dual/vo-is-the-key",
     says="V/O is what matters, not merely the classification loss",
-    estimand="mean probability of the operation's name given the loss, V/O minus the better of Q/K "
-    "and MLP at matched parameters, paired by seed",
+    estimand="mean probability of the operation's name given the loss, V/O minus whichever of Q/K "
+    "and MLP does better over all seeds at matched parameters, paired by seed",
     region=Above(0.0),
     finding=writeup.VO_IS_THE_KEY,
     needs=(*WITH.values(), *WITHOUT.values()),
@@ -217,10 +220,9 @@ def test_vo_parameters(judge):
 def test_vo_is_the_key(runs, held_out, judge):
     with_loss = {arm: [gold(run, held_out) for run in runs(WITH[arm])] for arm in ARMS}
     without = {arm: [gold(run, held_out) for run in runs(WITHOUT[arm])] for arm in ARMS}
-    rivals = zip(with_loss["qk"], with_loss["mlp"], strict=True)
-    better = [max(pair, key=np.mean) for pair in rivals]
+    better = max(("qk", "mlp"), key=lambda arm: np.mean(with_loss[arm]))
     judge(
-        Differences(first=with_loss["vo"], second=better, paired="prompts"),
+        Differences(first=with_loss["vo"], second=with_loss[better], paired="prompts"),
         controls=[overlap([run for arm in ARMS for run in runs(WITH[arm])], held_out)],
     )
     for arm in ("qk", "mlp", "all"):

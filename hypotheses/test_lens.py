@@ -21,7 +21,7 @@ from lazarus_bench.published import classifier_emergence_cli, task_classifier_em
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
-from lazarus_bench.trials.claims import LAB_BOTH
+from lazarus_bench.trials.claims import LAB_BOTH, OPERATION_NAMES
 
 
 def hits(run, problems):
@@ -44,6 +44,7 @@ def by_seed(runs, read, problems):
     finding=writeup.BASE_NO_HIT,
     subjects=LAB_BOTH,
     binary=True,
+    words=OPERATION_NAMES,
 )
 def test_base_names_no_operation(runs, held_out, writeup_prompts, judge):
     bases = runs()

@@ -21,6 +21,7 @@ from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import task_classifier_emergence as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
+from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_gain
 
 SFT = Sft()
@@ -103,6 +104,7 @@ def test_lens_grows_with_steps(runs, held_out, judge):
     finding=writeup.PEAK_AT_56,
     needs=SFT,
     binary=True,
+    words=OPERATION_NAMES,
     difference=True,
 )
 def test_signal_peaks_at_56_percent(runs, held_out, judge):

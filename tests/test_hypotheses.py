@@ -65,3 +65,33 @@ def test_pins_name_only_claims_that_exist(judged):
     pins = json.loads((HYPOTHESES / FILE).read_text())
     pinned = {name for profile in pins.values() for claims in profile.values() for name in claims}
     assert pinned <= known
+
+
+COLLECT = """
+import sys, pytest
+code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *sys.argv[1:]])
+loaded = sorted(name for name in sys.modules if name.split(".")[0] == "mlx")
+print("exit", int(code), "mlx", loaded)
+"""
+
+
+def collect(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECT, *arguments],
+        cwd=HYPOTHESES.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=clean_environment() | {"LAZARUS_BENCH_DEVICE": "nonsense"},
+    )
+    return done.stdout
+
+
+def test_collecting_the_claims_imports_no_mlx():
+    assert collect(str(HYPOTHESES), "-m", "slow").endswith("exit 0 mlx []\n")
+
+
+def test_a_claim_is_found_by_its_id_and_by_its_tests_name():
+    assert "test_vo_reaches_36_percent[published]" in collect(str(HYPOTHESES), "-k", "vo-36")
+    node = f"{HYPOTHESES}/test_dual.py::test_vo_reaches_36_percent[lab:llama]"
+    assert "test_vo_reaches_36_percent[lab:llama]" in collect(node)

@@ -54,6 +54,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         """Open `root`, made on first use."""
         self.root = root
+        self._verified: set[Path] = set()
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -71,13 +72,21 @@ class Store:
         directory = self.path(job)
         try:
             manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-            whole = manifest["digest"] == job.digest and all(
-                (directory / name).stat().st_size == size
-                for name, (size, _) in manifest["files"].items()
-            )
+            whole = manifest["digest"] == job.digest and self._intact(directory, manifest)
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return Artifact(directory=directory, manifest=manifest) if whole else None
+
+    def _intact(self, directory: Path, manifest: Mapping[str, Any]) -> bool:
+        """Compare sizes always and checksums once a session; hashing gigabytes takes time."""
+        files = manifest["files"]
+        if any((directory / name).stat().st_size != size for name, (size, _) in files.items()):
+            return False
+        if directory not in self._verified:
+            if any(_checksum(directory / name) != digest for name, (_, digest) in files.items()):
+                return False
+            self._verified.add(directory)
+        return True
 
     @contextmanager
     def writing(self, job: Job, about: Mapping[str, str]) -> Iterator[Path]:
@@ -113,11 +122,16 @@ class Store:
                 raise
 
 
+def _checksum(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _checksums(directory: Path) -> dict[str, tuple[int, str]]:
     return {
         str(file.relative_to(directory)): (
             file.stat().st_size,
-            hashlib.sha256(file.read_bytes()).hexdigest(),
+            _checksum(file),
         )
         for file in sorted(directory.rglob("*"))
         if file.is_file()

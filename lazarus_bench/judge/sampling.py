@@ -79,6 +79,10 @@ class Outer(Sampling):
         return all(part.spread_known() for part in (*self.lows, *self.highs))
 
     def standard_error(self) -> tuple[float, float]:
+        if len(self.lows) > 1:
+            # A hull is wider than any part's standard error tells; a smallest detectable distance
+            # from one would contradict the interval beside it.
+            return 0.0, 0.0
         return max(part.standard_error() for part in (*self.lows, *self.highs))
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lazarus_bench.plugin.judging import PROPERTY, PUBLISHED, new_report, sentence
-from lazarus_bench.plugin.options import fail_on
+from lazarus_bench.plugin.judging import PROPERTY, new_report, sentence
+from lazarus_bench.plugin.options import PUBLISHED, fail_on, report_folder
 
 if TYPE_CHECKING:
     from lazarus_bench.report.schema import Report, Row
@@ -70,7 +70,8 @@ class EvidenceCollector:
         from lazarus_bench.report.schema import write_text
 
         report = self._merged()
-        folder = Path(self._config.getoption("--lb-report"))
+        published = all(row.subject == PUBLISHED for row in report.rows)
+        folder = report_folder(self._config, only_published=published)
         self._written = [folder / "report.json", folder / "report.md"]
         save(report, self._written[0])
         write_text(render(report), self._written[1])

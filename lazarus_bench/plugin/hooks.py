@@ -15,8 +15,7 @@ import pytest
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.collector import EvidenceCollector
-from lazarus_bench.plugin.judging import PUBLISHED
-from lazarus_bench.plugin.options import check_options, new_session
+from lazarus_bench.plugin.options import PUBLISHED, check_options, new_session
 from lazarus_bench.plugin.parallel import alone, is_controller, is_worker, refuse
 from lazarus_bench.plugin.stash import SESSION, TRIAL, UNATTAINABLE
 
@@ -65,9 +64,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("subject", chosen, indirect=True)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k` find a claim by its id, the name that every table prints."""
+    claim = claim_of(item)
+    if claim is not None:
+        item.extra_keyword_matches.add(claim.id)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Judge the published numbers alone unless `-m` or a model asks for more."""
-    if config.option.markexpr or config.getoption("--lb-model"):
+    """Judge the published numbers alone unless `-m`, a model or a test's own name asks for more."""
+    named = any("::" in str(argument) for argument in config.args)
+    if named or config.option.markexpr or config.getoption("--lb-model"):
         return
     slow = [item for item in items if claim_of(item) and item.get_closest_marker("slow")]
     if slow:

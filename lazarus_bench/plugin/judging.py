@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lazarus_bench.plugin.options import fail_on
+from lazarus_bench.plugin.options import PUBLISHED, fail_on
 from lazarus_bench.plugin.stash import SESSION, TRIAL, UNATTAINABLE
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lazarus_bench.trials.trial import Trial
 
 PROPERTY = "lazarus_bench"
-PUBLISHED = "published"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -41,22 +40,25 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 def _verdict(item: pytest.Function, trial: Trial) -> Verdict:
     from lazarus_bench.trials.claims import FINDINGS
-    from lazarus_bench.trials.trial import judge_published, undecidable
+    from lazarus_bench.trials.trial import judge_published
 
     if item.callspec.params["subject"] == PUBLISHED:
         return judge_published(trial.claim, FINDINGS[trial.claim.id], trial.family_size)
-    if UNATTAINABLE in item.stash:
-        return undecidable(trial.claim, item.stash[UNATTAINABLE], trial.family_size)
     return _asked(item, trial)
 
 
 def _asked(item: pytest.Function, trial: Trial) -> Verdict:
     from lazarus_bench.errors import NotApplicable, UserError
     from lazarus_bench.judge import not_applicable
-    from lazarus_bench.trials.trial import invalid
+    from lazarus_bench.trials.claims import WORDS
+    from lazarus_bench.trials.trial import invalid, undecidable
 
     names = item._fixtureinfo.argnames
     try:
+        if UNATTAINABLE in item.stash:
+            subject = str(item.callspec.params["subject"])
+            item.config.stash[SESSION].check_words(subject, WORDS[trial.claim.id])
+            return undecidable(trial.claim, item.stash[UNATTAINABLE], trial.family_size)
         item.obj(**{name: item.funcargs[name] for name in names})
     except NotApplicable as reason:
         return not_applicable(trial.claim.region, str(reason))

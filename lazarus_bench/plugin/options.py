@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lazarus_bench.trials.session import Session
 
 DEFAULT_REPORT = "lazarus-report"
+PUBLISHED = "published"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,9 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--lb-store", default=None, metavar="DIR", help="where trained artifacts are kept")
     add(
         "--lb-report",
-        default=DEFAULT_REPORT,
+        default=None,
         metavar="DIR",
-        help=f"folder for report.json and report.md (default: {DEFAULT_REPORT})",
+        help="folder for report.json and report.md (default: "
+        f"{DEFAULT_REPORT}, and {DEFAULT_REPORT}/{PUBLISHED} when only those numbers are judged)",
     )
     add("--lb-update-pins", action="store_true", help="put this run's verdicts on record")
     add(
@@ -55,7 +57,7 @@ def fail_on(config: pytest.Config) -> tuple[str, ...]:
     """
     from lazarus_bench.trials.trial import FAILABLE
 
-    chosen = tuple(str(config.getoption("--lb-fail-on")).split(","))
+    chosen = tuple(name.strip() for name in str(config.getoption("--lb-fail-on")).split(","))
     if chosen == ("none",):
         return ()
     for name in chosen:
@@ -72,11 +74,22 @@ def check_options(config: pytest.Config) -> None:
         UserError: `--lb-fail-on` is unknown, or the report's folder cannot be written.
     """
     fail_on(config)
-    folder = Path(config.getoption("--lb-report")).absolute()
+    folder = report_folder(config, only_published=False).absolute()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         why = "may not be written" if there.is_dir() else "is a file"
         raise UserError(f"--lb-report {folder}: {there} {why}; name another folder")
+    for name in ("report.json", "report.md"):
+        if (folder / name).is_dir():
+            raise UserError(f"--lb-report {folder}: {name} is a folder there; name another folder")
+
+
+def report_folder(config: pytest.Config, only_published: bool) -> Path:
+    """Where the report goes; by default a quick look at the published numbers has its own place."""
+    named = config.getoption("--lb-report")
+    if named is not None:
+        return Path(named)
+    return Path(DEFAULT_REPORT, PUBLISHED) if only_published else Path(DEFAULT_REPORT)
 
 
 def new_session(config: pytest.Config) -> Session:

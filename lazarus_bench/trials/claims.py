@@ -14,6 +14,7 @@ import pytest
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
+from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training.specs import Recipe
 
 REGISTRY = Registry()
@@ -23,6 +24,10 @@ FINDINGS: dict[str, Finding] = {}
 """What the writeups offer for a claim, by its id."""
 
 MARKER = "claim"
+WORDS: dict[str, tuple[str, ...]] = {}
+"""Words that must be single tokens of the subject's tokenizer, by claim id."""
+
+OPERATION_NAMES = tuple(operation.word for operation in Operation)
 LAB_BASE = ("lab:llama",)
 LAB_BOTH = ("lab:llama", "lab:llama-instruct")
 
@@ -51,6 +56,7 @@ def claim(
     subjects: tuple[str, ...] = LAB_BASE,
     binary: bool = False,
     difference: bool = False,
+    words: tuple[str, ...] = (),
     exploratory: bool = False,
 ) -> Callable[[Test], Test]:
     """Register the decorated test as a claim.
@@ -65,11 +71,16 @@ def claim(
         subjects: lab models it is asked of; empty when only computed or published numbers count.
         binary: samples are hits (0/1), so that a design too small to decide costs no training.
         difference: the estimand is a difference of two such samples.
+        words: must be single tokens of the subject, or the claim does not apply to it; asked before
+            a design too small to decide is set aside, which runs no instrument that would notice.
         exploratory: the writeup left it open.
 
     Raises:
-        UserError: the id is taken, or its family lives in another file.
+        UserError: the id is taken, its family lives in another file, or the finding is another
+            claim's.
     """
+    if finding.claim != claim_id:
+        raise UserError(f"{claim_id}: its finding is that of {finding.claim}; give it its own")
 
     def register(test: Test) -> Test:
         record = Claim(
@@ -91,6 +102,7 @@ def claim(
         except ValueError as error:
             raise UserError(str(error)) from error
         FINDINGS[claim_id] = finding
+        WORDS[claim_id] = words
         marked: Test = pytest.mark.claim(record)(test)
         return marked
 

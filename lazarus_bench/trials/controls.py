@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lazarus_bench.judge import Control
 from lazarus_bench.tasks.arithmetic import Problem
-from lazarus_bench.trials.runs import Run
+
+if TYPE_CHECKING:
+    from lazarus_bench.trials.runs import Run
 
 
 def overlap(runs: Sequence[Run], problems: Sequence[Problem]) -> Control:

@@ -87,6 +87,19 @@ class Session:
                 continue
         return found
 
+    def check_words(self, name: str, words: Iterable[str]) -> None:
+        """Make sure that `words` are single tokens of a given checkpoint; the lab's always are.
+
+        Raises:
+            NotApplicable: one of them is not.
+        """
+        from lazarus_bench.models.words import word_tokens
+
+        if not self.subject(name).is_lab:
+            tokenizer = self.runs(name, None)[0].loaded.tokenizer
+            for word in words:
+                word_tokens(tokenizer, word)
+
     def unattainable(self, claim: Claim, name: str, family_size: int) -> str | None:
         """Why no outcome of this design could ever decide the claim; None when one could.
 

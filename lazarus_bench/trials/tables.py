@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lazarus_bench.report.schema import LensRow, LensTable
 from lazarus_bench.tasks.arithmetic import Problem
-from lazarus_bench.trials.runs import Run
+
+if TYPE_CHECKING:
+    from lazarus_bench.trials.runs import Run
 
 
 def lens_table(title: str, run: Run, problems: Sequence[Problem]) -> LensTable:

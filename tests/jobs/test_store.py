@@ -131,6 +131,15 @@ def test_a_truncated_file_is_no_artifact(store, name, share):
     file.write_bytes(content)
 
 
+def test_other_bytes_of_the_same_length_are_no_artifact(store):
+    job = Job(recipe=Pretrain(), base=None, seed=0)
+    with store.writing(job, {}) as out:
+        (out / "weights.bin").write_bytes(b"0123456789")
+    assert store.find(job) is not None
+    (store.path(job) / "weights.bin").write_bytes(b"9876543210")
+    assert Store(store.root).find(job) is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_file_is_no_artifact(store, name):
     write(store)

@@ -1,5 +1,7 @@
 """`@claim`: a record in the registry and a marker on the test."""
 
+from dataclasses import replace
+
 import pytest
 
 from lazarus_bench.errors import UserError
@@ -25,7 +27,14 @@ def declare(claim_id, module="test_fam", **more):
 
     test.__module__ = module
     about = {"says": "It is so.", "estimand": "a number", "region": AtLeast(0.3)}
-    return claims.claim(claim_id, **about, finding=FINDING, **more)(test)
+    finding = FINDING if claim_id == FINDING.claim else replace(FINDING, claim=claim_id)
+    return claims.claim(claim_id, **about, **({"finding": finding} | more))(test)
+
+
+def test_another_claims_finding_is_refused(registry):
+    with pytest.raises(UserError, match=r"fam/two: its finding is that of fam/one"):
+        declare("fam/two", finding=FINDING)
+    assert registry.claims == {}
 
 
 def test_the_record_is_on_the_marker_and_in_the_registry(registry):

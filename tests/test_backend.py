@@ -123,6 +123,9 @@ def test_seeding_repeats_all_three_generators():
 
 def test_a_large_seed_is_taken():
     backend.seed(2**40 + 1)
+    first = float(backend.mx.random.uniform())
+    backend.seed(2**40 + 1)
+    assert float(backend.mx.random.uniform()) == first
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "two", "1.5", ""])

@@ -81,7 +81,9 @@ def test_the_last_layer_reproduces_the_logits(family):
 
 def test_the_tied_and_the_untied_head_are_both_found():
     for tied in (True, False):
-        verify_anatomy(made("llama", tie_word_embeddings=tied))
+        loaded = made("llama", tie_word_embeddings=tied)
+        assert hasattr(loaded.model, "lm_head") is not tied
+        verify_anatomy(loaded)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
+from lazarus_bench.errors import UserError
 from lazarus_bench.training.specs import Recipe
 
 
@@ -26,11 +27,20 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One training: `recipe` on `base` (None: from scratch) with `seed`."""
+    """One training: `recipe` on `base` (None: from scratch) with `seed`.
+
+    `ranks` processes share each batch; sums over them round differently, so they are in the digest.
+    """
 
     recipe: Recipe
     base: Job | Checkpoint | None
     seed: int
+    ranks: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        if self.ranks < 1:
+            raise UserError(f"ranks = {self.ranks} must be at least 1")
 
     def canonical(self) -> dict[str, Any]:
         """Every field, nested, with the kind and version of each recipe."""
@@ -40,18 +50,25 @@ class Job:
             "recipe": _parameters(self.recipe),
             "base": None if self.base is None else self.base.canonical(),
             "seed": self.seed,
+            "ranks": self.ranks,
         }
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
-        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.canonical())
 
     @property
     def label(self) -> str:
         """The recipe and what it starts from, for people."""
-        return f"{self.recipe.label} on {_origin(self.base)}" if self.base else self.recipe.label
+        label = f"{self.recipe.label} on {_origin(self.base)}" if self.base else self.recipe.label
+        return label if self.ranks == 1 else f"{label}, {self.ranks} ranks"
+
+
+def digest_of(canonical: Mapping[str, Any]) -> str:
+    """The digest of the job that `canonical` describes, also when read from a `spec.json`."""
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _parameters(recipe: Recipe) -> dict[str, Any]:

@@ -1,27 +1,49 @@
-"""The store: one directory per digest, written beside and renamed into place."""
+"""The store: one directory per digest, written beside and renamed into place.
+
+Any number of processes and machines may share one. Whoever makes an artifact holds its job's lock;
+whoever reads one needs none, since it appears whole. Layout below `root`:
+
+    <kind>-<20 digits>/            an artifact
+    .partial/<kind>-<20 digits>/   the work of an attempt that is under way or was killed
+    .locks/                        one file a job that was ever claimed
+    .removed/                      what is being deleted
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import errno
 import os
 import shutil
-import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from platformdirs import user_cache_path
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.jobs import attempts
+from lazarus_bench.jobs.artifact import (
+    MANIFEST,
+    RESUME,
+    SPEC,
+    Artifact,
+    damages,
+    flush,
+    read_artifact,
+    write_manifest,
+    write_spec,
+)
+from lazarus_bench.jobs.disk import STORE_VARIABLE, full, is_full, refusal
+from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.jobs.stored import Stored, stored_artifact, unfinished
 
-STORE_VARIABLE = "LAZARUS_BENCH_STORE"
-MANIFEST = "manifest.json"
-SPEC = "spec.json"
+__all__ = ["MANIFEST", "RESUME", "SPEC", "STORE_VARIABLE", "Artifact", "Store", "Stored"]
+
 PARTIAL = ".partial"
+LOCKS = ".locks"
+REMOVED = ".removed"
 
 
 def default_root() -> Path:
@@ -30,125 +52,207 @@ def default_root() -> Path:
     return Path(named).expanduser() if named else user_cache_path("lazarus-bench") / "store"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Artifact:
-    """A finished job: its directory and what its manifest says."""
-
-    directory: Path
-    manifest: Mapping[str, Any]
-
-    @property
-    def seconds(self) -> float:
-        """How long the job took."""
-        return float(self.manifest["seconds"])
-
-    @property
-    def created(self) -> float:
-        """When it was finished, seconds since the epoch."""
-        return float(self.manifest["created"])
-
-
 class Store:
     """Artifacts under `root`; safe to share, since a reader never sees half of one."""
 
     def __init__(self, root: Path) -> None:
-        """Open `root`, made on first use."""
+        """Open `root`, made on first use; one that can only be read will do for what it holds.
+
+        Raises:
+            UserError: it is not there and cannot be made.
+        """
         self.root = root
-        self._verified: set[Path] = set()
+        self.locks = Locks(root / LOCKS)
+        self._verified: set[tuple[Path, int, int]] = set()
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            if not root.is_dir():
+                root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
                 f"the store {root} cannot be made ({error.strerror}): choose another with "
                 f"--lb-store or {STORE_VARIABLE}"
             ) from error
 
+    def writable(self) -> bool:
+        """Whether artifacts can be made here."""
+        return os.access(self.root, os.W_OK | os.X_OK)
+
     def path(self, job: Job) -> Path:
         """Where the artifact of `job` lies once it is made."""
-        return self.root / f"{job.recipe.kind}-{job.digest[:20]}"
+        return self.root / _name(job)
+
+    def working(self, job: Job) -> Path:
+        """Where `job` is being made.
+
+        It outlives a killed attempt, so that the next one can go on from its `resume/`; a training
+        appends its `metrics.jsonl` there, which others may read for live progress.
+        """
+        return self.root / PARTIAL / _name(job)
 
     def find(self, job: Job) -> Artifact | None:
         """The artifact of `job` when it is whole; None when it is missing or damaged."""
-        directory = self.path(job)
-        try:
-            manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-            whole = manifest["digest"] == job.digest and self._intact(directory, manifest)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return Artifact(directory=directory, manifest=manifest) if whole else None
+        found = self._inspect(self.path(job), job.digest)
+        return found if isinstance(found, Artifact) else None
 
-    def _intact(self, directory: Path, manifest: Mapping[str, Any]) -> bool:
+    def damage(self, job: Job) -> str | None:
+        """One sentence that names the file and what is wrong; None when whole or not there."""
+        found = self._inspect(self.path(job), job.digest)
+        return found if isinstance(found, str) else None
+
+    def _inspect(self, directory: Path, digest: str) -> Artifact | str | None:
+        """What lies at `directory`: looked at again when it was replaced meanwhile."""
+        while True:
+            before = _identity(directory)
+            if before is None:
+                return None
+            found = self._look(directory, digest)
+            if isinstance(found, Artifact) or _identity(directory) == before:
+                return found
+
+    def _look(self, directory: Path, digest: str) -> Artifact | str:
         """Compare sizes always and checksums once a session; hashing gigabytes takes time."""
-        files = manifest["files"]
-        if any((directory / name).stat().st_size != size for name, (size, _) in files.items()):
-            return False
-        if directory not in self._verified:
-            if any(_checksum(directory / name) != digest for name, (_, digest) in files.items()):
-                return False
-            self._verified.add(directory)
-        return True
+        known = _version(directory)
+        wrong = next(damages(directory, digest, checksums=known not in self._verified), None)
+        if wrong is not None:
+            return wrong
+        try:
+            artifact = read_artifact(directory)
+        except (OSError, ValueError) as error:  # removed or replaced since
+            return f"artifact {directory.name} is damaged: {MANIFEST} is unreadable ({error})"
+        if known is not None and known == _version(directory):
+            self._verified.add(known)
+        return artifact
+
+    @contextmanager
+    def claim(self, job: Job, *, wait: bool) -> Iterator[bool]:
+        """Be the only process that makes `job`, for as long as the block lasts.
+
+        Yields False at once when another one does so and `wait` is False. The kernel releases the
+        lock of a process that dies. Look for the artifact again once you have it.
+
+        Raises:
+            UserError: nothing can be written here, or the file system has no locks.
+        """
+        with self._explained(job):
+            lock = self.locks.acquire(_name(job), wait=wait)
+        try:
+            yield lock is not None
+        finally:
+            if lock is not None:
+                lock.release()
 
     @contextmanager
     def writing(self, job: Job, about: Mapping[str, str]) -> Iterator[Path]:
-        """A fresh directory that becomes the artifact when the block ends without an error.
+        """`working(job)`, which becomes the artifact when the block ends without an error.
 
-        A whole artifact that is there already stays, since somebody may be reading it.
+        The caller holds the claim on `job`. What a killed attempt left there is still there; an
+        interrupt or an exit keeps it, any other error removes it, since a training that diverged
+        must start over. A whole artifact that is there already stays.
+
+        Raises:
+            UserError: the store is full or read-only.
         """
-        partial = self.root / PARTIAL / f"{job.digest[:20]}-{os.getpid()}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        start = time.perf_counter()
+        directory = self.working(job)
+        with self._explained(job):
+            directory.mkdir(parents=True, exist_ok=True)
         try:
-            yield partial
-            _write_manifest(partial, job, about, time.perf_counter() - start)
-            self._publish(job, partial)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-    def abandon(self, pid: int) -> None:
-        """Remove what the ended process `pid` was writing."""
-        for partial in (self.root / PARTIAL).glob(f"*-{pid}"):
-            shutil.rmtree(partial, ignore_errors=True)
-
-    def _publish(self, job: Job, partial: Path) -> None:
-        # Another process may have finished the same job meanwhile, and somebody may be reading it.
-        if self.find(job) is not None:
-            return
-        shutil.rmtree(self.path(job), ignore_errors=True)
-        try:
-            partial.rename(self.path(job))
-        except OSError:
-            if self.find(job) is None:
+            with self._explained(job):
+                attempt = attempts.begin(directory, job)
+                write_spec(directory, job)
+            yield directory
+            with self._explained(job):
+                write_spec(directory, job)
+                write_manifest(directory, job, about, attempt)
+                self._publish(job, directory)
+        except Exception as error:
+            # Asked before the work is removed, which frees space.
+            refused = full(self.root) if is_full(error, self.root) else None
+            self.discard(directory)
+            if refused is None:
                 raise
+            raise refused from error
+
+    @contextmanager
+    def _explained(self, job: Job) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, NotImplementedError) as error:
+            refused = refusal(self.root, job.label, error)
+            if refused is None:
+                raise
+            raise refused from error
+
+    def _publish(self, job: Job, directory: Path) -> None:
+        shutil.rmtree(directory / RESUME, ignore_errors=True)
+        (directory / attempts.ATTEMPT).unlink(missing_ok=True)
+        while self.find(job) is None:
+            self.discard(self.path(job))
+            try:
+                directory.rename(self.path(job))
+                flush(self.root)
+                return
+            except OSError as error:
+                # A process without our lock (an older version's) may have put its own there just
+                # now: then the loop looks whether that one is whole.
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+        self.discard(directory)
+
+    def discard(self, directory: Path) -> None:
+        """Delete `directory` if it is there; at no time is half of it to be seen at its place."""
+        aside = self.root / REMOVED / f"{directory.name}-{uuid.uuid4().hex}"
+        try:
+            aside.parent.mkdir(exist_ok=True)
+            directory.rename(aside)
+        except FileNotFoundError:
+            return
+        except OSError:  # a full disk may have no room for the new name
+            aside = directory
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def artifacts(self, *, checksums: bool = False) -> Iterator[Stored]:
+        """Everything the store holds by name: artifacts whole and damaged, and unfinished work.
+
+        Sizes are always compared, contents only with `checksums`. What other processes remove
+        meanwhile is left out.
+        """
+        for directory in _directories(self.root):
+            identity = _identity(directory)
+            stored = stored_artifact(directory, checksums=checksums)
+            if identity is not None and _identity(directory) == identity:
+                yield stored
+        for directory in _directories(self.root / PARTIAL):
+            stored = unfinished(directory, running=self.locks.held(directory.name))
+            if _identity(directory) is not None:
+                yield stored
+
+    def leftovers(self) -> Iterator[Path]:
+        """What a process was killed over while it deleted it."""
+        yield from _directories(self.root / REMOVED)
 
 
-def _checksum(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _name(job: Job) -> str:
+    return f"{job.recipe.kind}-{job.digest[:20]}"
 
 
-def _checksums(directory: Path) -> dict[str, tuple[int, str]]:
-    return {
-        str(file.relative_to(directory)): (
-            file.stat().st_size,
-            _checksum(file),
-        )
-        for file in sorted(directory.rglob("*"))
-        if file.is_file()
-    }
+def _directories(parent: Path) -> list[Path]:
+    try:
+        return sorted(p for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
+    except OSError:
+        return []
 
 
-def _write_manifest(directory: Path, job: Job, about: Mapping[str, str], seconds: float) -> None:
-    spec = json.dumps(job.canonical(), indent=1, sort_keys=True)
-    (directory / SPEC).write_text(spec + "\n", encoding="utf-8")
-    manifest = {
-        "digest": job.digest,
-        "label": job.label,
-        "seed": job.seed,
-        "seconds": round(seconds, 3),
-        "created": round(time.time(), 3),
-        "made_by": dict(about),
-        "files": _checksums(directory),
-    }
-    text = json.dumps(manifest, indent=1, sort_keys=True)
-    (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
+def _identity(directory: Path) -> tuple[int, int] | None:
+    try:
+        found = directory.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _version(directory: Path) -> tuple[Path, int, int] | None:
+    """Changes whenever another artifact is published at `directory`."""
+    try:
+        return directory, directory.stat().st_ino, (directory / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return None

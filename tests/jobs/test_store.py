@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import MANIFEST, STORE_VARIABLE, Store, default_root
 from lazarus_bench.training.specs import Pretrain, Sft
@@ -68,8 +68,7 @@ def test_a_reader_sees_nothing_until_the_end(store):
     assert store.find(JOB) is not None
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_an_exception_while_writing_leaves_nothing(store, error):
+def fail_with(store: Store, error: type[BaseException]) -> None:
     def fail() -> None:
         with store.writing(JOB, ABOUT) as out:
             (out / "adapters.safetensors").write_text("half")
@@ -77,8 +76,23 @@ def test_an_exception_while_writing_leaves_nothing(store, error):
 
     with pytest.raises(error):
         fail()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, UserError, NotApplicable])
+def test_an_exception_while_writing_leaves_nothing(store, error):
+    fail_with(store, error)
     assert store.find(JOB) is None
     assert files(store) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_keeps_the_work_for_the_next_attempt(store, error):
+    fail_with(store, error)
+    assert store.find(JOB) is None
+    with store.writing(JOB, ABOUT) as out:
+        assert out == store.working(JOB)
+        assert (out / "adapters.safetensors").read_text() == "half"
+    assert store.find(JOB).attempts == 2
 
 
 def test_an_exception_keeps_the_artifact_that_was_there(store):
@@ -98,14 +112,6 @@ def test_a_whole_artifact_is_never_replaced_under_its_reader(store):
     write(store, content="other")
     assert (store.find(JOB).directory / "adapters.safetensors").read_text() == "first"
     assert not any((store.root / ".partial").iterdir())
-
-
-def test_what_an_ended_process_was_writing_is_cleared_away(store):
-    partial = store.root / ".partial"
-    for pid in (123, 3123):
-        (partial / f"abc-{pid}").mkdir(parents=True)
-    store.abandon(123)
-    assert [directory.name for directory in partial.iterdir()] == ["abc-3123"]
 
 
 def test_a_damaged_artifact_is_made_again(store):

@@ -221,6 +221,10 @@ class Store:
             stored = stored_artifact(directory, checksums=checksums)
             if identity is not None and _identity(directory) == identity:
                 yield stored
+        yield from self.unfinished()
+
+    def unfinished(self) -> Iterator[Stored]:
+        """The work of attempts that are under way or were killed."""
         for directory in _directories(self.root / PARTIAL):
             stored = unfinished(directory, running=self.locks.held(directory.name))
             if _identity(directory) is not None:

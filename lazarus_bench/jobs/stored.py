@@ -71,7 +71,7 @@ def stored_artifact(directory: Path, *, checksums: bool) -> Stored:
         seed=artifact.seed if artifact else None,
         created=artifact.created if artifact else newest(directory),
         seconds=artifact.seconds if artifact else None,
-        size=_size(directory),
+        size=disk_use(directory),
         attempts=artifact.attempts if artifact else None,
     )
 
@@ -89,7 +89,7 @@ def unfinished(directory: Path, *, running: bool) -> Stored:
         seed=note.get("seed"),
         created=newest(directory),
         seconds=seconds if number else None,
-        size=_size(directory),
+        size=disk_use(directory),
         attempts=number or None,
     )
 
@@ -110,7 +110,8 @@ def _object(file: Path) -> Mapping[str, Any] | None:
         return None
 
 
-def _size(directory: Path) -> int:
+def disk_use(directory: Path) -> int:
+    """Bytes of the files at `directory`."""
     total = 0
     for path in below(directory):
         try:

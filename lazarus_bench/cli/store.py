@@ -1,0 +1,244 @@
+"""`lazarus-bench store`: list, show, verify and clean up what was trained."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from lazarus_bench.cli import quantities
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs import upkeep
+from lazarus_bench.jobs.attempts import below
+from lazarus_bench.jobs.store import Store, Stored, default_root
+
+HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out `options.action`.
+
+    Raises:
+        UserError: there is no such store or artifact, or nothing can be removed.
+    """
+    store = _open(options.store)
+    if options.action == "ls":
+        return _ls(store, options.json)
+    if options.action == "show":
+        return _show(store, options.digest, options.json)
+    if options.action == "verify":
+        return _verify(store, options.json)
+    return _gc(store, options.older_than, options.dry_run, options.json)
+
+
+def _open(named: str | None) -> Store:
+    if named is not None and not Path(named).expanduser().is_dir():
+        raise UserError(f"there is no store at {named}: name its directory with --store")
+    return Store(Path(named).expanduser() if named is not None else default_root())
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1))
+
+
+def _record(stored: Stored) -> dict[str, Any]:
+    return {
+        "name": stored.name,
+        "digest": stored.digest,
+        "kind": stored.kind,
+        "label": stored.label,
+        "seed": stored.seed,
+        "state": stored.state,
+        "damage": stored.damage,
+        "created": stored.created,
+        "seconds": stored.seconds,
+        "bytes": stored.size,
+        "attempts": stored.attempts,
+        "directory": str(stored.directory),
+    }
+
+
+def _ls(store: Store, as_json: bool) -> int:
+    contents = sorted(
+        store.artifacts(), key=lambda s: (s.kind, s.label or "", s.seed or 0, s.created)
+    )
+    total = sum(stored.size for stored in contents)
+    if as_json:
+        records = [_record(stored) for stored in contents]
+        _print_json({"store": str(store.root), "bytes": total, "artifacts": records})
+    elif not contents:
+        print(f"the store {store.root} is empty")
+    else:
+        print(tabulate([_row(stored) for stored in contents], HEADERS, disable_numparse=True))
+        print(f"\n{len(contents)} in {store.root}, {quantities.size(total)}")
+    return 0
+
+
+def _row(stored: Stored) -> tuple[str, ...]:
+    return (
+        stored.kind,
+        stored.label or "?",
+        "?" if stored.seed is None else str(stored.seed),
+        quantities.span(time.time() - stored.created),
+        "?" if stored.seconds is None else quantities.span(stored.seconds),
+        quantities.size(stored.size),
+        stored.digest[:12],
+        stored.state,
+    )
+
+
+def _show(store: Store, prefix: str, as_json: bool) -> int:
+    everything = list(store.artifacts(checksums=False))
+    stored = _chosen(everything, prefix, store)
+    shown = _record(stored) | {
+        "spec": stored.spec,
+        "manifest": _read(stored.directory / "manifest.json"),
+        "files": _files(stored.directory),
+        "bases": [_relative(name, everything) for name in upkeep.bases(stored.spec)],
+        "built_on_it": [_record(s) for s in everything if stored.name in upkeep.bases(s.spec)],
+        "metrics": _last_metrics(stored.directory),
+    }
+    if as_json:
+        _print_json(shown)
+    else:
+        print(_told(shown))
+    return 0
+
+
+def _chosen(everything: Sequence[Stored], prefix: str, store: Store) -> Stored:
+    found = [s for s in everything if s.digest.startswith(prefix) or s.name.startswith(prefix)]
+    # Work that makes a damaged artifact again bears the same name; the artifact comes first.
+    names = dict.fromkeys(stored.name for stored in found)
+    if not prefix or not found:
+        raise UserError(
+            f"nothing in the store {store.root} has a digest that begins with {prefix!r}: "
+            "`lazarus-bench store ls` lists what there is"
+        )
+    if len(names) > 1:
+        raise UserError(
+            f"{prefix} is the beginning of {len(names)} digests ({', '.join(names)}): "
+            "give more digits"
+        )
+    return found[0]
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _files(directory: Path) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for path in sorted(below(directory)):
+        with suppress(OSError):  # a training at work renames and removes files
+            sizes[str(path.relative_to(directory))] = path.stat().st_size
+    return sizes
+
+
+def _relative(name: str, everything: Iterable[Stored]) -> dict[str, Any]:
+    found = next((_record(stored) for stored in everything if stored.name == name), None)
+    return found or {"name": name, "label": None, "state": "not in the store"}
+
+
+def _last_metrics(directory: Path) -> Any:
+    """The last whole line of the log: a running training may be writing the next."""
+    try:
+        lines = (directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return None
+    for line in reversed(lines):
+        try:
+            return json.loads(line)
+        except ValueError:
+            continue
+    return None
+
+
+def _told(shown: dict[str, Any]) -> str:
+    facts = [(name, shown[name]) for name in _FACTS if shown[name] is not None]
+    made_by = (shown["manifest"] or {}).get("made_by", {})
+    files = [(name, quantities.size(amount)) for name, amount in shown["files"].items()]
+    parts = {
+        "": _columns(facts),
+        "spec": json.dumps(shown["spec"], indent=1) if shown["spec"] else "unreadable",
+        "made by": _columns(made_by.items()),
+        "files": _columns(files),
+        "built on": _names(shown["bases"]),
+        "built on it": _names(shown["built_on_it"]),
+        "last metrics": json.dumps(shown["metrics"]) if shown["metrics"] else "",
+    }
+    return "\n\n".join(f"{title}\n{text}".strip() for title, text in parts.items() if text)
+
+
+_FACTS = ("name", "digest", "label", "seed", "state", "damage", "seconds", "attempts", "directory")
+
+
+def _columns(rows: Iterable[tuple[str, Any]]) -> str:
+    return tabulate(list(rows), tablefmt="plain", disable_numparse=True)
+
+
+def _names(records: Iterable[dict[str, Any]]) -> str:
+    return _columns((r["name"], f"{r['label'] or ''} ({r['state']})".strip()) for r in records)
+
+
+def _verify(store: Store, as_json: bool) -> int:
+    artifacts = [s for s in store.artifacts() if s.state in ("whole", "damaged")]
+    damages = {s.name: upkeep.damages_of(s) for s in artifacts}
+    sentences = [sentence for found in damages.values() for sentence in found]
+    if as_json:
+        _print_json({"store": str(store.root), "checked": len(artifacts), "damages": damages})
+    else:
+        print("\n".join([*sentences, _checked(store, damages)]))
+    return 1 if sentences else 0
+
+
+def _checked(store: Store, damages: dict[str, list[str]]) -> str:
+    damaged = sum(1 for found in damages.values() if found)
+    return f"{len(damages)} artifacts in {store.root}: {damaged or 'none'} damaged"
+
+
+def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int:
+    decisions = upkeep.decide(
+        store.artifacts(checksums=True),
+        versions=upkeep.current_versions(),
+        now=time.time(),
+        older_than=older_than,
+    )
+    done = decisions if dry else list(upkeep.sweep(store, decisions))
+    freed = sum(decision.freed for decision in done)
+    freed += 0 if dry else upkeep.sweep_leftovers(store)
+    if as_json:
+        records = [_record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done]
+        _print_json({"store": str(store.root), "dry_run": dry, "freed": freed, "items": records})
+    else:
+        print(_swept(store, done, freed, dry))
+    return 0
+
+
+def _swept(store: Store, done: Sequence[upkeep.Decision], freed: int, dry: bool) -> str:
+    lines = [
+        f"{_verb(decision.remove, dry)} {decision.stored.name} "
+        f"({quantities.size(decision.stored.size)}): {decision.reason}"
+        for decision in sorted(done, key=lambda d: (not d.remove, d.stored.name))
+        if decision.remove or decision.reason != upkeep.WHOLE
+    ]
+    removed = sum(decision.remove for decision in done)
+    total = (
+        f"{_verb(True, dry)} {removed} and {_verb(False, dry)} {len(done) - removed} in "
+        f"{store.root}: {quantities.size(freed)} {'would be freed' if dry else 'freed'}"
+    )
+    return "\n".join([*lines, total])
+
+
+def _verb(remove: bool, dry: bool) -> str:
+    if dry:
+        return "would remove" if remove else "would keep"
+    return "removed" if remove else "kept"

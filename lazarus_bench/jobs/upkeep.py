@@ -1,0 +1,211 @@
+"""Upkeep: what a store need not hold any more, and its removal beside live processes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.artifact import damages
+from lazarus_bench.jobs.disk import STORE_VARIABLE, refusal
+from lazarus_bench.jobs.store import Store
+from lazarus_bench.jobs.stored import Stored, directory_name, disk_use, stored_artifact
+from lazarus_bench.training import specs
+
+DAY = 86_400.0
+WHOLE = "whole"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Whether `stored` goes, and why; `freed` bytes come with it."""
+
+    stored: Stored
+    remove: bool
+    reason: str
+
+    @property
+    def freed(self) -> int:
+        """Bytes of what is removed."""
+        return self.stored.size if self.remove else 0
+
+
+def bases(spec: Mapping[str, Any] | None) -> list[str]:
+    """The names of the artifacts below the job that `spec` describes, nearest first."""
+    base = (spec or {}).get("base")
+    if not isinstance(base, dict) or "kind" not in base:
+        return []
+    return [directory_name(base), *bases(base)]
+
+
+def current_versions() -> dict[str, int]:
+    """The version of each kind of recipe that this package trains."""
+    recipes = vars(specs).values()
+    return {
+        cls.kind: cls.version
+        for cls in recipes
+        if isinstance(cls, type) and issubclass(cls, specs.Recipe) and cls is not specs.Recipe
+    }
+
+
+def damages_of(stored: Stored) -> list[str]:
+    """A sentence for each file of an artifact that is not as it was made, contents included."""
+    found = list(damages(stored.directory, stored.name.rpartition("-")[2], checksums=True))
+    return found if stored.directory.is_dir() else []  # another process may have removed it
+
+
+def decide(
+    contents: Iterable[Stored],
+    *,
+    versions: Mapping[str, int],
+    now: float,
+    older_than: float | None = None,
+) -> list[Decision]:
+    """What to do with everything in a store.
+
+    What a live process is making stays, with what it is built on. Else damaged artifacts, work
+    that was left unfinished and artifacts of another recipe version go, with what is built on
+    them; and, of the rest, artifacts made more than `older_than` days before `now` on which nothing
+    is built that stays.
+
+    Args:
+        contents: what `Store.artifacts(checksums=True)` gives.
+        versions: the current version of each kind.
+        now: seconds since the epoch.
+        older_than: days; None keeps whole artifacts whatever their age.
+    """
+    everything = list(contents)
+    used = _in_use(everything)
+    gone = {s.name: why for s in everything if (why := _fault(s, versions)) and s.name not in used}
+    old = _old(everything, gone, used, None if older_than is None else now - older_than * DAY)
+    return [_decision(stored, versions, used, gone, old) for stored in everything]
+
+
+def _in_use(everything: Iterable[Stored]) -> set[str]:
+    running = [stored for stored in everything if stored.state == "running"]
+    return {name for stored in running for name in (stored.name, *bases(stored.spec))}
+
+
+def _fault(stored: Stored, versions: Mapping[str, int]) -> str | None:
+    """Why an artifact is of no use by itself."""
+    if stored.state == "damaged":
+        return stored.damage
+    return _outdated(stored.spec, versions) if stored.state == "whole" else None
+
+
+def _outdated(spec: Mapping[str, Any] | None, versions: Mapping[str, int]) -> str | None:
+    while isinstance(spec, dict) and "kind" in spec:
+        current = versions.get(spec["kind"], spec.get("version"))
+        if spec.get("version") != current:
+            return f"recipe {spec['kind']} is now version {current}, not {spec.get('version')}"
+        spec = spec.get("base")
+    return None
+
+
+def _old(
+    everything: Iterable[Stored], gone: Mapping[str, str], used: set[str], before: float | None
+) -> set[str]:
+    if before is None:
+        return set()
+    whole = [s for s in everything if s.state == "whole" and not _lost(s, gone)]
+    old = {s.name for s in whole if s.created < before and s.name not in used}
+    needed = {name for s in whole if s.name not in old for name in bases(s.spec)}
+    return old - needed
+
+
+def _lost(stored: Stored, gone: Mapping[str, str]) -> str | None:
+    """The name of what goes and takes `stored` along: itself or a base."""
+    return next((name for name in (stored.name, *bases(stored.spec)) if name in gone), None)
+
+
+def _decision(
+    stored: Stored,
+    versions: Mapping[str, int],
+    used: set[str],
+    gone: Mapping[str, str],
+    old: set[str],
+) -> Decision:
+    def verdict(remove: bool, reason: str) -> Decision:
+        return Decision(stored=stored, remove=remove, reason=reason)
+
+    lost = _lost(stored, gone)
+    if stored.name in used:
+        return verdict(False, "in use by a live process")
+    if stored.state == "unfinished":
+        return verdict(True, "left unfinished")
+    if lost == stored.name:
+        return verdict(True, gone[lost])
+    if lost is not None:
+        return verdict(True, f"built on {lost}, which goes")
+    if stored.name in old:
+        return verdict(True, "older than asked for")
+    if stored.kind not in versions:
+        return verdict(False, f"kind {stored.kind} is unknown to this version of lazarus-bench")
+    return verdict(False, WHOLE)
+
+
+def sweep(store: Store, decisions: Iterable[Decision]) -> Iterator[Decision]:
+    """Carry out `decisions`, and yield each as it came out.
+
+    Each removal holds the job's lock; what has changed since, or came into use, stays.
+
+    Raises:
+        UserError: nothing can be removed here.
+    """
+    if not store.writable():
+        raise UserError(
+            f"the store {store.root} is read-only, so nothing can be removed from it: run gc where "
+            f"it can be written, or name another with --store or {STORE_VARIABLE}"
+        )
+    # What is built on another goes first: an interrupt then leaves no artifact without its base.
+    for decision in sorted(decisions, key=lambda d: -len(bases(d.stored.spec))):
+        yield _carry_out(store, decision) if decision.remove else decision
+
+
+def _carry_out(store: Store, decision: Decision) -> Decision:
+    stored = decision.stored
+    kept = Decision(stored=stored, remove=False, reason="in use by a live process")
+    try:
+        lock = store.locks.acquire(stored.name, wait=False)
+    except (OSError, NotImplementedError) as error:
+        raise refusal(store.root, f"a lock on {stored.name}", error) or error from error
+    if lock is None:
+        return kept
+    try:
+        if stored.name in _in_use(_others(store, stored)) or not _unchanged(stored):
+            return kept
+        store.discard(stored.directory)
+    finally:
+        lock.release()
+    return decision
+
+
+def _others(store: Store, stored: Stored) -> list[Stored]:
+    # The work of `stored` itself looks as if it ran, since its lock is ours.
+    return [other for other in store.unfinished() if other.name != stored.name]
+
+
+def _unchanged(stored: Stored) -> bool:
+    if stored.state == "unfinished":
+        return stored.directory.is_dir()
+    again = stored_artifact(stored.directory, checksums=stored.state == "damaged")
+    return (again.state, again.created) == (stored.state, stored.created)
+
+
+def sweep_leftovers(store: Store) -> int:
+    """Finish deletions that a process was killed over, and drop unused locks: the bytes freed.
+
+    Raises:
+        UserError: something of another user's cannot be deleted.
+    """
+    freed = 0
+    for directory in store.leftovers():
+        freed += disk_use(directory)
+        shutil.rmtree(directory, ignore_errors=True)
+        if directory.exists():
+            raise UserError(f"{directory} cannot be deleted: let its owner remove it")
+    if store.locks.directory.is_dir():
+        store.locks.clear()
+    return freed

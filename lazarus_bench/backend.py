@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 BLAS_VARIABLE = "LAZARUS_BENCH_BLAS"
 DEVICE_VARIABLE = "LAZARUS_BENCH_DEVICE"
 THREADS_VARIABLE = "LAZARUS_BENCH_THREADS"
+RANK_VARIABLE = "MLX_RANK"
 REFERENCE = "reference"
 SLOW_REMEDY = (
     "install it with `pip install 'lazarus-bench[cpu]'` (MKL, x86-64) or `apt install libopenblas0`"
@@ -110,8 +111,10 @@ import mlx.optimizers as optim  # noqa: E402
 
 __all__ = [
     "BLAS",
+    "Group",
     "Manifest",
     "device_name",
+    "group",
     "manifest",
     "measure_gflops",
     "mx",
@@ -197,6 +200,32 @@ def seed(value: int) -> None:
     mx.random.seed(value)
     np.random.seed(value % 2**32)  # noqa: NPY002 - mlx-lm draws from numpy's global state
     random.seed(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """This process among those that train together: its `rank`, from 0, of `size`."""
+
+    rank: int
+    size: int
+
+
+def group() -> Group:
+    """The processes of the `mlx.launch` that started this one; outside of one, this one alone.
+
+    Raises:
+        UserError: `MLX_RANK` is set, yet no group can be formed.
+    """
+    if RANK_VARIABLE not in os.environ:
+        return Group(rank=0, size=1)
+    try:
+        found = mx.distributed.init(strict=True)
+    except RuntimeError as error:
+        raise UserError(
+            f"{RANK_VARIABLE}={os.environ[RANK_VARIABLE]} is set but the ranks cannot meet "
+            f"({error}): start them with mlx.launch, or unset it"
+        ) from error
+    return Group(rank=found.rank(), size=found.size())
 
 
 def reset_peak_memory() -> None:

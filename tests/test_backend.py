@@ -229,3 +229,15 @@ def test_every_public_name_is_there():
         assert getattr(lazarus_bench, name) is not None
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = lazarus_bench.no_such_name
+
+
+def test_a_process_that_nobody_launched_is_alone(monkeypatch):
+    monkeypatch.delenv(backend.RANK_VARIABLE, raising=False)
+    assert backend.group() == backend.Group(rank=0, size=1)
+
+
+def test_a_rank_without_its_fellows_is_a_users_error(monkeypatch):
+    monkeypatch.setenv(backend.RANK_VARIABLE, "0")
+    monkeypatch.delenv("MLX_HOSTFILE", raising=False)
+    with pytest.raises(UserError, match=r"MLX_RANK=0 is set .*: start them with mlx.launch"):
+        backend.group()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lazarus_bench.backend import mx
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.words import Tokenizer
 
 
@@ -45,6 +46,10 @@ class Batch:
 
     `tokens` `[batch, time]`; `rows`, `columns`, `targets` `[labels]`: position (row, column)
     predicts the target; `prompt_last` `[batch]`: the last prompt position; `gold` `[batch]`.
+    `size`: tokens without padding.
+
+    A shard's losses are sums over its labels or rows divided by `label_divisor` or `row_divisor`
+    (None: means over its own), such that the mean over all shards is the whole batch's mean.
     """
 
     tokens: mx.array
@@ -54,6 +59,44 @@ class Batch:
     prompt_last: mx.array
     gold: mx.array
     size: int
+    label_divisor: float | None = None
+    row_divisor: float | None = None
+
+    def shard(self, rank: int, size: int) -> Batch:
+        """The rows of one of `size` ranks, as even as can be; its `size` stays the whole batch's.
+
+        Raises:
+            UserError: there are fewer rows than ranks.
+        """
+        count = self.tokens.shape[0]
+        check_shares("a batch", count, size)
+        start, end = rank * count // size, (rank + 1) * count // size
+        rows = np.array(self.rows)
+        kept = mx.array(np.flatnonzero((rows >= start) & (rows < end)))
+        return replace(
+            self,
+            tokens=self.tokens[start:end],
+            rows=self.rows[kept] - start,
+            columns=self.columns[kept],
+            targets=self.targets[kept],
+            prompt_last=self.prompt_last[start:end],
+            gold=self.gold[start:end],
+            label_divisor=len(rows) / size,
+            row_divisor=count / size,
+        )
+
+
+def check_shares(what: str, count: int, ranks: int) -> None:
+    """Make sure that each of `ranks` processes gets one of `count` examples.
+
+    Raises:
+        UserError: there are fewer examples than ranks.
+    """
+    if count < ranks:
+        raise UserError(
+            f"{what} of {count} cannot be shared by {ranks} ranks: make it larger, or take at most "
+            f"{count} ranks"
+        )
 
 
 def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> Batch:

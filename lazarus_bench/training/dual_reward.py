@@ -30,7 +30,7 @@ from lazarus_bench.training.arithmetic_data import (
 )
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import answer_loss, class_loss
-from lazarus_bench.training.record import metrics_log, write_problems
+from lazarus_bench.training.record import write_problems
 from lazarus_bench.training.specs import DualReward
 
 
@@ -90,7 +90,7 @@ def run(spec: DualReward, base: Path, out: Path, seed: int, show: bool | None = 
         optimizer=optim.Adam(spec.learning_rate, bias_correction=True),
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
-        report=metrics_log(out),
+        out=out,
         show=show,
     )
     save_adapter(loaded, out, lora)

@@ -16,7 +16,6 @@ from lazarus_bench.models.load import load
 from lazarus_bench.tasks import corpus
 from lazarus_bench.training.loop import fit
 from lazarus_bench.training.pretrain import ClippedAdamW, Part, mixed_loss, steps_of, warm_cosine
-from lazarus_bench.training.record import metrics_log
 from lazarus_bench.training.specs import Instruct
 
 
@@ -41,7 +40,7 @@ def run(spec: Instruct, base: Path, out: Path, seed: int, show: bool | None = No
         ),
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
-        report=metrics_log(out),
+        out=out,
         show=show,
     )
     lab.save(loaded.model, json.loads((base / "config.json").read_text(encoding="utf-8")), out)

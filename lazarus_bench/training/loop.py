@@ -1,71 +1,37 @@
-"""The training loop every recipe shares: steps, metrics, progress, a stop on divergence."""
+"""The training loop every recipe shares: steps, log, progress, resuming, a stop on divergence."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench import backend
+from lazarus_bench.backend import Group, mx, nn, optim
 from lazarus_bench.errors import UserError
+from lazarus_bench.training.ranks import from_first, mean_gradients, mean_values
+from lazarus_bench.training.record import Step, StepLog, StepMetrics
+from lazarus_bench.training.resume import Saver, State, read_state, set_random_state
+
+__all__ = ["DIVERGED", "Hook", "Loss", "Parts", "Prepare", "StepMetrics", "fit"]
 
 Parts = dict[str, mx.array]
 Loss = Callable[[nn.Module, Any], tuple[mx.array, Parts]]
 """`loss(model, batch)` → (scalar to minimise, named scalars to log)."""
 
-LOG_EVERY = 10
+Hook = Callable[[int], None]
+Prepare = Callable[[Any], Any]
 
 DIVERGED = 100.0
 """Nats above ten times the first loss at which a training has diverged.
 
 A uniform guess over 200,000 tokens costs 12 nats; a middle layer's lens may start far above that.
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepMetrics:
-    """Means over the steps since the previous record; `tokens_per_second` counts fed tokens."""
-
-    step: int
-    loss: float
-    parts: Mapping[str, float]
-    tokens_per_second: float
-
-
-Report = Callable[[StepMetrics], None]
-Hook = Callable[[int], None]
-
-
-class _Window:
-    """Sums since the last record."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.tokens = 0
-        self.loss = 0.0
-        self.parts: dict[str, float] = {}
-        self.start = time.perf_counter()
-
-    def add(self, loss: float, parts: Mapping[str, float], tokens: int) -> None:
-        self.count += 1
-        self.tokens += tokens
-        self.loss += loss
-        for name, value in parts.items():
-            self.parts[name] = self.parts.get(name, 0.0) + value
-
-    def close(self, step: int) -> StepMetrics:
-        elapsed = max(time.perf_counter() - self.start, 1e-9)
-        return StepMetrics(
-            step=step,
-            loss=self.loss / self.count,
-            parts={name: value / self.count for name, value in self.parts.items()},
-            tokens_per_second=self.tokens / elapsed,
-        )
 
 
 def _check_sane(loss: float, first: float, step: int, label: str) -> None:
@@ -80,6 +46,37 @@ def _check_sane(loss: float, first: float, step: int, label: str) -> None:
         )
 
 
+def _begin(state: State, batches: Iterator[Any], out: Path, group: Group) -> None:
+    """Bring `state` and `batches` to where the training was; every rank follows rank 0."""
+    tree = read_state(out, state) if group.rank == 0 else None
+    if tree is None and group.size == 1:
+        return
+    state.optimizer.init(state.model.trainable_parameters())
+    tree = from_first(tree or state.tree(), group)
+    state.restore(tree)
+    for _ in range(state.step):
+        next(batches)
+    set_random_state(tree["random"])
+
+
+class _Stepper:
+    """Takes one step on a batch and gives its losses: the mean over ranks."""
+
+    def __init__(self, state: State, loss: Loss, group: Group) -> None:
+        self._state, self._group = state, group
+        self._gradient = nn.value_and_grad(state.model, loss)
+
+    def __call__(self, batch: Any) -> tuple[float, dict[str, float]]:
+        state, group = self._state, self._group
+        own = batch if group.size == 1 else batch.shard(group.rank, group.size)
+        (value, parts), gradients = self._gradient(state.model, own)
+        state.optimizer.update(state.model, mean_gradients(gradients, group))
+        mx.eval(state.model.trainable_parameters(), state.optimizer.state, value, parts)
+        losses = [float(np.array(scalar)) for scalar in (value, *parts.values())]
+        total, *rest = mean_values(losses, group)
+        return total, dict(zip(parts, rest, strict=True))
+
+
 def fit(
     model: nn.Module,
     loss: Loss,
@@ -88,46 +85,65 @@ def fit(
     optimizer: optim.Optimizer,
     steps: int,
     label: str,
-    report: Report,
+    out: Path,
+    prepare: Prepare | None = None,
     after: Hook | None = None,
     show: bool | None = None,
 ) -> None:
     """Take `steps` optimizer steps on the model's trainable parameters.
 
+    Where a killed attempt left its state in `out`, the training goes on from there and ends
+    bit-identical to one that nobody stopped: batches it has seen are drawn again and passed over.
+    Under `mlx.launch` every rank calls this with the same arguments but for its own `out`; rank 0
+    alone saves and reads the state.
+
     Args:
         model: its trainable parameters are what it has not frozen.
         loss: the recipe's loss.
-        batches: endless; every batch has `size`, the number of tokens fed.
+        batches: endless, the same in every attempt; every batch has `size`, the number of tokens
+            fed, and for ranks `shard(rank, size)`.
         optimizer: updated in place.
         steps: how many.
         label: for the progress bar and the error.
-        report: receives the metrics of step 1 and then of every 10 steps.
-        after: called after each step with its number, for checkpoints.
+        out: receives the log, a line a step, and while the training lasts its state.
+        prepare: makes of each batch what the step is fed, just before that step and not for
+            batches passed over; it may use the present model and `mx.random`.
+        after: called after each step with its number, for checkpoints; when the state saved last
+            was of an earlier step, it is called again for the steps in between.
         show: the progress bar on stderr; None shows it on a terminal only.
 
     Raises:
-        UserError: the loss is no longer finite, or far above any that a sound model gives.
+        UserError: the loss is no longer finite, or far above any that a sound model gives; or a
+            batch has fewer examples than there are ranks.
     """
-    gradient = nn.value_and_grad(model, loss)
-    window, first = _Window(), 0.0
-    hidden = None if show is None else not show
-    with tqdm(total=steps, desc=label, unit="step", disable=hidden, leave=False) as bar:
-        for step in range(1, steps + 1):
+    group = backend.group()
+    state = State(model=model, optimizer=optimizer)
+    _begin(state, batches, out, group)
+    take, saver = _Stepper(state, loss, group), Saver(out)
+    kept = state.step if group.rank == 0 else 0
+    with StepLog(out, keep=kept) as log, _bar(state.step, steps, label, show) as bar:
+        for step in range(state.step + 1, steps + 1):
+            start = time.perf_counter()
             batch = next(batches)
-            (value, parts), grads = gradient(model, batch)
-            optimizer.update(model, grads)
-            mx.eval(model.trainable_parameters(), optimizer.state, value, parts)
-            number = float(np.array(value))
-            first = number if step == 1 else first
-            _check_sane(number, first, step, label)
-            window.add(number, {k: float(np.array(v)) for k, v in parts.items()}, batch.size)
+            batch = batch if prepare is None else prepare(batch)
+            value, parts = take(batch)
+            state.step, state.first = step, value if step == 1 else state.first
+            _check_sane(value, state.first, step, label)
+            seconds = time.perf_counter() - start
+            log(
+                Step(
+                    step=step, of=steps, loss=value, parts=parts, tokens=batch.size, seconds=seconds
+                )
+            )
             if after is not None:
                 after(step)
+            if group.rank == 0 and saver.due():
+                log.sync()
+                saver.save(state)
             bar.update()
-            if step == 1 or step % LOG_EVERY == 0 or step == steps:
-                metrics = window.close(step)
-                report(metrics)
-                bar.set_postfix_str(
-                    f"loss {metrics.loss:.3f}, {metrics.tokens_per_second:,.0f} tok/s"
-                )
-                window = _Window()
+            bar.set_postfix_str(f"loss {value:.3f}, {batch.size / seconds:,.0f} tok/s", False)
+
+
+def _bar(done: int, steps: int, label: str, show: bool | None) -> Any:
+    hidden = None if show is None else not show
+    return tqdm(initial=done, total=steps, desc=label, unit="step", disable=hidden, leave=False)

@@ -9,10 +9,17 @@ from lazarus_bench.models.taps import residual_stream
 
 
 def _cross_entropy(
-    model: nn.Module, anatomy: Anatomy, states: mx.array, targets: mx.array
+    model: nn.Module,
+    anatomy: Anatomy,
+    states: mx.array,
+    targets: mx.array,
+    divisor: float | None,
 ) -> mx.array:
+    """Sum over `targets` in nats, divided by `divisor`, or by their number without one."""
     logits = unembed(model, anatomy, states).astype(mx.float32)
-    return nn.losses.cross_entropy(logits, targets, reduction="mean")
+    if divisor is None:
+        return nn.losses.cross_entropy(logits, targets, reduction="mean")
+    return nn.losses.cross_entropy(logits, targets, reduction="sum") / divisor
 
 
 def answer_loss(
@@ -20,7 +27,7 @@ def answer_loss(
 ) -> mx.array:
     """Mean next-token cross-entropy in nats over the labelled positions (methods, *SFT*)."""
     states = residuals[-1][batch.rows, batch.columns]
-    return _cross_entropy(model, anatomy, states, batch.targets)
+    return _cross_entropy(model, anatomy, states, batch.targets, batch.label_divisor)
 
 
 def class_loss(
@@ -31,7 +38,7 @@ def class_loss(
     Over the whole vocabulary (methods, *Dual reward*).
     """
     states = residuals[layer][mx.arange(batch.tokens.shape[0]), batch.prompt_last]
-    return _cross_entropy(model, anatomy, states, batch.gold)
+    return _cross_entropy(model, anatomy, states, batch.gold, batch.row_divisor)
 
 
 def sft_loss(model: nn.Module, anatomy: Anatomy, batch: Batch) -> mx.array:

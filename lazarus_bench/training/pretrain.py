@@ -15,7 +15,7 @@ multiplication; the lens played no part in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,11 @@ from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.models import lab, lab_tokenizer
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of
-from lazarus_bench.models.prompts import Batch, Example, collate
+from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks import corpus
 from lazarus_bench.tasks.corpus import Document
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import sft_loss
-from lazarus_bench.training.record import metrics_log
 from lazarus_bench.training.specs import Pretrain
 
 CLOSE_EVERY = 8
@@ -54,11 +53,22 @@ class Mixed:
     """One step's batches, a part each; kept apart because their lengths differ."""
 
     batches: tuple[Batch, ...]
+    names: tuple[str, ...]
 
     @property
     def size(self) -> int:
         """Tokens fed."""
         return sum(batch.size for batch in self.batches)
+
+    def shard(self, rank: int, size: int) -> Mixed:
+        """Each part's share of one of `size` ranks.
+
+        Raises:
+            UserError: a part has fewer documents than there are ranks.
+        """
+        for name, batch in zip(self.names, self.batches, strict=True):
+            check_shares(f"a part {name!r}", batch.tokens.shape[0], size)
+        return replace(self, batches=tuple(batch.shard(rank, size) for batch in self.batches))
 
 
 def encode(tokenizer: Tokenizer, documents: Sequence[Document]) -> list[Example]:
@@ -84,7 +94,8 @@ def steps_of(parts: Sequence[Part], seed: int) -> Iterator[Mixed]:
     rng = np.random.default_rng((seed, 3))
     while True:
         drawn = [encode(tokenizer, part.draw(rng, part.count)) for part in parts]
-        yield Mixed(batches=tuple(collate(examples, pad) for examples in drawn))
+        batches = tuple(collate(examples, pad) for examples in drawn)
+        yield Mixed(batches=batches, names=tuple(part.name for part in parts))
 
 
 def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
@@ -154,7 +165,7 @@ def run(spec: Pretrain, base: Path | None, out: Path, seed: int, show: bool | No
         ),
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
-        report=metrics_log(out),
+        out=out,
         show=show,
     )
     lab.save(model, config, out)

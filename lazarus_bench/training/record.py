@@ -1,35 +1,184 @@
-"""What a training leaves beside its weights: metrics a step and the problems it saw."""
+"""What a training leaves beside its weights: a log of its steps and the problems it saw.
+
+The log holds one JSON line a step, written as the step ends, so that others may follow a training
+that runs; means over ten steps are made at reading. No mlx here: reports read logs without it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 from lazarus_bench.tasks.arithmetic import Operation, Problem
-from lazarus_bench.training.loop import Report, StepMetrics
 
 METRICS = "metrics.jsonl"
 PROBLEMS = "problems.jsonl"
+RESUME = "resume"
+"""Folder of an unfinished training's state; an artifact is published without it."""
+
+LOG_EVERY = 10
+TAIL_BYTES = 32 * 1024
 
 
-def metrics_log(directory: Path) -> Report:
-    """A `Report` that appends one JSON line a record to `metrics.jsonl`."""
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of `of`: its loss, its named parts, tokens fed, and how long it took.
+
+    `seconds` span batch, gradient and update; what a recipe does between steps is not in them.
+    """
+
+    step: int
+    of: int
+    loss: float
+    parts: Mapping[str, float]
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepMetrics:
+    """Means over the steps since the previous record; `tokens_per_second` counts fed tokens."""
+
+    step: int
+    loss: float
+    parts: Mapping[str, float]
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latest(StepMetrics):
+    """Means over the last ten steps of a training that may still run.
+
+    `steps` is how many it takes in all, `written` the time of its last line, seconds since the
+    epoch.
+    """
+
+    steps: int
+    written: float
+
+
+class StepLog:
+    """Appends steps to `metrics.jsonl`, one flushed line each, after its first `keep` lines."""
+
+    def __init__(self, directory: Path, keep: int) -> None:
+        file = directory / METRICS
+        kept = _lines(file)[:keep] if keep else []
+        self._stream = file.open("r+b" if keep else "wb")
+        self._stream.truncate(sum(map(len, kept)))
+        self._stream.seek(0, os.SEEK_END)
+
+    def __call__(self, step: Step) -> None:
+        """Append `step`."""
+        self._stream.write(json.dumps(asdict(step)).encode() + b"\n")
+        self._stream.flush()
+
+    def sync(self) -> None:
+        """Make sure that the lines survive a power cut."""
+        os.fsync(self._stream.fileno())
+
+    def __enter__(self) -> StepLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+
+
+def logged_steps(directory: Path) -> int:
+    """How many steps the log in `directory` holds whole; 0 without a log."""
     file = directory / METRICS
-    file.write_text("", encoding="utf-8")
+    return len(_lines(file)) if file.exists() else 0
 
-    def report(metrics: StepMetrics) -> None:
-        with file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(metrics)) + "\n")
 
-    return report
+def _lines(file: Path) -> list[bytes]:
+    """The whole lines of `file`; a last one without its end was cut off by a kill."""
+    lines = file.read_bytes().splitlines(keepends=True)
+    return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
+
+
+def read_steps(directory: Path) -> tuple[Step, ...]:
+    """Every step in the log, first to last."""
+    return tuple(Step(**json.loads(line)) for line in _lines(directory / METRICS))
 
 
 def read_metrics(directory: Path) -> tuple[StepMetrics, ...]:
-    """The records of a finished training, first to last."""
-    lines = (directory / METRICS).read_text(encoding="utf-8").splitlines()
-    return tuple(StepMetrics(**json.loads(line)) for line in lines)
+    """Step 1, then means over every ten steps, and over those left at the end."""
+    return tuple(_mean(window) for window in _windows(read_steps(directory)))
+
+
+def _windows(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    window: list[Step] = []
+    for step in steps:
+        window.append(step)
+        if step.step == 1 or step.step % LOG_EVERY == 0 or step is steps[-1]:
+            yield window
+            window = []
+
+
+def _mean(window: Sequence[Step]) -> StepMetrics:
+    count = len(window)
+    return StepMetrics(
+        step=window[-1].step,
+        loss=_sum(step.loss for step in window) / count,
+        parts={name: _sum(s.parts[name] for s in window) / count for name in window[0].parts},
+        tokens_per_second=sum(s.tokens for s in window) / max(sum(s.seconds for s in window), 1e-9),
+    )
+
+
+def _sum(values: Iterable[float]) -> float:
+    # Python 3.12's `sum` compensates for rounding, so means would depend on the version.
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def latest(directory: Path) -> Latest | None:
+    """Means over the last ten steps of a log that may still be written; None without a step.
+
+    Reads the file's end only, and passes over a line that is not whole yet.
+    """
+    try:
+        with (directory / METRICS).open("rb") as stream:
+            written, size = os.fstat(stream.fileno()).st_mtime, os.fstat(stream.fileno()).st_size
+            stream.seek(max(0, size - TAIL_BYTES))
+            tail = stream.read()
+    except FileNotFoundError:
+        return None
+    steps = [Step(**row) for row in map(_parsed, _whole(tail)) if row is not None]
+    if not steps:
+        return None
+    means = _mean(steps[-LOG_EVERY:])
+    return Latest(**vars(means), steps=steps[-1].of, written=written)
+
+
+def _whole(tail: bytes) -> list[bytes]:
+    return tail.split(b"\n")[:-1]
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """A step's fields; None for the end of a line whose beginning was not read."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and "of" in row else None
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write `file` so that a kill leaves the old text or the new one."""
+    beside = file.with_name(file.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(file)
 
 
 def write_problems(directory: Path, problems: Iterable[Problem]) -> None:

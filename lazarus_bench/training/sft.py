@@ -21,7 +21,7 @@ from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
 from lazarus_bench.training.arithmetic_data import draw_problems, endless_batches, examples_of
 from lazarus_bench.training.loop import Loss, fit
 from lazarus_bench.training.losses import sft_loss
-from lazarus_bench.training.record import metrics_log, write_problems
+from lazarus_bench.training.record import write_problems, write_whole
 from lazarus_bench.training.specs import Sft
 
 VALIDATION = "validation.json"
@@ -44,7 +44,10 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
 
 
 class _Checkpoints:
-    """Saves the adapter and the validation loss at the spec's steps."""
+    """Saves the adapter and the validation loss at the spec's steps.
+
+    Validation losses that a killed attempt left in `out` are kept.
+    """
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class _Checkpoints:
     ) -> None:
         self._spec, self._loaded, self._lora = spec, loaded, lora
         self._validation, self._out = validation, out
-        self._losses: dict[int, float] = {}
+        self._losses = read_validation(out) if (out / VALIDATION).exists() else {}
 
     def __call__(self, step: int) -> None:
         if step not in self._spec.checkpoints:
@@ -64,7 +67,7 @@ class _Checkpoints:
         save_adapter(self._loaded, checkpoint_directory(self._out, step), self._lora)
         self._losses[step] = validation_loss(self._loaded, self._validation)
         text = json.dumps({str(k): v for k, v in self._losses.items()}, indent=1)
-        (self._out / VALIDATION).write_text(text + "\n", encoding="utf-8")
+        write_whole(self._out / VALIDATION, text + "\n")
 
 
 def _prepare(spec: Sft, loaded: LoadedModel) -> Lora | None:
@@ -95,7 +98,7 @@ def run(spec: Sft, base: Path, out: Path, seed: int, show: bool | None = None) -
         optimizer=optim.Adam(spec.learning_rate, bias_correction=True),
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
-        report=metrics_log(out),
+        out=out,
         after=checkpoints,
         show=show,
     )

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import Example, answer_tokens, collate
+from lazarus_bench.training.dual_reward import dual_loss
 from lazarus_bench.training.losses import sft_loss
 
 token = st.integers(3, 900)
@@ -91,3 +93,28 @@ def test_real_tokenizers_spell_the_answer_in_full(shared, name, answer):
     tokenizer = load(shared / "models" / name).tokenizer
     ids = answer_tokens(tokenizer, "7 * 8 = ", answer)
     assert tokenizer.decode(list(ids)).strip() == answer
+
+
+@settings(max_examples=15)
+@given(
+    examples=st.lists(example, min_size=3, max_size=7), mask=st.booleans(), size=st.integers(1, 3)
+)
+def test_the_mean_of_the_shards_losses_is_the_whole_batchs(tiny_model, examples, mask, size):
+    batch = collate(examples, 2, mask)
+    loss = dual_loss(tiny_model.anatomy, 2, 0.4)
+
+    def losses(chosen):
+        value, parts = loss(tiny_model.model, chosen)
+        return [float(np.array(x)) for x in (value, parts["class"], parts["answer"])]
+
+    shards = [batch.shard(rank, size) for rank in range(size)]
+    assert np.mean([losses(s) for s in shards], axis=0) == pytest.approx(losses(batch), rel=2e-5)
+    assert sum(s.tokens.shape[0] for s in shards) == len(examples)
+    assert sum(s.targets.size for s in shards) == batch.targets.size
+    assert {s.size for s in shards} == {batch.size}
+
+
+def test_a_batch_with_fewer_rows_than_ranks_cannot_be_shared():
+    batch = collate([Example(prompt=(0, 10), answer=(12,))] * 2, pad=2)
+    with pytest.raises(UserError, match=r"a batch of 2 cannot be shared by 3 ranks: .* at most 2"):
+        batch.shard(0, 3)

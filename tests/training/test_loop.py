@@ -1,7 +1,9 @@
-"""The loop: right means, the asked number of steps, and a stop on a loss that is no number."""
+"""The loop: a line a step, the asked number of steps, and a stop on a loss that is no number."""
 
 from dataclasses import dataclass
 from itertools import repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ from hypothesis import strategies as st
 
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.loop import LOG_EVERY, StepMetrics, fit
-from lazarus_bench.training.record import metrics_log, read_metrics
+from lazarus_bench.training.loop import fit
+from lazarus_bench.training.record import LOG_EVERY, Step, read_metrics, read_steps
 
 
 @dataclass(frozen=True)
@@ -39,26 +41,26 @@ def distance(model: nn.Module, batch: Fed):
     return (model.weight - batch.value) ** 2, {}
 
 
-def run(values, steps, loss=value_of_batch, **options) -> list[StepMetrics]:
-    records: list[StepMetrics] = []
-    fit(
-        options.pop("model", None) or Point(),
-        loss,
-        iter([Fed(v) for v in values]),
-        optimizer=optim.SGD(0.25),
-        steps=steps,
-        label="test run",
-        report=records.append,
-        show=False,
-        **options,
-    )
-    return records
+def run(values, steps, loss=value_of_batch, read=read_steps, **options):
+    with TemporaryDirectory() as out:
+        fit(
+            options.pop("model", None) or Point(),
+            loss,
+            iter([Fed(v) for v in values]),
+            optimizer=optim.SGD(0.25),
+            steps=steps,
+            label="test run",
+            out=Path(out),
+            show=False,
+            **options,
+        )
+        return read(Path(out))
 
 
 @settings(max_examples=20)
 @given(values=st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=35))
 def test_metrics_are_means_over_the_steps_since_the_last_record(values):
-    records = run(values, len(values))
+    records = run(values, len(values), read=read_metrics)
     assert records[0].step == 1
     assert records[-1].step == len(values)
     before = 0
@@ -71,12 +73,28 @@ def test_metrics_are_means_over_the_steps_since_the_last_record(values):
         before = record.step
 
 
-def test_tokens_per_second_count_fed_tokens(monkeypatch):
+def test_every_step_is_logged_with_its_tokens_and_seconds(monkeypatch):
     from lazarus_bench.training import loop
 
     clock = iter(np.arange(0.0, 100.0, 0.5))
     monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
-    assert run([1.0], 1)[0].tokens_per_second == pytest.approx(3 / 0.5)
+    assert run([1.0, 2.0], 2) == (
+        Step(step=1, of=2, loss=1.0, parts={"twice": 2.0}, tokens=3, seconds=0.5),
+        Step(step=2, of=2, loss=2.0, parts={"twice": 4.0}, tokens=3, seconds=0.5),
+    )
+
+
+def test_a_batch_is_prepared_by_the_present_model_and_its_tokens_are_those_fed():
+    model = Point()
+
+    def prepare(batch: Fed) -> Fed:
+        return Fed(value=batch.value + float(np.array(model.weight)), size=7)
+
+    steps = run([1.0, 1.0], 2, distance, model=model, prepare=prepare)
+    # The target stays one above the weight, and each step halves the distance of then.
+    assert [step.loss for step in steps] == [1.0, 1.0]
+    assert [step.tokens for step in steps] == [7, 7]
+    assert float(np.array(model.weight)) == 2.0
 
 
 def test_it_takes_the_asked_number_of_steps_downhill():
@@ -126,15 +144,3 @@ def test_frozen_weights_do_not_move():
     run([5.0] * 2, 2, loss, model=model)
     assert float(np.array(model.still.weight)) == 1.0
     assert float(np.array(model.moving.weight)) != 1.0
-
-
-def test_the_log_gives_back_what_was_reported(tmp_path):
-    report = metrics_log(tmp_path)
-    records = [
-        StepMetrics(step=s, loss=1 / s, parts={"a": 0.1 * s}, tokens_per_second=7.0) for s in (1, 9)
-    ]
-    for record in records:
-        report(record)
-    assert read_metrics(tmp_path) == tuple(records)
-    metrics_log(tmp_path)
-    assert read_metrics(tmp_path) == ()

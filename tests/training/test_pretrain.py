@@ -87,3 +87,19 @@ def test_sizes_must_be_positive():
 def test_an_unknown_family_is_refused_before_training(tmp_path):
     with pytest.raises(UserError, match="lab family"):
         made(tmp_path, "none", 0, Pretrain(family="lama"))
+
+
+def test_every_part_of_a_step_is_shared_by_the_ranks(base):
+    from lazarus_bench.training.pretrain import mixed_loss, parts_of, steps_of
+
+    loaded, parts = load(base), parts_of(TINY)
+    step = next(steps_of(parts, 0))
+    loss = mixed_loss(loaded.anatomy, parts)
+    whole, by_part = loss(loaded.model, step)
+    shards = [loss(loaded.model, step.shard(rank, 2)) for rank in range(2)]
+    assert np.mean([float(np.array(s[0])) for s in shards]) == pytest.approx(float(np.array(whole)))
+    for name, value in by_part.items():
+        mean = np.mean([float(np.array(s[1][name])) for s in shards])
+        assert mean == pytest.approx(float(np.array(value)), rel=1e-5)
+    with pytest.raises(UserError, match=r"a part 'words' of 4 cannot be shared by 5 ranks"):
+        step.shard(0, 5)

@@ -1,0 +1,302 @@
+"""A killed training goes on: bit-identical to one that nobody stopped, whatever was cut off."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench.training import (
+    DualReward,
+    Instruct,
+    Pretrain,
+    Sft,
+    dual_reward,
+    instruct,
+    pretrain,
+    resume,
+    sft,
+)
+from lazarus_bench.training.loop import fit
+from lazarus_bench.training.record import METRICS, RESUME, read_steps
+from lazarus_bench.training.resume import DamagedStateWarning, Saver, State, read_state
+
+RECIPES = {
+    "sft": (
+        sft,
+        "endless_batches",
+        Sft(steps=6, batch=4, examples=20, validation=8, checkpoints=(0, 2, 4, 6), rank=2),
+    ),
+    "full": (
+        sft,
+        "endless_batches",
+        Sft(full=True, steps=6, batch=4, examples=20, validation=8, checkpoints=(3,)),
+    ),
+    "dual_reward": (
+        dual_reward,
+        "endless_batches",
+        DualReward(steps=6, batch=4, examples=20, rank=4),
+    ),
+    "pretrain": (pretrain, "steps_of", Pretrain(steps=6, symbols=8, words=4, prose=4)),
+    "instruct": (instruct, "steps_of", Instruct(steps=6, questions=4, symbols=4, prose=2)),
+}
+
+
+class Killed(Exception):
+    """Stands for the kill."""
+
+
+@pytest.fixture(autouse=True)
+def _save_after_every_step(monkeypatch):
+    monkeypatch.setattr(Saver, "due", lambda self: True)
+
+
+@pytest.fixture
+def killed_at():
+    """Make the batches of a recipe end in a kill before the given step; 0 lets it run."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def arrange(module, name: str, step: int) -> None:
+            patch.undo()
+            original = getattr(module, name)
+
+            def cut(*arguments):
+                yield from islice(original(*arguments), step - 1)
+                raise Killed
+
+            if step:
+                patch.setattr(module, name, cut)
+
+        yield arrange
+
+
+def payload(out: Path) -> dict[str, object]:
+    """Every file but the state, and the log without its seconds."""
+    files = {
+        str(file.relative_to(out)): file.read_bytes()
+        for file in out.rglob("*")
+        if file.is_file() and file.name != METRICS and file.parent.name != RESUME
+    }
+    steps = [(s.step, s.of, s.loss, dict(s.parts), s.tokens) for s in read_steps(out)]
+    return {**files, METRICS: steps}
+
+
+@pytest.fixture(scope="module")
+def bases(tiny, tmp_path_factory) -> dict[str, Path | None]:
+    base = tmp_path_factory.mktemp("base")
+    pretrain.run(Pretrain(steps=1, symbols=4, words=2, prose=2), None, base, 0, show=False)
+    return {"sft": tiny, "full": tiny, "dual_reward": tiny, "pretrain": None, "instruct": base}
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_a_training_killed_at_any_step_ends_as_if_it_had_not_been(kind, bases, killed_at, tmp_path):
+    module, batches, spec = RECIPES[kind]
+    outs = tmp_path / "whole", tmp_path / "killed"
+    for out in outs:
+        out.mkdir()
+    module.run(spec, bases[kind], outs[0], 3, show=False)
+    for step in (1, 2, 4, 6):
+        killed_at(module, batches, step)
+        with pytest.raises(Killed):
+            module.run(spec, bases[kind], outs[1], 3, show=False)
+        assert len(read_steps(outs[1])) == step - 1
+    killed_at(module, batches, 0)
+    module.run(spec, bases[kind], outs[1], 3, show=False)
+    assert payload(outs[1]) == payload(outs[0])
+
+
+class Noisy(nn.Module):
+    """A weight whose loss draws random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = mx.zeros((3,))
+
+
+class Fed:
+    """A batch of one number."""
+
+    size = 1
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+
+def noisy_run(out: Path, steps: int, stop: int | None = None, **options) -> Noisy:
+    mx.random.seed(5)
+    model, prepared = Noisy(), options.pop("prepared", [])
+
+    def loss(model: Noisy, batch: Fed):
+        return ((model.weight - batch.value + mx.random.normal((3,))) ** 2).sum(), {}
+
+    def prepare(batch: Fed) -> Fed:
+        prepared.append(batch.value)
+        return Fed(batch.value + float(np.array(mx.random.uniform())))
+
+    def after(step: int) -> None:
+        if step == stop:
+            raise Killed
+
+    fit(
+        model,
+        loss,
+        (Fed(float(i % 10)) for i in range(1, 100)),
+        optimizer=optim.AdamW(optim.cosine_decay(0.1, 20)),
+        steps=steps,
+        label="noisy",
+        out=out,
+        prepare=prepare,
+        after=after,
+        show=False,
+    )
+    return model
+
+
+def halves(tmp_path: Path) -> tuple[Path, Path]:
+    """A whole run of eight steps, and one killed in step 5, whose last state is of step 4."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    noisy_run(whole, 8)
+    with pytest.raises(Killed):
+        noisy_run(killed, 8, stop=5)
+    return whole, killed
+
+
+def test_random_numbers_schedules_and_prepared_batches_go_on(tmp_path):
+    whole, killed = halves(tmp_path)
+    prepared: list[float] = []
+    noisy_run(killed, 8, prepared=prepared)
+    assert prepared == [5.0, 6.0, 7.0, 8.0]
+    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+
+
+def test_a_training_killed_after_its_last_step_only_gives_its_weights(tmp_path):
+    first = noisy_run(tmp_path, 4)
+    again = noisy_run(tmp_path, 4, prepared=(prepared := []))
+    assert prepared == []
+    assert np.array_equal(np.array(first.weight), np.array(again.weight))
+    assert len(read_steps(tmp_path)) == 4
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def lose_lines(file: Path) -> None:
+    log = file.parents[1] / METRICS
+    log.write_bytes(log.read_bytes()[:-200])
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (flip, "checksum"),
+        (lambda file: file.write_bytes(file.read_bytes()[:100]), "checksum"),
+        (lose_lines, "log ends before it"),
+    ],
+)
+def test_a_damaged_state_is_told_and_the_training_starts_over(tmp_path, damage, told):
+    whole, killed = halves(tmp_path)
+    (file,) = (killed / RESUME).iterdir()
+    damage(file)
+    prepared: list[float] = []
+    with pytest.warns(DamagedStateWarning, match=f"{told}.*the training starts over") as caught:
+        noisy_run(killed, 8, prepared=prepared)
+    assert len(caught) == 1
+    assert len(prepared) == 8
+    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+
+
+def test_a_state_of_another_model_is_refused(tmp_path):
+    noisy_run(tmp_path, 2)
+    other = State(model=nn.Linear(2, 2), optimizer=optim.AdamW(0.1))
+    with pytest.warns(DamagedStateWarning, match="another model or optimizer"):
+        assert read_state(tmp_path, other) is None
+    assert not (tmp_path / RESUME).exists()
+
+
+def test_a_save_cut_off_leaves_the_state_before(tmp_path):
+    whole, killed = halves(tmp_path)
+    (state,) = (killed / RESUME).iterdir()
+    (killed / RESUME / "part.safetensors").write_bytes(b"half a st")
+    noisy_run(killed, 8)
+    assert not state.exists()
+    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+
+
+def test_of_two_whole_states_the_newer_counts(tmp_path):
+    whole, killed = halves(tmp_path)
+    older = killed / "older"
+    older.mkdir()
+    with pytest.raises(Killed):
+        noisy_run(older, 8, stop=3)
+    (kept,) = (older / RESUME).iterdir()
+    kept.rename(killed / RESUME / kept.name)
+    prepared: list[float] = []
+    noisy_run(killed, 8, prepared=prepared)
+    assert prepared == [5.0, 6.0, 7.0, 8.0]
+    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+
+
+def test_states_are_not_saved_more_often_than_asked(tmp_path, monkeypatch):
+    monkeypatch.undo()
+    noisy_run(tmp_path, 4)
+    assert not (tmp_path / RESUME).exists()
+    clock = iter(range(0, 10_000, 6))
+    monkeypatch.setattr(resume.time, "monotonic", lambda: float(next(clock)))
+    saver, state = Saver(tmp_path), State(model=Noisy(), optimizer=optim.SGD(0.1))
+    assert [saver.due() for _ in range(4)] == [False, False, False, True]
+    saver.save(state)  # takes 6 s of this clock, so the next is due 54 s later
+    assert [saver.due() for _ in range(10)] == [False] * 8 + [True] * 2
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from lazarus_bench.training import resume
+resume.Saver.due = lambda self: True
+sys.path.insert(0, sys.argv[1])
+from test_resume import noisy_run
+noisy_run(Path(sys.argv[2]), 60)
+"""
+
+
+def test_a_real_kill_at_any_instant_is_survived(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    noisy_run(whole, 60)
+    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(killed)]
+    for steps in (5, 23, 41):
+        child = subprocess.Popen(command)
+        deadline = time.monotonic() + 60
+        while not (killed / METRICS).exists() or len(read_steps(killed)) < steps:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        assert steps <= len(read_steps(killed)) < 60
+    noisy_run(killed, 60)
+    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+
+
+def test_validation_losses_of_before_the_kill_are_kept(tiny, killed_at, tmp_path):
+    module, batches, spec = RECIPES["sft"]
+    killed_at(module, batches, 4)
+    with pytest.raises(Killed):
+        module.run(spec, tiny, tmp_path, 0, show=False)
+    before = json.loads((tmp_path / sft.VALIDATION).read_text())
+    killed_at(module, batches, 0)
+    module.run(spec, tiny, tmp_path, 0, show=False)
+    after = sft.read_validation(tmp_path)
+    assert list(after) == [0, 2, 4, 6]
+    assert {str(step): after[step] for step in (0, 2)} == before

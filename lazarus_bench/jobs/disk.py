@@ -17,6 +17,9 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 FULL_WORDS = ("[write] Unable to write", "No space left on device", "os error 28", "os error 122")
 """How libraries without `OSError` say it: mlx of its own files, Rust (tokenizers, safetensors)."""
 
+OPENING_WORDS = "[save_safetensors] Failed to open file"
+"""How mlx says that it cannot make a file, whatever the reason."""
+
 
 def is_full(error: BaseException, root: Path) -> bool:
     """Whether `error` means that no more can be written below `root`."""
@@ -26,7 +29,18 @@ def is_full(error: BaseException, root: Path) -> bool:
             named
         ).absolute().is_relative_to(root.absolute())
         return error.errno in FULL and not elsewhere
+    if OPENING_WORDS in str(error):
+        return _no_more_names(root)
     return any(words in str(error) for words in FULL_WORDS)
+
+
+def _no_more_names(root: Path) -> bool:
+    """Whether no file can be added, however small (btrfs and others have no such limit)."""
+    try:
+        disk = os.statvfs(root)
+    except OSError:
+        return False
+    return disk.f_files > 0 and disk.f_favail == 0
 
 
 def full(root: Path) -> UserError:

@@ -1,15 +1,28 @@
-"""The store: an artifact is there whole or not at all."""
+"""The store: an artifact is there whole or not at all, whoever else is at work."""
 
+import errno
+import fcntl
+import importlib
 import json
+import os
+import shutil
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+import storage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.jobs import locks
+from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import MANIFEST, STORE_VARIABLE, Store, default_root
-from lazarus_bench.training.specs import Pretrain, Sft
+from lazarus_bench.jobs.subjects import subject
+from lazarus_bench.training.specs import DualReward, Pretrain, Sft
 
 JOB = Job(recipe=Sft(), base=None, seed=0)
 ABOUT = {"mlx": "0", "device": "cpu"}
@@ -171,3 +184,347 @@ def test_the_root_is_the_variable_else_the_users_cache(monkeypatch, tmp_path):
     assert default_root() == tmp_path
     monkeypatch.delenv(STORE_VARIABLE)
     assert default_root().parts[-2:] == ("lazarus-bench", "store")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny, tmp_path_factory):
+    """A store with one real artifact, and its job."""
+    store = Store(tmp_path_factory.mktemp("trained") / "store")
+    recipe = DualReward(steps=2, batch=4, examples=20, rank=4)
+    job = Job(recipe=recipe, base=subject(str(tiny)).base(0), seed=0)
+    module = importlib.import_module("lazarus_bench.training.dual_reward")
+    with store.claim(job, wait=True), store.writing(job, ABOUT) as out:
+        module.run(recipe, tiny, out, 0, False)
+    return store, job
+
+
+def payload(store: Store, job: Job) -> list[Path]:
+    return [store.path(job) / name for name in store.find(job).manifest["files"]]
+
+
+def test_one_other_bit_in_any_file_is_named(trained):
+    store, job = trained
+    assert len(payload(store, job)) >= 4
+    for file in payload(store, job):
+        content = file.read_bytes()
+        for place in (0, len(content) // 2, len(content) - 1):
+            flipped = bytearray(content)
+            flipped[place] ^= 1
+            file.write_bytes(flipped)
+            fresh = Store(store.root)
+            assert fresh.find(job) is None
+            said = fresh.damage(job)
+            assert f"{store.path(job).name} is damaged: {file.name}'s checksum differs" in said
+        file.write_bytes(content)
+    assert Store(store.root).damage(job) is None
+
+
+def test_any_missing_file_is_named(trained):
+    store, job = trained
+    for file in (*payload(store, job), store.path(job) / MANIFEST):
+        aside = file.rename(file.with_name("aside"))
+        assert store.find(job) is None
+        assert store.damage(job).endswith(f"is damaged: {file.name} is missing")
+        aside.rename(file)
+    assert store.damage(job) is None
+
+
+def test_what_is_not_there_is_no_damage(store):
+    assert store.damage(JOB) is None
+    write(store)
+    assert store.damage(JOB) is None
+
+
+def manifest_of(store: Store) -> dict:
+    return json.loads((store.path(JOB) / MANIFEST).read_text())
+
+
+def with_manifest(store: Store, **changed) -> None:
+    text = json.dumps(manifest_of(store) | changed)
+    (store.path(JOB) / MANIFEST).write_text(text)
+
+
+def test_a_damaged_manifest_is_named(store):
+    write(store)
+    text = (store.path(JOB) / MANIFEST).read_text()
+    (store.path(JOB) / MANIFEST).write_text(text[: len(text) // 2])
+    assert "manifest.json is unreadable" in store.damage(JOB)
+    (store.path(JOB) / MANIFEST).write_bytes(b"\xff" + text.encode())
+    assert "manifest.json is unreadable" in store.damage(JOB)
+
+
+def test_another_size_is_named(store):
+    write(store)
+    (store.path(JOB) / "adapters.safetensors").write_text("weights, more")
+    assert "adapters.safetensors's size differs (13 bytes, 7 when" in store.damage(JOB)
+
+
+def test_the_manifest_of_another_job_is_named(store):
+    write(store)
+    with_manifest(store, digest="0" * 64)
+    assert "belongs to another job" in store.damage(JOB)
+
+
+@pytest.mark.parametrize("name", ["../secret", "{root}/secret", "checkpoints/../../secret", "link"])
+def test_a_manifest_cannot_point_out_of_its_artifact(store, name):
+    write(store)
+    secret = store.root / "secret"
+    secret.write_text("weights")
+    (store.path(JOB) / "link").symlink_to(secret)
+    listed = manifest_of(store)["files"]
+    name = name.format(root=store.root)
+    with_manifest(store, files=listed | {name: listed["adapters.safetensors"]})
+    assert "outside of it" in store.damage(JOB)
+    assert store.find(JOB) is None
+
+
+@pytest.mark.parametrize("name", ["a\0b", "checkpoints", ""])
+def test_a_manifest_with_names_of_no_files(store, name):
+    write(store)
+    listed = manifest_of(store)["files"]
+    with_manifest(store, files=listed | {name: [1, "0"]})
+    assert "is damaged" in store.damage(JOB)
+
+
+def test_files_that_no_manifest_lists_are_ignored(store):
+    write(store)
+    (store.path(JOB) / ".nfs0001").write_text("left by a file system")
+    assert Store(store.root).find(JOB) is not None
+
+
+def test_a_recipe_that_leaves_a_link_is_a_bug(store, tmp_path):
+    def linked() -> None:
+        with store.writing(JOB, ABOUT) as out:
+            (out / "weights").symlink_to(tmp_path)
+            (out / "broken").symlink_to(tmp_path / "nothing")
+
+    with pytest.raises(RuntimeError, match="no regular file"):
+        linked()
+    assert files(store) == []
+
+
+def test_a_reader_keeps_the_files_of_a_damaged_artifact_that_is_replaced(store):
+    write(store, content="first")
+    with (store.path(JOB) / "checkpoints" / "1.txt").open() as reader:
+        (store.path(JOB) / "adapters.safetensors").unlink()
+        write(store, content="other")
+        assert reader.read() == "inner"
+    assert Store(store.root).damage(JOB) is None
+    assert not any((store.root / ".removed").iterdir())
+
+
+def test_a_replaced_artifact_is_verified_again(store):
+    write(store, content="first")
+    assert store.find(JOB) is not None
+    shutil.rmtree(store.path(JOB))
+    write(Store(store.root), content="other")
+    (store.path(JOB) / "adapters.safetensors").write_text("OTHER")
+    assert store.find(JOB) is None
+
+
+def test_the_resume_folder_is_no_part_of_the_artifact(store):
+    with store.writing(JOB, ABOUT) as out:
+        (out / "resume").mkdir()
+        (out / "resume" / "optimizer.safetensors").write_text("state")
+        (out / "weights").write_text("w")
+    assert {f.name for f in store.path(JOB).iterdir()} == {"weights", "spec.json", MANIFEST}
+    assert set(store.find(JOB).manifest["files"]) == {"weights", "spec.json"}
+
+
+def test_an_artifact_tells_what_it_is(store):
+    storage.write(store, storage.BASE)
+    storage.write(store, storage.TUNED)
+    artifact = store.find(storage.TUNED)
+    assert (artifact.kind, artifact.seed, artifact.attempts) == ("sft", 0, 1)
+    assert artifact.label == "SFT LoRA all on pretrain"
+    files_but_manifest = [f for f in artifact.directory.iterdir() if f.name != MANIFEST]
+    assert artifact.size == sum(f.stat().st_size for f in files_but_manifest)
+
+
+def test_the_time_of_every_attempt_counts(store):
+    storage.begin(store, JOB)
+    note = store.working(JOB) / "attempt.json"
+    started = json.loads(note.read_text()) | {"seconds": 50.0, "started": time.time() - 100}
+    note.write_text(json.dumps(started))
+    with store.claim(JOB, wait=True), store.writing(JOB, ABOUT) as out:
+        assert (out / "half").read_text() == "half"
+    artifact = store.find(JOB)
+    assert artifact.attempts == 2
+    assert 149 < artifact.seconds < 155
+
+
+WRITES_AND_HANGS = """
+with store.claim(TUNED, wait=True), store.writing(TUNED, {}) as out:
+    (out / "resume").mkdir()
+    (out / "resume" / "state").write_text("step 7")
+    say("writing")
+    time.sleep(60)
+"""
+
+
+def test_after_a_kill_the_next_attempt_goes_on(store):
+    job = storage.TUNED
+    with storage.at_work(store, WRITES_AND_HANGS):
+        with store.claim(job, wait=False) as held:
+            assert not held
+        assert [s.state for s in store.artifacts()] == ["running"]
+    assert [s.state for s in store.artifacts()] == ["unfinished"]
+    with store.claim(job, wait=False) as held, store.writing(job, ABOUT) as out:
+        assert held
+        assert (out / "resume" / "state").read_text() == "step 7"
+        (out / "weights").write_text("w")
+    assert store.find(job).attempts == 2
+    assert not any((store.root / ".partial").iterdir())
+
+
+MAKES_ONCE = """
+with store.claim(BASE, wait=True):
+    if store.find(BASE) is None:
+        with store.writing(BASE, {}) as out:
+            say("made")
+            time.sleep(0.3)
+            (out / "weights").write_text("w")
+assert store.find(BASE) is not None
+say("found")
+"""
+
+
+def test_of_two_processes_one_makes_and_both_find(store):
+    both = [storage.start(store, MAKES_ONCE) for _ in range(2)]
+    said = [process.communicate(timeout=60)[0].split() for process in both]
+    assert sorted(said) == [["found"], ["made", "found"]]
+    assert [process.returncode for process in both] == [0, 0]
+
+
+def test_a_whole_artifact_that_came_meanwhile_stays(store):
+    """An older version of this package on another machine takes no locks."""
+    with store.writing(storage.BASE, ABOUT) as out:
+        (out / "weights").write_text("ours")
+        other = Store(store.root)
+        shutil.copytree(out, store.root / "aside")
+        with other.writing(storage.BASE, ABOUT) as again:
+            (again / "weights").write_text("w")
+        shutil.copytree(store.root / "aside", out)
+    assert (store.find(storage.BASE).directory / "weights").read_text() == "w"
+    assert not any((store.root / ".partial").iterdir())
+
+
+def test_no_two_threads_hold_a_lock_while_a_third_clears_unused_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "POLL", 0.001)
+    shared, inside, most = Locks(tmp_path / "locks"), [], []
+
+    def work() -> None:
+        for _ in range(40):
+            lock = shared.acquire("job", wait=True)
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+            lock.release()
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        shared.clear()
+    assert len(most) == 120
+    assert set(most) == {1}
+    shared.clear()
+    assert [file.name for file in (tmp_path / "locks").iterdir()] == ["gate.lock"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_refused(store, monkeypatch, number):
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(UserError, match=r"without file locks.* --lb-store"),
+        store.claim(JOB, wait=False),
+    ):
+        pass
+
+
+def fill_with_text(out: Path) -> None:
+    (out / "metrics.jsonl").write_text("x" * 2_000_000)
+
+
+def fill_with_weights(out: Path) -> None:
+    from lazarus_bench.backend import mx
+
+    mx.save_safetensors(str(out / "model.safetensors"), {"weights": mx.zeros((500_000,))})
+
+
+def fill_with_folders(out: Path) -> None:
+    for number in range(100):
+        (out / f"{number}").mkdir()
+
+
+def fill_with_folders_then_weights(out: Path) -> None:
+    with suppress(OSError):
+        fill_with_folders(out)
+    fill_with_weights(out)
+
+
+FILLS = (fill_with_text, fill_with_weights, fill_with_folders, fill_with_folders_then_weights)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_a_full_disk_is_one_sentence_and_costs_nothing_else(small_disk, fill):
+    store = Store(small_disk / "store")
+    storage.write(store, storage.BASE)
+
+    def overflow() -> None:
+        with store.claim(JOB, wait=True), store.writing(JOB, ABOUT) as out:
+            fill(out)
+
+    with pytest.raises(UserError, match=r"is full \([01] MB free\).*store gc.*--lb-store"):
+        overflow()
+    assert Store(store.root).find(storage.BASE) is not None
+    assert not any((store.root / ".partial").iterdir())
+    storage.write(store, JOB)
+    assert store.find(JOB) is not None
+
+
+def test_a_store_too_full_for_a_manifest(small_disk):
+    store = Store(small_disk / "store")
+
+    def overflow() -> None:
+        with store.writing(JOB, ABOUT) as out:
+            room = shutil.disk_usage(small_disk).free
+            (out / "weights").write_bytes(b"x" * room)
+
+    with pytest.raises(UserError, match="is full"):
+        overflow()
+    assert files(store) == []
+
+
+def test_a_file_that_fills_another_disk_is_not_the_stores_fault(store):
+    error = OSError(errno.ENOSPC, "No space left on device", "/elsewhere/file")
+
+    def overflow() -> None:
+        with store.writing(JOB, ABOUT):
+            raise error
+
+    with pytest.raises(OSError, match="/elsewhere/file"):
+        overflow()
+
+
+def test_a_read_only_store_can_be_read(read_only):
+    store = Store(read_only.root)
+    assert not store.writable()
+    assert store.find(storage.BASE) is not None
+    assert store.find(storage.TUNED) is None
+    assert [s.state for s in store.artifacts(checksums=True)] == ["whole"]
+
+
+def test_a_read_only_store_says_so_when_something_must_be_made(read_only):
+    says = "is read-only, and SFT LoRA all on pretrain cannot be made there: .*--lb-store"
+    with pytest.raises(UserError, match=says), read_only.claim(storage.TUNED, wait=True):
+        pass
+    with pytest.raises(UserError, match=says), read_only.writing(storage.TUNED, ABOUT):
+        pass
+
+
+def test_a_store_that_is_written_says_so(store):
+    assert store.writable()

@@ -206,6 +206,8 @@ def _checked(store: Store, damages: dict[str, list[str]]) -> str:
 
 
 def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int:
+    if older_than is not None and not older_than >= 0:
+        raise UserError(f"--older-than {older_than:g} must be 0 days or more")
     decisions = upkeep.decide(
         store.artifacts(checksums=True),
         versions=upkeep.current_versions(),

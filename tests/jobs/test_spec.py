@@ -1,16 +1,20 @@
 """Specs and digests: any difference shows, equality shows, in every process the same."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
+import typing
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies
+from lazarus_bench.jobs.spec import Checkpoint, Job, digest_of, with_dependencies
 from lazarus_bench.training import specs
 from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Recipe, Sft
 
@@ -21,18 +25,41 @@ RECIPES = [
 ]
 FIELDS = [(cls, field.name) for cls in RECIPES for field in dataclasses.fields(cls)]
 
-SIZES = st.integers(1, 10_000)
-OTHER_VALUES = {
-    "bool": st.booleans(),
-    "int": SIZES,
-    "float": st.floats(1e-6, 1.0),
-    "str": st.text(min_size=1, max_size=8),
-    "Targets": st.sampled_from(specs.TARGET_SETS),
-    "int | None": st.none() | st.integers(0, 50),
-    "float | None": st.none() | st.floats(1e-3, 1e3),
-    "Targets | None": st.none() | st.sampled_from(specs.TARGET_SETS),
-    "tuple[int, ...]": st.lists(st.integers(0, 500), max_size=5).map(tuple),
+PLAIN = {
+    bool: st.booleans(),
+    int: st.integers(0, 10_000),
+    float: st.floats(0.0, 1.0) | st.floats(1.0, 1e3),
+    str: st.text(min_size=1, max_size=8),
+    type(None): st.none(),
 }
+
+
+def values(hint: Any) -> st.SearchStrategy[Any]:
+    """Values of a field's type, those its recipe refuses among them."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        return st.sampled_from(arguments)
+    if typing.get_origin(hint) is tuple:
+        return st.lists(values(arguments[0]), max_size=5).map(tuple)
+    return st.one_of(map(values, arguments)) if arguments else PLAIN[hint]
+
+
+@st.composite
+def recipes(draw, cls: type[Recipe], names: Sequence[str]) -> Recipe:
+    """A `cls` with other values in the fields `names`, and defaults elsewhere."""
+    hints = typing.get_type_hints(cls)
+    try:
+        return cls(**{name: draw(values(hints[name])) for name in names})
+    except UserError:
+        reject()
+
+
+@st.composite
+def any_recipe(draw) -> Recipe:
+    """Any recipe with up to two fields changed."""
+    cls = draw(st.sampled_from(RECIPES))
+    names = [field.name for field in dataclasses.fields(cls)]
+    return draw(recipes(cls, draw(st.lists(st.sampled_from(names), max_size=2, unique=True))))
 
 
 def digest(recipe: Recipe, seed: int = 0, base: Job | Checkpoint | None = None) -> str:
@@ -45,17 +72,76 @@ def test_the_recipes_are_those_that_exist():
     assert len({cls.kind for cls in RECIPES}) == len(RECIPES)
 
 
+MANY_REFUSED = settings(
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=40
+)
+
+
 @pytest.mark.parametrize(("cls", "name"), FIELDS, ids=lambda x: getattr(x, "__name__", x))
+@MANY_REFUSED
 @given(data=st.data())
 def test_changing_any_field_changes_the_digest(cls, name, data):
-    field = next(f for f in dataclasses.fields(cls) if f.name == name)
-    value = data.draw(OTHER_VALUES[str(field.type)])
-    plain = cls(checkpoints=()) if cls is Sft else cls()
-    if name == "checkpoints":
-        changed = Sft(checkpoints=value)
-    else:
-        changed = dataclasses.replace(plain, **{name: value})
-    assert (digest(changed) == digest(plain)) == (changed == plain)
+    changed = data.draw(recipes(cls, [name]))
+    assert (digest(changed) == digest(cls())) == (changed == cls())
+
+
+@settings(MANY_REFUSED, max_examples=300)
+@given(one=any_recipe(), other=any_recipe())
+def test_no_two_recipes_share_a_digest(one, other):
+    assert (digest(one) == digest(other)) == (one == other)
+
+
+@pytest.mark.parametrize("cls", RECIPES)
+def test_the_defaults_are_in_the_spec(cls):
+    """A default that is changed in the source must not find the artifacts of the old one."""
+    spec = Job(recipe=cls(), base=None, seed=0).canonical()
+    assert set(spec["recipe"]) == {field.name for field in dataclasses.fields(cls)}
+    assert (spec["kind"], spec["version"]) == (cls.kind, cls.version)
+
+
+@pytest.mark.parametrize("cls", RECIPES)
+def test_every_field_of_a_job_counts(cls):
+    plain = Job(recipe=cls(), base=None, seed=0)
+    other = {
+        "recipe": next(c for c in RECIPES if c is not cls)(),
+        "base": Checkpoint(source="here", fingerprint="ab"),
+        "seed": 1,
+        "ranks": 2,
+    }
+    assert set(other) == {field.name for field in dataclasses.fields(Job)}
+    jobs = [plain, *(dataclasses.replace(plain, **{name: other[name]}) for name in other)]
+    assert len({job.digest for job in jobs}) == len(jobs)
+
+
+@pytest.mark.parametrize("cls", RECIPES)
+def test_the_version_of_a_recipe_and_of_its_base_count(cls, monkeypatch):
+    def both() -> tuple[str, str]:
+        base = Job(recipe=cls(), base=None, seed=0)
+        return base.digest, Job(recipe=Sft(), base=base, seed=0).digest
+
+    before = both()
+    monkeypatch.setattr(cls, "version", cls.version + 1)
+    assert not set(before) & set(both())
+
+
+def test_the_ranks_show_in_the_label_when_there_are_several():
+    job = Job(recipe=Pretrain(), base=None, seed=0)
+    assert job.label == "pretrain"
+    assert dataclasses.replace(job, ranks=2).label == "pretrain, 2 ranks"
+
+
+@pytest.mark.parametrize("ranks", [0, -1])
+def test_no_job_runs_on_no_rank(ranks):
+    with pytest.raises(UserError, match=f"ranks = {ranks} must be at least 1"):
+        Job(recipe=Pretrain(), base=None, seed=0, ranks=ranks)
+
+
+def test_a_spec_read_back_has_the_same_digest():
+    base = Job(recipe=Pretrain(), base=None, seed=3)
+    job = Job(recipe=DualReward(alpha=7.5), base=base, seed=3)
+    read = json.loads(json.dumps(job.canonical(), indent=1))
+    assert digest_of(read) == job.digest
+    assert digest_of(read["base"]) == base.digest
 
 
 def test_the_base_the_seed_the_kind_and_the_version_count(monkeypatch):

@@ -429,7 +429,7 @@ def test_no_two_threads_hold_a_lock_while_a_third_clears_unused_ones(tmp_path, m
     assert len(most) == 120
     assert set(most) == {1}
     shared.clear()
-    assert [file.name for file in (tmp_path / "locks").iterdir()] == ["gate.lock"]
+    assert {file.name for file in (tmp_path / "locks").iterdir()} <= {"gate.lock"}
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])

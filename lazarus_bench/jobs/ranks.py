@@ -1,0 +1,357 @@
+"""One training on several ranks: processes that `mlx.launch` starts and that share each batch.
+
+`run_ranked` describes the work as JSON, starts the ranks on this module, and turns what they report
+into what `recipe.run` would have done in this process. Rank 0 alone writes the artifact.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.training.specs import Recipe
+
+Kind = Literal["done", "user error", "not applicable", "crash", "warning"]
+
+LOCAL = "127.0.0.1"
+PORTS = range(20_000, 32_000)
+"""Below the ports that systems hand out on their own."""
+
+PEER_LOST = "[ring] connection to a peer was lost"
+"""What a rank raises because another one fell: never the reason."""
+
+PIPE_FILL = 256 * 1024
+WATCH_SECONDS = 1.0
+
+
+class RankWarning(UserWarning):
+    """A warning that rank 0 gave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What every rank is told; `lifeline` is a FIFO that ends when the starting process does."""
+
+    recipe: Recipe
+    base: Path | None
+    out: Path
+    seed: int
+    ranks: int
+    lifeline: Path
+
+    def to_json(self) -> str:
+        """The task as one JSON text."""
+        return json.dumps(
+            {
+                "module": type(self.recipe).__module__,
+                "class": type(self.recipe).__qualname__,
+                "recipe": asdict(self.recipe),
+                "base": None if self.base is None else str(self.base.resolve()),
+                "out": str(self.out.resolve()),
+                "seed": self.seed,
+                "ranks": self.ranks,
+                "lifeline": str(self.lifeline),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """The task that `to_json` wrote."""
+        row = json.loads(text)
+        recipe = getattr(importlib.import_module(row["module"]), row["class"])
+        fields = {name: _tuples(value) for name, value in row["recipe"].items()}
+        return cls(
+            recipe=recipe(**fields),
+            base=None if row["base"] is None else Path(row["base"]),
+            out=Path(row["out"]),
+            seed=row["seed"],
+            ranks=row["ranks"],
+            lifeline=Path(row["lifeline"]),
+        )
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One line from a rank to the process that started it."""
+
+    rank: int
+    kind: Kind
+    text: str = ""
+
+
+def run_ranked(
+    recipe: Recipe,
+    base: Path | None,
+    out: Path,
+    seed: int,
+    ranks: int,
+    hosts: Path | None = None,
+) -> None:
+    """Run `recipe` on `ranks` processes and leave its artifact in `out`.
+
+    Args:
+        recipe: what to train.
+        base: directory of the model it starts from, at the same path for every rank.
+        out: where rank 0 writes, which runs on this machine; it may hold a killed attempt's state.
+        seed: of the training.
+        ranks: how many processes share each batch, 2 or more.
+        hosts: `mlx.launch`'s host file, a host a rank, this machine first; None keeps all ranks
+            here.
+
+    Raises:
+        UserError: a rank raised it, or `hosts` does not fit.
+        NotApplicable: a rank raised it.
+        RuntimeError: a rank crashed; it names the rank and its last line.
+    """
+    backend = "ring" if hosts is None else _check_hosts(hosts, ranks)
+    with tempfile.TemporaryDirectory(prefix="lazarus-bench-") as folder:
+        lifeline = Path(folder) / "lifeline"
+        task = Task(recipe=recipe, base=base, out=out, seed=seed, ranks=ranks, lifeline=lifeline)
+        command = _command(task, hosts, backend)
+        errors = Path(folder) / "stderr"
+        with _held(lifeline), errors.open("wb") as stream:
+            messages = list(_launched(command, stream.fileno(), Path(folder), fill=hosts is None))
+        _conclude(messages, errors.read_text(encoding="utf-8", errors="replace"), recipe.label)
+
+
+def _check_hosts(file: Path, ranks: int) -> str:
+    """The backend that the host file names, ring unless it does."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        hosts = found["hosts"] if isinstance(found, dict) else found
+        count = len(hosts)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{file} is no host file of mlx.launch ({error}): make one with mlx.distributed_config"
+        ) from error
+    if count != ranks:
+        raise UserError(f"{file} names {count} hosts for {ranks} ranks: give one host a rank")
+    return (found.get("backend") if isinstance(found, dict) else None) or "ring"
+
+
+def _command(task: Task, hosts: Path | None, backend: str) -> list[str]:
+    places = ["-n", str(task.ranks)] if hosts is None else ["--hostfile", str(hosts)]
+    named = {k: v for k, v in os.environ.items() if k.startswith("LAZARUS_BENCH_")}
+    environment = {"OMP_NUM_THREADS": "1", **named}
+    return [
+        _launcher(),
+        *places,
+        *("--backend", backend, "--starting-port", str(_free_ports(task.ranks))),
+        *(f"--env={name}={value}" for name, value in environment.items()),
+        *("--", sys.executable, "-m", "lazarus_bench.jobs.ranks", task.to_json()),
+    ]
+
+
+def _launcher() -> str:
+    beside = sysconfig.get_path("scripts")
+    found = shutil.which("mlx.launch", path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
+    if found is None:
+        raise UserError(f"mlx.launch is not in {beside}: install mlx there, or train on one rank")
+    return found
+
+
+def _free_ports(count: int) -> int:
+    """The first of `count` ports in a row that nothing listens on here."""
+    # Not the seeded generator: trainings side by side would all try the same ports.
+    draw = random.SystemRandom()
+    while True:
+        first = draw.choice(PORTS)
+        if all(map(_is_free, range(first, first + count))):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((LOCAL, port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def _held(lifeline: Path) -> Iterator[None]:
+    """Hold the FIFO open; the kernel closes it if this process is killed."""
+    os.mkfifo(lifeline)
+    held = os.open(lifeline, os.O_RDWR)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _launched(command: list[str], errors: int, folder: Path, fill: bool) -> Iterator[Message]:
+    """Start the ranks and give their messages until the last one ends; none outlives the block."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        # mlx.launch leaves its temporary files behind.
+        env={**os.environ, "TMPDIR": str(folder)},
+        start_new_session=True,
+    )
+    try:
+        if fill:
+            _fill(process)
+        yield from _messages(process)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _fill(process: subprocess.Popen[bytes]) -> None:
+    """Fill the ranks' standard input, which they do not read.
+
+    mlx.launch (0.32) waits for a rank's input to be writable and has nothing to write, so it would
+    turn in circles on a core of its own for as long as the pipe is not full.
+    """
+    with suppress(BrokenPipeError):
+        if process.stdin is not None:
+            process.stdin.write(b"\n" * PIPE_FILL)
+            process.stdin.flush()
+
+
+def _messages(process: subprocess.Popen[bytes]) -> Iterator[Message]:
+    for line in process.stdout or ():
+        found = re.search(rb"\{.*\}", line)
+        if found:
+            with suppress(ValueError, TypeError):
+                yield Message(**json.loads(found[0]))
+
+
+def _conclude(messages: Iterable[Message], errors: str, label: str) -> None:
+    """Raise what the ranks raised, and warn of what rank 0 warned of."""
+    by_kind: dict[Kind, Message] = {}
+    for message in messages:
+        if message.kind == "warning":
+            warnings.warn(message.text, RankWarning, stacklevel=3)
+        if PEER_LOST not in message.text:
+            by_kind.setdefault(message.kind, message)
+    if "user error" in by_kind:
+        raise UserError(by_kind["user error"].text)
+    if "not applicable" in by_kind:
+        raise NotApplicable(by_kind["not applicable"].text)
+    if "crash" in by_kind:
+        crash = by_kind["crash"]
+        raise RuntimeError(f"{label}: rank {crash.rank} crashed: {crash.text}")
+    if "done" not in by_kind:
+        raise RuntimeError(f"{label}: the ranks ended without a result: {_cause(errors)}")
+
+
+def _cause(errors: str) -> str:
+    """The line of mlx.launch that names the rank that fell, else the last line.
+
+    A rank that raised (code 1) has said why, and −15 is how mlx.launch ends those that are left.
+    """
+    plain = re.sub(r"\x1b\[\d+m", "", errors)
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    fallen = [line for line in lines if re.search(r"rank \d+ exited with code", line)]
+    first = [line for line in fallen if not re.search(r"code (1|-15)$", line)]
+    return (first or fallen or lines[-1:] or ["they said nothing"])[0]
+
+
+def main(text: str) -> None:
+    """Be one rank of the task in `text`, and end this process."""
+    say = _reporter()
+    try:
+        _train(Task.from_json(text), say)
+    except UserError as error:
+        say("user error", str(error))
+    except NotApplicable as error:
+        say("not applicable", str(error))
+    except Exception as error:
+        traceback.print_exc()
+        say("crash", traceback.format_exception_only(error)[-1].strip())
+    else:
+        say("done", "")
+        return
+    sys.exit(1)
+
+
+def _reporter() -> Callable[[Kind, str], None]:
+    """Take standard output for messages alone; what else is printed goes to standard error."""
+    rank, channel = int(os.environ["MLX_RANK"]), os.dup(1)
+    os.dup2(2, 1)
+
+    def say(kind: Kind, text: str) -> None:
+        # In one write, since mlx.launch mixes the ranks' outputs as they come; a pipe keeps up to
+        # 4096 bytes together.
+        message = asdict(Message(rank=rank, kind=kind, text=text[:900]))
+        os.write(channel, json.dumps(message, ensure_ascii=False).encode() + b"\n")
+
+    return say
+
+
+def _train(task: Task, say: Callable[[Kind, str], None]) -> None:
+    local = task.lifeline.exists()
+    if local:
+        threading.Thread(target=_die_with, args=(task.lifeline,), daemon=True).start()
+    from lazarus_bench import backend
+
+    backend.set_threads()
+    group = backend.group()
+    if group.size != task.ranks:
+        raise UserError(f"{task.ranks} ranks were asked for and {group.size} met")
+    if group.rank == 0 and not local:
+        raise UserError("rank 0 runs on another machine: name this machine first in the host file")
+    recipe = importlib.import_module(f"lazarus_bench.training.{task.recipe.kind}")
+    with _directory(task, group.rank, say) as out:
+        recipe.run(task.recipe, task.base, out, task.seed, False)
+
+
+@contextmanager
+def _directory(task: Task, rank: int, say: Callable[[Kind, str], None]) -> Iterator[Path]:
+    """Where this rank writes: rank 0 to the artifact, with warnings, the others for nobody."""
+    if rank == 0:
+        warnings.showwarning = lambda message, *_: say("warning", str(message))
+        yield task.out
+        return
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def _die_with(lifeline: Path) -> None:
+    """End this process when the one that holds `lifeline` has ended."""
+    with suppress(OSError):
+        end = os.open(lifeline, os.O_RDONLY | os.O_NONBLOCK)
+        while _is_held(end):
+            time.sleep(WATCH_SECONDS)
+    os._exit(1)
+
+
+def _is_held(end: int) -> bool:
+    try:
+        return os.read(end, 1) != b""
+    except BlockingIOError:
+        return True
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -317,7 +317,7 @@ def _train(task: Task, say: Callable[[Kind, str], None]) -> None:
     backend.set_threads()
     group = backend.group()
     if group.size != task.ranks:
-        raise UserError(f"{task.ranks} ranks were asked for and {group.size} met")
+        raise UserError(f"{task.ranks} ranks were asked for and {group.size} met: try mlx.launch")
     if group.rank == 0 and not local:
         raise UserError("rank 0 runs on another machine: name this machine first in the host file")
     recipe = importlib.import_module(f"lazarus_bench.training.{task.recipe.kind}")

@@ -107,7 +107,8 @@ def fit(
         label: for the progress bar and the error.
         out: receives the log, a line a step, and while the training lasts its state.
         prepare: makes of each batch what the step is fed, just before that step and not for
-            batches passed over; it may use the present model and `mx.random`.
+            batches passed over; it may use the present model and `mx.random`. Every rank prepares
+            the whole batch before it takes its shard.
         after: called after each step with its number, for checkpoints; when the state saved last
             was of an earlier step, it is called again for the steps in between.
         show: the progress bar on stderr; None shows it on a terminal only.

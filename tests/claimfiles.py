@@ -105,7 +105,8 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 def arguments(folder: Path, name: str, args: Sequence[str]) -> list[str]:
     """Pytest's arguments with a report and a store of the test's own."""
-    own = ["-p", "no:cacheprovider", "--lb-workers", "1"]
+    own = ["-p", "no:cacheprovider"]
+    own += [] if "--lb-scheduler" in args else ["--lb-workers", "1"]
     own += ["--lb-store", str(folder / "store"), "--lb-report", str(folder / "reports" / name)]
     return [*own, *map(str, args)]
 

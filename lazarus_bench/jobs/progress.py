@@ -1,22 +1,38 @@
-"""Progress over a whole plan: what is done, and how long the rest will take."""
+"""Progress over a whole plan: what is done, what is running, and how long the rest will take."""
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from lazarus_bench.jobs.execute import Failure, Result
+from lazarus_bench.jobs.plan import duration
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.jobs.store import Store
+from lazarus_bench.jobs.work import Failure, Result
+from lazarus_bench.training.record import Latest, latest
+
+STALE_SECONDS = 120.0
+"""Silence of a training's log after which it is not called running any more."""
 
 
 class Progress:
-    """Counts finished jobs and extrapolates from those of the same kind."""
+    """Counts finished jobs and foretells the rest from those of the same kind."""
 
-    def __init__(self, todo: Sequence[Job], workers: int) -> None:
-        """Watch `todo` run on `workers` processes."""
+    def __init__(
+        self,
+        todo: Sequence[Job],
+        workers: int,
+        store: Store,
+        estimates: Mapping[str, float] | None = None,
+    ) -> None:
+        """Watch `todo` run on `workers` processes; `estimates` are seconds by digest."""
         self._waiting = {job.digest: job for job in todo}
         self._total = len(todo)
         self._workers = workers
+        self._store = store
+        self._estimates = dict(estimates or {})
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
     def line(self, job: Job, result: Result) -> str:
@@ -26,18 +42,47 @@ class Progress:
         if isinstance(result, Failure):
             return f"{done}: {result.reason}"
         self._seconds[job.recipe.kind].append(result.seconds)
+        return f"{done}: {result.seconds:.0f} s{self._rest()}"
+
+    def status(self) -> str:
+        """What is running now, with loss and speed, and what is left."""
+        done = self._total - len(self._waiting)
+        running = [_running(job, log) for job, log in self._running()]
+        return " · ".join([f"{done}/{self._total} done", *running]) + self._rest()
+
+    def _rest(self) -> str:
         left = self.seconds_left()
-        rest = "" if left is None or not self._waiting else f", about {left:.0f} s left"
-        return f"{done}: {result.seconds:.0f} s{rest}"
+        return "" if left is None or not self._waiting else f", about {duration(left)} left"
+
+    def _running(self) -> Iterator[tuple[Job, Latest]]:
+        now = time.time()
+        for job in self._waiting.values():
+            log = latest(self._store.working(job))
+            if log is not None and now - log.written < STALE_SECONDS:
+                yield job, log
 
     def seconds_left(self) -> float | None:
-        """Mean time of each waiting job's kind, shared by the workers.
+        """Seconds of each waiting job, less what the running ones have done, over the workers.
 
-        None while a kind is waiting of which none has finished: a pretraining says nothing about a
-        fine-tuning.
+        A job costs what its kind has taken in this run, else what the plan foretold. None while a
+        waiting job has neither.
         """
-        kinds = [job.recipe.kind for job in self._waiting.values()]
-        if any(kind not in self._seconds for kind in kinds):
-            return None
-        means = [sum(self._seconds[kind]) / len(self._seconds[kind]) for kind in kinds]
-        return sum(means) / self._workers
+        left = 0.0
+        parts = {job.digest: log.step / log.steps for job, log in self._running()}
+        for digest, job in self._waiting.items():
+            cost = self._cost(job)
+            if cost is None:
+                return None
+            left += cost * (1 - parts.get(digest, 0.0))
+        return left / self._workers
+
+    def _cost(self, job: Job) -> float | None:
+        seen = self._seconds.get(job.recipe.kind)
+        return statistics.mean(seen) if seen else self._estimates.get(job.digest)
+
+
+def _running(job: Job, log: Latest) -> str:
+    return (
+        f"{job.label} seed {job.seed}: step {log.step}/{log.steps}, loss {log.loss:.3f}, "
+        f"{log.tokens_per_second:,.0f} tok/s"
+    )

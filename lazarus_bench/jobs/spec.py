@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -82,6 +82,12 @@ def _parameters(recipe: Recipe) -> dict[str, Any]:
 
 def _origin(base: Job | Checkpoint) -> str:
     return base.source if isinstance(base, Checkpoint) else base.recipe.label
+
+
+def with_ranks(job: Job, ranks: int) -> Job:
+    """`job`, and every job below it, on so many ranks."""
+    base = with_ranks(job.base, ranks) if isinstance(job.base, Job) else job.base
+    return replace(job, base=base, ranks=ranks)
 
 
 def with_dependencies(jobs: Iterable[Job]) -> Iterator[Job]:

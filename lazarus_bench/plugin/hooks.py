@@ -6,9 +6,7 @@ rooms below.
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +14,9 @@ import pytest
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.collector import EvidenceCollector
 from lazarus_bench.plugin.options import PUBLISHED, check_options, new_session
-from lazarus_bench.plugin.parallel import alone, is_controller, is_worker, refuse
+from lazarus_bench.plugin.parallel import is_controller, refuse
 from lazarus_bench.plugin.stash import SESSION, TRIAL, UNATTAINABLE
+from lazarus_bench.plugin.trainings import leave_out, show_plan, train
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
@@ -155,50 +154,31 @@ def _registry() -> Registry:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Train what the selected claims need and the store lacks; the tests then only read."""
     bench = session.config.stash.get(SESSION, None)
+    planning = session.config.getoption("--lb-plan")
     if bench is None or session.testsfailed:
-        return
+        return None
     models = [i for i in session.items if claim_of(i) and subject_of(i) != PUBLISHED]
     jobs = [job for item in models for job in _jobs(bench, item)]
-    if jobs:
-        _train(session.config, bench, jobs)
+    try:
+        if planning:
+            show_plan(session.config, bench, jobs)
+            return True
+        if bench.resources.offline:
+            leave_out({item: bench.lacking(_jobs(bench, item)) for item in models})
+        elif jobs:
+            train(session.config, bench, jobs)
+    except UserError as error:
+        raise refuse(session, str(error)) from None
+    return None
 
 
-def _jobs(bench: Session, item: pytest.Item) -> Iterable[Job]:
+def _jobs(bench: Session, item: pytest.Item) -> list[Job]:
     trial = item.stash[TRIAL]
     reason = bench.unattainable(trial.claim, subject_of(item), trial.family_size)
     if reason is None:
         return bench.needed(trial.claim, subject_of(item))
     item.stash[UNATTAINABLE] = reason
     return []
-
-
-def _train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
-    terminal = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    unseen = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
-
-    def say(line: str) -> None:
-        if terminal is not None:
-            terminal.write_line(f"lazarus-bench: {line}")
-
-    with unseen, alone(bench.store.root) if is_worker(config) else contextlib.nullcontext():
-        try:
-            _say_if_slow(say)
-            bench.train(jobs, say)
-        except KeyboardInterrupt:
-            say("interrupted; finished trainings are kept, run the same command to go on")
-            raise
-
-
-def _say_if_slow(say: Callable[[str], None]) -> None:
-    """Hand the warning of a slow BLAS on as a line: no test is running that could show it."""
-    from lazarus_bench import backend
-
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        backend.warn_if_slow()
-    for warning in found:
-        say(str(warning.message))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from lazarus_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from lazarus_bench.trials.session import Session
+    from lazarus_bench.trials.session import Resources, Session
 
 DEFAULT_REPORT = "lazarus-report"
 PUBLISHED = "published"
@@ -30,8 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--lb-profile", default="default", metavar="NAME", help="smoke, default or full")
     add("--lb-seeds", type=int, default=None, metavar="N", help="training seeds 0 to N-1")
-    add("--lb-workers", default="auto", metavar="N", help="training processes; auto: one a core")
     add("--lb-store", default=None, metavar="DIR", help="where trained artifacts are kept")
+    add("--lb-plan", action="store_true", help="show the trainings and their cost, and stop")
+    add("--lb-offline", action="store_true", help="train nothing; judge from the store alone")
     add(
         "--lb-report",
         default=None,
@@ -47,6 +49,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what makes the exit code non-zero: moved (a pinned verdict changed); refuted, "
         "invalid, inconclusive (of verdicts without a pin); or none",
     )
+
+    _add_machines(add)
+
+
+def _add_machines(add: Callable[..., None]) -> None:
+    add(
+        "--lb-workers",
+        default=None,
+        metavar="N",
+        help="trainings at a time on this machine, each a process; auto, the default: one a core, "
+        "one in all on an accelerator",
+    )
+    add(
+        "--lb-scheduler",
+        default=None,
+        metavar="ADDRESS",
+        help="train on the workers of a running dask scheduler, such as tcp://10.0.0.1:8786",
+    )
+    add(
+        "--lb-ranks",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes inside each training, which share its batches (mlx.launch)",
+    )
+    add("--lb-hosts", default=None, metavar="FILE", help="mlx.launch's host file for the ranks")
 
 
 def fail_on(config: pytest.Config) -> tuple[str, ...]:
@@ -96,7 +124,8 @@ def new_session(config: pytest.Config) -> Session:
     """The session that the options ask for.
 
     Raises:
-        UserError: an unknown profile, no seeds, no workers, or a store that cannot be made.
+        UserError: an unknown profile, no seeds, no workers, options that exclude each other, or a
+            store that cannot be made.
     """
     from lazarus_bench.jobs.store import Store, default_root
     from lazarus_bench.trials.profiles import profile
@@ -106,12 +135,48 @@ def new_session(config: pytest.Config) -> Session:
     return Session(
         profile=profile(config.getoption("--lb-profile"), config.getoption("--lb-seeds")),
         store=Store(Path(store).expanduser() if store else default_root()),
-        workers=_workers(str(config.getoption("--lb-workers"))),
+        resources=_resources(config),
     )
 
 
-def _workers(text: str) -> int | None:
-    if text == "auto":
+def _resources(config: pytest.Config) -> Resources:
+    from lazarus_bench.trials.session import Resources
+
+    hosts = config.getoption("--lb-hosts")
+    found = Resources(
+        workers=_workers(config.getoption("--lb-workers")),
+        scheduler=config.getoption("--lb-scheduler"),
+        ranks=config.getoption("--lb-ranks"),
+        hosts=None if hosts is None else Path(hosts).expanduser().absolute(),
+        offline=config.getoption("--lb-offline"),
+    )
+    _check_resources(found)
+    return found
+
+
+def _check_resources(found: Resources) -> None:
+    if found.scheduler is not None and found.workers is not None:
+        raise UserError(
+            "--lb-workers counts processes of this machine and --lb-scheduler names another's: "
+            "give one of them"
+        )
+    if found.ranks < 1:
+        raise UserError(f"--lb-ranks {found.ranks} is no number of processes: give 1 or more")
+    if found.hosts is None:
+        return
+    if found.ranks == 1 or found.scheduler is not None:
+        raise UserError(
+            "--lb-hosts places the ranks of one training after the other: give --lb-ranks, and no "
+            "--lb-scheduler"
+        )
+    if not found.hosts.is_file():
+        raise UserError(
+            f"--lb-hosts {found.hosts} is no file: make one with mlx.distributed_config"
+        )
+
+
+def _workers(text: str | None) -> int | None:
+    if text in (None, "auto"):
         return None
     if not text.isdigit() or int(text) < 1:
         raise UserError(f"--lb-workers {text} is no number of processes: give 1 or more, or auto")

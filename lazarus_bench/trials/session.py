@@ -5,20 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.execute import (
-    Failure,
-    Result,
-    automatic_workers,
-    execute,
-    missing,
-)
+from lazarus_bench.jobs.execute import choose, execute
+from lazarus_bench.jobs.executors import Tick, automatic_workers
+from lazarus_bench.jobs.plan import Plan, make_plan
 from lazarus_bench.jobs.progress import Progress
-from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies
+from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
+from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
@@ -32,14 +30,37 @@ if TYPE_CHECKING:
 INSTRUCT = "-instruct"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """With what the session trains.
+
+    `workers` trainings at a time (None lets the machine decide) here, or as many as the dask
+    `scheduler` has; each on `ranks` processes, which mlx.launch places by its `hosts` file. With
+    `offline` nothing is trained.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+    ranks: int = 1
+    hosts: Path | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Who hears of the trainings: `say` a line that stays, `live` one that the next replaces."""
+
+    say: Callable[[str], None]
+    live: Callable[[str], None]
+
+
 @dataclass(kw_only=True)
 class Session:
     """State of one pytest session."""
 
     profile: Profile
     store: Store
-    workers: int | None
-    """Training processes; None lets the machine decide."""
+    resources: Resources = field(default_factory=Resources)
     began: float = field(default_factory=time.time)
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
@@ -74,8 +95,15 @@ class Session:
         recipe = need.recipe if isinstance(need, OnInstruct) else need
         seeds = range(self.profile.seeds)
         if recipe is None:
-            return tuple(dict.fromkeys(target.base(seed) for seed in seeds))
-        return tuple(Job(recipe=recipe, base=target.base(seed), seed=seed) for seed in seeds)
+            return tuple(dict.fromkeys(self._base(target, seed) for seed in seeds))
+        return tuple(
+            Job(recipe=recipe, base=self._base(target, seed), seed=seed, ranks=self.resources.ranks)
+            for seed in seeds
+        )
+
+    def _base(self, target: Subject, seed: int) -> Job | Checkpoint:
+        base = target.base(seed)
+        return with_ranks(base, self.resources.ranks) if isinstance(base, Job) else base
 
     def needed(self, claim: Claim, name: str) -> list[Job]:
         """The trainings that a claim reads on a subject."""
@@ -115,21 +143,55 @@ class Session:
         )
         return found.sentence if found.hopeless else None
 
-    def train(self, jobs: Iterable[Job], say: Callable[[str], None]) -> None:
-        """Run what the store lacks, one line a finished job."""
-        todo = missing(jobs, self.store)
+    def plan(self, jobs: Iterable[Job]) -> Plan:
+        """What `jobs` and everything below them need, and what the store has of it."""
+        return make_plan(jobs, self.store)
+
+    @property
+    def workers(self) -> int:
+        """Trainings at a time on this machine."""
+        return self.resources.workers or automatic_workers(self.resources.ranks)
+
+    def train(self, plan: Plan, watch: Watch) -> None:
+        """Run what the store lacks, one line a finished job.
+
+        Raises:
+            UserError: the store cannot be written, or the scheduler cannot be used.
+        """
+        for sentence in plan.damaged:
+            watch.say(f"{sentence}; it is made again")
+        todo = plan.todo
         if not todo:
             return
-        workers = self.workers or automatic_workers()
-        say(f"{len(todo)} trainings to run, {workers} at a time, kept in {self.store.root}")
-        progress = Progress(todo, workers)
+        self._check_store(len(todo))
+        place = Place(root=self.store.root, hosts=self.resources.hosts)
+        with choose(place, len(todo), self.workers, self.resources.scheduler) as executor:
+            where = self.resources.scheduler or "this machine"
+            watch.say(
+                f"{len(todo)} trainings to run, {executor.workers} at a time on {where}, kept in "
+                f"{self.store.root}"
+            )
+            progress = Progress(todo, executor.workers, self.store, plan.estimates)
+            execute(todo, executor, self._noted(progress, watch), _tick(progress, watch))
 
+    def _check_store(self, trainings: int) -> None:
+        if not self.store.writable():
+            raise UserError(
+                f"the store {self.store.root} is read-only and lacks {trainings} trainings: name "
+                f"another with --lb-store, or judge what it has with --lb-offline"
+            )
+
+    def _noted(self, progress: Progress, watch: Watch) -> Callable[[Job, Result], None]:
         def finished(job: Job, result: Result) -> None:
             if isinstance(result, Failure):
                 self.failures[job.digest] = result
-            say(progress.line(job, result))
+            watch.say(progress.line(job, result))
 
-        execute(todo, self.store, workers, finished)
+        return finished
+
+    def lacking(self, jobs: Iterable[Job]) -> list[Job]:
+        """Which of `jobs`, and what they stand on, the store does not have."""
+        return [job for job in with_dependencies(jobs) if self.store.find(job) is None]
 
     def runs(self, name: str, need: Need) -> list[Run]:
         """The runs of `need` on a subject, one a seed.
@@ -200,6 +262,10 @@ class Session:
             if artifact is not None:
                 rows.append(_job_row(job, artifact, self.began))
         return tuple(rows)
+
+
+def _tick(progress: Progress, watch: Watch) -> Tick:
+    return lambda: watch.live(progress.status())
 
 
 def _needs(claim: Claim) -> tuple[Need, ...]:

@@ -2,21 +2,33 @@
 
 import importlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.jobs import execute as executing
-from lazarus_bench.jobs.execute import Failure, execute, missing
+from lazarus_bench.jobs.execute import choose, execute, longest_first
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import subject
-from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Sft
+from lazarus_bench.jobs.work import Failure, Place, missing
+from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Recipe, Sft
 
 SFT = Sft(steps=2, batch=4, examples=20, validation=8, checkpoints=(0, 2))
 DUAL = DualReward(steps=2, batch=4, examples=20, rank=4)
 SHORT_PRETRAIN = Pretrain(steps=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nowhere(Recipe):
+    """A recipe whose module does not exist."""
+
+    kind: ClassVar[str] = "nowhere"
+    version: ClassVar[int] = 1
+
+
 DIVERGES = Sft(steps=20, batch=4, examples=20, validation=8, checkpoints=(), learning_rate=1e30)
 
 
@@ -27,7 +39,9 @@ def store(tmp_path) -> Store:
 
 def run(jobs, store, workers=1) -> dict[Job, Artifact | Failure]:
     results: dict[Job, Artifact | Failure] = {}
-    execute(jobs, store, workers, results.__setitem__)
+    todo = missing(jobs, store)
+    with choose(Place(root=store.root, show=False), len(todo), workers, None) as executor:
+        execute(todo, executor, results.__setitem__)
     return results
 
 
@@ -193,7 +207,7 @@ def test_a_bug_stays_loud(tiny, store, recipe_that):
     recipe_that(raising(ZeroDivisionError("ours")))
     with pytest.raises(ZeroDivisionError, match="ours"):
         run([on(tiny, DUAL)], store)
-    assert contents(store.root) == {}
+    assert not list(store.artifacts())
 
 
 def test_not_applicable_is_told_apart(tiny, store, recipe_that):
@@ -209,7 +223,6 @@ def test_an_interrupt_keeps_what_was_finished(tiny, store, recipe_that):
         run([done, on(tiny, DUAL)], store)
     assert store.find(done) is not None
     assert store.find(on(tiny, DUAL)) is None
-    assert not any((store.root / ".partial").iterdir())
 
 
 def test_an_interrupt_while_workers_run_stops_them_and_keeps_what_was_finished(tiny, store):
@@ -219,16 +232,25 @@ def test_an_interrupt_while_workers_run_stops_them_and_keeps_what_was_finished(t
     def interrupt(job: Job, result: Artifact | Failure) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        execute(jobs, store, 2, interrupt)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        choose(Place(root=store.root), len(jobs), 2, None) as executor,
+    ):
+        execute(jobs, executor, interrupt)
     assert store.find(jobs[0]) is not None
     assert store.find(jobs[1]) is None
-    assert not any((store.root / ".partial").iterdir())
+    with store.claim(jobs[1], wait=False) as free:
+        assert free
 
 
-def test_workers_follow_the_cores(monkeypatch):
-    monkeypatch.setattr(executing.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    monkeypatch.setattr("lazarus_bench.backend.on_accelerator", lambda: False)
-    assert executing.automatic_workers() == 3
-    monkeypatch.setattr("lazarus_bench.backend.on_accelerator", lambda: True)
-    assert executing.automatic_workers() == 1
+def test_a_bug_in_a_worker_stays_loud(store):
+    jobs = [Job(recipe=Nowhere(), base=None, seed=seed) for seed in (0, 1)]
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        run(jobs, store, workers=2)
+
+
+def test_long_chains_come_first(tiny):
+    base = Job(recipe=SHORT_PRETRAIN, base=None, seed=0)
+    tuned = Job(recipe=Instruct(steps=1), base=base, seed=0)
+    top, alone = Job(recipe=DUAL, base=tuned, seed=0), on(tiny, DUAL)
+    assert longest_first([alone, base, tuned, top]) == [base, tuned, alone, top]

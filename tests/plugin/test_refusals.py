@@ -18,6 +18,13 @@ REFUSED = {
     "fail-on empty": (("--lb-fail-on", ""), "--lb-fail-on '' is unknown"),
     "workers 0": (("--lb-workers", "0"), "--lb-workers 0"),
     "workers many": (("--lb-workers", "many"), "--lb-workers many"),
+    "workers and scheduler": (
+        ("--lb-workers", "2", "--lb-scheduler", "tcp://127.0.0.1:1"),
+        "--lb-scheduler names another's: give one of them",
+    ),
+    "ranks 0": (("--lb-ranks", "0"), "--lb-ranks 0 is no number of processes"),
+    "hosts without ranks": (("--lb-hosts", "driver.py"), "--lb-hosts places the ranks"),
+    "no hosts": (("--lb-ranks", "2", "--lb-hosts", "gone.json"), "gone.json is no file"),
     "seeds 0": (("--lb-seeds", "0"), "--lb-seeds 0 leaves nothing to judge"),
     "seeds -1": (("--lb-seeds", "-1"), "--lb-seeds -1 leaves nothing to judge"),
     "no directory": (("--lb-model", "./gone"), "./gone does not exist"),

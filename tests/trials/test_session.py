@@ -5,14 +5,14 @@ import json
 import pytest
 
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.execute import Failure
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store
+from lazarus_bench.jobs.work import Failure
 from lazarus_bench.judge import AtLeast, Claim
 from lazarus_bench.training import Instruct, Pretrain, Sft
 from lazarus_bench.trials.claims import OnInstruct
 from lazarus_bench.trials.profiles import Profile
-from lazarus_bench.trials.session import Session
+from lazarus_bench.trials.session import Resources, Session, Watch
 
 TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation=4)
 
@@ -20,7 +20,7 @@ TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation
 @pytest.fixture
 def session(tmp_path):
     profile = Profile(name="own", seeds=3, prompts=20)
-    return Session(profile=profile, store=Store(tmp_path / "store"), workers=1)
+    return Session(profile=profile, store=Store(tmp_path / "store"), resources=Resources(workers=1))
 
 
 def claim(*needs, **more):
@@ -98,7 +98,7 @@ def test_nothing_missing_is_nothing_said(session, tiny):
     for job in jobs:
         put(session, job)
     said = []
-    session.train(jobs, said.append)
+    session.train(session.plan(jobs), Watch(say=said.append, live=said.append))
     assert said == []
     assert [row.digest for row in session.job_rows(jobs)] == [job.digest for job in jobs]
 
@@ -122,7 +122,7 @@ def test_a_training_becomes_runs_with_their_base_and_their_log(session, tiny):
     session.profile = Profile(name="own", seeds=2, prompts=20)
     jobs = session.jobs(str(tiny), TINY)
     said = []
-    session.train(jobs, said.append)
+    session.train(session.plan(jobs), Watch(say=said.append, live=said.append))
     assert [line.split(" ")[0] for line in said] == ["2", "[1/2]", "[2/2]"]
 
     first, second = session.runs(str(tiny), TINY)
@@ -138,3 +138,35 @@ def test_a_training_becomes_runs_with_their_base_and_their_log(session, tiny):
         _ = first.before.before
     with pytest.raises(ValueError, match="left no log"):
         _ = first.before.metrics
+
+
+def test_more_ranks_are_other_trainings_down_to_the_base(session):
+    one = session.jobs("lab:llama", TINY)[0]
+    session.resources = Resources(ranks=2)
+    two = session.jobs("lab:llama", TINY)[0]
+    assert (two.ranks, two.base.ranks) == (2, 2)
+    assert two.digest != one.digest
+    assert two.base.digest != one.base.digest
+
+
+def test_what_the_store_lacks_is_told_with_what_it_stands_on(session):
+    jobs = session.jobs("lab:llama", TINY)
+    put(session, jobs[0].base)
+    put(session, jobs[1].base)
+    put(session, jobs[1])
+    assert session.lacking(jobs[:2]) == [jobs[0]]
+    assert session.lacking([jobs[2]]) == [jobs[2].base, jobs[2]]
+
+
+def test_damage_is_told_and_made_good(session, tiny):
+    session.profile = Profile(name="own", seeds=1, prompts=20)
+    jobs = session.jobs(str(tiny), TINY)
+    put(session, jobs[0])
+    note = session.store.path(jobs[0]) / "note.txt"
+    note.write_text("x" * note.stat().st_size)
+    session.store = Store(session.store.root)
+    said = []
+    session.train(session.plan(jobs), Watch(say=said.append, live=said.append))
+    assert "note.txt" in said[0]
+    assert said[0].endswith("; it is made again")
+    assert session.runs(str(tiny), TINY)[0].metrics

@@ -1,0 +1,93 @@
+"""One job done: its lock, its recipe, and what came of it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies
+from lazarus_bench.jobs.store import Artifact, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a job has no artifact; `applicable` is False when it cannot be asked of this model."""
+
+    reason: str
+    applicable: bool
+
+
+Result = Artifact | Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where jobs are done: the store's `root`, and mlx.launch's `hosts` file for several ranks.
+
+    `show` is the progress bar of a training on stderr; None shows it on a terminal only.
+    """
+
+    root: Path
+    hosts: Path | None = None
+    show: bool | None = None
+
+
+def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
+    """What has to run, in an order that makes bases first."""
+    return [job for job in with_dependencies(jobs) if store.find(job) is None]
+
+
+def failed(results: Iterable[Result | None]) -> Failure | None:
+    """The first failure among what a job stands on."""
+    return next((result for result in results if isinstance(result, Failure)), None)
+
+
+def run_job(job: Job, place: Place, *, wait: bool = True) -> Result | None:
+    """Make the artifact of `job`, whose base must be in the store already.
+
+    A job that another process is at is waited for, and then found; None instead without `wait`. A
+    user's mistake or a model that cannot be asked comes back as a `Failure`; a bug raises.
+    """
+    store = Store(place.root)
+    try:
+        with store.claim(job, wait=wait) as held:
+            if not held:
+                return None
+            return store.find(job) or _made(job, store, place)
+    except (UserError, NotApplicable) as error:
+        return Failure(reason=str(error), applicable=isinstance(error, UserError))
+
+
+def _made(job: Job, store: Store, place: Place) -> Artifact:
+    from lazarus_bench import backend
+
+    with store.writing(job, backend.manifest().as_strings()) as out:
+        _train(job, base_directory(job, store), out, place)
+    artifact = store.find(job)
+    if artifact is None:
+        raise RuntimeError(f"{job.label} left no whole artifact at {store.path(job)}")
+    return artifact
+
+
+def _train(job: Job, base: Path | None, out: Path, place: Place) -> None:
+    if job.ranks > 1:
+        from lazarus_bench.jobs.ranks import run_ranked
+
+        run_ranked(job.recipe, base, out, job.seed, job.ranks, place.hosts)
+        return
+    recipe = importlib.import_module(f"lazarus_bench.training.{job.recipe.kind}")
+    recipe.run(job.recipe, base, out, job.seed, place.show)
+
+
+def base_directory(job: Job, store: Store) -> Path | None:
+    """Where the model lies that `job` starts from."""
+    from lazarus_bench.models.files import resolve
+
+    if job.base is None:
+        return None
+    if isinstance(job.base, Checkpoint):
+        return resolve(job.base.source)
+    return store.path(job.base)

@@ -1,0 +1,125 @@
+"""The trainings of a session as pytest shows them: the plan, the work, and what is left out."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lazarus_bench.plugin.parallel import alone, is_worker
+
+if TYPE_CHECKING:
+    from lazarus_bench.jobs.plan import Plan
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.trials.session import Session, Watch
+
+QUIET_SECONDS = 60.0
+"""Without a terminal, how long nothing is said about what is running."""
+
+
+def _speaker(config: pytest.Config) -> Callable[[str], None]:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+
+    def say(line: str) -> None:
+        if terminal is not None:
+            terminal.write_line(f"lazarus-bench: {line}")
+
+    return say
+
+
+def show_plan(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
+    """Print what the selected claims need, what is there, and what the rest will cost."""
+    from lazarus_bench.jobs.plan import table
+
+    say, plan = _speaker(config), bench.plan(jobs)
+    for sentence in plan.damaged:
+        say(sentence)
+    if not plan.entries:
+        say("the selected claims need no training")
+        return
+    for line in table(plan).splitlines():
+        say(line)
+    say(f"{_cost(plan, bench)}; the store is {bench.store.root}")
+
+
+def _cost(plan: Plan, bench: Session) -> str:
+    from lazarus_bench.jobs.plan import duration
+
+    if not plan.todo:
+        return "nothing to run"
+    one, many = plan.seconds(1), plan.seconds(bench.workers)
+    if one is None or many is None:
+        return f"{len(plan.todo)} trainings to run, of unknown cost until one of each kind has run"
+    shared = "" if bench.workers == 1 else f", {duration(many)} with {bench.workers} workers"
+    return f"{len(plan.todo)} trainings to run, about {duration(one)} of one process{shared}"
+
+
+def leave_out(lacking: Mapping[pytest.Item, Sequence[Job]]) -> None:
+    """Skip the claims that lack trainings in the store, each with what is missing."""
+    for item, jobs in lacking.items():
+        if jobs:
+            names = ", ".join(dict.fromkeys(job.label for job in jobs))
+            reason = f"{item.name}: the store lacks {len(jobs)} trainings ({names})"
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
+    """Run what the store lacks, with a line for each training and a live one on a terminal."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    unseen = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
+    single = alone(bench.store.root) if is_worker(config) else contextlib.nullcontext()
+    with unseen, single, _watch(config) as watch:
+        try:
+            _say_if_slow(watch.say)
+            bench.train(bench.plan(jobs), watch)
+        except KeyboardInterrupt:
+            watch.say("interrupted; what is done is kept, run the same command to go on")
+            raise
+
+
+@contextlib.contextmanager
+def _watch(config: pytest.Config) -> Iterator[Watch]:
+    """A live line on a terminal; elsewhere a line a minute."""
+    from tqdm import tqdm
+
+    from lazarus_bench.trials.session import Watch
+
+    say = _speaker(config)
+
+    def above(line: str) -> None:
+        with tqdm.external_write_mode():
+            say(line)
+
+    if not sys.stderr.isatty():
+        yield Watch(say=say, live=_seldom(say))
+        return
+    with tqdm(bar_format="{desc}", leave=False, dynamic_ncols=True) as line:
+        yield Watch(say=above, live=line.set_description_str)
+
+
+def _seldom(say: Callable[[str], None]) -> Callable[[str], None]:
+    last = time.monotonic()
+
+    def live(line: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= QUIET_SECONDS:
+            last = time.monotonic()
+            say(line)
+
+    return live
+
+
+def _say_if_slow(say: Callable[[str], None]) -> None:
+    """Hand the warning of a slow BLAS on as a line: no test is running that could show it."""
+    from lazarus_bench import backend
+
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        backend.warn_if_slow()
+    for warning in found:
+        say(str(warning.message))

@@ -1,0 +1,156 @@
+"""A joined dask cluster: the same artifacts, also when a worker dies; and clear refusals."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from dask_cluster import scheduler, worker
+from distributed import Client
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.cluster import Cluster
+from lazarus_bench.jobs.execute import execute
+from lazarus_bench.jobs.executors import InProcess
+from lazarus_bench.jobs.spec import Job
+from lazarus_bench.jobs.store import Artifact, Store
+from lazarus_bench.jobs.subjects import subject
+from lazarus_bench.jobs.work import Place
+from lazarus_bench.training.specs import DualReward
+
+SHORT = DualReward(steps=2, batch=4, examples=20, rank=4)
+LONG = DualReward(steps=60, batch=4, examples=20, rank=4)
+
+
+def jobs_on(tiny, recipe, seeds):
+    return [Job(recipe=recipe, base=subject(str(tiny)).base(seed), seed=seed) for seed in seeds]
+
+
+def run(jobs, executor) -> dict[str, Artifact]:
+    results = {}
+    with executor:
+        execute(jobs, executor, lambda job, result: results.__setitem__(job.digest, result))
+    return results
+
+
+def weights(store, jobs) -> list[bytes]:
+    return [(store.path(job) / "adapters.safetensors").read_bytes() for job in jobs]
+
+
+@contextmanager
+def up(address, workers):
+    """Wait until so many workers have joined."""
+    with Client(address) as client:
+        client.wait_for_workers(workers, timeout=60)
+    yield
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with scheduler(tmp_path_factory.mktemp("scheduler")) as address:
+        yield address
+
+
+def test_a_killed_worker_s_job_is_done_by_another(tiny, tmp_path, address):
+    store, jobs = Store(tmp_path / "store"), jobs_on(tiny, LONG, range(4))
+
+    def kill_when_at_work(victim):
+        log = None
+        while log is None:
+            time.sleep(0.01)
+            log = next((store.root / ".partial").glob("*/metrics.jsonl"), None)
+        victim.send_signal(signal.SIGKILL)
+
+    with (
+        worker(tmp_path, address, "one") as one,
+        worker(tmp_path, address, "two"),
+        up(address, 2),
+        Cluster(Place(root=store.root), scheduler=address) as cluster,
+    ):
+        killer = threading.Thread(target=kill_when_at_work, args=(one,))
+        killer.start()
+        results = run(jobs, cluster)
+        killer.join()
+    assert all(isinstance(result, Artifact) for result in results.values())
+    assert set(results) == {job.digest for job in jobs}
+    alone = Store(tmp_path / "alone")
+    run(jobs, InProcess(Place(root=alone.root, show=False)))
+    assert weights(store, jobs) == weights(alone, jobs)
+
+
+def test_with_accelerators_only_their_workers_train_one_at_a_time(tiny, tmp_path, address):
+    store, jobs = Store(tmp_path / "store"), jobs_on(tiny, SHORT, range(4))
+    fast = ("--nthreads", "2", "--resources", "accelerator=1")
+    with (
+        worker(tmp_path, address, "plain", LAZARUS_BENCH_THREADS="would fail here"),
+        worker(tmp_path, address, "fast", *fast),
+        up(address, 2),
+        Cluster(Place(root=store.root), scheduler=address) as cluster,
+    ):
+        assert cluster.workers == 1
+        results = run(jobs, cluster)
+    assert all(isinstance(result, Artifact) for result in results.values()), results
+
+
+def refused(place, address) -> str:
+    with pytest.raises(UserError) as error, Cluster(place, scheduler=address):
+        pass
+    return str(error.value)
+
+
+def test_a_worker_with_two_threads_is_refused(tmp_path, address):
+    place = Place(root=Store(tmp_path / "store").root)
+    with worker(tmp_path, address, "wide", "--nthreads", "2"):
+        assert "start it with --nthreads 1" in refused(place, address)
+
+
+def test_a_worker_of_another_version_is_refused(tmp_path, address, monkeypatch):
+    from lazarus_bench.jobs import cluster
+
+    place = Place(root=Store(tmp_path / "store").root)
+    other = cluster.versions() | {"mlx": "0.0.1"}
+    monkeypatch.setattr(cluster, "versions", lambda: other)
+    with worker(tmp_path, address, "other"):
+        assert "not 0.0.1: install the same" in refused(place, address)
+
+
+def test_a_worker_that_does_not_see_the_store_is_refused(tmp_path, address, monkeypatch):
+    from lazarus_bench.jobs import cluster
+
+    place = Place(root=Store(tmp_path / "store").root)
+    with worker(tmp_path, address, "elsewhere"):
+        real = cluster.Ticket
+
+        def elsewhere(**fields):
+            return real(**fields | {"token": tmp_path / "on another machine"})
+
+        monkeypatch.setattr(cluster, "Ticket", elsewhere)
+        assert "it does not see the store" in refused(place, address)
+
+
+def test_a_scheduler_without_workers_is_refused(tmp_path, address, monkeypatch):
+    from lazarus_bench.jobs import cluster
+
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1.0)
+    place = Place(root=Store(tmp_path / "store").root)
+    assert "has no workers: start one with `dask worker" in refused(place, address)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "bogus://x:1"])
+def test_a_scheduler_that_is_not_there_is_refused(tmp_path, address, monkeypatch):
+    from lazarus_bench.jobs import cluster
+
+    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1.0)
+    place = Place(root=Store(tmp_path / "store").root)
+    said = refused(place, address)
+    assert f"no dask scheduler answers at {address}" in said
+    assert "\n" not in said
+
+
+def test_nothing_stays_behind_in_the_store(tiny, tmp_path):
+    store = Store(tmp_path / "store")
+    run(jobs_on(tiny, SHORT, range(2)), Cluster(Place(root=store.root), workers=2))
+    assert not [*(store.root / ".sessions").iterdir()]
+    assert os.access(store.root, os.W_OK)

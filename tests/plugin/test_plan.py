@@ -1,0 +1,85 @@
+"""What would be trained, what the store has, and judging from the store alone."""
+
+import re
+
+import pytest
+from claimfiles import run, write
+
+CLAIMS = """
+@pre("plan/trained", AtLeast(0.3), NARROW, needs=SFT)
+def test_trained(runs, judge):
+    assert len(runs(SFT)) == 2
+    judge(Means(values=NARROW))
+
+@pre("plan/more", AtLeast(0.3), NARROW, needs=(SFT, Sft(**TINY | dict(rank=4))))
+def test_more(runs, judge):
+    assert runs(Sft(**TINY | dict(rank=4)))
+    judge(Means(values=NARROW))
+
+@pre("plan/untrained", AtLeast(0.3), NARROW)
+def test_untrained(judge):
+    judge(Means(values=NARROW))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("plan"), test_plan=CLAIMS)
+
+
+@pytest.fixture(scope="module")
+def ran(folder, tiny):
+    args = ("-m", "slow", "--lb-model", tiny, "--lb-seeds", "2", "-rs")
+    return run(
+        folder,
+        {
+            "plan": (*args, "--lb-plan"),
+            "nothing there": (*args, "--lb-offline"),
+            "one": (*args, "-k", "plan/trained"),
+            "half there": (*args, "--lb-offline"),
+            "half planned": (*args, "--lb-plan"),
+            "all": args,
+            "all planned": (*args, "--lb-plan"),
+            "published": ("--lb-plan",),
+        },
+    )
+
+
+def rows(said: str) -> dict[str, list[str]]:
+    """Lines of the plan's table: training to its columns."""
+    found = re.findall(r"lazarus-bench: (SFT.*?)  +(.*)", said)
+    return {label: columns.split() for label, columns in found}
+
+
+def test_the_union_is_planned_once_and_nothing_is_trained(ran):
+    said = ran["plan"].said
+    two, four = rows(said).items()
+    assert two[0].endswith("(rank 2)")
+    assert four[0].endswith("(rank 4)")
+    assert two[1] == four[1] == ["0-1", "0", "2", "unknown"]
+    assert "4 trainings to run, of unknown cost until one of each kind has run" in said
+    assert ran["plan"].code == 0
+    assert "passed" not in ran["plan"].summary
+
+
+def test_offline_leaves_out_what_it_cannot_judge_and_says_what_lacks(ran):
+    said = ran["nothing there"].said
+    assert ran["nothing there"].code == 0
+    assert ran["nothing there"].outcomes() == {"plan/untrained": "supported"}
+    assert "the store lacks 2 trainings" in said
+    assert "the store lacks 4 trainings" in said
+    assert ran["half there"].outcomes() == {
+        "plan/trained": "supported",
+        "plan/untrained": "supported",
+    }
+    assert "trainings to run" not in ran["half there"].said
+
+
+def test_a_cost_is_known_from_what_was_trained_before(ran):
+    assert re.search(r"2 trainings to run, of unknown cost", ran["half planned"].said)
+    assert "nothing to run" in ran["all planned"].said
+
+
+def test_published_numbers_need_no_plan(ran):
+    assert ran["published"].code == 0
+    assert "the selected claims need no training" in ran["published"].said

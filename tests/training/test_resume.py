@@ -177,6 +177,25 @@ def test_random_numbers_schedules_and_prepared_batches_go_on(tmp_path):
     assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
 
 
+def test_divergence_is_measured_from_the_first_loss_of_all_attempts(tmp_path):
+    def attempt(values) -> None:
+        fit(
+            Noisy(),
+            lambda model, batch: (batch.value + 0.0 * model.weight.sum(), {}),
+            iter([Fed(value) for value in values]),
+            optimizer=optim.SGD(0.1),
+            steps=3,
+            label="high start",
+            out=tmp_path,
+            show=False,
+        )
+
+    with pytest.raises(StopIteration):
+        attempt([400.0, 410.0])
+    attempt([400.0, 410.0, 420.0])
+    assert [s.loss for s in read_steps(tmp_path)] == [400.0, 410.0, 420.0]
+
+
 def test_a_training_killed_after_its_last_step_only_gives_its_weights(tmp_path):
     first = noisy_run(tmp_path, 4)
     again = noisy_run(tmp_path, 4, prepared=(prepared := []))
@@ -278,12 +297,13 @@ def test_a_real_kill_at_any_instant_is_survived(tmp_path):
     command = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(killed)]
     for steps in (5, 23, 41):
         child = subprocess.Popen(command)
-        deadline = time.monotonic() + 60
-        while not (killed / METRICS).exists() or len(read_steps(killed)) < steps:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+        try:
+            while not (killed / METRICS).exists() or len(read_steps(killed)) < steps:
+                assert child.poll() is None
+                time.sleep(0.001)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
         assert steps <= len(read_steps(killed)) < 60
     noisy_run(killed, 60)
     assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]

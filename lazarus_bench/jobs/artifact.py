@@ -14,10 +14,10 @@ from typing import Any
 
 from lazarus_bench.jobs.attempts import ATTEMPT, Attempt, read_object
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.training.record import RESUME
 
 MANIFEST = "manifest.json"
 SPEC = "spec.json"
-RESUME = "resume"
 
 _REQUIRED = ("digest", "label", "seed", "seconds", "created")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,9 @@ SAME = ("lazarus-bench", "revision", "mlx", "mlx-lm", "numpy", "tokenizers")
 """What must be the same on every worker, since results must be."""
 
 PATIENCE_SECONDS = 20.0
+FORGOTTEN_SECONDS = 30 * 86400.0
+"""Age at which the token of a session that was killed is removed."""
+
 TICK_SECONDS = 1.0
 
 
@@ -203,6 +207,9 @@ def _token(root: Path) -> Iterator[Path]:
     token = folder / uuid.uuid4().hex
     try:
         folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            if time.time() - old.stat().st_mtime > FORGOTTEN_SECONDS:
+                old.unlink(missing_ok=True)
         token.touch()
     except OSError as error:
         raise UserError(

@@ -25,7 +25,6 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.jobs import attempts
 from lazarus_bench.jobs.artifact import (
     MANIFEST,
-    RESUME,
     SPEC,
     Artifact,
     damages,
@@ -38,6 +37,7 @@ from lazarus_bench.jobs.disk import STORE_VARIABLE, full, is_full, refusal
 from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.stored import Stored, stored_artifact, unfinished
+from lazarus_bench.training.record import RESUME
 
 __all__ = ["MANIFEST", "RESUME", "SPEC", "STORE_VARIABLE", "Artifact", "Store", "Stored"]
 

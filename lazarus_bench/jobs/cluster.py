@@ -35,6 +35,13 @@ ACCELERATOR = "accelerator"
 SAME = ("lazarus-bench", "revision", "mlx", "mlx-lm", "numpy", "tokenizers")
 """What must be the same on every worker, since results must be."""
 
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+"""dask's own observers, which look every few milliseconds and so take a tenth of two cores."""
+
 PATIENCE_SECONDS = 20.0
 FORGOTTEN_SECONDS = 30 * 86400.0
 """Age at which the token of a session that was killed is removed."""
@@ -224,10 +231,12 @@ def _token(root: Path) -> Iterator[Path]:
 @contextmanager
 def _started(workers: int) -> Iterator[Client]:
     """A cluster of this machine's processes, one BLAS thread each, that ends with the context."""
+    import dask
     from distributed import Client, LocalCluster
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with (
+        dask.config.set(QUIET),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

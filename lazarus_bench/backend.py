@@ -183,7 +183,7 @@ def set_threads(count: int | None = None) -> int:
     model on many cores.
     """
     chosen = os.environ.get(THREADS_VARIABLE, "1") if count is None else str(count)
-    if not chosen.isdigit() or int(chosen) < 1:
+    if not chosen.isdecimal() or int(chosen) < 1:
         raise UserError(f"{THREADS_VARIABLE}={chosen} is not a number of threads: give 1 or more")
     if "/" in BLAS or BLAS.startswith("lib"):
         library = ctypes.CDLL(BLAS)

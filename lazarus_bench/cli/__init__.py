@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
+
+PIPE_CLOSED = 141
+"""The exit code of a program that a closed pipe has ended: 128 + SIGPIPE."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
 
@@ -65,7 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and gives exit code 2."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
+        code = _run(options)
+        sys.stdout.flush()
     except UserError as error:
         print(f"lazarus-bench: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read has seen enough; what is still buffered must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code

@@ -16,7 +16,7 @@ from lazarus_bench.cli import quantities
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs import upkeep
 from lazarus_bench.jobs.attempts import below
-from lazarus_bench.jobs.store import Store, Stored, default_root
+from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
 
 HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
 
@@ -38,9 +38,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _open(named: str | None) -> Store:
-    if named is not None and not Path(named).expanduser().is_dir():
-        raise UserError(f"there is no store at {named}: name its directory with --store")
-    return Store(Path(named).expanduser() if named is not None else default_root())
+    root = Path(named).expanduser() if named is not None else default_root()
+    if not root.is_dir():
+        raise UserError(
+            f"there is no store at {root}: nothing was trained there yet, or --store or "
+            f"{STORE_VARIABLE} should name another"
+        )
+    return Store(root)
 
 
 def _print_json(content: Any) -> None:

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
-import time
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from tqdm import tqdm
+
 from lazarus_bench.errors import UserError
+from lazarus_bench.jobs import sessions
 from lazarus_bench.jobs.executors import Tick
 from lazarus_bench.jobs.spec import Job
-from lazarus_bench.jobs.work import Failure, Place, Result, failed, run_job
+from lazarus_bench.jobs.store import Store
+from lazarus_bench.jobs.work import Failure, Place, Result, base_directory, failed, run_job
 from lazarus_bench.versions import versions
 
 if TYPE_CHECKING:
@@ -43,9 +48,6 @@ QUIET = {
 """dask's own observers, which look every few milliseconds and so take a tenth of two cores."""
 
 PATIENCE_SECONDS = 20.0
-FORGOTTEN_SECONDS = 30 * 86400.0
-"""Age at which the token of a session that was killed is removed."""
-
 TICK_SECONDS = 1.0
 
 
@@ -80,8 +82,10 @@ def _work(job: Job, ticket: Ticket, bases: list[Result]) -> Result:
     """One job, on a worker."""
     from lazarus_bench import backend
 
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a killed process leaks
     try:
         ticket.check()
+        base_directory(job, Store(ticket.place.root))
         backend.set_threads()
     except UserError as error:
         return Failure(reason=f"worker {_host()}: {error}", applicable=True)
@@ -120,7 +124,7 @@ class Cluster:
         with self._stack as stack:
             client = _started(self.workers) if self._scheduler is None else _joined(self._scheduler)
             self._client: Client = stack.enter_context(client)
-            token = stack.enter_context(_token(self._place.root))
+            token = stack.enter_context(sessions.token(self._place.root))
             self._ticket = Ticket(place=self._place, token=token, versions=versions())
             if self._scheduler is not None:
                 self._inspect()
@@ -134,11 +138,12 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         """Drop what is not finished, and close what was started."""
-        for future in self._futures.values():
-            if not future.done():
-                future.cancel(force=True)
-        self._futures.clear()
-        self._stack.close()
+        with _uninterrupted(), suppress(OSError):  # the scheduler may be gone
+            for future in self._futures.values():
+                if not future.done():
+                    future.cancel(force=True)
+            self._futures.clear()
+            self._stack.close()
 
     def _inspect(self) -> None:
         """Look at the workers that are there: their threads, accelerators, versions, store."""
@@ -171,31 +176,70 @@ class Cluster:
 
     def completed(self, tick: Tick) -> Iterator[tuple[Job, Result]]:
         """Results as the workers finish; a job whose workers keep dying is a failure."""
-        from distributed import wait
-
         waiting = dict(self._futures)
         while waiting:
-            try:
-                wait([*waiting.values()], timeout=TICK_SECONDS, return_when="FIRST_COMPLETED")
-            except TimeoutError:
+            if not self._any_done([*waiting.values()]):
+                sessions.keep_young(self._ticket.token)
                 tick()
             for digest in [digest for digest, future in waiting.items() if future.done()]:
                 job = self._jobs[digest]
-                yield job, _result(job, waiting.pop(digest))
+                yield job, self._result(job, waiting.pop(digest))
+
+    def _any_done(self, futures: list[Future[Any]]) -> bool:
+        """Wait a moment for one of `futures`."""
+        from distributed import wait
+
+        try:
+            with self._reachable():
+                wait(futures, timeout=TICK_SECONDS, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            return False
+        return True
+
+    def _result(self, job: Job, future: Future[Any]) -> Result:
+        from distributed import KilledWorker
+
+        try:
+            with self._reachable():
+                result: Result = future.result()
+        except KilledWorker:
+            return Failure(
+                reason=f"{job.label} seed {job.seed} took several workers with it: look at their "
+                f"logs, and at their memory",
+                applicable=True,
+            )
+        return result
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except _lost() as error:
+            raise UserError(
+                f"the scheduler {self._scheduler or 'of this machine'} went away: start it again, "
+                f"and run the same command; what is done is kept"
+            ) from error
 
 
-def _result(job: Job, future: Future[Any]) -> Result:
-    from distributed import KilledWorker
+def _lost() -> tuple[type[BaseException], ...]:
+    """What dask raises when its scheduler is gone."""
+    from distributed.client import FutureCancelledError, FuturesCancelledError
+    from distributed.comm.core import CommClosedError
 
+    return FutureCancelledError, FuturesCancelledError, CommClosedError
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let an impatient second interrupt wait until workers have been stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        result: Result = future.result()
-    except KilledWorker:
-        return Failure(
-            reason=f"{job.label} seed {job.seed} took several workers with it: look at their logs, "
-            f"and at their memory",
-            applicable=True,
-        )
-    return result
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _check_threads(known: Mapping[str, Mapping[str, Any]]) -> None:
@@ -205,27 +249,6 @@ def _check_threads(known: Mapping[str, Mapping[str, Any]]) -> None:
                 f"worker {name} runs {about['nthreads']} tasks at a time in one process, which "
                 f"would share its BLAS and its random numbers: start it with --nthreads 1"
             )
-
-
-@contextmanager
-def _token(root: Path) -> Iterator[Path]:
-    """A file in the store by which a worker knows that it sees the same one."""
-    folder = root / ".sessions"
-    token = folder / uuid.uuid4().hex
-    try:
-        folder.mkdir(exist_ok=True)
-        for old in folder.iterdir():
-            if time.time() - old.stat().st_mtime > FORGOTTEN_SECONDS:
-                old.unlink(missing_ok=True)
-        token.touch()
-    except OSError as error:
-        raise UserError(
-            f"the store {root} cannot be written ({error.strerror}): choose another with --lb-store"
-        ) from error
-    try:
-        yield token
-    finally:
-        token.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -256,11 +279,12 @@ def _joined(address: str) -> Iterator[Client]:
     from distributed import Client
 
     try:
-        _knock(address)
+        # Sooner than a client would tell, and without a half-made one left behind.
+        socket.create_connection(check_address(address), timeout=PATIENCE_SECONDS).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `Ticket` compares the versions that matter
             client = Client(address, timeout=PATIENCE_SECONDS)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError) as error:
         raise UserError(
             f"no dask scheduler answers at {address} ({str(error).splitlines()[0]}): start one "
             f"with `dask scheduler`, and give the tcp:// address it prints"
@@ -270,17 +294,23 @@ def _joined(address: str) -> Iterator[Client]:
         yield client
 
 
-def _knock(address: str) -> None:
-    """Find out whether anybody listens, sooner than a client would and without leaving one behind.
+def check_address(address: str) -> tuple[str, int]:
+    """The host and port in `address`.
 
     Raises:
-        OSError: nobody does.
-        ValueError: it is no address.
+        UserError: it is no address.
     """
-    url = urlsplit(address)
-    if url.scheme not in ("tcp", "tls") or not url.hostname or not url.port:
-        raise ValueError("no address of the form tcp://HOST:PORT")
-    socket.create_connection((url.hostname, url.port), timeout=PATIENCE_SECONDS).close()
+    try:
+        url = urlsplit(address)
+        host, port = url.hostname, url.port
+    except ValueError:
+        host = port = None
+    if not host or not port or url.scheme not in ("tcp", "tls"):
+        raise UserError(
+            f"--lb-scheduler {address!r} is no address: give the tcp://HOST:PORT that `dask "
+            f"scheduler` prints"
+        )
+    return host, port
 
 
 def _wait_for_workers(client: Client, address: str) -> None:

@@ -50,8 +50,8 @@ def full(root: Path) -> UserError:
     except OSError as error:
         free = error.strerror or "free space unknown"
     return UserError(
-        f"the store {root} is full ({free}): free space (`lazarus-bench store gc`) or name "
-        "another with --lb-store"
+        f"the store {root} is full ({free}): free space (`lazarus-bench store gc`, with "
+        f"--older-than DAYS for whole artifacts too) or name another with --lb-store"
     )
 
 

@@ -40,6 +40,8 @@ PORTS = range(20_000, 32_000)
 PEER_LOST = "[ring] connection to a peer was lost"
 """What a rank raises because another one fell: never the reason."""
 
+BACKENDS = ("ring", "jaccl", "jaccl-ring", "mpi", "nccl")
+
 PIPE_FILL = 256 * 1024
 WATCH_SECONDS = 1.0
 
@@ -127,7 +129,7 @@ def run_ranked(
         NotApplicable: a rank raised it.
         RuntimeError: a rank crashed; it names the rank and its last line.
     """
-    backend = "ring" if hosts is None else _check_hosts(hosts, ranks)
+    backend = "ring" if hosts is None else check_hosts(hosts, ranks)
     with tempfile.TemporaryDirectory(prefix="lazarus-bench-") as folder:
         lifeline = Path(folder) / "lifeline"
         task = Task(recipe=recipe, base=base, out=out, seed=seed, ranks=ranks, lifeline=lifeline)
@@ -138,19 +140,39 @@ def run_ranked(
         _conclude(messages, errors.read_text(encoding="utf-8", errors="replace"), recipe.label)
 
 
-def _check_hosts(file: Path, ranks: int) -> str:
-    """The backend that the host file names, ring unless it does."""
+def check_hosts(file: Path, ranks: int) -> str:
+    """The backend that the host file names, ring unless it does.
+
+    Raises:
+        UserError: it is not what mlx.launch reads, or does not have a host a rank.
+    """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        hosts = found["hosts"] if isinstance(found, dict) else found
-        count = len(hosts)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{file} is no host file of mlx.launch ({error}): make one with mlx.distributed_config"
-        ) from error
-    if count != ranks:
-        raise UserError(f"{file} names {count} hosts for {ranks} ranks: give one host a rank")
-    return (found.get("backend") if isinstance(found, dict) else None) or "ring"
+    except (OSError, ValueError) as error:
+        raise _no_hosts(file, str(error)) from error
+    hosts = found.get("hosts") if isinstance(found, dict) else found
+    backend = found.get("backend", "ring") if isinstance(found, dict) else "ring"
+    if backend not in BACKENDS:
+        raise _no_hosts(file, f"its backend {backend!r} is none of {', '.join(BACKENDS)}")
+    if not isinstance(hosts, list) or not all(_is_host(host, backend) for host in hosts):
+        raise _no_hosts(file, "each host needs a name, 'ssh', and a list of addresses, 'ips'")
+    if len(hosts) != ranks:
+        raise UserError(f"{file} names {len(hosts)} hosts for {ranks} ranks: give one host a rank")
+    return str(backend)
+
+
+def _is_host(host: object, backend: str) -> bool:
+    if not isinstance(host, dict) or not isinstance(host.get("ssh"), str):
+        return False
+    addresses = host.get("ips", [])
+    named = isinstance(addresses, list) and all(isinstance(ip, str) for ip in addresses)
+    return named and (bool(addresses) or backend != "ring")
+
+
+def _no_hosts(file: Path, why: str) -> UserError:
+    return UserError(
+        f"{file} is no host file of mlx.launch ({why}): make one with mlx.distributed_config"
+    )
 
 
 def _command(task: Task, hosts: Path | None, backend: str) -> list[str]:
@@ -261,7 +283,10 @@ def _conclude(messages: Iterable[Message], errors: str, label: str) -> None:
         crash = by_kind["crash"]
         raise RuntimeError(f"{label}: rank {crash.rank} crashed: {crash.text}")
     if "done" not in by_kind:
-        raise RuntimeError(f"{label}: the ranks ended without a result: {_cause(errors)}")
+        raise UserError(
+            f"{label}: mlx.launch could not run the ranks ({_cause(errors)}): try it by hand, and "
+            f"look at the host file and the memory"
+        )
 
 
 def _cause(errors: str) -> str:

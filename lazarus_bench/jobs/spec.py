@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lazarus_bench.errors import UserError
@@ -19,6 +20,11 @@ class Checkpoint:
 
     source: str
     fingerprint: str
+
+    @property
+    def name(self) -> str:
+        """The hub id, or the directory's own name."""
+        return Path(self.source).name if Path(self.source).is_absolute() else self.source
 
     def canonical(self) -> dict[str, Any]:
         """What the digest covers: the content, wherever it lies."""
@@ -41,6 +47,13 @@ class Job:
         """Refuse what cannot be run."""
         if self.ranks < 1:
             raise UserError(f"ranks = {self.ranks} must be at least 1")
+        for name in self.recipe.shared:
+            count = getattr(self.recipe, name)
+            if count < self.ranks:
+                raise UserError(
+                    f"{self.recipe.label} has {name} = {count}, which {self.ranks} ranks cannot "
+                    f"share: take at most {count} ranks"
+                )
 
     def canonical(self) -> dict[str, Any]:
         """Every field, nested, with the kind and version of each recipe."""
@@ -81,7 +94,7 @@ def _parameters(recipe: Recipe) -> dict[str, Any]:
 
 
 def _origin(base: Job | Checkpoint) -> str:
-    return base.source if isinstance(base, Checkpoint) else base.recipe.label
+    return base.name if isinstance(base, Checkpoint) else base.recipe.label
 
 
 def with_ranks(job: Job, ranks: int) -> Job:

@@ -56,7 +56,7 @@ class Store:
     """Artifacts under `root`; safe to share, since a reader never sees half of one."""
 
     def __init__(self, root: Path) -> None:
-        """Open `root`, made on first use; one that can only be read will do for what it holds.
+        """Open `root`, made when something is first written; one may also only read it.
 
         Raises:
             UserError: it is not there and cannot be made.
@@ -64,18 +64,17 @@ class Store:
         self.root = root
         self.locks = Locks(root / LOCKS)
         self._verified: set[tuple[Path, int, int]] = set()
-        try:
-            if not root.is_dir():
-                root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        there = _nearest(root)
+        if not there.is_dir() or (there != root and not os.access(there, os.W_OK | os.X_OK)):
+            why = "may not be written" if there.is_dir() else "is a file"
             raise UserError(
-                f"the store {root} cannot be made ({error.strerror}): choose another with "
+                f"the store {root} cannot be made ({there} {why}): choose another with "
                 f"--lb-store or {STORE_VARIABLE}"
-            ) from error
+            )
 
     def writable(self) -> bool:
         """Whether artifacts can be made here."""
-        return os.access(self.root, os.W_OK | os.X_OK)
+        return os.access(_nearest(self.root), os.W_OK | os.X_OK)
 
     def path(self, job: Job) -> Path:
         """Where the artifact of `job` lies once it is made."""
@@ -233,6 +232,12 @@ class Store:
     def leftovers(self) -> Iterator[Path]:
         """What a process was killed over while it deleted it."""
         yield from _directories(self.root / REMOVED)
+
+
+def _nearest(root: Path) -> Path:
+    """`root`, or the nearest folder above it that is there."""
+    whole = root.absolute()
+    return next(path for path in (whole, *whole.parents) if os.path.lexists(path))
 
 
 def _name(job: Job) -> str:

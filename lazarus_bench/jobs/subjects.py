@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
@@ -60,6 +61,8 @@ def subject(spec: str) -> Subject:
     from lazarus_bench.models.anatomy import anatomy_of
 
     anatomy_of(config)
+    # A worker has another working directory, so a directory is named in full.
+    source = str(directory) if Path(spec).expanduser().is_dir() else spec
     return Subject(
-        name=spec, checkpoint=Checkpoint(source=spec, fingerprint=fingerprint(directory))
+        name=spec, checkpoint=Checkpoint(source=source, fingerprint=fingerprint(directory))
     )

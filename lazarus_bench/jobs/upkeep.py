@@ -10,6 +10,7 @@ from typing import Any
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.artifact import damages
 from lazarus_bench.jobs.disk import STORE_VARIABLE, refusal
+from lazarus_bench.jobs.sessions import remove_old_tokens
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.stored import Stored, directory_name, disk_use, stored_artifact
 from lazarus_bench.training import specs
@@ -208,4 +209,5 @@ def sweep_leftovers(store: Store) -> int:
             raise UserError(f"{directory} cannot be deleted: let its owner remove it")
     if store.locks.directory.is_dir():
         store.locks.clear()
+    remove_old_tokens(store.root)
     return freed

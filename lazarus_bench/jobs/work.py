@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lazarus_bench.errors import NotApplicable, UserError
@@ -83,11 +84,31 @@ def _train(job: Job, base: Path | None, out: Path, place: Place) -> None:
 
 
 def base_directory(job: Job, store: Store) -> Path | None:
-    """Where the model lies that `job` starts from."""
-    from lazarus_bench.models.files import resolve
+    """Where the model lies that `job` starts from.
 
+    Raises:
+        UserError: the given model is not here, or is another one here.
+    """
     if job.base is None:
         return None
     if isinstance(job.base, Checkpoint):
-        return resolve(job.base.source)
+        return checkpoint_directory(job.base)
     return store.path(job.base)
+
+
+@cache
+def checkpoint_directory(checkpoint: Checkpoint) -> Path:
+    """Where a given model lies on this machine, its content compared once a process.
+
+    Raises:
+        UserError: it is not here, or what is here is another model.
+    """
+    from lazarus_bench.models.files import fingerprint, resolve
+
+    directory = resolve(checkpoint.source)
+    if fingerprint(directory) != checkpoint.fingerprint:
+        raise UserError(
+            f"{directory} is not the model that the session was given: copy the same files to that "
+            f"path on every machine, and leave them as they are while it runs"
+        )
+    return directory

@@ -157,22 +157,32 @@ def _registry() -> Registry:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Train what the selected claims need and the store lacks; the tests then only read."""
     bench = session.config.stash.get(SESSION, None)
-    planning = session.config.getoption("--lb-plan")
     if bench is None or session.testsfailed:
         return None
-    models = [i for i in session.items if claim_of(i) and subject_of(i) != PUBLISHED]
-    jobs = [job for item in models for job in _jobs(bench, item)]
     try:
-        if planning:
-            show_plan(session.config, bench, jobs)
-            return True
-        if bench.resources.offline:
-            leave_out({item: bench.lacking(_jobs(bench, item)) for item in models})
-        elif jobs:
-            train(session.config, bench, jobs)
+        return _make_ready(session, bench)
     except UserError as error:
         raise refuse(session, str(error)) from None
+
+
+def _make_ready(session: pytest.Session, bench: Session) -> bool | None:
+    """Plan, train, or leave out; True ends the session here."""
+    models = [i for i in session.items if claim_of(i) and subject_of(i) != PUBLISHED]
+    needed = {item: _jobs(bench, item) for item in models}
+    jobs = [job for found in needed.values() for job in found]
+    if session.config.getoption("--lb-plan"):
+        show_plan(session.config, bench, jobs)
+        return True
+    if bench.resources.offline:
+        lacking = {item: bench.lacking(found) for item, found in needed.items()}
+        leave_out(session.config, bench, lacking, sum(map(_is_claim, session.items)))
+    elif jobs:
+        train(session.config, bench, jobs)
     return None
+
+
+def _is_claim(item: pytest.Item) -> bool:
+    return claim_of(item) is not None
 
 
 def _jobs(bench: Session, item: pytest.Item) -> list[Job]:

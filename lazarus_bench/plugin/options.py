@@ -132,9 +132,10 @@ def new_session(config: pytest.Config) -> Session:
     from lazarus_bench.trials.session import Session
 
     store = config.getoption("--lb-store")
+    root = Path(store).expanduser() if store else default_root()
     return Session(
         profile=profile(config.getoption("--lb-profile"), config.getoption("--lb-seeds")),
-        store=Store(Path(store).expanduser() if store else default_root()),
+        store=Store(root.absolute()),  # a worker has another working directory
         resources=_resources(config),
     )
 
@@ -160,6 +161,10 @@ def _check_resources(found: Resources) -> None:
             "--lb-workers counts processes of this machine and --lb-scheduler names another's: "
             "give one of them"
         )
+    if found.scheduler is not None:
+        from lazarus_bench.jobs.cluster import check_address
+
+        check_address(found.scheduler)
     if found.ranks < 1:
         raise UserError(f"--lb-ranks {found.ranks} is no number of processes: give 1 or more")
     if found.hosts is None:
@@ -169,15 +174,14 @@ def _check_resources(found: Resources) -> None:
             "--lb-hosts places the ranks of one training after the other: give --lb-ranks, and no "
             "--lb-scheduler"
         )
-    if not found.hosts.is_file():
-        raise UserError(
-            f"--lb-hosts {found.hosts} is no file: make one with mlx.distributed_config"
-        )
+    from lazarus_bench.jobs.ranks import check_hosts
+
+    check_hosts(found.hosts, found.ranks)
 
 
 def _workers(text: str | None) -> int | None:
     if text in (None, "auto"):
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise UserError(f"--lb-workers {text} is no number of processes: give 1 or more, or auto")
     return int(text)

@@ -38,6 +38,7 @@ def alone(store: Path) -> Iterator[None]:
     """Hold the store's lock: the first worker trains, the others then find what it made."""
     import fcntl
 
+    store.mkdir(parents=True, exist_ok=True)
     with (store / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

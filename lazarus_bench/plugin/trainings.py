@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.parallel import alone, is_worker
 
 if TYPE_CHECKING:
@@ -59,13 +60,37 @@ def _cost(plan: Plan, bench: Session) -> str:
     return f"{len(plan.todo)} trainings to run, about {duration(one)} of one process{shared}"
 
 
-def leave_out(lacking: Mapping[pytest.Item, Sequence[Job]]) -> None:
-    """Skip the claims that lack trainings in the store, each with what is missing."""
-    for item, jobs in lacking.items():
-        if jobs:
-            names = ", ".join(dict.fromkeys(job.label for job in jobs))
-            reason = f"{item.name}: the store lacks {len(jobs)} trainings ({names})"
-            item.add_marker(pytest.mark.skip(reason=reason))
+def leave_out(
+    config: pytest.Config, bench: Session, lacking: Mapping[pytest.Item, Sequence[Job]], claims: int
+) -> None:
+    """Skip those of `claims` that lack trainings in the store, and say what is missing.
+
+    Raises:
+        UserError: no claim is left that the store could judge.
+    """
+    left_out = {item: jobs for item, jobs in lacking.items() if jobs}
+    if not left_out:
+        return
+    _say_what_lacks(config, bench, [job for jobs in left_out.values() for job in jobs])
+    if len(left_out) == claims:
+        raise UserError(
+            f"--lb-offline: the store {bench.store.root} lacks trainings for every selected claim: "
+            f"name another with --lb-store, or train without --lb-offline"
+        )
+    for item, jobs in left_out.items():
+        names = ", ".join(dict.fromkeys(job.label for job in jobs))
+        reason = f"{item.name}: the store lacks {len(jobs)} trainings ({names})"
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _say_what_lacks(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
+    from lazarus_bench.jobs.plan import State, groups
+
+    say, plan = _speaker(config), bench.plan(jobs)
+    for sentence in plan.damaged:
+        say(sentence)
+    for group in groups([entry for entry in plan.entries if entry.state is not State.WHOLE]):
+        say(f"the store lacks {group.label}: {group.todo} trainings")
 
 
 def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:

@@ -25,6 +25,8 @@ class Recipe:
 
     kind: ClassVar[str]
     version: ClassVar[int]
+    shared: ClassVar[tuple[str, ...]] = ()
+    """Fields that count what a step sees and that ranks share out among them."""
 
     @property
     def label(self) -> str:
@@ -58,6 +60,7 @@ class Sft(Recipe):
 
     kind: ClassVar[str] = "sft"
     version: ClassVar[int] = 1
+    shared: ClassVar[tuple[str, ...]] = ("batch",)
 
     full: bool = False
     targets: Targets = "all"
@@ -105,6 +108,7 @@ class DualReward(Recipe):
 
     kind: ClassVar[str] = "dual_reward"
     version: ClassVar[int] = 1
+    shared: ClassVar[tuple[str, ...]] = ("batch",)
 
     targets: Targets = "vo"
     rank: int = 16
@@ -148,6 +152,7 @@ class Pretrain(Recipe):
 
     kind: ClassVar[str] = "pretrain"
     version: ClassVar[int] = 1
+    shared: ClassVar[tuple[str, ...]] = ("symbols", "words", "prose")
 
     family: str = "llama"
     steps: int = 600
@@ -180,6 +185,7 @@ class Instruct(Recipe):
 
     kind: ClassVar[str] = "instruct"
     version: ClassVar[int] = 1
+    shared: ClassVar[tuple[str, ...]] = ("questions", "symbols", "prose")
 
     steps: int = 100
     questions: int = 24

@@ -49,6 +49,7 @@ def scheduler(folder: Path) -> Iterator[str]:
         *("--scheduler-file", str(file)),
         log=folder / "scheduler.log",
     )
+    (folder / "scheduler.pid").write_text(str(process.pid))
 
     def address() -> str | None:
         try:

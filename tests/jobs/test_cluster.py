@@ -1,6 +1,7 @@
 """A joined dask cluster: the same artifacts, also when a worker dies; and clear refusals."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ from lazarus_bench.jobs.executors import InProcess
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import subject
-from lazarus_bench.jobs.work import Place
+from lazarus_bench.jobs.work import Failure, Place
 from lazarus_bench.training.specs import DualReward
 
 SHORT = DualReward(steps=2, batch=4, examples=20, rank=4)
@@ -28,11 +29,15 @@ def jobs_on(tiny, recipe, seeds):
     return [Job(recipe=recipe, base=subject(str(tiny)).base(seed), seed=seed) for seed in seeds]
 
 
-def run(jobs, executor) -> dict[str, Artifact]:
+def do(jobs, executor) -> dict[str, Artifact]:
     results = {}
-    with executor:
-        execute(jobs, executor, lambda job, result: results.__setitem__(job.digest, result))
+    execute(jobs, executor, lambda job, result: results.__setitem__(job.digest, result))
     return results
+
+
+def run(jobs, executor) -> dict[str, Artifact]:
+    with executor:
+        return do(jobs, executor)
 
 
 def weights(store, jobs) -> list[bytes]:
@@ -71,7 +76,7 @@ def test_a_killed_worker_s_job_is_done_by_another(tiny, tmp_path, address):
     ):
         killer = threading.Thread(target=kill_when_at_work, args=(one,))
         killer.start()
-        results = run(jobs, cluster)
+        results = do(jobs, cluster)
         killer.join()
     assert all(isinstance(result, Artifact) for result in results.values())
     assert set(results) == {job.digest for job in jobs}
@@ -90,7 +95,7 @@ def test_with_accelerators_only_their_workers_train_one_at_a_time(tiny, tmp_path
         Cluster(Place(root=store.root), scheduler=address) as cluster,
     ):
         assert cluster.workers == 1
-        results = run(jobs, cluster)
+        results = do(jobs, cluster)
     assert all(isinstance(result, Artifact) for result in results.values()), results
 
 
@@ -138,15 +143,52 @@ def test_a_scheduler_without_workers_is_refused(tmp_path, address, monkeypatch):
     assert "has no workers: start one with `dask worker" in refused(place, address)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "bogus://x:1"])
-def test_a_scheduler_that_is_not_there_is_refused(tmp_path, address, monkeypatch):
-    from lazarus_bench.jobs import cluster
-
-    monkeypatch.setattr(cluster, "PATIENCE_SECONDS", 1.0)
+def test_a_scheduler_that_is_not_there_is_refused(tmp_path):
     place = Place(root=Store(tmp_path / "store").root)
-    said = refused(place, address)
-    assert f"no dask scheduler answers at {address}" in said
+    said = refused(place, "tcp://127.0.0.1:1")
+    assert "no dask scheduler answers at tcp://127.0.0.1:1" in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "bogus://x:1", "tcp://x", "tcp://x:y"])
+def test_what_is_no_address_is_refused(tmp_path, address):
+    place = Place(root=Store(tmp_path / "store").root)
+    assert f"--lb-scheduler {address!r} is no address" in refused(place, address)
+
+
+def test_a_scheduler_that_goes_away_is_told(tiny, tmp_path):
+    store, jobs = Store(tmp_path / "store"), jobs_on(tiny, LONG, range(2))
+    with scheduler(tmp_path) as address, worker(tmp_path, address, "one"):
+
+        def kill_when_at_work():
+            while not list((store.root / ".partial").glob("*/metrics.jsonl")):
+                time.sleep(0.01)
+            os.killpg(int((tmp_path / "scheduler.pid").read_text()), signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_when_at_work)
+        killer.start()
+        with pytest.raises(UserError, match=f"the scheduler {address} went away"):
+            run(jobs, Cluster(Place(root=store.root), scheduler=address))
+        killer.join()
+
+
+def test_a_worker_with_another_copy_of_the_model_fails_the_job(tiny, tmp_path, address):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    store, jobs = Store(tmp_path / "store"), jobs_on(copy, SHORT, range(1))
+    shutil.rmtree(copy)
+    shutil.copytree(tiny, copy)
+    config = copy / "config.json"
+    config.write_text(config.read_text().replace("{", '{"note": 1,', 1))
+    with (
+        worker(tmp_path, address, "other"),
+        Cluster(Place(root=store.root), scheduler=address) as cluster,
+    ):
+        (result,) = do(jobs, cluster).values()
+    assert isinstance(result, Failure)
+    assert result.reason.startswith("worker tcp://")
+    assert "is not the model that the session was given" in result.reason
+    assert store.find(jobs[0]) is None
 
 
 def test_nothing_stays_behind_in_the_store(tiny, tmp_path):

@@ -35,6 +35,9 @@ def ran(folder, tiny):
         {
             "plan": (*args, "--lb-plan"),
             "nothing there": (*args, "--lb-offline"),
+            "none of one": (*args, "--lb-offline", "-k", "plan/trained"),
+            "elsewhere": (*args, "--lb-offline", "--lb-store", "typo", "-k", "plan/trained"),
+            "too many ranks": (*args, "--lb-ranks", "5", "-k", "plan/trained"),
             "one": (*args, "-k", "plan/trained"),
             "half there": (*args, "--lb-offline"),
             "half planned": (*args, "--lb-plan"),
@@ -66,8 +69,8 @@ def test_offline_leaves_out_what_it_cannot_judge_and_says_what_lacks(ran):
     said = ran["nothing there"].said
     assert ran["nothing there"].code == 0
     assert ran["nothing there"].outcomes() == {"plan/untrained": "supported"}
-    assert "the store lacks 2 trainings" in said
-    assert "the store lacks 4 trainings" in said
+    assert re.search(r"the store lacks SFT LoRA all on tiny\d* \(rank 2\): 2 trainings", said)
+    assert re.search(r"the store lacks SFT LoRA all on tiny\d* \(rank 4\): 2 trainings", said)
     assert ran["half there"].outcomes() == {
         "plan/trained": "supported",
         "plan/untrained": "supported",
@@ -83,3 +86,24 @@ def test_a_cost_is_known_from_what_was_trained_before(ran):
 def test_published_numbers_need_no_plan(ran):
     assert ran["published"].code == 0
     assert "the selected claims need no training" in ran["published"].said
+
+
+@pytest.mark.parametrize("case", ["none of one", "elsewhere"])
+def test_offline_with_nothing_to_judge_is_refused(ran, folder, case):
+    assert "lacks trainings for every selected claim" in ran[case].error()
+    assert not (folder / "typo").exists()
+
+
+def test_more_ranks_than_a_batch_is_refused_before_anything_starts(ran):
+    assert "has batch = 4, which 5 ranks cannot share" in ran["too many ranks"].error()
+
+
+def test_offline_tells_damage_by_file(folder, ran, tiny):
+    log = next((folder / "store").glob("sft-*/metrics.jsonl"))
+    text = log.read_bytes()
+    log.write_bytes(text.replace(b"1", b"2", 1))
+    args = ("-m", "slow", "--lb-model", tiny, "--lb-seeds", "2", "--lb-offline")
+    said = run(folder, {"damaged": args})["damaged"].said
+    log.write_bytes(text)
+    assert "metrics.jsonl" in said
+    assert "checksum" in said

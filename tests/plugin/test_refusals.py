@@ -1,5 +1,6 @@
 """What cannot be run is refused at once, in one sentence that names it; nothing is trained."""
 
+import json
 import shutil
 
 import pytest
@@ -24,7 +25,7 @@ REFUSED = {
     ),
     "ranks 0": (("--lb-ranks", "0"), "--lb-ranks 0 is no number of processes"),
     "hosts without ranks": (("--lb-hosts", "driver.py"), "--lb-hosts places the ranks"),
-    "no hosts": (("--lb-ranks", "2", "--lb-hosts", "gone.json"), "gone.json is no file"),
+    "no hosts": (("--lb-ranks", "2", "--lb-hosts", "gone.json"), "gone.json is no host file"),
     "seeds 0": (("--lb-seeds", "0"), "--lb-seeds 0 leaves nothing to judge"),
     "seeds -1": (("--lb-seeds", "-1"), "--lb-seeds -1 leaves nothing to judge"),
     "no directory": (("--lb-model", "./gone"), "./gone does not exist"),
@@ -37,7 +38,13 @@ REFUSED = {
     "report below a file": (("--lb-report", "driver.py/a/b"), "driver.py is a file; name another"),
     "xdist": (("-n", "2", "--lb-fail-on", "nope"), "--lb-fail-on 'nope' is unknown"),
     "xdist, no model": (("-n", "2", "--lb-model", "./empty"), "empty is not a model"),
-    "store a file": (("--lb-store", "driver.py"), "the store driver.py cannot be made"),
+    "store a file": (("--lb-store", "driver.py"), "driver.py is a file): choose another"),
+    "workers squared": (("--lb-workers", "²"), "--lb-workers ² is no number of processes"),
+    "scheduler": (("--lb-scheduler", "foo"), "--lb-scheduler 'foo' is no address"),
+    "scheduler empty": (("--lb-scheduler", ""), "--lb-scheduler '' is no address"),
+    "hosts nonsense": (("--lb-ranks", "2", "--lb-hosts", "hosts1.json"), "each host needs a name"),
+    "hosts backend": (("--lb-ranks", "2", "--lb-hosts", "hosts2.json"), "its backend 'nope' is"),
+    "hosts too few": (("--lb-ranks", "2", "--lb-hosts", "hosts3.json"), "names 1 hosts for 2"),
 }
 
 DAMAGED_PINS = {
@@ -53,6 +60,10 @@ def damage(folder, model):
     for name in ("config", "truncated", "wordless"):
         shutil.copytree(model, folder / name)
     (folder / "empty").mkdir()
+    host = {"ssh": "one", "ips": ["10.0.0.1"]}
+    (folder / "hosts1.json").write_text("[1, 2]")
+    (folder / "hosts2.json").write_text(json.dumps({"backend": "nope", "hosts": [host, host]}))
+    (folder / "hosts3.json").write_text(json.dumps([host]))
     (folder / "config" / "config.json").write_text("{")
     weights = folder / "truncated" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])

@@ -71,18 +71,18 @@ def test_bug(judge):
 
 COUNT = """
 from pathlib import Path
-from lazarus_bench.jobs import execute
+from lazarus_bench.jobs import work
 
-run_job = execute.run_job
+train = work._train
 
 
 def counted(job, *rest):
     with Path(__file__).with_name("trained.log").open("a") as log:
         log.write(f"{job.digest}\\n")
-    return run_job(job, *rest)
+    train(job, *rest)
 
 
-execute.run_job = counted
+work._train = counted
 """
 
 OUTCOMES = {
@@ -243,12 +243,12 @@ def test_mistakes_in_a_test_are_failures_not_verdicts(ran):
 @pytest.mark.parametrize(("blas", "lines"), [("reference", 1), ("libmkl_rt.so.3", 0)])
 def test_a_slow_blas_is_said_once_with_the_remedy(monkeypatch, blas, lines):
     from lazarus_bench import backend
-    from lazarus_bench.plugin import hooks as plugin
+    from lazarus_bench.plugin import trainings
 
     monkeypatch.setattr(backend, "BLAS", blas)
     monkeypatch.setattr(backend, "on_accelerator", lambda: False)
     said = []
-    plugin._say_if_slow(said.append)
+    trainings._say_if_slow(said.append)
     assert len(said) == lines
     assert all("pip install 'lazarus-bench[cpu]'" in line for line in said)
 

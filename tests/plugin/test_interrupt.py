@@ -11,7 +11,7 @@ from claimfiles import arguments, clean_environment, write
 from lazarus_bench.report import load
 
 CLAIMS = """
-LONG = Sft(**TINY | dict(steps=100))
+LONG = Sft(**TINY | dict(steps=400))
 
 @pre("long/short", AtLeast(0.3), needs=SFT)
 def test_short(runs, judge):
@@ -37,7 +37,13 @@ def start(folder, *args):
         stderr=subprocess.STDOUT,
         text=True,
         env=clean_environment(),
+        preexec_fn=heed_interrupts,
     )
+
+
+def heed_interrupts():
+    """A shell's background job is started deaf to them, and its children are too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(process, condition):

@@ -5,17 +5,20 @@ knows a model, and every rendering (`report`).
 """
 
 from lazarus_bench.judge.claim import Claim, Registry
+from lazarus_bench.judge.conjunction import AllOf, Condition
 from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
 from lazarus_bench.judge.evidence import Evidence
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.means import Means
 from lazarus_bench.judge.power import Attainability, attainable
+from lazarus_bench.judge.predictions import ClassEntropy
 from lazarus_bench.judge.proportions import HitDifferences, Hits
 from lazarus_bench.judge.ratios import Ratios
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
 from lazarus_bench.judge.serialise import from_json, to_json
 from lazarus_bench.judge.stated import Exact, Reported
+from lazarus_bench.judge.summaries import Summary, SummaryDifferences
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import (
     ALPHA,
@@ -30,11 +33,14 @@ from lazarus_bench.judge.verdict import (
 __all__ = [
     "ALPHA",
     "Above",
+    "AllOf",
     "AtLeast",
     "AtMost",
     "Attainability",
     "Below",
     "Claim",
+    "ClassEntropy",
+    "Condition",
     "Control",
     "Differences",
     "Effect",
@@ -52,6 +58,8 @@ __all__ = [
     "Registry",
     "Reported",
     "Scope",
+    "Summary",
+    "SummaryDifferences",
     "Trend",
     "Verdict",
     "Within",

@@ -8,14 +8,17 @@ from enum import StrEnum
 from typing import Any, get_type_hints
 
 from lazarus_bench.judge.claim import Claim
+from lazarus_bench.judge.conjunction import AllOf, Condition
 from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.means import Means
+from lazarus_bench.judge.predictions import ClassEntropy
 from lazarus_bench.judge.proportions import HitDifferences, Hits
 from lazarus_bench.judge.ratios import Ratios
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Within
 from lazarus_bench.judge.stated import Exact, Reported
+from lazarus_bench.judge.summaries import Summary, SummaryDifferences
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import Control, Outcome, Verdict
 
@@ -25,6 +28,7 @@ _TYPES: dict[str, type[Any]] = {
         *(AtLeast, AtMost, Above, Below, Within),
         *(Interval, Effect, Estimate, Control, Verdict, Claim),
         *(Means, Hits, Differences, HitDifferences, LayerMax, Trend, Ratios, Exact, Reported),
+        *(AllOf, Condition, ClassEntropy, Summary, SummaryDifferences),
     )
 }
 _NON_FINITE = ("inf", "-inf", "nan")

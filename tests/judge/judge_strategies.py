@@ -10,15 +10,20 @@ from hypothesis.extra.numpy import arrays
 
 from lazarus_bench.judge import (
     Above,
+    AllOf,
     AtLeast,
     AtMost,
     Below,
+    ClassEntropy,
+    Condition,
     Differences,
     HitDifferences,
     Hits,
     LayerMax,
     Means,
     Ratios,
+    Summary,
+    SummaryDifferences,
     Trend,
     Within,
 )
@@ -46,7 +51,7 @@ def pairs(elements):
     return shape.flatmap(lambda s: arrays(float, s, elements=elements))
 
 
-evidence = st.one_of(
+simple_evidence = st.one_of(
     grid(unit).map(lambda v: Means(values=v)),
     grid(st.floats(-50, 50)).map(lambda v: Means(values=v)),
     grid(bits).map(lambda v: Hits(values=v)),
@@ -58,4 +63,21 @@ evidence = st.one_of(
     grid(unit).map(lambda v: Trend(values=v)),
     grid(unit).map(lambda v: LayerMax(values=np.stack([v, v**2], axis=2))),
     grid(st.floats(0.01, 100)).map(lambda v: Ratios(numerator=v[0], denominator=v[0][::-1])),
+    grid(st.integers(0, 2)).map(lambda v: ClassEntropy(predictions=v, classes=3)),
+    st.tuples(unit, unit, unit, unit, st.integers(2, 9)).map(
+        lambda v: SummaryDifferences(
+            first=Summary(mean=v[0], sd=v[1], n=v[4]), second=Summary(mean=v[2], sd=v[3], n=5)
+        )
+    ),
 )
+
+closed = st.one_of(st.builds(AtLeast, st.floats(-1, 1)), st.builds(AtMost, st.floats(-1, 1)))
+conjunctions = st.lists(st.tuples(simple_evidence, closed), min_size=2, max_size=3).map(
+    lambda parts: AllOf(
+        conditions=[
+            Condition(name=f"number {i}", evidence=sample, region=region)
+            for i, (sample, region) in enumerate(parts)
+        ]
+    )
+)
+evidence = st.one_of(simple_evidence, conjunctions)

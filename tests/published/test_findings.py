@@ -1,4 +1,4 @@
-"""What the writeups offer for each claim of the families lens, sft and dual."""
+"""What the writeups offer for each claim of the families that are judged."""
 
 import re
 from statistics import mean
@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.judge import (
+    Above,
+    AllOf,
     AtLeast,
     AtMost,
+    ClassEntropy,
+    Condition,
     Hits,
     Means,
     Outcome,
@@ -18,7 +22,8 @@ from lazarus_bench.judge import (
 )
 from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import task_classifier_emergence as task
-from lazarus_bench.published.emergence_results import dual, lens
+from lazarus_bench.published import two_stage_classifier as two_stage
+from lazarus_bench.published.emergence_results import dual, grpo, lens, reinforcement
 from lazarus_bench.published.records import (
     Finding,
     LensTable,
@@ -28,24 +33,53 @@ from lazarus_bench.published.records import (
     reading,
 )
 
-FINDINGS = tuple(
-    value
-    for module in (task, cli, lens, dual)
-    for value in vars(module).values()
-    if isinstance(value, Finding)
+
+def _spread(predictions, classes):
+    return ClassEntropy(predictions=predictions, classes=classes)
+
+
+def _both(first, second):
+    parts = {"fall": first, "rise": second}
+    return AllOf(
+        conditions=[
+            Condition(name=name, evidence=evidence, region=Above(0.0))
+            for name, evidence in parts.items()
+        ]
+    )
+
+
+FINDINGS = (
+    *(
+        value
+        for module in (task, cli, lens, dual, reinforcement, two_stage)
+        for value in vars(module).values()
+        if isinstance(value, Finding)
+    ),
+    reinforcement.collapses(_spread),
+    reinforcement.improves_answers(_both),
 )
 BY_CLAIM = {finding.claim: finding for finding in FINDINGS}
 
 
-def test_every_claim_of_the_three_families_has_one_finding(claims):
-    listed = set(re.findall(r"^\| ((?:lens|sft|dual)/[\w-]+) \|", claims, re.MULTILINE))
+FIXES = ("balanced", "entropy", "low-rate", "class-weight")
+"""What the list of claims calls [fix]."""
+
+
+def test_every_claim_of_these_families_has_one_finding(claims):
+    row = r"^\| ((?:lens|sft|dual|grpo|grpo-dual|two-stage|finetune)/[\w-]+)(\[fix\])? \|"
+    listed = {
+        f"{name}[{fix}]" if fixes else name
+        for name, fixes in re.findall(row, claims, re.MULTILINE)
+        for fix in FIXES
+    }
     assert set(BY_CLAIM) == listed
+    assert len(FINDINGS) == len(BY_CLAIM)
 
 
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.claim)
 def test_every_finding_can_be_read_and_estimated(finding):
     assert finding.note.endswith(".")
-    assert finding.source[0] in "ABC"
+    assert finding.source[0] in "ABCD"
     evidence = [item.evidence for item in finding.others]
     for item in [*evidence, *([finding.evidence] if finding.evidence else [])]:
         estimate = item.estimate(0.99)
@@ -64,6 +98,31 @@ def test_eight_of_eight_does_not_show_nine_in_ten():
 
 def test_none_of_eight_does_not_show_at_most_one_in_twenty():
     assert _verdict("lens/base-no-hit", AtMost(0.05), 6).outcome is Outcome.INCONCLUSIVE
+
+
+def test_six_prompts_that_agree_do_not_show_a_collapse():
+    verdict = _verdict("grpo-dual/collapses", AtMost(0.3), 10)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.estimate.value == 0
+
+
+def test_five_trials_without_a_difference_show_equivalence_at_ten_points_and_not_at_five():
+    assert _verdict("grpo/probe-unchanged", Within(-0.05, 0.05), 1).outcome is Outcome.INCONCLUSIVE
+    assert _verdict("grpo/probe-unchanged", Within(-0.1, 0.1), 1).outcome is Outcome.SUPPORTED
+    layers = BY_CLAIM["grpo/probe-unchanged"].others[0].evidence
+    assert layers.point == pytest.approx(-0.0875)
+
+
+def test_printed_rewards_are_of_sixteen_answers():
+    first = BY_CLAIM["grpo-dual/reward-dies"].others[0].evidence
+    assert (first.shape, sum(first.values[0])) == ((1, 16), 7)
+    assert round(first.rate, 3) == pytest.approx(grpo.GRPO_DUAL_DYNAMICS[0].reward, abs=6e-4)
+    assert _verdict("grpo-dual/reward-dies", AtMost(0.05), 10).outcome is Outcome.INCONCLUSIVE
+
+
+def test_answers_improve_by_the_smaller_of_both_changes():
+    assert BY_CLAIM["grpo/improves-answers"].evidence.point == 0.058
+    assert _verdict("grpo/improves-answers", Above(0.0), 5).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_bare_range_decides_nothing():
@@ -126,3 +185,26 @@ def test_depth_counts_as_the_writeups_do():
     assert depth_of(10, 16) == 0.625
     assert cli.crystallises_at(cli.SUBTRACTION_BY_LAYER, "55") == 14 / 16
     assert cli.crystallises_at(cli.MULTIPLICATION_BY_LAYER, "56") == 13 / 16
+
+
+def test_every_count_of_parameters_rounds_to_the_printed_one():
+    for count in cli.COUNTS:
+        rounded = count.digit * round(count.counted / count.digit)
+        assert rounded == pytest.approx(count.printed, rel=1e-9)
+        assert count.miss < 0.5
+    assert _verdict("finetune/params", AtMost(0.5), 6).outcome is Outcome.SUPPORTED
+
+
+def test_one_run_decides_neither_memory_nor_speed():
+    for claim, region in (("memory", AtLeast(2.0)), ("speed", AtLeast(1.2))):
+        assert _verdict(f"finetune/{claim}", region, 6).outcome is Outcome.INCONCLUSIVE
+    assert BY_CLAIM["finetune/memory"].evidence.point == pytest.approx(2.72, abs=0.005)
+
+
+def test_no_two_stage_number_comes_with_its_sample():
+    """Accuracies of an unstated number of prompts decide nothing, however far they moved."""
+    dropped = BY_CLAIM["two-stage/20-80-destroys"].evidence
+    assert dropped.point == 0.5
+    assert decide(dropped, AtLeast(0.25), family_size=5).outcome is Outcome.INCONCLUSIVE
+    assert BY_CLAIM["two-stage/50-50-preserves"].evidence.point == 0
+    assert BY_CLAIM["two-stage/sft-helps-words"].evidence.point == 0.25

@@ -297,3 +297,29 @@ def test_single_numbers_of_the_text_are_printed(writeup):
         assert f"{100 * share:.1f}%" in writeup("dual_objective_engram")
     for name in grpo.CLASSIFICATION_WORDS:
         assert name in results
+
+
+def test_grpo_numbers_of_the_text_are_printed(writeup, cells):
+    results = writeup(RESULTS)
+    printed = {line[0]: line[1:] for line in cells(RESULTS, "### But GRPO Does Improve Arithm")}
+    assert [float(x) for x in printed["Avg correct answer rank"][:2]] == list(grpo.ANSWER_RANK)
+    assert [float(x) for x in printed["Avg correct answer prob"][:2]] == list(
+        grpo.ANSWER_PROBABILITY
+    )
+    assert "- Base: prob 0.43 (rank 2)" in results
+    assert "- GRPO: prob **0.72** (rank 1!)" in results
+    assert (grpo.EXAMPLE_PROBABILITY, grpo.EXAMPLE_RANK) == ((0.43, 0.72), (2, 1))
+    iterations, prompts, group = grpo.GRPO_ANSWERS
+    assert (
+        f"**{iterations} iterations**, {prompts} prompts/iteration, group_size={group}" in results
+    )
+    iterations, prompts, group = grpo.GRPO_DUAL_ANSWERS
+    assert (
+        f"**{iterations} iterations**, {prompts} prompts/iteration, group_size={group}" in results
+    )
+
+
+def test_losses_of_the_attempts_are_printed(writeup):
+    for item in grpo.ATTEMPT_LOSSES:
+        paragraph = writeup(RESULTS).split(f"#### Attempt {item.attempt}:", 1)[1].split("####")[0]
+        assert f"({item.first} → {item.last}" in paragraph

@@ -1,8 +1,9 @@
 """Writeup C, "Classifier Emergence Experiment Results" (January 7, 2026).
 
 `lens` holds the untrained models, `dual` the dual-reward runs, `probes` the linear probes, `grpo`
-reinforcement learning with and without the classification loss, `router` the mixture-of-experts
-gates. Disagreements inside the writeup are noted where the numbers are.
+the tables on reinforcement learning with and without the classification loss, `reinforcement` what
+they offer for the claims, `router` the mixture-of-experts gates. Disagreements inside the writeup
+are noted where the numbers are.
 """
 
 from lazarus_bench.published.emergence_results.dual import (
@@ -18,6 +19,7 @@ from lazarus_bench.published.emergence_results.dual import (
     VO_ALL_RIGHT,
     VO_IS_THE_KEY,
 )
+from lazarus_bench.published.emergence_results.grpo import CLASSIFICATION_WORDS
 from lazarus_bench.published.emergence_results.lens import (
     BASE_NO_HIT,
     BASE_NO_LAYER,
@@ -25,6 +27,23 @@ from lazarus_bench.published.emergence_results.lens import (
     LENS_GRANITE,
     LENS_LLAMA_BASE,
     LENS_TINYLLAMA,
+)
+from lazarus_bench.published.emergence_results.reinforcement import (
+    DRIFTS,
+    GRPO_DUAL_LOSS_FALLS,
+    GRPO_NO_CLUSTERS,
+    GRPO_NO_LENS,
+    GRPO_NO_WORDS_IN_PROBE,
+    GRPO_PROBE_UNCHANGED,
+    REWARD_DIES,
+    STAGED_WORKS,
+    STILL_COLLAPSES_BALANCED,
+    STILL_COLLAPSES_CLASS_WEIGHT,
+    STILL_COLLAPSES_ENTROPY,
+    STILL_COLLAPSES_LOW_RATE,
+    VO_SUPERIOR,
+    collapses,
+    improves_answers,
 )
 
 __all__ = [
@@ -34,15 +53,31 @@ __all__ = [
     "BASE_NO_LAYER",
     "BASE_NO_MASS",
     "BEATS_SFT",
+    "CLASSIFICATION_WORDS",
+    "DRIFTS",
     "DUAL_LOSS_FALLS",
     "DUAL_REWARD_DYNAMICS",
     "DUAL_REWARD_LLAMA_BASE",
     "DUAL_REWARD_LLAMA_INSTRUCT",
+    "GRPO_DUAL_LOSS_FALLS",
+    "GRPO_NO_CLUSTERS",
+    "GRPO_NO_LENS",
+    "GRPO_NO_WORDS_IN_PROBE",
+    "GRPO_PROBE_UNCHANGED",
     "LENS_GRANITE",
     "LENS_LLAMA_BASE",
     "LENS_TINYLLAMA",
     "PARAMS",
+    "REWARD_DIES",
+    "STAGED_WORKS",
+    "STILL_COLLAPSES_BALANCED",
+    "STILL_COLLAPSES_CLASS_WEIGHT",
+    "STILL_COLLAPSES_ENTROPY",
+    "STILL_COLLAPSES_LOW_RATE",
     "VO_36",
     "VO_ALL_RIGHT",
     "VO_IS_THE_KEY",
+    "VO_SUPERIOR",
+    "collapses",
+    "improves_answers",
 ]

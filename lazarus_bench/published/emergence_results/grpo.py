@@ -38,6 +38,14 @@ ANSWER_RANK = (2.8, 2.6)
 ANSWER_PROBABILITY = (0.288, 0.346)
 """But GRPO Does Improve Arithmetic: base, GRPO; averages whose number of prompts is not printed."""
 
+EXAMPLE_RANK = (2, 1)
+EXAMPLE_PROBABILITY = (0.43, 0.72)
+"""The same, "Example: `6 * 9 = 54`": base, GRPO."""
+
+GRPO_ANSWERS = (30, 8, 4)
+GRPO_DUAL_ANSWERS = (20, 8, 2)
+"""Setup: iterations, prompts an iteration, answers a prompt."""
+
 CLASSIFICATION_WORDS = (
     *("correct", "incorrect", "right", "wrong", "true", "false", "yes"),
     *("no", "valid", "invalid", "good", "bad", "ok", "error"),
@@ -157,3 +165,19 @@ GRPO_DUAL_ATTEMPTS = (
     _attempt("cls_weight=0.9", 6.97, 0.0, "~0.08%", "subtract"),
 )
 """Mode Collapse Fix Attempts, "Final Results Table"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassLossRange:
+    """Classification loss of one attempt, first and last, as its paragraph has it."""
+
+    attempt: int
+    first: float
+    last: float
+
+
+ATTEMPT_LOSSES = (
+    ClassLossRange(attempt=3, first=10.4, last=9.9),
+    ClassLossRange(attempt=4, first=10.4, last=6.97),
+)
+"""Mode Collapse Fix Attempts, "Attempt 3" (over 50 iterations) and "Attempt 4" (100 iterations)."""

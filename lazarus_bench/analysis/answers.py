@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,11 +11,10 @@ from lazarus_bench.analysis.lens import MAX_LOGITS, batches_by_length
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.tasks.integers import first_integer
 
 ANSWER_TOKENS = 8
 """Tokens decoded for an answer: enough for a space, a sign and five digits one by one."""
-
-_INTEGER = re.compile(r"-?\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +29,6 @@ class Answers:
         """Exact match `[prompt]`."""
         pairs = zip(self.problems, self.texts, strict=True)
         return np.array([first_integer(text) == problem.answer for problem, text in pairs])
-
-
-def first_integer(text: str) -> int | None:
-    """The first integer in `text`, with its sign; None when there is none."""
-    found = _INTEGER.search(text)
-    return int(found.group()) if found else None
 
 
 def greedy(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: int) -> list[list[int]]:
@@ -71,9 +63,12 @@ def _until(ids: list[int], ends: set[int]) -> list[int]:
     return ids
 
 
-def answer(loaded: LoadedModel, problems: Sequence[Problem]) -> Answers:
-    """Let the model answer the prompts in symbols of `problems`."""
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
+def answer(
+    loaded: LoadedModel, problems: Sequence[Problem], asked: Sequence[str] | None = None
+) -> Answers:
+    """Let the model answer `problems`, `asked` in one text each, in symbols unless given."""
+    asked = [problem.symbols for problem in problems] if asked is None else asked
+    prompts = [loaded.encode(text) for text in asked]
     decoded = greedy(loaded, prompts, ANSWER_TOKENS)
     texts = tuple(loaded.tokenizer.decode(ids) for ids in decoded)
     return Answers(problems=tuple(problems), texts=texts)

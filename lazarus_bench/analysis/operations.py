@@ -58,12 +58,17 @@ class OperationLens:
         return np.array([[t in ok for t in row] for row, ok in zip(first, allowed, strict=True)])
 
     @property
+    def predicted(self) -> Ints:
+        """Predicted operation: the top among the operations' bare names, in `Operation`'s order."""
+        return np.asarray(self.bare.argmax(axis=2))
+
+    @property
     def restricted_hits(self) -> Bools:
         """Restricted hit: the right name is the top among the operations' names.
 
         A constant predictor scores one in four here.
         """
-        return np.asarray(self.bare.argmax(axis=2) == self.gold[:, None])
+        return np.asarray(self.predicted == self.gold[:, None])
 
 
 def operation_words(loaded: LoadedModel) -> tuple[WordTokens, ...]:
@@ -115,7 +120,7 @@ def _sum_variants(probability: Floats, words: Sequence[WordTokens]) -> Floats:
 def read_synonyms(
     loaded: LoadedModel, problems: Sequence[Problem], synonyms: Sequence[str] = REMAINING
 ) -> Floats:
-    """Mass on every single-token variant of `synonyms`, `[prompt, layer]`.
+    """Probability of every single-token variant of `synonyms`, `[prompt, layer, token]`.
 
     Raises:
         NotApplicable: none of the synonyms is a single token here.
@@ -130,5 +135,4 @@ def read_synonyms(
         raise NotApplicable(f"none of {', '.join(synonyms)} is a single token in this tokenizer")
     targets = np.tile(np.array(sorted(set(ids))), (len(problems), 1))
     prompts = [loaded.encode(problem.symbols) for problem in problems]
-    mass: Floats = read_lens(loaded, prompts, targets, top=1).probability.sum(axis=2)
-    return mass
+    return read_lens(loaded, prompts, targets, top=1).probability

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +46,20 @@ def add_lora(loaded: LoadedModel, lora: Lora) -> None:
 
     loaded.model.freeze()
     linear_to_lora_layers(loaded.model, loaded.depth, _parameters(lora))
+
+
+@contextmanager
+def without_adapter(model: nn.Module) -> Iterator[None]:
+    """Within the block, LoRA adds nothing: the model is its frozen base."""
+    adapted = [module for module in model.modules() if "lora_b" in module]
+    scales = [module.scale for module in adapted]
+    for module in adapted:
+        module.scale = 0.0
+    try:
+        yield
+    finally:
+        for module, scale in zip(adapted, scales, strict=True):
+            module.scale = scale
 
 
 def unfreeze_blocks(loaded: LoadedModel) -> None:

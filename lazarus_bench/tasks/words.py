@@ -4,6 +4,9 @@ The templates use an operation's synonyms and never its own name, so the gold wo
 never stand beside an answer.
 """
 
+from collections import Counter
+from collections.abc import Iterable
+
 import numpy as np
 
 from lazarus_bench.tasks.arithmetic import Operation, Problem
@@ -41,6 +44,17 @@ answer."""
 def word_problem(problem: Problem, template: int = 0) -> str:
     """The problem in the words of one template, ending with the space before the answer."""
     return TEMPLATES[problem.operation][template].format(a=problem.a, b=problem.b)
+
+
+def word_prompts(problems: Iterable[Problem]) -> tuple[str, ...]:
+    """The problems in words, each operation's templates in turn."""
+    asked: Counter[Operation] = Counter()
+    prompts = []
+    for problem in problems:
+        template = asked[problem.operation] % len(TEMPLATES[problem.operation])
+        prompts.append(word_problem(problem, template))
+        asked[problem.operation] += 1
+    return tuple(prompts)
 
 
 def any_words(rng: np.random.Generator, problem: Problem) -> str:

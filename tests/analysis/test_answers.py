@@ -126,3 +126,15 @@ def test_a_model_that_puts_all_its_mass_on_the_answer_is_right(tiny):
     found = answer(replace(loaded, model=Certain()), [problem])
     assert found.texts == (text,)
     assert found.correct.tolist() == [first_integer(text) == 56]
+
+
+def test_the_same_problems_can_be_asked_in_other_words(tiny_model):
+    problems = held_out(8, 0)
+    texts = [problem.words for problem in problems]
+    found = answer(tiny_model, problems, texts)
+    ids = greedy(tiny_model, [tiny_model.encode(text) for text in texts], answers.ANSWER_TOKENS)
+    assert found.texts == tuple(tiny_model.tokenizer.decode(row) for row in ids)
+    assert found.problems == tuple(problems)
+    assert answer(tiny_model, problems, [p.symbols for p in problems]) == answer(
+        tiny_model, problems
+    )

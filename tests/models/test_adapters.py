@@ -1,11 +1,12 @@
 """Adapters: counts, ranks that match a budget, and what may be trained."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlx.utils import tree_flatten
+from mlx.utils import tree_flatten, tree_map
 
-from lazarus_bench.backend import nn
+from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.adapters import (
     Lora,
     add_lora,
@@ -13,6 +14,7 @@ from lazarus_bench.models.adapters import (
     matched_rank,
     trainable_parameters,
     unfreeze_blocks,
+    without_adapter,
 )
 from lazarus_bench.models.anatomy import anatomy_of
 from lazarus_bench.models.lab import build
@@ -120,3 +122,17 @@ def test_an_adapter_changes_nothing_before_it_is_trained(tiny, tiny_model):
     before = np.array(tiny_model.model(tokens))
     add_lora(loaded, Lora(keys=loaded.anatomy.target_keys("all"), rank=4, scale=20.0))
     assert np.array_equal(np.array(loaded.model(tokens)), before)
+
+
+def test_without_the_adapter_a_model_is_its_base(tiny):
+    tokens = mx.array([[0, 5, 6, 7]])
+    loaded = load(tiny)
+    base = np.array(loaded.model(tokens))
+    add_lora(loaded, Lora(keys=loaded.anatomy.target_keys("vo"), rank=2, scale=2.0))
+    trainable = loaded.model.trainable_parameters()
+    loaded.model.update(tree_map(lambda w: w + 0.1, trainable))
+    adapted = np.array(loaded.model(tokens))
+    with without_adapter(loaded.model):
+        assert np.array_equal(np.array(loaded.model(tokens)), base)
+    assert np.array_equal(np.array(loaded.model(tokens)), adapted)
+    assert not np.allclose(adapted, base)

@@ -16,7 +16,7 @@ from lazarus_bench.tasks.arithmetic import (
     writeup_prompts,
 )
 from lazarus_bench.tasks.labelled import is_held_out as sentence_is_held_out
-from lazarus_bench.tasks.words import TEMPLATES, word_problem
+from lazarus_bench.tasks.words import TEMPLATES, word_problem, word_prompts
 
 SEEDS = st.integers(min_value=0, max_value=2**31)
 KINDS = (corpus.symbols, corpus.worded, corpus.questions, corpus.prose)
@@ -129,3 +129,13 @@ def test_a_sentence_has_one_label():
         seen: dict[str, int] = {}
         for s in task.sentences(np.random.default_rng(1), 5000):
             assert seen.setdefault(s.text, s.label) == s.label
+
+
+def test_word_prompts_take_each_operations_templates_in_turn():
+    problems = held_out(32, 0)
+    prompts = word_prompts(problems)
+    for operation in Operation:
+        own = [i for i, problem in enumerate(problems) if problem.operation is operation]
+        expected = [word_problem(problems[i], turn % 4) for turn, i in enumerate(own)]
+        assert [prompts[i] for i in own] == expected
+        assert len(own) == 8

@@ -1,0 +1,123 @@
+"""Geometry of classes in hidden space: how far apart they lie and which way they point.
+
+All functions take states `[prompt, layer, d]` and labels `[prompt]`, and work layer by layer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import silhouette_samples
+
+from lazarus_bench.analysis.nulls import LayerNull
+from lazarus_bench.analysis.splits import Split, permuted
+from lazarus_bench.analysis.states import States
+from lazarus_bench.errors import UserError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PERMUTATIONS = 1000
+
+
+def centre(states: States) -> Floats:
+    """States minus their mean over prompts, in float64."""
+    wide = np.asarray(states, dtype=np.float64)
+    return np.asarray(wide - wide.mean(axis=0, keepdims=True))
+
+
+def unit(vectors: npt.ArrayLike) -> Floats:
+    """Vectors of length one along the last axis; a vector of zeros stays as it is."""
+    given = np.asarray(vectors, dtype=np.float64)
+    length = np.linalg.norm(given, axis=-1, keepdims=True)
+    return np.asarray(np.divide(given, length, out=np.zeros_like(given), where=length > 0))
+
+
+def cosine(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+    """Cosine along the last axis, broadcast over the others; 0 for a vector of zeros."""
+    return np.asarray((unit(first) * unit(second)).sum(axis=-1))
+
+
+def cluster_separation(states: States, labels: npt.ArrayLike, centred: bool = True) -> Floats:
+    """Mean cosine of pairs within a class minus that of pairs of two classes `[layer]`.
+
+    The mean within is a macro mean over classes. The states are centred first; uncentred ones, as
+    in the writeup, share a large mean that drives every cosine towards 1 (methods, *Cluster
+    separation*).
+
+    Raises:
+        UserError: fewer than two classes, or a class of one prompt.
+    """
+    directions = unit(centre(states) if centred else states)
+    return np.asarray(_separations(directions, np.asarray(labels)[None])[0])
+
+
+def separation_null(
+    states: States,
+    labels: npt.ArrayLike,
+    split: Split,
+    centred: bool = True,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> LayerNull:
+    """The same under labels permuted as in `split`: whole blocks, inside their strata.
+
+    Raises:
+        UserError: as `cluster_separation`.
+    """
+    given = np.asarray(labels)
+    drawn = permuted(given, split, permutations, np.random.default_rng(seed))
+    directions = unit(centre(states) if centred else states)
+    values = _separations(directions, np.concatenate([given[None], drawn]))
+    return LayerNull(observed=values[0], permuted=values[1:])
+
+
+def _separations(directions: Floats, labellings: Ints) -> Floats:
+    """Separation `[labelling, layer]` of unit vectors `[prompt, layer, d]`.
+
+    Sums of cosines over pairs are squared lengths of sums of vectors, so no pair is formed.
+    """
+    own = (directions**2).sum(axis=-1)
+    total = (directions.sum(axis=0) ** 2).sum(axis=-1)
+    found = [_separation(directions, own, total, labels) for labels in labellings]
+    return np.stack(found)
+
+
+def _separation(directions: Floats, own: Floats, total: Floats, labels: Ints) -> Floats:
+    members = np.stack([labels == label for label in np.unique(labels)]).astype(np.float64)
+    sizes = members.sum(axis=1)
+    if len(sizes) < 2 or sizes.min() < 2:
+        raise UserError(
+            "cluster separation needs two classes of two prompts each: ask for more problems"
+        )
+    sums = (np.tensordot(members, directions, axes=1) ** 2).sum(axis=-1)
+    within = (sums - members @ own) / (sizes * (sizes - 1))[:, None]
+    between = (total - sums.sum(axis=0)) / (len(labels) ** 2 - (sizes**2).sum())
+    return np.asarray(within.mean(axis=0) - between)
+
+
+def silhouettes(states: States, labels: npt.ArrayLike) -> Floats:
+    """Silhouette of each prompt in cosine distance of the centred states `[prompt, layer]`.
+
+    Source: P. Rousseeuw, J. Comput. Appl. Math. 20 (1987), as scikit-learn computes it.
+    """
+    centred = centre(states)
+    layers = range(centred.shape[1])
+    found = [silhouette_samples(centred[:, layer], labels, metric="cosine") for layer in layers]
+    return np.stack(found, axis=1)
+
+
+def class_means(states: States, labels: npt.ArrayLike) -> Floats:
+    """Mean of each class minus the mean of the classes' means `[layer, class, d]`."""
+    given, wide = np.asarray(labels), np.asarray(states, dtype=np.float64)
+    means = np.stack([wide[given == label].mean(axis=0) for label in np.unique(given)], axis=1)
+    return np.asarray(means - means.mean(axis=1, keepdims=True))
+
+
+def class_mean_cosines(states: States, labels: npt.ArrayLike) -> Floats:
+    """Cosines between the directions of the classes `[layer, class, class]`.
+
+    K classes that lie apart evenly have −1/(K − 1) between any two.
+    """
+    directions = unit(class_means(states, labels))
+    return np.asarray(directions @ directions.transpose(0, 2, 1))

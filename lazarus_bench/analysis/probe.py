@@ -1,0 +1,195 @@
+"""Linear probes: what a linear classifier reads from the hidden states of each layer.
+
+Multinomial logistic regression (L2, C = 1) on the standardised last-token residuals, the scaler
+inside the cross-validation; splits hold out operand pairs or templates (methods, *Probe*). The
+writeups' protocol leaves the states as they are and splits sixteen prompts in four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from lazarus_bench.analysis.logistic import Rows, fit_labellings, predict_labellings
+from lazarus_bench.analysis.nulls import LayerNull
+from lazarus_bench.analysis.probe_prompts import ProbePrompts
+from lazarus_bench.analysis.splits import HeldOut, Split, permuted, random_by_type, split
+from lazarus_bench.analysis.states import States
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+PERMUTATIONS = 200
+"""Enough for a p of 0.05 shared by nine claims of a family; the least possible is 1/201."""
+
+CONTROL_DRAWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Held-out predictions of the probes of all layers.
+
+    `gold` `[prompt]` and `predicted` `[prompt, layer]` index the classes; `folds` `[prompt]` says
+    which fold tested a prompt, `blocks` `[prompt]` which prompts share their label by construction
+    and so are one cluster.
+    """
+
+    gold: Ints
+    predicted: Ints
+    folds: Ints
+    blocks: Ints
+
+    @property
+    def hits(self) -> Bools:
+        """Whether a held-out prediction is right `[prompt, layer]`."""
+        return np.asarray(self.predicted == self.gold[:, None])
+
+    @property
+    def accuracy(self) -> Floats:
+        """Held-out accuracy `[layer]`."""
+        return np.asarray(self.hits.mean(axis=0))
+
+    @property
+    def block_accuracy(self) -> Floats:
+        """The same, cluster by cluster `[block, layer]`."""
+        return _means_by(self.blocks, self.hits)
+
+    @property
+    def fold_accuracy(self) -> Floats:
+        """The same, fold by fold `[fold, layer]`."""
+        return _means_by(self.folds, self.hits)
+
+    @property
+    def fold_sd(self) -> Floats:
+        """Standard deviation over folds `[layer]`, the writeups' ±; it is no standard error."""
+        return np.asarray(self.fold_accuracy.std(axis=0))
+
+    @property
+    def best_layer(self) -> int:
+        """The first layer of the highest accuracy, chosen on the prompts it is read on."""
+        return int(self.accuracy.argmax())
+
+
+def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") -> Probe:
+    """Cross-validate a probe on every layer.
+
+    Args:
+        states: `[prompt, layer, d]`.
+        prompts: what was asked, one a row of `states`.
+        held_out: "pairs", "templates", or "writeup" for the writeups' protocol.
+
+    Raises:
+        UserError: too few pairs, templates or prompts for the split.
+    """
+    chosen, gold = split(prompts, held_out), np.array(prompts.labels)
+    classifier, folds = classifier_for(held_out), PredefinedSplit(chosen.folds)
+    predicted = [
+        cross_val_predict(classifier, states[:, layer], gold, cv=folds)
+        for layer in range(states.shape[1])
+    ]
+    return Probe(
+        gold=gold, predicted=np.stack(predicted, axis=1), folds=chosen.folds, blocks=chosen.blocks
+    )
+
+
+def classifier_for(held_out: HeldOut) -> Any:
+    """The unfitted scikit-learn pipeline of a protocol."""
+    scaler = [] if held_out == "writeup" else [StandardScaler()]
+    return make_pipeline(*scaler, LogisticRegression(C=1.0, tol=1e-6, max_iter=10_000))
+
+
+def permutation_null(
+    states: States,
+    prompts: ProbePrompts,
+    held_out: HeldOut = "pairs",
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> LayerNull:
+    """Accuracy of every layer under labels permuted inside the split.
+
+    The true labelling goes through the same solver as the permuted ones, so the test is exact
+    whatever the solver's tolerance.
+
+    Raises:
+        UserError: as `probe`; or a fit did not converge.
+    """
+    chosen, gold = split(prompts, held_out), np.array(prompts.labels)
+    drawn = permuted(gold, chosen, permutations, np.random.default_rng(seed))
+    labellings = np.concatenate([gold[None], drawn])
+    hits = _hits(states, labellings, len(prompts.classes), chosen, held_out)
+    accuracy = np.stack([layer.mean(axis=1) for layer in hits], axis=1)
+    return LayerNull(observed=accuracy[0], permuted=accuracy[1:])
+
+
+def control_task(
+    states: States,
+    prompts: ProbePrompts,
+    held_out: HeldOut = "pairs",
+    draws: int = CONTROL_DRAWS,
+    seed: int = 0,
+) -> Floats:
+    """Share of control tasks in which a held-out prompt is predicted right `[prompt, layer]`.
+
+    A control task gives each type of prompt a random class (`Split.types`): its accuracy is what
+    the probe memorises, and accuracy minus it is the probe's selectivity.
+
+    Source: J. Hewitt and P. Liang, Designing and interpreting probes with control tasks, EMNLP
+    2019.
+    """
+    chosen = split(prompts, held_out)
+    classes = len(prompts.classes)
+    labellings = random_by_type(classes, chosen, draws, np.random.default_rng(seed))
+    hits = _hits(states, labellings, classes, chosen, held_out)
+    return np.stack([layer.mean(axis=0) for layer in hits], axis=1)
+
+
+def _hits(
+    states: States, labellings: Ints, classes: int, chosen: Split, held_out: HeldOut
+) -> Iterator[Bools]:
+    """Layer by layer, held-out hits `[labelling, prompt]` of the protocol's classifier."""
+    for layer in range(states.shape[1]):
+        hits = np.empty(labellings.shape, dtype=np.bool_)
+        for fold in np.unique(chosen.folds):
+            tested = chosen.folds == fold
+            train, test = states[~tested, layer], states[tested, layer]
+            if held_out != "writeup":
+                scaler = StandardScaler().fit(train)
+                train, test = scaler.transform(train), scaler.transform(test)
+            rows = Rows.of(train)
+            weights = fit_labellings(rows, labellings[:, ~tested], classes)
+            hits[:, tested] = (
+                predict_labellings(weights, rows.project(test)) == labellings[:, tested]
+            )
+        yield hits
+
+
+def transfer(train: States, labels: npt.ArrayLike, test: States) -> Ints:
+    """Fit every layer on `train` `[prompt, layer, d]` and predict `test` `[prompt, layer]`."""
+    predicted = [
+        classifier_for("pairs").fit(train[:, layer], labels).predict(test[:, layer])
+        for layer in range(train.shape[1])
+    ]
+    return np.stack(predicted, axis=1)
+
+
+def class_weights(states: States, labels: npt.ArrayLike) -> Floats:
+    """Weight vectors `[class, d]` of a probe fitted on all prompts of one layer `[prompt, d]`.
+
+    The scaler is undone, so the vectors are directions of the residual stream.
+    """
+    scaler, classifier = (step for _, step in classifier_for("pairs").fit(states, labels).steps)
+    weights = np.asarray(classifier.coef_ / scaler.scale_, dtype=np.float64)
+    return np.concatenate([-weights, weights]) / 2 if len(weights) == 1 else weights
+
+
+def _means_by(groups: Ints, hits: Bools) -> Floats:
+    return np.stack([hits[groups == group].mean(axis=0) for group in np.unique(groups)])

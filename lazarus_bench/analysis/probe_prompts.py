@@ -1,0 +1,124 @@
+"""What a probe is asked about: prompts, their classes, and what must not be on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.words import TEMPLATES, word_problem
+
+OPERATIONS = tuple(operation.word for operation in Operation)
+"""The classes of an arithmetic probe, in `Operation`'s order."""
+
+TEMPLATE_COUNT = min(len(templates) for templates in TEMPLATES.values())
+
+IN_SYMBOLS = -1
+"""Stands for the template of a prompt in symbols."""
+
+_WRITEUP_PAIRS = {
+    Operation.MULTIPLY: ((7, 8), (12, 5), (3, 9), (6, 7)),
+    Operation.ADD: ((23, 45), (17, 38), (11, 22), (5, 9)),
+    Operation.SUBTRACT: ((50, 23), (89, 34), (77, 11), (40, 15)),
+    Operation.DIVIDE: ((48, 6), (81, 9), (36, 4), (24, 3)),
+}
+"""Writeup C, *Training Data*."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbePrompts:
+    """Prompts with one class each; all tuples have one entry a prompt but `classes`.
+
+    `labels` index `classes`. `pairs` are the operand pairs with their operation and `templates` the
+    wordings: a split holds either out. Hashable, so a reading is taken once a session.
+    """
+
+    texts: tuple[str, ...]
+    labels: tuple[int, ...]
+    classes: tuple[str, ...]
+    pairs: tuple[tuple[str, int, int], ...]
+    templates: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.texts), len(self.labels), len(self.pairs), len(self.templates)}
+        if len(lengths) != 1:
+            raise ValueError(f"probe prompts have unequal lengths {sorted(lengths)}")
+        if len(set(self.labels)) < 2:
+            raise UserError("a probe needs prompts of at least two classes: ask for more problems")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def _gather(asked: Sequence[tuple[str, Problem, int]]) -> ProbePrompts:
+    order = list(Operation)
+    return ProbePrompts(
+        texts=tuple(text for text, _, _ in asked),
+        labels=tuple(order.index(problem.operation) for _, problem, _ in asked),
+        classes=OPERATIONS,
+        pairs=tuple((str(key[0]), *key[1:]) for key in (problem.key for _, problem, _ in asked)),
+        templates=tuple(template for _, _, template in asked),
+    )
+
+
+def in_symbols(problems: Sequence[Problem]) -> ProbePrompts:
+    """``7 * 8 = ``: one prompt a problem.
+
+    Raises:
+        UserError: the problems are of fewer than two operations.
+    """
+    return _gather([(problem.symbols, problem, IN_SYMBOLS) for problem in problems])
+
+
+def in_words(problems: Sequence[Problem]) -> ProbePrompts:
+    """Every problem in each of the four wordings of its operation, so four prompts a problem.
+
+    Template t of one operation is built like template t of another; holding t out asks for the
+    operation in a wording that no training prompt had.
+
+    Raises:
+        UserError: the problems are of fewer than two operations.
+    """
+    asked = [(p, template) for template in range(TEMPLATE_COUNT) for p in problems]
+    return _gather([(word_problem(p, template), p, template) for p, template in asked])
+
+
+def writeup_symbols() -> ProbePrompts:
+    """The sixteen training prompts of writeup C, class by class."""
+    return in_symbols([problem for problem, _ in _writeup()])
+
+
+def writeup_words() -> ProbePrompts:
+    """The same sixteen pairs in words, the k-th of each class in template k.
+
+    The writeup prints one of its word prompts; the others' wordings are the lab's.
+    """
+    return _gather([(word_problem(problem, k), problem, k) for problem, k in _writeup()])
+
+
+def _writeup() -> list[tuple[Problem, int]]:
+    return [
+        (Problem(a=a, operation=operation, b=b), k)
+        for operation, pairs in _WRITEUP_PAIRS.items()
+        for k, (a, b) in enumerate(pairs)
+    ]
+
+
+def stated(problems: Sequence[Problem]) -> ProbePrompts:
+    """Each problem with its right and with a wrong answer: ``7 * 8 = 56``, ``7 * 8 = 57``.
+
+    What writeup C's probe for GRPO reads: correct against incorrect. The wrong answer is off by
+    one, up or down by turns, so neither its size nor its length gives it away.
+
+    Raises:
+        UserError: there are no problems.
+    """
+    asked = [(p, right, 1 if i % 2 else -1) for i, p in enumerate(problems) for right in (1, 0)]
+    return ProbePrompts(
+        texts=tuple(f"{p.symbols}{p.answer + (0 if ok else off)}" for p, ok, off in asked),
+        labels=tuple(ok for _, ok, _ in asked),
+        classes=("incorrect", "correct"),
+        pairs=tuple((str(p.key[0]), *p.key[1:]) for p, _, _ in asked),
+        templates=(IN_SYMBOLS,) * len(asked),
+    )

@@ -1,0 +1,144 @@
+"""Splits: which prompts a probe is tested on, and what stays together when labels are permuted."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
+
+from lazarus_bench.analysis.probe_prompts import ProbePrompts
+from lazarus_bench.errors import UserError
+
+Ints = npt.NDArray[np.int64]
+HeldOut = Literal["pairs", "templates", "writeup"]
+
+PAIR_FOLDS = 5
+WRITEUP_FOLDS = 4
+SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Every prompt is held out in one fold; all arrays are `[prompt]`.
+
+    `folds`: the fold that tests the prompt. `blocks`: prompts that carry one label by construction
+    and so get one when labels are permuted. `strata`: labels are permuted inside a stratum only.
+    `types`: what the control task gives a random label each; it recurs in training and test, or
+    there would be nothing to memorise.
+    """
+
+    folds: Ints
+    blocks: Ints
+    strata: Ints
+    types: Ints
+
+
+def split(prompts: ProbePrompts, held_out: HeldOut) -> Split:
+    """Split `prompts` by operand pair, by template, or as the writeups did.
+
+    Raises:
+        UserError: too few pairs, templates or prompts of a class for the split.
+    """
+    return {"pairs": by_pair, "templates": by_template, "writeup": as_writeup}[held_out](prompts)
+
+
+def by_pair(prompts: ProbePrompts, folds: int = PAIR_FOLDS) -> Split:
+    """Hold out operand pairs, stratified by class (scikit-learn's `StratifiedGroupKFold`).
+
+    Labels are permuted over whole pairs inside a fold; where a pair's prompts differ in class
+    (right and wrong answers to one problem), inside the pair. Types: the second operand.
+    """
+    labels, pairs = np.array(prompts.labels), _codes(prompts.pairs)
+    least = min(len(np.unique(pairs[labels == label])) for label in np.unique(labels))
+    if least < folds:
+        raise UserError(
+            f"holding out operand pairs needs at least {folds} pairs a class, and one class has "
+            f"{least}: ask for more problems"
+        )
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=SEED)
+    held = _folds(splitter, labels, pairs)
+    types = _codes([pair[2] for pair in prompts.pairs])
+    if _one_label_each(labels, pairs):
+        return Split(folds=held, blocks=pairs, strata=held, types=types)
+    return Split(folds=held, blocks=np.arange(len(labels)), strata=pairs, types=types)
+
+
+def by_template(prompts: ProbePrompts) -> Split:
+    """Leave one template out.
+
+    A template words each class in one phrase, so whole phrases swap labels inside a template.
+    Types: the operand pair, which recurs in every template.
+    """
+    templates = _codes(prompts.templates)
+    if len(np.unique(templates)) < 2:
+        raise UserError("holding out templates needs at least two of them: ask in words")
+    labels = np.array(prompts.labels)
+    held = _folds(LeaveOneGroupOut(), labels, templates)
+    phrases = _codes(list(zip(prompts.templates, prompts.labels, strict=True)))
+    return Split(folds=held, blocks=phrases, strata=templates, types=_codes(prompts.pairs))
+
+
+def as_writeup(prompts: ProbePrompts) -> Split:
+    """Four stratified folds in the given order, whatever they share.
+
+    On the writeups' sixteen word prompts this leaves one template out (methods, *Probe*).
+    """
+    labels = np.array(prompts.labels)
+    least = int(np.bincount(labels, minlength=len(prompts.classes)).min())
+    if least < WRITEUP_FOLDS:
+        raise UserError(
+            f"the writeups' protocol needs {WRITEUP_FOLDS} prompts a class, and one class has "
+            f"{least}: ask for more problems"
+        )
+    held = _folds(StratifiedKFold(n_splits=WRITEUP_FOLDS), labels, None)
+    one_each = np.arange(len(labels))
+    types = _codes([pair[2] for pair in prompts.pairs])
+    return Split(folds=held, blocks=one_each, strata=held, types=types)
+
+
+def permuted(labels: Ints, chosen: Split, count: int, rng: np.random.Generator) -> Ints:
+    """`count` labellings `[permutation, prompt]`, permuted over blocks inside strata."""
+    drawn = np.tile(labels, (count, 1))
+    for stratum in np.unique(chosen.strata):
+        inside = np.flatnonzero(chosen.strata == stratum)
+        _, first, member = np.unique(chosen.blocks[inside], return_index=True, return_inverse=True)
+        given = np.tile(labels[inside][first], (count, 1))
+        drawn[:, inside] = rng.permuted(given, axis=1)[:, member]
+    return drawn
+
+
+def random_by_type(classes: int, chosen: Split, count: int, rng: np.random.Generator) -> Ints:
+    """`count` control labellings `[draw, prompt]`: a random class for each type, as even as can be.
+
+    Source: J. Hewitt and P. Liang, Designing and interpreting probes with control tasks, EMNLP
+    2019.
+    """
+    types = int(chosen.types.max()) + 1
+    even = np.tile(np.arange(types) % classes, (count, 1))
+    return np.asarray(rng.permuted(even, axis=1)[:, chosen.types], dtype=np.int64)
+
+
+def _codes(values: Sequence[Hashable]) -> Ints:
+    """Indices of the distinct values, in order of their first occurrence."""
+    known: dict[Hashable, int] = {}
+    return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
+
+
+def _folds(splitter: BaseCrossValidator, labels: Ints, groups: Ints | None) -> Ints:
+    folds = np.full(len(labels), -1, dtype=np.int64)
+    for fold, (_, tested) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels, groups)):
+        folds[tested] = fold
+    return folds
+
+
+def _one_label_each(labels: Ints, groups: Ints) -> bool:
+    return len(np.unique(np.stack([labels, groups]), axis=1).T) == len(np.unique(groups))

@@ -1,0 +1,192 @@
+"""A direction of the residual stream against the vocabulary: which words it points at, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lazarus_bench.analysis.lens import MAX_LOGITS
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.anatomy import part
+from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.words import WordTokens, word_tokens
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Singles = npt.NDArray[np.float32]
+
+TOP = 30
+"""Tokens listed at either end, as the writeups do."""
+
+RANDOM_DIRECTIONS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordsInDirection:
+    """Where declared words stand among all tokens, ordered by their cosine with a direction.
+
+    `cosine` and `rank` `[word]` are the bare token's, rank 1 the most positive of `vocabulary`;
+    `z` `[word]` is its cosine in standard deviations over random directions. `top` and `bottom`
+    `[k]` are the tokens at the ends, the outermost first. `hits` counts the words of which any
+    variant is among them, `random_hits` `[draw]` the same for random directions.
+    """
+
+    words: tuple[WordTokens, ...]
+    vocabulary: int
+    cosine: Floats
+    rank: Ints
+    z: Floats
+    top: Ints
+    bottom: Ints
+    hits: int
+    random_hits: Ints
+
+    @property
+    def percentile(self) -> Floats:
+        """Share of the vocabulary that ranks before the word `[word]`, in (0, 1)."""
+        return np.asarray((self.rank - 0.5) / self.vocabulary)
+
+    @property
+    def end_distance(self) -> Floats:
+        """Share of the vocabulary between the word and the nearer end `[word]`, at most ½."""
+        return np.minimum(self.percentile, 1 - self.percentile)
+
+    @property
+    def p_value(self) -> float:
+        """Chance that a random direction hits at least as many words."""
+        reached = int((self.random_hits >= self.hits).sum())
+        return (1 + reached) / (1 + len(self.random_hits))
+
+
+def known_words(loaded: LoadedModel, words: Sequence[str]) -> tuple[WordTokens, ...]:
+    """Those of `words` that are single tokens here.
+
+    Raises:
+        NotApplicable: none of them is.
+    """
+    found: list[WordTokens] = []
+    for word in words:
+        try:
+            found.append(word_tokens(loaded.tokenizer, word))
+        except NotApplicable:
+            continue
+    if not found:
+        raise NotApplicable(f"none of {', '.join(words)} is a single token in this tokenizer")
+    return tuple(found)
+
+
+def unit_rows(loaded: LoadedModel) -> mx.array:
+    """Every row of the unembedding at length one `[token, d]`, in float32; zero rows stay zero."""
+    model, anatomy = loaded.model, loaded.anatomy
+    tied = not hasattr(model, anatomy.unembedding)
+    module = part(model, anatomy.embedding if tied else anatomy.unembedding)
+    rows = _dequantised(module) if "scales" in module else module.weight
+    rows = rows.astype(mx.float32)
+    lengths = mx.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / mx.where(lengths > 0, lengths, 1.0)
+
+
+def _dequantised(module: nn.Module) -> mx.array:
+    return mx.dequantize(
+        module.weight,
+        module.scales,
+        module.get("biases"),
+        group_size=module.group_size,
+        bits=module.bits,
+        mode=module.mode,
+    )
+
+
+def unit_directions(loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = False) -> mx.array:
+    """Vectors `[vector, d]` at length one; `normed` passes them through the final norm first.
+
+    The norm weighs their coordinates by its gain, as a lens does.
+
+    Raises:
+        UserError: a vector is of another width than the model's states, or zero.
+    """
+    given = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    width = int(part(loaded.model, loaded.anatomy.norm).weight.shape[0])
+    if given.shape[1] != width or not np.abs(given).max(axis=1).all():
+        raise UserError(f"{loaded.name}: a direction is a vector of {width} numbers, not all zero")
+    # A vector has no length of its own here, and the norm's epsilon would shrink a short one.
+    level = mx.array(given / np.sqrt((given**2).mean(axis=1, keepdims=True)))
+    if normed:
+        level = part(loaded.model, loaded.anatomy.norm)(level).astype(mx.float32)
+    return level / mx.linalg.norm(level, axis=1, keepdims=True)
+
+
+def vocabulary_cosines(
+    loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = False
+) -> Singles:
+    """Cosine of every vector with every unembedding row `[vector, token]` (methods, *Probe*).
+
+    Raises:
+        UserError: as `unit_directions`.
+    """
+    return np.array(unit_directions(loaded, vectors, normed) @ unit_rows(loaded).T)
+
+
+def words_in_direction(
+    loaded: LoadedModel,
+    direction: npt.ArrayLike,
+    words: Sequence[WordTokens],
+    normed: bool = False,
+    draws: int = RANDOM_DIRECTIONS,
+    seed: int = 0,
+) -> WordsInDirection:
+    """Rank `words` along a direction `[d]`, beside `draws` random isotropic ones.
+
+    Raises:
+        UserError: as `unit_directions`.
+    """
+    rows, bare = unit_rows(loaded), np.array([word.bare for word in words])
+    own = np.array(unit_directions(loaded, direction, normed) @ rows.T)
+    order = np.argsort(-own[0], kind="stable")
+    k = min(TOP, len(order) // 2)
+    parts = [
+        (cosines[:, bare], _hits(cosines, words, k))
+        for cosines in _random_cosines(loaded, rows, normed, draws, seed)
+    ]
+    chance, random_hits = (np.concatenate(found) for found in zip(*parts, strict=True))
+    return WordsInDirection(
+        words=tuple(words),
+        vocabulary=len(order),
+        cosine=own[0, bare].astype(np.float64),
+        rank=_ranks(own, bare)[0],
+        z=own[0, bare] / chance.std(axis=0, dtype=np.float64),
+        top=order[:k],
+        bottom=order[::-1][:k],
+        hits=int(_hits(own, words, k)[0]),
+        random_hits=random_hits,
+    )
+
+
+def _random_cosines(
+    loaded: LoadedModel, rows: mx.array, normed: bool, draws: int, seed: int
+) -> Iterator[Singles]:
+    """Cosines `[some draws, token]` of random isotropic directions."""
+    rng = np.random.default_rng(seed)
+    size = max(1, MAX_LOGITS // rows.shape[0])
+    for start in range(0, draws, size):
+        drawn = rng.normal(size=(min(size, draws - start), rows.shape[1]))
+        yield np.array(unit_directions(loaded, drawn, normed) @ rows.T)
+
+
+def _ranks(cosines: Singles, tokens: Ints) -> Ints:
+    """Rank of `tokens` in each row `[row, token]`; 1 is the most positive."""
+    above = [(cosines > cosines[:, token, None]).sum(axis=1) for token in tokens]
+    return 1 + np.stack(above, axis=1)
+
+
+def _hits(cosines: Singles, words: Sequence[WordTokens], k: int) -> Ints:
+    """How many words have a variant among the `k` tokens at either end `[row]`."""
+    found = np.zeros(len(cosines), dtype=np.int64)
+    for word in words:
+        ranks = _ranks(cosines, np.array(word.variants))
+        found += ((ranks <= k) | (ranks > cosines.shape[1] - k)).any(axis=1)
+    return found

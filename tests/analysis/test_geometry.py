@@ -1,0 +1,151 @@
+"""Geometry: identities that hold for any states, and values known by construction."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import silhouette_score
+from sklearn.metrics.pairwise import cosine_similarity
+
+from lazarus_bench.analysis.geometry import (
+    class_mean_cosines,
+    class_means,
+    cluster_separation,
+    cosine,
+    separation_null,
+    silhouettes,
+    unit,
+)
+from lazarus_bench.analysis.probe_prompts import in_symbols
+from lazarus_bench.analysis.splits import by_pair
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.arithmetic import held_out
+
+seeds = st.integers(0, 10_000)
+LABELS = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2])
+
+
+def states(seed, prompts=9, layers=2, width=6) -> np.ndarray:
+    return np.random.default_rng(seed).normal(1, 1, (prompts, layers, width)).astype(np.float32)
+
+
+def by_hand(layer, labels) -> float:
+    """Separation of one layer `[prompt, d]`, pair by pair."""
+    similar = cosine_similarity(layer)
+    within = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        within.append(np.mean([similar[i, j] for i in own for j in own if i != j]))
+    apart = labels[:, None] != labels[None, :]
+    return float(np.mean(within) - similar[apart].mean())
+
+
+@settings(max_examples=30)
+@given(seed=seeds)
+def test_separation_is_the_mean_over_pairs(seed):
+    given_states = states(seed)
+    centred = given_states - given_states.mean(axis=0)
+    for layer in range(2):
+        assert cluster_separation(given_states, LABELS)[layer] == pytest.approx(
+            by_hand(centred[:, layer], LABELS), abs=1e-5
+        )
+        assert cluster_separation(given_states, LABELS, centred=False)[layer] == pytest.approx(
+            by_hand(given_states[:, layer], LABELS), abs=1e-5
+        )
+
+
+@settings(max_examples=30)
+@given(seed=seeds, centred=st.booleans(), scale=st.floats(0.1, 100))
+def test_rotation_and_scale_change_nothing(seed, centred, scale):
+    given_states = states(seed)
+    rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(6, 6)))[0]
+    turned = scale * given_states @ rotation
+    for measure in (
+        lambda s: cluster_separation(s, LABELS, centred),
+        lambda s: silhouettes(s, LABELS),
+        lambda s: class_mean_cosines(s, LABELS),
+    ):
+        np.testing.assert_allclose(measure(turned), measure(given_states), atol=1e-4)
+
+
+@settings(max_examples=30)
+@given(seed=seeds)
+def test_a_shift_changes_only_what_is_not_centred(seed):
+    given_states = states(seed)
+    shifted = given_states + 5.0
+    np.testing.assert_allclose(
+        cluster_separation(shifted, LABELS), cluster_separation(given_states, LABELS), atol=1e-4
+    )
+    np.testing.assert_allclose(
+        silhouettes(shifted, LABELS), silhouettes(given_states, LABELS), atol=1e-4
+    )
+    uncentred = (cluster_separation(s, LABELS, centred=False) for s in (shifted, given_states))
+    assert not np.allclose(*uncentred, atol=1e-3)
+
+
+def test_a_large_common_mean_hides_separation_unless_it_is_taken_off():
+    directions = np.eye(3, 6)[LABELS][:, None, :] + 30.0
+    assert cluster_separation(directions, LABELS, centred=False)[0] < 0.01
+    assert cluster_separation(directions, LABELS)[0] > 1.0
+
+
+def test_known_values():
+    orthogonal = np.eye(3)[LABELS][:, None, :]
+    assert cluster_separation(orthogonal, LABELS, centred=False) == pytest.approx([1.0])
+    opposite = np.array([1, 1, -1, -1])[:, None, None] * np.ones((1, 2, 3))
+    assert cluster_separation(opposite, [0, 0, 1, 1]) == pytest.approx([2.0, 2.0])
+    assert cluster_separation(np.ones((4, 1, 3)), [0, 0, 1, 1]) == pytest.approx([0.0])
+
+
+def test_labels_that_mean_nothing_separate_nothing_on_average():
+    """Over all relabellings the score averages to zero: it has no bias to correct."""
+    given_states, labels = states(3, prompts=6), [0, 0, 0, 1, 1, 1]
+    every = [cluster_separation(given_states, list(p)) for p in set(permutations(labels))]
+    np.testing.assert_allclose(np.mean(every, axis=0), 0, atol=1e-9)
+
+
+def test_the_null_finds_a_planted_separation_and_only_there():
+    prompts = in_symbols(held_out(80, 0))
+    given_states = states(0, prompts=80, layers=3)
+    given_states[:, 2] += 3 * np.eye(4, 6)[list(prompts.labels)]
+    null = separation_null(given_states, prompts.labels, by_pair(prompts), permutations=99)
+    np.testing.assert_allclose(null.observed, cluster_separation(given_states, prompts.labels))
+    assert null.permuted.shape == (99, 3)
+    assert null.layer_p_values[2] == pytest.approx(0.01)
+    assert (null.layer_p_values[:2] > 0.05).all()
+
+
+def test_silhouettes_are_scikit_learns_of_the_centred_states():
+    given_states = states(1)
+    found = silhouettes(given_states, LABELS)
+    assert found.shape == (len(LABELS), 2)
+    centred = given_states - given_states.mean(axis=0)
+    for layer in range(2):
+        expected = silhouette_score(centred[:, layer], LABELS, metric="cosine")
+        assert found[:, layer].mean() == pytest.approx(expected, abs=1e-5)
+
+
+def test_even_classes_point_evenly_apart():
+    cosines = class_mean_cosines(np.eye(4)[[0, 1, 2, 3]][:, None, :], [0, 1, 2, 3])
+    assert cosines.shape == (1, 4, 4)
+    np.testing.assert_allclose(cosines[0], np.full((4, 4), -1 / 3) + np.eye(4) * 4 / 3)
+
+
+def test_class_means_sum_to_zero():
+    means = class_means(states(2), LABELS)
+    assert means.shape == (2, 3, 6)
+    np.testing.assert_allclose(means.sum(axis=1), 0, atol=1e-6)
+
+
+def test_a_vector_of_zeros_has_no_direction():
+    assert unit(np.zeros(3)).tolist() == [0, 0, 0]
+    assert cosine(np.zeros(3), np.ones(3)) == 0
+    assert cosine([[3, 0], [0, -2]], [1, 0]) == pytest.approx([1, 0])
+
+
+@pytest.mark.parametrize("labels", [[0] * 9, [0] * 8 + [1]])
+def test_too_few_to_separate(labels):
+    with pytest.raises(UserError, match="two classes of two prompts"):
+        cluster_separation(states(0), labels)

@@ -1,0 +1,199 @@
+"""Probes: a planted direction is found where it is and nowhere before, and nothing in noise."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+from lazarus_bench.analysis.probe import (
+    Probe,
+    class_weights,
+    classifier_for,
+    control_task,
+    permutation_null,
+    probe,
+    transfer,
+)
+from lazarus_bench.analysis.probe_prompts import in_symbols, in_words, stated, writeup_words
+from lazarus_bench.analysis.states import read_states
+from lazarus_bench.tasks.arithmetic import held_out
+
+SYMBOLS = in_symbols(held_out(80, 0))
+WORDS = in_words(held_out(20, 0))
+FIRST = 2
+"""The first layer that carries the class in `planted`."""
+
+
+def noise(prompts, layers=4, width=12, seed=0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(len(prompts), layers, width)).astype(np.float32)
+
+
+def planted(prompts, size=4.0, seed=0) -> np.ndarray:
+    """Noise with a direction for each class from layer `FIRST` on."""
+    states = noise(prompts, seed=seed)
+    directions = np.linalg.qr(np.random.default_rng(seed).normal(size=(12, 12)))[0]
+    states[:, FIRST:] += size * directions[list(prompts.labels)][:, None]
+    return states
+
+
+@pytest.mark.parametrize(("prompts", "held"), [(SYMBOLS, "pairs"), (WORDS, "templates")])
+def test_a_planted_class_is_found_where_it_is_and_nowhere_before(prompts, held):
+    states = planted(prompts)
+    found = probe(states, prompts, held)
+    assert (found.accuracy[FIRST:] > 0.9).all()
+    assert (found.accuracy[:FIRST] < 0.45).all()
+    assert found.best_layer >= FIRST
+    null = permutation_null(states, prompts, held, permutations=99)
+    assert null.p_value == 0.01
+    assert (null.layer_p_values[FIRST:] == 0.01).all()
+    assert (null.layer_p_values[:FIRST] > 0.05).all()
+    assert null.excess > 0.4
+
+
+def test_the_null_holds_the_judged_probes_own_accuracy():
+    states = planted(SYMBOLS, size=1.0)
+    found = probe(states, SYMBOLS)
+    null = permutation_null(states, SYMBOLS, permutations=3)
+    assert null.permuted.shape == (3, 4)
+    np.testing.assert_allclose(null.observed, found.accuracy, atol=0.02)
+
+
+def test_scores_are_read_prompt_by_prompt_fold_by_fold_and_block_by_block():
+    found = Probe(
+        gold=np.array([0, 1, 1, 0]),
+        predicted=np.array([[0, 1], [1, 1], [0, 1], [0, 0]]),
+        folds=np.array([0, 0, 1, 1]),
+        blocks=np.array([5, 7, 7, 5]),
+    )
+    assert found.hits.tolist() == [[True, False], [True, True], [False, True], [True, True]]
+    assert found.accuracy.tolist() == [0.75, 0.75]
+    assert found.fold_accuracy.tolist() == [[1.0, 0.5], [0.5, 1.0]]
+    assert found.fold_sd.tolist() == [0.25, 0.25]
+    assert found.block_accuracy.tolist() == [[1.0, 0.5], [0.5, 1.0]]
+    assert found.best_layer == 0
+
+
+def test_the_scaler_never_sees_the_test_fold():
+    """One enormous state in a feature flattens that feature only where it is in training."""
+    states = planted(SYMBOLS)[:, FIRST:]
+    found = probe(states, SYMBOLS)
+    spoilt = states.copy()
+    spoilt[0] *= 1e6
+    again = probe(spoilt, SYMBOLS)
+    same_fold = found.folds == found.folds[0]
+    same_fold[0] = False
+    assert np.array_equal(again.predicted[same_fold], found.predicted[same_fold])
+    assert not np.array_equal(again.predicted[~same_fold], found.predicted[~same_fold])
+
+
+def test_the_scale_of_a_feature_does_not_matter_to_the_probe_but_to_the_writeups():
+    prompts = writeup_words()
+    states = noise(prompts, layers=2)
+    scaled = states * np.logspace(-2, 2, 12, dtype=np.float32)
+    assert np.array_equal(
+        probe(states, prompts, "templates").predicted,
+        probe(scaled, prompts, "templates").predicted,
+    )
+    assert not np.array_equal(
+        probe(states, prompts, "writeup").predicted, probe(scaled, prompts, "writeup").predicted
+    )
+
+
+def test_the_writeups_protocol_is_scikit_learns_plain_cross_validation():
+    prompts = writeup_words()
+    states = noise(prompts, layers=3)
+    found = probe(states, prompts, "writeup")
+    for layer in range(3):
+        scores = cross_val_score(
+            classifier_for("writeup"), states[:, layer], prompts.labels, cv=StratifiedKFold(4)
+        )
+        np.testing.assert_allclose(found.fold_accuracy[:, layer], scores)
+        assert found.fold_sd[layer] == pytest.approx(scores.std())
+
+
+def test_the_best_layer_of_the_writeups_protocol_is_far_above_chance_on_noise():
+    """Sixteen prompts and many layers: the maximum is what makes 25% look like a finding."""
+    prompts = writeup_words()
+    best, mean = [], []
+    for seed in range(3):
+        accuracy = probe(noise(prompts, layers=12, seed=seed), prompts, "writeup").accuracy
+        best.append(accuracy.max())
+        mean.append(accuracy.mean())
+    assert abs(np.mean(mean) - 0.25) < 0.08
+    assert np.mean(best) > 0.4
+
+
+def test_a_probe_that_memorises_has_no_selectivity():
+    """States that name the pair and nothing else serve the control task and not the operation."""
+    pairs = {pair: i for i, pair in enumerate(dict.fromkeys(WORDS.pairs))}
+    states = 3 * np.eye(len(pairs), dtype=np.float32)[[pairs[pair] for pair in WORDS.pairs]]
+    control = control_task(states[:, None], WORDS, "templates")
+    assert control.shape == (len(WORDS), 1)
+    assert control.mean() > 0.95
+
+
+def test_a_probe_that_reads_the_task_is_selective():
+    states = planted(WORDS)
+    found = probe(states, WORDS, "templates")
+    control = control_task(states, WORDS, "templates")
+    selectivity = (found.hits - control).mean(axis=0)
+    assert (selectivity[FIRST:] > 0.5).all()
+    assert (np.abs(selectivity[:FIRST]) < 0.2).all()
+
+
+def test_two_classes_can_be_probed():
+    prompts = stated(held_out(40, 0))
+    states = noise(prompts, layers=2)
+    states[:, 1, 3] += 4 * np.array(prompts.labels)
+    found = probe(states, prompts)
+    null = permutation_null(states, prompts, permutations=49)
+    assert found.accuracy[1] > 0.9
+    assert null.layer_p_values[1] == pytest.approx(0.02)
+    np.testing.assert_allclose(null.observed, found.accuracy, atol=0.03)
+
+
+def test_transfer_fits_one_set_and_reads_another():
+    train, test = planted(SYMBOLS), planted(WORDS)
+    predicted = transfer(train, SYMBOLS.labels, test)
+    hits = (predicted == np.array(WORDS.labels)[:, None]).mean(axis=0)
+    assert (hits[FIRST:] > 0.9).all()
+    assert (hits[:FIRST] < 0.5).all()
+
+
+def test_weights_point_along_the_planted_directions():
+    states = planted(SYMBOLS, size=6.0)[:, FIRST] * np.logspace(-1, 1, 12, dtype=np.float32)
+    weights = class_weights(states, SYMBOLS.labels)
+    assert weights.shape == (4, 12)
+    scores = states @ weights.T
+    scores -= scores.mean(axis=0)
+    assert (scores.argmax(axis=1) == np.array(SYMBOLS.labels)).mean() > 0.95
+
+
+def test_weights_of_two_classes_are_opposite():
+    labels = np.array(SYMBOLS.labels) % 2
+    weights = class_weights(noise(SYMBOLS)[:, 0], labels)
+    assert weights.shape == (2, 12)
+    np.testing.assert_allclose(weights[0], -weights[1])
+
+
+def test_the_same_states_give_the_same_numbers_bit_by_bit():
+    states = noise(SYMBOLS)
+    one, two = (permutation_null(states, SYMBOLS, permutations=5) for _ in range(2))
+    assert np.array_equal(one.permuted, two.permuted)
+    other = permutation_null(states, SYMBOLS, permutations=5, seed=1)
+    assert not np.array_equal(one.permuted, other.permuted)
+
+
+def test_an_untrained_model_reads_symbols_from_its_first_layer(tiny_model):
+    """The operator stands two tokens before the end, so no training is needed to read it."""
+    prompts = in_symbols(held_out(80, 0))
+    found = probe(read_states(tiny_model, prompts.texts), prompts)
+    assert found.predicted.shape == (80, 4)
+    assert found.accuracy[0] > 0.8
+
+
+def test_prompts_of_unequal_lengths_are_refused():
+    with pytest.raises(ValueError, match="unequal lengths"):
+        replace(SYMBOLS, labels=SYMBOLS.labels[1:])

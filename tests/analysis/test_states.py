@@ -1,0 +1,75 @@
+"""Hidden states: what the model itself computes, whatever shares the batch."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_bench.analysis import states
+from lazarus_bench.analysis.states import last_states, read_states
+from lazarus_bench.backend import mx
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import unembed
+from lazarus_bench.models.load import load
+from lazarus_bench.models.taps import residual_stream
+
+prompt = st.lists(st.integers(3, 900), min_size=1, max_size=5).map(lambda ids: (0, *ids))
+prompts = st.lists(prompt, min_size=1, max_size=7)
+
+
+def alone(loaded, ids) -> np.ndarray:
+    """States `[layer, d]` of one prompt by itself."""
+    residuals = residual_stream(loaded.model, loaded.anatomy, mx.array([list(ids)]))
+    return np.stack([np.array(h[0, -1]) for h in residuals])
+
+
+@settings(max_examples=15)
+@given(ids=prompts)
+def test_every_state_is_that_of_the_prompt_alone(tiny_model, ids):
+    found = last_states(tiny_model, ids)
+    assert found.shape == (len(ids), 4, 48)
+    assert found.dtype == np.float32
+    for row, one in enumerate(ids):
+        np.testing.assert_allclose(found[row], alone(tiny_model, one), rtol=1e-4, atol=1e-6)
+
+
+@settings(max_examples=15)
+@given(ids=prompts, limit=st.integers(1, 4), data=st.data())
+def test_neither_the_batch_nor_the_order_matters(tiny_model, ids, limit, data):
+    order = data.draw(st.permutations(range(len(ids))))
+    whole = last_states(tiny_model, ids)
+    longest = max(len(one) for one in ids)
+    kept, states.MAX_VALUES = states.MAX_VALUES, limit * longest * 4 * 48
+    try:
+        mixed = last_states(tiny_model, [ids[i] for i in order])
+    finally:
+        states.MAX_VALUES = kept
+    np.testing.assert_allclose(mixed, whole[order], rtol=1e-4, atol=1e-6)
+
+
+def test_the_last_layer_unembeds_to_the_models_logits(tiny_model):
+    ids = (0, 5, 9, 7)
+    last = mx.array(last_states(tiny_model, [ids])[0, -1])
+    projected = np.array(unembed(tiny_model.model, tiny_model.anatomy, last))
+    logits = np.array(tiny_model.model(mx.array([list(ids)])))[0, -1]
+    np.testing.assert_allclose(projected, logits, rtol=1e-4, atol=1e-5)
+
+
+def test_the_same_texts_give_the_same_states_bit_by_bit(tiny_model):
+    texts = ["7 * 8 = ", "What is 7 times 8? ", "12 + 5 = "]
+    first = read_states(tiny_model, texts)
+    assert np.array_equal(first, read_states(tiny_model, texts))
+    assert np.array_equal(first, last_states(tiny_model, [tiny_model.encode(t) for t in texts]))
+
+
+@pytest.mark.parametrize("ids", [[], [(0, 5), ()]])
+def test_no_prompt_has_no_state(tiny_model, ids):
+    with pytest.raises(UserError, match="at least one token"):
+        last_states(tiny_model, ids)
+
+
+def test_states_that_are_not_finite_are_refused(tiny):
+    loaded = load(tiny)
+    loaded.model.model.layers[2].mlp.down_proj.weight *= float("inf")
+    with pytest.raises(UserError, match="not finite"):
+        last_states(loaded, [(0, 5, 9)])

@@ -1,0 +1,141 @@
+"""Directions against the vocabulary: cosines by NumPy, and random directions as the measure."""
+
+import numpy as np
+import pytest
+
+from lazarus_bench.analysis import vocabulary
+from lazarus_bench.analysis.operations import operation_words
+from lazarus_bench.analysis.vocabulary import (
+    known_words,
+    unit_rows,
+    vocabulary_cosines,
+    words_in_direction,
+)
+from lazarus_bench.backend import nn
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.load import load
+
+WIDTH = 48
+
+
+@pytest.fixture(scope="module")
+def rows(tiny_model) -> np.ndarray:
+    """The unembedding `[token, d]`."""
+    return np.array(tiny_model.model.model.embed_tokens.weight, dtype=np.float64)
+
+
+@pytest.fixture(scope="module")
+def words(tiny_model):
+    return operation_words(tiny_model)
+
+
+def test_cosines_are_numpys(tiny_model, rows):
+    vectors = np.random.default_rng(0).normal(size=(3, WIDTH))
+    expected = vectors @ rows.T
+    expected /= np.linalg.norm(vectors, axis=1)[:, None] * np.linalg.norm(rows, axis=1)
+    np.testing.assert_allclose(vocabulary_cosines(tiny_model, vectors), expected, atol=1e-5)
+
+
+def test_the_final_norm_weighs_the_coordinates_by_its_gain(tiny, rows):
+    loaded = load(tiny)
+    gain = np.linspace(0.1, 3, WIDTH)
+    loaded.model.model.norm.weight = vocabulary.mx.array(gain)
+    vector = np.random.default_rng(0).normal(size=WIDTH)
+    expected = vocabulary_cosines(loaded, vector * gain)
+    np.testing.assert_allclose(vocabulary_cosines(loaded, vector, normed=True), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        vocabulary_cosines(loaded, 1e-6 * vector, normed=True), expected, atol=1e-4
+    )
+
+
+def test_a_token_of_length_zero_has_cosine_zero(tiny):
+    loaded = load(tiny)
+    embedding = loaded.model.model.embed_tokens
+    embedding.weight[7] = 0.0
+    found = vocabulary_cosines(loaded, np.ones(WIDTH))
+    assert found[0, 7] == 0
+    assert np.isfinite(found).all()
+
+
+def test_quantised_rows_are_read_dequantised():
+    embedding = nn.Embedding(50, 64)
+    exact = np.array(embedding.weight)
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = nn.Module()
+            self.model.embed_tokens = embedding.to_quantized(group_size=32, bits=8)
+
+    from lazarus_bench.models.anatomy import Anatomy
+    from lazarus_bench.models.load import LoadedModel
+
+    loaded = LoadedModel(name="q", model=Tied(), tokenizer=None, config={}, anatomy=Anatomy())
+    np.testing.assert_allclose(np.array(unit_rows(loaded)), exact, atol=0.01)
+
+
+def test_a_word_is_first_along_its_own_row_and_last_against_it(tiny_model, rows, words):
+    add = words[1].bare
+    along = words_in_direction(tiny_model, rows[add], words, draws=200)
+    against = words_in_direction(tiny_model, -rows[add], words, draws=200)
+    assert along.rank[1] == 1
+    assert along.top[0] == add
+    assert along.cosine[1] == pytest.approx(1.0, abs=1e-5)
+    assert along.z[1] == pytest.approx(np.sqrt(WIDTH), rel=0.2)
+    assert against.rank[1] == against.vocabulary
+    assert against.bottom[0] == add
+    for reading in (along, against):
+        assert reading.hits >= 1
+        assert reading.end_distance[1] < 1 / reading.vocabulary
+        assert len(set(reading.top.tolist()) & set(reading.bottom.tolist())) == 0
+
+
+def test_ranks_and_ends_are_those_of_the_sorted_cosines(tiny_model, words):
+    direction = np.random.default_rng(5).normal(size=WIDTH)
+    cosines = vocabulary_cosines(tiny_model, direction)[0]
+    found = words_in_direction(tiny_model, direction, words, draws=2)
+    order = np.argsort(-cosines)
+    assert found.top.tolist() == order[:30].tolist()
+    assert found.bottom.tolist() == order[::-1][:30].tolist()
+    for column, word in enumerate(words):
+        assert order[found.rank[column] - 1] == word.bare
+    ends = {*found.top.tolist(), *found.bottom.tolist()}
+    assert found.hits == sum(bool(ends & set(word.variants)) for word in words)
+
+
+def test_random_directions_are_their_own_measure(tiny_model, words):
+    """As many hits as tokens at the ends deserve, and p-values that are not too small too often."""
+    found = words_in_direction(tiny_model, np.ones(WIDTH), words, draws=2000)
+    asked = sum(len(word.variants) for word in words)
+    assert found.random_hits.mean() == pytest.approx(asked * 60 / found.vocabulary, rel=0.2)
+    rng = np.random.default_rng(1)
+    p = [
+        words_in_direction(tiny_model, rng.normal(size=WIDTH), words, draws=100).p_value
+        for _ in range(40)
+    ]
+    assert np.mean(np.array(p) <= 0.05) <= 0.15
+
+
+def test_neither_length_nor_batch_matters_and_the_seed_does(tiny_model, words, monkeypatch):
+    direction = np.random.default_rng(2).normal(size=WIDTH)
+    whole = words_in_direction(tiny_model, direction, words, draws=50)
+    monkeypatch.setattr(vocabulary, "MAX_LOGITS", 7 * whole.vocabulary)
+    longer = words_in_direction(tiny_model, 1e4 * direction, words, draws=50)
+    assert np.array_equal(longer.rank, whole.rank)
+    assert np.array_equal(longer.random_hits, whole.random_hits)
+    np.testing.assert_allclose(longer.z, whole.z, rtol=1e-4)
+    other = words_in_direction(tiny_model, direction, words, draws=50, seed=1)
+    assert not np.array_equal(other.random_hits, whole.random_hits)
+
+
+def test_unknown_words_are_left_out_and_none_at_all_does_not_apply(tiny_model):
+    assert [w.word for w in known_words(tiny_model, ("add", "no such word"))] == ["add"]
+    with pytest.raises(NotApplicable, match="none of no such word"):
+        known_words(tiny_model, ("no such word",))
+
+
+@pytest.mark.parametrize("vector", [np.ones(WIDTH + 1), np.zeros(WIDTH)])
+def test_what_is_no_direction_is_refused(tiny_model, vector):
+    with pytest.raises(UserError, match="48 numbers, not all zero"):
+        vocabulary_cosines(tiny_model, vector)

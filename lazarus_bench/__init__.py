@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from lazarus_bench.errors import NotApplicable, UserError
     from lazarus_bench.judge import (
         Above,
+        AllOf,
         AtLeast,
         AtMost,
         Below,
+        ClassEntropy,
+        Condition,
         Control,
         Differences,
         Exact,
@@ -27,24 +30,28 @@ if TYPE_CHECKING:
         Trend,
         Within,
     )
-    from lazarus_bench.trials.claims import OnInstruct, claim
+    from lazarus_bench.trials.claims import OnInstruct, Stages, claim
 
 _JUDGE = (
-    "Above AtLeast AtMost Below Control Differences Exact HitDifferences Hits LayerMax Means "
-    "Ratios Reported Trend Within"
+    "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
+    "HitDifferences Hits LayerMax Means Ratios Reported Trend Within"
 )
 _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "NotApplicable": "lazarus_bench.errors",
     "OnInstruct": "lazarus_bench.trials.claims",
+    "Stages": "lazarus_bench.trials.claims",
     "UserError": "lazarus_bench.errors",
     "claim": "lazarus_bench.trials.claims",
 }
 
 __all__ = [
     "Above",
+    "AllOf",
     "AtLeast",
     "AtMost",
     "Below",
+    "ClassEntropy",
+    "Condition",
     "Control",
     "Differences",
     "Exact",
@@ -56,6 +63,7 @@ __all__ = [
     "OnInstruct",
     "Ratios",
     "Reported",
+    "Stages",
     "Trend",
     "UserError",
     "Within",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
 from lazarus_bench.jobs.executors import Executor, InProcess, Tick
-from lazarus_bench.jobs.spec import Job
+from lazarus_bench.jobs.spec import Job, reads
 from lazarus_bench.jobs.work import Place, Result
 
 Finished = Callable[[Job, Result], None]
@@ -33,8 +33,7 @@ def execute(
     order = longest_first(list(todo))
     among = {job.digest for job in order}
     for job in order:
-        bases = (job.base,) if isinstance(job.base, Job) and job.base.digest in among else ()
-        executor.submit(job, *bases)
+        executor.submit(job, *(base for base in reads(job) if base.digest in among))
     for job, result in executor.completed(tick):
         finished(job, result)
 
@@ -43,6 +42,7 @@ def longest_first(jobs: list[Job]) -> list[Job]:
     """Jobs with the longest chains on top of them first; bases stay before what stands on them."""
     height = {job.digest: 0 for job in jobs}
     for job in reversed(jobs):
-        if isinstance(job.base, Job) and job.base.digest in height:
-            height[job.base.digest] = max(height[job.base.digest], height[job.digest] + 1)
+        for base in reads(job):
+            if base.digest in height:
+                height[base.digest] = max(height[base.digest], height[job.digest] + 1)
     return sorted(jobs, key=lambda job: -height[job.digest])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.specs import Recipe
+from lazarus_bench.training.specs import Recipe, check_base
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,23 +94,50 @@ def _parameters(recipe: Recipe) -> dict[str, Any]:
 
 
 def _origin(base: Job | Checkpoint) -> str:
-    return base.name if isinstance(base, Checkpoint) else base.recipe.label
+    if isinstance(base, Checkpoint):
+        return base.name
+    return base.label if base.recipe.on_adapter else base.recipe.label
+
+
+def check(job: Job) -> None:
+    """Make sure that `job` can start from its base, on its ranks.
+
+    Raises:
+        UserError: its recipe needs an adapter or a whole model and there is none, or it runs on one
+            rank only.
+    """
+    check_base(job.recipe, job.base.recipe if isinstance(job.base, Job) else None)
+    if job.ranks > 1 and not job.recipe.ranked:
+        raise UserError(f"{job.recipe.label} shares no batches: run it on 1 rank, not {job.ranks}")
+
+
+def reads(job: Job) -> tuple[Job, ...]:
+    """The jobs whose artifacts `job` opens: its base, and below an adapter the adapter's base."""
+    below = [job.base]
+    if job.recipe.on_adapter and isinstance(job.base, Job):
+        below.append(job.base.base)
+    return tuple(base for base in below if isinstance(base, Job))
 
 
 def with_ranks(job: Job, ranks: int) -> Job:
-    """`job`, and every job below it, on so many ranks."""
+    """`job`, and every job below it, on so many ranks; what shares no batches stays on one."""
     base = with_ranks(job.base, ranks) if isinstance(job.base, Job) else job.base
-    return replace(job, base=base, ranks=ranks)
+    return replace(job, base=base, ranks=ranks if job.recipe.ranked else 1)
 
 
 def with_dependencies(jobs: Iterable[Job]) -> Iterator[Job]:
-    """`jobs` and every job below them, each digest once, bases before what is built on them."""
+    """`jobs` and every job below them, each digest once, bases before what is built on them.
+
+    Raises:
+        UserError: one of them cannot start from its base.
+    """
     seen: set[str] = set()
 
     def visit(job: Job) -> Iterator[Job]:
         if job.digest in seen:
             return
         seen.add(job.digest)
+        check(job)
         if isinstance(job.base, Job):
             yield from visit(job.base)
         yield job

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies
+from lazarus_bench.jobs.spec import Checkpoint, Job, check, with_dependencies
 from lazarus_bench.jobs.store import Artifact, Store
+from lazarus_bench.training.specs import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,11 @@ class Place:
 
 
 def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
-    """What has to run, in an order that makes bases first."""
+    """What has to run, in an order that makes bases first.
+
+    Raises:
+        UserError: one of the jobs cannot start from its base.
+    """
     return [job for job in with_dependencies(jobs) if store.find(job) is None]
 
 
@@ -54,6 +59,7 @@ def run_job(job: Job, place: Place, *, wait: bool = True) -> Result | None:
     """
     store = Store(place.root)
     try:
+        check(job)
         with store.claim(job, wait=wait) as held:
             if not held:
                 return None
@@ -66,25 +72,37 @@ def _made(job: Job, store: Store, place: Place) -> Artifact:
     from lazarus_bench import backend
 
     with store.writing(job, backend.manifest().as_strings()) as out:
-        _train(job, base_directory(job, store), out, place)
+        _train(job, store, out, place)
     artifact = store.find(job)
     if artifact is None:
         raise RuntimeError(f"{job.label} left no whole artifact at {store.path(job)}")
     return artifact
 
 
-def _train(job: Job, base: Path | None, out: Path, place: Place) -> None:
+def _train(job: Job, store: Store, out: Path, place: Place) -> None:
     if job.ranks > 1:
         from lazarus_bench.jobs.ranks import run_ranked
 
+        base = base_directory(job, store)
         run_ranked(job.recipe, base, out, job.seed, job.ranks, place.hosts)
         return
     recipe = importlib.import_module(f"lazarus_bench.training.{job.recipe.kind}")
-    recipe.run(job.recipe, base, out, job.seed, place.show)
+    recipe.run(job.recipe, start(job, store), out, job.seed, place.show)
+
+
+def start(job: Job, store: Store) -> Path | Stack | None:
+    """What the recipe of `job` is given: a model's directory, or an adapter's and its model's."""
+    directory = base_directory(job, store)
+    if not (job.recipe.on_adapter and isinstance(job.base, Job) and directory):
+        return directory
+    model = base_directory(job.base, store)
+    if model is None:
+        raise ValueError(f"{job.base.label} left an adapter, and an adapter has a base")
+    return Stack(model=model, adapter=directory)
 
 
 def base_directory(job: Job, store: Store) -> Path | None:
-    """Where the model lies that `job` starts from.
+    """Where that lies which `job` starts from; None for one from scratch.
 
     Raises:
         UserError: the given model is not here, or is another one here.

@@ -7,6 +7,26 @@ Not here: where artifacts are kept and when they are made (jobs), and what is re
 (analysis).
 """
 
-from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Recipe, Sft
+from lazarus_bench.training.specs import (
+    DualReward,
+    FinetuneCost,
+    Fuse,
+    Grpo,
+    GrpoDual,
+    Instruct,
+    Pretrain,
+    Recipe,
+    Sft,
+)
 
-__all__ = ["DualReward", "Instruct", "Pretrain", "Recipe", "Sft"]
+__all__ = [
+    "DualReward",
+    "FinetuneCost",
+    "Fuse",
+    "Grpo",
+    "GrpoDual",
+    "Instruct",
+    "Pretrain",
+    "Recipe",
+    "Sft",
+]

@@ -31,10 +31,10 @@ from lazarus_bench.training.arithmetic_data import (
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import answer_loss, class_loss
 from lazarus_bench.training.record import write_problems
-from lazarus_bench.training.specs import DualReward
+from lazarus_bench.training.specs import DualReward, GrpoDual
 
 
-def classifier_layer(spec: DualReward, loaded: LoadedModel) -> int:
+def classifier_layer(spec: DualReward | GrpoDual, loaded: LoadedModel) -> int:
     """The layer whose lens is trained: the spec's, else the model's classifier layer.
 
     Raises:

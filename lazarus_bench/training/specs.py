@@ -7,6 +7,7 @@ above); claims use seeds from 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from lazarus_bench.errors import UserError
@@ -14,19 +15,36 @@ from lazarus_bench.errors import UserError
 Targets = Literal["vo", "qk", "mlp", "all"]
 TARGET_SETS = ("vo", "qk", "mlp", "all")
 
+Leaves = Literal["model", "adapter", "record"]
+"""What a recipe leaves: a whole model, an adapter for the model it started from, or numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """What a recipe `on_adapter` starts from: the directories of a model and of its adapter."""
+
+    model: Path
+    adapter: Path
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What to do to a base model; subclasses add the parameters.
 
     `kind` names the module of this package that runs it, `version` is raised whenever that module's
-    meaning changes, so that older artifacts are made again.
+    meaning changes, so that older artifacts are made again. `on_adapter`: it starts from an adapter
+    and is given a `Stack`. Not `ranked`: it shares no batches, so it runs on one rank. Not
+    `seeded`: its result speaks of a kind of model, so that one seed's stands for all.
     """
 
     kind: ClassVar[str]
     version: ClassVar[int]
     shared: ClassVar[tuple[str, ...]] = ()
     """Fields that count what a step sees and that ranks share out among them."""
+    leaves: ClassVar[Leaves] = "adapter"
+    on_adapter: ClassVar[bool] = False
+    ranked: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -37,6 +55,28 @@ class Recipe:
     def lab_seconds(self) -> float | None:
         """About what it takes on a lab model: seconds of one CPU core with MKL; None if unknown."""
         return None
+
+
+def check_base(recipe: Recipe, below: Recipe | None) -> None:
+    """Make sure that `recipe` can start from what `below` leaves; None is a model given or none.
+
+    Raises:
+        UserError: it needs an adapter and there is none, or a whole model and there is none.
+    """
+    left = "model" if below is None else below.leaves
+    if left == ("adapter" if recipe.on_adapter else "model"):
+        return
+    origin = "a bare model" if below is None else below.label
+    if recipe.on_adapter:
+        raise UserError(
+            f"{recipe.label} starts from a training that leaves an adapter, not from {origin}: put "
+            f"it on one, such as Sft() or DualReward()"
+        )
+    remedy = "put Fuse() between them" if left == "adapter" else "put it on a model"
+    found = "an adapter" if left == "adapter" else "no model"
+    raise UserError(
+        f"{recipe.label} starts from a whole model, and {origin} leaves {found}: {remedy}"
+    )
 
 
 def _positive(name: str, value: float) -> None:
@@ -153,6 +193,7 @@ class Pretrain(Recipe):
     kind: ClassVar[str] = "pretrain"
     version: ClassVar[int] = 1
     shared: ClassVar[tuple[str, ...]] = ("symbols", "words", "prose")
+    leaves: ClassVar[Leaves] = "model"
 
     family: str = "llama"
     steps: int = 600
@@ -186,6 +227,7 @@ class Instruct(Recipe):
     kind: ClassVar[str] = "instruct"
     version: ClassVar[int] = 1
     shared: ClassVar[tuple[str, ...]] = ("questions", "symbols", "prose")
+    leaves: ClassVar[Leaves] = "model"
 
     steps: int = 100
     questions: int = 24
@@ -204,3 +246,180 @@ class Instruct(Recipe):
     def lab_seconds(self) -> float:
         """About 150 ms a step, measured."""
         return 0.15 * self.steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grpo(Recipe):
+    """Reinforcement learning from the correctness of sampled answers (methods, *GRPO*).
+
+    An iteration samples `answers` to each of `prompts` at temperature 1 and takes one step on them:
+    clipped ratio `clip` to the sampling policy, plus `kl` times the k3 divergence from the base.
+    LoRA on `targets` of every block with `rank` and `scale`, or every block when `full`. `reward`
+    names a function of `training.rewards`, or the user's own as `module:function`.
+
+    Sizes and rate come from a search on development seeds: `docs/search-grpo.md`.
+    """
+
+    kind: ClassVar[str] = "grpo"
+    version: ClassVar[int] = 1
+    shared: ClassVar[tuple[str, ...]] = ("prompts",)
+
+    full: bool = True
+    targets: Targets = "all"
+    rank: int = 16
+    scale: float = 2.0
+    prompts: int = 64
+    answers: int = 8
+    iterations: int = 160
+    learning_rate: float = 3e-4
+    clip: float = 0.2
+    kl: float = 0.04
+    examples: int = 4500
+    answer_tokens: int = 8
+    reward: str = "right-integer"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        _known_targets(self.targets)
+        name = type(self).__name__
+        for field in (
+            "rank", "prompts", "iterations", "learning_rate", "clip", "examples",
+            "answer_tokens",
+        ):  # fmt: skip
+            _positive(f"{name}.{field}", getattr(self, field))
+        if self.answers < 2:
+            raise UserError(
+                f"{name}.answers = {self.answers}: a group of one has no advantage, give 2 or more"
+            )
+        if self.kl < 0:
+            raise UserError(f"{name}.kl = {self.kl} must not be below 0")
+
+    @property
+    def label(self) -> str:
+        """Name what is trained, and on how many answers where it is not the usual number."""
+        usual = self.prompts * self.answers == type(self).prompts * type(self).answers
+        sizes = "" if usual else f" {self.prompts} × {self.answers}"
+        return ("GRPO full" if self.full else f"GRPO LoRA {self.targets}") + sizes
+
+    @property
+    def lab_seconds(self) -> float:
+        """Some 0.4 s an iteration of 64 × 8, measured; a prompt costs more than an answer."""
+        return self.iterations * (0.05 + self.prompts * (0.0045 + 0.0002 * self.answers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpoDual(Grpo):
+    """GRPO and the classification loss together, full model (C, *GRPO + Dual-Reward*).
+
+    Loss = (1 − weight) · GRPO + weight · (CE of the lens at `layer` on the operation's name −
+    `entropy` · entropy of the batch's mean lens distribution). The writeup's four fixes are
+    `balanced=True` (each operation equally often in a batch; otherwise operations are drawn at
+    random), `entropy=0.5`, a fifth of the learning rate (2e-6 beside 1e-5) with `kl=0.001`, and
+    `weight=0.9` with `kl=0` over 100 iterations. With `shared_target` the first prompt's operation
+    is the target of the whole batch, as the first fix says of what it mends.
+    """
+
+    kind: ClassVar[str] = "grpo_dual"
+    version: ClassVar[int] = 1
+    shared: ClassVar[tuple[str, ...]] = ("prompts",)
+
+    prompts: int = 8
+    iterations: int = 100
+    weight: float = 0.4
+    layer: int | None = None
+    balanced: bool = False
+    entropy: float = 0.0
+    shared_target: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        super().__post_init__()
+        if not 0 <= self.weight <= 1:
+            raise UserError(f"GrpoDual.weight = {self.weight} must lie in 0..1")
+        if self.entropy < 0:
+            raise UserError(f"GrpoDual.entropy = {self.entropy} must not be below 0")
+
+    @property
+    def label(self) -> str:
+        """Name the recipe, what is trained where that is not every block, and what is changed."""
+        usual = type(self)
+        changed = {
+            "one target a batch": self.shared_target,
+            "balanced": self.balanced,
+            f"entropy {self.entropy:g}": self.entropy > 0,
+            f"rate {self.learning_rate:g}": self.learning_rate != usual.learning_rate,
+            f"weight {self.weight:g}": self.weight != usual.weight,
+        }
+        name = "GRPO + dual reward" + ("" if self.full else f" LoRA {self.targets}")
+        return ", ".join([name, *(words for words, holds in changed.items() if holds)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fuse(Recipe):
+    """The adapter below and its base become one whole model (D, *Approach: Two-Stage Training*).
+
+    In float32 its logits are those of base and adapter up to rounding (3e-6 of the largest logit at
+    most, measured). A quantised base is quantised again after the adapter is added, which undoes a
+    part of it: in 4 bits the logits moved by 1% to 37% of what the adapter had moved them, most
+    with large adapters on the MLP. With `dequantise` the whole model is float from then on, and
+    as exact as any.
+    """
+
+    kind: ClassVar[str] = "fuse"
+    version: ClassVar[int] = 1
+    leaves: ClassVar[Leaves] = "model"
+    on_adapter: ClassVar[bool] = True
+    ranked: ClassVar[bool] = False
+
+    dequantise: bool = False
+
+    @property
+    def lab_seconds(self) -> float:
+        """Loading and saving."""
+        return 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneCost(Recipe):
+    """What SFT costs with LoRA and in full: peak memory and speed (B, *Training Comparison*).
+
+    `repeats` pairs, each of two short trainings on the same data, in processes of their own and in
+    alternating order. Data are drawn anew for each pair. Forty steps are enough: the peak comes
+    with the first ones, and the speed is the median of those after the tenth.
+    """
+
+    kind: ClassVar[str] = "finetune_cost"
+    version: ClassVar[int] = 1
+    leaves: ClassVar[Leaves] = "record"
+    ranked: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
+
+    targets: Targets = "all"
+    rank: int = 8
+    batch: int = 8
+    steps: int = 40
+    repeats: int = 6
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        _known_targets(self.targets)
+        for name in ("rank", "batch"):
+            _positive(f"FinetuneCost.{name}", getattr(self, name))
+        if self.steps < 20:
+            raise UserError(
+                f"FinetuneCost.steps = {self.steps}: the first ten warm up, give 20 or more"
+            )
+        if self.repeats < 2:
+            raise UserError(
+                f"FinetuneCost.repeats = {self.repeats}: one pair shows no spread, give 2 or more"
+            )
+
+    @property
+    def label(self) -> str:
+        """What is measured."""
+        return "cost of LoRA and full SFT"
+
+    @property
+    def lab_seconds(self) -> float:
+        """Two processes a pair: some 2.5 s to start, and 36 ms a step."""
+        return 2 * self.repeats * (2.5 + 0.036 * self.steps)

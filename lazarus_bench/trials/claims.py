@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import pytest
@@ -15,7 +16,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.tasks.arithmetic import Operation
-from lazarus_bench.training.specs import Recipe
+from lazarus_bench.training.specs import Recipe, check_base
 
 REGISTRY = Registry()
 """Every claim of this process; a family's size is counted here, whatever `-k` selects."""
@@ -41,8 +42,35 @@ class OnInstruct:
     recipe: Recipe | None
 
 
-Need = Recipe | OnInstruct | None
-"""What a claim reads: a recipe on the subject or on its instruct sibling, or the base (None)."""
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """`recipes` one after another, the first on the subject, each other on what came before it.
+
+    A run of it is of the last one, with `before` leading down through the stages to the base.
+    """
+
+    recipes: tuple[Recipe, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a stage that cannot start from what the one before it leaves."""
+        if not self.recipes:
+            raise UserError("Stages(recipes=()) has no stage: give one recipe or more")
+        check_base(self.recipes[0], None)
+        for below, recipe in pairwise(self.recipes):
+            check_base(recipe, below)
+
+
+Need = Recipe | OnInstruct | Stages | None
+"""What a claim reads: a recipe on the subject or on its instruct sibling, a chain of recipes, or
+the base (None)."""
+
+
+def recipes_of(need: Need) -> tuple[Recipe, ...]:
+    """The recipes of `need` from the bottom up; none for the base itself."""
+    if isinstance(need, Stages):
+        return need.recipes
+    recipe = need.recipe if isinstance(need, OnInstruct) else need
+    return () if recipe is None else (recipe,)
 
 
 def claim(

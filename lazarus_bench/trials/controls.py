@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.judge import Control
 from lazarus_bench.tasks.arithmetic import Problem
 
 if TYPE_CHECKING:
     from lazarus_bench.trials.runs import Run
+
+
+def _correct(run: Run, problems: Sequence[Problem]) -> Any:
+    """Which of the prompts in symbols a run answers rightly."""
+    return run.answers(problems).correct
 
 
 def overlap(runs: Sequence[Run], problems: Sequence[Problem]) -> Control:
@@ -24,9 +29,14 @@ def overlap(runs: Sequence[Run], problems: Sequence[Problem]) -> Control:
     )
 
 
-def room_to_gain(runs: Sequence[Run], problems: Sequence[Problem], by: float) -> Control:
-    """No base is so accurate that a gain of `by` could not show."""
-    best = max(float(run.answers(problems).correct.mean()) for run in runs)
+def room_to_gain(
+    runs: Sequence[Run],
+    problems: Sequence[Problem],
+    by: float,
+    read: Callable[[Run, Sequence[Problem]], Any] = _correct,
+) -> Control:
+    """No base is so accurate, by what `read` says of its prompts, that a gain could not show."""
+    best = max(float(read(run, problems).mean()) for run in runs)
     return Control(
         name="accuracy of the most accurate base",
         value=best,

@@ -11,15 +11,21 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lazarus_bench.analysis.answers import Answers, answer
+from lazarus_bench.analysis.collapse import Collapse, constant_predictor, measure_collapse
 from lazarus_bench.analysis.lens import Floats
+from lazarus_bench.analysis.likelihood import Likelihood, read_likelihood
+from lazarus_bench.analysis.logits import last_logits
 from lazarus_bench.analysis.operations import OperationLens, read_operations, read_synonyms
 from lazarus_bench.analysis.substring import SubstringHits, substring_hits
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.random_model import randomise
-from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.words import word_prompts
+from lazarus_bench.training.finetune_cost import Costs, read_costs
 from lazarus_bench.training.loop import StepMetrics
-from lazarus_bench.training.record import read_metrics, read_problems
+from lazarus_bench.training.record import Step, read_metrics, read_problems, read_steps
 from lazarus_bench.training.sft import checkpoint_directory, read_validation
+from lazarus_bench.trials.hidden import HiddenReadings
 
 Reading = TypeVar("Reading")
 
@@ -31,7 +37,7 @@ def _loaded(directory: Path, adapter: Path | None, random: bool) -> LoadedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(HiddenReadings):
     """One model of one seed: a base, or a base with an adapter from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
@@ -78,10 +84,15 @@ class Run:
         key = ("lens", tuple(problems))
         return self._once(key, lambda: read_operations(self.loaded, problems))
 
-    def synonym_mass(self, problems: Sequence[Problem]) -> Floats:
-        """Lens mass on B's remaining/remainder set `[prompt, layer]`."""
+    def synonyms(self, problems: Sequence[Problem]) -> Floats:
+        """Lens probability of each of B's remaining/remainder tokens `[prompt, layer, token]`."""
         key = ("synonyms", tuple(problems))
         return self._once(key, lambda: read_synonyms(self.loaded, problems))
+
+    def synonym_mass(self, problems: Sequence[Problem]) -> Floats:
+        """Lens mass on B's remaining/remainder set `[prompt, layer]`."""
+        mass: Floats = self.synonyms(problems).sum(axis=2)
+        return mass
 
     def substring(self, problems: Sequence[Problem]) -> SubstringHits:
         """A's substring rule and its random control."""
@@ -92,6 +103,41 @@ class Run:
         """Greedy answers to the prompts in symbols."""
         key = ("answers", tuple(problems))
         return self._once(key, lambda: answer(self.loaded, problems))
+
+    def likelihood(self, problems: Sequence[Problem]) -> Likelihood:
+        """Probability and rank of the right answers after the prompts in symbols."""
+        key = ("likelihood", tuple(problems))
+        return self._once(key, lambda: read_likelihood(self.loaded, problems))
+
+    def collapse(self, problems: Sequence[Problem]) -> Collapse:
+        """How the operations predicted at the classifier layer spread over the prompts."""
+        lens = self.lens(problems)
+        predicted = lens.predicted[:, self.classifier_layer]
+        return measure_collapse(predicted, lens.gold, len(Operation))
+
+    def constant_predictor(self, problems: Sequence[Problem]) -> Collapse:
+        """The same measures of a predictor that always names one operation."""
+        return constant_predictor(self.lens(problems).gold, len(Operation))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step in the training's log."""
+        return self._once("steps", lambda: read_steps(self._made))
+
+    def word_answers(self, problems: Sequence[Problem]) -> Answers:
+        """Greedy answers to the same problems in words, the templates in turn."""
+        key = ("word answers", tuple(problems))
+        return self._once(key, lambda: answer(self.loaded, problems, word_prompts(problems)))
+
+    def logits(self, problems: Sequence[Problem]) -> Floats:
+        """Float32 logits after the prompts in symbols `[prompt, token]`."""
+        key = ("logits", tuple(problems))
+        return self._once(key, lambda: last_logits(self.loaded, problems))
+
+    @property
+    def costs(self) -> Costs:
+        """What was measured of LoRA and full fine-tuning (FinetuneCost)."""
+        return read_costs(self._made)
 
     @property
     def metrics(self) -> tuple[StepMetrics, ...]:

@@ -21,7 +21,7 @@ from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.training.specs import Recipe
-from lazarus_bench.trials.claims import Need, OnInstruct
+from lazarus_bench.trials.claims import Need, OnInstruct, Stages, recipes_of
 from lazarus_bench.trials.profiles import Profile
 
 if TYPE_CHECKING:
@@ -86,20 +86,24 @@ class Session:
     def jobs(self, name: str, need: Need) -> tuple[Job | Checkpoint, ...]:
         """What `need` means for a subject, one a seed.
 
-        A given checkpoint that is not trained further stands alone, whatever the seeds.
+        A given checkpoint that is not trained further stands alone, whatever the seeds, and so does
+        a recipe that is not seeded.
 
         Raises:
             NotApplicable: it needs an instruct sibling and there is none.
         """
         target = self._target(name, need)
-        recipe = need.recipe if isinstance(need, OnInstruct) else need
-        seeds = range(self.profile.seeds)
-        if recipe is None:
-            return tuple(dict.fromkeys(self._base(target, seed) for seed in seeds))
-        return tuple(
-            Job(recipe=recipe, base=self._base(target, seed), seed=seed, ranks=self.resources.ranks)
-            for seed in seeds
-        )
+        recipes = recipes_of(need)
+        seeds = range(self.profile.seeds if all(r.seeded for r in recipes) else 1)
+        return tuple(dict.fromkeys(self._chain(target, recipes, seed) for seed in seeds))
+
+    def _chain(self, target: Subject, recipes: Iterable[Recipe], seed: int) -> Job | Checkpoint:
+        """The jobs of `recipes` on one another and on the base of `seed`: the last one."""
+        last = self._base(target, seed)
+        for recipe in recipes:
+            ranks = self.resources.ranks if recipe.ranked else 1
+            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks)
+        return last
 
     def _base(self, target: Subject, seed: int) -> Job | Checkpoint:
         base = target.base(seed)
@@ -218,19 +222,20 @@ class Session:
     def _trained(self, name: str, job: Job) -> Run:
         from lazarus_bench.trials.runs import Run
 
-        artifact = self.artifact(job)
+        made = self.artifact(job).directory
         label = f"{name}, {job.label} seed {job.seed}"
-        if not (artifact.directory / "adapters.safetensors").exists():
-            return Run(name=label, seed=job.seed, directory=artifact.directory)
+        whole, stage = job.recipe.leaves == "model", job.recipe.on_adapter
+        if whole and not stage:
+            return Run(name=label, seed=job.seed, directory=made)
         if job.base is None:
-            raise ValueError(f"{label} left an adapter, and an adapter has a base")
+            raise ValueError(f"{label} left no whole model, so it has a base")
         base = self._run(name, job.base, job.seed)
         return Run(
             name=label,
             seed=job.seed,
-            directory=base.directory,
-            adapter=artifact.directory,
-            artifact=artifact.directory,
+            directory=made if whole else base.directory,
+            adapter=made if job.recipe.leaves == "adapter" else None,
+            artifact=made,
             base=base,
         )
 
@@ -269,7 +274,7 @@ def _tick(progress: Progress, watch: Watch) -> Tick:
 
 
 def _needs(claim: Claim) -> tuple[Need, ...]:
-    return tuple(n for n in claim.needs if n is None or isinstance(n, Recipe | OnInstruct))
+    return tuple(n for n in claim.needs if n is None or isinstance(n, Recipe | OnInstruct | Stages))
 
 
 def _job_row(job: Job, artifact: Artifact, began: float) -> JobRow:

@@ -8,13 +8,21 @@ from typing import ClassVar
 
 import pytest
 
-from lazarus_bench.errors import NotApplicable
+from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.execute import choose, execute, longest_first
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import subject
-from lazarus_bench.jobs.work import Failure, Place, missing
-from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Recipe, Sft
+from lazarus_bench.jobs.work import Failure, Place, missing, run_job, start
+from lazarus_bench.training.specs import (
+    DualReward,
+    Fuse,
+    Instruct,
+    Pretrain,
+    Recipe,
+    Sft,
+    Stack,
+)
 
 SFT = Sft(steps=2, batch=4, examples=20, validation=8, checkpoints=(0, 2))
 DUAL = DualReward(steps=2, batch=4, examples=20, rank=4)
@@ -87,7 +95,7 @@ def test_a_base_is_made_first_and_used(store):
 def failing_chain(tiny) -> tuple[Job, Job, Job]:
     """A job that fails, one on top of it, and one on top of that."""
     bad = on(tiny, DIVERGES)
-    child = Job(recipe=DUAL, base=bad, seed=0)
+    child = Job(recipe=Fuse(), base=bad, seed=0)
     return bad, child, Job(recipe=SFT, base=child, seed=0)
 
 
@@ -169,7 +177,7 @@ def test_two_workers_tell_what_does_not_apply(two_workers, odd):
 
 def test_what_does_not_apply_is_no_failure_of_the_model(shared, store):
     job = on(shared / "models" / "stories260K", DUAL)
-    child = Job(recipe=SFT, base=job, seed=0)
+    child = Job(recipe=Fuse(), base=job, seed=0)
     results = run([child], store)
     assert not results[job].applicable
     assert not results[child].applicable
@@ -254,3 +262,28 @@ def test_long_chains_come_first(tiny):
     tuned = Job(recipe=Instruct(steps=1), base=base, seed=0)
     top, alone = Job(recipe=DUAL, base=tuned, seed=0), on(tiny, DUAL)
     assert longest_first([alone, base, tuned, top]) == [base, tuned, alone, top]
+
+
+def test_an_adapters_model_lost_from_the_store_is_made_again_before_the_adapter_is_fused(store):
+    base = Job(recipe=SHORT_PRETRAIN, base=None, seed=0)
+    tuned = Job(recipe=SFT, base=base, seed=0)
+    top = Job(recipe=Fuse(), base=tuned, seed=0)
+    run([tuned], store)
+    store.discard(store.path(base))
+    assert longest_first([top, base]) == [base, top]
+    results = run([top], store, workers=2)
+    assert list(results) == [base, top]
+    assert isinstance(results[top], Artifact)
+    assert start(top, store) == Stack(model=store.path(base), adapter=store.path(tuned))
+    assert start(tuned, store) == store.path(base)
+    assert start(base, store) is None
+
+
+def test_what_cannot_start_is_refused_before_anything_below_it_runs(tiny, store):
+    job = Job(recipe=DUAL, base=on(tiny, SFT), seed=0)
+    with pytest.raises(UserError, match="put Fuse"):
+        missing([job], store)
+    alone = run_job(job, Place(root=store.root))
+    assert isinstance(alone, Failure)
+    assert "put Fuse() between them" in alone.reason
+    assert not list(store.artifacts())

@@ -14,9 +14,25 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.spec import Checkpoint, Job, digest_of, with_dependencies
+from lazarus_bench.jobs.spec import (
+    Checkpoint,
+    Job,
+    check,
+    digest_of,
+    reads,
+    with_dependencies,
+    with_ranks,
+)
 from lazarus_bench.training import specs
-from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Recipe, Sft
+from lazarus_bench.training.specs import (
+    DualReward,
+    FinetuneCost,
+    Fuse,
+    Instruct,
+    Pretrain,
+    Recipe,
+    Sft,
+)
 
 RECIPES = [
     cls
@@ -233,3 +249,81 @@ def test_a_checkpoint_is_no_job():
 def test_what_cannot_be_trained_is_refused_when_it_is_written(make, says):
     with pytest.raises(UserError, match=says):
         make()
+
+
+GIVEN = Checkpoint(source="here", fingerprint="ab")
+
+
+def chain(*recipes: Recipe, base: Job | Checkpoint | None = GIVEN) -> Job:
+    for recipe in recipes:
+        base = Job(recipe=recipe, base=base, seed=0)
+    return base
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        chain(Sft(), Fuse(), DualReward()),
+        chain(Pretrain(), Instruct(), Sft(full=True), Fuse(), FinetuneCost(), base=None),
+    ],
+    ids=["given", "lab"],
+)
+def test_chains_that_can_start_are_taken_whole(job):
+    found = list(with_dependencies([job]))
+    assert found[-1] == job
+    assert all(found.index(base) < found.index(one) for one in found for base in reads(one))
+
+
+@pytest.mark.parametrize(
+    ("job", "sentence"),
+    [
+        (
+            chain(Sft(), DualReward()),
+            "dual reward vo starts from a whole model, and SFT LoRA all leaves an adapter: put "
+            "Fuse() between them",
+        ),
+        (
+            chain(Fuse()),
+            "fuse starts from a training that leaves an adapter, not from a bare model: put it on "
+            "one, such as Sft() or DualReward()",
+        ),
+        (
+            chain(Pretrain(), Fuse(), base=None),
+            "fuse starts from a training that leaves an adapter, not from pretrain: put it on one, "
+            "such as Sft() or DualReward()",
+        ),
+        (
+            chain(FinetuneCost(), Sft()),
+            "SFT LoRA all starts from a whole model, and cost of LoRA and full SFT leaves no "
+            "model: put it on a model",
+        ),
+        (
+            dataclasses.replace(chain(Sft(), Fuse()), ranks=2),
+            "fuse shares no batches: run it on 1 rank, not 2",
+        ),
+    ],
+    ids=["adapter", "bare", "whole", "record", "ranks"],
+)
+def test_a_job_that_cannot_start_is_refused_in_one_sentence(job, sentence):
+    with pytest.raises(UserError) as refusal:
+        check(job)
+    assert str(refusal.value) == sentence
+    with pytest.raises(UserError):
+        list(with_dependencies([chain(Instruct(), base=job)]))
+
+
+def test_what_stands_on_an_adapter_reads_the_adapters_model_too():
+    top = chain(Pretrain(), Sft(), Fuse(), DualReward(), base=None)
+    assert reads(top) == (top.base,)
+    assert reads(top.base) == (top.base.base, top.base.base.base)
+    assert reads(chain(Sft(), Fuse())) == (chain(Sft()),)
+
+
+def test_ranks_reach_down_a_chain_past_what_shares_no_batches():
+    top = with_ranks(chain(Sft(), Fuse(), DualReward()), 4)
+    assert (top.ranks, top.base.ranks, top.base.base.ranks) == (4, 1, 4)
+
+
+def test_a_label_names_the_stages():
+    assert chain(Sft(), Fuse()).label == "fuse on SFT LoRA all"
+    assert chain(Sft(), Fuse(), DualReward()).label == "dual reward vo on fuse on SFT LoRA all"

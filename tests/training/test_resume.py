@@ -14,10 +14,12 @@ import pytest
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.training import (
     DualReward,
+    Grpo,
     Instruct,
     Pretrain,
     Sft,
     dual_reward,
+    grpo,
     instruct,
     pretrain,
     resume,
@@ -44,6 +46,11 @@ RECIPES = {
         DualReward(steps=6, batch=4, examples=20, rank=4),
     ),
     "pretrain": (pretrain, "steps_of", Pretrain(steps=6, symbols=8, words=4, prose=4)),
+    "grpo": (
+        grpo,
+        "asked_batches",
+        Grpo(full=True, iterations=6, prompts=4, answers=4, answer_tokens=2, examples=20),
+    ),
     "instruct": (instruct, "steps_of", Instruct(steps=6, questions=4, symbols=4, prose=2)),
 }
 
@@ -91,7 +98,8 @@ def payload(out: Path) -> dict[str, object]:
 def bases(tiny, tmp_path_factory) -> dict[str, Path | None]:
     base = tmp_path_factory.mktemp("base")
     pretrain.run(Pretrain(steps=1, symbols=4, words=2, prose=2), None, base, 0, show=False)
-    return {"sft": tiny, "full": tiny, "dual_reward": tiny, "pretrain": None, "instruct": base}
+    trained = dict.fromkeys(("sft", "full", "dual_reward", "grpo"), tiny)
+    return {**trained, "pretrain": None, "instruct": base}
 
 
 @pytest.mark.parametrize("kind", RECIPES)

@@ -7,8 +7,9 @@ import pytest
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, Means, Registry
 from lazarus_bench.published.records import Finding
-from lazarus_bench.training import Sft
+from lazarus_bench.training import DualReward, Fuse, Instruct, Sft
 from lazarus_bench.trials import claims
+from lazarus_bench.trials.claims import OnInstruct, Stages, recipes_of
 
 FINDING = Finding(claim="fam/one", source="A", evidence=Means(values=((0.1, 0.2),)), note="printed")
 
@@ -51,7 +52,13 @@ def test_the_record_is_on_the_marker_and_in_the_registry(registry):
 
 @pytest.mark.parametrize(
     ("needs", "kept"),
-    [((), ()), (Sft(), (Sft(),)), ((Sft(), None), (Sft(), None)), (None, (None,))],
+    [
+        ((), ()),
+        (Sft(), (Sft(),)),
+        ((Sft(), None), (Sft(), None)),
+        (None, (None,)),
+        (Stages(recipes=(Sft(), Fuse())), (Stages(recipes=(Sft(), Fuse())),)),
+    ],
 )
 def test_needs_are_a_tuple(needs, kept):
     declare("fam/one", needs=needs)
@@ -77,3 +84,32 @@ def test_a_second_home_or_a_taken_id_is_refused(claim_id, module, sentence):
     with pytest.raises(UserError, match=sentence):
         declare(claim_id, module)
     assert list(claims.REGISTRY.claims) == ["fam/one"]
+
+
+@pytest.mark.parametrize(
+    ("need", "recipes"),
+    [
+        (None, ()),
+        (Sft(), (Sft(),)),
+        (OnInstruct(recipe=None), ()),
+        (OnInstruct(recipe=Sft()), (Sft(),)),
+        (Stages(recipes=(Sft(), Fuse(), DualReward())), (Sft(), Fuse(), DualReward())),
+        (Stages(recipes=(Instruct(), Sft())), (Instruct(), Sft())),
+    ],
+)
+def test_the_recipes_of_a_need_from_the_bottom_up(need, recipes):
+    assert recipes_of(need) == recipes
+
+
+@pytest.mark.parametrize(
+    ("recipes", "sentence"),
+    [
+        ((), r"Stages\(recipes=\(\)\) has no stage"),
+        ((Sft(), DualReward()), r"SFT LoRA all leaves an adapter: put Fuse\(\) between them"),
+        ((Fuse(),), r"fuse starts from a training that leaves an adapter, not from a bare model"),
+        ((Sft(), Fuse(), Fuse()), r"leaves an adapter, not from fuse: put it on one"),
+    ],
+)
+def test_a_stage_that_cannot_start_is_refused_at_once(recipes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        Stages(recipes=recipes)

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lazarus_bench.analysis.answers import Answers
@@ -60,3 +61,10 @@ def test_a_base_at_floor_or_ceiling_leaves_no_room(right, gain, lose):
 def test_the_worst_base_counts():
     assert not room_to_gain([answering(1), answering(2)], ASKED, by=0.1).passed
     assert not room_to_lose([answering(1), answering(0)], ASKED, by=0.1).passed
+
+
+def test_room_is_what_the_given_reading_leaves():
+    run = answering(2)
+    other = room_to_gain([run], ASKED, by=0.25, read=lambda run, problems: np.array([1, 0, 0, 0]))
+    assert (other.value, other.passed) == (0.25, True)
+    assert not room_to_gain([run], ASKED, by=0.25).passed

@@ -9,12 +9,14 @@ from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.work import Failure
 from lazarus_bench.judge import AtLeast, Claim
-from lazarus_bench.training import Instruct, Pretrain, Sft
-from lazarus_bench.trials.claims import OnInstruct
+from lazarus_bench.training import DualReward, FinetuneCost, Fuse, Instruct, Pretrain, Sft
+from lazarus_bench.trials.claims import OnInstruct, Stages
 from lazarus_bench.trials.profiles import Profile
 from lazarus_bench.trials.session import Resources, Session, Watch
 
 TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation=4)
+TWO = Stages(recipes=(TINY, Fuse(), DualReward(steps=2, examples=16, batch=4, rank=2)))
+COST = FinetuneCost(steps=20, batch=4, rank=2, repeats=2)
 
 
 @pytest.fixture
@@ -170,3 +172,61 @@ def test_damage_is_told_and_made_good(session, tiny):
     assert "note.txt" in said[0]
     assert said[0].endswith("; it is made again")
     assert session.runs(str(tiny), TINY)[0].metrics
+
+
+def test_stages_stand_on_one_another_and_share_what_is_below(session):
+    for seed, top in enumerate(session.jobs("lab:llama", TWO)):
+        assert (top.recipe, top.base.recipe) == (TWO.recipes[2], TWO.recipes[1])
+        assert top.base.base == session.jobs("lab:llama", TINY)[seed]
+        assert {top.seed, top.base.seed, top.base.base.seed} == {seed}
+    fused = Stages(recipes=TWO.recipes[:2])
+    assert [job.base for job in session.jobs("lab:llama", TWO)] == list(
+        session.jobs("lab:llama", fused)
+    )
+
+
+def test_stages_are_needed_and_count_as_trained(session, tiny):
+    needed = session.needed(claim(TWO), str(tiny))
+    assert needed == list(session.jobs(str(tiny), TWO))
+    assert len(session.plan(needed).todo) == 9
+    assert "3 seeds" in session.unattainable(claim(TWO, binary=True), str(tiny), 50)
+
+
+def test_a_recipe_alone_on_an_adapter_is_refused_before_anything_runs(session, tiny):
+    with pytest.raises(UserError, match="fuse starts from a training that leaves an adapter"):
+        session.plan(session.jobs(str(tiny), Fuse()))
+
+
+def test_what_shares_no_batches_stays_on_one_rank(session):
+    session.resources = Resources(ranks=2)
+    top = session.jobs("lab:llama", TWO)[0]
+    assert (top.ranks, top.base.ranks, top.base.base.ranks) == (2, 1, 2)
+    (cost,) = session.jobs("lab:llama", COST)
+    assert (cost.ranks, cost.base.ranks) == (1, 2)
+
+
+def test_stages_become_runs_from_the_last_down_to_the_base(session, tiny):
+    session.profile = Profile(name="own", seeds=1, prompts=20)
+    session.train(session.plan(session.jobs(str(tiny), TWO)), Watch(say=len, live=len))
+    (top,) = session.runs(str(tiny), TWO)
+    fused, first = top.before, top.before.before
+    assert first is session.runs(str(tiny), TINY)[0]
+    assert first.before is session.runs(str(tiny), None)[0]
+    assert (top.directory, fused.directory) == (fused.directory, fused.artifact)
+    assert (top.adapter, fused.adapter) == (top.artifact, None)
+    assert top.name.endswith("dual reward vo on fuse on SFT LoRA all seed 0")
+    assert len(top.metrics) == 2
+
+
+def test_a_measurement_is_made_once_and_read_as_costs(session, tiny, monkeypatch):
+    from lazarus_bench.training import finetune_cost
+    from lazarus_bench.training.finetune_cost import Cost
+
+    made = Cost(peak_memory=5, tokens_per_second=2.5)
+    monkeypatch.setattr(finetune_cost, "measured", lambda spec, base, seed: made)
+    jobs = session.jobs(str(tiny), COST)
+    assert len(jobs) == 1
+    session.train(session.plan(jobs), Watch(say=len, live=len))
+    (run,) = session.runs(str(tiny), COST)
+    assert run.costs.lora == run.costs.full == (made, made)
+    assert run.directory == run.before.directory

@@ -1,0 +1,130 @@
+"""The cost of fine-tuning: peak memory and speed of LoRA and of full training, in paired repeats.
+
+Source: writeup B, *Training Comparison*. A process has one allocator peak, so every training gets a
+process of its own. The order within a pair alternates: a machine that slows down then favours
+neither. Numbers are those of the device that made them, which `costs.json` names.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.training.record import read_steps, write_whole
+from lazarus_bench.training.specs import FinetuneCost, Sft
+
+COSTS = "costs.json"
+
+RATES = {False: 1e-4, True: 1e-5}
+"""Learning rates of LoRA and of full fine-tuning in the writeup; they cost nothing."""
+
+WARM_UP = 10
+"""Steps whose speed does not count."""
+
+REFUSALS = {error.__name__: error for error in (UserError, NotApplicable)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """One training: peak bytes of mlx's allocator, and the median step's tokens fed a second."""
+
+    peak_memory: int
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """Paired repeats of LoRA and full fine-tuning on `device`."""
+
+    device: str
+    lora: tuple[Cost, ...]
+    full: tuple[Cost, ...]
+
+
+def sft_of(spec: FinetuneCost, *, full: bool) -> Sft:
+    """The training that is measured."""
+    return Sft(
+        full=full,
+        targets=spec.targets,
+        rank=spec.rank,
+        batch=spec.batch,
+        steps=spec.steps,
+        learning_rate=RATES[full],
+        checkpoints=(),
+    )
+
+
+def run(spec: FinetuneCost, base: Path, out: Path, seed: int, show: bool | None = None) -> None:  # noqa: ARG001 - every recipe's
+    """Measure and leave `costs.json` in `out`."""
+    from lazarus_bench import backend
+
+    found: dict[bool, list[Cost]] = {False: [], True: []}
+    for repeat in range(spec.repeats):
+        order = (False, True) if repeat % 2 == 0 else (True, False)
+        for full in order:
+            found[full].append(measured(sft_of(spec, full=full), base, seed + repeat))
+    costs = Costs(device=backend.device_name(), lora=tuple(found[False]), full=tuple(found[True]))
+    write_whole(out / COSTS, json.dumps(asdict(costs), indent=1) + "\n")
+
+
+def measured(spec: Sft, base: Path, seed: int) -> Cost:
+    """The cost of one training in a process of its own.
+
+    Raises:
+        UserError, NotApplicable: the training does.
+        RuntimeError: the process ended without a result.
+    """
+    task = json.dumps({"spec": asdict(spec), "base": str(base), "seed": seed})
+    command = [sys.executable, "-m", "lazarus_bench.training.finetune_cost", task]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = done.stdout.splitlines()
+    if done.returncode or not said:
+        last = (done.stderr.splitlines() or ["it said nothing"])[-1]
+        raise RuntimeError(f"{spec.label}: its process ended without a result: {last}")
+    answer = json.loads(said[-1])
+    if "refusal" in answer:
+        raise REFUSALS[answer["refusal"]](answer["reason"])
+    return Cost(**answer)
+
+
+def main(text: str) -> None:
+    """Be the process of one training: say what it cost, or why it cannot be."""
+    from lazarus_bench import backend
+
+    task = json.loads(text)
+    spec = Sft(**task["spec"] | {"checkpoints": ()})
+    backend.set_threads()
+    try:
+        cost = _cost(spec, Path(task["base"]), task["seed"])
+    except (UserError, NotApplicable) as error:
+        print(json.dumps({"refusal": type(error).__name__, "reason": str(error)}))
+    else:
+        print(json.dumps(asdict(cost)))
+
+
+def _cost(spec: Sft, base: Path, seed: int) -> Cost:
+    from lazarus_bench import backend
+    from lazarus_bench.training import sft
+
+    with tempfile.TemporaryDirectory() as folder:
+        sft.run(spec, base, Path(folder), seed, show=False)
+        peak, _ = backend.peak_memory()
+        speeds = [step.tokens / step.seconds for step in read_steps(Path(folder))[WARM_UP:]]
+    return Cost(peak_memory=peak, tokens_per_second=statistics.median(speeds))
+
+
+def read_costs(directory: Path) -> Costs:
+    """The costs that a measurement left in `directory`."""
+    row = json.loads((directory / COSTS).read_text(encoding="utf-8"))
+    lora, full = (tuple(Cost(**cost) for cost in row[kind]) for kind in ("lora", "full"))
+    return Costs(device=row["device"], lora=lora, full=full)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

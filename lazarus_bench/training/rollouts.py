@@ -1,0 +1,216 @@
+"""Rollouts: batches of prompts, the answers a policy gave to them, and what those were worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
+
+import numpy as np
+
+from lazarus_bench.backend import mx
+from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.prompts import check_shares
+from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.training.arithmetic_data import end_tokens
+from lazarus_bench.training.policy_loss import advantages
+from lazarus_bench.training.rewards import Reward, rewarded
+from lazarus_bench.training.sampling import Floats, Rows, Samples, sample
+from lazarus_bench.training.scoring import Scoring, scorings
+from lazarus_bench.training.specs import Grpo
+
+LogProbs = Callable[[Scoring], mx.array]
+"""A policy's log-probabilities in nats of the labels of a scoring `[label]`, without a gradient."""
+
+Gold = Callable[[Sequence[Problem]], Sequence[int]]
+"""The class token of each problem of a batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The problems of one iteration, and its number, from which its draws are seeded."""
+
+    iteration: int
+    problems: tuple[Problem, ...]
+
+
+def _in_turn(order: Iterable[int], problems: Sequence[Problem]) -> list[int]:
+    """`order` with the operations taking turns, each keeping its own order."""
+    queues: dict[Operation, list[int]] = {}
+    for index in order:
+        queues.setdefault(problems[index].operation, []).append(index)
+    rounds = zip_longest(*queues.values())
+    return [index for turn in rounds for index in turn if index is not None]
+
+
+def asked_batches(
+    problems: Sequence[Problem], size: int, seed: int, balanced: bool = False
+) -> Iterator[Asked]:
+    """Endless iterations of `size` problems, reshuffled every epoch.
+
+    The incomplete last batch of an epoch is dropped. With `balanced` the operations take turns, as
+    long as each has problems left; otherwise a batch holds whatever comes.
+    """
+    rng = np.random.default_rng((seed, 2))
+    size, iteration = min(size, len(problems)), 0
+    while True:
+        order = rng.permutation(len(problems)).tolist()
+        order = _in_turn(order, problems) if balanced else order
+        for start in range(0, len(order) - size + 1, size):
+            chosen = tuple(problems[i] for i in order[start : start + size])
+            yield Asked(iteration=iteration, problems=chosen)
+            iteration += 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollouts:
+    """Sampled answers with what the loss needs of them.
+
+    `advantage` `[prompt, answer]`; `reference` `[prompt, answer, step]`, the frozen policy's
+    log-probabilities in nats where a distinct answer occurs first; `gold` `[prompt]`, the token of
+    the operation's name; `logged`, means over the batch; `size`, tokens fed. A shard's losses are
+    sums over its prompts divided by `prompt_divisor`, such that the mean over all shards is the
+    whole batch's mean.
+    """
+
+    samples: Samples
+    advantage: Floats
+    reference: Floats
+    gold: Rows
+    logged: Mapping[str, float]
+    size: int
+    prompt_divisor: float
+
+    @cached_property
+    def scorings(self) -> tuple[Scoring, ...]:
+        """The samples laid out for a forward, one record a prompt length."""
+        return scorings(self.samples)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What each label of the scorings, in their order, is worth."""
+        places = _places(self.scorings)
+        counts = np.concatenate([scoring.counts for scoring in self.scorings])
+        lengths = self.samples.mask.sum(axis=2)[places[:2]]
+        answers = self.prompt_divisor * self.samples.tokens.shape[1]
+        order = np.concatenate([scoring.which for scoring in self.scorings])
+        return Labels(
+            old=mx.array(self.samples.log_probs[places]),
+            reference=mx.array(self.reference[places]),
+            advantage=mx.array(self.advantage[places[:2]]),
+            weight=mx.array((counts / (lengths * answers)).astype(np.float32)),
+            gold=mx.array(self.gold[order]),
+        )
+
+    def shard(self, rank: int, size: int) -> Rollouts:
+        """The prompts of one of `size` ranks; its `size` and `logged` stay the whole batch's.
+
+        Raises:
+            UserError: there are fewer prompts than ranks.
+        """
+        count = len(self.gold)
+        check_shares("an iteration's prompts", count, size)
+        own = slice(rank * count // size, (rank + 1) * count // size)
+        return replace(
+            self,
+            samples=self.samples.of(own),
+            advantage=self.advantage[own],
+            reference=self.reference[own],
+            gold=self.gold[own],
+            prompt_divisor=count / size,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Arrays `[label]`: log-probabilities of the sampling and the frozen policy, advantages.
+
+    `weight` is how many answers were the same / (tokens of the answer · answers in all), so that
+    each answer counts the same; `gold` `[prompt]` is in the order of the scorings' prompts.
+    """
+
+    old: mx.array
+    reference: mx.array
+    advantage: mx.array
+    weight: mx.array
+    gold: mx.array
+
+
+def _places(laid: Sequence[Scoring]) -> tuple[Rows, ...]:
+    return tuple(np.concatenate([scoring.places for scoring in laid]).T)
+
+
+def roll_out(
+    samples: Samples, rewards: Floats, reference: LogProbs, gold: Sequence[int]
+) -> Rollouts:
+    """Give sampled answers their advantages and the frozen policy's log-probabilities.
+
+    Args:
+        samples: the sampling policy's answers.
+        rewards: `[prompt, answer]`.
+        reference: the frozen policy.
+        gold: the token of each prompt's operation, −1 where unused.
+    """
+    laid = scorings(samples)
+    found = np.zeros(samples.tokens.shape, dtype=np.float32)
+    found[_places(laid)] = np.array(mx.concatenate([reference(scoring) for scoring in laid]))
+    return Rollouts(
+        samples=samples,
+        advantage=advantages(rewards.astype(np.float64)).astype(np.float32),
+        reference=found,
+        gold=np.array(gold),
+        logged=_logged(samples, rewards),
+        size=sum(scoring.size for scoring in laid),
+        prompt_divisor=float(len(gold)),
+    )
+
+
+def _logged(samples: Samples, rewards: Floats) -> dict[str, float]:
+    tokens = np.where(samples.mask, samples.tokens, -1)
+    return {
+        "reward": float(rewards.mean()),
+        "distinct_answers": float(np.mean([len(np.unique(g, axis=0)) for g in tokens])),
+        "zero_advantage": float((np.ptp(rewards, axis=1) == 0).mean()),
+        "answer_tokens": float(samples.mask.sum(axis=2).mean()),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roller:
+    """Turns problems into rollouts of `loaded` as it stands."""
+
+    spec: Grpo
+    loaded: LoadedModel
+    reference: LogProbs
+    reward: Reward
+    gold: Gold
+    seed: int
+
+    def __call__(self, asked: Asked) -> Rollouts:
+        """Sample, reward and weigh; the draws depend on the seed and the iteration alone."""
+        samples = sample(
+            self.loaded.model,
+            self.loaded.anatomy,
+            [self.loaded.encode(problem.symbols) for problem in asked.problems],
+            group=self.spec.answers,
+            tokens=self.spec.answer_tokens,
+            ends=end_tokens(self.loaded),
+            seed=(self.seed, 4, asked.iteration),
+        )
+        rewards = self._rewards(samples, asked.problems)
+        return roll_out(samples, rewards, self.reference, self.gold(asked.problems))
+
+    def _rewards(self, samples: Samples, problems: Sequence[Problem]) -> Floats:
+        """`[prompt, answer]`; an answer that occurs twice in a group is asked about once."""
+        ends = end_tokens(self.loaded)
+        rewards = np.zeros((len(problems), self.spec.answers), dtype=np.float32)
+        for row, problem in enumerate(problems):
+            known: dict[tuple[int, ...], float] = {}
+            for column in range(self.spec.answers):
+                ids = tuple(samples.text_tokens(row, column, ends))
+                if ids not in known:
+                    text = self.loaded.tokenizer.decode(list(ids))
+                    known[ids] = rewarded(self.reward, problem.symbols, text, problem.answer)
+                rewards[row, column] = known[ids]
+        return rewards

@@ -1,0 +1,139 @@
+"""Sampling: several answers a prompt at temperature 1, each distinct beginning read once.
+
+Prompts of one length share a batch and a KV cache, so no padding enters the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.models.anatomy import Anatomy, unembed
+from lazarus_bench.training.prefix import continued, prompt_cache, residuals, rows_by_length
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """`group` sampled answers to each prompt, all arrays `[prompt, group, step]`.
+
+    `tokens` of each answer, its end-of-text token included where it reached one; `mask` says which
+    are the answer's; `log_probs` are the sampling policy's, in nats, 0 off the mask.
+    """
+
+    prompts: tuple[tuple[int, ...], ...]
+    tokens: Ints
+    mask: Bools
+    log_probs: Floats
+
+    def of(self, prompts: slice) -> Samples:
+        """The samples of some of the prompts."""
+        return Samples(
+            prompts=self.prompts[prompts],
+            tokens=self.tokens[prompts],
+            mask=self.mask[prompts],
+            log_probs=self.log_probs[prompts],
+        )
+
+    def text_tokens(self, prompt: int, answer: int, ends: Collection[int]) -> list[int]:
+        """The answer's tokens without the end-of-text token."""
+        chosen = self.tokens[prompt, answer][self.mask[prompt, answer]].tolist()
+        return [token for token in chosen if token not in ends]
+
+
+def sample(
+    model: nn.Module,
+    anatomy: Anatomy,
+    prompts: Sequence[Sequence[int]],
+    *,
+    group: int,
+    tokens: int,
+    ends: Collection[int],
+    seed: tuple[int, ...],
+) -> Samples:
+    """Draw `group` answers a prompt from the model's own distribution, at temperature 1.
+
+    Args:
+        model: the policy.
+        anatomy: its family's record.
+        prompts: token ids, any lengths.
+        group: answers a prompt.
+        tokens: most tokens of an answer.
+        ends: the tokens that end one.
+        seed: the draws depend on nothing else but the model and the prompts.
+    """
+    shape = (len(prompts), group, tokens)
+    drawn = np.zeros(shape, dtype=np.int32)
+    mask = np.zeros(shape, dtype=np.bool_)
+    log_probs = np.zeros(shape, dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    for rows in rows_by_length(prompts):
+        batch = mx.array([list(prompts[row]) for row in rows])
+        part = _sample_one_length(model, anatomy, batch, group, tokens, ends, rng)
+        for whole, piece in zip((drawn, mask, log_probs), part, strict=True):
+            whole[rows] = piece.reshape(len(rows), group, tokens)
+    longest = max(int(mask.any(axis=(0, 1)).sum()), 1)
+    return Samples(
+        prompts=tuple(tuple(prompt) for prompt in prompts),
+        tokens=drawn[:, :, :longest],
+        mask=mask[:, :, :longest],
+        log_probs=log_probs[:, :, :longest],
+    )
+
+
+def _sample_one_length(
+    model: nn.Module,
+    anatomy: Anatomy,
+    batch: mx.array,
+    group: int,
+    tokens: int,
+    ends: Collection[int],
+    rng: np.random.Generator,
+) -> tuple[Ints, Bools, Floats]:
+    """Answers `[prompt · group, step]`, each distinct beginning read once."""
+    count = batch.shape[0] * group
+    drawn = np.zeros((count, tokens), dtype=np.int32)
+    mask = np.zeros((count, tokens), dtype=np.bool_)
+    log_probs = np.zeros((count, tokens), dtype=np.float32)
+    cache = prompt_cache(model)
+    states = residuals(model, anatomy, batch, cache)[-1][:, -1]
+    alive = np.arange(count)
+    node = alive // group
+    for step in range(tokens):
+        chosen, value = _draw(unembed(model, anatomy, states), node, rng)
+        drawn[alive, step], log_probs[alive, step], mask[alive, step] = chosen, value, True
+        goes_on = ~np.isin(chosen, list(ends))
+        if step + 1 == tokens or not goes_on.any():
+            break
+        alive = alive[goes_on]
+        pairs = np.stack([node[goes_on], chosen[goes_on]], axis=1)
+        begun, node = np.unique(pairs, axis=0, return_inverse=True)
+        cache = continued(cache, mx.array(begun[:, 0]))
+        states = residuals(model, anatomy, mx.array(begun[:, 1:]), cache)[-1][:, -1]
+    return drawn, mask, log_probs
+
+
+def _draw(logits: mx.array, node: Rows, rng: np.random.Generator) -> tuple[Ints, Floats]:
+    """A token for each answer from its node's row of `logits`, and its log-probability.
+
+    By inversion, in numpy: a Gumbel number for every answer and token, and mlx's exp() on a CPU,
+    would cost more than the model's forward.
+    """
+    shifted = np.array(logits.astype(mx.float32))
+    shifted -= shifted.max(axis=1, keepdims=True)
+    heaps = np.cumsum(np.exp(shifted), axis=1, dtype=np.float64)
+    totals = heaps[:, -1:]
+    # One sorted line for all rows: row i lies between i and i + 1.
+    line = (heaps / totals + np.arange(len(heaps))[:, None]).ravel()
+    at = np.searchsorted(line, node + rng.random(len(node)), side="right")
+    chosen = at - node * shifted.shape[1]
+    value = shifted[node, chosen] - np.log(totals[node, 0])
+    return chosen.astype(np.int32), value.astype(np.float32)

@@ -1,0 +1,293 @@
+"""GRPO: its loss by hand, what moves the policy and what does not, and refusals beforehand."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten, tree_map
+from safetensors.numpy import load_file
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.adapters import Lora, add_lora, unfreeze_blocks
+from lazarus_bench.models.load import load
+from lazarus_bench.tasks.arithmetic import Operation, check_disjoint, held_out
+from lazarus_bench.training import Grpo, grpo
+from lazarus_bench.training.arithmetic_data import draw_problems
+from lazarus_bench.training.grpo import check_fits, grpo_loss, reference_of
+from lazarus_bench.training.record import read_problems, read_steps
+from lazarus_bench.training.rollouts import asked_batches, roll_out
+from lazarus_bench.training.sampling import sample
+from lazarus_bench.training.scoring import label_log_probs
+
+SPEC = Grpo(full=False, rank=4, prompts=4, answers=4, iterations=3, examples=40, answer_tokens=3)
+PROMPTS = [(0, 5, 6, 7), (0, 9), (0, 9, 40, 41)]
+ENDS = range(0, 1076, 3)
+
+
+def zeros(samples) -> np.ndarray:
+    return np.zeros(samples.tokens.shape[:2], dtype=np.float32)
+
+
+def nothing(prompt: str, answer: str, truth: int) -> float:
+    return 0.0
+
+
+def even(prompt: str, answer: str, truth: int) -> float:
+    return float(len(answer) % 2 == 0)
+
+
+def fragile(prompt: str, answer: str, truth: int) -> float:
+    return float("nan") if answer == "" else 0.0
+
+
+def made(directory: Path, spec: Grpo, base: Path, seed: int = 0) -> Path:
+    directory.mkdir()
+    grpo.run(spec, base, directory, seed, show=False)
+    return directory
+
+
+def weights(out: Path) -> dict[str, np.ndarray]:
+    return load_file(out / "adapters.safetensors")
+
+
+def moved(model, size: float, seed: int):
+    """Shift every trainable weight at random."""
+    rng = np.random.default_rng(seed)
+    shift = lambda w: w + size * mx.array(rng.normal(size=w.shape).astype(np.float32))  # noqa: E731
+    model.update(tree_map(shift, model.trainable_parameters()))
+
+
+def off_policy(tiny, rewards, group=8):
+    """A policy that has moved since it sampled, and its rollouts, whose reference is the base."""
+    loaded = load(tiny)
+    unfreeze_blocks(loaded)
+    samples = sample(
+        loaded.model, loaded.anatomy, PROMPTS, group=group, tokens=3, ends=ENDS, seed=(1,)
+    )
+    moved(loaded.model, 3e-3, 0)
+    reference = reference_of(loaded, tiny, None)
+    rollouts = roll_out(samples, rewards(samples), reference, [-1] * len(PROMPTS))
+    return loaded, rollouts
+
+
+def log_probs_by_hand(model, samples) -> np.ndarray:
+    found = np.zeros(samples.tokens.shape)
+    for index in np.ndindex(samples.tokens.shape[:2]):
+        answer = samples.tokens[index][samples.mask[index]].tolist()
+        prompt = samples.prompts[index[0]]
+        logits = np.array(model(mx.array([[*prompt, *answer]])))[0].astype(np.float64)
+        for step, token in enumerate(answer):
+            row = logits[len(prompt) - 1 + step]
+            found[(*index, step)] = row[token] - np.log(np.exp(row).sum())
+    return found
+
+
+def loss_by_hand(log_p, old, reference, mask, rewards, clip, kl) -> tuple[float, float]:
+    total = divergence = 0.0
+    for index in np.ndindex(mask.shape[:2]):
+        group = rewards[index[0]]
+        advantage = (rewards[index] - group.mean()) / (group.std() + 1e-4)
+        terms, k3s = [], []
+        for step in np.flatnonzero(mask[index]):
+            at = (*index, step)
+            ratio, d = np.exp(log_p[at] - old[at]), reference[at] - log_p[at]
+            k3s.append(np.exp(d) - d - 1)
+            gain = min(ratio * advantage, np.clip(ratio, 1 - clip, 1 + clip) * advantage)
+            terms.append(kl * k3s[-1] - gain)
+        total += np.mean(terms) / mask[..., 0].size
+        divergence += np.mean(k3s) / mask[..., 0].size
+    return total, divergence
+
+
+def by_tokens(samples) -> np.ndarray:
+    """A reward of the answer alone, which the first prompt's answers all get alike."""
+    rewards = (samples.tokens * samples.mask).sum(axis=2) % 3 / 2.0
+    rewards[0] = 1.0
+    return rewards.astype(np.float32)
+
+
+def test_the_loss_equals_numpys_on_whole_forwards(tiny):
+    loaded, rollouts = off_policy(tiny, by_tokens, group=40)
+    samples = rollouts.samples
+    assert rollouts.labels.weight.size < samples.mask.sum()  # some answers were drawn twice
+    log_p = log_probs_by_hand(loaded.model, samples)
+    reference = log_probs_by_hand(load(tiny).model, samples)
+    ratio = np.exp(log_p - samples.log_probs)[samples.mask]
+    clip = float(np.median(np.abs(ratio - 1)))
+    value, parts = grpo_loss(loaded.anatomy, clip, 0.7)(loaded.model, rollouts)
+    expected, divergence = loss_by_hand(
+        log_p, samples.log_probs, reference, samples.mask, by_tokens(samples), clip, 0.7
+    )
+    assert float(np.array(value)) == pytest.approx(expected, abs=1e-5)
+    assert float(np.array(parts["kl"])) == pytest.approx(divergence, abs=1e-5)
+    assert divergence > 1e-3
+
+
+def gradient(loaded, rollouts, kl=0.04) -> dict[str, np.ndarray]:
+    loss = grpo_loss(loaded.anatomy, 0.2, kl)
+    _, found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)
+    return {name: np.array(array) for name, array in tree_flatten(found)}
+
+
+def test_groups_that_agree_give_no_policy_gradient(tiny):
+    loaded, rollouts = off_policy(tiny, lambda s: zeros(s) + 1)
+    assert rollouts.logged["zero_advantage"] == 1
+    assert all((g == 0).all() for g in gradient(loaded, rollouts, kl=0.0).values())
+    _, some = off_policy(tiny, by_tokens)
+    assert some.logged["zero_advantage"] == pytest.approx(1 / 3)
+    assert any((g != 0).any() for g in gradient(loaded, some, kl=0.0).values())
+
+
+def test_without_reward_the_reference_itself_has_no_gradient(tiny):
+    loaded = load(tiny)
+    unfreeze_blocks(loaded)
+    samples = sample(loaded.model, loaded.anatomy, PROMPTS, group=4, tokens=3, ends=(1,), seed=(1,))
+    rollouts = roll_out(samples, zeros(samples), reference_of(loaded, tiny, None), [-1] * 3)
+    assert max(np.abs(g).max() for g in gradient(loaded, rollouts, kl=1.0).values()) < 1e-6
+
+
+def test_without_reward_a_policy_goes_back_to_the_reference(tiny):
+    loaded, rollouts = off_policy(tiny, zeros)
+    loss = grpo_loss(loaded.anatomy, 0.2, 1.0)
+    course = []
+    for _ in range(10):
+        (value, _), found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)
+        course.append(float(np.array(value)))
+        step = lambda w, g: w - 1e-4 * g  # noqa: E731
+        loaded.model.update(tree_map(step, loaded.model.trainable_parameters(), found))
+    assert (np.diff(course) < 0).all()
+    assert course[-1] < 0.8 * course[0]
+
+
+def test_the_reference_under_lora_is_the_base_however_the_adapter_moves(tiny):
+    loaded, base = load(tiny), load(tiny)
+    lora = Lora(keys=loaded.anatomy.target_keys("all"), rank=2, scale=2.0)
+    add_lora(loaded, lora)
+    reference = reference_of(loaded, tiny, lora)
+    moved(loaded.model, 0.1, 0)
+    (scoring,) = roll_out(
+        sample(loaded.model, loaded.anatomy, PROMPTS[:1], group=4, tokens=2, ends=(), seed=(1,)),
+        np.zeros((1, 4), dtype=np.float32), reference, [-1],
+    ).scorings  # fmt: skip
+    expected = np.array(label_log_probs(base.model, base.anatomy, scoring)[0])
+    np.testing.assert_allclose(np.array(reference(scoring)), expected, atol=1e-6)
+    own = np.array(label_log_probs(loaded.model, loaded.anatomy, scoring)[0])
+    assert np.abs(own - expected).max() > 1e-2
+
+
+def test_shards_average_to_the_whole(tiny):
+    loaded, rollouts = off_policy(tiny, by_tokens)
+    loss = grpo_loss(loaded.anatomy, 0.2, 0.7)
+    whole = float(np.array(loss(loaded.model, rollouts)[0]))
+    shards = [loss(loaded.model, rollouts.shard(rank, 2))[0] for rank in range(2)]
+    assert np.mean([float(np.array(s)) for s in shards]) == pytest.approx(whole, rel=1e-4)
+    with pytest.raises(UserError, match="prompts of 3 cannot be shared by 4 ranks"):
+        rollouts.shard(0, 4)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny, tmp_path_factory) -> Path:
+    spec = replace(SPEC, reward=f"{__name__}:even")
+    return made(tmp_path_factory.mktemp("grpo") / "out", spec, tiny)
+
+
+def test_it_repeats_itself_for_a_seed_only(trained, tiny, tmp_path):
+    spec = replace(SPEC, reward=f"{__name__}:even")
+    first, again = weights(trained), weights(made(tmp_path / "again", spec, tiny))
+    other = weights(made(tmp_path / "other", spec, tiny, seed=1))
+    assert first.keys() == again.keys()
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not all(np.array_equal(first[name], other[name]) for name in first)
+
+
+def test_every_iteration_is_logged(trained):
+    steps = read_steps(trained)
+    assert [step.step for step in steps] == [1, 2, 3]
+    for step in steps:
+        parts = step.parts
+        assert parts.keys() == {
+            "reward", "kl", "distinct_answers", "zero_advantage", "answer_tokens"
+        }  # fmt: skip
+        assert 0 <= parts["reward"] <= 1
+        assert 1 <= parts["distinct_answers"] <= 4
+        assert parts["kl"] >= 0
+    assert steps[0].parts["kl"] == pytest.approx(0, abs=1e-9)
+    assert steps[-1].parts["kl"] > 0
+
+
+def test_training_sees_no_held_out_pair(trained):
+    check_disjoint(read_problems(trained), held_out(200, 0))
+
+
+def test_full_training_leaves_every_block_and_nothing_else(tiny, tmp_path):
+    out = made(tmp_path / "out", replace(SPEC, full=True, iterations=1), tiny)
+    assert json.loads((out / "adapter_config.json").read_text())["fine_tune_type"] == "full"
+    assert all(name.startswith("model.layers.") for name in weights(out))
+
+
+def test_the_rewarded_answers_become_likelier(tiny, tmp_path):
+    spec = replace(
+        SPEC, full=True, prompts=16, answers=16, iterations=20, learning_rate=3e-3, examples=64,
+        answer_tokens=1, reward=f"{__name__}:even",
+    )  # fmt: skip
+    rewards = [step.parts["reward"] for step in read_steps(made(tmp_path / "out", spec, tiny))]
+    assert np.mean(rewards[-5:]) > np.mean(rewards[:5]) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"reward": f"{__name__}:fragile"}, "returned nan: it must return a finite number"),
+        ({"reward": "nonsense"}, "reward 'nonsense' is unknown"),
+        ({"answer_tokens": 500}, r"needs 507 positions, and .* has 128: lower answer_tokens"),
+    ],
+)
+def test_mistakes_are_refused_before_any_step(tiny, tmp_path, change, told):
+    with pytest.raises(UserError, match=told):
+        made(tmp_path / "out", replace(SPEC, **change), tiny)
+    assert not any((tmp_path / "out").iterdir())
+
+
+def test_targets_that_the_family_lacks_are_refused(tiny_model):
+    bare = replace(tiny_model, anatomy=replace(tiny_model.anatomy, mlp=()))
+    with pytest.raises(UserError, match="'mlp' are not in this family: choose vo, qk, all"):
+        grpo.prepare_weights(replace(SPEC, targets="mlp"), bare)
+
+
+def test_a_prompt_that_just_fits_is_taken(tiny_model):
+    problems = draw_problems(0, 8)
+    check_fits(replace(SPEC, answer_tokens=121), tiny_model, problems)
+    with pytest.raises(UserError, match="needs 129 positions"):
+        check_fits(replace(SPEC, answer_tokens=122), tiny_model, problems)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"answers": 1}, "a group of one has no advantage"),
+        ({"kl": -0.1}, "Grpo.kl = -0.1 must not be below 0"),
+        ({"clip": 0.0}, "Grpo.clip = 0.0 must be above 0"),
+        ({"prompts": 0}, "Grpo.prompts = 0 must be above 0"),
+        ({"targets": "ov"}, "targets 'ov' are unknown"),
+    ],
+)
+def test_a_spec_that_cannot_be_trained_is_refused(change, told):
+    with pytest.raises(UserError, match=told):
+        replace(SPEC, **change)
+
+
+def test_batches_cover_the_problems_and_take_turns_when_balanced():
+    problems = draw_problems(0, 40)
+    batches = asked_batches(problems, 8, 3, True)
+    first = [next(batches) for _ in range(5)]
+    assert [asked.iteration for asked in first] == [0, 1, 2, 3, 4]
+    seen = [p for asked in first for p in asked.problems]
+    assert sorted(p.key for p in seen) == sorted(p.key for p in problems)
+    for asked in first:
+        counts = [sum(p.operation is o for p in asked.problems) for o in Operation]
+        assert counts == [2, 2, 2, 2]
+    plain = [next(asked_batches(problems, 8, seed)).problems for seed in (3, 3, 4)]
+    assert plain[0] == plain[1] != plain[2]

@@ -1,0 +1,151 @@
+"""GRPO + dual reward: its class loss by hand, the fixes, and the parts on the log."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lazarus_bench.analysis.operations import read_operations
+from lazarus_bench.backend import mx
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.anatomy import unembed
+from lazarus_bench.models.load import load
+from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.tasks.arithmetic import held_out
+from lazarus_bench.training import Grpo, GrpoDual, grpo_dual
+from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
+from lazarus_bench.training.grpo import grpo_loss, reference_of
+from lazarus_bench.training.grpo_dual import class_part, targets_of
+from lazarus_bench.training.record import read_steps
+from lazarus_bench.training.rewards import right_integer
+from lazarus_bench.training.rollouts import Asked, Roller
+
+SPEC = GrpoDual(prompts=4, answers=4, iterations=3, examples=40, answer_tokens=3)
+PROBLEMS = draw_problems(0, 6)
+
+
+def made(directory: Path, spec: GrpoDual, base: Path, seed: int = 0) -> Path:
+    directory.mkdir()
+    grpo_dual.run(spec, base, directory, seed, show=False)
+    return directory
+
+
+def rolled(tiny, shared_target: bool = False):
+    loaded = load(tiny)
+    roll = Roller(
+        spec=SPEC,
+        loaded=loaded,
+        reference=reference_of(loaded, tiny, None),
+        reward=right_integer,
+        gold=targets_of(gold_tokens(loaded), shared_target),
+        seed=0,
+    )
+    return loaded, roll(Asked(iteration=0, problems=tuple(PROBLEMS)))
+
+
+def lens_by_hand(loaded, layer) -> np.ndarray:
+    """Log-probabilities `[prompt, token]` of the lens, one forward a prompt."""
+    rows = []
+    for problem in PROBLEMS:
+        tokens = mx.array([loaded.encode(problem.symbols)])
+        state = residual_stream(loaded.model, loaded.anatomy, tokens)[layer][0, -1]
+        logits = np.array(unembed(loaded.model, loaded.anatomy, state)).astype(np.float64)
+        rows.append(logits - np.log(np.exp(logits).sum()))
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("entropy", [0.0, 0.5])
+@pytest.mark.parametrize("layer", [0, 3])
+def test_the_class_loss_equals_numpys(tiny, layer, entropy):
+    loaded, rollouts = rolled(tiny)
+    log_p = lens_by_hand(loaded, layer)
+    gold = gold_tokens(loaded)
+    cross = -np.mean([row[gold[p.operation]] for row, p in zip(log_p, PROBLEMS, strict=True)])
+    mean = np.exp(log_p).mean(axis=0)
+    expected = cross + entropy * (mean * np.log(mean)).sum()
+    extra = class_part(loaded.anatomy, layer, entropy)
+    _, parts = grpo_loss(loaded.anatomy, 0.2, 0.1, 0.4, extra)(loaded.model, rollouts)
+    assert float(np.array(parts["class"])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_weight_mixes_both_losses(tiny):
+    loaded, rollouts = rolled(tiny)
+    extra = class_part(loaded.anatomy, 2, 0.0)
+    number = lambda weight: float(  # noqa: E731
+        np.array(grpo_loss(loaded.anatomy, 0.2, 0.1, weight, extra)(loaded.model, rollouts)[0])
+    )
+    assert number(0.4) == pytest.approx(0.6 * number(0.0) + 0.4 * number(1.0), rel=1e-5)
+    assert number(1.0) > number(0.0) + 1
+
+
+def test_a_shared_target_is_the_first_prompts(tiny):
+    loaded, rollouts = rolled(tiny, shared_target=True)
+    gold = gold_tokens(loaded)
+    assert set(rollouts.gold.tolist()) == {gold[PROBLEMS[0].operation]}
+    own = rolled(tiny)[1].gold.tolist()
+    assert own == [gold[p.operation] for p in PROBLEMS]
+
+
+def test_every_part_is_logged_and_the_class_loss_falls(tiny, tmp_path):
+    spec = replace(SPEC, iterations=20, prompts=8, learning_rate=3e-3, balanced=True, weight=0.9)
+    out = made(tmp_path / "out", spec, tiny)
+    steps = read_steps(out)
+    assert len(steps) == 20
+    assert {"reward", "kl", "class", "zero_advantage"} <= steps[0].parts.keys()
+    assert steps[-1].parts["class"] < 0.7 * steps[0].parts["class"]
+    before, after = (
+        read_operations(load(tiny, adapter), held_out(20, 0)).gold_probability[:, 2].mean()
+        for adapter in (None, out)
+    )
+    assert after > 10 * before
+
+
+def test_it_repeats_itself(tiny, tmp_path):
+    logs = [
+        [(s.loss, s.parts) for s in read_steps(made(tmp_path / name, SPEC, tiny))] for name in "ab"
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_words_of_several_tokens_do_not_apply_and_train_nothing(shared, tmp_path):
+    with pytest.raises(NotApplicable, match="lens reads single tokens"):
+        made(tmp_path / "out", SPEC, shared / "models" / "stories260K")
+    assert not any((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"weight": 1.2}, "GrpoDual.weight = 1.2 must lie in 0..1"),
+        ({"entropy": -1.0}, "GrpoDual.entropy = -1.0 must not be below 0"),
+        ({"answers": 1}, "GrpoDual.answers = 1: a group of one"),
+    ],
+)
+def test_a_spec_that_cannot_be_trained_is_refused(change, told):
+    with pytest.raises(UserError, match=told):
+        replace(SPEC, **change)
+
+
+def test_a_layer_that_is_not_there_is_refused(tiny, tmp_path):
+    with pytest.raises(UserError, match="layer 9 is not in"):
+        made(tmp_path / "out", replace(SPEC, layer=9), tiny)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"shared_target": True}, ", one target a batch"),
+        ({"balanced": True, "entropy": 0.5}, ", balanced, entropy 0.5"),
+        ({"learning_rate": 6e-5, "kl": 0.001}, ", rate 6e-05"),
+        ({"weight": 0.9, "full": False, "targets": "vo"}, " LoRA vo, weight 0.9"),
+    ],
+)
+def test_the_label_tells_the_arms_apart(changed, said):
+    assert GrpoDual(**changed).label == "GRPO + dual reward" + said
+
+
+def test_the_label_of_grpo_tells_its_sizes_apart():
+    assert Grpo().label == "GRPO full"
+    assert Grpo(prompts=8, answers=4).label == "GRPO full 8 × 4"

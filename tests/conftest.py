@@ -9,7 +9,16 @@ import pytest
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
+# Far above the slowest test: what takes longer hangs, and should say where.
+LONGEST_TEST_SECONDS = 600
+
 SHARED_VARIABLE = "LAZARUS_BENCH_SHARED"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LONGEST_TEST_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,14 @@ def _upper_bound(atoms: Array, weights: Array, end: float, tail: float) -> float
         # One atom and the end: the Dirichlet mean is a scaled Beta(1, n).
         reach = 1 - math.pow(tail, 1 / float(weights.sum()))
         return float(atoms[0]) + (end - float(atoms[0])) * reach
-    points, masses = np.append(atoms, end), np.append(weights, 1.0)
+    # Distances from the end in units of the largest: the squares of tiny ones would vanish.
+    largest = float((end - atoms).max())
+    return end + largest * _unit_upper_bound((atoms - end) / largest, weights, tail)
+
+
+def _unit_upper_bound(atoms: Array, weights: Array, tail: float) -> float:
+    """Return the bound for atoms in [-1, 0] with an end of 0 and one atom at -1."""
+    points, masses = np.append(atoms, 0.0), np.append(weights, 1.0)
     total = float(masses.sum())
     mean = float(masses @ points) / total
     step = 2 * math.sqrt(float(masses @ (points - mean) ** 2) / total / (total + 1))
@@ -116,10 +123,10 @@ def _upper_bound(atoms: Array, weights: Array, end: float, tail: float) -> float
     low = mean
     while excess(low) < 0:
         low -= step
-    high = min(end, low + step)
-    while high < end and excess(high) > 0:
-        low, high = high, min(end, high + step)
-    return float(optimize.brentq(excess, low, high, xtol=1e-7 * step, rtol=1e-9))
+    high = min(0.0, low + step)
+    while high < 0 and excess(high) > 0:
+        low, high = high, min(0.0, high + step)
+    return float(optimize.brentq(excess, low, high, xtol=1e-10 * step, rtol=1e-12))
 
 
 def bounded_mean_high(atoms: Array, weights: Array, end: float, level: float) -> float:

@@ -6,6 +6,8 @@ Renderers are pure functions of a `Report`; nothing here trains, measures or jud
 from lazarus_bench.report.markdown import render
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
+    Curve,
+    Curves,
     JobRow,
     LensRow,
     LensTable,
@@ -18,6 +20,8 @@ from lazarus_bench.report.terminal import claims_table
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Curve",
+    "Curves",
     "JobRow",
     "LensRow",
     "LensTable",

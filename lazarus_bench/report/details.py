@@ -5,14 +5,9 @@ from collections.abc import Iterator
 from lazarus_bench.judge import Control, Estimate, Verdict
 from lazarus_bench.report import wording
 from lazarus_bench.report.escaping import code, prose
+from lazarus_bench.report.layout import fold
 from lazarus_bench.report.rows import Row
 from lazarus_bench.report.summary import PUBLISHED, subject_name
-
-
-def fold(title: str, lines: Iterator[str]) -> str:
-    """Fold lines under a title; the empty lines let Markdown be read inside the tag."""
-    body = "\n".join(lines).rstrip()
-    return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"
 
 
 def family_details(rows: tuple[Row, ...]) -> str:

@@ -3,6 +3,7 @@
 A token can be anything: a pipe, a backtick, a newline, half a tag, a mark that needs a letter.
 """
 
+import html
 import re
 import unicodedata
 
@@ -27,6 +28,11 @@ def code(text: str) -> str:
     if not _ENDS_A_SPAN.search(line):
         return f"`{line}`"
     return f"<code>{_MARKUP.sub(lambda mark: f'&#{ord(mark[0])};', line)}</code>"
+
+
+def title(text: str) -> str:
+    """Escape words of ours for a fold's title, where HTML is read and Markdown is not: one line."""
+    return html.escape(_one_line(text), quote=False)
 
 
 def token(text: str) -> str:

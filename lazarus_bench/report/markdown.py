@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import wording
-from lazarus_bench.report.details import family_details, fold
+from lazarus_bench.report.curves import curves_section
+from lazarus_bench.report.details import family_details
 from lazarus_bench.report.escaping import code, prose, token
+from lazarus_bench.report.layout import fold, table
 from lazarus_bench.report.rows import JobRow, LensRow, LensTable, Report, Row
 from lazarus_bench.report.summary import (
     PUBLISHED,
@@ -40,17 +42,11 @@ def render(report: Report) -> str:
         _summary(report.rows),
         *(_family(name, rows) for name, rows in families(report.rows).items()),
         *_lens_section(report.lens_tables),
+        *curves_section(report.curves),
         *_jobs_section(report.jobs),
         _manifest(report),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[str]], right: str = "") -> str:
-    """Lay out cells that are already escaped; `right` has an "r" for each column to align so."""
-    columns = list(header)
-    rules = ["---:" if mark == "r" else "---" for mark in right.ljust(len(columns))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, rules, *rows])
 
 
 def _head(report: Report) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate, Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,37 @@ class LensTable:
     rows: tuple[LensRow, ...]
 
 
+Line = tuple[tuple[float, float], ...]
+"""Points (x, y) of one seed, x ascending; y is the mean of what came since the point before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One logged number over a training: a line for each seed."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """What the trainings of one recipe logged, over all seeds.
+
+    Attributes:
+        title: What was trained; with `subject` it names the curves in a report.
+        subject: What it was trained on.
+        x: What the x axis counts.
+        unit: Unit of every y.
+        series: The logged numbers.
+    """
+
+    title: str
+    subject: str
+    x: str = "step"
+    unit: str
+    series: tuple[Curve, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobRow:
     """One training run or analysis: its digest, what it was, and what it cost."""
@@ -103,6 +134,7 @@ class Report:
         rows: One for each claim and subject, in the order they ran.
         lens_tables: The writeups' prompts before and after training.
         jobs: What the evidence cost.
+        curves: What trainings logged, step by step.
     """
 
     schema: int = SCHEMA_VERSION
@@ -113,3 +145,4 @@ class Report:
     rows: tuple[Row, ...] = ()
     lens_tables: tuple[LensTable, ...] = ()
     jobs: tuple[JobRow, ...] = ()
+    curves: tuple[Curves, ...] = ()

@@ -1,6 +1,7 @@
 """`report.json`: the form of a report on file, written whole or not at all.
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
+Version 1 had no curves.
 """
 
 import json
@@ -16,6 +17,8 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Estimate, Verdict, from_json, to_json
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
+    Curve,
+    Curves,
     JobRow,
     LensRow,
     LensTable,
@@ -26,6 +29,8 @@ from lazarus_bench.report.rows import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Curve",
+    "Curves",
     "JobRow",
     "LensRow",
     "LensTable",
@@ -38,6 +43,9 @@ __all__ = [
     "to_dict",
     "write_text",
 ]
+
+_WITHOUT_CURVES = 1
+_READABLE = (_WITHOUT_CURVES, SCHEMA_VERSION)
 
 
 def save(report: Report, path: Path) -> None:
@@ -81,7 +89,7 @@ def _replace(text: str, path: Path) -> None:
 
 
 def load(path: Path) -> Report:
-    """Read a report that `save` wrote.
+    """Read a report that `save` wrote; one of an older version becomes one of this version.
 
     Raises:
         UserError: The file is missing, is no report, or has a schema version unknown here.
@@ -94,7 +102,7 @@ def load(path: Path) -> Report:
         raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
     _check_version(data, path)
     try:
-        return from_dict(data)
+        return from_dict(_upgraded(data))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{path} is damaged ({error!r}); run the hypotheses again to write it anew"
@@ -104,11 +112,18 @@ def load(path: Path) -> Report:
 def _check_version(data: object, path: Path) -> None:
     if not isinstance(data, dict) or "schema" not in data:
         raise UserError(f"{path} is not a report of lazarus-bench; it names no schema version")
-    if data["schema"] != SCHEMA_VERSION:
+    if data["schema"] not in _READABLE:
+        readable = " and ".join(map(str, _READABLE))
         raise UserError(
-            f"{path} has schema version {data['schema']}, this lazarus-bench reads version "
-            f"{SCHEMA_VERSION}; read it with the version that wrote it, or run the hypotheses again"
+            f"{path} has schema version {data['schema']}, this lazarus-bench reads versions "
+            f"{readable}; read it with the version that wrote it, or run the hypotheses again"
         )
+
+
+def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
+    if data["schema"] == _WITHOUT_CURVES:
+        return {**data, "schema": SCHEMA_VERSION, "curves": []}
+    return data
 
 
 def to_dict(report: Report) -> dict[str, Any]:
@@ -122,6 +137,10 @@ def to_dict(report: Report) -> dict[str, Any]:
             for table in report.lens_tables
         ],
         "jobs": [_plain(job) for job in report.jobs],
+        "curves": [
+            {**_plain(item), "series": [_curve_to_dict(curve) for curve in item.series]}
+            for item in report.curves
+        ],
     }
 
 
@@ -133,11 +152,12 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             "rows": tuple(_row_from_dict(row) for row in data["rows"]),
             "lens_tables": tuple(_lens_from_dict(table) for table in data["lens_tables"]),
             "jobs": tuple(JobRow(**_numbers(JobRow, job)) for job in data["jobs"]),
+            "curves": tuple(_curves_from_dict(item) for item in data["curves"]),
         }
     )
 
 
-def _plain(value: Report | Row | LensTable | LensRow | JobRow) -> dict[str, Any]:
+def _plain(value: Report | Row | LensTable | LensRow | JobRow | Curves) -> dict[str, Any]:
     return {field.name: _finite(getattr(value, field.name)) for field in fields(value)}
 
 
@@ -186,6 +206,22 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
 def _lens_from_dict(data: Mapping[str, Any]) -> LensTable:
     rows = tuple(LensRow(**_numbers(LensRow, row)) for row in data["rows"])
     return LensTable(**{**data, "rows": rows})
+
+
+def _curve_to_dict(curve: Curve) -> dict[str, Any]:
+    lines = [[[_finite(x), _finite(y)] for x, y in line] for line in curve.lines]
+    return {"name": curve.name, "lines": lines}
+
+
+def _curves_from_dict(data: Mapping[str, Any]) -> Curves:
+    series = tuple(
+        Curve(
+            name=curve["name"],
+            lines=tuple(tuple((float(x), float(y)) for x, y in line) for line in curve["lines"]),
+        )
+        for curve in data["series"]
+    )
+    return Curves(**{**data, "series": series})
 
 
 def _verdict(data: dict[str, Any]) -> Verdict:

@@ -16,6 +16,8 @@ from lazarus_bench.judge import (
     Within,
 )
 from lazarus_bench.report import (
+    Curve,
+    Curves,
     JobRow,
     LensRow,
     LensTable,
@@ -188,6 +190,28 @@ LENS = LensTable(
     ),
 )
 
+
+def falling(first, last, until=500):
+    """A line that falls from `first` to `last` in equal ratios, and is infinite after `until`."""
+    ends = (1, *range(25, 501, 25))
+    ratio = (last / first) ** (1 / (len(ends) - 1))
+    values = (first * ratio**i for i in range(len(ends)))
+    return tuple(
+        (float(x), y if x <= until else math.inf) for x, y in zip(ends, values, strict=True)
+    )
+
+
+CURVES = Curves(
+    title="Dual reward, V/O",
+    subject="lab:llama, dual reward vo",
+    unit="nats",
+    series=(
+        Curve(name="loss", lines=(falling(4.1, 0.21), falling(4.4, 0.24), falling(3.9, 0.2))),
+        Curve(name="class | L4", lines=(falling(9.0, 0.01), falling(9.6, 2.0, until=250))),
+        Curve(name="answer", lines=(falling(0.4, 0.4),)),
+    ),
+)
+
 JOBS = (
     JobRow(
         digest="3f9a6c1d2b7e4455",
@@ -213,6 +237,7 @@ SAMPLE = Report(
     rows=ROWS,
     lens_tables=(LENS,),
     jobs=JOBS,
+    curves=(CURVES,),
 )
 
 if __name__ == "__main__":

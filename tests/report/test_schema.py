@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,20 @@ from hypothesis import strategies as st
 from sample_report import ROWS, SAMPLE
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import JobRow, LensRow, LensTable, Report, load, save
+from lazarus_bench.report import (
+    Curve,
+    Curves,
+    JobRow,
+    LensRow,
+    LensTable,
+    Report,
+    load,
+    render,
+    save,
+)
 from lazarus_bench.report.schema import from_dict, to_dict
+
+VERSION_1 = Path(__file__).with_name("report_v1.json")
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path):
@@ -28,7 +41,7 @@ def test_the_file_is_strict_json_with_its_version(tmp_path):
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")
 
-    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 1
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 2
 
 
 @settings(deadline=None)
@@ -55,6 +68,30 @@ def test_any_token_and_number_reads_back(token, probability, speed):
     assert from_dict(json.loads(json.dumps(to_dict(report), allow_nan=False))) == report
 
 
+@settings(deadline=None)
+@given(
+    name=st.text(),
+    lines=st.lists(st.lists(st.tuples(st.floats(), st.floats())).map(tuple)).map(tuple),
+)
+def test_any_curve_reads_back(name, lines):
+    curve = Curve(name=name, lines=lines)
+    curves = Curves(title=name, subject="nan", x=name, unit="inf", series=(curve, curve))
+    report = dataclasses.replace(SAMPLE, curves=(curves,))
+    back = from_dict(json.loads(json.dumps(to_dict(report), allow_nan=False)))
+    assert repr(back) == repr(report), "one NaN does not equal another, but they read alike"
+
+
+def test_a_version_1_report_opens_without_curves(tmp_path):
+    old = load(VERSION_1)
+    assert json.loads(VERSION_1.read_text(encoding="utf-8"))["schema"] == 1
+    assert old.curves == ()
+    assert (len(old.rows), len(old.lens_tables), len(old.jobs)) == (8, 1, 2)
+    assert "Training curves" not in render(old)
+    save(old, tmp_path / "new.json")
+    assert load(tmp_path / "new.json") == old
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 2
+
+
 def test_a_diverged_run_still_has_a_report(tmp_path):
     path = tmp_path / "report.json"
     row = dataclasses.replace(ROWS[0], seconds=math.nan)
@@ -69,10 +106,12 @@ def _with(path, **changes):
     return path
 
 
-def test_an_unknown_schema_version_is_refused(tmp_path):
-    path = _with(tmp_path / "old.json", schema=99)
-    with pytest.raises(UserError, match=r"old\.json has schema version 99, .* reads version 1"):
+@pytest.mark.parametrize("version", [0, 3, 99, "2", None, [1]])
+def test_an_unknown_schema_version_is_refused(tmp_path, version):
+    path = _with(tmp_path / "old.json", schema=version)
+    with pytest.raises(UserError, match=r"old\.json has .*, .* reads versions 1 and 2;") as error:
         load(path)
+    assert f"schema version {version}," in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +121,7 @@ def test_an_unknown_schema_version_is_refused(tmp_path):
         ("[1, 2]", "is not a report"),
         ('{"rows": []}', "names no schema version"),
         ('{"schema": 1}', "is damaged"),
+        ('{"schema": 2}', "is damaged"),
     ],
 )
 def test_other_files_are_refused_in_one_sentence(tmp_path, text, message):
@@ -97,6 +137,14 @@ def test_damaged_rows_are_refused(tmp_path):
     rows[0]["verdict"]["type"] = "Opinion"
     with pytest.raises(UserError, match="is damaged"):
         load(_with(tmp_path / "report.json", rows=rows))
+
+
+@pytest.mark.parametrize("lines", [[[[1, 2, 3]]], [[[1, "much"]]], [[1]], None])
+def test_damaged_curves_are_refused(tmp_path, lines):
+    curves = to_dict(SAMPLE)["curves"]
+    curves[0]["series"][0]["lines"] = lines
+    with pytest.raises(UserError, match="is damaged"):
+        load(_with(tmp_path / "report.json", curves=curves))
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -112,14 +113,34 @@ def read_steps(directory: Path) -> tuple[Step, ...]:
 
 def read_metrics(directory: Path) -> tuple[StepMetrics, ...]:
     """Step 1, then means over every ten steps, and over those left at the end."""
-    return tuple(_mean(window) for window in _windows(read_steps(directory)))
+    return tuple(_mean(window) for window in _windows(read_steps(directory), LOG_EVERY))
 
 
-def _windows(steps: Sequence[Step]) -> Iterator[list[Step]]:
+def read_thinned(directory: Path, records: int) -> tuple[StepMetrics, ...]:
+    """Step 1, then means over windows of a round width, at most `records` in all.
+
+    Raises:
+        ValueError: fewer than two records leave no window.
+    """
+    if records < 2:
+        raise ValueError(f"a log is thinned to two records or more, not {records}")
+    steps = read_steps(directory)
+    every = next(width for width in _round_widths() if len(steps) <= width * (records - 1))
+    return tuple(_mean(window) for window in _windows(steps, every))
+
+
+def _round_widths() -> Iterator[int]:
+    """1, 2, 5, 10, 20, 25, 50, 100, ..."""
+    yield from (1, 2, 5)
+    for power in count():
+        yield from (width * 10**power for width in (10, 20, 25, 50))
+
+
+def _windows(steps: Sequence[Step], every: int) -> Iterator[list[Step]]:
     window: list[Step] = []
     for step in steps:
         window.append(step)
-        if step.step == 1 or step.step % LOG_EVERY == 0 or step is steps[-1]:
+        if step.step == 1 or step.step % every == 0 or step is steps[-1]:
             yield window
             window = []
 

@@ -19,6 +19,7 @@ from lazarus_bench.training.record import (
     logged_steps,
     read_metrics,
     read_steps,
+    read_thinned,
     write_whole,
 )
 
@@ -63,6 +64,45 @@ def test_means_add_in_the_order_of_the_steps(tmp_path_factory, losses):
         assert metrics.tokens_per_second == pytest.approx(20.0)
         before = metrics.step
     assert before == len(losses)
+
+
+@pytest.mark.parametrize(
+    ("steps", "records", "ends"),
+    [
+        (0, 25, []),
+        (1, 25, [1]),
+        (24, 25, list(range(1, 25))),
+        (25, 25, [1, *range(2, 25, 2), 25]),
+        (500, 25, [1, *range(25, 501, 25)]),
+        (600, 25, [1, *range(25, 601, 25)]),
+        (601, 25, [1, *range(50, 601, 50), 601]),
+        (7, 2, [1, 7]),
+    ],
+)
+def test_a_thinned_log_ends_its_windows_at_round_steps(tmp_path, steps, records, ends):
+    write(tmp_path, [step(i, float(i)) for i in range(1, steps + 1)])
+    thinned = read_thinned(tmp_path, records)
+    assert [metrics.step for metrics in thinned] == ends
+    before = 0
+    for metrics in thinned:
+        assert metrics.loss == pytest.approx((before + 1 + metrics.step) / 2)
+        assert metrics.parts == {"a": pytest.approx(metrics.loss / 3)}
+        before = metrics.step
+
+
+@given(steps=st.integers(1, 300), records=st.integers(2, 30))
+def test_a_thinned_log_has_no_more_records_than_asked(tmp_path_factory, steps, records):
+    directory = tmp_path_factory.mktemp("log")
+    write(directory, [step(i) for i in range(1, steps + 1)])
+    thinned = read_thinned(directory, records)
+    assert len(thinned) <= records
+    assert (thinned[0].step, thinned[-1].step) == (1, steps)
+
+
+def test_a_log_cannot_be_thinned_to_one_record(tmp_path):
+    write(tmp_path, [step(1)])
+    with pytest.raises(ValueError, match="two records or more, not 1"):
+        read_thinned(tmp_path, 1)
 
 
 def test_the_latest_means_are_of_the_last_ten_steps(tmp_path):

@@ -82,6 +82,7 @@ class EvidenceCollector:
         self._evidence.sort(key=lambda found: found[0]["place"])
         reports = [report for _, report in self._evidence]
         tables = {(t.title, t.subject): t for r in reports for t in r.lens_tables}
+        curves = {(c.title, c.subject): c for r in reports for c in r.curves}
         jobs = {job.digest: job for r in reports for job in r.jobs}
         return new_report(
             self._config,
@@ -89,6 +90,7 @@ class EvidenceCollector:
             manifest=_manifest(models=bool(jobs)),
             rows=tuple(row for r in reports for row in r.rows),
             lens_tables=tuple(tables.values()),
+            curves=tuple(curves.values()),
             jobs=tuple(jobs.values()),
         )
 

@@ -122,6 +122,7 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
         profile=bench.profile.name,
         rows=(row,),
         lens_tables=tuple(trial.tables),
+        curves=tuple(trial.curves),
         jobs=bench.job_rows(jobs),
     )
     about = {

@@ -23,7 +23,13 @@ from lazarus_bench.tasks.arithmetic import Operation, Problem
 from lazarus_bench.tasks.words import word_prompts
 from lazarus_bench.training.finetune_cost import Costs, read_costs
 from lazarus_bench.training.loop import StepMetrics
-from lazarus_bench.training.record import Step, read_metrics, read_problems, read_steps
+from lazarus_bench.training.record import (
+    Step,
+    read_metrics,
+    read_problems,
+    read_steps,
+    read_thinned,
+)
 from lazarus_bench.training.sft import checkpoint_directory, read_validation
 from lazarus_bench.trials.hidden import HiddenReadings
 
@@ -143,6 +149,10 @@ class Run(HiddenReadings):
     def metrics(self) -> tuple[StepMetrics, ...]:
         """The training's log."""
         return read_metrics(self._made)
+
+    def thinned(self, records: int) -> tuple[StepMetrics, ...]:
+        """The training's log in at most `records` records, for a drawing."""
+        return read_thinned(self._made, records)
 
     @property
     def validation(self) -> dict[int, float]:

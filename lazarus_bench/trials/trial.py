@@ -16,7 +16,7 @@ from lazarus_bench.judge import (
     not_applicable,
 )
 from lazarus_bench.published.records import Finding
-from lazarus_bench.report.schema import LensTable, Row, Secondary
+from lazarus_bench.report.schema import Curves, LensTable, Row, Secondary
 
 
 def judge_published(claim: Claim, finding: Finding, family_size: int) -> Verdict:
@@ -51,6 +51,7 @@ class Trial:
     verdict: Verdict | None = None
     secondary: list[Secondary] = field(default_factory=list)
     tables: list[LensTable] = field(default_factory=list)
+    curves: list[Curves] = field(default_factory=list)
 
     def __call__(self, evidence: Evidence, controls: Sequence[Control] = ()) -> Verdict:
         """Judge `evidence` by the claim's region; a failed control makes it invalid."""
@@ -69,9 +70,12 @@ class Trial:
             for label, evidence in numbers.items()
         ]
 
-    def show(self, table: LensTable) -> None:
-        """Put a lens table into the report."""
-        self.tables.append(table)
+    def show(self, item: LensTable | Curves) -> None:
+        """Put a lens table or training curves into the report, once for each title and subject."""
+        if isinstance(item, Curves):
+            self.curves.append(item)
+        else:
+            self.tables.append(item)
 
 
 def undecidable(claim: Claim, reason: str, family_size: int) -> Verdict:

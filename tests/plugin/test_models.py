@@ -10,18 +10,28 @@ from claimfiles import clean_environment, run, write
 from lazarus_bench.report import load
 
 SUITE = """
+from lazarus_bench.report import Curve, Curves
+from lazarus_bench.trials.curves import training_curves
+
+BY_HAND = Curves(title="By hand", subject="s", unit="nats", series=(
+    Curve(name="loss", lines=(((1.0, 2.0), (2.0, float("inf"))),)),
+))
+
 @pre("suite/supported", Above(-1.0), NARROW, needs=SFT)
 def test_supported(runs, held_out, judge):
     judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
     judge.beside({"before": Means(values=[run.lens(held_out).answer[:, 2] for run in runs()])})
+    judge.show(training_curves("LoRA", runs(SFT), ["loss"]))
 
 @pre("suite/refuted", AtLeast(0.9), NARROW)
 def test_refuted(runs, writeup_prompts, judge):
     judge(Hits(values=[run.answers(writeup_prompts).correct for run in runs()]))
+    judge.show(BY_HAND)
 
 @pre("suite/inconclusive", AtLeast(0.5), NARROW)
 def test_inconclusive(judge):
     judge(Means(values=WIDE))
+    judge.show(BY_HAND)
 
 @pre("suite/control", AtLeast(0.3), NARROW)
 def test_control(judge):
@@ -171,6 +181,18 @@ def test_a_row_carries_the_published_verdict_and_what_stands_beside(ran, tiny):
     assert len(row.digests) == 2
 
 
+def test_curves_shown_by_two_claims_stand_in_the_report_once(ran, tiny):
+    lora, by_hand = ran["first"].report.curves
+    assert (lora.title, by_hand.title) == ("LoRA", "By hand")
+    assert lora.subject.startswith(f"{tiny}, ")
+    assert "seed" not in lora.subject
+    (loss,) = lora.series
+    assert [[x for x, _ in line] for line in loss.lines] == [[1, 2, 3], [1, 2, 3]]
+    assert all(y > 0 for line in loss.lines for _, y in line)
+    text = (ran["first"].folder / "report.md").read_text()
+    assert text.count("<summary>By hand") == 1
+
+
 def test_only_what_can_be_decided_is_trained(ran, folder):
     specs = [json.loads(f.read_text()) for f in (folder / "store").glob("sft-*/spec.json")]
     ranks = [spec["recipe"]["rank"] for spec in specs if spec["recipe"]["learning_rate"] < 1]
@@ -272,5 +294,6 @@ def test_xdist_gives_the_same_rows(ran, folder, tiny):
     spread = load(reports / "report.json")
     assert [row.verdict for row in spread.rows] == [row.verdict for row in alone.rows]
     assert [row.digests for row in spread.rows] == [row.digests for row in alone.rows]
+    assert spread.curves == alone.curves
     assert spread.profile == alone.profile
     assert len(trained(folder)) - before == 2, "one worker trains for all"

@@ -4,6 +4,7 @@ import pytest
 
 from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, family_level
 from lazarus_bench.published.records import Finding, Labelled
+from lazarus_bench.report import Curves, LensTable
 from lazarus_bench.trials.trial import (
     FAILABLE,
     Trial,
@@ -74,6 +75,16 @@ def test_what_stands_beside_has_the_claims_level_and_order():
     assert [item.label for item in judge.secondary] == ["b", "a", "c"]
     assert {item.estimate.interval.level for item in judge.secondary} == {family_level(4)}
     assert judge.verdict is None
+
+
+def test_tables_and_curves_are_kept_apart():
+    judge = trial()
+    table = LensTable(title="A", subject="s", layer=0, rows=())
+    curves = Curves(title="A", subject="s", unit="nats", series=())
+    for item in (curves, table, curves):
+        judge.show(item)
+    assert judge.tables == [table]
+    assert judge.curves == [curves, curves]
 
 
 def test_nothing_printed_is_not_applicable_with_the_note():

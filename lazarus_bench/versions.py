@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -17,8 +18,12 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
+@cache
 def git_revision() -> str:
-    """The source tree's commit, with `+changes` when it has uncommitted ones; else "release"."""
+    """The source tree's commit, with `+changes` when it has uncommitted ones; else "release".
+
+    Looked up once a process: a commit made while it runs does not change the code it imported.
+    """
     tree = Path(__file__).resolve().parents[1]
     try:
         if Path(_git(tree, "rev-parse", "--show-toplevel")).resolve() != tree:

@@ -174,7 +174,15 @@ def test_outside_a_repository_the_revision_is_a_release(monkeypatch):
     from lazarus_bench import versions as module
 
     monkeypatch.setattr(module, "_git", lambda tree, *_: str(tree.parent))
-    assert git_revision() == "release"
+    assert git_revision.__wrapped__() == "release"
+
+
+def test_a_commit_made_meanwhile_does_not_change_what_runs(monkeypatch):
+    from lazarus_bench import versions as module
+
+    first = git_revision()
+    monkeypatch.setattr(module, "_git", lambda *_: "another")
+    assert git_revision() == first
 
 
 HEAVY = {"mlx", "mlx_lm", "torch", "transformers"}

@@ -22,6 +22,7 @@ from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.training import DualReward, Sft
 from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_lose
+from lazarus_bench.trials.curves import training_curves
 from lazarus_bench.trials.tables import lens_table
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
@@ -162,13 +163,15 @@ def test_base_beats_instruct(runs, held_out, writeup_prompts, judge):
     needs=VO,
 )
 def test_classification_loss_falls(runs, judge):
-    logs = [run.metrics for run in runs(VO)]
+    trained = runs(VO)
+    logs = [run.metrics for run in trained]
     judge(
         Ratios(
             numerator=[log[-1].parts["class"] for log in logs],
             denominator=[log[0].parts["class"] for log in logs],
         )
     )
+    judge.show(training_curves("Dual reward on V/O", trained, ["loss", "class", "answer"]))
 
 
 @claim(

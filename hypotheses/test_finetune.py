@@ -21,6 +21,7 @@ from lazarus_bench.published import classifier_emergence_cli as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import FinetuneCost, Sft
 from lazarus_bench.trials.controls import overlap
+from lazarus_bench.trials.curves import training_curves
 
 LORA = Sft()
 FULL = Sft(full=True, learning_rate=1e-5, checkpoints=(0, 500))
@@ -107,6 +108,8 @@ def test_validation_losses_are_alike(runs, held_out, judge):
             "before training": Means(values=[[run.validation[0]] for run in full]),
         }
     )
+    judge.show(training_curves("LoRA", lora, ("loss",)))
+    judge.show(training_curves("Full fine-tuning", full, ("loss",)))
 
 
 @claim(

@@ -24,6 +24,7 @@ from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.training import Grpo
 from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_gain
+from lazarus_bench.trials.curves import training_curves
 
 GRPO = Grpo()
 
@@ -102,6 +103,8 @@ def test_grpo_improves_answers(runs, held_out, judge):
             "greedy accuracy, after − before": HitDifferences(first=right[0], second=right[1]),
         }
     )
+    judge.show(training_curves("GRPO, answers", trained, ("reward", "zero_advantage"), "fraction"))
+    judge.show(training_curves("GRPO, drift", trained, ("kl",)))
 
 
 @claim(

@@ -33,6 +33,7 @@ from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual
 from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap
+from lazarus_bench.trials.curves import training_curves
 from lazarus_bench.trials.tables import lens_table
 
 SHARED = GrpoDual(answers=4, shared_target=True)
@@ -222,6 +223,8 @@ def test_the_reward_dies(runs, judge):
     judge.beside(
         {name: Means(values=[late(r, "reward") for r in runs(arm)]) for name, arm in arms.items()}
     )
+    judge.show(training_curves("GRPO + dual reward, answers", trained, ("reward",), "fraction"))
+    judge.show(training_curves("GRPO alone, answers", runs(ALONE), ("reward",), "fraction"))
 
 
 @claim(
@@ -237,6 +240,7 @@ def test_classification_loss_still_falls(runs, judge):
     judge(fall([run.metrics for run in runs(SHARED)]))
     own = fall([run.metrics for run in runs(OWN)])
     judge.beside({"a target for each prompt instead": own})
+    judge.show(training_curves("GRPO + dual reward, losses", runs(SHARED), ("class", "kl")))
 
 
 def fall(logs):
@@ -336,3 +340,4 @@ def test_staged_training_keeps_both(runs, held_out, judge):
             "reward, GRPO alone": Means(values=[late(run, "reward") for run in only]),
         }
     )
+    judge.show(training_curves("GRPO after V/O, answers", staged, ("reward",), "fraction"))

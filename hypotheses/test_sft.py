@@ -23,6 +23,7 @@ from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
 from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_gain
+from lazarus_bench.trials.curves import training_curves
 
 SFT = Sft()
 TENFOLD = Sft(learning_rate=1e-3)
@@ -48,8 +49,10 @@ def only(problems, *operations):
     needs=SFT,
 )
 def test_validation_loss_falls(runs, judge):
-    losses = [run.validation for run in runs(SFT)]
+    trained = runs(SFT)
+    losses = [run.validation for run in trained]
     judge(Ratios(numerator=[v[max(v)] for v in losses], denominator=[v[0] for v in losses]))
+    judge.show(training_curves("Standard LoRA fine-tuning", trained, ["loss"]))
 
 
 @claim(

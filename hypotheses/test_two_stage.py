@@ -18,6 +18,7 @@ from lazarus_bench.published import two_stage_classifier as writeup
 from lazarus_bench.training import DualReward, Fuse, Sft
 from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_gain, room_to_lose
+from lazarus_bench.trials.curves import training_curves
 from lazarus_bench.trials.tables import lens_table
 
 SFT = Sft(rank=16, scale=2.0, checkpoints=(0, 500))
@@ -177,6 +178,8 @@ def test_50_50_induces_no_classifier(runs, held_out, writeup_prompts, judge):
         }
     )
     judge.show(lens_table("Two stages, 50/50, seed 0", second[0], writeup_prompts))
+    judge.show(training_curves("Stage 2, 50/50", second, ("class", "answer")))
+    judge.show(training_curves("Stage 2, 20/80", other, ("class", "answer")))
 
 
 @claim(

@@ -5,10 +5,13 @@ Both learning rates are the writeup's, 1e-4 for LoRA and 1e-5 for full fine-tuni
 learned the task already, and at these rates neither moves it far.
 """
 
+import numpy as np
+
 from lazarus_bench import (
     Above,
     AtLeast,
     AtMost,
+    Control,
     Differences,
     HitDifferences,
     Hits,
@@ -32,6 +35,26 @@ def focus(run, problems):
     """Share of the synonyms' mass that their top token holds, at layer round(0.625 · layers)."""
     mass = run.synonyms(problems)[:, round(0.625 * run.depth)]
     return mass.max(axis=1) / mass.sum(axis=1)
+
+
+def each(numbers, unit=1.0):
+    """Geometric mean of repeated measurements, in `unit`."""
+    return Ratios(numerator=numbers, denominator=[unit] * len(numbers), over="repeats")
+
+
+def learned(before, after, margin, what):
+    """Arms that hardly moved are alike whatever was done: the better one must pass `margin`.
+
+    `before` and `after` are means over seeds, `after` one an arm, of a number that is to rise.
+    Equivalence needs a design that could have shown a difference (ICH E10, *assay sensitivity*).
+    """
+    gain = max(after) - before
+    return Control(
+        name=f"{what}, gained by the better arm",
+        value=gain,
+        expectation=f"at least the margin of {margin:g}: arms that learned nothing are alike",
+        passed=gain >= margin,
+    )
 
 
 @claim(
@@ -59,11 +82,12 @@ def test_counts_are_the_printed_ones(judge):
 def test_lora_needs_less_memory(runs, judge):
     costs = runs(COST)[0].costs
     lora, full = ([c.peak_memory for c in kind] for kind in (costs.lora, costs.full))
-    judge(Ratios(numerator=full, denominator=lora))
+    judge(Ratios(numerator=full, denominator=lora, over="repeats"))
+    where = f"MB on {costs.device}"
     judge.beside(
         {
-            f"LoRA, MB on {costs.device}": Means(values=[[peak / 1e6] for peak in lora]),
-            "full, MB": Means(values=[[peak / 1e6] for peak in full]),
+            f"LoRA, {where}": each(lora, 1e6),
+            f"full, {where}": each(full, 1e6),
         }
     )
 
@@ -79,13 +103,9 @@ def test_lora_needs_less_memory(runs, judge):
 def test_lora_is_faster(runs, judge):
     costs = runs(COST)[0].costs
     lora, full = ([c.tokens_per_second for c in kind] for kind in (costs.lora, costs.full))
-    judge(Ratios(numerator=lora, denominator=full))
-    judge.beside(
-        {
-            f"LoRA, tok/s on {costs.device}": Means(values=[[speed] for speed in lora]),
-            "full, tok/s": Means(values=[[speed] for speed in full]),
-        }
-    )
+    judge(Ratios(numerator=lora, denominator=full, over="repeats"))
+    where = f"tok/s on {costs.device}"
+    judge.beside({f"LoRA, {where}": each(lora), f"full, {where}": each(full)})
 
 
 @claim(
@@ -100,7 +120,15 @@ def test_validation_losses_are_alike(runs, held_out, judge):
     lora, full = runs(LORA), runs(FULL)
     last = [[run.validation[max(run.validation)] for run in kind] for kind in (lora, full)]
     apart = [(one - other) / ((one + other) / 2) for one, other in zip(*last, strict=True)]
-    judge(Means(values=[[d] for d in apart]), controls=[overlap([*lora, *full], held_out)])
+    before = np.mean([run.validation[0] for run in full])
+    fall = [1 - np.mean(losses) / before for losses in last]
+    judge(
+        Means(values=[[d] for d in apart]),
+        controls=[
+            overlap([*lora, *full], held_out),
+            learned(0.0, fall, 0.05, "share of the validation loss"),
+        ],
+    )
     judge.beside(
         {
             "LoRA": Means(values=[[loss] for loss in last[0]]),
@@ -124,12 +152,18 @@ def test_validation_losses_are_alike(runs, held_out, judge):
 )
 def test_accuracies_are_alike(runs, held_out, judge):
     lora, full = runs(LORA), runs(FULL)
-    first, second = ([run.answers(held_out).correct for run in kind] for kind in (lora, full))
+    first, second, before = (
+        [run.answers(held_out).correct for run in kind]
+        for kind in (lora, full, [run.before for run in lora])
+    )
+    reached = [np.mean(first), np.mean(second)]
     judge(
         HitDifferences(first=first, second=second),
-        controls=[overlap([*lora, *full], held_out)],
+        controls=[
+            overlap([*lora, *full], held_out),
+            learned(np.mean(before), reached, 0.1, "accuracy"),
+        ],
     )
-    before = [run.before.answers(held_out).correct for run in lora]
     judge.beside(
         {
             "LoRA": Hits(values=first),

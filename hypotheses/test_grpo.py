@@ -175,6 +175,7 @@ def test_right_and_wrong_do_not_cluster(runs, held_out, judge):
     estimand="share of the writeup's classification words with a token among the top or bottom 30 "
     "along the direction that separates right from wrong statements at the classifier layer, minus "
     "that of random directions",
+    # The writeup's "none" of 14 words: a share below 0.05 is less than one of them.
     region=AtMost(0.05),
     finding=writeup.GRPO_NO_WORDS_IN_PROBE,
     needs=GRPO,

@@ -19,6 +19,7 @@ from lazarus_bench import (
     AtMost,
     ClassEntropy,
     Condition,
+    Control,
     Differences,
     Exact,
     HitDifferences,
@@ -32,7 +33,7 @@ from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual
 from lazarus_bench.trials.claims import OPERATION_NAMES
-from lazarus_bench.trials.controls import overlap
+from lazarus_bench.trials.controls import overlap, room_to_lose
 from lazarus_bench.trials.curves import training_curves
 from lazarus_bench.trials.tables import lens_table
 
@@ -79,6 +80,13 @@ def collapsed(predictions, classes=CLASSES):
     )
 
 
+def rewarded(run):
+    """Which answers sampled in the last fifth of the iterations were rewarded, in any order."""
+    steps, sampled = run.steps[-len(run.steps) // 5 :], SHARED.prompts * SHARED.answers
+    right = round(sum(step.parts["reward"] for step in steps) * sampled)
+    return np.arange(sampled * len(steps)) < right
+
+
 def late(run, part):
     """Mean of a logged part over the last fifth of the iterations."""
     steps = run.steps[-len(run.steps) // 5 :]
@@ -113,15 +121,27 @@ def constant(trained, problems):
     }
 
 
+def varied(bases, problems):
+    """The bases name several operations: who names one already cannot collapse."""
+    spread = ClassEntropy(predictions=[predicted(run, problems) for run in bases], classes=CLASSES)
+    return Control(
+        name="normalised entropy of the operations that the bases name",
+        value=spread.point,
+        expectation="above 0.3, so that there is something to collapse",
+        passed=spread.point > 0.3,
+    )
+
+
 def judge_collapse(judge, trained, held_out, others=None):
     """Judge one arm; `others` are readings of the writeup that were not taken, by name."""
+    bases = [run.before for run in trained]
     judge(
         collapsed([predicted(run, held_out) for run in trained]),
-        controls=[overlap(trained, held_out)],
+        controls=[overlap(trained, held_out), varied(bases, held_out)],
     )
     judge.beside(measures(trained, held_out))
     judge.beside(constant(trained, held_out))
-    others = (others or {}) | {"control: before training": [run.before for run in trained]}
+    others = (others or {}) | {"control: before training": bases}
     judge.beside(
         {
             name: collapsed([predicted(run, held_out) for run in runs])
@@ -207,9 +227,13 @@ def test_a_high_class_weight_still_collapses(runs, held_out, judge):
     needs=(SHARED, OWN, BALANCED, ENTROPY, LOW_RATE, CLASS_WEIGHT, ALONE),
     words=OPERATION_NAMES,
 )
-def test_the_reward_dies(runs, judge):
+def test_the_reward_dies(runs, held_out, judge):
     trained = runs(SHARED)
-    judge(Means(values=[late(run, "reward") for run in trained]))
+    # Counted, not averaged: a reward of 0 on every seed has an exact interval, and no t interval.
+    judge(
+        Hits(values=[rewarded(run) for run in trained]),
+        controls=[room_to_lose([run.before for run in trained], held_out, by=0.1)],
+    )
     first = [[run.steps[0].parts["reward"]] for run in trained]
     judge.beside({"reward of the first iteration": Means(values=first)})
     arms = {

@@ -138,7 +138,7 @@ class AllOf(Evidence):
     @property
     def scope(self) -> Scope:
         scopes = {condition.evidence.scope for condition in self.conditions}
-        order: tuple[Scope, ...] = ("reported", "run", "seeds", "exact")
+        order: tuple[Scope, ...] = ("reported", "run", "repeats", "seeds", "exact")
         return next(scope for scope in order if scope in scopes)
 
     @property

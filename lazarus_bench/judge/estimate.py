@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Scope = Literal["seeds", "run", "exact", "reported"]
+Scope = Literal["seeds", "run", "repeats", "exact", "reported"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,9 @@ class Estimate:
         interval: interval at the level the verdict uses.
         interval95: plain 95% interval, shown beside it.
         method: the estimator's name.
-        scope: "seeds" speaks of the recipe, "run" of one trained model, "exact" of a computed
-            number, "reported" of a number printed without its sample.
-        seeds: number of training seeds.
+        scope: "seeds" speaks of the recipe, "run" of one trained model, "repeats" of one machine,
+            "exact" of a computed number, "reported" of a number printed without its sample.
+        seeds: number of training seeds, or of repeats.
         prompts: prompts per seed.
         effect: effect size that suits the estimand, or None.
         note: what limits the estimate, in one clause; empty when nothing does.

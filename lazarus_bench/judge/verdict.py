@@ -40,6 +40,11 @@ class Control:
     expectation: str
     passed: bool
 
+    def __post_init__(self) -> None:
+        # A comparison of numpy numbers gives numpy's own bool, which is no JSON.
+        object.__setattr__(self, "value", float(self.value))
+        object.__setattr__(self, "passed", bool(self.passed))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:

@@ -111,7 +111,8 @@ def sample(item: Estimate | None) -> str:
         return "computed"
     if item.scope == "reported":
         return "sample not printed"
-    runs = f"{item.seeds} seeds" if item.seeds > 1 else "1 run"
+    kind = "repeats" if item.scope == "repeats" else "seeds"
+    runs = f"{item.seeds} {kind}" if item.seeds > 1 else "1 run"
     trend = item.effect is not None and item.effect.name == "rank correlation"
     many = f"{item.prompts:,} {'checkpoints' if trend else 'prompts'}"
     return f"{runs} × {many}" if item.prompts > 1 else runs
@@ -122,6 +123,7 @@ def speaks_of(item: Estimate) -> str:
     return {
         "seeds": "speaks of the recipe, over training seeds",
         "run": "speaks of this run alone",
+        "repeats": "speaks of this machine, over paired repeats",
         "exact": "computed, nothing was sampled",
         "reported": "a number printed without its sample decides nothing",
     }[item.scope]

@@ -24,6 +24,7 @@ from lazarus_bench.published.emergence_results.grpo import (
     CLASSIFICATION_WORDS_FOUND,
     CLUSTER_SEPARATION,
     GRPO_DUAL_ANSWERS,
+    GRPO_DUAL_ATTEMPTS,
     GRPO_DUAL_DYNAMICS,
     GRPO_DUAL_TRAINED,
     PROBE_BASE,
@@ -153,7 +154,17 @@ REWARD_DIES = Finding(
     evidence=Hits(values=(_rewards(-1),)),
     note="0.438 at iteration 1, then 0.000 at iterations 5, 10, 15 and 20 of one run; of the last "
     "fifth only iteration 20 is printed, 16 answers.",
-    others=(Labelled(label="iteration 1, 7 of 16", evidence=Hits(values=(_rewards(0),))),),
+    others=(
+        Labelled(label="iteration 1, 7 of 16", evidence=Hits(values=(_rewards(0),))),
+        *(
+            Labelled(
+                label=f"Final Results Table, {attempt.configuration!r}",
+                evidence=Reported(value=attempt.reward, note="one number"),
+            )
+            for attempt in GRPO_DUAL_ATTEMPTS
+            if attempt.reward is not None
+        ),
+    ),
 )
 
 GRPO_DUAL_LOSS_FALLS = Finding(

@@ -95,11 +95,11 @@ class EvidenceCollector:
         )
 
     def _pin(self) -> None:
-        from lazarus_bench.trials.pins import update_pins
+        from lazarus_bench.trials.pins import pin_of, update_pins
 
         for folder in {about["folder"] for about, _ in self._evidence}:
             verdicts = {
-                (about["profile"], row.subject, row.claim_id): row.verdict.outcome.value
+                (about["profile"], row.subject, row.claim_id): pin_of(row.verdict)
                 for about, report in self._evidence
                 for row in report.rows
                 if about["folder"] == folder

@@ -81,7 +81,7 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
         name,
         verdict,
         verdict if published else judge_published(trial.claim, finding, trial.family_size),
-        pinned=_pin(item, name, trial.claim.id),
+        pinned=_pin(item, name, trial.claim.id, verdict),
         secondary=published_secondary(finding, trial.family_size) if published else trial.secondary,
         digests=[] if published else [job.digest for job in _jobs_of(item, trial, name)],
         seconds=seconds,
@@ -104,12 +104,13 @@ def _profile(item: pytest.Function, name: str) -> str:
     return profile.name if standard else f"{profile.name}, {profile.seeds} seeds"
 
 
-def _pin(item: pytest.Function, name: str, claim_id: str) -> str | None:
-    from lazarus_bench.trials.pins import pinned, read_pins
+def _pin(item: pytest.Function, name: str, claim_id: str, verdict: Verdict) -> str | None:
+    from lazarus_bench.trials.pins import ANY, pinned, read_pins
 
     if item.config.getoption("--lb-update-pins"):
         return None
-    return pinned(read_pins(item.path.parent), _profile(item, name), name, claim_id)
+    pin = pinned(read_pins(item.path.parent), _profile(item, name), name, claim_id)
+    return verdict.outcome.value if pin == ANY else pin
 
 
 def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:

@@ -1,7 +1,8 @@
 """Pins: the verdicts on record, so that a test passes while nothing moved.
 
 One `pins.json` lies beside the claim files: {profile: {subject: {claim: verdict}}}, where
-"published" stands for the profile of the writeups' own numbers.
+"published" stands for the profile of the writeups' own numbers. "any" stands for the verdict of a
+measurement that speaks of the machine, such as a speed: there is none to be held to elsewhere.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import Outcome
+from lazarus_bench.judge import Outcome, Verdict
 from lazarus_bench.report.schema import write_text
 
 FILE = "pins.json"
-VERDICTS = tuple(outcome.value for outcome in Outcome)
+ANY = "any"
+VERDICTS = (*(outcome.value for outcome in Outcome), ANY)
 Pins = dict[str, dict[str, dict[str, str]]]
 
 
@@ -55,6 +57,14 @@ def _well_formed(pins: object) -> bool:
 def pinned(pins: Pins, profile: str, subject: str, claim_id: str) -> str | None:
     """The verdict on record, None where there is none."""
     return pins.get(profile, {}).get(subject, {}).get(claim_id)
+
+
+def pin_of(verdict: Verdict) -> str:
+    """What to put on record for a verdict."""
+    estimate = verdict.estimate
+    if estimate is not None and estimate.scope == "repeats":
+        return ANY
+    return verdict.outcome.value
 
 
 def update_pins(directory: Path, verdicts: Mapping[tuple[str, str, str], str]) -> None:

@@ -168,6 +168,15 @@ def test_ratios_are_geometric():
     assert Ratios(numerator=[1], denominator=[2]).limits(0.9) == (0, math.inf)
 
 
+def test_ratios_of_repeats_speak_of_the_machine_and_not_of_seeds():
+    repeats = Ratios(numerator=[1, 4, 2], denominator=[2, 2, 2], over="repeats")
+    assert repeats.limits(0.9) == Ratios(numerator=[1, 4, 2], denominator=[2, 2, 2]).limits(0.9)
+    assert (repeats.scope, repeats.unit) == ("repeats", "repeats")
+    assert Ratios(numerator=[1], denominator=[2], over="repeats").scope == "run"
+    with pytest.raises(ValueError, match="'days'; use seeds or repeats"):
+        Ratios(numerator=[1], denominator=[2], over="days")
+
+
 def test_hedges_correction_is_the_known_table():
     # Hedges (1981), exact values rounded to four digits.
     assert hedges_correction(4) == pytest.approx(0.7979, abs=5e-5)

@@ -230,3 +230,9 @@ def test_a_computed_number_is_told_in_full():
     verdict = decide(Exact(value=851_968), Within(851_968, 851_968), family_size=8)
     assert "computed value 851968" in verdict.reason
     assert "within [851968, 851968]" in verdict.reason
+
+
+def test_a_control_takes_numpy_numbers_and_keeps_python_ones():
+    control = Control(name="n", value=np.float32(1), expectation="1", passed=np.float64(1) > 0)
+    assert type(control.passed) is bool
+    assert type(control.value) is float

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.trials.pins import FILE, pinned, read_pins, update_pins
+from lazarus_bench.judge import AtLeast, Ratios, decide
+from lazarus_bench.trials.pins import ANY, FILE, pin_of, pinned, read_pins, update_pins
 
 
 def test_no_file_no_pins(tmp_path):
@@ -56,3 +57,14 @@ def test_damaged_pins_are_refused(tmp_path, content):
     (tmp_path / FILE).write_text(text)
     with pytest.raises(UserError, match=r"pins\.json .* pin again"):
         read_pins(tmp_path)
+
+
+def test_what_speaks_of_the_machine_is_held_to_no_verdict(tmp_path):
+    def verdict(over):
+        sample = Ratios(numerator=[1.0, 1.1], denominator=[4.0, 4.1], over=over)
+        return decide(sample, AtLeast(2.0), family_size=1)
+
+    assert pin_of(verdict("repeats")) == ANY
+    assert pin_of(verdict("seeds")) == verdict("seeds").outcome.value != ANY
+    update_pins(tmp_path, {("default", "a", "fam/speed"): ANY})
+    assert pinned(read_pins(tmp_path), "default", "a", "fam/speed") == ANY

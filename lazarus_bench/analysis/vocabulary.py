@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lazarus_bench.analysis.lens import MAX_LOGITS
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.models.anatomy import part
+from lazarus_bench.models.anatomy import head, part
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens, word_tokens
 
@@ -81,9 +81,7 @@ def known_words(loaded: LoadedModel, words: Sequence[str]) -> tuple[WordTokens, 
 
 def unit_rows(loaded: LoadedModel) -> mx.array:
     """Every row of the unembedding at length one `[token, d]`, in float32; zero rows stay zero."""
-    model, anatomy = loaded.model, loaded.anatomy
-    tied = not hasattr(model, anatomy.unembedding)
-    module = part(model, anatomy.embedding if tied else anatomy.unembedding)
+    module, _ = head(loaded.model, loaded.anatomy)
     rows = _dequantised(module) if "scales" in module else module.weight
     rows = rows.astype(mx.float32)
     lengths = mx.linalg.norm(rows, axis=1, keepdims=True)

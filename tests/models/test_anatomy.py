@@ -1,15 +1,18 @@
 """Anatomy: every family's record reproduces its own logits, and a wrong one is refused."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from families import CONFIGS, MIXTURES, made
+from families import CONFIGS, SHAPE, made, text_config
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.anatomy import FAMILIES, Anatomy, anatomy_of, part, unembed
+from lazarus_bench.models.anatomy import FAMILIES, Anatomy, anatomy_of, head, part, unembed
 from lazarus_bench.models.load import lens_error, verify_anatomy
+
+SCALED = ("cohere", "cohere2", "gemma2", "granite", "granitemoe")
 
 
 def test_every_family_is_tried_here():
@@ -22,33 +25,51 @@ def test_the_last_layer_reproduces_the_logits(family):
     verify_anatomy(loaded)
     tokens = mx.array(np.random.default_rng(0).integers(0, 61, (2, 9)))
     assert lens_error(loaded.model, loaded.anatomy, tokens) <= 1e-4
-    assert loaded.depth == 3
+    assert loaded.depth == text_config(family)["num_hidden_layers"]
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_no_number_that_changes_the_logits_is_left_as_if_it_were_not_there(family):
+    from mlx_lm.utils import _get_classes
+
+    _, arguments = _get_classes(SHAPE | CONFIGS[family] | {"model_type": family})
+    names = {field.name for field in dataclasses.fields(arguments) if "logit" in field.name}
+    assert all(text_config(family).get(name, 1.0) != 1.0 for name in names)
+    changed = anatomy_of(SHAPE | CONFIGS[family] | {"model_type": family})
+    assert bool(names) == (family in SCALED)
+    assert (changed.logit_scale != 1.0 or changed.softcap is not None) == (family in SCALED)
+
+
+@pytest.mark.parametrize("family", SCALED)
+def test_a_forgotten_multiplier_or_softcap_is_refused(family):
+    loaded = made(family)
+    forgotten = replace(loaded.anatomy, logit_scale=1.0, softcap=None)
+    with pytest.raises(UserError, match=r"differs from the logits.*models/anatomy\.py"):
+        verify_anatomy(replace(loaded, anatomy=forgotten))
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_another_norm_than_the_last_is_refused(family):
+    loaded = made(family)
+    norm = part(loaded.model, loaded.anatomy.norm)
+    loaded.model.other = type(norm)(text_config(family)["hidden_size"])
+    with pytest.raises(UserError, match=r"differs from the logits.*models/anatomy\.py"):
+        verify_anatomy(replace(loaded, anatomy=replace(loaded.anatomy, norm="other")))
 
 
 def test_the_tied_and_the_untied_head_are_both_found():
     for tied in (True, False):
         loaded = made("llama", tie_word_embeddings=tied)
-        assert hasattr(loaded.model, "lm_head") is not tied
+        assert head(loaded.model, loaded.anatomy)[1] is tied
         verify_anatomy(loaded)
 
 
-@pytest.mark.parametrize(
-    ("family", "wrong"),
-    [
-        ("granite", {"logit_scale": 1.0}),
-        ("gemma2", {"softcap": None}),
-        ("llama", {"logit_scale": 0.5}),
-        ("llama", {"norm": "model.layers.0.input_layernorm"}),
-    ],
-)
-def test_a_wrong_anatomy_is_refused_and_names_the_file_to_mend(family, wrong):
-    loaded = made(family)
-    if "norm" in wrong:
-        loaded.model.model.wrong_norm = lambda hidden: hidden
-        wrong = {"norm": "model.wrong_norm"}
-    mistaken = replace(loaded, anatomy=replace(loaded.anatomy, **wrong))
-    with pytest.raises(UserError, match=r"differs from the logits.*models/anatomy\.py"):
-        verify_anatomy(mistaken)
+def test_a_head_inside_a_multimodal_model_is_found():
+    for family in ("gemma3", "llama4"):
+        loaded = made(family)
+        module, tied = head(loaded.model, loaded.anatomy)
+        assert module is loaded.model.language_model.lm_head
+        assert not tied
 
 
 def test_logits_that_are_no_numbers_are_refused():
@@ -67,31 +88,10 @@ def test_an_unknown_family_names_the_file_to_edit_and_the_known_families():
     assert all(family in text for family in FAMILIES)
 
 
-@pytest.mark.parametrize("family", CONFIGS)
-@pytest.mark.parametrize("targets", ["vo", "qk", "mlp", "all"])
-def test_targets_name_linear_layers_of_every_block(family, targets):
-    loaded = made(family)
-    if family in MIXTURES and targets == "mlp":
-        with pytest.raises(UserError, match="'mlp' are not in this family: choose vo, qk, all"):
-            loaded.anatomy.target_keys(targets)
-        return
-    keys = loaded.anatomy.target_keys(targets)
-    assert keys
-    for block in part(loaded.model, loaded.anatomy.layers):
-        for key in keys:
-            assert part(block, key).weight.ndim == 2
-
-
-def test_an_unknown_target_set_is_refused():
-    with pytest.raises(UserError, match=r"'heads'.*choose vo, qk, mlp, all"):
-        Anatomy().target_keys("heads")
-
-
-def test_all_is_the_union_of_the_sets_without_repeats():
-    anatomy = Anatomy()
-    keys = anatomy.target_keys("all")
-    assert len(keys) == len(set(keys)) == 7
-    assert set(keys) == {k for name in ("vo", "qk", "mlp") for k in anatomy.target_keys(name)}
+@pytest.mark.parametrize("value", [None, "eight", 0])
+def test_a_multiplier_that_is_no_number_is_refused_by_name(value):
+    with pytest.raises(UserError, match="logits_scaling"):
+        anatomy_of({"model_type": "granite", "logits_scaling": value})
 
 
 def test_granites_head_divides_by_its_logits_scaling():
@@ -120,3 +120,8 @@ def test_a_granite_without_its_scaling_is_refused_in_words(tmp_path, tiny):
     (broken / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="granite"):
         load(broken)
+
+
+def test_an_unknown_target_set_is_refused():
+    with pytest.raises(UserError, match=r"'heads'.*choose vo, qk, mlp, all"):
+        Anatomy().target_keys("heads")

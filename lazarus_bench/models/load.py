@@ -16,6 +16,7 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
 from lazarus_bench.models.files import check_files, read_config, resolve
+from lazarus_bench.models.rope import older_rope
 from lazarus_bench.models.taps import tapped
 from lazarus_bench.models.words import Tokenizer
 
@@ -63,12 +64,14 @@ def load(source: str | Path, adapter: Path | None = None, name: str | None = Non
 
     directory = resolve(str(source))
     config = read_config(directory)
+    rope = older_rope(config)
+    config |= rope
     anatomy = anatomy_of(config)
     check_files(directory)
     adapter_path = None if adapter is None else str(adapter)
     try:
         model, tokenizer = mlx_lm.load(
-            str(directory), adapter_path=adapter_path, trust_remote_code=False
+            str(directory), adapter_path=adapter_path, model_config=rope, trust_remote_code=False
         )[:2]
     except Exception as error:
         raise UserError(

@@ -1,48 +1,134 @@
-"""Taps: record the residual stream after each block while the model runs its own forward pass.
+"""Taps: read or change the residual stream while the model runs its own forward pass.
 
 The model's masks, multipliers and caches stay in force, and nothing of the family is written again.
 Taps work inside `value_and_grad`: the blocks are wrapped only while the forward is traced, so the
 parameter tree that is differentiated is the model's own.
+
+Edits hold for every forward within `edited`: for a prompt's, and for each token decoded with a KV
+cache. What is ablated is still called, since it moves its cache on, by whose length the family's
+loop takes masks and rotary offsets; as mlx is lazy, nobody computes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models.anatomy import Anatomy, part
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import Anatomy, blocks, part
+from lazarus_bench.models.edits import Ablate, Edit, Part, Then, check_part
 
 
 class _Tap:
-    """Stands in for a block: calls it, hands its output on, and passes every attribute through."""
+    """Stands in for a module: calls it, hands `then` of it on, and passes every attribute through.
 
-    def __init__(self, block: nn.Module, record: Callable[[mx.array], None]) -> None:
-        self._block = block
-        self._record = record
+    A module that returns a tuple has its output first.
+    """
+
+    def __init__(self, module: Any, then: Then) -> None:
+        self._module = module
+        self._then = then
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        output = self._block(*args, **kwargs)
-        self._record(output[0] if isinstance(output, tuple) else output)
-        return output
+        first = _first_position((*args, *kwargs.values()))
+        output = self._module(*args, **kwargs)
+        if isinstance(output, tuple):
+            return (self._then(args[0], output[0], first), *output[1:])
+        return self._then(args[0], output, first)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._block, name)
+        return getattr(self._module, name)
+
+
+def _first_position(arguments: Iterable[Any]) -> int | None:
+    """How many tokens the cache among a block's arguments holds; 0 without one."""
+    for argument in arguments:
+        if hasattr(argument, "is_trimmable"):
+            offset = getattr(argument, "offset", None)
+            return offset if isinstance(offset, int) else None
+    return 0
+
+
+def _tapped_at(module: Any, path: str, then: Then) -> Any:
+    """A stand-in for `module` with a tap at a dotted path inside; the module stays as it is."""
+    if not path:
+        return _Tap(module, then)
+    if isinstance(module, _Tap):
+        return _Tap(_tapped_at(module._module, path, then), module._then)
+    name, _, rest = path.partition(".")
+    stand_in = copy.copy(module)
+    setattr(stand_in, name, _tapped_at(getattr(module, name), rest, then))
+    return stand_in
+
+
+@contextmanager
+def _standing_in(model: nn.Module, anatomy: Anatomy, layers: list[Any]) -> Iterator[None]:
+    """Within the block, the model runs `layers` instead of its own."""
+    path, _, name = anatomy.layers.rpartition(".")
+    parent = part(model, path) if path else model
+    original = getattr(parent, name)
+    setattr(parent, name, layers)
+    try:
+        yield
+    finally:
+        setattr(parent, name, original)
+
+
+def _inside(anatomy: Anatomy, wanted: Part, block: Any) -> str:
+    """The path of a part inside a block.
+
+    Raises:
+        UserError: the block has no such part.
+    """
+    path = {"layer": "", "attention": anatomy.attention, "mlp": anatomy.feed_forward}[wanted]
+    try:
+        _ = part(block, path) if path else block
+    except AttributeError:
+        raise UserError(
+            f"a block of this family has no {wanted} at {path!r}: ablate the layer, or mend its "
+            f"anatomy in lazarus_bench/models/anatomy.py"
+        ) from None
+    return path
+
+
+@contextmanager
+def edited(model: nn.Module, anatomy: Anatomy, edits: Sequence[Edit]) -> Iterator[None]:
+    """Within the block, every forward of the model is under `edits`, in their order.
+
+    A tap set inside records what the edits hand on.
+
+    Raises:
+        UserError: a layer is not in the model or lacks the part; in a forward, an array does not
+            fit the residual.
+    """
+    layers: list[Any] = blocks(model, anatomy)
+    for edit in edits:
+        if not 0 <= edit.layer < len(layers):
+            raise UserError(
+                f"layer {edit.layer} is not in this model: choose 0 to {len(layers) - 1}"
+            )
+        block = layers[edit.layer]
+        wanted: Part = edit.part if isinstance(edit, Ablate) else "layer"
+        layers[edit.layer] = _tapped_at(block, _inside(anatomy, wanted, block), edit.then)
+    with _standing_in(model, anatomy, layers):
+        yield
 
 
 @contextmanager
 def tapped(model: nn.Module, anatomy: Anatomy) -> Iterator[list[mx.array]]:
     """Within the block, each forward appends the residual after every layer, `[batch, time, d]`."""
-    path, _, name = anatomy.layers.rpartition(".")
-    parent = part(model, path) if path else model
-    original = getattr(parent, name)
     residuals: list[mx.array] = []
-    setattr(parent, name, [_Tap(block, residuals.append) for block in original])
-    try:
+
+    def record(entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG001
+        residuals.append(leaving)
+        return leaving
+
+    taps = [_Tap(block, record) for block in blocks(model, anatomy)]
+    with _standing_in(model, anatomy, taps):
         yield residuals
-    finally:
-        setattr(parent, name, original)
 
 
 def residual_stream(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> list[mx.array]:
@@ -54,3 +140,27 @@ def residual_stream(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> lis
     with tapped(model, anatomy) as residuals:
         model(tokens)
     return residuals
+
+
+def contributions(
+    model: nn.Module, anatomy: Anatomy, tokens: mx.array, wanted: Part
+) -> list[mx.array]:
+    """What `Ablate` takes away: each layer's part for one forward, `[batch, time, d]`, lazily.
+
+    Of the whole layer, the residual after it minus the residual before it.
+
+    Raises:
+        UserError: the part is unknown, or a block lacks it.
+    """
+    check_part(wanted)
+    found: list[mx.array] = []
+
+    def record(entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG001
+        found.append(leaving - entering if wanted == "layer" else leaving)
+        return leaving
+
+    own = blocks(model, anatomy)
+    taps = [_tapped_at(block, _inside(anatomy, wanted, block), record) for block in own]
+    with _standing_in(model, anatomy, taps):
+        model(tokens)
+    return found

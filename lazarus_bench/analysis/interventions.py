@@ -8,7 +8,7 @@ the other layers, prompts of the same operation, and random directions of the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from lazarus_bench.analysis.answers import answer
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
 from lazarus_bench.analysis.likelihood import read_likelihood
 from lazarus_bench.analysis.operations import Bools, read_operations
-from lazarus_bench.analysis.states import States, last_states
+from lazarus_bench.analysis.states import States
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.edits import Ablate, Edit, Part, Patch, Steer
@@ -207,12 +207,37 @@ def mean_contributions(loaded: LoadedModel, problems: Sequence[Problem], part: P
     return mean
 
 
+def ablate(
+    loaded: LoadedModel,
+    problems: Sequence[Problem],
+    layer: int,
+    part: Part = "layer",
+    contribution: Floats | None = None,
+) -> Behaviour:
+    """The behaviour with a part of `layer` ablated.
+
+    Args:
+        loaded: the model.
+        problems: asked in symbols.
+        layer: 0-based.
+        part: the layer, its attention or its MLP.
+        contribution: what stands for it `[d]`, as of `mean_contributions`; None is 0.
+
+    Raises:
+        UserError: the model has no such layer or part, or the contribution has another width.
+        NotApplicable: an operation's name is not a single token.
+    """
+    instead = None if contribution is None else _vectors(contribution)
+    edit = Ablate(layer=layer, part=part, contribution=instead)
+    with edited(loaded.model, loaded.anatomy, (edit,)):
+        return behaviour(loaded, problems)
+
+
 def ablation_sweep(
     loaded: LoadedModel,
     problems: Sequence[Problem],
     part: Part = "layer",
-    reference: Sequence[Problem] | None = None,
-    before: Behaviour | None = None,
+    means: Floats | None = None,
 ) -> Sweep:
     """Ablate `part` of every layer in turn, one at a time.
 
@@ -220,23 +245,17 @@ def ablation_sweep(
         loaded: the model.
         problems: asked in symbols.
         part: the layer, its attention or its MLP.
-        reference: prompts whose mean contribution stands for what is removed; None leaves 0.
-        before: the unedited behaviour, if it was read already.
+        means: what stands for each layer's `[layer, d]`, as of `mean_contributions`; None is 0.
 
     Raises:
-        UserError: the part is unknown, or a block lacks it.
+        UserError: as `ablate`.
         NotApplicable: an operation's name is not a single token.
     """
-    edits = [Ablate(layer=layer, part=part) for layer in range(loaded.depth)]
-    if reference is not None:
-        means = mean_contributions(loaded, reference, part)
-        edits = [replace(e, contribution=mx.array(m)) for e, m in zip(edits, means, strict=True)]
-    after = []
-    for edit in edits:
-        with edited(loaded.model, loaded.anatomy, (edit,)):
-            after.append(behaviour(loaded, problems))
-    own = behaviour(loaded, problems) if before is None else before
-    return Sweep(part=part, before=own, after=tuple(after))
+    instead = [None] * loaded.depth if means is None else list(means)
+    after = tuple(
+        ablate(loaded, problems, layer, part, instead[layer]) for layer in range(loaded.depth)
+    )
+    return Sweep(part=part, before=behaviour(loaded, problems), after=after)
 
 
 def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> Floats:
@@ -274,69 +293,63 @@ def steer(
     loaded: LoadedModel,
     problems: Sequence[Problem],
     layer: int,
-    direction: Floats,
+    directions: Floats,
     strength: float = 1.0,
 ) -> Behaviour:
-    """The behaviour with `strength` · `direction` added after `layer`.
+    """The behaviour with `strength` · the direction added after `layer`.
 
     From the last prompt position on, so in all that is generated (Rimsky et al. 2024).
-
-    Raises:
-        UserError: the layer is not in the model, or the direction has another width.
-        NotApplicable: an operation's name is not a single token.
-    """
-    vector = mx.array(np.asarray(direction, dtype=np.float32))
-
-    def edits(_: list[int], length: int) -> Sequence[Edit]:
-        return (Steer(layer=layer, direction=vector, strength=strength, start=length - 1),)
-
-    return behaviour_under(loaded, problems, edits)
-
-
-def patch(
-    loaded: LoadedModel, problems: Sequence[Problem], sources: Sequence[Problem], layer: int
-) -> Behaviour:
-    """The behaviour with the last prompt position's residual after `layer` taken from `sources`.
 
     Args:
         loaded: the model.
         problems: asked in symbols.
-        sources: the problem that gives each its state, in symbols too.
         layer: 0-based.
+        directions: one for all `[d]`, or one a problem `[prompt, d]`.
+        strength: in lengths of the direction.
 
     Raises:
-        UserError: the layer is not in the model, or there is not one source a problem.
+        UserError: the layer is not in the model, or the directions have another shape.
         NotApplicable: an operation's name is not a single token.
     """
-    if len(sources) != len(problems):
-        raise UserError(f"{len(problems)} prompts need as many sources, not {len(sources)}")
-    states = last_states(loaded, [loaded.encode(source.symbols) for source in sources])
-    if not 0 <= layer < states.shape[1]:
-        raise UserError(f"layer {layer} is not in {loaded.name}: choose 0 to {loaded.depth - 1}")
+    _check_rows("directions", directions, problems)
+    vectors = _vectors(directions)
 
     def edits(rows: list[int], length: int) -> Sequence[Edit]:
-        return (Patch(layer=layer, position=length - 1, state=mx.array(states[rows, layer])),)
+        own = vectors if vectors.ndim == 1 else vectors[mx.array(rows)]
+        return (Steer(layer=layer, direction=own, strength=strength, start=length - 1),)
 
     return behaviour_under(loaded, problems, edits)
 
 
-def partners(problems: Sequence[Problem], same_operation: bool) -> tuple[Problem, ...]:
-    """For each problem the next one, cyclically, of the same operation or of another.
+def _vectors(values: Floats) -> mx.array:
+    return mx.array(np.asarray(values, dtype=np.float32))
+
+
+def _check_rows(what: str, values: Floats | States, problems: Sequence[Problem]) -> None:
+    if values.ndim != 1 and len(values) != len(problems):
+        raise UserError(f"{len(problems)} prompts need as many {what}, not {len(values)}")
+
+
+def patch(
+    loaded: LoadedModel, problems: Sequence[Problem], layer: int, states: States
+) -> Behaviour:
+    """The behaviour with the last prompt position's residual after `layer` replaced.
+
+    Args:
+        loaded: the model.
+        problems: asked in symbols.
+        layer: 0-based.
+        states: the state that each problem gets `[prompt, d]`, as of `last_states` of others.
 
     Raises:
-        UserError: a problem has none.
+        UserError: the layer is not in the model, or there is not one fitting state a problem.
+        NotApplicable: an operation's name is not a single token.
     """
-    found = []
-    for at, problem in enumerate(problems):
-        turned = (*problems[at + 1 :], *problems[:at])
-        fitting = (
-            other
-            for other in turned
-            if other.key != problem.key and (other.operation is problem.operation) == same_operation
-        )
-        partner = next(fitting, None)
-        if partner is None:
-            which = "of the same operation" if same_operation else "of another operation"
-            raise UserError(f"{problem.symbols}has no partner {which}: give more prompts")
-        found.append(partner)
-    return tuple(found)
+    _check_rows("states", states, problems)
+    vectors = mx.array(states)
+
+    def edits(rows: list[int], length: int) -> Sequence[Edit]:
+        own = vectors if vectors.ndim == 1 else vectors[mx.array(rows)]
+        return (Patch(layer=layer, position=length - 1, state=own),)
+
+    return behaviour_under(loaded, problems, edits)

@@ -75,11 +75,12 @@ class Patch:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Steer:
-    """Add `strength` · `direction` `[d]` to the residual after `layer` from `start` on.
+    """Add `strength` · `direction` `[d]` or `[batch, d]` to the residual after `layer`.
 
-    `start` counts from the first token. At the last prompt position it gives the contrastive
-    activation addition of Rimsky et al. 2024, who steer all that is generated and leave the
-    question alone; 0 steers the prompt as well, of which Turner et al. 2023 steer the beginning.
+    From position `start` on, counted from the first token. At the last prompt position that is the
+    contrastive activation addition of Rimsky et al. 2024, who steer all that is generated and leave
+    the question alone; 0 steers the prompt as well, of which Turner et al. 2023 steer the
+    beginning.
     """
 
     layer: int
@@ -94,7 +95,8 @@ class Steer:
     def then(self, entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG002
         """The residual, moved from `start` on."""
         begun = _known(first)
-        moved = leaving + _fitting("a direction", self.strength * self.direction, leaving)
+        step = _fitting("a direction", self.strength * self.direction, leaving, rows=True)
+        moved = leaving + step[..., None, :]
         here = mx.arange(begun, begun + leaving.shape[1]) >= self.start
         return mx.where(here[:, None], moved, leaving)
 

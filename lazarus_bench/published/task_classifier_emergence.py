@@ -172,3 +172,11 @@ SUB_WEAKEST = Finding(
     note="Seven multiplication and addition prompts against three of subtraction, each measured on "
     "another token; the writeup itself calls the strongest subtraction match ('-gun') spurious.",
 )
+
+CLASSIFIER_LAYER_NEEDED = Finding(
+    claim="intervention/classifier-layer-needed",
+    source="A, Next Steps, 4",
+    evidence=None,
+    note="Left open: the writeup asks 'Does removing L9 break task performance?' and no writeup "
+    "removed a layer.",
+)

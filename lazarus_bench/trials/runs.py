@@ -31,7 +31,7 @@ from lazarus_bench.training.record import (
     read_thinned,
 )
 from lazarus_bench.training.sft import checkpoint_directory, read_validation
-from lazarus_bench.trials.hidden import HiddenReadings
+from lazarus_bench.trials.interventions import InterventionReadings
 
 Reading = TypeVar("Reading")
 
@@ -43,7 +43,7 @@ def _loaded(directory: Path, adapter: Path | None, random: bool) -> LoadedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(HiddenReadings):
+class Run(InterventionReadings):
     """One model of one seed: a base, or a base with an adapter from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a

@@ -224,7 +224,7 @@ def test_sublayers_are_found_where_the_anatomy_says(tiny):
         (Steer(layer=-1, direction=DIRECTION, strength=1.0), "layer -1 is not in this model"),
         (
             Steer(layer=1, direction=DIRECTION[:7], strength=1.0),
-            r"a direction of shape \[7\] does not fit: give it \[48\]",
+            r"a direction of shape \[7\] does not fit: give it \[48\] or \[2, 48\]",
         ),
         (
             Ablate(layer=1, contribution=mx.zeros((2, 48))),
@@ -258,22 +258,14 @@ def test_unknown_parts_and_negative_positions_are_refused_at_once(tiny_model):
 
 
 def test_a_cache_that_does_not_tell_positions_is_refused_where_they_matter(tiny_model):
-    from mlx_lm.models.cache import KVCache
+    from mlx_lm.models.cache import BatchKVCache
 
-    class Silent(KVCache):
-        """Its offset is an array, as in batches padded on the left."""
-
-        def __getattribute__(self, name):
-            value = super().__getattribute__(name)
-            return mx.array(value) if name == "offset" and asked else value
-
-    asked = True
     steer = Steer(layer=0, direction=DIRECTION, strength=1.0)
+    padded = [BatchKVCache([0, 1]) for _ in range(4)]
     with (
-        pytest.raises(UserError, match="does not tell positions"),
         edited(tiny_model.model, tiny_model.anatomy, (steer,)),
+        pytest.raises(UserError, match="does not tell positions"),
     ):
-        asked = False
-        cache = [Silent() for _ in range(4)]
-        asked = True
-        tiny_model.model(TOKENS, cache=cache)
+        tiny_model.model(TOKENS, cache=padded)
+    with edited(tiny_model.model, tiny_model.anatomy, (Ablate(layer=0),)):
+        assert tiny_model.model(TOKENS, cache=padded).shape[:2] == (2, 4)

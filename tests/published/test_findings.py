@@ -65,6 +65,10 @@ FIXES = ("balanced", "entropy", "low-rate", "class-weight")
 """What the list of claims calls [fix]."""
 
 
+LEFT_OPEN = {"intervention/classifier-layer-needed"}
+"""Predictions that the list of claims names without a row of their own."""
+
+
 def test_every_claim_of_these_families_has_one_finding(claims):
     row = r"^\| ((?:lens|sft|dual|grpo|grpo-dual|two-stage|finetune)/[\w-]+)(\[fix\])? \|"
     listed = {
@@ -72,7 +76,7 @@ def test_every_claim_of_these_families_has_one_finding(claims):
         for name, fixes in re.findall(row, claims, re.MULTILINE)
         for fix in FIXES
     }
-    assert set(BY_CLAIM) == listed
+    assert set(BY_CLAIM) == listed | LEFT_OPEN
     assert len(FINDINGS) == len(BY_CLAIM)
 
 

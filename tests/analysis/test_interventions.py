@@ -64,13 +64,13 @@ def writer(tiny):
     *_, last = loaded.encode(FIFTY_SIX[0].symbols)
     said = loaded.encode(FIFTY_SIX[0].symbols + "56")[-1]
     end = min(loaded.tokenizer.eos_token_ids)
+    embedding = model.model.embed_tokens
+    embedding.weight[end] = 3 * embedding.weight[end]
     block = blocks(model, loaded.anatomy)[WRITER]
-    normed = block.post_attention_layernorm(model.model.embed_tokens(mx.array([last, said])))
+    normed = block.post_attention_layernorm(embedding(mx.array([last, said])))
     mlp = block.mlp
     active = np.array(mlp.up_proj(normed) * (g := mlp.gate_proj(normed)) * mx.sigmoid(g))
-    embedding = model.model.embed_tokens.weight
-    rows = model.lm_head.weight if hasattr(model, "lm_head") else embedding
-    wanted = 50 * np.array(rows[mx.array([said, end])])
+    wanted = 50 * np.array(embedding.weight[mx.array([said, end])])
     mlp.down_proj.weight = mx.array(wanted.T @ np.linalg.pinv(active.T))
     return loaded
 
@@ -151,9 +151,7 @@ def test_a_patched_last_layer_says_what_the_other_prompt_says(tiny_model):
 
 def test_each_prompt_is_steered_by_its_own_direction(tiny_model):
     words = operation_words(tiny_model)
-    model = tiny_model.model
-    table = model.lm_head.weight if hasattr(model, "lm_head") else model.model.embed_tokens.weight
-    rows = np.array(table)[[word.bare for word in words]]
+    rows = np.array(tiny_model.model.model.embed_tokens.weight)[[word.bare for word in words]]
     toward = [list(Operation)[at % 4] for at in range(12)]
     directions = 100 * rows[[list(Operation).index(operation) for operation in toward]]
     steered = steer(tiny_model, PROBLEMS, 2, directions)
@@ -223,7 +221,7 @@ def test_a_planted_direction_is_the_contrast(seed):
         noise[side] -= noise[side].mean(axis=0)
     found = contrast(noise + own[:, None] * planted, PROBLEMS, Operation.ADD)
     np.testing.assert_allclose(found, planted, atol=1e-10)
-    control = random_direction(found, seed)
+    control = random_direction(found, seed + 5000)
     assert np.linalg.norm(control) == pytest.approx(np.linalg.norm(found))
     assert abs(control @ found) < 0.99 * (found @ found)
 

@@ -29,7 +29,7 @@ from lazarus_bench.trials.controls import overlap, room_to_lose
 VO = DualReward(targets="vo", weight=0.4, steps=500)
 LEAST_ACCURACY = 0.2
 FITTED = 200
-"""Problems of the training from which means and directions are taken: none is judged."""
+"""Problems of the training, about, that means and directions are taken from: none is judged."""
 
 
 def removed(run, problems, **how):
@@ -41,6 +41,11 @@ def kept_over_half(run, problems):
     """Exact match without the classifier layer minus half of that with it, one a prompt."""
     before = run.behaviour(problems).correct
     return removed(run, problems).correct - before / 2
+
+
+def fitted_on(run):
+    """Problems of the training at even distances, since they are listed by operation."""
+    return run.trained_on[:: max(1, len(run.trained_on) // FITTED)]
 
 
 def next_layer(run, behaviour, operations=None):
@@ -95,7 +100,7 @@ def answers_beside(trained, problems):
         shown[f"accuracy {name}"] = accuracy(lambda run, how=how: removed(run, problems, **how))
     return shown | {
         "accuracy with a mean in its place": accuracy(
-            lambda run: removed(run, problems, reference=run.trained_on[:FITTED])
+            lambda run: removed(run, problems, reference=fitted_on(run))
         )
     }
 
@@ -112,8 +117,7 @@ def names_beside(trained, problems):
         return run.patched(problems, run.classifier_layer, sources)
 
     def steered(run, at_random):
-        fitted_on = run.trained_on[:FITTED]
-        return run.steered(problems, run.classifier_layer, toward, fitted_on, at_random)
+        return run.steered(problems, run.classifier_layer, toward, fitted_on(run), at_random)
 
     return {
         "the name, one layer up": named(lambda run: run.behaviour(problems)),

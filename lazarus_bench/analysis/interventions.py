@@ -7,15 +7,14 @@ the other layers, prompts of the same operation, and random directions of the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lazarus_bench.analysis.answers import answer
+from lazarus_bench.analysis.behaviour import Behaviour, behaviour, behaviour_under
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
-from lazarus_bench.analysis.likelihood import read_likelihood
-from lazarus_bench.analysis.operations import Bools, read_operations
+from lazarus_bench.analysis.operations import Bools
 from lazarus_bench.analysis.states import States
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
@@ -23,108 +22,6 @@ from lazarus_bench.models.edits import Ablate, Edit, Part, Patch, Steer
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import contributions, edited
 from lazarus_bench.tasks.arithmetic import Operation, Problem
-from lazarus_bench.tasks.integers import first_integer
-
-EditsOf = Callable[[list[int], int], Sequence[Edit]]
-"""The edits for some of the prompts, by index, all of the same length in tokens."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Behaviour:
-    """What a model, edited or not, does with each of the prompts in symbols.
-
-    `given`: the first integers of the greedy answers `[prompt]`, None where there is none;
-    `probability` and `rank` `[prompt]` of the right answer's first token (`Likelihood`); `names`:
-    lens probability of each operation's bare name `[prompt, layer, operation]`.
-    """
-
-    problems: tuple[Problem, ...]
-    given: tuple[int | None, ...]
-    probability: Floats
-    rank: Ints
-    names: Floats
-
-    @property
-    def correct(self) -> Bools:
-        """Exact match `[prompt]`."""
-        return self.gives([problem.answer for problem in self.problems])
-
-    def gives(self, answers: Sequence[int]) -> Bools:
-        """Whether each prompt is answered by the number given for it `[prompt]`."""
-        return np.array([own == other for own, other in zip(self.given, answers, strict=True)])
-
-    def naming(self, operations: Sequence[Operation] | None = None) -> Floats:
-        """Lens probability of one operation's name a prompt, of its own unless given.
-
-        Returns:
-            `[prompt, layer]`.
-        """
-        if operations is None:
-            operations = [problem.operation for problem in self.problems]
-        order = list(Operation)
-        columns = np.array([order.index(operation) for operation in operations])
-        named: Floats = np.take_along_axis(self.names, columns[:, None, None], axis=2)[:, :, 0]
-        return named
-
-    def of(self, rows: Sequence[int]) -> Behaviour:
-        """The same of some of the prompts, in that order."""
-        chosen = np.array(rows, dtype=np.int64)
-        return Behaviour(
-            problems=tuple(self.problems[row] for row in rows),
-            given=tuple(self.given[row] for row in rows),
-            probability=self.probability[chosen],
-            rank=self.rank[chosen],
-            names=self.names[chosen],
-        )
-
-
-def behaviour(loaded: LoadedModel, problems: Sequence[Problem]) -> Behaviour:
-    """Answers, their likelihood and the lens of the model as it is, edits in force included.
-
-    Raises:
-        NotApplicable: an operation's name is not a single token.
-    """
-    answers = answer(loaded, problems)
-    likelihood = read_likelihood(loaded, problems)
-    return Behaviour(
-        problems=tuple(problems),
-        given=tuple(first_integer(text) for text in answers.texts),
-        probability=likelihood.probability,
-        rank=likelihood.rank,
-        names=read_operations(loaded, problems, top=1).bare,
-    )
-
-
-def behaviour_under(
-    loaded: LoadedModel, problems: Sequence[Problem], edits_of: EditsOf
-) -> Behaviour:
-    """The behaviour under edits that differ by prompt or by its length.
-
-    Raises:
-        UserError: an edit does not fit the model.
-        NotApplicable: an operation's name is not a single token.
-    """
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
-    # No larger than the instruments' own batches, which would otherwise split the edits' rows.
-    longest = max(map(len, prompts))
-    limit = max(1, MAX_LOGITS // (int(loaded.config.get("vocab_size", 1 << 17)) * longest))
-    order: list[int] = []
-    found: list[Behaviour] = []
-    for rows, tokens in batches_by_length(prompts, limit):
-        with edited(loaded.model, loaded.anatomy, edits_of(rows, tokens.shape[1])):
-            found.append(behaviour(loaded, [problems[row] for row in rows]))
-        order += rows
-    return _joined(found).of(np.argsort(order).tolist())
-
-
-def _joined(found: Sequence[Behaviour]) -> Behaviour:
-    return Behaviour(
-        problems=tuple(problem for each in found for problem in each.problems),
-        given=tuple(number for each in found for number in each.given),
-        probability=np.concatenate([each.probability for each in found]),
-        rank=np.concatenate([each.rank for each in found]),
-        names=np.concatenate([each.names for each in found]),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,13 +94,14 @@ def mean_contributions(loaded: LoadedModel, problems: Sequence[Problem], part: P
     prompts = [loaded.encode(problem.symbols) for problem in problems]
     if max(map(len, prompts), default=0) < 2:
         raise UserError("a mean contribution needs prompts of two tokens or more to be taken over")
-    total, count = 0.0, 0
+    total: Floats = np.zeros(())
+    count = 0
     for _, tokens in batches_by_length(prompts, max(1, MAX_LOGITS >> 12)):
         found = contributions(loaded.model, loaded.anatomy, tokens, part)
         sums = mx.stack([each[:, 1:].astype(mx.float32).sum(axis=(0, 1)) for each in found])
         total = total + np.array(sums, dtype=np.float64)
         count += tokens.shape[0] * (tokens.shape[1] - 1)
-    mean: Floats = np.asarray(total) / count
+    mean: Floats = total / count
     return mean
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lazarus_bench.analysis import interventions
-from lazarus_bench.analysis.interventions import Behaviour, Sweep, contrast, random_direction
+from lazarus_bench.analysis.behaviour import Behaviour
+from lazarus_bench.analysis.interventions import Sweep, contrast, random_direction
 from lazarus_bench.analysis.lens import Floats
 from lazarus_bench.analysis.states import States
 from lazarus_bench.errors import UserError

@@ -5,28 +5,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.analysis import interventions
-from lazarus_bench.analysis.answers import answer
+from lazarus_bench.analysis.behaviour import Behaviour, behaviour
 from lazarus_bench.analysis.interventions import (
-    Behaviour,
     Sweep,
     ablate,
     ablation_sweep,
-    behaviour,
-    behaviour_under,
     contrast,
     mean_contributions,
     patch,
     random_direction,
     steer,
 )
-from lazarus_bench.analysis.likelihood import read_likelihood
-from lazarus_bench.analysis.operations import operation_words, read_operations
+from lazarus_bench.analysis.operations import operation_words
 from lazarus_bench.analysis.states import last_states
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import blocks
-from lazarus_bench.models.edits import Ablate
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import contributions
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out
@@ -106,17 +100,6 @@ def test_an_answer_patched_away_is_lost_and_patched_back_returns(writer):
     assert patch(writer, FIFTY_SIX, 3, spoken).correct.all()
 
 
-def test_behaviour_is_what_the_instruments_read(tiny_model):
-    found = behaviour(tiny_model, PROBLEMS)
-    lens = read_operations(tiny_model, PROBLEMS)
-    assert found.correct.tolist() == answer(tiny_model, PROBLEMS).correct.tolist()
-    assert found.rank.tolist() == read_likelihood(tiny_model, PROBLEMS).rank.tolist()
-    assert found.names.shape == (12, 4, 4)
-    np.testing.assert_allclose(found.naming(), lens.gold_probability, rtol=1e-5)
-    halves = found.naming([Operation.DIVIDE] * 12)
-    np.testing.assert_allclose(halves, lens.bare[:, :, 3], rtol=1e-5)
-
-
 @pytest.mark.parametrize("part", ["layer", "attention", "mlp"])
 def test_below_an_ablated_layer_nothing_changes(tiny_model, part):
     sweep = ablation_sweep(tiny_model, PROBLEMS, part)
@@ -160,33 +143,6 @@ def test_each_prompt_is_steered_by_its_own_direction(tiny_model):
     one = [at for at in range(12) if toward[at] is Operation.ADD]
     alone = steer(tiny_model, [PROBLEMS[at] for at in one], 2, directions[1])
     np.testing.assert_allclose(alone.names, steered.names[one], rtol=1e-4)
-
-
-@settings(max_examples=5)
-@given(order=st.permutations(range(len(PROBLEMS))))
-def test_the_order_of_prompts_and_small_batches_change_nothing(tiny_model, order):
-    states = states_of(tiny_model, OTHERS)[:, 1]
-    whole = patch(tiny_model, PROBLEMS, 1, states)
-    kept, interventions.MAX_LOGITS = interventions.MAX_LOGITS, 1
-    try:
-        found = patch(tiny_model, [PROBLEMS[at] for at in order], 1, states[list(order)])
-    finally:
-        interventions.MAX_LOGITS = kept
-    np.testing.assert_allclose(found.names, whole.names[list(order)], rtol=1e-4)
-    assert found.problems == tuple(PROBLEMS[at] for at in order)
-    assert found.given == tuple(whole.given[at] for at in order)
-    assert found.rank.tolist() == whole.rank[list(order)].tolist()
-
-
-def test_edits_see_prompts_of_one_length(tiny_model):
-    seen = []
-    behaviour_under(
-        tiny_model, PROBLEMS, lambda rows, length: seen.append((rows, length)) or (Ablate(layer=1),)
-    )
-    for rows, length in seen:
-        lengths = {len(tiny_model.encode(PROBLEMS[row].symbols)) for row in rows}
-        assert lengths == {length}
-    assert sorted(row for rows, _ in seen for row in rows) == list(range(12))
 
 
 def test_mean_contributions_are_those_of_every_position_but_the_first(tiny_model):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lazarus_bench.analysis import interventions
-from lazarus_bench.analysis.behaviour import Behaviour
+from lazarus_bench.analysis.behaviour import Behaviour, behaviour
 from lazarus_bench.analysis.interventions import Sweep, contrast, random_direction
 from lazarus_bench.analysis.lens import Floats
 from lazarus_bench.analysis.states import States
@@ -23,7 +23,7 @@ class InterventionReadings(HiddenReadings):
     def behaviour(self, problems: Sequence[Problem]) -> Behaviour:
         """What the unedited model does with the prompts in symbols."""
         key = ("behaviour", tuple(problems))
-        return self._once(key, lambda: interventions.behaviour(self.loaded, problems))
+        return self._once(key, lambda: behaviour(self.loaded, problems))
 
     def ablated(
         self,

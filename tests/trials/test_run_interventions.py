@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from lazarus_bench.analysis import interventions as instruments
+from lazarus_bench.analysis.behaviour import behaviour
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 from lazarus_bench.tasks.partners import partners
+from lazarus_bench.trials import interventions as readings
 from lazarus_bench.trials.runs import Run
 
 PROBLEMS = tuple(held_out(8, 0))
@@ -21,8 +23,13 @@ def run(tiny) -> Run:
 
 def test_a_sweep_reads_the_unedited_model_and_each_layer_once(run, monkeypatch):
     asked = []
-    read = instruments.behaviour
-    monkeypatch.setattr(instruments, "behaviour", lambda *args: asked.append(args) or read(*args))
+
+    def read(*args):
+        asked.append(args)
+        return behaviour(*args)
+
+    monkeypatch.setattr(instruments, "behaviour", read)
+    monkeypatch.setattr(readings, "behaviour", read)
     sweep = run.ablation(PROBLEMS)
     assert len(asked) == 5
     assert run.ablated(PROBLEMS, 2) is sweep.after[2]

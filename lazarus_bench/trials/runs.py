@@ -32,6 +32,7 @@ from lazarus_bench.training.record import (
 )
 from lazarus_bench.training.sft import checkpoint_directory, read_validation
 from lazarus_bench.trials.interventions import InterventionReadings
+from lazarus_bench.trials.routers import RouterReadings
 
 Reading = TypeVar("Reading")
 
@@ -43,7 +44,7 @@ def _loaded(directory: Path, adapter: Path | None, random: bool) -> LoadedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(InterventionReadings):
+class Run(InterventionReadings, RouterReadings):
     """One model of one seed: a base, or a base with an adapter from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a

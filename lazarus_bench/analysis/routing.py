@@ -1,0 +1,253 @@
+"""Routing: which experts each token goes to in the model's own forward, and how the load spreads.
+
+The gates are listened to while the model runs itself, so its masks, norms and caches stay in force.
+In every family here a token goes to the k experts of largest gate logits; families differ in how
+the chosen are weighed (`RULES`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lazarus_bench.analysis.lens import batches_by_length
+from lazarus_bench.analysis.router import routed_layers
+from lazarus_bench.analysis.router_stream import row_count
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import blocks, part
+from lazarus_bench.models.load import LoadedModel
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Rule = Literal["chosen", "configured", "sigmoid"]
+
+MAX_CHOICES = 1 << 23
+"""Most gate logits of one forward (prompts × positions × layers × experts): 64 MiB in float64."""
+
+RULES: dict[str, Rule] = {
+    "gpt_oss": "chosen",
+    "granitemoe": "chosen",
+    "llama4": "sigmoid",
+    "mixtral": "chosen",
+    "olmoe": "configured",
+    "qwen3_moe": "configured",
+}
+"""How a family weighs its experts, from mlx-lm's own forward: a softmax over the chosen logits; a
+softmax over all, renormalised over the chosen where the layer's `norm_topk_prob` says so; or each
+chosen logit's sigmoid."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """Where one prompt's tokens went.
+
+    `experts` and `weights` `[token, layer, k]`, the largest gate logit first; `tokens` the prompt.
+    """
+
+    tokens: tuple[int, ...]
+    experts: Ints
+    weights: Floats
+
+    @property
+    def distinct(self) -> Ints:
+        """Different expert numbers over all layers, by token `[token]`."""
+        return _distinct(self.experts.reshape(len(self.experts), -1))
+
+    @property
+    def distinct_first(self) -> Ints:
+        """The same of each layer's first expert alone `[token]`."""
+        return _distinct(self.experts[:, :, 0])
+
+
+def _distinct(numbers: Ints) -> Ints:
+    ordered = np.sort(numbers, axis=1)
+    return np.asarray(1 + (np.diff(ordered, axis=1) != 0).sum(axis=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routing:
+    """Traces of several prompts and what they add up to over all tokens.
+
+    `layers` are those with a gate, 0-based. `together` `[layer, expert, expert]` is the share of
+    tokens that went to both experts, on the diagonal to the one; `first` `[layer, expert]` the
+    share whose first expert it is.
+    """
+
+    layers: tuple[int, ...]
+    traces: tuple[Trace, ...]
+    together: Floats
+    first: Floats
+
+    @cached_property
+    def load(self) -> Floats:
+        """Share of tokens that went to an expert `[layer, expert]`; a layer's sum to k."""
+        return np.asarray(np.diagonal(self.together, axis1=1, axis2=2))
+
+    @property
+    def expected_distinct(self) -> float:
+        """Different expert numbers of a token if its layers chose independently, each by its load.
+
+        Σ_e (1 − Π_l (1 − load[l, e])): an expert number is missed by a layer with probability one
+        minus its load, whatever else the layer chooses.
+        """
+        return _expected(self.load)
+
+    @property
+    def expected_distinct_first(self) -> float:
+        """The same of each layer's first expert alone."""
+        return _expected(self.first)
+
+
+def _expected(load: Floats) -> float:
+    return float((1 - np.prod(1 - load, axis=0)).sum())
+
+
+def read_routing(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> Routing:
+    """Trace `prompts`, given as token ids; loads are summed while the prompts stream by.
+
+    Raises:
+        NotApplicable: the model is dense.
+        UserError: there is no prompt, one is empty, or the family's weights have no rule.
+    """
+    found = routed_layers(loaded)
+    if not prompts or not all(prompts):
+        raise UserError(f"{loaded.name}: routing needs prompts of at least one token each")
+    experts = row_count(next(iter(found.values())))
+    together, first = np.zeros((len(found), experts, experts)), np.zeros((len(found), experts))
+    traces: dict[int, Trace] = {}
+    for index, trace in trace_prompts(loaded, prompts):
+        traces[index] = trace
+        hot = _hot(trace.experts, experts)
+        together += np.einsum("tle,tlf->lef", hot, hot, optimize=True)
+        first += _hot(trace.experts[:, :, :1], experts).sum(axis=0)
+    total = sum(map(len, prompts))
+    return Routing(
+        layers=tuple(found),
+        traces=tuple(traces[index] for index in range(len(prompts))),
+        together=together / total,
+        first=first / total,
+    )
+
+
+def _hot(chosen: Ints, experts: int) -> Floats:
+    """1 where a token went `[token, layer, expert]`, from its choices `[token, layer, k]`."""
+    hot = np.zeros((*chosen.shape[:2], experts))
+    np.put_along_axis(hot, chosen, 1.0, axis=2)
+    return hot
+
+
+def trace_prompts(
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]]
+) -> Iterator[tuple[int, Trace]]:
+    """Each prompt's index and trace; prompts of one length share a forward.
+
+    Raises:
+        NotApplicable: the model is dense.
+        UserError: the family's weights have no rule.
+    """
+    found = routed_layers(loaded)
+    layers = [_Layer.of(loaded, layer) for layer in found]
+    longest = max(len(prompt) for prompt in prompts)
+    values = longest * sum(row_count(gate) for gate in found.values())
+    for rows, tokens in batches_by_length(prompts, max(1, MAX_CHOICES // values)):
+        logits = gate_logits(loaded, tokens)
+        chosen = [layer.choose(level) for layer, level in zip(layers, logits, strict=True)]
+        experts, weights = (np.stack(side, axis=2) for side in zip(*chosen, strict=True))
+        for place, index in enumerate(rows):
+            yield (
+                index,
+                Trace(tokens=tuple(prompts[index]), experts=experts[place], weights=weights[place]),
+            )
+
+
+def gate_logits(loaded: LoadedModel, tokens: mx.array) -> list[Floats]:
+    """What each gate says in one forward over `tokens` `[batch, time]`: `[batch, time, expert]`.
+
+    Raises:
+        NotApplicable: the model is dense.
+    """
+    with _listening(loaded) as heard:
+        loaded.model(tokens)
+        mx.eval(heard)
+    levels = [np.array(level.astype(mx.float32), dtype=np.float64) for level in heard]
+    return [level.reshape(*tokens.shape, -1) for level in levels]
+
+
+class _Ear:
+    """Stands in for a gate: calls it and keeps what it says."""
+
+    def __init__(self, gate: nn.Module, heard: list[mx.array]) -> None:
+        self._gate = gate
+        self._heard = heard
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        logits = self._gate(*args, **kwargs)
+        self._heard.append(logits)
+        return logits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gate, name)
+
+
+def _gate_home(loaded: LoadedModel, layer: int) -> tuple[nn.Module, str]:
+    """The module that calls the gate of `layer`, and the gate's name in it."""
+    path, _, name = str(loaded.anatomy.router).rpartition(".")
+    block = blocks(loaded.model, loaded.anatomy)[layer]
+    return (part(block, path) if path else block), name
+
+
+@contextmanager
+def _listening(loaded: LoadedModel) -> Iterator[list[mx.array]]:
+    """Within the block, each forward appends every gate's logits, first layer first."""
+    heard: list[mx.array] = []
+    found = routed_layers(loaded)
+    homes = [(*_gate_home(loaded, layer), gate) for layer, gate in found.items()]
+    try:
+        # Set as items: an attribute set and set back would change the order of the parameters.
+        for home, name, gate in homes:
+            home[name] = _Ear(gate, heard)
+        yield heard
+    finally:
+        for home, name, gate in homes:
+            home[name] = gate
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    """How one layer turns gate logits into experts and weights."""
+
+    k: int
+    rule: Rule
+    renormalised: bool
+
+    @classmethod
+    def of(cls, loaded: LoadedModel, layer: int) -> _Layer:
+        family = str(loaded.config.get("model_type"))
+        if family not in RULES:
+            raise UserError(
+                f"{loaded.name}: how {family!r} weighs its experts is not known here: add one line "
+                f"to RULES in lazarus_bench/analysis/routing.py (known: {', '.join(sorted(RULES))})"
+            )
+        home, _ = _gate_home(loaded, layer)
+        k = home.top_k if hasattr(home, "top_k") else home.num_experts_per_tok
+        return cls(
+            k=int(k), rule=RULES[family], renormalised=bool(getattr(home, "norm_topk_prob", False))
+        )
+
+    def choose(self, logits: Floats) -> tuple[Ints, Floats]:
+        """Experts and weights `[..., k]` from gate logits `[..., expert]`."""
+        experts = np.argsort(-logits, axis=-1, kind="stable")[..., : self.k]
+        chosen = np.take_along_axis(logits, experts, axis=-1)
+        if self.rule == "sigmoid":
+            return experts, 1 / (1 + np.exp(-chosen))
+        whole = self.rule == "configured" and not self.renormalised
+        odds = np.exp(chosen - chosen[..., :1])
+        total = np.exp(logits - chosen[..., :1]) if whole else odds
+        return experts, odds / total.sum(axis=-1, keepdims=True)

@@ -1,0 +1,158 @@
+"""Gates against the vocabulary: planted rows are found, random gates look like chance."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from families import made
+
+from lazarus_bench.analysis.router import (
+    Gates,
+    gates,
+    project_gates,
+    project_random,
+    routed_layers,
+    unembedding_of,
+)
+from lazarus_bench.analysis.router_null import ExtremeNull
+from lazarus_bench.analysis.word_classes import GENERAL
+from lazarus_bench.backend import mx
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.models.anatomy import blocks, part
+from lazarus_bench.models.words import word_tokens
+
+NUMBERS, WORDS = 100, 700
+TEXTS = (
+    *(f"{n}" for n in range(100, 100 + NUMBERS)),
+    *(
+        f" galaxy{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10 % 10]}{'uvw'[n // 300]}"
+        for n in range(WORDS)
+    ),
+    "multiply",
+    " multiply",
+    "add",
+)
+MULTIPLY = TEXTS.index("multiply")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer of whole words."""
+
+    texts: tuple[str, ...]
+
+    def encode(self, text, *, add_special_tokens=True):
+        return [self.texts.index(text)] if text in self.texts else [0, 0]
+
+    def decode(self, ids):
+        return "".join(self.texts[i] for i in ids)
+
+
+def mixture(family, **more):
+    loaded = made(family, vocab_size=len(TEXTS), hidden_size=48, **more)
+    return replace(loaded, tokenizer=Vocabulary(TEXTS))
+
+
+def unembedding(loaded):
+    return np.array(unembedding_of(loaded).weight)
+
+
+@pytest.mark.parametrize("family", ["olmoe", "gpt_oss"])
+def test_a_gate_row_that_is_a_tokens_own_row_is_found_there(family):
+    loaded = mixture(family)
+    gate = routed_layers(loaded)[1]
+    gate.weight[2] = 7.0 * unembedding_of(loaded).weight[MULTIPLY]
+    found = project_gates(loaded, 5)
+    row = 4 + 2
+    assert (found.layer[row], found.expert[row]) == (1, 2)
+    assert found.tokens[row, 0] == MULTIPLY
+    assert found.scores[row] == pytest.approx(1, abs=1e-5)
+    assert np.delete(found.scores, row).max() < 0.9
+    names = found.names([word_tokens(loaded.tokenizer, "multiply")])
+    assert names[row]
+    assert not found.names([word_tokens(loaded.tokenizer, "100")])[row]
+
+
+def test_any_spelling_of_a_word_counts():
+    loaded = mixture("olmoe")
+    gate = routed_layers(loaded)[0]
+    gate.weight[0] = unembedding_of(loaded).weight[TEXTS.index(" multiply")]
+    found = project_gates(loaded, 1)
+    assert found.names([word_tokens(loaded.tokenizer, "multiply")])[0]
+    assert not found.names([word_tokens(loaded.tokenizer, "add")]).any()
+
+
+def test_a_gate_row_among_the_numbers_is_a_number_expert():
+    loaded = mixture("olmoe")
+    rows = unembedding_of(loaded).weight
+    rows[:NUMBERS] = rows[:NUMBERS] + 9 * rows[0]
+    routed_layers(loaded)[2].weight[3] = rows[:NUMBERS].mean(axis=0)
+    found = project_gates(loaded, 20)
+    assert found.categories[2 * 4 + 3] == "numbers"
+    assert found.semantic[2 * 4 + 3]
+
+
+def test_random_gates_look_like_random_rows_and_like_the_null():
+    loaded = mixture("olmoe", num_experts=64, num_experts_per_tok=4)
+    gate, chance = project_gates(loaded), project_random(loaded)
+    null = ExtremeNull(width=48, vocabulary=len(TEXTS))
+    for found in (gate, chance):
+        assert found.tokens.shape == found.cosines.shape == (3 * 64, 20)
+        assert found.scores.mean() == pytest.approx(null.mean(), rel=0.03)
+        assert found.categories.count(GENERAL) >= 0.95 * 192
+        assert (np.diff(found.cosines, axis=1) <= 0).all()
+    assert gate.scores.mean() - chance.scores.mean() == pytest.approx(0, abs=0.02)
+
+
+def test_random_rows_differ_by_seed_alone():
+    loaded = mixture("gpt_oss")
+    first = project_random(loaded, 3, seed=1)
+    assert np.array_equal(first.tokens, project_random(loaded, 3, seed=1).tokens)
+    assert not np.array_equal(first.cosines, project_random(loaded, 3, seed=2).cosines)
+    assert np.array_equal(first.layer, project_gates(loaded, 3).layer)
+
+
+def test_values_are_averaged_within_layers():
+    found = project_gates(mixture("olmoe"), 2)
+    assert found.by_layer(found.expert + 10 * found.layer).tolist() == [1.5, 11.5, 21.5]
+
+
+def test_quantised_gates_and_unembedding_are_read_dequantised():
+    loaded = mixture("olmoe", hidden_size=64)
+    exact, rows = gates(loaded).rows, unembedding(loaded)
+    home = part(loaded.model, "lm_head")
+    loaded.model.lm_head = home.to_quantized(group_size=32, bits=8)
+    for block in blocks(loaded.model, loaded.anatomy):
+        block.mlp.gate = block.mlp.gate.to_quantized(group_size=32, bits=8)
+    found = gates(loaded)
+    np.testing.assert_allclose(found.rows, exact, atol=0.01)
+    expected = (exact @ rows.T) / np.outer(*(np.linalg.norm(x, axis=1) for x in (exact, rows)))
+    np.testing.assert_allclose(project_gates(loaded, 1).scores, expected.max(axis=1), atol=0.01)
+
+
+def test_layers_without_a_gate_are_left_out():
+    loaded = mixture("olmoe")
+    block = blocks(loaded.model, loaded.anatomy)[1]
+    block.mlp = block.self_attn
+    found = gates(loaded)
+    assert isinstance(found, Gates)
+    assert found.layer.tolist() == [0] * 4 + [2] * 4
+    assert found.expert.tolist() == [0, 1, 2, 3] * 2
+
+
+@pytest.mark.parametrize("path", [None, "mlp.gate"])
+def test_a_dense_model_has_no_router(path):
+    dense = made("llama")
+    dense = replace(dense, anatomy=replace(dense.anatomy, router=path))
+    for ask in (project_gates, project_random):
+        with pytest.raises(NotApplicable, match="llama has no router, its 'llama' blocks are den"):
+            ask(dense)
+
+
+def test_weights_that_are_no_numbers_are_refused():
+    loaded = mixture("olmoe")
+    routed_layers(loaded)[0].weight[1] = mx.full((48,), float("nan"))
+    from lazarus_bench.errors import UserError
+
+    with pytest.raises(UserError, match="not finite"):
+        project_gates(loaded)

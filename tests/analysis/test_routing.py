@@ -1,0 +1,247 @@
+"""Routing traces: the model's own choices and weights, and what independent layers would do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from families import CONFIGS, SHAPE, made
+
+from lazarus_bench.analysis import routing
+from lazarus_bench.analysis.router import routed_layers
+from lazarus_bench.analysis.routing import (
+    Routing,
+    gate_logits,
+    read_routing,
+    trace_prompts,
+)
+from lazarus_bench.backend import mx
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.anatomy import Anatomy, part
+from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.random_model import randomise
+
+LOCAL = {"num_local_experts": 6, "num_experts_per_tok": 2, "tie_word_embeddings": True}
+OTHERS = {
+    "mixtral": (LOCAL, "block_sparse_moe.gate"),
+    "granitemoe": (
+        LOCAL
+        | {
+            "logits_scaling": 1.0,
+            "attention_multiplier": 0.3,
+            "embedding_multiplier": 1.0,
+            "residual_multiplier": 1.0,
+            "attention_bias": False,
+        },
+        "block_sparse_moe.router.layer",
+    ),
+    "qwen3_moe": (
+        {
+            "num_experts": 6,
+            "num_experts_per_tok": 2,
+            "decoder_sparse_step": 1,
+            "mlp_only_layers": [1],
+            "moe_intermediate_size": 16,
+            "norm_topk_prob": True,
+            "tie_word_embeddings": True,
+        },
+        "mlp.gate",
+    ),
+}
+"""Families whose anatomy is not of concern here: their configuration, and where the gate is."""
+
+EXPERTS = {
+    "olmoe": "mlp.switch_mlp",
+    "gpt_oss": "mlp.experts",
+    "mixtral": "block_sparse_moe.switch_mlp",
+    "granitemoe": "block_sparse_moe.switch_mlp",
+    "qwen3_moe": "mlp.switch_mlp",
+}
+PROMPTS = [[3, 1, 4, 1, 5], [9, 2, 6], [5, 3, 5, 8, 9], [7]]
+
+
+def mixture(family, **more):
+    if family in CONFIGS:
+        return made(family, **more)
+    specific, router = OTHERS[family]
+    config = SHAPE | specific | {"model_type": family} | more
+    blank = LoadedModel(
+        name=family, model=None, tokenizer=None, config=config, anatomy=Anatomy(router=router)
+    )
+    return randomise(blank)
+
+
+VARIANTS = [(family, {}) for family in EXPERTS]
+VARIANTS += [("olmoe", {"norm_topk_prob": True}), ("qwen3_moe", {"norm_topk_prob": False})]
+
+
+class _Experts:
+    """Stands in for the experts of a layer and keeps what they are asked for."""
+
+    def __init__(self, own, asked):
+        self.own, self.asked = own, asked
+
+    def __call__(self, x, indices):
+        output = self.own(x, indices)
+        self.asked.append((indices, output))
+        return output
+
+
+@pytest.mark.parametrize(("family", "more"), VARIANTS)
+def test_choices_and_weights_are_the_models_own(family, more):
+    """The experts that the forward calls, and the output that their weighted outputs make."""
+    loaded = mixture(family, **more)
+    tokens = mx.array([[3, 1, 4, 1, 5, 9, 2, 6]])
+    traces = dict(trace_prompts(loaded, tokens.tolist()))
+    logits = gate_logits(loaded, tokens)
+    path, _, name = EXPERTS[family].rpartition(".")
+    for place, layer in enumerate(routed_layers(loaded)):
+        block = loaded.model.layers[layer]
+        home, asked, outputs = part(block, path), [], []
+        own = part(block, EXPERTS[family])
+        home[name] = _Experts(own, asked)
+        block[path] = lambda x, home=home, outputs=outputs: outputs.append(home(x)) or outputs[-1]
+        loaded.model(tokens)
+        mx.eval(outputs)
+        home[name], block[path] = own, home
+        indices, parts = (np.array(side).reshape(8, 2, *side.shape[3:]) for side in _flat(asked))
+        experts, weights = traces[0].experts[:, place], traces[0].weights[:, place]
+        assert np.array_equal(np.sort(indices, axis=1), np.sort(experts, axis=1))
+        order = np.argsort(indices, axis=1)[
+            np.arange(8)[:, None], np.argsort(np.argsort(experts, axis=1), axis=1)
+        ]
+        picked = np.take_along_axis(parts, order[:, :, None], axis=1)
+        made_up = (picked * weights[:, :, None]).sum(axis=1)
+        np.testing.assert_allclose(np.array(outputs[0])[0], made_up, atol=1e-5)
+        assert (np.diff(weights, axis=1) <= 0).all()
+        assert np.array_equal(experts[:, 0], logits[place][0].argmax(axis=1))
+    assert np.isfinite(traces[0].weights).all()
+
+
+def _flat(asked):
+    """Indices `[1, token, k]` and outputs `[1, token, k, d]` whatever shape the family gives them."""
+    (indices, output) = asked[0]
+    return indices.reshape(1, 8, 2), output.reshape(1, 8, 2, -1)
+
+
+def test_the_model_is_left_as_it_was_even_by_an_error(monkeypatch):
+    loaded = made("olmoe")
+    before = [list(layer.mlp) for layer in loaded.model.layers]
+    gates = routed_layers(loaded)
+    tokens = mx.array([[1, 2, 3]])
+    logits = np.array(loaded.model(tokens))
+    gate_logits(loaded, tokens)
+    with pytest.raises(ValueError, match="inside"):
+        gate_logits(_Failing.of(loaded), tokens)
+    assert [list(layer.mlp) for layer in loaded.model.layers] == before
+    assert all(gate is routed_layers(loaded)[layer] for layer, gate in gates.items())
+    assert np.array_equal(np.array(loaded.model(tokens)), logits)
+
+
+class _Failing:
+    """The same model, whose forward fails half way."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def __call__(self, tokens):
+        self._model(tokens)
+        raise ValueError("inside")
+
+    @classmethod
+    def of(cls, loaded):
+        return replace(loaded, model=cls(loaded.model))
+
+
+def test_prompts_are_traced_alike_alone_and_together(monkeypatch):
+    loaded = made("gpt_oss")
+    together = read_routing(loaded, PROMPTS)
+    monkeypatch.setattr(routing, "MAX_CHOICES", 1)
+    alone = read_routing(loaded, PROMPTS)
+    assert [trace.tokens for trace in together.traces] == [tuple(p) for p in PROMPTS]
+    for one, other in zip(together.traces, alone.traces, strict=True):
+        assert one.experts.shape == (len(one.tokens), 3, 2)
+        assert np.array_equal(one.experts, other.experts)
+        np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
+    np.testing.assert_allclose(together.together, alone.together)
+
+
+def test_loads_and_pairs_are_counts_over_tokens():
+    found = read_routing(made("olmoe"), PROMPTS)
+    chosen = np.concatenate([trace.experts for trace in found.traces])
+    assert found.layers == (0, 1, 2)
+    for layer in range(3):
+        for one in range(4):
+            went = (chosen[:, layer] == one).any(axis=1)
+            assert found.load[layer, one] == pytest.approx(went.mean())
+            assert found.first[layer, one] == pytest.approx((chosen[:, layer, 0] == one).mean())
+            for other in range(4):
+                both = went & (chosen[:, layer] == other).any(axis=1)
+                assert found.together[layer, one, other] == pytest.approx(both.mean())
+    np.testing.assert_allclose(found.load.sum(axis=1), 2)
+
+
+def test_distinct_experts_are_counted_over_layers():
+    found = read_routing(made("olmoe"), PROMPTS)
+    for trace in found.traces:
+        assert trace.distinct.tolist() == [len(set(token.ravel())) for token in trace.experts]
+        assert trace.distinct_first.tolist() == [len(set(token[:, 0])) for token in trace.experts]
+
+
+def _independent(rng, tokens, layers, experts, k):
+    """Choices `[token, layer, k]` of layers that know nothing of each other, unevenly loaded."""
+    taste = rng.normal(size=(layers, experts))
+    noise = rng.gumbel(size=(tokens, layers, experts))
+    return np.argsort(-(taste + noise), axis=2)[:, :, :k]
+
+
+def _routing(chosen, experts):
+    hot = routing._hot(chosen, experts)
+    return Routing(
+        layers=tuple(range(chosen.shape[1])),
+        traces=(),
+        together=np.einsum("tle,tlf->lef", hot, hot) / len(hot),
+        first=routing._hot(chosen[:, :, :1], experts).mean(axis=0),
+    )
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_independent_layers_have_as_many_distinct_experts_as_expected(k):
+    rng = np.random.default_rng(k)
+    chosen = _independent(rng, 4000, 6, 16, k)
+    found = _routing(chosen, 16)
+    counted = routing._distinct(chosen.reshape(4000, -1)).mean()
+    assert found.expected_distinct == pytest.approx(counted, rel=0.01)
+    first = routing._distinct(chosen[:, :, 0]).mean()
+    assert found.expected_distinct_first == pytest.approx(first, rel=0.01)
+
+
+def test_layers_that_agree_have_fewer_distinct_experts_than_independent_ones():
+    rng = np.random.default_rng(0)
+    chosen = np.repeat(_independent(rng, 500, 1, 8, 2), 5, axis=1)
+    assert _routing(chosen, 8).expected_distinct > 1.5 * 2
+
+
+def test_even_load_has_the_textbook_expectation():
+    load = np.full((24, 32), 4 / 32)
+    found = Routing(
+        layers=tuple(range(24)),
+        traces=(),
+        together=np.apply_along_axis(np.diag, 1, load),
+        first=load,
+    )
+    assert found.expected_distinct == pytest.approx(32 * (1 - (28 / 32) ** 24))
+
+
+def test_a_dense_model_no_prompts_and_an_unknown_family_are_refused():
+    with pytest.raises(NotApplicable, match="no router"):
+        read_routing(made("llama"), PROMPTS)
+    loaded = made("olmoe")
+    for prompts in ([], [[1], []]):
+        with pytest.raises(UserError, match="at least one token"):
+            read_routing(loaded, prompts)
+    strange = replace(loaded, config=loaded.config | {"model_type": "strange"})
+    with pytest.raises(UserError, match=r"'strange' weighs its experts.*analysis/routing\.py"):
+        read_routing(strange, PROMPTS)

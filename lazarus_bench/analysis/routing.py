@@ -104,6 +104,18 @@ class Routing:
         """The same of each layer's first expert alone."""
         return _expected(self.first)
 
+    @property
+    def excess(self) -> Floats:
+        """Different expert numbers minus the expected, mean over a prompt's tokens `[prompt]`."""
+        counted = [trace.distinct.mean() for trace in self.traces]
+        return np.array(counted) - self.expected_distinct
+
+    @property
+    def excess_first(self) -> Floats:
+        """The same of each layer's first expert alone `[prompt]`."""
+        counted = [trace.distinct_first.mean() for trace in self.traces]
+        return np.array(counted) - self.expected_distinct_first
+
 
 def _expected(load: Floats) -> float:
     return float((1 - np.prod(1 - load, axis=0)).sum())

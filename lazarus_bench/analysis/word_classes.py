@@ -23,8 +23,8 @@ OPERATION_WORDS = frozenset(
 
 _KEYWORDS = (
     "argc argv async await bool const constexpr def elif elseif endif enum extern fn func goto "
-    "impl inline int lambda namespace nullptr printf println ptr str struct typedef typename typeof "
-    "uint unsigned var void volatile"
+    "impl inline int lambda namespace nullptr printf println ptr str struct typedef typename "
+    "typeof uint unsigned var void volatile"
 )
 KEYWORDS = frozenset(_KEYWORDS.split())
 """Words of common programming languages that prose does not use; `return` or `new` it does."""

@@ -6,8 +6,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from lazarus_bench.analysis.router import TOP, RouterProjection, project_gates, project_random
+from lazarus_bench.analysis.router import (
+    TOP,
+    Bools,
+    RouterProjection,
+    gates,
+    project_gates,
+    project_random,
+    unembedding_of,
+)
+from lazarus_bench.analysis.router_null import ExtremeNull
+from lazarus_bench.analysis.router_stream import row_count
 from lazarus_bench.analysis.routing import Routing, read_routing
+from lazarus_bench.analysis.vocabulary import known_words
+from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import Problem
 
@@ -37,6 +49,26 @@ class RouterReadings(ABC):
         """The same of as many random rows."""
         return self._once(("random router", k, seed), lambda: project_random(self.loaded, k, seed))
 
+    def experts_naming(self, words: Sequence[str], projection: RouterProjection) -> Bools:
+        """Whether each expert has one of `words`, in any spelling, among its tokens `[expert]`.
+
+        Words that are no single token here are left out.
+
+        Raises:
+            NotApplicable: none of them is.
+        """
+        return projection.names(known_words(self.loaded, words))
+
+    @property
+    def router_null(self) -> ExtremeNull:
+        """What random directions reach on a vocabulary of this size and width, by calculation."""
+
+        def read() -> ExtremeNull:
+            width = gates(self.loaded).rows.shape[1]
+            return ExtremeNull(width=width, vocabulary=row_count(unembedding_of(self.loaded)))
+
+        return self._once("router null", read)
+
     def routing(self, problems: Sequence[Problem]) -> Routing:
         """Where the tokens of the prompts in symbols go."""
         return self.routes(tuple(problem.symbols for problem in problems))
@@ -48,3 +80,24 @@ class RouterReadings(ABC):
             return read_routing(self.loaded, [self.loaded.encode(text) for text in texts])
 
         return self._once(("routes", tuple(texts)), read)
+
+    def token_experts(self, text: str, word: str) -> float:
+        """Different experts over all layers of the token that spells `word` in a prompt `text`.
+
+        The mean over its pieces where the tokenizer splits it.
+
+        Raises:
+            NotApplicable: no run of tokens spells the word.
+        """
+        trace = self.routes((text,)).traces[0]
+        pieces = [self.loaded.tokenizer.decode([token]) for token in trace.tokens]
+        return float(trace.distinct[_where(pieces, word)].mean())
+
+
+def _where(pieces: Sequence[str], word: str) -> slice:
+    """The shortest run of `pieces` that spells `word`, the first of equals."""
+    for length in range(1, len(pieces) + 1):
+        for start in range(len(pieces) - length + 1):
+            if "".join(pieces[start : start + length]).strip() == word:
+                return slice(start, start + length)
+    raise NotApplicable(f"no tokens of the prompt spell {word!r}")

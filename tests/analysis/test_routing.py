@@ -118,7 +118,7 @@ def test_choices_and_weights_are_the_models_own(family, more):
 
 
 def _flat(asked):
-    """Indices `[1, token, k]` and outputs `[1, token, k, d]` whatever shape the family gives them."""
+    """Indices `[1, token, k]` and outputs `[1, token, k, d]`, whatever shape the family has."""
     (indices, output) = asked[0]
     return indices.reshape(1, 8, 2), output.reshape(1, 8, 2, -1)
 
@@ -188,6 +188,20 @@ def test_distinct_experts_are_counted_over_layers():
     for trace in found.traces:
         assert trace.distinct.tolist() == [len(set(token.ravel())) for token in trace.experts]
         assert trace.distinct_first.tolist() == [len(set(token[:, 0])) for token in trace.experts]
+
+
+def test_the_excess_is_over_what_independent_layers_give():
+    found = read_routing(made("olmoe"), PROMPTS)
+    for excess, expected, counts in (
+        (found.excess, found.expected_distinct, [t.distinct for t in found.traces]),
+        (
+            found.excess_first,
+            found.expected_distinct_first,
+            [t.distinct_first for t in found.traces],
+        ),
+    ):
+        np.testing.assert_allclose(excess + expected, [count.mean() for count in counts])
+        assert 1 <= expected <= 4
 
 
 def _independent(rng, tokens, layers, experts, k):

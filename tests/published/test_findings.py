@@ -23,7 +23,13 @@ from lazarus_bench.judge import (
 from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import task_classifier_emergence as task
 from lazarus_bench.published import two_stage_classifier as two_stage
-from lazarus_bench.published.emergence_results import dual, grpo, lens, reinforcement
+from lazarus_bench.published.emergence_results import (
+    dual,
+    grpo,
+    lens,
+    reinforcement,
+    router,
+)
 from lazarus_bench.published.records import (
     Finding,
     LensTable,
@@ -51,7 +57,7 @@ def _both(first, second):
 FINDINGS = (
     *(
         value
-        for module in (task, cli, lens, dual, reinforcement, two_stage)
+        for module in (task, cli, lens, dual, reinforcement, router, two_stage)
         for value in vars(module).values()
         if isinstance(value, Finding)
     ),
@@ -70,7 +76,7 @@ LEFT_OPEN = {"intervention/classifier-layer-needed"}
 
 
 def test_every_claim_of_these_families_has_one_finding(claims):
-    row = r"^\| ((?:lens|sft|dual|grpo|grpo-dual|two-stage|finetune)/[\w-]+)(\[fix\])? \|"
+    row = r"^\| ((?:lens|sft|dual|grpo|grpo-dual|two-stage|finetune|router)/[\w-]+)(\[fix\])? \|"
     listed = {
         f"{name}[{fix}]" if fixes else name
         for name, fixes in re.findall(row, claims, re.MULTILINE)
@@ -212,3 +218,19 @@ def test_no_two_stage_number_comes_with_its_sample():
     assert decide(dropped, AtLeast(0.25), family_size=5).outcome is Outcome.INCONCLUSIVE
     assert BY_CLAIM["two-stage/50-50-preserves"].evidence.point == 0
     assert BY_CLAIM["two-stage/sft-helps-words"].evidence.point == 0.25
+
+
+def test_seven_experts_of_one_token_lie_below_what_independent_layers_give():
+    assert router.independent_experts(4) == pytest.approx(30.7, abs=0.05)
+    assert router.independent_experts(1) == pytest.approx(17.1, abs=0.05)
+    context = BY_CLAIM["router/context"]
+    assert context.evidence.point < context.others[0].evidence.point < 0
+    assert _verdict("router/context", AtLeast(0.0), 5).outcome is Outcome.INCONCLUSIVE
+
+
+def test_all_experts_decide_what_eight_picked_ones_do_not():
+    assert _verdict("router/all-general", AtMost(0.05), 5).outcome is Outcome.SUPPORTED
+    printed = BY_CLAIM["router/all-general"].others[0].evidence
+    assert sum(printed.values[0]) == 1
+    assert _verdict("router/weak", AtMost(0.2), 5).outcome is Outcome.INCONCLUSIVE
+    assert BY_CLAIM["router/weak"].evidence.point == pytest.approx(0.0893, abs=5e-4)

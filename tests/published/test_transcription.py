@@ -248,13 +248,40 @@ def test_probe_direction_equals_the_printed_table(cells):
     ]
 
 
-def test_router_scores_are_printed(writeup):
-    text = writeup(RESULTS)
-    for expert in router.SAMPLE_EXPERTS:
-        for token, score in zip(expert.tokens, expert.scores, strict=True):
-            shown = token.replace("\r", "\\r").replace("\n", "\\n")
-            assert f"'{shown}':{score:.3f}" in text
+ROUTER = "### Results: GPT-OSS 20B Router Vocabulary Mapping"
+
+
+@pytest.mark.parametrize(
+    ("layer", "heading"), [(0, "Sample Expert"), (1, "Layer 1"), (2, "Layer 2")]
+)
+def test_router_experts_are_the_printed_ones(cells, writeup, layer, heading):
+    section = writeup(RESULTS).split(ROUTER, 1)[1]
+    title = next(line for line in section.splitlines() if line.startswith(f"#### {heading}"))
+    ours = [expert for expert in router.SAMPLE_EXPERTS if expert.layer == layer]
+    printed = cells(RESULTS, title)
+    assert [(str(e.expert), e.category) for e in ours] == [tuple(line[:2]) for line in printed]
+    for expert, (_, _, tops) in zip(ours, printed, strict=True):
+        shown = [t.replace("\r", "\\r").replace("\n", "\\n") for t in expert.tokens]
+        pairs = zip(shown, expert.scores, strict=True)
+        assert tops.removesuffix(" (Chinese)") == ", ".join(f"'{t}':{s:.3f}" for t, s in pairs)
+
+
+def test_router_numbers_of_the_text_are_printed(writeup):
+    section = writeup(RESULTS).split(ROUTER, 1)[1]
     assert router.EXPERTS * router.MOE_LAYERS == router.GENERAL_EXPERTS
+    for phrase in (
+        f"`{router.MODEL}` (21B params, {router.EXPERTS} experts, {router.ACTIVE} active)",
+        f"**Layers analyzed**: {router.MOE_LAYERS} MoE layers",
+        f'**All {router.GENERAL_EXPERTS} experts (32 x 24 layers) classified as "GENERAL"**',
+        "({}-{} typically vs. would expect {}+ for".format(
+            *router.SCORE_RANGE, router.STRONG_SCORE
+        ),
+        f"(~{router.TYPICAL_SCORE})",
+        "Token `127` routes to different experts in different layers",
+        f"{router.EXPERTS_OF_TOKEN_127}+ different experts across layers",
+        'No experts specialize in "CORRECT/INCORRECT" or operation type tokens',
+    ):
+        assert phrase in section
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,13 @@ from lazarus_bench.published.emergence_results.reinforcement import (
     collapses,
     improves_answers,
 )
+from lazarus_bench.published.emergence_results.router import (
+    ROUTER_ALL_GENERAL,
+    ROUTER_CONTEXT,
+    ROUTER_LIKE_RANDOM,
+    ROUTER_NO_CLASS_WORDS,
+    ROUTER_WEAK,
+)
 
 __all__ = [
     "ANSWERS_SURVIVE",
@@ -69,6 +76,11 @@ __all__ = [
     "LENS_TINYLLAMA",
     "PARAMS",
     "REWARD_DIES",
+    "ROUTER_ALL_GENERAL",
+    "ROUTER_CONTEXT",
+    "ROUTER_LIKE_RANDOM",
+    "ROUTER_NO_CLASS_WORDS",
+    "ROUTER_WEAK",
     "STAGED_WORKS",
     "STILL_COLLAPSES_BALANCED",
     "STILL_COLLAPSES_CLASS_WEIGHT",

@@ -49,7 +49,7 @@ class Vocabulary:
 
 
 def mixture(family, **more):
-    loaded = made(family, vocab_size=len(TEXTS), hidden_size=48, **more)
+    loaded = made(family, **{"vocab_size": len(TEXTS), "hidden_size": 48, **more})
     return replace(loaded, tokenizer=Vocabulary(TEXTS))
 
 

@@ -29,6 +29,10 @@ TOP = 20
 """Tokens kept for each expert. The writeup prints three or four of a number it does not state; 20
 is what the writeups keep elsewhere (A's substring rule)."""
 
+_STREAM = 0x726F7574
+"""Random rows have a stream of their own: NumPy takes the seed (s, 0), from which the lab draws its
+weights, for s, and rows drawn from s would be the embedding's own first draws."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gates:
@@ -66,8 +70,7 @@ class RouterProjection:
     def names(self, words: Sequence[WordTokens]) -> Bools:
         """Whether a row has any spelling of any of `words` among its tokens `[row]`."""
         wanted = [token for word in words for token in word.variants]
-        found: Bools = np.isin(self.tokens, wanted).any(axis=1)
-        return found
+        return np.asarray(np.isin(self.tokens, wanted).any(axis=1))
 
     def by_layer(self, values: npt.ArrayLike) -> Floats:
         """Mean over the experts of each layer `[layer]` of `values` `[row]`."""
@@ -144,7 +147,7 @@ def project_random(loaded: LoadedModel, k: int = TOP, seed: int = 0) -> RouterPr
         UserError: `k` is below 1, or a weight is not finite.
     """
     found = gates(loaded)
-    drawn = np.random.default_rng(seed).normal(size=found.rows.shape)
+    drawn = np.random.default_rng((seed, _STREAM)).normal(size=found.rows.shape)
     return _project(loaded, found, drawn, k)
 
 

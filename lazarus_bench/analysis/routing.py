@@ -105,6 +105,16 @@ class Routing:
         return _expected(self.first)
 
     @property
+    def renumbered_distinct(self) -> float:
+        """Different expert numbers of a token if each layer's experts were numbered at random.
+
+        A layer's experts have no order: another numbering is the same model, and every numbering
+        that makes two layers agree has others in which they do not.
+        """
+        experts = self.load.shape[1]
+        return _expected(np.repeat(self.load.mean(axis=1, keepdims=True), experts, axis=1))
+
+    @property
     def excess(self) -> Floats:
         """Different expert numbers minus the expected, mean over a prompt's tokens `[prompt]`."""
         counted = [trace.distinct.mean() for trace in self.traces]

@@ -236,6 +236,15 @@ def test_layers_that_agree_have_fewer_distinct_experts_than_independent_ones():
     assert _routing(chosen, 8).expected_distinct > 1.5 * 2
 
 
+def test_random_numbering_gives_the_same_for_any_routing():
+    rng = np.random.default_rng(2)
+    chosen = np.repeat(_independent(rng, 200, 1, 8, 2), 5, axis=1)
+    numberings = np.argsort(rng.random((3000, 5, 8)), axis=2)
+    token = numberings[:, np.arange(5)[:, None], chosen[0]]
+    counted = routing._distinct(token.reshape(3000, -1)).mean()
+    assert _routing(chosen, 8).renumbered_distinct == pytest.approx(counted, rel=0.01)
+
+
 def test_even_load_has_the_textbook_expectation():
     load = np.full((24, 32), 4 / 32)
     found = Routing(
@@ -244,7 +253,8 @@ def test_even_load_has_the_textbook_expectation():
         together=np.apply_along_axis(np.diag, 1, load),
         first=load,
     )
-    assert found.expected_distinct == pytest.approx(32 * (1 - (28 / 32) ** 24))
+    textbook = pytest.approx(32 * (1 - (28 / 32) ** 24))
+    assert found.expected_distinct == found.renumbered_distinct == textbook
 
 
 def test_a_dense_model_no_prompts_and_an_unknown_family_are_refused():

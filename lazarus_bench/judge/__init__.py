@@ -11,6 +11,7 @@ from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
 from lazarus_bench.judge.evidence import Evidence
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.means import Means
+from lazarus_bench.judge.pool import Pooled
 from lazarus_bench.judge.power import Attainability, attainable
 from lazarus_bench.judge.predictions import ClassEntropy
 from lazarus_bench.judge.proportions import HitDifferences, Hits
@@ -53,6 +54,7 @@ __all__ = [
     "LayerMax",
     "Means",
     "Outcome",
+    "Pooled",
     "Ratios",
     "Region",
     "Registry",

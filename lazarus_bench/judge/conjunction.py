@@ -12,6 +12,7 @@ from lazarus_bench.judge.evidence import Evidence
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region
 from lazarus_bench.judge.sampling import Sampling
 
+LEAST_MARGIN = "least margin of: "
 _CLOSED = (AtLeast, AtMost)
 _UPWARDS = (AtLeast, Above)
 
@@ -128,7 +129,7 @@ class AllOf(Evidence):
 
     @property
     def method(self) -> str:
-        return "least margin of: " + "; ".join(c.evidence.method for c in self.conditions)
+        return LEAST_MARGIN + "; ".join(c.evidence.method for c in self.conditions)
 
     @property
     def shape(self) -> tuple[int, int]:

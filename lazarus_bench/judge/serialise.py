@@ -13,6 +13,7 @@ from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.means import Means
+from lazarus_bench.judge.pool import Pooled
 from lazarus_bench.judge.predictions import ClassEntropy
 from lazarus_bench.judge.proportions import HitDifferences, Hits
 from lazarus_bench.judge.ratios import Ratios
@@ -28,7 +29,7 @@ _TYPES: dict[str, type[Any]] = {
         *(AtLeast, AtMost, Above, Below, Within),
         *(Interval, Effect, Estimate, Control, Verdict, Claim),
         *(Means, Hits, Differences, HitDifferences, LayerMax, Trend, Ratios, Exact, Reported),
-        *(AllOf, Condition, ClassEntropy, Summary, SummaryDifferences),
+        *(AllOf, Condition, ClassEntropy, Summary, SummaryDifferences, Pooled),
     )
 }
 _NON_FINITE = ("inf", "-inf", "nan")

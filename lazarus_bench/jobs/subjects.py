@@ -17,10 +17,14 @@ LAB = tuple(f"lab:{family}{kind}" for family in LAB_FAMILIES for kind in ("", "-
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A model family of the lab (one base a seed) or one given checkpoint (the same for all)."""
+    """A model family of the lab (one base a seed) or one given checkpoint (the same for all).
+
+    `model_type` is what a given checkpoint's config names its family; a lab model's name says it.
+    """
 
     name: str
     checkpoint: Checkpoint | None = None
+    model_type: str = ""
 
     @property
     def is_lab(self) -> bool:
@@ -64,5 +68,7 @@ def subject(spec: str) -> Subject:
     # A worker has another working directory, so a directory is named in full.
     source = str(directory) if Path(spec).expanduser().is_dir() else spec
     return Subject(
-        name=spec, checkpoint=Checkpoint(source=source, fingerprint=fingerprint(directory))
+        name=spec,
+        checkpoint=Checkpoint(source=source, fingerprint=fingerprint(directory)),
+        model_type=str(config["model_type"]),
     )

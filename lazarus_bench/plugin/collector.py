@@ -79,18 +79,24 @@ class EvidenceCollector:
             self._pin()
 
     def _merged(self) -> Report:
+        from lazarus_bench.report import pool_rows
+
         self._evidence.sort(key=lambda found: found[0]["place"])
         reports = [report for _, report in self._evidence]
         tables = {(t.title, t.subject): t for r in reports for t in r.lens_tables}
         curves = {(c.title, c.subject): c for r in reports for c in r.curves}
+        layers = {(c.title, c.subject): c for r in reports for c in r.layer_curves}
         jobs = {job.digest: job for r in reports for job in r.jobs}
+        rows = tuple(row for r in reports for row in r.rows)
         return new_report(
             self._config,
             profile=reports[0].profile,
             manifest=_manifest(models=bool(jobs)),
-            rows=tuple(row for r in reports for row in r.rows),
+            rows=rows,
             lens_tables=tuple(tables.values()),
             curves=tuple(curves.values()),
+            layer_curves=tuple(layers.values()),
+            pooled=pool_rows(rows),
             jobs=tuple(jobs.values()),
         )
 
@@ -110,11 +116,14 @@ class EvidenceCollector:
         """Show the claims table and where the report lies."""
         if not self._evidence:
             return
-        from lazarus_bench.report import claims_table
+        from lazarus_bench.report import claims_table, pool_rows, pooled_line
 
         rows = [row for _, report in self._evidence for row in report.rows]
         terminalreporter.section("claims")
         terminalreporter.write_line(claims_table(rows, _width(terminalreporter)))
+        pooled = pooled_line(pool_rows(rows), _width(terminalreporter))
+        if pooled:
+            terminalreporter.write_line(pooled)
         for row in rows:
             if _asks_for_words(row, self._config):
                 terminalreporter.write_line(sentence(row))

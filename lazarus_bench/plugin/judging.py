@@ -85,6 +85,7 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
         secondary=published_secondary(finding, trial.family_size) if published else trial.secondary,
         digests=[] if published else [job.digest for job in _jobs_of(item, trial, name)],
         seconds=seconds,
+        architecture="" if published else item.config.stash[SESSION].subject(name).model_type,
     )
 
 
@@ -124,6 +125,7 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
         rows=(row,),
         lens_tables=tuple(trial.tables),
         curves=tuple(trial.curves),
+        layer_curves=tuple(trial.layer_curves),
         jobs=bench.job_rows(jobs),
     )
     about = {

@@ -3,33 +3,42 @@
 Renderers are pure functions of a `Report`; nothing here trains, measures or judges.
 """
 
+from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
 from lazarus_bench.report.markdown import render
+from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
-    Curve,
-    Curves,
     JobRow,
     LensRow,
     LensTable,
+    PooledClaim,
+    PooledFamily,
     Report,
     Row,
     Secondary,
 )
 from lazarus_bench.report.schema import load, save, write_text
-from lazarus_bench.report.terminal import claims_table
+from lazarus_bench.report.terminal import claims_table, pooled_line
 
 __all__ = [
     "SCHEMA_VERSION",
     "Curve",
     "Curves",
     "JobRow",
+    "LayerCurves",
+    "LayerSeries",
     "LensRow",
     "LensTable",
+    "NullBand",
+    "PooledClaim",
+    "PooledFamily",
     "Report",
     "Row",
     "Secondary",
     "claims_table",
     "load",
+    "pool_rows",
+    "pooled_line",
     "render",
     "save",
     "write_text",

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from statistics import mean
 
 from lazarus_bench.report import wording
+from lazarus_bench.report.charts import Curve, Curves, Line
 from lazarus_bench.report.escaping import code, prose, title
 from lazarus_bench.report.layout import fold, table
-from lazarus_bench.report.rows import Curve, Curves, Line
+from lazarus_bench.report.sparkline import NONE, bars, spread
 
 _COLUMNS = 6
-_BARS = "▁▂▃▄▅▆▇█"
 _LONGEST = 25
-_NONE = "·"
 
 
 def curves_section(items: Sequence[Curves]) -> Iterator[str]:
@@ -42,7 +41,7 @@ def _seeds(item: Curves) -> int:
 
 def _table(item: Curves) -> str:
     ends = _ends(item.series)
-    columns = _spread(ends, _COLUMNS)
+    columns = spread(ends, _COLUMNS)
     header = [prose(item.x), *map(wording.number, columns), "Course"]
     seeds = _seeds(item)
     rows = ([prose(c.name), *_cells(c, columns, seeds), _sparkline(c, ends)] for c in item.series)
@@ -52,13 +51,6 @@ def _table(item: Curves) -> str:
 def _ends(series: Sequence[Curve]) -> list[float]:
     found = {x for curve in series for line in curve.lines for x, _ in line}
     return sorted(filter(math.isfinite, found))
-
-
-def _spread(ends: Sequence[float], count: int) -> list[float]:
-    """At most `count` of `ends`, evenly spaced, the first and the last among them."""
-    if len(ends) <= count:
-        return list(ends)
-    return [ends[round(i * (len(ends) - 1) / (count - 1))] for i in range(count)]
 
 
 def _finite(curve: Curve, x: float) -> list[float]:
@@ -80,25 +72,13 @@ def _cells(curve: Curve, columns: Sequence[float], seeds: int) -> Iterator[str]:
 
 def _summary(values: Sequence[float]) -> str:
     if not values:
-        return _NONE
+        return NONE
     if len(values) == 1:
         return wording.number(values[0])
-    middle, low, high = wording.numbers([mean(values), min(values), max(values)])
-    return f"{middle} ({low} to {high})"
+    return wording.over_seeds(mean(values), min(values), max(values))
 
 
 def _sparkline(curve: Curve, ends: Sequence[float]) -> str:
-    drawn = [_finite(curve, x) for x in _spread(ends, _LONGEST)]
+    drawn = [_finite(curve, x) for x in spread(ends, _LONGEST)]
     means = [mean(values) if values else math.nan for values in drawn]
-    return code("".join(_bars(means)))
-
-
-def _bars(means: Sequence[float]) -> Iterator[str]:
-    finite = [y for y in means if math.isfinite(y)]
-    # Scaled to at most 1 first: the span of the largest floats is no float.
-    scale = max(map(abs, finite), default=0.0) or 1.0
-    low = min(finite, default=0.0) / scale
-    span = max(finite, default=0.0) / scale - low
-    for y in means:
-        height = (y / scale - low) / span if span else 0.5
-        yield _BARS[min(int(height * len(_BARS)), len(_BARS) - 1)] if math.isfinite(y) else _NONE
+    return code("".join(bars(means)))

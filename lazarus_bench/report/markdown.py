@@ -1,14 +1,16 @@
 """A report as GitHub-flavoured Markdown: what came out first, how it was reached folded below."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import wording
 from lazarus_bench.report.curves import curves_section
 from lazarus_bench.report.details import family_details
 from lazarus_bench.report.escaping import code, prose, token
+from lazarus_bench.report.forest import forest, pooled_cells
+from lazarus_bench.report.layer_curves import layer_curves_section
 from lazarus_bench.report.layout import fold, table
-from lazarus_bench.report.rows import JobRow, LensRow, LensTable, Report, Row
+from lazarus_bench.report.rows import JobRow, LensRow, LensTable, PooledClaim, Report, Row
 from lazarus_bench.report.summary import (
     PUBLISHED,
     count,
@@ -40,8 +42,9 @@ def render(report: Report) -> str:
         "# Verdicts on the claims",
         _head(report),
         _summary(report.rows),
-        *(_family(name, rows) for name, rows in families(report.rows).items()),
+        *(_family(name, rows, report.pooled) for name, rows in families(report.rows).items()),
         *_lens_section(report.lens_tables),
+        *layer_curves_section(report.layer_curves),
         *curves_section(report.curves),
         *_jobs_section(report.jobs),
         _manifest(report),
@@ -88,10 +91,12 @@ def _sentences(rows: tuple[Row, ...]) -> Iterator[str]:
             yield f"- **{prose(name)}** on {subject_name(subject)}: {prose(sentence)}."
 
 
-def _family(name: str, rows: tuple[Row, ...]) -> str:
+def _family(name: str, rows: tuple[Row, ...], pooled: tuple[PooledClaim, ...]) -> str:
     header = ("Claim", "Subject", "n", "Estimate", "Effect", "Region", "Verdict", "Writeup")
-    lines = [line for group in _claims(rows) for line in _claim_lines(group)]
-    return f"## {prose(name)}\n\n{table(header, lines)}\n\n{family_details(rows)}"
+    own = {item.claim_id: item for item in pooled if item.claim_id in {r.claim_id for r in rows}}
+    lines = [line for group in _claims(rows) for line in _claim_lines(group, own)]
+    parts = [f"## {prose(name)}", table(header, lines), *forest(tuple(own.values()))]
+    return "\n\n".join([*parts, family_details(rows)])
 
 
 def _claims(rows: tuple[Row, ...]) -> Iterable[list[Row]]:
@@ -101,9 +106,11 @@ def _claims(rows: tuple[Row, ...]) -> Iterable[list[Row]]:
     return groups.values()
 
 
-def _claim_lines(group: list[Row]) -> Iterator[list[str]]:
+def _claim_lines(group: list[Row], pooled: Mapping[str, PooledClaim]) -> Iterator[list[str]]:
     for position, row in enumerate(group):
         yield [_claim(row) if position == 0 else "", *_judged(row)]
+    if group[0].claim_id in pooled:
+        yield ["", *pooled_cells(pooled[group[0].claim_id])]
 
 
 def _claim(row: Row) -> str:

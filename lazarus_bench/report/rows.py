@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lazarus_bench.judge import Estimate, Verdict
+from lazarus_bench.judge import Estimate, Pooled, Verdict
+from lazarus_bench.report.charts import Curves, LayerCurves
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Row:
         secondary: Further estimates.
         published_note: What a reader must know about the writeup's number.
         exploratory: Whether the claim is a prediction the writeup left open.
+        architecture: The subject's model family as its config names it ("llama"); empty for the
+            writeups' numbers and in reports older than schema 3.
     """
 
     claim_id: str
@@ -52,6 +55,7 @@ class Row:
     secondary: tuple[Secondary, ...] = ()
     published_note: str = ""
     exploratory: bool = False
+    architecture: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,35 +83,38 @@ class LensTable:
     rows: tuple[LensRow, ...]
 
 
-Line = tuple[tuple[float, float], ...]
-"""Points (x, y) of one seed, x ascending; y is the mean of what came since the point before."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Curve:
-    """One logged number over a training: a line for each seed."""
-
-    name: str
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curves:
-    """What the trainings of one recipe logged, over all seeds.
+class PooledFamily:
+    """What one model family gives to a pooled estimate.
 
     Attributes:
-        title: What was trained; with `subject` it names the curves in a report.
-        subject: What it was trained on.
-        x: What the x axis counts.
-        unit: Unit of every y.
-        series: The logged numbers.
+        name: The family.
+        subjects: The family's subjects that the claim was judged on.
+        value: Estimate, the mean over these subjects.
+        standard_error: Of `value`.
     """
 
-    title: str
-    subject: str
-    x: str = "step"
-    unit: str
-    series: tuple[Curve, ...]
+    name: str
+    subjects: tuple[str, ...]
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledClaim:
+    """One claim's estimates on several model families as one; it has no verdict of its own.
+
+    Attributes:
+        claim_id: The claim's id.
+        families: Those that were pooled, in the order of `result.weights`.
+        left_out: Subjects with an estimate that cannot be pooled, each with the reason.
+        result: The pooled estimate; None where fewer than two families are left.
+    """
+
+    claim_id: str
+    families: tuple[PooledFamily, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+    result: Pooled | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +142,8 @@ class Report:
         lens_tables: The writeups' prompts before and after training.
         jobs: What the evidence cost.
         curves: What trainings logged, step by step.
+        layer_curves: What instruments read, layer by layer.
+        pooled: Claims judged on several model families, one estimate each.
     """
 
     schema: int = SCHEMA_VERSION
@@ -146,3 +155,5 @@ class Report:
     lens_tables: tuple[LensTable, ...] = ()
     jobs: tuple[JobRow, ...] = ()
     curves: tuple[Curves, ...] = ()
+    layer_curves: tuple[LayerCurves, ...] = ()
+    pooled: tuple[PooledClaim, ...] = ()

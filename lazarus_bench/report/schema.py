@@ -1,27 +1,31 @@
 """`report.json`: the form of a report on file, written whole or not at all.
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
-Version 1 had no curves.
+Version 1 had no curves; version 2 had neither layer curves nor pooled estimates.
 """
 
 import json
-import math
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import Estimate, Verdict, from_json, to_json
-from lazarus_bench.report.rows import (
-    SCHEMA_VERSION,
+from lazarus_bench.report.charts import (
     Curve,
     Curves,
+    LayerCurves,
+    LayerSeries,
+    NullBand,
+)
+from lazarus_bench.report.plain import from_dict, to_dict
+from lazarus_bench.report.rows import (
+    SCHEMA_VERSION,
     JobRow,
     LensRow,
     LensTable,
+    PooledClaim,
+    PooledFamily,
     Report,
     Row,
     Secondary,
@@ -32,8 +36,13 @@ __all__ = [
     "Curve",
     "Curves",
     "JobRow",
+    "LayerCurves",
+    "LayerSeries",
     "LensRow",
     "LensTable",
+    "NullBand",
+    "PooledClaim",
+    "PooledFamily",
     "Report",
     "Row",
     "Secondary",
@@ -44,8 +53,8 @@ __all__ = [
     "write_text",
 ]
 
-_WITHOUT_CURVES = 1
-_READABLE = (_WITHOUT_CURVES, SCHEMA_VERSION)
+_ADDED: dict[int, tuple[str, ...]] = {1: (), 2: ("curves",), 3: ("layer_curves", "pooled")}
+"""What each version added to a report; an older file has none of it."""
 
 
 def save(report: Report, path: Path) -> None:
@@ -112,8 +121,9 @@ def load(path: Path) -> Report:
 def _check_version(data: object, path: Path) -> None:
     if not isinstance(data, dict) or "schema" not in data:
         raise UserError(f"{path} is not a report of lazarus-bench; it names no schema version")
-    if data["schema"] not in _READABLE:
-        readable = " and ".join(map(str, _READABLE))
+    if data["schema"] not in list(_ADDED):
+        *older, newest = map(str, _ADDED)
+        readable = f"{', '.join(older)} and {newest}"
         raise UserError(
             f"{path} has schema version {data['schema']}, this lazarus-bench reads versions "
             f"{readable}; read it with the version that wrote it, or run the hypotheses again"
@@ -121,118 +131,5 @@ def _check_version(data: object, path: Path) -> None:
 
 
 def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
-    if data["schema"] == _WITHOUT_CURVES:
-        return {**data, "schema": SCHEMA_VERSION, "curves": []}
-    return data
-
-
-def to_dict(report: Report) -> dict[str, Any]:
-    """Turn a report into plain JSON values."""
-    return {
-        **_plain(report),
-        "manifest": dict(report.manifest),
-        "rows": [_row_to_dict(row) for row in report.rows],
-        "lens_tables": [
-            {**_plain(table), "rows": [_plain(row) for row in table.rows]}
-            for table in report.lens_tables
-        ],
-        "jobs": [_plain(job) for job in report.jobs],
-        "curves": [
-            {**_plain(item), "series": [_curve_to_dict(curve) for curve in item.series]}
-            for item in report.curves
-        ],
-    }
-
-
-def from_dict(data: Mapping[str, Any]) -> Report:
-    """Build a report from the values that `to_dict` made."""
-    return Report(
-        **{
-            **data,
-            "rows": tuple(_row_from_dict(row) for row in data["rows"]),
-            "lens_tables": tuple(_lens_from_dict(table) for table in data["lens_tables"]),
-            "jobs": tuple(JobRow(**_numbers(JobRow, job)) for job in data["jobs"]),
-            "curves": tuple(_curves_from_dict(item) for item in data["curves"]),
-        }
-    )
-
-
-def _plain(value: Report | Row | LensTable | LensRow | JobRow | Curves) -> dict[str, Any]:
-    return {field.name: _finite(getattr(value, field.name)) for field in fields(value)}
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity; a diverged run has, and its report must still be written."""
-    diverged = isinstance(value, float) and not math.isfinite(value)
-    return str(value) if diverged else value
-
-
-def _numbers(kind: type[Row | LensRow | JobRow], data: Mapping[str, Any]) -> dict[str, Any]:
-    floats = {field.name for field in fields(kind) if "float" in str(field.type)}
-    return {
-        name: float(value) if name in floats and isinstance(value, str) else value
-        for name, value in data.items()
-    }
-
-
-def _row_to_dict(row: Row) -> dict[str, Any]:
-    return {
-        **_plain(row),
-        "verdict": to_json(row.verdict),
-        "published": None if row.published is None else to_json(row.published),
-        "digests": list(row.digests),
-        "secondary": [
-            {"label": item.label, "estimate": to_json(item.estimate)} for item in row.secondary
-        ],
-    }
-
-
-def _row_from_dict(data: Mapping[str, Any]) -> Row:
-    published = data["published"]
-    return Row(
-        **{
-            **_numbers(Row, data),
-            "verdict": _verdict(data["verdict"]),
-            "published": None if published is None else _verdict(published),
-            "digests": tuple(data["digests"]),
-            "secondary": tuple(
-                Secondary(label=item["label"], estimate=_estimate(item["estimate"]))
-                for item in data["secondary"]
-            ),
-        }
-    )
-
-
-def _lens_from_dict(data: Mapping[str, Any]) -> LensTable:
-    rows = tuple(LensRow(**_numbers(LensRow, row)) for row in data["rows"])
-    return LensTable(**{**data, "rows": rows})
-
-
-def _curve_to_dict(curve: Curve) -> dict[str, Any]:
-    lines = [[[_finite(x), _finite(y)] for x, y in line] for line in curve.lines]
-    return {"name": curve.name, "lines": lines}
-
-
-def _curves_from_dict(data: Mapping[str, Any]) -> Curves:
-    series = tuple(
-        Curve(
-            name=curve["name"],
-            lines=tuple(tuple((float(x), float(y)) for x, y in line) for line in curve["lines"]),
-        )
-        for curve in data["series"]
-    )
-    return Curves(**{**data, "series": series})
-
-
-def _verdict(data: dict[str, Any]) -> Verdict:
-    value = from_json(data)
-    if not isinstance(value, Verdict):
-        raise TypeError(f"a verdict is expected, not {type(value).__name__}")
-    return value
-
-
-def _estimate(data: dict[str, Any]) -> Estimate:
-    value = from_json(data)
-    if not isinstance(value, Estimate):
-        raise TypeError(f"an estimate is expected, not {type(value).__name__}")
-    return value
+    added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
+    return {**data, **{name: [] for name in added}, "schema": SCHEMA_VERSION}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from lazarus_bench.report import wording
-from lazarus_bench.report.rows import Row
+from lazarus_bench.report.rows import PooledClaim, Row
 from lazarus_bench.report.summary import PUBLISHED
 
 _GAP = "   "
@@ -22,6 +22,18 @@ def claims_table(rows: Iterable[Row], width: int) -> str:
         return ""
     widths = _fitting([max(map(len, column)) for column in zip(*cells, strict=True)], width)
     return "\n".join(_line(line, widths, width) for line in cells)
+
+
+def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
+    """Say in one line what was pooled over families, for the table has a line for each subject."""
+    found = [item.result for item in pooled if item.result]
+    if not found:
+        return ""
+    most = max(result.families for result in found)
+    shares = [result.i2 for result in found]
+    many = f"{len(found)} claims" if len(found) > 1 else "1 claim"
+    spread = f"I² {wording.share(min(shares))} to {wording.share(max(shares))}"
+    return _cut(f"pooled in the report: {many}, over up to {most} families, {spread}", width)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -52,4 +64,8 @@ def _fitting(widths: Sequence[int], width: int) -> list[int]:
 def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
     padded = (cell.ljust(space) for cell, space in zip(cells, widths, strict=False))
     line = _GAP.join(padded).rstrip()
+    return _cut(line, width)
+
+
+def _cut(line: str, width: int) -> str:
     return line if len(line) <= width else line[: max(width - 1, 0)] + "…"

@@ -65,11 +65,26 @@ def _among(value: float, decimals: int, largest: float) -> str:
     return _sign(f"{value:,.{decimals}f}")
 
 
+def share(value: float) -> str:
+    """Print a part of a whole to two decimals: 0.43."""
+    return f"{value:.2f}"
+
+
+def over_seeds(middle: float, low: float, high: float) -> str:
+    """Print a mean over seeds with the lowest and the highest of them: "0.900 (0.860 to 0.940)"."""
+    mean, least, most = numbers([middle, low, high])
+    return f"{mean} ({least} to {most})"
+
+
+def interval(span: Interval, value: float) -> str:
+    """Print an interval alone, with the decimals of the value it belongs to."""
+    _, low, high = numbers([value, span.low, span.high])
+    return _brackets(span.low, span.high, low, high)
+
+
 def interval95(item: Estimate) -> str:
     """Print the plain 95% interval alone: [0.86, 0.94], open where it has no end."""
-    low, high = item.interval95.low, item.interval95.high
-    _, left, right = numbers([item.value, low, high])
-    return _brackets(low, high, left, right)
+    return interval(item.interval95, item.value)
 
 
 def estimate(item: Estimate) -> str:

@@ -16,7 +16,7 @@ from lazarus_bench.judge import (
     not_applicable,
 )
 from lazarus_bench.published.records import Finding
-from lazarus_bench.report.schema import Curves, LensTable, Row, Secondary
+from lazarus_bench.report.schema import Curves, LayerCurves, LensTable, Row, Secondary
 
 
 def judge_published(claim: Claim, finding: Finding, family_size: int) -> Verdict:
@@ -52,6 +52,7 @@ class Trial:
     secondary: list[Secondary] = field(default_factory=list)
     tables: list[LensTable] = field(default_factory=list)
     curves: list[Curves] = field(default_factory=list)
+    layer_curves: list[LayerCurves] = field(default_factory=list)
 
     def __call__(self, evidence: Evidence, controls: Sequence[Control] = ()) -> Verdict:
         """Judge `evidence` by the claim's region; a failed control makes it invalid."""
@@ -70,10 +71,12 @@ class Trial:
             for label, evidence in numbers.items()
         ]
 
-    def show(self, item: LensTable | Curves) -> None:
-        """Put a lens table or training curves into the report, once for each title and subject."""
+    def show(self, item: LensTable | Curves | LayerCurves) -> None:
+        """Put a lens table or curves into the report, once for each title and subject."""
         if isinstance(item, Curves):
             self.curves.append(item)
+        elif isinstance(item, LayerCurves):
+            self.layer_curves.append(item)
         else:
             self.tables.append(item)
 
@@ -104,6 +107,7 @@ def make_row(
     secondary: Sequence[Secondary],
     digests: Sequence[str],
     seconds: float,
+    architecture: str = "",
 ) -> Row:
     """The report's row of one claim on one subject."""
     return Row(
@@ -121,6 +125,7 @@ def make_row(
         secondary=tuple(secondary),
         published_note=claim.published_note,
         exploratory=claim.exploratory,
+        architecture=architecture,
     )
 
 

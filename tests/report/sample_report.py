@@ -19,11 +19,15 @@ from lazarus_bench.report import (
     Curve,
     Curves,
     JobRow,
+    LayerCurves,
+    LayerSeries,
     LensRow,
     LensTable,
+    NullBand,
     Report,
     Row,
     Secondary,
+    pool_rows,
     render,
 )
 
@@ -128,6 +132,12 @@ _ABSENT = verdict(
     reason="needs openai/gpt-oss-20b; name it with --lb-model",
 )
 
+_EMERGES = estimate(0.46, 0.4, 0.52)
+_RUN = estimate(0.42, 0.3, 0.53, scope="run", seeds=1)
+_LESS = estimate(0.31, 0.2, 0.42)
+_NOTHING = estimate(0.02, -0.1, 0.14)
+_NO_INTERVAL = estimate(0.5, -math.inf, math.inf, note="all seeds agree exactly")
+
 ROWS = (
     row(
         "lens/base-no-mass",
@@ -164,6 +174,22 @@ ROWS = (
         exploratory=True,
     ),
     row("dual/params", "published", _PARAMS, says="V/O LoRA is 851,968 parameters"),
+    *(
+        row(
+            "probe/words-emerge",
+            subject,
+            judged,
+            says="word prompts emerge with depth",
+            architecture=architecture,
+        )
+        for subject, judged, architecture in (
+            ("lab:llama", verdict(Outcome.SUPPORTED, AtLeast(0.25), _EMERGES), ""),
+            ("models/Llama-3.2-1B", verdict(Outcome.SUPPORTED, AtLeast(0.25), _RUN), "llama"),
+            ("lab:granite", verdict(Outcome.INCONCLUSIVE, AtLeast(0.25), _LESS), ""),
+            ("lab:gpt-oss", verdict(Outcome.REFUTED, AtLeast(0.25), _NOTHING), ""),
+            ("lab:qwen2", verdict(Outcome.INCONCLUSIVE, AtLeast(0.25), _NO_INTERVAL), ""),
+        )
+    ),
 )
 
 LENS = LensTable(
@@ -212,6 +238,18 @@ CURVES = Curves(
     ),
 )
 
+LAYERS = LayerCurves(
+    title="Probe on words",
+    subject="lab:llama",
+    unit="accuracy",
+    layers=(0, 1, 2, 3),
+    series=(
+        LayerSeries.of("held-out", ((0.25, 0.3, 0.75, 0.7), (0.35, 0.4, 0.95, 0.8))),
+        LayerSeries.of("random | weights", ((0.25, 0.375, 0.3, math.inf),)),
+    ),
+    null=NullBand(name="labels permuted 200 times", mean=(0.25, 0.26, 0.25, 0.24), upper=0.41),
+)
+
 JOBS = (
     JobRow(
         digest="3f9a6c1d2b7e4455",
@@ -238,6 +276,8 @@ SAMPLE = Report(
     lens_tables=(LENS,),
     jobs=JOBS,
     curves=(CURVES,),
+    layer_curves=(LAYERS,),
+    pooled=pool_rows(ROWS),
 )
 
 if __name__ == "__main__":

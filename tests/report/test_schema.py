@@ -15,8 +15,11 @@ from lazarus_bench.report import (
     Curve,
     Curves,
     JobRow,
+    LayerCurves,
+    LayerSeries,
     LensRow,
     LensTable,
+    NullBand,
     Report,
     load,
     render,
@@ -25,6 +28,7 @@ from lazarus_bench.report import (
 from lazarus_bench.report.schema import from_dict, to_dict
 
 VERSION_1 = Path(__file__).with_name("report_v1.json")
+VERSION_2 = Path(__file__).with_name("report_v2.json")
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path):
@@ -41,7 +45,7 @@ def test_the_file_is_strict_json_with_its_version(tmp_path):
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")
 
-    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 2
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 3
 
 
 @settings(deadline=None)
@@ -89,7 +93,34 @@ def test_a_version_1_report_opens_without_curves(tmp_path):
     assert "Training curves" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
-    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 2
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 3
+
+
+def test_a_version_2_report_opens_with_its_curves_and_nothing_pooled(tmp_path):
+    old = load(VERSION_2)
+    assert json.loads(VERSION_2.read_text(encoding="utf-8"))["schema"] == 2
+    assert len(old.curves) == 1
+    assert (old.layer_curves, old.pooled, len(old.rows)) == ((), (), 8)
+    assert {row.architecture for row in old.rows} == {""}
+    assert "Layer by layer" not in render(old)
+    save(old, tmp_path / "new.json")
+    assert load(tmp_path / "new.json") == old
+
+
+columns = st.lists(st.floats(), min_size=3, max_size=3).map(tuple)
+
+
+@settings(deadline=None)
+@given(name=st.text(), column=columns, upper=st.floats(), with_null=st.booleans())
+def test_any_layer_curves_read_back(name, column, upper, with_null):
+    one = LayerSeries(name=name, mean=column, lowest=column[::-1], highest=column, seeds=3)
+    null = NullBand(name=name, mean=column, upper=upper) if with_null else None
+    item = LayerCurves(
+        title=name, subject="nan", unit="inf", layers=(0, 5, 9), series=(one,), null=null
+    )
+    report = dataclasses.replace(SAMPLE, layer_curves=(item,))
+    back = from_dict(json.loads(json.dumps(to_dict(report), allow_nan=False)))
+    assert repr(back) == repr(report), "one NaN does not equal another, but they read alike"
 
 
 def test_a_diverged_run_still_has_a_report(tmp_path):
@@ -106,10 +137,12 @@ def _with(path, **changes):
     return path
 
 
-@pytest.mark.parametrize("version", [0, 3, 99, "2", None, [1]])
+@pytest.mark.parametrize("version", [0, 4, 99, "2", None, [1]])
 def test_an_unknown_schema_version_is_refused(tmp_path, version):
     path = _with(tmp_path / "old.json", schema=version)
-    with pytest.raises(UserError, match=r"old\.json has .*, .* reads versions 1 and 2;") as error:
+    with pytest.raises(
+        UserError, match=r"old\.json has .*, .* reads versions 1, 2 and 3;"
+    ) as error:
         load(path)
     assert f"schema version {version}," in str(error.value)
 
@@ -122,6 +155,7 @@ def test_an_unknown_schema_version_is_refused(tmp_path, version):
         ('{"rows": []}', "names no schema version"),
         ('{"schema": 1}', "is damaged"),
         ('{"schema": 2}', "is damaged"),
+        ('{"schema": 3}', "is damaged"),
     ],
 )
 def test_other_files_are_refused_in_one_sentence(tmp_path, text, message):
@@ -145,6 +179,28 @@ def test_damaged_curves_are_refused(tmp_path, lines):
     curves[0]["series"][0]["lines"] = lines
     with pytest.raises(UserError, match="is damaged"):
         load(_with(tmp_path / "report.json", curves=curves))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("layers", [0, 1]), ("layers", []), ("null", {"mean": [1]}), ("series", [{"mean": "x"}])],
+)
+def test_damaged_layer_curves_are_refused(tmp_path, field, value):
+    curves = to_dict(SAMPLE)["layer_curves"]
+    curves[0][field] = value
+    with pytest.raises(UserError, match="is damaged"):
+        load(_with(tmp_path / "report.json", layer_curves=curves))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("result", {"type": "AtLeast", "x": 1}), ("families", [{"name": "a"}]), ("left_out", ["a"])],
+)
+def test_damaged_pooled_claims_are_refused(tmp_path, field, value):
+    pooled = to_dict(SAMPLE)["pooled"]
+    pooled[0][field] = value
+    with pytest.raises(UserError, match="is damaged"):
+        load(_with(tmp_path / "report.json", pooled=pooled))
 
 
 def test_a_missing_file_is_named(tmp_path):

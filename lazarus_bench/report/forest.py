@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from lazarus_bench.judge import Pooled
 from lazarus_bench.report import wording
 from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.layout import fold, table
@@ -30,11 +31,13 @@ def pooled_cells(item: PooledClaim) -> list[str]:
     """The cells of the claims table, from the subject on, for what a claim pools to."""
     if item.result is None:
         return ["not pooled", *[""] * 6]
-    spread = f"τ {wording.number(item.result.tau)}, I² {wording.share(item.result.i2)}"
+    found = item.result
+    spread = f"τ {wording.number(found.tau)}, I² {wording.share(found.i2)}"
+    interval = wording.interval(found.interval, found.value)
     return [
-        heading(item.result.families),
-        f"{item.result.families} families",
-        f"{_estimate(item)}<br><sub>{spread}</sub>",
+        heading(found.families),
+        f"{found.families} families",
+        f"{_value(found)}<br><sub>95%: {interval}; {spread}</sub>",
         "",
         "",
         "no verdict",
@@ -52,8 +55,8 @@ def _lines(item: PooledClaim) -> Iterator[list[str]]:
     for position, (family, weight) in enumerate(zip(item.families, weights, strict=True)):
         yield [code(item.claim_id) if position == 0 else "", *_family(family, weight)]
     if item.result:
-        pooled = f"**{heading(item.result.families)}**"
-        yield ["", pooled, _estimate(item), "", ""]
+        value = f"{_value(item.result)} {wording.interval(item.result.interval, item.result.value)}"
+        yield ["", f"**{heading(item.result.families)}**", value, "", ""]
 
 
 def _family(family: PooledFamily, weight: float | None) -> list[str]:
@@ -63,12 +66,8 @@ def _family(family: PooledFamily, weight: float | None) -> list[str]:
     return [name, value, error, "" if weight is None else wording.share(weight)]
 
 
-def _estimate(item: PooledClaim) -> str:
-    if item.result is None:
-        return ""
-    found = item.result
-    value = wording.numbers([found.value, found.interval.low, found.interval.high])[0]
-    return f"{value} {wording.interval(found.interval, found.value)}"
+def _value(found: Pooled) -> str:
+    return wording.numbers([found.value, found.interval.low, found.interval.high])[0]
 
 
 def _notes(item: PooledClaim) -> str:

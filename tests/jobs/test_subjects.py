@@ -38,6 +38,7 @@ def test_a_directory_is_the_same_checkpoint_for_every_seed(tiny):
     assert subject("lab:llama").is_lab
     assert given.base(0) == given.base(7)
     assert isinstance(given.base(0), Checkpoint)
+    assert given.model_type == json.loads((tiny / "config.json").read_text())["model_type"]
 
 
 @pytest.fixture

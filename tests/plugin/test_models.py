@@ -10,11 +10,14 @@ from claimfiles import clean_environment, run, write
 from lazarus_bench.report import load
 
 SUITE = """
-from lazarus_bench.report import Curve, Curves
+from lazarus_bench.report import Curve, Curves, LayerCurves, LayerSeries
 from lazarus_bench.trials.curves import training_curves
 
 BY_HAND = Curves(title="By hand", subject="s", unit="nats", series=(
     Curve(name="loss", lines=(((1.0, 2.0), (2.0, float("inf"))),)),
+))
+BY_LAYER = LayerCurves(title="By layer", subject="s", unit="nats", layers=(0, 1), series=(
+    LayerSeries.of("a", [[0.1, 0.2]]),
 ))
 
 @pre("suite/supported", Above(-1.0), NARROW, needs=SFT)
@@ -27,11 +30,13 @@ def test_supported(runs, held_out, judge):
 def test_refuted(runs, writeup_prompts, judge):
     judge(Hits(values=[run.answers(writeup_prompts).correct for run in runs()]))
     judge.show(BY_HAND)
+    judge.show(BY_LAYER)
 
 @pre("suite/inconclusive", AtLeast(0.5), NARROW)
 def test_inconclusive(judge):
     judge(Means(values=WIDE))
     judge.show(BY_HAND)
+    judge.show(BY_LAYER)
 
 @pre("suite/control", AtLeast(0.3), NARROW)
 def test_control(judge):
@@ -179,6 +184,7 @@ def test_a_row_carries_the_published_verdict_and_what_stands_beside(ran, tiny):
     assert row.verdict.estimate.seeds == 2
     assert [item.label for item in row.secondary] == ["before"]
     assert len(row.digests) == 2
+    assert row.architecture == "llama"
 
 
 def test_curves_shown_by_two_claims_stand_in_the_report_once(ran, tiny):
@@ -191,6 +197,8 @@ def test_curves_shown_by_two_claims_stand_in_the_report_once(ran, tiny):
     assert all(y > 0 for line in loss.lines for _, y in line)
     text = (ran["first"].folder / "report.md").read_text()
     assert text.count("<summary>By hand") == 1
+    assert [item.title for item in ran["first"].report.layer_curves] == ["By layer"]
+    assert text.count("<summary>By layer") == 1
 
 
 def test_only_what_can_be_decided_is_trained(ran, folder):

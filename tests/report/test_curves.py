@@ -2,22 +2,17 @@
 
 import math
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
+from rendered_page import NASTY, TAGS, Page, one_line
 from sample_report import CURVES
 
 from lazarus_bench.report import Curve, Curves
 from lazarus_bench.report.curves import curves_section
 
 SPARK = re.compile(r"[▁▂▃▄▅▆▇█·]+")
-# A NUL is no text in CommonMark: it becomes a replacement character.
-NASTY = st.text(alphabet="|`\\\n <>&*_~[]()#$!:@ab12'\"-+.") | st.text(
-    st.characters(exclude_characters="\x00", codec="utf-8")
-)
 POINTS = st.lists(st.tuples(st.floats(), st.floats()), max_size=40).map(tuple)
 CURVE = st.builds(Curve, name=NASTY, lines=st.lists(POINTS, max_size=4).map(tuple))
 ANY = st.builds(
@@ -28,34 +23,6 @@ ANY = st.builds(
     unit=NASTY,
     series=st.lists(CURVE, max_size=3).map(tuple),
 )
-TAGS = {"h2", "details", "summary", "code", "p", "table", "thead", "tbody", "tr", "th", "td"}
-
-
-class Page(HTMLParser):
-    """The rendered page: its tags in order, and the text of each table row's cells."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.rows, self.summary, self._open = [], [], "", []
-        self.feed(MarkdownIt("commonmark").enable("table").render(text))
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self._open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, text):
-        if "summary" in self._open:
-            self.summary += text
-        elif {"td", "th"} & set(self._open):
-            self.rows[-1][-1] += text
 
 
 def shown(*curves, **about):
@@ -71,10 +38,6 @@ def cells(*lines):
 
 def line(*values):
     return tuple((float(x), y) for x, y in enumerate(values, 1))
-
-
-def one_line(text):
-    return re.sub(r"\s+", " ", text).strip()
 
 
 def test_no_curves_no_section():

@@ -4,7 +4,7 @@ import pytest
 
 from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, family_level
 from lazarus_bench.published.records import Finding, Labelled
-from lazarus_bench.report import Curves, LensTable
+from lazarus_bench.report import Curves, LayerCurves, LensTable
 from lazarus_bench.trials.trial import (
     FAILABLE,
     Trial,
@@ -81,10 +81,12 @@ def test_tables_and_curves_are_kept_apart():
     judge = trial()
     table = LensTable(title="A", subject="s", layer=0, rows=())
     curves = Curves(title="A", subject="s", unit="nats", series=())
-    for item in (curves, table, curves):
+    layers = LayerCurves(title="A", subject="s", unit="nats", layers=(0,), series=())
+    for item in (curves, table, layers, curves):
         judge.show(item)
     assert judge.tables == [table]
     assert judge.curves == [curves, curves]
+    assert judge.layer_curves == [layers]
 
 
 def test_nothing_printed_is_not_applicable_with_the_note():

@@ -37,8 +37,8 @@ class Row:
         secondary: Further estimates.
         published_note: What a reader must know about the writeup's number.
         exploratory: Whether the claim is a prediction the writeup left open.
-        architecture: The subject's model family as its config names it ("llama"); empty for the
-            writeups' numbers and in reports older than schema 3.
+        architecture: The model family as the config of a given model names it ("llama"); empty for
+            a lab model, whose name says it, for the writeups' numbers, and before schema 3.
     """
 
     claim_id: str

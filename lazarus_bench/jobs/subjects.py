@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,37 @@ from lazarus_bench.models.files import check_files, fingerprint, read_config, re
 from lazarus_bench.training.specs import Instruct, Pretrain
 
 PUBLISHED = "published"
-LAB_FAMILIES = ("llama",)
-LAB = tuple(f"lab:{family}{kind}" for family in LAB_FAMILIES for kind in ("", "-instruct"))
+INSTRUCT = "-instruct"
+
+MAIN_FAMILY = "llama"
+"""The family of most claims; the others are *further* ones, which some claims ask as well."""
+
+LAB_FAMILIES: Mapping[str, Pretrain] = {
+    MAIN_FAMILY: Pretrain(),
+    "granite": Pretrain(family="granite", steps=450),
+    "qwen2": Pretrain(family="qwen2", steps=450),
+    "mistral": Pretrain(family="mistral", steps=450),
+    "gemma2": Pretrain(family="gemma2", steps=360),
+    "olmoe": Pretrain(family="olmoe", steps=360),
+    "gpt-oss": Pretrain(family="gpt-oss", steps=360),
+}
+"""How each family's base is made. Further ones take fewer steps than the llama, so that one is
+there within 75 s of a quiet core."""
+
+MIXTURES = ("olmoe", "gpt-oss")
+"""Families with experts and a router."""
+
+LAB = tuple(f"lab:{family}{kind}" for family in LAB_FAMILIES for kind in ("", INSTRUCT))
+
+
+def lab_family(name: str) -> str | None:
+    """The family of a lab subject, instruct or not; None for what is no lab subject."""
+    return name.removeprefix("lab:").removesuffix(INSTRUCT) if name.startswith("lab:") else None
+
+
+def is_further(name: str) -> bool:
+    """Whether a subject is a lab model of another family than the main one."""
+    return lab_family(name) not in (None, MAIN_FAMILY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +65,10 @@ class Subject:
         """What a recipe with `seed` starts from."""
         if self.checkpoint is not None:
             return self.checkpoint
-        family = self.name.removeprefix("lab:")
-        base = Job(recipe=Pretrain(family=family.removesuffix("-instruct")), base=None, seed=seed)
-        return Job(recipe=Instruct(), base=base, seed=seed) if "-instruct" in family else base
+        recipe = LAB_FAMILIES[str(lab_family(self.name))]
+        base = Job(recipe=recipe, base=None, seed=seed)
+        tuned = self.name.endswith(INSTRUCT)
+        return Job(recipe=Instruct(), base=base, seed=seed) if tuned else base
 
 
 def lab_subject(name: str) -> Subject:

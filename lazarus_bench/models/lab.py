@@ -1,8 +1,9 @@
 """The lab's models: small models of real families, made from scratch with mlx-lm's own classes.
 
-A family is one record in `FAMILIES`. `initialise` draws the weights of a seed and `save` writes the
-Hugging Face layout, which `mlx_lm.load` and transformers read like any other model. Pretraining is
-a recipe (`training/pretrain.py`).
+A family is one record in `lab_families`. `initialise` draws the weights of a seed and `save` writes
+the Hugging Face layout, which `mlx_lm.load` reads like any other model, and transformers too but for
+mixtures, whose experts stand stacked as mlx-lm converts them. Pretraining is a recipe
+(`training/pretrain.py`).
 
 Number tokens do not start from noise but from waves of the number and of its logarithm: large
 models come to hold numbers on such helices (Kantamneni & Tegmark 2025, "Language models use
@@ -20,69 +21,15 @@ a word; that was seen in a trial run of the dual-reward claims on seeds 0 and 1 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.errors import UserError
 from lazarus_bench.models import lab_tokenizer
 from lazarus_bench.models.anatomy import anatomy_of, part
-
-LAYERS = 8
-WIDTH = 96
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """What a family's config.json adds to the shape that all lab models share."""
-
-    model_type: str
-    architecture: str
-    specific: Mapping[str, Any] = field(default_factory=dict)
-
-    def config(self, vocabulary: int, special: Mapping[str, int]) -> dict[str, Any]:
-        """The whole config.json; ``special`` holds the bos, eos and pad token ids."""
-        return {
-            "model_type": self.model_type,
-            "architectures": [self.architecture],
-            "hidden_size": WIDTH,
-            "num_hidden_layers": LAYERS,
-            "intermediate_size": 2 * WIDTH,
-            "num_attention_heads": 3,
-            "num_key_value_heads": 3,
-            "head_dim": WIDTH // 3,
-            "max_position_embeddings": 128,
-            "rms_norm_eps": 1e-5,
-            "rope_theta": 10000.0,
-            "tie_word_embeddings": True,
-            "vocab_size": vocabulary,
-            "torch_dtype": "float32",
-            **special,
-            **self.specific,
-        }
-
-
-FAMILIES = {
-    "llama": Family(
-        model_type="llama",
-        architecture="LlamaForCausalLM",
-        specific={"hidden_act": "silu", "attention_bias": False, "mlp_bias": False},
-    ),
-}
-
-
-def family_named(name: str) -> Family:
-    """The record of a family.
-
-    Raises:
-        UserError: there is no such lab family.
-    """
-    if name not in FAMILIES:
-        raise UserError(f"lab family {name!r} is unknown: choose {', '.join(sorted(FAMILIES))}")
-    return FAMILIES[name]
+from lazarus_bench.models.lab_families import FAMILIES, LAYERS, family_named
 
 
 def config_of(name: str) -> dict[str, Any]:
@@ -135,6 +82,15 @@ brought held-out sums from 0.48 down to 0.25 and 0.28; with gains undecayed, 0.2
 """
 
 
+def _start(path: str, array: mx.array, gain: float, rng: np.random.Generator) -> mx.array:
+    """How the parameter at `path` starts; vectors that are no gain and no bias stay as they are."""
+    if path.endswith("bias"):
+        return mx.zeros_like(array)
+    if array.ndim > 1:
+        return _drawn(path, array.shape, rng)
+    return mx.full(array.shape, gain) if path.endswith("norm.weight") else array
+
+
 def _drawn(path: str, shape: tuple[int, ...], rng: np.random.Generator) -> mx.array:
     """Gaussian weights; those that write to the residual stream are smaller with depth (GPT-2)."""
     scale = NOISE
@@ -146,22 +102,30 @@ def _drawn(path: str, shape: tuple[int, ...], rng: np.random.Generator) -> mx.ar
 def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
     """A model of `config` with the weights of `seed`; bit-identical on every call.
 
-    Matrices are Gaussian, vectors (norms, biases) keep the family's own start, and the number
-    tokens' embeddings carry `number_waves`.
+    Matrices are Gaussian, biases and attention sinks 0, norms' gains 1, and the number tokens'
+    embeddings carry `number_waves`. An unembedding of its own starts as a copy of the embedding: a
+    model with tied embeddings has the waves there too.
     """
     from mlx.utils import tree_map_with_path
 
-    model = build(config)
+    model, anatomy = build(config), anatomy_of(config)
     rng = np.random.default_rng((seed, 0))
+    gain = _gain(config)
     model.update(
-        tree_map_with_path(
-            lambda path, array: array if array.ndim < 2 else _drawn(path, array.shape, rng),
-            model.parameters(),
-        )
+        tree_map_with_path(lambda path, array: _start(path, array, gain, rng), model.parameters())
     )
-    _start_embeddings(part(model, anatomy_of(config).embedding), rng)
+    embedding = part(model, anatomy.embedding)
+    _start_embeddings(embedding, rng)
+    if hasattr(model, anatomy.unembedding):
+        part(model, anatomy.unembedding).weight = mx.array(embedding.weight)
     mx.eval(model.parameters())
     return model
+
+
+def _gain(config: Mapping[str, Any]) -> float:
+    """Where the norms of a config's family start."""
+    families = (f for f in FAMILIES.values() if f.model_type == config["model_type"])
+    return next(families).gain
 
 
 def _start_embeddings(embedding: nn.Module, rng: np.random.Generator) -> None:

@@ -56,11 +56,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     claim: Claim = marker.args[0]
     if "judge" not in metafunc.fixturenames:
         raise UserError(f"{claim.id}: its test must ask for the `judge` fixture")
-    named = tuple(dict.fromkeys(metafunc.config.getoption("--lb-model")))
-    models = (named or claim.subjects) if claim.subjects else ()
+    models = _models(metafunc.config, claim) if claim.subjects else ()
     chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
     metafunc.parametrize("subject", chosen, indirect=True)
+
+
+def _models(config: pytest.Config, claim: Claim) -> tuple[str, ...]:
+    """The models that are named, else those of the claim's that the profile asks."""
+    from lazarus_bench.trials.profiles import asked
+
+    named = tuple(dict.fromkeys(config.getoption("--lb-model")))
+    return named or asked(config.getoption("--lb-profile"), claim.subjects)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

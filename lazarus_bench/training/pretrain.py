@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,15 @@ from lazarus_bench.models.anatomy import Anatomy, anatomy_of
 from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks import corpus
 from lazarus_bench.tasks.corpus import Document
+from lazarus_bench.training.balance import balanced, measure_load, mixture_of, write_load
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import sft_loss
 from lazarus_bench.training.specs import Pretrain
 
 CLOSE_EVERY = 8
+
+LOAD_STEPS = 10
+"""Further steps' documents, some 7,000 tokens, over which the load of the experts is measured."""
 
 Draw = Callable[[np.random.Generator, int], list[Document]]
 
@@ -147,16 +152,22 @@ def parts_of(spec: Pretrain) -> tuple[Part, ...]:
 
 
 def run(spec: Pretrain, base: Path | None, out: Path, seed: int, show: bool | None = None) -> None:
-    """Make a base model of `spec.family` in `out`; `base` is unused, there is none."""
+    """Make a base model of `spec.family` in `out`; `base` is unused, there is none.
+
+    A mixture of experts also learns to share its load, and leaves what each expert has of it on
+    documents that would have come next (`balance.py`).
+    """
     del base
     backend.seed(seed)
     config = lab.config_of(spec.family)
-    model = lab.initialise(config, seed)
+    model, mixture = lab.initialise(config, seed), mixture_of(config)
     parts = parts_of(spec)
+    batches = steps_of(parts, seed)
+    loss = mixed_loss(anatomy_of(config), parts)
     fit(
         model,
-        mixed_loss(anatomy_of(config), parts),
-        steps_of(parts, seed),
+        loss if mixture is None else balanced(loss, mixture),
+        batches,
         optimizer=ClippedAdamW(
             warm_cosine(spec.learning_rate, spec.steps),
             betas=[0.9, 0.98],
@@ -169,3 +180,5 @@ def run(spec: Pretrain, base: Path | None, out: Path, seed: int, show: bool | No
         show=show,
     )
     lab.save(model, config, out)
+    if mixture is not None:
+        write_load(out, measure_load(model, mixture, list(islice(batches, LOAD_STEPS))))

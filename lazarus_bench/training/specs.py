@@ -182,9 +182,13 @@ class DualReward(Recipe):
         return 0.03 * self.steps
 
 
+_BESIDE_LLAMA = {"mistral": 0.9, "gemma2": 1.3, "olmoe": 1.4, "gpt-oss": 1.4}
+"""What a pretraining step of a family costs in units of the llama's, where that is not 1."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(Recipe):
-    """A lab model from scratch on the generated corpus.
+    """A lab model of `family` from scratch on the generated corpus.
 
     `symbols`, `words` and `prose` are documents of each kind in a step; the weights are those of
     the kinds' mean losses, beside 1 for symbols.
@@ -211,9 +215,14 @@ class Pretrain(Recipe):
             _positive(f"Pretrain.{name}", getattr(self, name))
 
     @property
+    def label(self) -> str:
+        """Name the family where it is not the llama."""
+        return self.kind if self.family == type(self).family else f"{self.kind} {self.family}"
+
+    @property
     def lab_seconds(self) -> float:
-        """About 147 ms a step, measured."""
-        return 0.147 * self.steps
+        """About 147 ms a step of the llama, and what a family takes beside it, measured."""
+        return 0.147 * self.steps * _BESIDE_LLAMA.get(self.family, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.subjects import LAB_FAMILIES, MIXTURES
 from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.tasks.arithmetic import Operation
@@ -31,6 +32,11 @@ WORDS: dict[str, tuple[str, ...]] = {}
 OPERATION_NAMES = tuple(operation.word for operation in Operation)
 LAB_BASE = ("lab:llama",)
 LAB_BOTH = ("lab:llama", "lab:llama-instruct")
+LAB_EVERY = tuple(f"lab:{family}" for family in LAB_FAMILIES)
+"""A base of every family, for claims that name none: five seeds of the llama and, in the default
+profile, one of each other (`trials.profiles`)."""
+LAB_MIXTURES = tuple(f"lab:{family}" for family in MIXTURES)
+"""The bases that have experts, for claims about routers."""
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -97,6 +103,7 @@ def claim(
         finding: what the writeup offers for it, judged by the same rule.
         needs: trainings the test reads besides the bases.
         subjects: lab models it is asked of; empty when only computed or published numbers count.
+            A profile may ask fewer of the further families, and reads fewer seeds of each.
         binary: samples are hits (0/1), so that a design too small to decide costs no training.
         difference: the estimand is a difference of two such samples.
         words: must be single tokens of the subject, or the claim does not apply to it; asked before

@@ -1,30 +1,58 @@
-"""Profiles: how many seeds and prompts a run spends."""
+"""Profiles: how many seeds and prompts a run spends, and on which families of the lab."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.subjects import LAB_FAMILIES, MAIN_FAMILY, is_further, lab_family
+
+FURTHER = tuple(family for family in LAB_FAMILIES if family != MAIN_FAMILY)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """Training seeds 0 to `seeds` − 1, and held-out `prompts` a seed."""
+    """Training seeds 0 to `seeds` − 1, and held-out `prompts` a seed.
+
+    Claims about models as they are may name every family of the lab. Of these, beside the main one,
+    the profile asks the `further` ones, and reads `further_seeds` bases of each: pretraining them
+    all costs minutes a seed, and a verdict over families needs prompts and families more than seeds
+    of each. What is trained on a further family has `seeds` like everything else.
+    """
 
     name: str
     seeds: int
     prompts: int
+    further: tuple[str, ...] = FURTHER
+    further_seeds: int = 1
+
+    def asks(self, subject: str) -> bool:
+        """Whether a claim that names `subject` is put to it."""
+        return not is_further(subject) or lab_family(subject) in self.further
+
+    def bases(self, subject: str) -> int:
+        """How many bases of `subject` are read where nothing is trained on them."""
+        return self.further_seeds if is_further(subject) else self.seeds
 
 
 PROFILES = {
-    "smoke": Profile(name="smoke", seeds=2, prompts=80),
+    "smoke": Profile(name="smoke", seeds=2, prompts=80, further=("olmoe",)),
     "default": Profile(name="default", seeds=5, prompts=200),
-    "full": Profile(name="full", seeds=10, prompts=200),
+    "full": Profile(name="full", seeds=10, prompts=200, further_seeds=5),
 }
+
+
+def asked(name: str, subjects: Iterable[str]) -> tuple[str, ...]:
+    """Those of a claim's `subjects` that the profile called `name` asks; of an unknown one, all."""
+    found = PROFILES.get(name)
+    return tuple(s for s in subjects if found is None or found.asks(s))
 
 
 def profile(name: str, seeds: int | None = None) -> Profile:
     """The profile called `name`, with another number of seeds where one is given.
+
+    Further families then have no more seeds than that, and no more than they had.
 
     Raises:
         UserError: unknown name, or fewer than one seed.
@@ -36,4 +64,4 @@ def profile(name: str, seeds: int | None = None) -> Profile:
         return chosen
     if seeds < 1:
         raise UserError(f"--lb-seeds {seeds} leaves nothing to judge: give 1 or more")
-    return Profile(name=name, seeds=seeds, prompts=chosen.prompts)
+    return replace(chosen, seeds=seeds, further_seeds=min(seeds, chosen.further_seeds))

@@ -15,7 +15,7 @@ from lazarus_bench.jobs.plan import Plan, make_plan
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store
-from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
+from lazarus_bench.jobs.subjects import INSTRUCT, Subject, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
@@ -26,8 +26,6 @@ from lazarus_bench.trials.profiles import Profile
 
 if TYPE_CHECKING:
     from lazarus_bench.trials.runs import Run
-
-INSTRUCT = "-instruct"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +85,18 @@ class Session:
         """What `need` means for a subject, one a seed.
 
         A given checkpoint that is not trained further stands alone, whatever the seeds, and so does
-        a recipe that is not seeded.
+        a recipe that is not seeded. A base of a further family of the lab, not trained further, has
+        the profile's seeds for those.
 
         Raises:
             NotApplicable: it needs an instruct sibling and there is none.
         """
         target = self._target(name, need)
         recipes = recipes_of(need)
-        seeds = range(self.profile.seeds if all(r.seeded for r in recipes) else 1)
-        return tuple(dict.fromkeys(self._chain(target, recipes, seed) for seed in seeds))
+        seeds = self.profile.seeds if recipes else self.profile.bases(target.name)
+        seeds = seeds if all(r.seeded for r in recipes) else 1
+        chains = (self._chain(target, recipes, seed) for seed in range(seeds))
+        return tuple(dict.fromkeys(chains))
 
     def _chain(self, target: Subject, recipes: Iterable[Recipe], seed: int) -> Job | Checkpoint:
         """The jobs of `recipes` on one another and on the base of `seed`: the last one."""
@@ -135,12 +136,13 @@ class Session:
     def unattainable(self, claim: Claim, name: str, family_size: int) -> str | None:
         """Why no outcome of this design could ever decide the claim; None when one could.
 
-        A given checkpoint that is only read, not trained, is one run whatever the profile says.
+        What is only read, not trained, may be fewer runs than the profile has seeds.
         """
+        trained = any(recipes_of(need) for need in _needs(claim))
         found = attainable(
             claim.region,
             binary=claim.binary,
-            seeds=self.profile.seeds if _needs(claim) else len(self.jobs(name, None)),
+            seeds=self.profile.seeds if trained else len(self.jobs(name, None)),
             prompts=self.profile.prompts,
             level=family_level(family_size),
             difference=claim.difference,

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from lazarus_bench.backend import mx
-from lazarus_bench.errors import UserError
 from lazarus_bench.models import lab, lab_tokenizer
 from lazarus_bench.models.load import load
 
@@ -106,8 +105,3 @@ def test_number_waves_have_the_stated_norm_and_turn_with_their_period():
     waves = lab.number_waves(np.arange(300), 96, np.random.default_rng(0))
     np.testing.assert_allclose((waves**2).sum(axis=1), 14.0)
     assert waves.shape == (300, 96)
-
-
-def test_an_unknown_family_names_the_known_ones():
-    with pytest.raises(UserError, match="choose llama"):
-        lab.config_of("lama")

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.models import lab_tokenizer
+from lazarus_bench.models import lab, lab_tokenizer
+from lazarus_bench.models.lab_families import FAMILIES
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks import corpus
 from lazarus_bench.training import Instruct, Pretrain, instruct, pretrain
+from lazarus_bench.training.balance import read_load
 from lazarus_bench.training.record import read_metrics
 
 TINY = Pretrain(steps=6, symbols=8, words=4, prose=4)
@@ -42,6 +44,20 @@ def test_the_loss_falls_in_every_part(tmp_path):
     first, *_, last = read_metrics(out)
     assert set(first.parts) == {"symbols", "words", "prose"}
     assert all(last.parts[name] < first.parts[name] for name in first.parts)
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "llama"])
+def test_every_family_learns_and_loads(family, tmp_path):
+    spec = Pretrain(family=family, steps=15, symbols=12, words=4, prose=4)
+    out = made(tmp_path, family, 0, spec)
+    first, *_, last = read_metrics(out)
+    assert last.loss < 0.8 * first.loss
+    assert load(out).config == lab.config_of(family)
+    found = read_load(out)
+    assert (found is not None) == ("balance" in last.parts) == (family in ("olmoe", "gpt-oss"))
+    if found is not None:
+        assert last.parts["balance"] < first.parts["balance"]
+        np.testing.assert_allclose(np.sum(found.shares, axis=1), 1.0, atol=1e-6)
 
 
 def test_instruct_starts_from_the_base_and_is_a_whole_model(base, tmp_path):

@@ -46,6 +46,11 @@ RECIPES = {
         DualReward(steps=6, batch=4, examples=20, rank=4),
     ),
     "pretrain": (pretrain, "steps_of", Pretrain(steps=6, symbols=8, words=4, prose=4)),
+    "mixture": (
+        pretrain,
+        "steps_of",
+        Pretrain(family="olmoe", steps=6, symbols=8, words=4, prose=4),
+    ),
     "grpo": (
         grpo,
         "asked_batches",
@@ -99,7 +104,7 @@ def bases(tiny, tmp_path_factory) -> dict[str, Path | None]:
     base = tmp_path_factory.mktemp("base")
     pretrain.run(Pretrain(steps=1, symbols=4, words=2, prose=2), None, base, 0, show=False)
     trained = dict.fromkeys(("sft", "full", "dual_reward", "grpo"), tiny)
-    return {**trained, "pretrain": None, "instruct": base}
+    return {**trained, "pretrain": None, "mixture": None, "instruct": base}
 
 
 @pytest.mark.parametrize("kind", RECIPES)

@@ -1,0 +1,201 @@
+"""Load balance of a mixture of experts: the loss that pretraining adds, and the load it ends with.
+
+mlx-lm's classes have no such loss. It is that of the Switch Transformer (Fedus et al. 2022,
+equation 4), as OLMoE takes it for several experts a token and averages it over layers (Muennighoff
+et al. 2024, section 2): per layer N · Σ_i f_i P_i, where f_i is the share of the tokens' choices
+that fell on expert i of N and P_i the mean probability the router gave it. It is 1 when the load is
+even and N when one expert has it all. The router's logits are recorded while the model runs its own
+forward pass; padding does not count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.models.anatomy import anatomy_of, part
+from lazarus_bench.training.loop import Loss, Parts
+from lazarus_bench.training.record import write_whole
+
+LOAD = "load.json"
+
+COEFFICIENT = 0.01
+"""Of the balance loss beside the others, as in both papers."""
+
+ROUTERS = {"olmoe": "mlp.gate", "gpt_oss": "mlp.router"}
+"""Path of the router inside a block, by `model_type`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Where the routers are in a family with experts, and how many each token is sent to."""
+
+    layers: str
+    router: str
+    chosen: int
+    pad: int
+
+    def routers(self, model: nn.Module) -> list[tuple[nn.Module, str]]:
+        """What holds each layer's router, and its name there."""
+        holder, _, name = self.router.rpartition(".")
+        return [(part(block, holder), name) for block in part(model, self.layers)]
+
+
+def mixture_of(config: Mapping[str, Any]) -> Mixture | None:
+    """How a configuration routes; None for a family without experts."""
+    router = ROUTERS.get(str(config["model_type"]))
+    if router is None:
+        return None
+    return Mixture(
+        layers=anatomy_of(config).layers,
+        router=router,
+        chosen=int(config["num_experts_per_tok"]),
+        pad=int(config["pad_token_id"]),
+    )
+
+
+class _Recorder:
+    """Stands in for a router: calls it and keeps its logits."""
+
+    def __init__(self, router: nn.Module, logits: list[mx.array]) -> None:
+        self._router, self._logits = router, logits
+
+    def __call__(self, states: mx.array) -> mx.array:
+        logits: mx.array = self._router(states)
+        self._logits.append(logits.reshape(-1, logits.shape[-1]))
+        return logits
+
+
+@contextmanager
+def recorded(model: nn.Module, mixture: Mixture) -> Iterator[list[list[mx.array]]]:
+    """Within the block, each forward appends its router logits to every layer's list.
+
+    Each is `[batch · time, experts]`.
+    """
+    routers = mixture.routers(model)
+    logits: list[list[mx.array]] = [[] for _ in routers]
+    originals = [holder[name] for holder, name in routers]
+    # Set as items, which keeps their places: setting attributes would reorder the parameters, and
+    # with them the sum in a gradient's norm, so that a resumed training would round differently.
+    for (holder, name), router, found in zip(routers, originals, logits, strict=True):
+        holder[name] = _Recorder(router, found)
+    try:
+        yield logits
+    finally:
+        for (holder, name), router in zip(routers, originals, strict=True):
+            holder[name] = router
+
+
+def shares(logits: mx.array, chosen: int, counted: mx.array) -> mx.array:
+    """f: the share of the choices of `counted` tokens that fell on each expert.
+
+    Args:
+        logits: the router's, `[token, expert]`.
+        chosen: experts a token is sent to.
+        counted: 1 for a token, 0 for padding, `[token]`.
+
+    Returns:
+        `[expert]`, sum 1; no gradient flows through it.
+    """
+    experts = logits.shape[-1]
+    best = mx.stop_gradient(mx.argpartition(-logits, kth=chosen - 1, axis=-1)[:, :chosen])
+    hits = (best[..., None] == mx.arange(experts)).sum(axis=1) * counted[:, None]
+    return hits.sum(axis=0) / (chosen * counted.sum())
+
+
+def balance_loss(layers: Sequence[mx.array], chosen: int, counted: mx.array) -> mx.array:
+    """Mean over layers of N · Σ_i f_i P_i; 1 when even, N when one expert has it all.
+
+    Args:
+        layers: router logits of each, `[token, expert]`.
+        chosen: experts a token is sent to.
+        counted: 1 for a token, 0 for padding, `[token]`.
+    """
+    return sum((_layer_loss(x, chosen, counted) for x in layers), mx.array(0.0)) / len(layers)
+
+
+def _layer_loss(logits: mx.array, chosen: int, counted: mx.array) -> mx.array:
+    probabilities = mx.softmax(logits, axis=-1) * counted[:, None]
+    mean = probabilities.sum(axis=0) / counted.sum()
+    return logits.shape[-1] * (shares(logits, chosen, counted) * mean).sum()
+
+
+def _counted(batch: Any, pad: int) -> mx.array:
+    """Which tokens of a step's batches are no padding `[token]`, as the routers see them."""
+    return mx.concatenate([(one.tokens != pad).reshape(-1) for one in batch.batches]).astype(
+        mx.float32
+    )
+
+
+def balanced(loss: Loss, mixture: Mixture) -> Loss:
+    """`loss` plus `COEFFICIENT` times the balance loss over all tokens of the step.
+
+    It is logged unweighted as "balance". Ranks balance their own shares of a step.
+    """
+
+    def with_balance(model: nn.Module, mixed: Any) -> tuple[mx.array, Parts]:
+        with recorded(model, mixture) as logits:
+            value, parts = loss(model, mixed)
+        layers = [mx.concatenate(found) for found in logits]
+        balance = balance_loss(layers, mixture.chosen, _counted(mixed, mixture.pad))
+        return value + COEFFICIENT * balance, {**parts, "balance": balance}
+
+    return with_balance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """The share of `tokens` tokens' choices that fell on each expert `[layer][expert]`.
+
+    The shares of a layer sum to 1; even ones are 1 / experts.
+    """
+
+    tokens: int
+    shares: tuple[tuple[float, ...], ...]
+
+    @property
+    def largest(self) -> float:
+        """The busiest expert's share in units of an even one, over all layers."""
+        return max(max(layer) * len(layer) for layer in self.shares)
+
+    @property
+    def idle(self) -> int:
+        """Experts that no token chose, over all layers."""
+        return sum(share == 0 for layer in self.shares for share in layer)
+
+
+def measure_load(model: nn.Module, mixture: Mixture, steps: Sequence[Any]) -> Load:
+    """The load of `model` over the batches of `steps`, as they are fed in pretraining."""
+    found: list[np.ndarray] = []
+    weights = []
+    for mixed in steps:
+        with recorded(model, mixture) as logits:
+            for batch in mixed.batches:
+                model(batch.tokens)
+        counted = _counted(mixed, mixture.pad)
+        layers = [shares(mx.concatenate(one), mixture.chosen, counted) for one in logits]
+        found.append(np.array(mx.stack(layers), dtype=np.float64))
+        weights.append(mixed.size)
+    mean = np.average(found, axis=0, weights=weights)
+    return Load(tokens=sum(weights), shares=tuple(map(tuple, mean.tolist())))
+
+
+def write_load(directory: Path, load: Load) -> None:
+    """Keep `load` beside the weights."""
+    write_whole(directory / LOAD, json.dumps(asdict(load), indent=1) + "\n")
+
+
+def read_load(directory: Path) -> Load | None:
+    """The load that pretraining ended with; None where there are no experts."""
+    file = directory / LOAD
+    if not file.exists():
+        return None
+    row = json.loads(file.read_text(encoding="utf-8"))
+    return Load(tokens=row["tokens"], shares=tuple(map(tuple, row["shares"])))

@@ -1,0 +1,132 @@
+"""The balance of a mixture: the loss of the papers, on tokens alone, and the load on file."""
+
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.models import lab
+from lazarus_bench.models.anatomy import anatomy_of
+from lazarus_bench.training import Pretrain, pretrain
+from lazarus_bench.training.balance import (
+    COEFFICIENT,
+    Load,
+    balance_loss,
+    balanced,
+    measure_load,
+    mixture_of,
+    read_load,
+    recorded,
+    shares,
+    write_load,
+)
+
+MIXTURES = ("olmoe", "gpt-oss")
+SPEC = Pretrain(symbols=8, words=4, prose=4)
+
+
+def in_numpy(layers: np.ndarray, chosen: int, counted: np.ndarray) -> float:
+    """N · Σ f P over the counted tokens, mean over layers; written with loops."""
+    losses = []
+    for logits in layers:
+        tokens = logits[counted > 0].astype(np.float64)
+        experts = tokens.shape[1]
+        hits = np.zeros(experts)
+        for row in tokens:
+            hits[np.argsort(row)[-chosen:]] += 1
+        powers = np.exp(tokens - tokens.max(axis=1, keepdims=True))
+        mean = (powers / powers.sum(axis=1, keepdims=True)).mean(axis=0)
+        losses.append(experts * (hits / hits.sum() * mean).sum())
+    return float(np.mean(losses))
+
+
+@pytest.mark.parametrize("chosen", [1, 2, 3])
+def test_the_loss_is_that_of_the_papers(chosen):
+    rng = np.random.default_rng(chosen)
+    layers = rng.normal(size=(3, 50, 6)).astype(np.float32)
+    counted = (rng.random(50) < 0.7).astype(np.float32)
+    found = balance_loss([mx.array(x) for x in layers], chosen, mx.array(counted))
+    assert float(np.array(found)) == pytest.approx(in_numpy(layers, chosen, counted), rel=1e-5)
+
+
+def test_an_even_load_costs_one_and_a_single_expert_costs_all():
+    ones = mx.ones(8)
+    even = mx.array(np.eye(8, dtype=np.float32) * 50)
+    one = mx.array(np.tile(np.eye(8, dtype=np.float32)[0] * 50, (8, 1)))
+    assert float(np.array(balance_loss([even], 1, ones))) == pytest.approx(1.0)
+    assert float(np.array(balance_loss([one], 1, ones))) == pytest.approx(8.0)
+
+
+def test_shares_count_choices_and_pass_over_padding():
+    logits = mx.array([[9.0, 8.0, 0.0], [9.0, 0.0, 8.0], [0.0, 9.0, 8.0]])
+    found = np.array(shares(logits, 2, mx.array([1.0, 1.0, 0.0])))
+    np.testing.assert_allclose(found, [0.5, 0.25, 0.25])
+
+
+@pytest.fixture(scope="module", params=MIXTURES)
+def made(request):
+    config = lab.config_of(request.param)
+    return config, lab.initialise(config, 0), mixture_of(config)
+
+
+@pytest.fixture(scope="module")
+def step():
+    return next(pretrain.steps_of(pretrain.parts_of(SPEC), 0))
+
+
+def test_recording_changes_neither_the_logits_nor_the_order_of_parameters(made):
+    _, model, mixture = made
+    tokens = mx.array([[0, 40, 41], [0, 42, 43]])
+    before = [name for name, _ in tree_flatten(model.parameters())]
+    plain = np.array(model(tokens))
+    with recorded(model, mixture) as logits:
+        tapped = np.array(model(tokens))
+    assert np.array_equal(plain, tapped)
+    assert [name for name, _ in tree_flatten(model.parameters())] == before
+    assert [[x.shape for x in layer] for layer in logits] == [[(6, 8)]] * 8
+
+
+def test_the_routers_are_themselves_again_also_after_an_error(made):
+    _, model, mixture = made
+    with pytest.raises(KeyError), recorded(model, mixture):
+        raise KeyError
+    assert all(isinstance(holder[name], nn.Linear) for holder, name in mixture.routers(model))
+
+
+def test_the_loss_is_the_others_plus_a_hundredth_and_teaches_the_router(made, step):
+    config, model, mixture = made
+    parts = pretrain.parts_of(SPEC)
+    plain = pretrain.mixed_loss(anatomy_of(config), parts)
+    loss = balanced(plain, mixture)
+    without, _ = plain(model, step)
+    total, logged = loss(model, step)
+    expected = float(np.array(without)) + COEFFICIENT * float(np.array(logged["balance"]))
+    assert float(np.array(total)) == pytest.approx(expected, rel=1e-6)
+    assert 1.0 <= float(np.array(logged["balance"])) <= 8.0
+
+    def alone(model, mixed):
+        return loss(model, mixed)[1]["balance"]
+
+    _, gradients = nn.value_and_grad(model, alone)(model, step)
+    path = f"layers.3.{mixture.router}.weight"
+    assert float(np.abs(np.array(dict(tree_flatten(gradients["model"]))[path])).max()) > 0
+
+
+def test_the_load_of_each_layer_sums_to_one_and_comes_back_from_its_file(made, step, tmp_path):
+    _, model, mixture = made
+    load = measure_load(model, mixture, [step, step])
+    assert load.tokens == 2 * step.size
+    np.testing.assert_allclose(np.sum(load.shares, axis=1), 1.0, atol=1e-6)
+    assert np.shape(load.shares) == (8, 8)
+    assert 1.0 < load.largest <= 4.0
+    assert read_load(tmp_path) is None
+    write_load(tmp_path, load)
+    assert read_load(tmp_path) == load
+
+
+def test_idle_experts_are_counted():
+    assert Load(tokens=4, shares=((0.5, 0.5, 0.0, 0.0), (0.25,) * 4)).idle == 2
+
+
+def test_a_family_without_experts_has_no_mixture():
+    assert mixture_of(lab.config_of("llama")) is None

@@ -1,8 +1,8 @@
 """The lab's models: small models of real families, made from scratch with mlx-lm's own classes.
 
 A family is one record in `lab_families`. `initialise` draws the weights of a seed and `save` writes
-the Hugging Face layout, which `mlx_lm.load` reads like any other model, and transformers too but for
-mixtures, whose experts stand stacked as mlx-lm converts them. Pretraining is a recipe
+the Hugging Face layout, which `mlx_lm.load` reads like any other model, and so does transformers
+except for mixtures, whose experts stand stacked as mlx-lm converts them. Pretraining is a recipe
 (`training/pretrain.py`).
 
 Number tokens do not start from noise but from waves of the number and of its logarithm: large

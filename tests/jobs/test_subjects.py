@@ -9,8 +9,16 @@ from safetensors.numpy import load_file, save_file
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
-from lazarus_bench.jobs.subjects import LAB, subject
+from lazarus_bench.jobs.subjects import (
+    LAB,
+    LAB_FAMILIES,
+    MIXTURES,
+    is_further,
+    lab_family,
+    subject,
+)
 from lazarus_bench.models import files
+from lazarus_bench.models.lab_families import FAMILIES
 from lazarus_bench.training.specs import Instruct, Pretrain
 
 
@@ -24,6 +32,38 @@ def test_a_lab_instruct_model_is_tuned_from_the_same_base():
     assert isinstance(tuned.recipe, Instruct)
     assert tuned.base == subject("lab:llama").base(3)
     assert tuned.seed == 3
+
+
+LLAMA_DIGEST = "f6acf0eeaafbcad82e24c281c9be90899c86939c56bd168a8ae24fb8cd79fe7d"
+
+
+def test_the_llamas_jobs_are_those_of_every_store_there_is():
+    base = subject("lab:llama").base(0)
+    assert base.digest == LLAMA_DIGEST
+    assert base.label == "pretrain"
+
+
+@pytest.mark.parametrize("family", LAB_FAMILIES)
+def test_every_family_has_a_base_and_an_instruct_model_of_its_own(family):
+    base, tuned = subject(f"lab:{family}").base(0), subject(f"lab:{family}-instruct").base(0)
+    assert base.recipe.family == family
+    assert tuned.base == base
+    assert lab_family(f"lab:{family}") == lab_family(f"lab:{family}-instruct") == family
+    assert (family in base.label) == is_further(f"lab:{family}-instruct") == (family != "llama")
+
+
+def test_the_labs_families_are_those_that_can_be_made_and_further_ones_cost_less():
+    assert LAB_FAMILIES.keys() == FAMILIES.keys()
+    assert set(MIXTURES) < LAB_FAMILIES.keys()
+    further = [spec for family, spec in LAB_FAMILIES.items() if family != "llama"]
+    assert all(spec.lab_seconds <= 75 for spec in further)
+    assert sum(spec.lab_seconds for spec in further) < 2 * 6 * 60
+
+
+@pytest.mark.parametrize("name", ["some/llama", "/models/lab", "llama"])
+def test_what_is_not_the_labs_has_no_family_there(name):
+    assert lab_family(name) is None
+    assert not is_further(name)
 
 
 @pytest.mark.parametrize("name", ["lab:lama", "lab:", "lab:llama-chat"])

@@ -3,7 +3,8 @@
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.trials.profiles import PROFILES, profile
+from lazarus_bench.trials.claims import LAB_BASE, LAB_EVERY, LAB_MIXTURES
+from lazarus_bench.trials.profiles import PROFILES, asked, profile
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -18,6 +19,27 @@ def test_profiles_grow():
     smoke, default, full = (PROFILES[name] for name in ("smoke", "default", "full"))
     assert smoke.seeds < default.seeds < full.seeds
     assert smoke.prompts < default.prompts <= full.prompts
+
+
+def test_further_families_cost_a_seed_by_default_and_one_family_in_smoke():
+    smoke, default, full = (PROFILES[name] for name in ("smoke", "default", "full"))
+    assert [found.bases("lab:olmoe") for found in (smoke, default, full)] == [1, 1, 5]
+    assert [found.bases("lab:llama") for found in (smoke, default, full)] == [2, 5, 10]
+    assert default.bases("lab:granite-instruct") == 1
+    assert default.bases("lab:llama-instruct") == default.bases("some/model") == 5
+    assert asked("smoke", LAB_EVERY) == ("lab:llama", "lab:olmoe")
+    assert asked("smoke", LAB_MIXTURES) == ("lab:olmoe",)
+    assert asked("default", LAB_EVERY) == asked("full", LAB_EVERY) == LAB_EVERY
+    assert asked("smoke", LAB_BASE) == LAB_BASE
+
+
+def test_an_unknown_profile_leaves_its_refusal_to_the_one_who_looks_it_up():
+    assert asked("large", LAB_EVERY) == LAB_EVERY
+
+
+def test_fewer_seeds_are_fewer_of_every_family_and_more_are_more_of_the_main_one():
+    assert [profile("full", 3).bases(name) for name in ("lab:llama", "lab:olmoe")] == [3, 3]
+    assert [profile("default", 9).bases(name) for name in ("lab:llama", "lab:olmoe")] == [9, 1]
 
 
 def test_other_seeds_keep_the_rest():

@@ -7,6 +7,7 @@ import pytest
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store
+from lazarus_bench.jobs.subjects import LAB_FAMILIES
 from lazarus_bench.jobs.work import Failure
 from lazarus_bench.judge import AtLeast, Claim
 from lazarus_bench.training import DualReward, FinetuneCost, Fuse, Instruct, Pretrain, Sft
@@ -55,6 +56,26 @@ def test_a_given_model_stands_once_and_is_trained_once_a_seed(session, tiny):
     trained = session.jobs(str(tiny), TINY)
     assert [job.seed for job in trained] == [0, 1, 2]
     assert {job.base for job in trained} == {base}
+
+
+def test_a_further_family_is_read_once_and_trained_on_once_a_seed(session):
+    (base,) = session.jobs("lab:olmoe", None)
+    assert (base.recipe, base.seed) == (LAB_FAMILIES["olmoe"], 0)
+    assert len(session.jobs("lab:olmoe", OnInstruct(recipe=None))) == 1
+    trained = session.jobs("lab:olmoe", TINY)
+    assert [(job.seed, job.base.seed) for job in trained] == [(0, 0), (1, 1), (2, 2)]
+    assert session.needed(claim(), "lab:olmoe") == [base]
+    assert len(session.plan(session.needed(claim(), "lab:olmoe")).todo) == 1
+
+
+def test_a_profile_may_read_more_seeds_of_further_families(session):
+    session.profile = Profile(name="own", seeds=3, prompts=20, further_seeds=2)
+    assert [job.seed for job in session.jobs("lab:granite", None)] == [0, 1]
+
+
+def test_a_further_family_that_is_only_read_is_as_many_runs_as_it_has_bases(session):
+    assert session.unattainable(claim(binary=True), "lab:granite", 50) is None
+    assert "3 seeds" in session.unattainable(claim(TINY, binary=True), "lab:granite", 50)
 
 
 def test_the_instruct_sibling_is_tuned_from_the_same_base(session):

@@ -1,0 +1,78 @@
+"""Which families of the lab a claim is put to, by profile, and what that costs before it is paid."""
+
+import re
+
+import pytest
+from claimfiles import run, write
+
+from lazarus_bench.jobs.subjects import LAB_FAMILIES
+
+CLAIMS = """
+from lazarus_bench.trials.claims import LAB_EVERY, LAB_MIXTURES
+
+@pre("fam/every", AtLeast(0.3), NARROW, subjects=LAB_EVERY)
+def test_every(runs, judge):
+    judge(Means(values=[[1.0, 1.1] for _ in runs()]))
+
+@pre("fam/routers", AtLeast(0.3), NARROW, subjects=LAB_MIXTURES)
+def test_routers(runs, judge):
+    judge(Means(values=[[1.0, 1.1] for _ in runs()]))
+
+@pre("fam/main", AtLeast(0.3), NARROW)
+def test_main(runs, judge):
+    judge(Means(values=[[1.0, 1.1] for _ in runs()]))
+"""
+
+COLLECT = ("--collect-only", "-q", "-m", "slow")
+CASES = {
+    "default": COLLECT,
+    "smoke": (*COLLECT, "--lb-profile", "smoke"),
+    "named": (*COLLECT, "--lb-profile", "smoke", "--lb-model", "lab:gemma2"),
+    "unknown": ("-m", "slow", "--lb-profile", "nope"),
+    "plan": ("-m", "slow", "--lb-plan"),
+    "plan full": ("-m", "slow", "--lb-plan", "--lb-profile", "full"),
+    "plan of one": ("-m", "slow", "--lb-plan", "-k", "olmoe"),
+}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    return run(write(tmp_path_factory.mktemp("families"), test_fam=CLAIMS), CASES)
+
+
+def asked(said: str, test: str) -> list[str]:
+    """The subjects of a test, as they were collected."""
+    return re.findall(rf"test_{test}\[(.*?)\]", said)
+
+
+def test_every_family_is_asked_by_default_the_llama_alone_where_nothing_is_said(ran):
+    said = ran["default"].said
+    assert asked(said, "every") == [f"lab:{family}" for family in LAB_FAMILIES]
+    assert asked(said, "routers") == ["lab:olmoe", "lab:gpt-oss"]
+    assert asked(said, "main") == ["lab:llama"]
+
+
+def test_smoke_asks_the_llama_and_one_mixture(ran):
+    said = ran["smoke"].said
+    assert asked(said, "every") == ["lab:llama", "lab:olmoe"]
+    assert asked(said, "routers") == ["lab:olmoe"]
+
+
+def test_a_named_family_is_asked_whatever_the_profile(ran):
+    assert asked(ran["named"].said, "every") == ["lab:gemma2"]
+
+
+def test_an_unknown_profile_is_still_refused_in_one_sentence(ran):
+    assert "'nope' is unknown: choose smoke, default, full" in ran["unknown"].error()
+
+
+def rows(said: str) -> dict[str, str]:
+    """Lines of the plan's table: training to its seeds."""
+    return dict(re.findall(r"lazarus-bench: (pretrain.*?)  +(\S+)", said))
+
+
+def test_further_families_have_one_seed_by_default_and_five_in_full(ran):
+    further = {f"pretrain {family}" for family in LAB_FAMILIES if family != "llama"}
+    assert rows(ran["plan"].said) == {"pretrain": "0-4", **dict.fromkeys(further, "0")}
+    assert rows(ran["plan full"].said) == {"pretrain": "0-9", **dict.fromkeys(further, "0-4")}
+    assert rows(ran["plan of one"].said) == {"pretrain olmoe": "0"}

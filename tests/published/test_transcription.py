@@ -5,6 +5,7 @@ from statistics import mean
 
 import pytest
 
+from lazarus_bench.analysis import probe_prompts
 from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import dual_objective_engram as engram
 from lazarus_bench.published import task_classifier_emergence as task
@@ -239,6 +240,46 @@ def test_held_out_and_instruct_probe_tables_equal_the_printed_ones(cells):
     assert tuple(int(line[0][1:]) for line in layers) == probes.GRANITE_LAYERS
     assert tuple(percent(line[1]) for line in layers) == probes.GRANITE_BASE
     assert tuple(percent(line[2]) for line in layers) == probes.GRANITE_INSTRUCT
+
+
+def test_probe_summaries_equal_the_printed_ones(cells, writeup):
+    printed = cells(RESULTS, "## Summary Table")
+    assert [
+        [row.model, str(row.layers), row.peak, row.peak_at, row.least, row.least_at]
+        for row in probes.SUMMARY
+    ] == [
+        [*line[:2], percent(peak), peak_at.strip("()"), percent(least), least_at.strip("()")]
+        for line in printed
+        for (peak, peak_at), (least, least_at) in [(line[2].split(" "), line[3].split(" "))]
+    ]
+    peaks = cells(RESULTS, "### Summary: Symbol vs Word Prompts")
+    assert tuple(percent(line[3]) for line in peaks) == probes.PEAK_DIFFERENCES
+    pairs = (
+        (probes.SYMBOLS_LLAMA, probes.WORDS_LLAMA),
+        (probes.SYMBOLS_TINYLLAMA, probes.WORDS_TINYLLAMA),
+        (probes.SYMBOLS_GRANITE, probes.WORDS_GRANITE),
+    )
+    for (symbols, words), difference in zip(pairs, probes.PEAK_DIFFERENCES, strict=True):
+        assert words.peak - symbols.peak == pytest.approx(difference, abs=1e-9)
+    llama = [
+        line for line in cells(RESULTS, "### Llama 3.2 1B: Base vs Instruct") if "..." not in line
+    ]
+    assert tuple(int(line[0][1:]) for line in llama) == probes.LLAMA_LAYERS
+    assert tuple(percent(line[1]) for line in llama) == probes.LLAMA_BASE
+    assert tuple(percent(line[2]) for line in llama) == probes.LLAMA_INSTRUCT
+    assert f"GPT-OSS:          {probes.GPT_OSS_ACCURACY:.0%} accuracy" in writeup(RESULTS)
+
+
+def test_the_probes_prompts_are_the_writeups(writeup):
+    text = writeup(RESULTS)
+    asked = (probe_prompts.writeup_symbols(), probe_prompts.writeup_test())
+    assert all(f"`{prompt.strip()}`" in text for prompts in asked for prompt in prompts.texts)
+    assert probe_prompts.writeup_words().texts[0] in text
+    tested = probe_prompts.writeup_test()
+    assert [(row.prompt, row.operation) for row in probes.HELD_OUT] == [
+        (prompt.strip(), tested.classes[label])
+        for prompt, label in zip(tested.texts, tested.labels, strict=True)
+    ]
 
 
 def test_probe_direction_equals_the_printed_table(cells):

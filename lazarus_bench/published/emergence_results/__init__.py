@@ -1,9 +1,9 @@
 """Writeup C, "Classifier Emergence Experiment Results" (January 7, 2026).
 
 `lens` holds the untrained models, `dual` the dual-reward runs, `probes` the linear probes, `grpo`
-the tables on reinforcement learning with and without the classification loss, `reinforcement` what
-they offer for the claims, `router` the mixture-of-experts gates. Disagreements inside the writeup
-are noted where the numbers are.
+the tables on reinforcement learning with and without the classification loss, `probing` and
+`reinforcement` what these offer for the claims, `router` the mixture-of-experts gates.
+Disagreements inside the writeup are noted where the numbers are.
 """
 
 from lazarus_bench.published.emergence_results.dual import (
@@ -27,6 +27,17 @@ from lazarus_bench.published.emergence_results.lens import (
     LENS_GRANITE,
     LENS_LLAMA_BASE,
     LENS_TINYLLAMA,
+)
+from lazarus_bench.published.emergence_results.probing import (
+    GRANITE_FAILS,
+    HELD_OUT_OPERANDS,
+    NOT_VOCABULARY,
+    SELECTIVE,
+    SYMBOLS_MISLEAD,
+    SYMBOLS_TRIVIAL,
+    WORDS_EMERGE,
+    WORDS_START_LOW,
+    base_equals_instruct,
 )
 from lazarus_bench.published.emergence_results.reinforcement import (
     DRIFTS,
@@ -66,14 +77,17 @@ __all__ = [
     "DUAL_REWARD_DYNAMICS",
     "DUAL_REWARD_LLAMA_BASE",
     "DUAL_REWARD_LLAMA_INSTRUCT",
+    "GRANITE_FAILS",
     "GRPO_DUAL_LOSS_FALLS",
     "GRPO_NO_CLUSTERS",
     "GRPO_NO_LENS",
     "GRPO_NO_WORDS_IN_PROBE",
     "GRPO_PROBE_UNCHANGED",
+    "HELD_OUT_OPERANDS",
     "LENS_GRANITE",
     "LENS_LLAMA_BASE",
     "LENS_TINYLLAMA",
+    "NOT_VOCABULARY",
     "PARAMS",
     "REWARD_DIES",
     "ROUTER_ALL_GENERAL",
@@ -81,15 +95,21 @@ __all__ = [
     "ROUTER_LIKE_RANDOM",
     "ROUTER_NO_CLASS_WORDS",
     "ROUTER_WEAK",
+    "SELECTIVE",
     "STAGED_WORKS",
     "STILL_COLLAPSES_BALANCED",
     "STILL_COLLAPSES_CLASS_WEIGHT",
     "STILL_COLLAPSES_ENTROPY",
     "STILL_COLLAPSES_LOW_RATE",
+    "SYMBOLS_MISLEAD",
+    "SYMBOLS_TRIVIAL",
     "VO_36",
     "VO_ALL_RIGHT",
     "VO_IS_THE_KEY",
     "VO_SUPERIOR",
+    "WORDS_EMERGE",
+    "WORDS_START_LOW",
+    "base_equals_instruct",
     "collapses",
     "improves_answers",
 ]

@@ -1,4 +1,4 @@
-"""A randomly initialised model of the same configuration: the control beside a lens number."""
+"""A randomly initialised model of the same configuration: the control beside a lens or a probe."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lazarus_bench.models.load import LoadedModel
 SEED = 0
 
 
-def randomise(loaded: LoadedModel) -> LoadedModel:
+def randomise(loaded: LoadedModel, seed: int = SEED) -> LoadedModel:
     """The same architecture, tokenizer and dtype with weights as the family initialises them."""
     from mlx_lm.utils import _get_classes
 
-    backend.seed(SEED)
+    backend.seed(seed)
     model_class, arguments = _get_classes(loaded.config)
     model = model_class(arguments.from_dict(loaded.config))
     model.eval()

@@ -38,9 +38,9 @@ Reading = TypeVar("Reading")
 
 
 @lru_cache(maxsize=2)
-def _loaded(directory: Path, adapter: Path | None, random: bool) -> LoadedModel:
+def _loaded(directory: Path, adapter: Path | None, random_seed: int | None) -> LoadedModel:
     model = load(directory, adapter)
-    return randomise(model) if random else model
+    return model if random_seed is None else randomise(model, random_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Run(InterventionReadings, RouterReadings):
     @property
     def loaded(self) -> LoadedModel:
         """The model in memory; only the last two stay there."""
-        return _loaded(self.directory, self.adapter, self.random)
+        return _loaded(self.directory, self.adapter, self.seed if self.random else None)
 
     @property
     def classifier_layer(self) -> int:
@@ -179,7 +179,7 @@ class Run(InterventionReadings, RouterReadings):
         )
 
     def randomised(self) -> Run:
-        """A randomly initialised model of the same configuration: the control of a lens number."""
+        """A randomly initialised model of the same configuration and seed: a number's control."""
         return self._once(
             "random",
             lambda: Run(

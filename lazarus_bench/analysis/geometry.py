@@ -5,6 +5,8 @@ All functions take states `[prompt, layer, d]` and labels `[prompt]`, and work l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import silhouette_samples
@@ -121,3 +123,37 @@ def class_mean_cosines(states: States, labels: npt.ArrayLike) -> Floats:
     """
     directions = unit(class_means(states, labels))
     return np.asarray(directions @ directions.transpose(0, 2, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directions:
+    """What tells one class from another, layer by layer: two readings, `[layer, d]` each.
+
+    `probe` is w_a − w_b of a linear probe, `means` the difference of the class means. The first
+    leaves out what the second shares with other differences, so they need not agree.
+    """
+
+    probe: Floats
+    means: Floats
+
+    @property
+    def agreement(self) -> Floats:
+        """Cosine of the two at each layer `[layer]`."""
+        return cosine(self.probe, self.means)
+
+    @property
+    def between_layers(self) -> Floats:
+        """Cosines of the probe's directions at all pairs of layers `[layer, layer]`."""
+        directions = unit(self.probe)
+        return np.asarray(directions @ directions.T)
+
+    @property
+    def neighbours(self) -> Floats:
+        """Cosine of each layer's direction with the next layer's `[layer − 1]`."""
+        return cosine(self.probe[:-1], self.probe[1:])
+
+
+def mean_difference(states: States, labels: npt.ArrayLike, first: int, second: int) -> Floats:
+    """Mean of the states of class `first` minus that of class `second` `[layer, d]`."""
+    given, wide = np.asarray(labels), np.asarray(states, dtype=np.float64)
+    return np.asarray(wide[given == first].mean(axis=0) - wide[given == second].mean(axis=0))

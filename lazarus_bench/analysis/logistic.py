@@ -71,7 +71,13 @@ def _softmax(scores: Single) -> Single:
     return scores
 
 
-def fit_labellings(rows: Rows, labels: Ints, classes: int, strength: float = 1.0) -> Single:
+def fit_labellings(
+    rows: Rows,
+    labels: Ints,
+    classes: int,
+    strength: float = 1.0,
+    tolerance: float = TOLERANCE,
+) -> Single:
     """Weights `[rank, class, labelling]` for `labels` `[labelling, row]`, the intercept last.
 
     Nesterov's accelerated gradient with restarts, each labelling its own, in the metric of
@@ -86,6 +92,7 @@ def fit_labellings(rows: Rows, labels: Ints, classes: int, strength: float = 1.0
         labels: class indices from 0.
         classes: number of classes.
         strength: scikit-learn's C, the inverse of the penalty.
+        tolerance: the gradient component at which all have converged.
 
     Raises:
         UserError: a fit did not converge.
@@ -95,13 +102,13 @@ def fit_labellings(rows: Rows, labels: Ints, classes: int, strength: float = 1.0
     penalty = (2.0 if classes == 2 else 1.0) / strength
     size = max(1, CHUNK // (labels.shape[1] * classes))
     parts = [
-        _fit(rows, labels[start : start + size], classes, penalty)
+        _fit(rows, labels[start : start + size], classes, penalty, tolerance)
         for start in range(0, len(labels), size)
     ]
     return np.concatenate(parts, axis=2)
 
 
-def _fit(rows: Rows, labels: Ints, classes: int, penalty: float) -> Single:
+def _fit(rows: Rows, labels: Ints, classes: int, penalty: float, tolerance: float) -> Single:
     z = rows.coordinates
     wanted = (labels.T[:, None, :] == np.arange(classes)[None, :, None]).astype(np.float32)
     penalties = np.full((z.shape[1], 1, 1), penalty, dtype=np.float32)
@@ -111,7 +118,7 @@ def _fit(rows: Rows, labels: Ints, classes: int, penalty: float) -> Single:
     ahead, momentum = weights, np.ones(len(labels), dtype=np.float32)
     for _ in range(MAX_STEPS):
         gradient = _gradient(z, wanted, ahead) + penalties * ahead
-        if np.abs(gradient).max() <= TOLERANCE * len(z):
+        if np.abs(gradient).max() <= tolerance * len(z):
             return ahead
         moved = ahead - gradient / metric
         step = moved - weights

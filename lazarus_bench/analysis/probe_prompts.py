@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.arithmetic import Key, Operation, Problem
 from lazarus_bench.tasks.words import TEMPLATES, word_problem
 
 OPERATIONS = tuple(operation.word for operation in Operation)
@@ -24,6 +25,23 @@ _WRITEUP_PAIRS = {
     Operation.DIVIDE: ((48, 6), (81, 9), (36, 4), (24, 3)),
 }
 """Writeup C, *Training Data*."""
+
+_WRITEUP_FRAMES = ("What is {}?", "Calculate {}", "Find {}", "Compute {}")
+"""Frames of writeup C's word prompts. It prints the first alone; the others stand in the results
+kept beside it (chuk-mlx, experiments/cli_classifier_emergence/results, *granite_word_classifier*),
+together with one word an operation: times, plus, minus, divided by."""
+
+_WRITEUP_TEST = (
+    (11, Operation.MULTIPLY, 12),
+    (6, Operation.MULTIPLY, 9),
+    (13, Operation.ADD, 14),
+    (25, Operation.ADD, 17),
+    (15, Operation.SUBTRACT, 6),
+    (20, Operation.SUBTRACT, 8),
+    (12, Operation.DIVIDE, 4),
+    (15, Operation.DIVIDE, 3),
+)
+"""Writeup C, *Test Data (held out)*."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +93,7 @@ def in_words(problems: Sequence[Problem]) -> ProbePrompts:
     """Every problem in each of the four wordings of its operation, so four prompts a problem.
 
     Template t of one operation is built like template t of another; holding t out asks for the
-    operation in a wording that no training prompt had.
+    operation in a wording that no training prompt had, of operands that training prompts had.
 
     Raises:
         UserError: the problems are of fewer than two operations.
@@ -84,17 +102,57 @@ def in_words(problems: Sequence[Problem]) -> ProbePrompts:
     return _gather([(word_problem(p, template), p, template) for p, template in asked])
 
 
+def words_in_turn(problems: Sequence[Problem]) -> ProbePrompts:
+    """Every problem in one wording, its operation's four in turn: holding out one holds out pairs.
+
+    Where a problem comes in several wordings, its operands tell its class in the one held out.
+
+    Raises:
+        UserError: the problems are of fewer than two operations.
+    """
+    return _gather([(word_problem(p, template), p, template) for p, template in _in_turn(problems)])
+
+
+def frames_in_turn(problems: Sequence[Problem]) -> ProbePrompts:
+    """Every problem in one of the writeups' four frames in turn: ``Find 7 times 8``.
+
+    An operation keeps its word in all of them, so holding a frame out still asks for a word that
+    training prompts had; `words_in_turn` holds that out too.
+
+    Raises:
+        UserError: the problems are of fewer than two operations.
+    """
+    return _gather([(_framed(p, frame), p, frame) for p, frame in _in_turn(problems)])
+
+
+def _in_turn(problems: Sequence[Problem]) -> list[tuple[Problem, int]]:
+    """Each problem with the template whose turn it is; 7 * 8 and 8 * 7 get the same."""
+    turns = {operation: cycle(range(TEMPLATE_COUNT)) for operation in Operation}
+    given: dict[Key, int] = {}
+    for problem in problems:
+        if problem.key not in given:
+            given[problem.key] = next(turns[problem.operation])
+    return [(problem, given[problem.key]) for problem in problems]
+
+
+def _framed(problem: Problem, frame: int) -> str:
+    asked = f"{problem.a} {problem.operation.spoken} {problem.b}"
+    return _WRITEUP_FRAMES[frame].format(asked)
+
+
 def writeup_symbols() -> ProbePrompts:
     """The sixteen training prompts of writeup C, class by class."""
     return in_symbols([problem for problem, _ in _writeup()])
 
 
-def writeup_words() -> ProbePrompts:
-    """The same sixteen pairs in words, the k-th of each class in template k.
+def writeup_test() -> ProbePrompts:
+    """The eight prompts on which writeup C tests its probes (*Test Predictions*)."""
+    return in_symbols([Problem(a=a, operation=o, b=b) for a, o, b in _WRITEUP_TEST])
 
-    The writeup prints one of its word prompts; the others' wordings are the lab's.
-    """
-    return _gather([(word_problem(problem, k), problem, k) for problem, k in _writeup()])
+
+def writeup_words() -> ProbePrompts:
+    """The same sixteen pairs in words, the k-th of each class in frame k."""
+    return _gather([(_framed(problem, k), problem, k) for problem, k in _writeup()])
 
 
 def _writeup() -> list[tuple[Problem, int]]:

@@ -76,7 +76,9 @@ def by_template(prompts: ProbePrompts) -> Split:
     """Leave one template out.
 
     A template words each class in one phrase, so whole phrases swap labels inside a template.
-    Types: the operand pair, which recurs in every template.
+    Types: the operand pair where it recurs in every template, else the second operand. A pair that
+    recurs tells its class in the template held out, which permuted phrases do not: ask each pair
+    in one template (`words_in_turn`) for a null that is exact.
     """
     templates = _codes(prompts.templates)
     if len(np.unique(templates)) < 2:
@@ -84,7 +86,9 @@ def by_template(prompts: ProbePrompts) -> Split:
     labels = np.array(prompts.labels)
     held = _folds(LeaveOneGroupOut(), labels, templates)
     phrases = _codes(list(zip(prompts.templates, prompts.labels, strict=True)))
-    return Split(folds=held, blocks=phrases, strata=templates, types=_codes(prompts.pairs))
+    recurs = len(set(prompts.pairs)) * len(np.unique(templates)) == len(labels)
+    types: Sequence[Hashable] = prompts.pairs if recurs else [pair[2] for pair in prompts.pairs]
+    return Split(folds=held, blocks=phrases, strata=templates, types=_codes(types))
 
 
 def as_writeup(prompts: ProbePrompts) -> Split:

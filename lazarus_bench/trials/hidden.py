@@ -10,6 +10,7 @@ import numpy as np
 
 from lazarus_bench.analysis import geometry
 from lazarus_bench.analysis import probe as probing
+from lazarus_bench.analysis.geometry import Directions
 from lazarus_bench.analysis.nulls import LayerNull
 from lazarus_bench.analysis.probe import Bools, Floats, Probe
 from lazarus_bench.analysis.probe_prompts import ProbePrompts
@@ -65,8 +66,12 @@ class HiddenReadings(ABC):
             key, lambda: probing.control_task(self.states(prompts.texts), prompts, held_out)
         )
 
-    def probe_transfer(self, train: ProbePrompts, test: ProbePrompts) -> Bools:
+    def probe_transfer(
+        self, train: ProbePrompts, test: ProbePrompts, held_out: HeldOut = "pairs"
+    ) -> Bools:
         """Hits on `test` `[prompt, layer]` of a probe fitted on all of `train`.
+
+        With `held_out` "writeup" the states are not standardised, as in the writeups.
 
         Raises:
             ValueError: the two have different classes.
@@ -76,10 +81,23 @@ class HiddenReadings(ABC):
 
         def read() -> Bools:
             fitted, asked = self.states(train.texts), self.states(test.texts)
-            predicted = probing.transfer(fitted, train.labels, asked)
+            predicted = probing.transfer(fitted, train.labels, asked, held_out)
             return np.asarray(predicted == np.array(test.labels)[:, None])
 
-        return self._once(("probe transfer", train, test), read)
+        return self._once(("probe transfer", train, test, held_out), read)
+
+    def directions(self, prompts: ProbePrompts, between: tuple[str, str]) -> Directions:
+        """What tells the classes `between` apart at every layer, by a probe and by their means."""
+        first, second = map(prompts.classes.index, between)
+
+        def read() -> Directions:
+            states, labels = self.states(prompts.texts), prompts.labels
+            return Directions(
+                probe=probing.probe_directions(states, labels, first, second),
+                means=geometry.mean_difference(states, labels, first, second),
+            )
+
+        return self._once(("directions", prompts, between), read)
 
     def words_along_probe(
         self,

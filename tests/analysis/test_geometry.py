@@ -10,10 +10,12 @@ from sklearn.metrics import silhouette_score
 from sklearn.metrics.pairwise import cosine_similarity
 
 from lazarus_bench.analysis.geometry import (
+    Directions,
     class_mean_cosines,
     class_means,
     cluster_separation,
     cosine,
+    mean_difference,
     separation_null,
     silhouettes,
     unit,
@@ -149,3 +151,21 @@ def test_a_vector_of_zeros_has_no_direction():
 def test_too_few_to_separate(labels):
     with pytest.raises(UserError, match="two classes of two prompts"):
         cluster_separation(states(0), labels)
+
+
+def test_the_difference_of_means_is_that_of_two_classes():
+    given_states = states(4)
+    found = mean_difference(given_states, LABELS, 1, 0)
+    means = class_means(given_states, LABELS)
+    np.testing.assert_allclose(found, means[:, 1] - means[:, 0], atol=1e-12)
+
+
+def test_directions_are_compared_at_a_layer_and_between_layers():
+    turned = np.array([[2.0, 0, 0], [0, 3, 0], [1, 1, 0]])
+    found = Directions(probe=turned, means=np.array([[5.0, 0, 0], [0, -1, 0], [0, 0, 1]]))
+    assert found.agreement == pytest.approx([1, -1, 0])
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(
+        found.between_layers, [[1, 0, half], [0, 1, half], [half, half, 1]], atol=1e-12
+    )
+    assert found.neighbours == pytest.approx([0, half])

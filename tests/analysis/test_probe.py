@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+from lazarus_bench.analysis.geometry import Directions, mean_difference
 from lazarus_bench.analysis.probe import (
     Probe,
     class_weights,
@@ -13,6 +14,7 @@ from lazarus_bench.analysis.probe import (
     control_task,
     permutation_null,
     probe,
+    probe_directions,
     transfer,
 )
 from lazarus_bench.analysis.probe_prompts import in_symbols, in_words, stated, writeup_words
@@ -176,6 +178,38 @@ def test_weights_of_two_classes_are_opposite():
     weights = class_weights(noise(SYMBOLS)[:, 0], labels)
     assert weights.shape == (2, 12)
     np.testing.assert_allclose(weights[0], -weights[1])
+
+
+def test_directions_of_one_plant_agree_with_the_means_and_from_layer_to_layer():
+    """In white noise the best linear direction is the difference of means."""
+    states = planted(SYMBOLS, size=6.0)
+    first, second = 0, 2
+    found = Directions(
+        probe=probe_directions(states, SYMBOLS.labels, first, second),
+        means=mean_difference(states, SYMBOLS.labels, first, second),
+    )
+    assert found.probe.shape == (4, 12)
+    assert (found.agreement[FIRST:] > 0.9).all()
+    assert found.between_layers[FIRST, FIRST + 1] > 0.8
+    assert found.between_layers[0, FIRST] < found.between_layers[FIRST, FIRST + 1]
+
+
+def test_transfer_of_the_writeups_does_not_standardise():
+    prompts = writeup_words()
+    states = noise(prompts, layers=2) * np.logspace(-2, 2, 12, dtype=np.float32)
+    test = noise(SYMBOLS, layers=2, seed=1) * np.logspace(-2, 2, 12, dtype=np.float32)
+    plain = transfer(states, prompts.labels, test, "writeup")
+    assert not np.array_equal(plain, transfer(states, prompts.labels, test))
+    fitted = classifier_for("writeup").fit(states[:, 0].astype(float), prompts.labels)
+    assert np.array_equal(plain[:, 0], fitted.predict(test[:, 0].astype(float)))
+
+
+def test_states_of_any_scale_are_fitted_to_convergence():
+    """In float32 the solver's line search gives up on small states, with a warning."""
+    prompts = writeup_words()
+    for scale in (1e-3, 1.0, 30.0):
+        small = noise(prompts, layers=3) * np.float32(scale)
+        assert probe(small, prompts, "writeup").predicted.shape == (16, 3)
 
 
 def test_the_same_states_give_the_same_numbers_bit_by_bit():

@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 
 from lazarus_bench.analysis.probe_prompts import (
     ProbePrompts,
+    frames_in_turn,
     in_symbols,
     in_words,
     stated,
+    words_in_turn,
     writeup_symbols,
+    writeup_test,
     writeup_words,
 )
 from lazarus_bench.analysis.splits import (
@@ -153,6 +156,40 @@ def test_the_writeups_split_leaves_one_wording_of_its_words_out():
     assert len(prompts) == 16
     assert np.array_equal(split.folds, prompts.templates)
     assert np.array_equal(as_writeup(writeup_symbols()).folds, split.folds)
+
+
+def test_the_writeups_words_keep_an_operations_word_in_every_frame():
+    prompts = writeup_words()
+    assert prompts.texts[:5] == (
+        "What is 7 times 8?",
+        "Calculate 12 times 5",
+        "Find 3 times 9",
+        "Compute 6 times 7",
+        "What is 23 plus 45?",
+    )
+    spoken = ("times", "plus", "minus", "divided by")
+    for text, label in zip(prompts.texts, prompts.labels, strict=True):
+        assert [word for word in spoken if word in text] == [spoken[label]]
+
+
+@pytest.mark.parametrize("ask", [words_in_turn, frames_in_turn])
+def test_templates_in_turn_hold_out_wording_and_pair(ask):
+    prompts = ask(held_out(80, 0))
+    split = by_template(prompts)
+    assert len(set(prompts.texts)) == 80
+    assert np.bincount(split.blocks).min() >= 3
+    assert len(np.unique(split.blocks)) == 16
+    for training, test in sides(split, prompts.pairs):
+        assert not training & test
+    for training, test in sides(split, split.types.tolist()):
+        assert training & test
+
+
+def test_the_writeups_test_prompts_share_no_pair_with_its_training():
+    train, test = writeup_symbols(), writeup_test()
+    assert len(test) == 8
+    assert np.bincount(test.labels).tolist() == [2] * 4
+    assert not set(train.pairs) & set(test.pairs)
 
 
 def test_control_labels_are_one_a_type_and_even():

@@ -67,6 +67,13 @@ def test_the_random_control_is_another_model(run):
     assert control.probe(SYMBOLS).predicted.shape == (40, 4)
 
 
+def test_each_seed_has_a_random_control_of_its_own(run, tiny):
+    other = Run(name="tiny", seed=1, directory=tiny)
+    assert np.allclose(other.states(SYMBOLS.texts), run.states(SYMBOLS.texts))
+    first, second = (r.randomised().states(SYMBOLS.texts) for r in (run, other))
+    assert not np.allclose(first, second)
+
+
 def test_geometry_is_the_instruments(run, states):
     found = run.separation(SYMBOLS)
     assert np.array_equal(found, geometry.cluster_separation(states, SYMBOLS.labels))
@@ -81,6 +88,14 @@ def test_transfer_reads_other_prompts_of_the_same_classes(run):
     assert hits.dtype == np.bool_
     with pytest.raises(ValueError, match="cannot be tested on"):
         run.probe_transfer(SYMBOLS, stated(held_out(8, 0)))
+
+
+def test_directions_are_those_that_words_stand_along(run, states):
+    found = run.directions(SYMBOLS, ("multiply", "add"))
+    assert found.probe.shape == found.means.shape == (4, 48)
+    weights = probing.class_weights(states[:, 2], SYMBOLS.labels)
+    np.testing.assert_allclose(found.probe[2], weights[0] - weights[1])
+    assert run.directions(SYMBOLS, ("multiply", "add")) is found
 
 
 def test_words_stand_along_the_probes_direction(run):

@@ -14,8 +14,8 @@ its experts happen to be numbered; only over seeds does the number say how layer
 from lazarus_bench import AtLeast, AtMost, Differences, Exact, Hits, Means, Within, claim
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.published.emergence_results.router import CLASSIFICATION_WORDS
+from lazarus_bench.trials.claims import LAB_MIXTURES
 
-MIXTURES = ("lab:olmoe", "lab:gpt-oss")
 WRITEUPS_TOKEN, WRITEUPS_PROMPT = "127", "127 * 89 = "
 
 
@@ -56,7 +56,7 @@ def scores_by_layer(runs, read):
     "experts",
     region=AtMost(0.2),
     finding=writeup.ROUTER_WEAK,
-    subjects=MIXTURES,
+    subjects=LAB_MIXTURES,
 )
 def test_projection_scores_are_weak(runs, judge):
     bases = runs()
@@ -82,7 +82,7 @@ def test_projection_scores_are_weak(runs, judge):
     estimand="share of experts of whose top 20 tokens at least half are of one declared class",
     region=AtMost(0.05),
     finding=writeup.ROUTER_ALL_GENERAL,
-    subjects=MIXTURES,
+    subjects=LAB_MIXTURES,
 )
 def test_every_expert_is_general(runs, judge):
     bases = runs()
@@ -99,7 +99,7 @@ def test_every_expert_is_general(runs, judge):
     # share calls none.
     region=AtMost(0.05),
     finding=writeup.ROUTER_NO_CLASS_WORDS,
-    subjects=MIXTURES,
+    subjects=LAB_MIXTURES,
 )
 def test_no_expert_has_a_classification_word_on_top(runs, judge):
     bases = runs()
@@ -126,7 +126,7 @@ def test_no_expert_has_a_classification_word_on_top(runs, judge):
     "choose independently by their load; mean over a prompt's tokens",
     region=AtLeast(0.0),
     finding=writeup.ROUTER_CONTEXT,
-    subjects=MIXTURES,
+    subjects=LAB_MIXTURES,
 )
 def test_a_token_goes_to_different_experts_in_different_layers(runs, held_out, judge):
     bases = runs()
@@ -158,7 +158,7 @@ def test_a_token_goes_to_different_experts_in_different_layers(runs, held_out, j
     estimand="mean top score of gates minus that of as many random unit rows",
     region=Within(-0.02, 0.02),
     finding=writeup.ROUTER_LIKE_RANDOM,
-    subjects=MIXTURES,
+    subjects=LAB_MIXTURES,
 )
 def test_scores_equal_those_of_random_directions(runs, judge):
     bases = runs()

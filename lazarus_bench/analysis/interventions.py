@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.analysis.behaviour import Behaviour, behaviour, behaviour_under
+from lazarus_bench.analysis.isotropic import isotropic
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
 from lazarus_bench.analysis.operations import Bools
 from lazarus_bench.analysis.states import States
@@ -182,7 +183,7 @@ def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> 
 
 def random_direction(like: Floats, seed: int) -> Floats:
     """An isotropic random direction as long as `like` `[d]`: the control of steering."""
-    drawn = np.random.default_rng(seed).normal(size=like.shape)
+    drawn = isotropic(seed).normal(size=like.shape)
     direction: Floats = drawn * (np.linalg.norm(like) / np.linalg.norm(drawn))
     return direction
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.analysis.isotropic import isotropic
 from lazarus_bench.analysis.router_stream import Rows, dense, row_count, strongest
 from lazarus_bench.analysis.word_classes import GENERAL, category
 from lazarus_bench.backend import nn
@@ -28,10 +29,6 @@ Singles = npt.NDArray[np.float32]
 TOP = 20
 """Tokens kept for each expert. The writeup prints three or four of a number it does not state; 20
 is what the writeups keep elsewhere (A's substring rule)."""
-
-_STREAM = 0x726F7574
-"""Random rows have a stream of their own: NumPy takes the seed (s, 0), from which the lab draws its
-weights, for s, and rows drawn from s would be the embedding's own first draws."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +144,7 @@ def project_random(loaded: LoadedModel, k: int = TOP, seed: int = 0) -> RouterPr
         UserError: `k` is below 1, or a weight is not finite.
     """
     found = gates(loaded)
-    drawn = np.random.default_rng((seed, _STREAM)).normal(size=found.rows.shape)
+    drawn = isotropic(seed).normal(size=found.rows.shape)
     return _project(loaded, found, drawn, k)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.analysis.isotropic import isotropic
 from lazarus_bench.analysis.lens import MAX_LOGITS
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
@@ -168,7 +169,7 @@ def _random_cosines(
     loaded: LoadedModel, rows: mx.array, normed: bool, draws: int, seed: int
 ) -> Iterator[Singles]:
     """Cosines `[some draws, token]` of random isotropic directions."""
-    rng = np.random.default_rng(seed)
+    rng = isotropic(seed)
     size = max(1, MAX_LOGITS // rows.shape[0])
     for start in range(0, draws, size):
         drawn = rng.normal(size=(min(size, draws - start), rows.shape[1]))

@@ -43,10 +43,11 @@ def training_curves(
         )
         for name in names
     )
-    return Curves(title=title, subject=_without_seed(runs[0]), unit=unit, series=series)
+    return Curves(title=title, subject=without_seed(runs[0]), unit=unit, series=series)
 
 
-def _without_seed(run: Run) -> str:
+def without_seed(run: Run) -> str:
+    """The subject a run is of: its name but for its seed."""
     return run.name.removesuffix(f" seed {run.seed}")
 
 

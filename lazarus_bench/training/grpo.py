@@ -27,7 +27,7 @@ from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.policy_loss import clipped_gain, k3
 from lazarus_bench.training.pretrain import ClippedAdamW, warm_cosine
 from lazarus_bench.training.record import write_problems
-from lazarus_bench.training.rewards import Reward, reward_named, try_out
+from lazarus_bench.training.rewards import Reward, reward_name, reward_named, try_out
 from lazarus_bench.training.rollouts import Gold, LogProbs, Roller, Rollouts, asked_batches
 from lazarus_bench.training.scoring import Scoring, label_log_probs
 from lazarus_bench.training.specs import Grpo
@@ -111,9 +111,9 @@ def checked_reward(spec: Grpo, problems: Sequence[Problem]) -> Reward:
     """The spec's reward, tried out.
 
     Raises:
-        UserError: it is unknown, raises, or returns anything but a finite number.
+        UserError: it is unknown, raises, or returns anything but a finite number of float32.
     """
-    reward = reward_named(spec.reward)
+    reward = reward_named(reward_name(spec.reward))
     try_out(reward, problems[:TRIED_PROBLEMS])
     return reward
 

@@ -6,9 +6,11 @@ Source: methods, *GRPO*: reward 1 for the right integer, else 0.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from numbers import Real
+from operator import attrgetter
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Problem
@@ -19,6 +21,9 @@ Reward = Callable[[str, str, int], float]
 
 RIGHT_INTEGER = "right-integer"
 
+LARGEST = 1e30
+"""Of a reward's size: sums over the answers of an iteration stay finite in float32."""
+
 
 def right_integer(prompt: str, answer: str, truth: int) -> float:
     """1 when the first integer of `answer` is `truth`, else 0."""
@@ -27,6 +32,37 @@ def right_integer(prompt: str, answer: str, truth: int) -> float:
 
 
 REWARDS: Mapping[str, Reward] = {RIGHT_INTEGER: right_integer}
+
+
+def reward_name(reward: object) -> str:
+    """The name under which `reward` is found again: itself if text, else ``package.module:name``.
+
+    Raises:
+        UserError: it is no function, or none that another process could import by its name.
+    """
+    if isinstance(reward, str):
+        return reward
+    if not callable(reward):
+        raise UserError(
+            f"reward = {reward!r} is no function: give one, or its name as module:function"
+        )
+    known = next((name for name, own in REWARDS.items() if own is reward), None)
+    return known or _importable(reward)
+
+
+def _importable(reward: Callable[..., object]) -> str:
+    module = getattr(reward, "__module__", None)
+    name = getattr(reward, "__qualname__", None)
+    try:
+        found = attrgetter(str(name))(sys.modules[str(module)])
+    except (KeyError, AttributeError):
+        found = None
+    if module == "__main__" or found != reward:
+        raise UserError(
+            f"reward = {reward!r} cannot be imported by name, which other processes and the digest "
+            f"need: define it with def at the top of a module that is not the script itself"
+        )
+    return f"{module}:{name}"
 
 
 def reward_named(name: str) -> Reward:
@@ -42,10 +78,11 @@ def reward_named(name: str) -> Reward:
         known = ", ".join(sorted(REWARDS))
         raise UserError(f"reward {name!r} is unknown: choose {known}, or give module:function")
     try:
-        found = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = attrgetter(function)(import_module(module))
+    except (Exception, SystemExit) as error:
         raise UserError(
-            f"reward {name!r} cannot be imported ({error}): check the module and the function"
+            f"reward {name!r} cannot be imported ({type(error).__name__}: {error}): check the "
+            f"module and the function"
         ) from error
     if not callable(found):
         raise UserError(f"reward {name!r} is no function: name one that can be called")
@@ -57,20 +94,34 @@ def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
     """The reward as a finite float.
 
     Raises:
-        UserError: it raised, or returned anything but a finite number.
+        UserError: it raised or would exit, or returned anything but a number within ±`LARGEST`.
     """
     name = getattr(reward, "__name__", type(reward).__name__)
     asked = f"reward {name!r} on prompt {prompt!r} and answer {answer!r}"
     try:
         value: object = reward(prompt, answer, truth)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(
             f"{asked} raised {type(error).__name__} ({error}): mend it so that any text gets a "
             f"number"
         ) from error
-    if not isinstance(value, Real) or not math.isfinite(value):
+    number = _as_float(value)
+    if not math.isfinite(number):
         raise UserError(f"{asked} returned {value!r}: it must return a finite number")
-    return float(value)
+    if abs(number) > LARGEST:
+        raise UserError(
+            f"{asked} returned {number:g}, too large for float32: it must return a number within "
+            f"±{LARGEST:g}"
+        )
+    return number
+
+
+def _as_float(value: object) -> float:
+    """NaN for what is no number; the largest float for an integer beyond all floats."""
+    try:
+        return float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:
+        return sys.float_info.max
 
 
 def try_out(reward: Reward, problems: Iterable[Problem]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.training.prefix import continued, prompt_cache, residuals, rows_by_length
 
@@ -69,6 +70,9 @@ def sample(
         tokens: most tokens of an answer.
         ends: the tokens that end one.
         seed: the draws depend on nothing else but the model and the prompts.
+
+    Raises:
+        UserError: the model's logits are not finite.
     """
     shape = (len(prompts), group, tokens)
     drawn = np.zeros(shape, dtype=np.int32)
@@ -131,6 +135,11 @@ def _draw(logits: mx.array, node: Rows, rng: np.random.Generator) -> tuple[Ints,
     shifted -= shifted.max(axis=1, keepdims=True)
     heaps = np.cumsum(np.exp(shifted), axis=1, dtype=np.float64)
     totals = heaps[:, -1:]
+    if not np.isfinite(totals).all():
+        raise UserError(
+            "the policy's logits are no longer finite: lower the learning rate, or check that the "
+            "base model's own logits are finite"
+        )
     # One sorted line for all rows: row i lies between i and i + 1.
     line = (heaps / totals + np.arange(len(heaps))[:, None]).ravel()
     at = np.searchsorted(line, node + rng.random(len(node)), side="right")

@@ -1,5 +1,6 @@
 """Recipes as frozen specs: every field is part of an artifact's digest.
 
+What a field may hold stands in its annotation and is checked where the spec is made (`fields.py`).
 Learning rates and sizes that the writeups leave open were chosen on development seeds (100 and
 above); claims use seeds from 0.
 """
@@ -8,9 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.training.fields import (
+    Bound,
+    Count,
+    Index,
+    NonNegative,
+    Positive,
+    Share,
+    check_fields,
+)
+from lazarus_bench.training.rewards import RIGHT_INTEGER, Reward, reward_name
 
 Targets = Literal["vo", "qk", "mlp", "all"]
 TARGET_SETS = ("vo", "qk", "mlp", "all")
@@ -46,6 +57,10 @@ class Recipe:
     ranked: ClassVar[bool] = True
     seeded: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        """Refuse a field that does not fit its annotation."""
+        check_fields(self)
+
     @property
     def label(self) -> str:
         """A few words for progress lines and reports."""
@@ -61,8 +76,12 @@ def check_base(recipe: Recipe, below: Recipe | None) -> None:
     """Make sure that `recipe` can start from what `below` leaves; None is a model given or none.
 
     Raises:
-        UserError: it needs an adapter and there is none, or a whole model and there is none.
+        UserError: it is no recipe, or it needs an adapter and there is none, or a whole model and
+            there is none.
     """
+    if not isinstance(recipe, Recipe):
+        name = recipe.__name__ if isinstance(recipe, type) else "Sft"
+        raise UserError(f"{recipe!r} is no recipe: give one that is made, such as {name}()")
     left = "model" if below is None else below.leaves
     if left == ("adapter" if recipe.on_adapter else "model"):
         return
@@ -77,16 +96,6 @@ def check_base(recipe: Recipe, below: Recipe | None) -> None:
     raise UserError(
         f"{recipe.label} starts from a whole model, and {origin} leaves {found}: {remedy}"
     )
-
-
-def _positive(name: str, value: float) -> None:
-    if not value > 0:
-        raise UserError(f"{name} = {value} must be above 0")
-
-
-def _known_targets(targets: str) -> None:
-    if targets not in TARGET_SETS:
-        raise UserError(f"targets {targets!r} are unknown: choose {', '.join(TARGET_SETS)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,23 +113,24 @@ class Sft(Recipe):
 
     full: bool = False
     targets: Targets = "all"
-    rank: int = 8
-    scale: float = 20.0
-    steps: int = 500
-    batch: int = 8
-    learning_rate: float = 1e-4
-    examples: int = 4500
-    validation: int = 200
-    checkpoints: tuple[int, ...] = (0, 100, 300, 500)
+    rank: Count = 8
+    scale: Positive = 20.0
+    steps: Count = 500
+    batch: Count = 8
+    learning_rate: Positive = 1e-4
+    examples: Count = 4500
+    validation: Count = 200
+    checkpoints: tuple[Index, ...] = (0, 100, 300, 500)
     mask_prompt: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        _known_targets(self.targets)
-        for name in ("rank", "steps", "batch", "learning_rate", "examples", "validation"):
-            _positive(f"Sft.{name}", getattr(self, name))
-        if any(not 0 <= step <= self.steps for step in self.checkpoints):
-            raise UserError(f"Sft.checkpoints {self.checkpoints} must lie in 0..{self.steps}")
+        super().__post_init__()
+        if any(step > self.steps for step in self.checkpoints):
+            raise UserError(
+                f"Sft.checkpoints = {self.checkpoints} must lie in 0..{self.steps}: give fewer, or "
+                f"more steps"
+            )
 
     @property
     def label(self) -> str:
@@ -151,25 +161,15 @@ class DualReward(Recipe):
     shared: ClassVar[tuple[str, ...]] = ("batch",)
 
     targets: Targets = "vo"
-    rank: int = 16
-    alpha: float | None = None
-    weight: float = 0.4
-    layer: int | None = None
-    steps: int = 500
-    batch: int = 16
-    learning_rate: float = 1e-3
-    examples: int = 4500
+    rank: Count = 16
+    alpha: Positive | None = None
+    weight: Share = 0.4
+    layer: Index | None = None
+    steps: Count = 500
+    batch: Count = 16
+    learning_rate: Positive = 1e-3
+    examples: Count = 4500
     match_targets: Targets | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
-        _known_targets(self.targets)
-        if self.match_targets is not None:
-            _known_targets(self.match_targets)
-        for name in ("rank", "steps", "batch", "learning_rate", "examples"):
-            _positive(f"DualReward.{name}", getattr(self, name))
-        if not 0 <= self.weight <= 1:
-            raise UserError(f"DualReward.weight = {self.weight} must lie in 0..1")
 
     @property
     def label(self) -> str:
@@ -191,7 +191,8 @@ class Pretrain(Recipe):
     """A lab model of `family` from scratch on the generated corpus.
 
     `symbols`, `words` and `prose` are documents of each kind in a step; the weights are those of
-    the kinds' mean losses, beside 1 for symbols.
+    the kinds' mean losses, beside 1 for symbols. The warm-up's first step has rate 0, so one step
+    alone leaves the random start.
     """
 
     kind: ClassVar[str] = "pretrain"
@@ -200,19 +201,14 @@ class Pretrain(Recipe):
     leaves: ClassVar[Leaves] = "model"
 
     family: str = "llama"
-    steps: int = 600
-    learning_rate: float = 3e-3
-    weight_decay: float = 1.0
-    symbols: int = 64
-    words: int = 12
-    prose: int = 4
-    words_weight: float = 0.5
-    prose_weight: float = 0.05
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
-        for name in ("steps", "learning_rate", "symbols", "words", "prose"):
-            _positive(f"Pretrain.{name}", getattr(self, name))
+    steps: Count = 600
+    learning_rate: Positive = 3e-3
+    weight_decay: NonNegative = 1.0
+    symbols: Count = 64
+    words: Count = 12
+    prose: Count = 4
+    words_weight: NonNegative = 0.5
+    prose_weight: NonNegative = 0.05
 
     @property
     def label(self) -> str:
@@ -230,7 +226,8 @@ class Instruct(Recipe):
     """A lab base tuned, all weights, on question–answer text.
 
     `questions`, `symbols` and `prose` are documents of each kind in a step; the last two are the
-    base's own kinds, kept so that tuning does not undo them.
+    base's own kinds, kept so that tuning does not undo them. The warm-up's first step has rate 0,
+    so one step alone leaves the base.
     """
 
     kind: ClassVar[str] = "instruct"
@@ -238,18 +235,13 @@ class Instruct(Recipe):
     shared: ClassVar[tuple[str, ...]] = ("questions", "symbols", "prose")
     leaves: ClassVar[Leaves] = "model"
 
-    steps: int = 100
-    questions: int = 24
-    symbols: int = 32
-    prose: int = 4
-    prose_weight: float = 0.05
-    learning_rate: float = 5e-4
-    weight_decay: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
-        for name in ("steps", "questions", "symbols", "prose", "learning_rate"):
-            _positive(f"Instruct.{name}", getattr(self, name))
+    steps: Count = 100
+    questions: Count = 24
+    symbols: Count = 32
+    prose: Count = 4
+    prose_weight: NonNegative = 0.05
+    learning_rate: Positive = 5e-4
+    weight_decay: NonNegative = 1.0
 
     @property
     def lab_seconds(self) -> float:
@@ -264,7 +256,10 @@ class Grpo(Recipe):
     An iteration samples `answers` to each of `prompts` at temperature 1 and takes one step on them:
     clipped ratio `clip` to the sampling policy, plus `kl` times the k3 divergence from the base.
     LoRA on `targets` of every block with `rank` and `scale`, or every block when `full`. `reward`
-    names a function of `training.rewards`, or the user's own as `module:function`.
+    names a function of `training.rewards`, or the user's own as `module:function`; a function that
+    can be imported by such a name may be given itself and becomes that name. The digest covers the
+    name, not what the function does. The warm-up's first step has rate 0, so that `iterations` are
+    2 or more.
 
     Sizes and rate come from a search on development seeds: `docs/search-grpo.md`.
     """
@@ -275,33 +270,22 @@ class Grpo(Recipe):
 
     full: bool = True
     targets: Targets = "all"
-    rank: int = 16
-    scale: float = 2.0
-    prompts: int = 64
-    answers: int = 8
-    iterations: int = 160
-    learning_rate: float = 3e-4
-    clip: float = 0.2
-    kl: float = 0.04
-    examples: int = 4500
-    answer_tokens: int = 8
-    reward: str = "right-integer"
+    rank: Count = 16
+    scale: Positive = 2.0
+    prompts: Count = 64
+    answers: Annotated[int, Bound(least=2, because="a group of one has no advantage")] = 8
+    iterations: Annotated[int, Bound(least=2, because="the warm-up's first has rate 0")] = 160
+    learning_rate: Positive = 3e-4
+    clip: Positive = 0.2
+    kl: NonNegative = 0.04
+    examples: Count = 4500
+    answer_tokens: Count = 8
+    reward: str | Reward = RIGHT_INTEGER
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        _known_targets(self.targets)
-        name = type(self).__name__
-        for field in (
-            "rank", "prompts", "iterations", "learning_rate", "clip", "examples",
-            "answer_tokens",
-        ):  # fmt: skip
-            _positive(f"{name}.{field}", getattr(self, field))
-        if self.answers < 2:
-            raise UserError(
-                f"{name}.answers = {self.answers}: a group of one has no advantage, give 2 or more"
-            )
-        if self.kl < 0:
-            raise UserError(f"{name}.kl = {self.kl} must not be below 0")
+        object.__setattr__(self, "reward", reward_name(self.reward))
+        super().__post_init__()
 
     @property
     def label(self) -> str:
@@ -325,28 +309,30 @@ class GrpoDual(Grpo):
     `balanced=True` (each operation equally often in a batch; otherwise operations are drawn at
     random), `entropy=0.5`, a fifth of the learning rate (2e-6 beside 1e-5) with `kl=0.001`, and
     `weight=0.9` with `kl=0` over 100 iterations. With `shared_target` the first prompt's operation
-    is the target of the whole batch, as the first fix says of what it mends.
+    is the target of the whole batch, as the first fix says of what it mends; the two exclude each
+    other.
     """
 
     kind: ClassVar[str] = "grpo_dual"
     version: ClassVar[int] = 1
     shared: ClassVar[tuple[str, ...]] = ("prompts",)
 
-    prompts: int = 8
-    iterations: int = 100
-    weight: float = 0.4
-    layer: int | None = None
+    prompts: Count = 8
+    iterations: Annotated[int, Bound(least=2, because="the warm-up's first has rate 0")] = 100
+    weight: Share = 0.4
+    layer: Index | None = None
     balanced: bool = False
-    entropy: float = 0.0
+    entropy: NonNegative = 0.0
     shared_target: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         super().__post_init__()
-        if not 0 <= self.weight <= 1:
-            raise UserError(f"GrpoDual.weight = {self.weight} must lie in 0..1")
-        if self.entropy < 0:
-            raise UserError(f"GrpoDual.entropy = {self.entropy} must not be below 0")
+        if self.balanced and self.shared_target:
+            raise UserError(
+                "GrpoDual(balanced=True, shared_target=True) puts the fix on the fault that it "
+                "takes away: give one of the two"
+            )
 
     @property
     def label(self) -> str:
@@ -404,24 +390,10 @@ class FinetuneCost(Recipe):
     seeded: ClassVar[bool] = False
 
     targets: Targets = "all"
-    rank: int = 8
-    batch: int = 8
-    steps: int = 40
-    repeats: int = 6
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
-        _known_targets(self.targets)
-        for name in ("rank", "batch"):
-            _positive(f"FinetuneCost.{name}", getattr(self, name))
-        if self.steps < 20:
-            raise UserError(
-                f"FinetuneCost.steps = {self.steps}: the first ten warm up, give 20 or more"
-            )
-        if self.repeats < 2:
-            raise UserError(
-                f"FinetuneCost.repeats = {self.repeats}: one pair shows no spread, give 2 or more"
-            )
+    rank: Count = 8
+    batch: Count = 8
+    steps: Annotated[int, Bound(least=20, because="the first ten warm up")] = 40
+    repeats: Annotated[int, Bound(least=2, because="one pair shows no spread")] = 6
 
     @property
     def label(self) -> str:

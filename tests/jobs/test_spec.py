@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -53,6 +53,8 @@ PLAIN = {
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a field's type, those its recipe refuses among them."""
     arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is Callable:
+        return st.nothing()
     if typing.get_origin(hint) is typing.Literal:
         return st.sampled_from(arguments)
     if typing.get_origin(hint) is tuple:
@@ -233,17 +235,17 @@ def test_a_checkpoint_is_no_job():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: Sft(steps=0), r"Sft\.steps = 0 must be above 0"),
+        (lambda: Sft(steps=0), r"Sft\.steps = 0 must be an integer of at least 1: .* as 500"),
         (lambda: Sft(batch=-1), r"Sft\.batch"),
         (lambda: Sft(learning_rate=float("nan")), r"Sft\.learning_rate = nan"),
-        (lambda: Sft(targets="heads"), "'heads' are unknown: choose vo, qk, mlp, all"),
-        (lambda: Sft(steps=10), r"Sft\.checkpoints .* must lie in 0\.\.10"),
+        (lambda: Sft(targets="heads"), "= 'heads' must be one of vo, qk, mlp, all"),
+        (lambda: Sft(steps=10), r"Sft\.checkpoints = .* must lie in 0\.\.10"),
         (lambda: Sft(checkpoints=(-1,)), r"Sft\.checkpoints"),
-        (lambda: DualReward(weight=1.5), r"DualReward\.weight = 1\.5 must lie in 0\.\.1"),
+        (lambda: DualReward(weight=1.5), r"DualReward\.weight = 1\.5 must be .* at most 1"),
         (lambda: DualReward(weight=-0.1), r"DualReward\.weight"),
         (lambda: DualReward(rank=0), r"DualReward\.rank"),
-        (lambda: DualReward(targets="v"), "'v' are unknown"),
-        (lambda: DualReward(match_targets="v"), "'v' are unknown"),
+        (lambda: DualReward(targets="v"), "'v' must be one of vo"),
+        (lambda: DualReward(match_targets="v"), "'v' must be one of .* or None"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_when_it_is_written(make, says):

@@ -43,6 +43,14 @@ def fragile(prompt: str, answer: str, truth: int) -> float:
     return float("nan") if answer == "" else 0.0
 
 
+def leaves(prompt: str, answer: str, truth: int) -> float:
+    raise SystemExit(0)
+
+
+def huge(prompt: str, answer: str, truth: int) -> float:
+    return 1e39 if answer == "" else 0.0
+
+
 def made(directory: Path, spec: Grpo, base: Path, seed: int = 0) -> Path:
     directory.mkdir()
     grpo.run(spec, base, directory, seed, show=False)
@@ -223,7 +231,7 @@ def test_training_sees_no_held_out_pair(trained):
 
 
 def test_full_training_leaves_every_block_and_nothing_else(tiny, tmp_path):
-    out = made(tmp_path / "out", replace(SPEC, full=True, iterations=1), tiny)
+    out = made(tmp_path / "out", replace(SPEC, full=True, iterations=2), tiny)
     assert json.loads((out / "adapter_config.json").read_text())["fine_tune_type"] == "full"
     assert all(name.startswith("model.layers.") for name in weights(out))
 
@@ -242,6 +250,8 @@ def test_the_rewarded_answers_become_likelier(tiny, tmp_path):
     [
         ({"reward": f"{__name__}:fragile"}, "returned nan: it must return a finite number"),
         ({"reward": "nonsense"}, "reward 'nonsense' is unknown"),
+        ({"reward": leaves}, "'leaves' on prompt .* raised SystemExit"),
+        ({"reward": huge}, r"returned 1e\+39, too large for float32"),
         ({"answer_tokens": 500}, r"needs 507 positions, and .* has 128: lower answer_tokens"),
     ],
 )
@@ -249,6 +259,17 @@ def test_mistakes_are_refused_before_any_step(tiny, tmp_path, change, told):
     with pytest.raises(UserError, match=told):
         made(tmp_path / "out", replace(SPEC, **change), tiny)
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_two_iterations_train_something(tiny, tmp_path):
+    first = weights(made(tmp_path / "out", replace(SPEC, iterations=2, reward=even), tiny))
+    assert any((w != 0).any() for name, w in first.items() if name.endswith("lora_b"))
+
+
+def test_a_rate_that_breaks_the_policy_is_told_as_such(tiny, tmp_path):
+    spec = replace(SPEC, full=True, learning_rate=1e30, reward=even)
+    with pytest.raises(UserError, match="no longer finite: lower the learning rate"):
+        made(tmp_path / "out", spec, tiny)
 
 
 def test_targets_that_the_family_lacks_are_refused(tiny_model):
@@ -267,11 +288,12 @@ def test_a_prompt_that_just_fits_is_taken(tiny_model):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"answers": 1}, "a group of one has no advantage"),
-        ({"kl": -0.1}, "Grpo.kl = -0.1 must not be below 0"),
-        ({"clip": 0.0}, "Grpo.clip = 0.0 must be above 0"),
-        ({"prompts": 0}, "Grpo.prompts = 0 must be above 0"),
-        ({"targets": "ov"}, "targets 'ov' are unknown"),
+        ({"answers": 1}, "of at least 2, as a group of one has no advantage: give one such as 8"),
+        ({"iterations": 1}, "of at least 2, as the warm-up's first has rate 0: give one such as"),
+        ({"kl": -0.1}, "Grpo.kl = -0.1 must be a finite number of at least 0"),
+        ({"clip": 0.0}, "Grpo.clip = 0.0 must be a finite number above 0"),
+        ({"prompts": 0}, "Grpo.prompts = 0 must be an integer of at least 1"),
+        ({"targets": "ov"}, "Grpo.targets = 'ov' must be one of vo, qk, mlp, all"),
     ],
 )
 def test_a_spec_that_cannot_be_trained_is_refused(change, told):

@@ -117,9 +117,10 @@ def test_words_of_several_tokens_do_not_apply_and_train_nothing(shared, tmp_path
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"weight": 1.2}, "GrpoDual.weight = 1.2 must lie in 0..1"),
-        ({"entropy": -1.0}, "GrpoDual.entropy = -1.0 must not be below 0"),
-        ({"answers": 1}, "GrpoDual.answers = 1: a group of one"),
+        ({"weight": 1.2}, "GrpoDual.weight = 1.2 must be .* of at least 0 and of at most 1"),
+        ({"entropy": -1.0}, "GrpoDual.entropy = -1.0 must be a finite number of at least 0"),
+        ({"answers": 1}, "GrpoDual.answers = 1 must be .* a group of one"),
+        ({"balanced": True, "shared_target": True}, "takes away: give one of the two"),
     ],
 )
 def test_a_spec_that_cannot_be_trained_is_refused(change, told):

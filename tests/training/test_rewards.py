@@ -1,13 +1,23 @@
 """Rewards: the right integer, the user's own, and a clear refusal of what is no number."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.spec import Job
 from lazarus_bench.tasks.arithmetic import held_out
-from lazarus_bench.training.rewards import reward_named, rewarded, right_integer, try_out
+from lazarus_bench.training import Grpo
+from lazarus_bench.training.rewards import (
+    LARGEST,
+    reward_name,
+    reward_named,
+    rewarded,
+    right_integer,
+    try_out,
+)
 
 PROBLEMS = held_out(4, 0)
 
@@ -22,6 +32,75 @@ def test_the_first_integer_decides(answer, reward):
 
 def short(prompt: str, answer: str, truth: int) -> float:
     return -float(len(answer))
+
+
+class Rewards:
+    """Functions kept in a class."""
+
+    @staticmethod
+    def long(prompt: str, answer: str, truth: int) -> float:
+        return float(len(answer))
+
+    def __call__(self, prompt: str, answer: str, truth: int) -> float:
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (short, f"{__name__}:short"),
+        (Rewards.long, f"{__name__}:Rewards.long"),
+        (right_integer, "right-integer"),
+    ],
+)
+def test_a_function_becomes_the_name_it_is_found_by(function, name):
+    assert reward_named(reward_name(function)) is function
+    given, named = Grpo(reward=function), Grpo(reward=name)
+    assert given == named
+    assert given.reward == name
+    assert digest_of(given) == digest_of(named)
+    assert (digest_of(given) == digest_of(Grpo())) == (function is right_integer)
+
+
+def digest_of(spec: Grpo) -> str:
+    return Job(recipe=spec, base=None, seed=0).digest
+
+
+def nested():
+    def inner(prompt: str, answer: str, truth: int) -> float:
+        return 0.0
+
+    return inner
+
+
+def of_the_script(prompt: str, answer: str, truth: int) -> float:
+    return 0.0
+
+
+of_the_script.__module__ = "__main__"
+
+
+@pytest.mark.parametrize(
+    "reward",
+    [lambda *_: 0.0, nested(), partial(short, "p"), Rewards(), Rewards().__call__, of_the_script],
+    ids=["lambda", "nested", "partial", "object", "method", "script"],
+)
+def test_what_no_other_process_could_import_is_refused_where_it_is_given(reward):
+    with pytest.raises(UserError, match=r"^reward = .* cannot be imported .*: define it with def"):
+        Grpo(reward=reward)
+
+
+@pytest.mark.parametrize("reward", [None, 3, 0.5])
+def test_what_is_no_function_is_refused_where_it_is_given(reward):
+    with pytest.raises(UserError, match=rf"^reward = {reward} is no function: give one, or its"):
+        Grpo(reward=reward)
+
+
+def test_a_module_that_does_not_load_is_told(tmp_path, monkeypatch):
+    (tmp_path / "leaving_rewards.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"cannot be imported \(SystemExit: 3\): check"):
+        reward_named("leaving_rewards:reward")
 
 
 def test_a_users_reward_is_found_by_its_module():
@@ -48,6 +127,25 @@ def test_an_unknown_reward_is_refused(name, told):
 def test_what_is_no_finite_number_is_refused_with_the_answer_that_got_it(value):
     with pytest.raises(UserError, match=r"reward '<lambda>' on prompt .* must return a finite"):
         try_out(lambda prompt, answer, truth: value if answer == "" else 1.0, PROBLEMS)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e308, 10**400, -(10**400), np.float64(2 * LARGEST)])
+def test_what_float32_cannot_sum_is_refused(value):
+    with pytest.raises(UserError, match=r"too large for float32: .* within ±1e\+30"):
+        try_out(lambda prompt, answer, truth: value if answer == "" else 1.0, PROBLEMS)
+
+
+@pytest.mark.parametrize("value", [LARGEST, -LARGEST, np.float16(6e4)])
+def test_what_float32_can_sum_is_taken(value):
+    assert rewarded(lambda *_: value, "p", "a", 1) == float(value)
+
+
+def test_a_reward_that_would_exit_is_refused():
+    def leaves(prompt: str, answer: str, truth: int) -> float:
+        raise SystemExit(1)
+
+    with pytest.raises(UserError, match=r"'leaves' .* raised SystemExit \(1\): mend it"):
+        try_out(leaves, PROBLEMS)
 
 
 def test_a_reward_that_raises_is_refused_with_the_answer_it_fell_over():

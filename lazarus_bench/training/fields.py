@@ -50,6 +50,10 @@ NonNegative = Annotated[float, Bound(least=0)]
 Share = Annotated[float, Bound(least=0, most=1)]
 
 
+class _UnfitError(Exception):
+    """A value does not fit its annotation; at most a few words on why, after those of the hint."""
+
+
 def check_fields(spec: DataclassInstance) -> None:
     """Make sure that every field of the frozen `spec` fits its annotation; make numbers Python's.
 
@@ -61,7 +65,7 @@ def check_fields(spec: DataclassInstance) -> None:
         given, hint = getattr(spec, field.name), hints[field.name]
         try:
             value = _fitting(given, hint)
-        except ValueError as error:
+        except _UnfitError as error:
             usual = None if field.default is MISSING else field.default
             such = "" if usual is None else f": give one such as {usual!r}"
             raise UserError(
@@ -77,48 +81,68 @@ def _hints(kind: type) -> Mapping[str, Any]:
 
 
 def _fitting(value: object, hint: Any) -> Any:
-    """`value` as Python's own; a ValueError, at most with a few words more, if it does not fit."""
+    """`value` as Python's own; an _UnfitError if it does not fit."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        number = _fitting(value, arguments[0])
-        return number if arguments[1].holds(number) else _unfit()
+        return _bounded(_fitting(value, arguments[0]), arguments[1])
     if origin is Literal:
-        return value if isinstance(value, str) and value in arguments else _unfit()
+        return _chosen(value, arguments)
     if origin is tuple:
-        items = value if isinstance(value, tuple | list) else _unfit()
-        return tuple(_fitting(item, arguments[0]) for item in items)
+        return _each(value, arguments[0])
     if origin in (Union, UnionType):
         empty = value is None and NoneType in arguments
         return None if empty else _fitting(value, arguments[0])
     return PLAIN[hint][1](value)
 
 
-def _unfit(more: str = "") -> Any:
-    raise ValueError(more)
+def _bounded(number: float, bound: Bound) -> float:
+    if not bound.holds(number):
+        raise _UnfitError
+    return number
+
+
+def _chosen(value: object, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise _UnfitError
+    return str(value)
+
+
+def _each(value: object, hint: Any) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise _UnfitError
+    return tuple(_fitting(item, hint) for item in value)
 
 
 def _integer(value: object) -> int:
-    fits = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return int(value) if fits else _unfit()  # type: ignore[call-overload]
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise _UnfitError
+    return int(value)
 
 
 def _number(value: object) -> float:
-    if isinstance(value, np.floating) and not isinstance(value, float):
-        _unfit(f", of Python's or of 64 bits (this {value.dtype} is {float(value)})")
-    fits = isinstance(value, int | float | np.integer) and not isinstance(value, bool)
+    if isinstance(value, np.floating) and value.dtype != np.float64:
+        raise _UnfitError(f", of Python's or of 64 bits (this {value.dtype} is {float(value)})")
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer):
+        raise _UnfitError
     try:
-        number = float(value) if fits else math.nan  # type: ignore[arg-type]
+        number = float(value)
     except OverflowError:
-        number = math.inf
-    return number if math.isfinite(number) else _unfit()
+        raise _UnfitError from None
+    if not math.isfinite(number):
+        raise _UnfitError
+    return number
 
 
 def _boolean(value: object) -> bool:
-    return bool(value) if isinstance(value, bool | np.bool_) else _unfit()
+    if not isinstance(value, bool | np.bool_):
+        raise _UnfitError
+    return bool(value)
 
 
 def _text(value: object) -> str:
-    return str(value) if isinstance(value, str) else _unfit()
+    if not isinstance(value, str):
+        raise _UnfitError
+    return str(value)
 
 
 PLAIN: Mapping[Any, tuple[str, Callable[[object], object]]] = {

@@ -79,9 +79,7 @@ def check_base(recipe: Recipe, below: Recipe | None) -> None:
         UserError: it is no recipe, or it needs an adapter and there is none, or a whole model and
             there is none.
     """
-    if not isinstance(recipe, Recipe):
-        name = recipe.__name__ if isinstance(recipe, type) else "Sft"
-        raise UserError(f"{recipe!r} is no recipe: give one that is made, such as {name}()")
+    _check_made(recipe)
     left = "model" if below is None else below.leaves
     if left == ("adapter" if recipe.on_adapter else "model"):
         return
@@ -96,6 +94,12 @@ def check_base(recipe: Recipe, below: Recipe | None) -> None:
     raise UserError(
         f"{recipe.label} starts from a whole model, and {origin} leaves {found}: {remedy}"
     )
+
+
+def _check_made(recipe: object) -> None:
+    if not isinstance(recipe, Recipe):
+        name = recipe.__name__ if isinstance(recipe, type) else "Sft"
+        raise UserError(f"{recipe!r} is no recipe: give one that is made, such as {name}()")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,10 +358,14 @@ class Fuse(Recipe):
     """The adapter below and its base become one whole model (D, *Approach: Two-Stage Training*).
 
     In float32 its logits are those of base and adapter up to rounding (3e-6 of the largest logit at
-    most, measured). A quantised base is quantised again after the adapter is added, which undoes a
-    part of it: in 4 bits the logits moved by 1% to 37% of what the adapter had moved them, most
-    with large adapters on the MLP. With `dequantise` the whole model is float from then on, and
-    as exact as any.
+    most, measured). A quantised base is quantised again after the adapter is added: each weight is
+    then within half a quantisation step of its exact sum, or within one step where mlx clips the
+    end of a group (less than 1% of a lab model's weights). An adapter that moves the weights by
+    less than that can lose most of its effect. Measured in 4 bits, groups of 32, on two lab bases
+    and a random one, after trainings of 1 to 100 steps: the logits moved by 0.002 to 0.14 of their
+    standard deviation (root mean square), which was 0.01 to 4.8 times what the adapter had moved
+    them, above 0.5 after every one of up to 20 steps on a lab base. With `dequantise` the whole
+    model is float from then on, and as exact as any.
     """
 
     kind: ClassVar[str] = "fuse"

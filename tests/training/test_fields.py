@@ -21,6 +21,7 @@ from lazarus_bench.training.specs import (
     Sft,
     check_base,
 )
+from lazarus_bench.trials.claims import Stages
 
 RECIPES = [
     cls
@@ -138,3 +139,5 @@ def test_what_is_no_recipe_is_no_stage(stage):
     remedy = f"such as {stage.__name__}" if isinstance(stage, type) else "such as Sft"
     with pytest.raises(UserError, match=rf"is no recipe: give one that is made, {remedy}\(\)"):
         check_base(stage, None)
+    with pytest.raises(UserError, match="is no recipe"):
+        Stages(recipes=(Sft(), stage))

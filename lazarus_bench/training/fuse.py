@@ -30,8 +30,9 @@ QUANTISED = ("quantization", "quantization_config")
 def fuse(model: nn.Module, *, dequantise: bool = False) -> nn.Module:
     """Add every low-rank adapter in `model` to its weight, in place.
 
-    A quantised linear is quantised again after the addition unless `dequantise`, which makes
-    every quantised weight of the model float.
+    A quantised linear is quantised again after the addition, to half a step of its grid (to one
+    where the end of a group is clipped), which a small adapter may not outlive; unless
+    `dequantise`, which makes every quantised weight of the model float and the sum exact.
     """
     from mlx.utils import tree_unflatten
     from mlx_lm.utils import dequantize_model

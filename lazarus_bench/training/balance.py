@@ -29,9 +29,6 @@ LOAD = "load.json"
 COEFFICIENT = 0.01
 """Of the balance loss beside the others, as in both papers."""
 
-ROUTERS = {"olmoe": "mlp.gate", "gpt_oss": "mlp.router"}
-"""Path of the router inside a block, by `model_type`."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
@@ -50,12 +47,12 @@ class Mixture:
 
 def mixture_of(config: Mapping[str, Any]) -> Mixture | None:
     """How a configuration routes; None for a family without experts."""
-    router = ROUTERS.get(str(config["model_type"]))
-    if router is None:
+    anatomy = anatomy_of(config)
+    if anatomy.router is None:
         return None
     return Mixture(
-        layers=anatomy_of(config).layers,
-        router=router,
+        layers=anatomy.layers,
+        router=anatomy.router,
         chosen=int(config["num_experts_per_tok"]),
         pad=int(config["pad_token_id"]),
     )

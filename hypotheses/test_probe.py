@@ -44,9 +44,6 @@ from lazarus_bench.tasks.arithmetic import training_problems
 from lazarus_bench.trials.claims import LAB_EVERY, OPERATION_NAMES
 from lazarus_bench.trials.probe_curves import probe_curves
 
-ASKED = (*LAB_EVERY, "lab:llama-instruct")
-"""Claims that name no family are asked of all: the report shows each, and what they pool to."""
-
 INSTRUCT = OnInstruct(recipe=None)
 MARGIN = 0.05
 PAIRS = tuple(combinations(OPERATION_NAMES, 2))
@@ -132,7 +129,7 @@ def show(judge, bases, problems, judged, reading):
     estimand="held-out accuracy at L0, prompts in symbols, operand pairs held out",
     region=AtLeast(0.95),
     finding=writeup.SYMBOLS_TRIVIAL,
-    subjects=ASKED,
+    subjects=LAB_EVERY,
     binary=True,
 )
 def test_symbols_are_read_at_the_first_layer(runs, held_out, judge):
@@ -147,7 +144,7 @@ def test_symbols_are_read_at_the_first_layer(runs, held_out, judge):
     estimand="held-out accuracy at L0, prompts in words, templates held out",
     region=AtMost(0.5),
     finding=writeup.WORDS_START_LOW,
-    subjects=ASKED,
+    subjects=LAB_EVERY,
 )
 def test_words_start_low(runs, held_out, judge):
     bases = runs()
@@ -162,7 +159,7 @@ def test_words_start_low(runs, held_out, judge):
     "templates held out",
     region=AtLeast(0.25),
     finding=writeup.WORDS_EMERGE,
-    subjects=ASKED,
+    subjects=LAB_EVERY,
 )
 def test_words_emerge_with_depth(runs, held_out, judge):
     bases = runs()
@@ -182,8 +179,8 @@ def test_words_emerge_with_depth(runs, held_out, judge):
             **{f"best layer itself: {k}": v for k, v in protocol(bases, BEST).items()},
         }
     )
-    for kind, how in asked(held_out).items():
-        judge.show(probe_curves(f"Probe, {kind}", bases, *how))
+    for kind in ("words", "symbols"):
+        judge.show(probe_curves(f"Probe, {kind}", bases, *asked(held_out)[kind]))
 
 
 @claim(
@@ -239,7 +236,7 @@ def shuffled(prompts):
     "its probe fitted on those",
     region=AtLeast(0.9),
     finding=writeup.HELD_OUT_OPERANDS,
-    subjects=ASKED,
+    subjects=LAB_EVERY,
     binary=True,
 )
 def test_probes_generalise_to_new_operands(runs, held_out, judge):
@@ -295,7 +292,7 @@ def peaks_apart(bases, symbols, words):
     "where the other clusters are best",
     region=Above(0.1),
     finding=writeup.SYMBOLS_MISLEAD,
-    subjects=ASKED,
+    subjects=LAB_EVERY,
 )
 def test_symbols_mislead(runs, held_out, judge):
     bases, kinds = runs(), asked(held_out)
@@ -384,7 +381,7 @@ UNIFORM = np.log10(0.5) - 1 / np.log(10)
     "symbols, classifier layer; the outer 0.1% is −3",
     region=AtLeast(-3.0),
     finding=writeup.NOT_VOCABULARY,
-    subjects=ASKED,
+    subjects=LAB_EVERY,
     words=OPERATION_NAMES,
 )
 def test_the_probe_direction_is_no_word(runs, held_out, judge):
@@ -444,7 +441,7 @@ def selectivity(run, prompts, held):
     "words, templates held out",
     region=AtLeast(0.2),
     finding=writeup.SELECTIVE,
-    subjects=ASKED,
+    subjects=LAB_EVERY,
 )
 def test_the_probe_is_selective(runs, held_out, judge):
     bases, kinds = runs(), asked(held_out)

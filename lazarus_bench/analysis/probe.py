@@ -7,7 +7,9 @@ writeups' protocol leaves the states as they are and splits sixteen prompts in f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,22 +171,29 @@ def _hits(
     states: States, labellings: Ints, classes: int, chosen: Split, held_out: HeldOut
 ) -> Iterator[Bools]:
     """Layer by layer, held-out hits `[labelling, prompt]` of the protocol's classifier."""
-    for layer in range(states.shape[1]):
-        hits = np.empty(labellings.shape, dtype=np.bool_)
-        for fold in np.unique(chosen.folds):
-            tested = chosen.folds == fold
-            train, test = states[~tested, layer], states[tested, layer]
-            if held_out != "writeup":
-                scaler = StandardScaler().fit(train)
-                train, test = scaler.transform(train), scaler.transform(test)
-            rows = Rows.of(train)
-            weights = fit_labellings(
-                rows, labellings[:, ~tested], classes, tolerance=NULL_TOLERANCE
-            )
-            hits[:, tested] = (
-                predict_labellings(weights, rows.project(test)) == labellings[:, tested]
-            )
-        yield hits
+
+    def of(layer: int) -> Bools:
+        return _hits_of_layer(states[:, layer], labellings, classes, chosen, held_out)
+
+    # NumPy lets go of the interpreter in products and exponentials, so threads share the layers.
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        yield from threads.map(of, range(states.shape[1]))
+
+
+def _hits_of_layer(
+    states: States, labellings: Ints, classes: int, chosen: Split, held_out: HeldOut
+) -> Bools:
+    hits = np.empty(labellings.shape, dtype=np.bool_)
+    for fold in np.unique(chosen.folds):
+        tested = chosen.folds == fold
+        train, test = states[~tested], states[tested]
+        if held_out != "writeup":
+            scaler = StandardScaler().fit(train)
+            train, test = scaler.transform(train), scaler.transform(test)
+        rows = Rows.of(train)
+        weights = fit_labellings(rows, labellings[:, ~tested], classes, tolerance=NULL_TOLERANCE)
+        hits[:, tested] = predict_labellings(weights, rows.project(test)) == labellings[:, tested]
+    return hits
 
 
 def transfer(

@@ -363,7 +363,7 @@ class Fuse(Recipe):
     most, measured). A quantised base is quantised again after the adapter is added: each weight is
     then within half a quantisation step of its exact sum, or within one step where mlx clips the
     end of a group (less than 1% of a lab model's weights). An adapter that moves the weights by
-    less than that can lose most of its effect. Measured in 4 bits, groups of 32, on two lab bases
+    less than that can lose most of its effect. Measured in 4 bits, groups of 32, on three lab bases
     and a random one, after trainings of 1 to 100 steps: the logits moved by 0.002 to 0.14 of their
     standard deviation (root mean square), which was 0.01 to 4.8 times what the adapter had moved
     them, above 0.5 after every one of up to 20 steps on a lab base. With `dequantise` the whole

@@ -96,9 +96,10 @@ def test_with_full_weight_nothing_above_the_layer_is_trained(tiny, tmp_path):
 def test_the_layer_is_the_specs_else_the_middle(tiny_model):
     assert classifier_layer(DualReward(), tiny_model) == 2
     assert classifier_layer(DualReward(layer=0), tiny_model) == 0
-    for layer in (4, -1):
-        with pytest.raises(UserError, match=rf"layer {layer} is not in .*choose 0 to 3"):
-            classifier_layer(DualReward(layer=layer), tiny_model)
+    with pytest.raises(UserError, match=r"layer 4 is not in .*choose 0 to 3"):
+        classifier_layer(DualReward(layer=4), tiny_model)
+    with pytest.raises(UserError, match=r"layer = -1 must be an integer of at least 0 or None"):
+        DualReward(layer=-1)
 
 
 def test_scale_is_alpha_over_rank(tiny_model):

@@ -158,7 +158,7 @@ def collected(tmp_path_factory):
         ("twice", "claim twice/one is registered twice; give one of them another id"),
         ("two homes", "family home lives in test_home, so home/two cannot be in test_home_again"),
         ("unasked", "unasked/one: its test must ask for the `judge` fixture"),
-        ("untrainable", "Sft.rank = 0 must be above 0"),
+        ("untrainable", "Sft.rank = 0 must be an integer of at least 1"),
     ],
 )
 def test_mistake_in_a_claim_file_is_one_sentence(collected, case, sentence):

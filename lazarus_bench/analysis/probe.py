@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from lazarus_bench.analysis.logistic import Rows, fit_labellings, predict_labellings
 from lazarus_bench.analysis.nulls import LayerNull
@@ -102,13 +103,22 @@ def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") ->
     """
     chosen, gold = split(prompts, held_out), np.array(prompts.labels)
     classifier, folds = classifier_for(held_out), PredefinedSplit(chosen.folds)
-    predicted = [
-        cross_val_predict(classifier, _wide(states[:, layer]), gold, cv=folds)
-        for layer in range(states.shape[1])
-    ]
+    with one_blas_thread():
+        predicted = [
+            cross_val_predict(classifier, _wide(states[:, layer]), gold, cv=folds)
+            for layer in range(states.shape[1])
+        ]
     return Probe(
         gold=gold, predicted=np.stack(predicted, axis=1), folds=chosen.folds, blocks=chosen.blocks
     )
+
+
+def one_blas_thread() -> threadpool_limits:
+    """A context without BLAS threads: on matrices of this size they mostly wait for each other.
+
+    On two cores a null of 200 permutations took eight times as long with them.
+    """
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _wide(states: npt.ArrayLike) -> Floats:
@@ -176,7 +186,7 @@ def _hits(
         return _hits_of_layer(states[:, layer], labellings, classes, chosen, held_out)
 
     # NumPy lets go of the interpreter in products and exponentials, so threads share the layers.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
         yield from threads.map(of, range(states.shape[1]))
 
 
@@ -203,10 +213,13 @@ def transfer(
 
     With `held_out` "writeup" the states are not standardised; else it makes no difference here.
     """
-    predicted = [
-        classifier_for(held_out).fit(_wide(train[:, layer]), labels).predict(_wide(test[:, layer]))
-        for layer in range(train.shape[1])
-    ]
+    with one_blas_thread():
+        predicted = [
+            classifier_for(held_out)
+            .fit(_wide(train[:, layer]), labels)
+            .predict(_wide(test[:, layer]))
+            for layer in range(train.shape[1])
+        ]
     return np.stack(predicted, axis=1)
 
 
@@ -215,7 +228,8 @@ def class_weights(states: States, labels: npt.ArrayLike) -> Floats:
 
     The scaler is undone, so the vectors are directions of the residual stream.
     """
-    fitted = classifier_for("pairs").fit(_wide(states), labels)
+    with one_blas_thread():
+        fitted = classifier_for("pairs").fit(_wide(states), labels)
     scaler, classifier = (step for _, step in fitted.steps)
     weights = np.asarray(classifier.coef_ / scaler.scale_, dtype=np.float64)
     return np.concatenate([-weights, weights]) / 2 if len(weights) == 1 else weights

@@ -231,7 +231,7 @@ def test_the_reward_dies(runs, held_out, judge):
     trained = runs(SHARED)
     # Counted, not averaged: a reward of 0 on every seed has an exact interval, and no t interval.
     judge(
-        Hits(values=[rewarded(run) for run in trained]),
+        Hits(values=[rewarded(run) for run in trained], items="answers"),
         controls=[room_to_lose([run.before for run in trained], held_out, by=0.1)],
     )
     first = [[run.steps[0].parts["reward"]] for run in trained]

@@ -57,12 +57,16 @@ class Reading:
     of_draws: Callable
 
 
+CLUSTERS = "clusters of prompts"
 FIRST = Reading(
-    lambda seeds: Means(values=[seed[:, 0] for seed in seeds]), lambda draws: draws[:, 0]
+    lambda seeds: Means(values=[seed[:, 0] for seed in seeds], items=CLUSTERS),
+    lambda draws: draws[:, 0],
 )
-BEST = Reading(lambda seeds: LayerMax(values=seeds), lambda draws: draws.max(axis=1))
+BEST = Reading(
+    lambda seeds: LayerMax(values=seeds, items=CLUSTERS), lambda draws: draws.max(axis=1)
+)
 RISE = Reading(
-    lambda seeds: LayerMax(values=[seed - seed[:, :1] for seed in seeds]),
+    lambda seeds: LayerMax(values=[seed - seed[:, :1] for seed in seeds], items=CLUSTERS),
     lambda draws: draws.max(axis=1) - draws[:, 0],
 )
 
@@ -199,7 +203,8 @@ def test_granite_does_not_classify_words(runs, held_out, judge):
     prompts, held = asked(held_out)["words"]
     reached = [np.quantile(run.probe_null(prompts, held).maxima, 0.95) for run in bases]
     found = [clusters(run, prompts, held) for run in bases]
-    judge(LayerMax(values=[seed - edge for seed, edge in zip(found, reached, strict=True)]))
+    above = [seed - edge for seed, edge in zip(found, reached, strict=True)]
+    judge(LayerMax(values=above, items=CLUSTERS))
     judge.beside(
         {
             "best layer": BEST.evidence(found),
@@ -282,7 +287,8 @@ def peak(values):
 def peaks_apart(bases, symbols, words):
     """Peak on `symbols` minus peak on `words`, each prompts and what is held out."""
     first, second = ([peak(clusters(run, *how)) for run in bases] for how in (symbols, words))
-    return Differences(first=first, second=second, paired="seeds" if len(bases) > 1 else "no")
+    paired = "seeds" if len(bases) > 1 else "no"
+    return Differences(first=first, second=second, paired=paired, items=CLUSTERS)
 
 
 @claim(
@@ -388,7 +394,7 @@ def test_the_probe_direction_is_no_word(runs, held_out, judge):
     bases, prompts = runs(), in_symbols(held_out)
     layer = bases[0].classifier_layer
     found = [log_distances(run, prompts, layer) for run in bases]
-    judge(Means(values=found))
+    judge(Means(values=found, items="words at an end"))
     words = asked(held_out)["words"][0]
     read = {
         "words": [log_distances(run, words, layer) for run in bases],
@@ -402,7 +408,9 @@ def test_the_probe_direction_is_no_word(runs, held_out, judge):
         "control: permuted labels": [log_distances(run, shuffled(prompts), layer) for run in bases],
         "the nearest of the words": [[seed.min()] for seed in found],
     }
-    judge.beside({label: Means(values=values) for label, values in read.items()})
+    judge.beside(
+        {label: Means(values=values, items="words at an end") for label, values in read.items()}
+    )
     own = [
         run.words_along_probe(prompts, layer, ("multiply", "add"), OPERATION_NAMES) for run in bases
     ]
@@ -446,7 +454,7 @@ def selectivity(run, prompts, held):
 def test_the_probe_is_selective(runs, held_out, judge):
     bases, kinds = runs(), asked(held_out)
     prompts, held = kinds.pop("words")
-    judge(LayerMax(values=[selectivity(run, prompts, held) for run in bases]))
+    judge(LayerMax(values=[selectivity(run, prompts, held) for run in bases], items=CLUSTERS))
     kinds["the writeups' protocol, 16 prompts in words"] = (writeup_words(), "writeup")
     judge.beside(
         {

@@ -29,15 +29,17 @@ def chance(run):
 
 def scores(runs, read):
     found = [read(run) for run in runs]
-    return Means(values=[each.scores for each in found], clusters=found[0].layer.tolist())
+    layers = found[0].layer.tolist()
+    return Means(values=[each.scores for each in found], clusters=layers, items="experts")
 
 
 def semantic(runs, read):
-    return Hits(values=[read(run).semantic for run in runs])
+    return Hits(values=[read(run).semantic for run in runs], items="experts")
 
 
 def named(runs, read):
-    return Hits(values=[run.experts_naming(CLASSIFICATION_WORDS, read(run)) for run in runs])
+    found = [run.experts_naming(CLASSIFICATION_WORDS, read(run)) for run in runs]
+    return Hits(values=found, items="experts")
 
 
 def named_by_layer(runs, read):
@@ -108,6 +110,7 @@ def test_no_expert_has_a_classification_word_on_top(runs, judge):
             first=named_by_layer(bases, gates),
             second=named_by_layer(bases, chance),
             paired="prompts",
+            items="layers",
         )
     )
     judge.beside(
@@ -167,6 +170,7 @@ def test_scores_equal_those_of_random_directions(runs, judge):
             first=scores_by_layer(bases, gates),
             second=scores_by_layer(bases, chance),
             paired="prompts",
+            items="layers",
         )
     )
     blank = [run.randomised() for run in bases]

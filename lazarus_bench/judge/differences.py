@@ -37,11 +37,13 @@ class Differences(Evidence):
         first: first[seed][prompt].
         second: second[seed][prompt].
         paired: "prompts" and "seeds" pair index by index; "no" compares independent samples.
+        items: what a seed's samples are of, where it is not prompts.
     """
 
     first: Sequence[Sequence[float]]
     second: Sequence[Sequence[float]]
     paired: Literal["prompts", "seeds", "no"]
+    items: str = "prompts"
 
     def __post_init__(self) -> None:
         freeze(self, 2, "first", "second")

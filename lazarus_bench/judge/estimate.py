@@ -57,6 +57,7 @@ class Estimate:
         prompts: prompts per seed.
         effect: effect size that suits the estimand, or None.
         note: what limits the estimate, in one clause; empty when nothing does.
+        items: what `prompts` counts, where the samples are of something else.
     """
 
     value: float
@@ -68,3 +69,4 @@ class Estimate:
     prompts: int
     effect: Effect | None = None
     note: str = ""
+    items: str = "prompts"

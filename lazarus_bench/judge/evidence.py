@@ -21,6 +21,11 @@ class Evidence(ABC):
     """Samples of one estimand. Subclasses are frozen dataclasses that hold plain tuples."""
 
     @property
+    def items(self) -> str:
+        """What a seed's samples are of, in the plural."""
+        return "prompts"
+
+    @property
     @abstractmethod
     def point(self) -> float:
         """Point estimate in the estimand's own unit."""
@@ -43,7 +48,7 @@ class Evidence(ABC):
     @property
     def unit(self) -> str:
         """What a larger sample would have more of."""
-        return "seeds" if self.scope == "seeds" else "prompts"
+        return "seeds" if self.scope == "seeds" else self.items
 
     @property
     def caveat(self) -> str:
@@ -91,6 +96,7 @@ class Evidence(ABC):
             prompts=self.shape[1],
             effect=self.effect(level, edge),
             note=self.caveat,
+            items=self.items,
         )
 
     def detectable(self, region: Region, level: float) -> float | None:

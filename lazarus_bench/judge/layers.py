@@ -119,9 +119,11 @@ class LayerMax(Evidence):
 
     Attributes:
         values: values[seed][prompt][layer].
+        items: what a seed's samples are of, where it is not prompts.
     """
 
     values: Sequence[Sequence[Sequence[float]]]
+    items: str = "prompts"
 
     def __post_init__(self) -> None:
         freeze(self, 3, "values")

@@ -38,10 +38,12 @@ class Means(Evidence):
     Attributes:
         values: values[seed][prompt].
         clusters: one key per prompt, read with one run only, or None when prompts are independent.
+        items: what a seed's samples are of, where it is not prompts.
     """
 
     values: Sequence[Sequence[float]]
     clusters: Sequence[str | int] | None = None
+    items: str = "prompts"
 
     def __post_init__(self) -> None:
         freeze(self, 2, "values")
@@ -68,7 +70,7 @@ class Means(Evidence):
     def unit(self) -> str:
         if self.scope == "seeds":
             return "seeds"
-        return "prompts" if self.clusters is None else "clusters"
+        return self.items if self.clusters is None else "clusters"
 
     @property
     def point(self) -> float:

@@ -28,10 +28,12 @@ class Hits(Evidence):
     Attributes:
         values: values[seed][prompt], each 0 or 1.
         minus: known constant such as the chance rate, subtracted from value and interval.
+        items: what a seed's samples are of, where it is not prompts.
     """
 
     values: Sequence[Sequence[float]]
     minus: float = 0.0
+    items: str = "prompts"
 
     def __post_init__(self) -> None:
         freeze(self, 2, "values")

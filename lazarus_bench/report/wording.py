@@ -129,7 +129,7 @@ def sample(item: Estimate | None) -> str:
     kind = "repeats" if item.scope == "repeats" else "seeds"
     runs = f"{item.seeds} {kind}" if item.seeds > 1 else "1 run"
     trend = item.effect is not None and item.effect.name == "rank correlation"
-    many = f"{item.prompts:,} {'checkpoints' if trend else 'prompts'}"
+    many = f"{item.prompts:,} {'checkpoints' if trend else item.items}"
     return f"{runs} × {many}" if item.prompts > 1 else runs
 
 

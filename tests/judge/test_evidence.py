@@ -92,6 +92,15 @@ def test_an_estimate_says_what_it_speaks_of():
     assert Reported(value=3).estimate(0.9).scope == "reported"
 
 
+def test_an_estimate_says_what_its_samples_are_of():
+    experts = Hits(values=[[1, 0, 0]], items="experts")
+    assert experts.estimate(0.9).items == "experts"
+    assert experts.unit == "experts"
+    assert Means(values=[[0.1, 0.4]], items="layers").method.endswith("over layers")
+    assert Hits(values=[[1, 0], [1, 1]], items="experts").unit == "seeds"
+    assert Hits(values=[[1, 0]]).estimate(0.9).items == "prompts"
+
+
 def test_an_exact_number_has_no_width_and_a_reported_one_no_end():
     assert Exact(value=3).limits(0.9) == (3, 3)
     assert Reported(value=3, low=1, high=4).limits(0.9) == (-math.inf, math.inf)

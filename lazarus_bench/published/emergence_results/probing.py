@@ -154,7 +154,9 @@ def base_equals_instruct(judged: Callable[[Sample, Sample], Evidence]) -> Findin
 
 def _log_distance(*tokens: str) -> Means:
     distances = {item.token: item.end_distance for item in PROBE_DIRECTION}
-    return Means(values=(tuple(math.log10(distances[token]) for token in tokens),))
+    return Means(
+        values=(tuple(math.log10(distances[token]) for token in tokens),), items="words at an end"
+    )
 
 
 NOT_VOCABULARY = Finding(

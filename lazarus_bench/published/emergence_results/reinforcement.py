@@ -151,11 +151,13 @@ STILL_COLLAPSES_CLASS_WEIGHT = _still(
 REWARD_DIES = Finding(
     claim="grpo-dual/reward-dies",
     source="C, GRPO + Dual-Reward, Training dynamics",
-    evidence=Hits(values=(_rewards(-1),)),
+    evidence=Hits(values=(_rewards(-1),), items="answers"),
     note="0.438 at iteration 1, then 0.000 at iterations 5, 10, 15 and 20 of one run; of the last "
     "fifth only iteration 20 is printed, 16 answers.",
     others=(
-        Labelled(label="iteration 1, 7 of 16", evidence=Hits(values=(_rewards(0),))),
+        Labelled(
+            label="iteration 1, 7 of 16", evidence=Hits(values=(_rewards(0),), items="answers")
+        ),
         *(
             Labelled(
                 label=f"Final Results Table, {attempt.configuration!r}",

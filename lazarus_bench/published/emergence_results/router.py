@@ -108,7 +108,7 @@ def independent_experts(active: int) -> float:
 
 def _none(hits: int = 0) -> Hits:
     """One value an expert: the first `hits` of all 768 are 1."""
-    return Hits(values=((1.0,) * hits + (0.0,) * (GENERAL_EXPERTS - hits),))
+    return Hits(values=((1.0,) * hits + (0.0,) * (GENERAL_EXPERTS - hits),), items="experts")
 
 
 _TOP_SCORES = tuple(expert.scores[0] for expert in SAMPLE_EXPERTS)
@@ -117,7 +117,7 @@ _SECTION = "C, Results: GPT-OSS 20B Router Vocabulary Mapping"
 ROUTER_WEAK = Finding(
     claim="router/weak",
     source=f"{_SECTION}, Analysis 1",
-    evidence=Means(values=(_TOP_SCORES,)),
+    evidence=Means(values=(_TOP_SCORES,), items="experts"),
     note="Top scores of the eight experts that are printed, picked as samples or as notable "
     "clusters out of 768; '0.07-0.11 typically' of the rest.",
     others=(

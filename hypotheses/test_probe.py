@@ -2,9 +2,10 @@
 
 Source: writeup C, *Results: Linear Probe Accuracy by Layer*, *CORRECTION: Symbol vs Word-Based
 Prompts*, *Test Predictions*, *Base vs Instruct Comparison* and *Probe Direction Vocabulary
-Projection*. Prompts in symbols are held out by operand pair. Prompts in words are held out by
-template, each problem in one of them, and an operation is worded differently in each, so neither a
-word nor a pair carries over; the writeup's own frames, which keep the word, stand beside them.
+Projection*. Every operand pair comes in all four operations, so operands tell nothing. Prompts in
+symbols are held out by pair. Prompts in words are held out by template, each pair in one of them,
+and an operation is worded differently in each, so neither its word nor a pair carries over; the
+writeup's own frames, which keep the word, stand beside them.
 """
 
 from collections.abc import Callable
@@ -31,8 +32,10 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.analysis.probe_prompts import (
+    crossed,
     frames_in_turn,
     in_symbols,
+    matched,
     words_in_turn,
     writeup_symbols,
     writeup_test,
@@ -73,11 +76,13 @@ RISE = Reading(
 
 def asked(problems):
     """The prompts of each kind, and what their split holds out."""
-    return {
-        "symbols": (in_symbols(problems), "pairs"),
-        "words": (words_in_turn(problems), "templates"),
-        "the writeups' frames": (frames_in_turn(problems), "templates"),
+    kinds = {
+        "symbols": (in_symbols, "pairs"),
+        "words": (words_in_turn, "templates"),
+        "the writeups' frames": (frames_in_turn, "templates"),
     }
+    chosen = crossed(problems)
+    return {kind: (matched(how(chosen)), held) for kind, (how, held) in kinds.items()}
 
 
 def clusters(run, prompts, held):
@@ -138,7 +143,8 @@ def show(judge, bases, problems, judged, reading):
 )
 def test_symbols_are_read_at_the_first_layer(runs, held_out, judge):
     bases = runs()
-    judge(Hits(values=[run.probe(in_symbols(held_out)).hits[:, 0] for run in bases]))
+    prompts, held = asked(held_out)["symbols"]
+    judge(Hits(values=[run.probe(prompts, held).hits[:, 0] for run in bases]))
     show(judge, bases, held_out, "symbols", FIRST)
 
 
@@ -246,7 +252,7 @@ def shuffled(prompts):
 )
 def test_probes_generalise_to_new_operands(runs, held_out, judge):
     bases, fitted = runs(), taught(len(held_out))
-    train, test = in_symbols(fitted), in_symbols(held_out)
+    train, test = asked(fitted)["symbols"][0], asked(held_out)["symbols"][0]
     shared = set(train.pairs) & set(test.pairs)
     judge(
         Hits(values=[transferred(run, train, test) for run in bases]),
@@ -259,7 +265,7 @@ def test_probes_generalise_to_new_operands(runs, held_out, judge):
             )
         ],
     )
-    words = words_in_turn(fitted), words_in_turn(held_out)
+    words = asked(fitted)["words"][0], asked(held_out)["words"][0]
     own = writeup_symbols(), writeup_test(), "writeup"
     tasks = [run.probe_control(train)[:, run.probe(train).best_layer] for run in bases]
     random = [run.randomised() for run in bases]
@@ -375,6 +381,23 @@ def log_distances(run, prompts, layer, words=None):
     return np.log10(np.concatenate([reading.end_distance for reading in found]))
 
 
+WORDS_AT_ENDS = tuple(f"{word!r} in {a} − {b}" for a, b in PAIRS for word in (a, b))
+
+
+def no_word_at_an_end(distances, words):
+    """Every word lies further from both ends than the outer 0.1%; [seed][word], as log10."""
+    return AllOf(
+        conditions=[
+            Condition(
+                name=word,
+                evidence=Means(values=[[seed[i]] for seed in distances]),
+                region=AtLeast(-3.0),
+            )
+            for i, word in enumerate(words)
+        ]
+    )
+
+
 UNIFORM = np.log10(0.5) - 1 / np.log(10)
 """Mean of log10 of a share that is uniform on (0, ½]: where a random direction puts a word."""
 
@@ -383,18 +406,19 @@ UNIFORM = np.log10(0.5) - 1 / np.log(10)
     "probe/not-vocabulary",
     says="The probe direction is not a word",
     estimand="log10 of the share of the vocabulary between an operation's word and the nearer end "
-    "of a probe direction w_a − w_b, mean over the words a and b of the six directions, prompts in "
-    "symbols, classifier layer; the outer 0.1% is −3",
-    region=AtLeast(-3.0),
-    finding=writeup.NOT_VOCABULARY,
+    "of a probe direction w_a − w_b, plus 3 (the outer 0.1% is below 0), least of the words a and "
+    "b of the six directions, prompts in symbols, classifier layer",
+    region=AtLeast(0.0),
+    finding=writeup.not_vocabulary(no_word_at_an_end),
     subjects=LAB_EVERY,
     words=OPERATION_NAMES,
 )
 def test_the_probe_direction_is_no_word(runs, held_out, judge):
-    bases, prompts = runs(), in_symbols(held_out)
+    bases, prompts = runs(), asked(held_out)["symbols"][0]
     layer = bases[0].classifier_layer
     found = [log_distances(run, prompts, layer) for run in bases]
-    judge(Means(values=found, items="words at an end"))
+    judge(no_word_at_an_end(found, WORDS_AT_ENDS))
+    judge.beside({"mean of the words": Means(values=found, items="words at an end")})
     words = asked(held_out)["words"][0]
     read = {
         "words": [log_distances(run, words, layer) for run in bases],

@@ -2,8 +2,8 @@
 
 Source: writeup C, *Results: GPT-OSS 20B Router Vocabulary Mapping*.
 
-A cosine says nothing without its chance value: the largest of V cosines in d dimensions is about
-√(2 ln V / d), 0.09 for GPT-OSS-20B and 0.38 for the lab, whatever the gates have learned.
+A cosine says nothing without its chance value: the largest of V cosines in d dimensions is below
+√(2 ln V / d): 0.08 for GPT-OSS-20B and 0.33 for the lab, whatever the gates have learned.
 So random rows on the same vocabulary stand beside every number here. Within one checkpoint the
 experts of a layer are one unit, since they were trained on the same states.
 
@@ -69,6 +69,9 @@ def test_projection_scores_are_weak(runs, judge):
             "control: random rows": scores(bases, chance),
             "control: random rows on as many independent rows": Exact(
                 value=bases[0].router_null.mean(), note="extreme-value null"
+            ),
+            "... 95th percentile": Exact(
+                value=bases[0].router_null.quantile(0.95), note="extreme-value null"
             ),
             "the best expert": Means(values=largest),
             "control: the best of as many random rows": Means(
@@ -171,6 +174,7 @@ def test_scores_equal_those_of_random_directions(runs, judge):
             second=scores_by_layer(bases, chance),
             paired="prompts",
             items="layers",
+            support=False,
         )
     )
     blank = [run.randomised() for run in bases]

@@ -38,12 +38,15 @@ class Differences(Evidence):
         second: second[seed][prompt].
         paired: "prompts" and "seeds" pair index by index; "no" compares independent samples.
         items: what a seed's samples are of, where it is not prompts.
+        support: whether values in [0, 1] could be nothing else, as probabilities and shares. Not
+            for cosines: t alone then, since a bound on few of them would be as wide as the bound.
     """
 
     first: Sequence[Sequence[float]]
     second: Sequence[Sequence[float]]
     paired: Literal["prompts", "seeds", "no"]
     items: str = "prompts"
+    support: bool = True
 
     def __post_init__(self) -> None:
         freeze(self, 2, "first", "second")
@@ -87,6 +90,9 @@ class Differences(Evidence):
             return first.mean(axis=1), second.mean(axis=1)
         return first[0], second[0]
 
+    def _bounded(self) -> bool:
+        return self.support and self.scope == "run" and _probabilities(*self._samples())
+
     @property
     def point(self) -> float:
         first, second = self._samples()
@@ -95,12 +101,12 @@ class Differences(Evidence):
     @property
     def method(self) -> str:
         name = "Welch t" if self.paired == "no" else "paired t"
-        if self.scope == "run" and _probabilities(*self._samples()):
+        if self._bounded():
             name = "bounded difference" if self.paired == "no" else "bounded paired difference"
         return f"{name} over {self.unit}"
 
     def sampling(self) -> Sampling:
-        bounded = self.scope == "run" and _probabilities(*self._samples())
+        bounded = self._bounded()
         if self.paired != "no":
             units = self.units()
             return one_run(units, (-1.0, 1.0)) if bounded else Student.of(units)
@@ -118,7 +124,7 @@ class Differences(Evidence):
         extreme = min(first.mean(), second.mean()) < _NEAR_END or (
             max(first.mean(), second.mean()) > 1 - _NEAR_END
         )
-        if self.paired != "no" and extreme and _probabilities(first, second):
+        if self.support and self.paired != "no" and extreme and _probabilities(first, second):
             return self._odds_ratio(level)
         if self.paired == "no" and self.scope == "run":
             return cliffs_delta(first[0], second[0], level)

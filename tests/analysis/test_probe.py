@@ -1,5 +1,6 @@
 """Probes: a planted direction is found where it is and nowhere before, and nothing in noise."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,16 @@ from lazarus_bench.analysis.probe import (
     probe_directions,
     transfer,
 )
-from lazarus_bench.analysis.probe_prompts import in_symbols, in_words, stated, writeup_words
+from lazarus_bench.analysis.probe_prompts import (
+    crossed,
+    in_symbols,
+    in_words,
+    matched,
+    stated,
+    words_in_turn,
+    writeup_words,
+)
+from lazarus_bench.analysis.splits import split
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.tasks.arithmetic import held_out
 
@@ -231,3 +241,27 @@ def test_an_untrained_model_reads_symbols_from_its_first_layer(tiny_model):
 def test_prompts_of_unequal_lengths_are_refused():
     with pytest.raises(ValueError, match="unequal lengths"):
         replace(SYMBOLS, labels=SYMBOLS.labels[1:])
+
+
+def test_operands_tell_nothing_where_every_pair_comes_in_every_operation():
+    """Of the lab's held-out problems as drawn, operands alone give three in four."""
+    problems = held_out(200, 0)
+
+    def best(prompts):
+        pairs = np.array([re.findall(r"\d+", text) for text in prompts.texts], dtype=float)
+        operands = np.concatenate([pairs, np.log(pairs)], axis=1)[:, None]
+        return probe(operands, prompts, "templates").accuracy.max()
+
+    assert best(words_in_turn(problems)) > 0.6
+    assert best(matched(words_in_turn(crossed(problems)))) < 0.35
+
+
+def test_a_pair_is_held_out_in_all_its_operations():
+    prompts = matched(in_symbols(crossed(held_out(80, 0))))
+    folds = split(prompts, "pairs").folds
+    by_pair = {}
+    for pair, fold in zip(prompts.pairs, folds, strict=True):
+        by_pair.setdefault(pair, set()).add(int(fold))
+    assert len(prompts) == 80
+    assert len(by_pair) == 20
+    assert {len(found) for found in by_pair.values()} == {1}

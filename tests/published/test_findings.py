@@ -56,6 +56,14 @@ def _both(first, second):
     )
 
 
+def _words(distances, words):
+    parts = [
+        Condition(name=word, evidence=Means(values=[[value]]), region=AtLeast(-3.0))
+        for word, value in zip(words, distances[0], strict=True)
+    ]
+    return AllOf(conditions=parts)
+
+
 def _first_layer(after, before):
     sides = ([[prompt[0] for prompt in seed] for seed in side] for side in (after, before))
     return HitDifferences(first=next(sides), second=next(sides))
@@ -71,6 +79,7 @@ FINDINGS = (
     reinforcement.collapses(_spread),
     reinforcement.improves_answers(_both),
     probing.base_equals_instruct(_first_layer),
+    probing.not_vocabulary(_words),
 )
 BY_CLAIM = {finding.claim: finding for finding in FINDINGS}
 
@@ -262,5 +271,6 @@ def test_granites_best_layer_is_five_prompts_where_chance_gives_four():
 
 
 def test_the_printed_ranks_lie_nineteen_and_six_percent_from_the_ends():
-    distances = BY_CLAIM["probe/not-vocabulary"].evidence.values[0]
-    assert [10**value for value in distances] == pytest.approx([0.189, 0.0645], abs=5e-4)
+    by_word = BY_CLAIM["probe/not-vocabulary"].evidence.conditions
+    distances = [10**condition.evidence.point for condition in by_word]
+    assert distances == pytest.approx([0.189, 0.0645], abs=5e-4)

@@ -31,13 +31,13 @@ from lazarus_bench.published.emergence_results.lens import (
 from lazarus_bench.published.emergence_results.probing import (
     GRANITE_FAILS,
     HELD_OUT_OPERANDS,
-    NOT_VOCABULARY,
     SELECTIVE,
     SYMBOLS_MISLEAD,
     SYMBOLS_TRIVIAL,
     WORDS_EMERGE,
     WORDS_START_LOW,
     base_equals_instruct,
+    not_vocabulary,
 )
 from lazarus_bench.published.emergence_results.reinforcement import (
     DRIFTS,
@@ -87,7 +87,6 @@ __all__ = [
     "LENS_GRANITE",
     "LENS_LLAMA_BASE",
     "LENS_TINYLLAMA",
-    "NOT_VOCABULARY",
     "PARAMS",
     "REWARD_DIES",
     "ROUTER_ALL_GENERAL",
@@ -112,4 +111,5 @@ __all__ = [
     "base_equals_instruct",
     "collapses",
     "improves_answers",
+    "not_vocabulary",
 ]

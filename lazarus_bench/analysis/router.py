@@ -17,7 +17,7 @@ from lazarus_bench.analysis.router_stream import Rows, dense, row_count, stronge
 from lazarus_bench.analysis.word_classes import GENERAL, category
 from lazarus_bench.backend import nn
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.models.anatomy import blocks, part
+from lazarus_bench.models.anatomy import blocks, head, router
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens
 
@@ -81,9 +81,9 @@ def routed_layers(loaded: LoadedModel) -> dict[int, nn.Module]:
     Raises:
         NotApplicable: the model is dense.
     """
-    path = loaded.anatomy.router
-    every = enumerate(blocks(loaded.model, loaded.anatomy)) if path else ()
-    found = {layer: part(block, str(path)) for layer, block in every if _has(block, str(path))}
+    every = enumerate(blocks(loaded.model, loaded.anatomy))
+    gates_of = {layer: router(block, loaded.anatomy) for layer, block in every}
+    found = {layer: gate for layer, gate in gates_of.items() if gate is not None}
     if not found:
         family = loaded.config.get("model_type")
         raise NotApplicable(
@@ -91,14 +91,6 @@ def routed_layers(loaded: LoadedModel) -> dict[int, nn.Module]:
             f"experts"
         )
     return found
-
-
-def _has(block: nn.Module, path: str) -> bool:
-    try:
-        part(block, path)
-    except AttributeError:
-        return False
-    return True
 
 
 def gates(loaded: LoadedModel) -> Gates:
@@ -119,10 +111,7 @@ def gates(loaded: LoadedModel) -> Gates:
 
 def unembedding_of(loaded: LoadedModel) -> Rows:
     """The layer whose rows are the vocabulary's, the embedding where the two are tied."""
-    model, anatomy = loaded.model, loaded.anatomy
-    untied = hasattr(model, anatomy.unembedding)
-    module: nn.Module = part(model, anatomy.unembedding if untied else anatomy.embedding)
-    return module
+    return head(loaded.model, loaded.anatomy)[0]
 
 
 def project_gates(loaded: LoadedModel, k: int = TOP) -> RouterProjection:

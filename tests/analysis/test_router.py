@@ -73,6 +73,19 @@ def test_a_gate_row_that_is_a_tokens_own_row_is_found_there(family):
     assert not found.names([word_tokens(loaded.tokenizer, "100")])[row]
 
 
+def test_gates_meet_the_untied_head_wherever_the_family_keeps_it():
+    loaded = replace(made("llama4"), tokenizer=Vocabulary(TEXTS))
+    head = loaded.model.language_model.lm_head
+    layer, gate = next(iter(routed_layers(loaded).items()))
+    gate.weight[0] = 5 * head.weight[7]
+    found = project_gates(loaded, 1)
+    assert (found.layer[0], found.tokens[0, 0]) == (layer, 7)
+    assert found.scores[0] == pytest.approx(1, abs=1e-5)
+    assert unembedding_of(loaded) is head
+    tied = made("granite")
+    assert unembedding_of(tied) is tied.model.model.embed_tokens
+
+
 def test_any_spelling_of_a_word_counts():
     loaded = mixture("olmoe")
     gate = routed_layers(loaded)[0]

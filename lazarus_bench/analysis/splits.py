@@ -46,9 +46,13 @@ def split(prompts: ProbePrompts, held_out: HeldOut) -> Split:
     """Split `prompts` by operand pair, by template, or as the writeups did.
 
     Raises:
-        UserError: too few pairs, templates or prompts of a class for the split.
+        UserError: too few pairs, templates or prompts of a class for the split, or there is no such
+            split.
     """
-    return {"pairs": by_pair, "templates": by_template, "writeup": as_writeup}[held_out](prompts)
+    splits = {"pairs": by_pair, "templates": by_template, "writeup": as_writeup}
+    if held_out not in splits:
+        raise UserError(f"split {held_out!r} is unknown: hold out {', '.join(splits)}")
+    return splits[held_out](prompts)
 
 
 def by_pair(prompts: ProbePrompts, folds: int = PAIR_FOLDS) -> Split:
@@ -84,6 +88,12 @@ def by_template(prompts: ProbePrompts) -> Split:
     if len(np.unique(templates)) < 2:
         raise UserError("holding out templates needs at least two of them: ask in words")
     labels = np.array(prompts.labels)
+    for label in np.unique(labels):
+        if len(np.unique(templates[labels == label])) < 2:
+            raise UserError(
+                f"holding out templates needs every class in at least two of them, and "
+                f"{prompts.classes[label]!r} is in one: ask for more problems of it"
+            )
     held = _folds(LeaveOneGroupOut(), labels, templates)
     phrases = _codes(list(zip(prompts.templates, prompts.labels, strict=True)))
     recurs = len(set(prompts.pairs)) * len(np.unique(templates)) == len(labels)

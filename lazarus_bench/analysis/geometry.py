@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.metrics import silhouette_samples
 
 from lazarus_bench.analysis.nulls import LayerNull
+from lazarus_bench.analysis.probe_prompts import check_classes
 from lazarus_bench.analysis.splits import Split, permuted
 from lazarus_bench.analysis.states import States
 from lazarus_bench.errors import UserError
@@ -154,6 +155,11 @@ class Directions:
 
 
 def mean_difference(states: States, labels: npt.ArrayLike, first: int, second: int) -> Floats:
-    """Mean of the states of class `first` minus that of class `second` `[layer, d]`."""
+    """Mean of the states of class `first` minus that of class `second` `[layer, d]`.
+
+    Raises:
+        UserError: no prompt is of one of the two classes.
+    """
+    check_classes(np.asarray(labels).tolist(), (first, second))
     given, wide = np.asarray(labels), np.asarray(states, dtype=np.float64)
     return np.asarray(wide[given == first].mean(axis=0) - wide[given == second].mean(axis=0))

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from lazarus_bench.analysis.logistic import Rows, fit_labellings, predict_labellings
 from lazarus_bench.analysis.nulls import LayerNull
-from lazarus_bench.analysis.probe_prompts import ProbePrompts
+from lazarus_bench.analysis.probe_prompts import ProbePrompts, check_classes
 from lazarus_bench.analysis.splits import HeldOut, Split, permuted, random_by_type, split
 from lazarus_bench.analysis.states import States
 
@@ -147,10 +147,12 @@ def permutation_null(
     Raises:
         UserError: as `probe`; or a fit did not converge.
     """
-    chosen, gold = split(prompts, held_out), np.array(prompts.labels)
+    chosen = split(prompts, held_out)
+    # A class that no prompt has would keep its weights and take part in every softmax.
+    classes, gold = np.unique(prompts.labels, return_inverse=True)
     drawn = permuted(gold, chosen, permutations, np.random.default_rng(seed))
     labellings = np.concatenate([gold[None], drawn])
-    hits = _hits(states, labellings, len(prompts.classes), chosen, held_out)
+    hits = _hits(states, labellings, len(classes), chosen, held_out)
     accuracy = np.stack([layer.mean(axis=1) for layer in hits], axis=1)
     return LayerNull(observed=accuracy[0], permuted=accuracy[1:])
 
@@ -164,14 +166,15 @@ def control_task(
 ) -> Floats:
     """Share of control tasks in which a held-out prompt is predicted right `[prompt, layer]`.
 
-    A control task gives each type of prompt a random class (`Split.types`): its accuracy is what
-    the probe memorises, and accuracy minus it is the probe's selectivity.
+    A control task gives each type of prompt a random class (`Split.types`), one of those that
+    occur: its accuracy is what the probe memorises, and accuracy minus it is the probe's
+    selectivity.
 
     Source: J. Hewitt and P. Liang, Designing and interpreting probes with control tasks, EMNLP
     2019.
     """
     chosen = split(prompts, held_out)
-    classes = len(prompts.classes)
+    classes = len(set(prompts.labels))
     labellings = random_by_type(classes, chosen, draws, np.random.default_rng(seed))
     hits = _hits(states, labellings, classes, chosen, held_out)
     return np.stack([layer.mean(axis=0) for layer in hits], axis=1)
@@ -226,6 +229,8 @@ def transfer(
 def class_weights(states: States, labels: npt.ArrayLike) -> Floats:
     """Weight vectors `[class, d]` of a probe fitted on all prompts of one layer `[prompt, d]`.
 
+    The classes are those that occur, in the order of their labels.
+
     The scaler is undone, so the vectors are directions of the residual stream.
     """
     with one_blas_thread():
@@ -236,9 +241,16 @@ def class_weights(states: States, labels: npt.ArrayLike) -> Floats:
 
 
 def probe_directions(states: States, labels: npt.ArrayLike, first: int, second: int) -> Floats:
-    """w_first − w_second of the probe of every layer `[layer, d]` (methods, *Probe direction*)."""
-    layers = [class_weights(states[:, layer], labels) for layer in range(states.shape[1])]
-    return np.stack([weights[first] - weights[second] for weights in layers])
+    """w_first − w_second of the probe of every layer `[layer, d]` (methods, *Probe direction*).
+
+    Raises:
+        UserError: no prompt is of one of the two classes.
+    """
+    given = np.asarray(labels)
+    check_classes(given.tolist(), (first, second))
+    one, other = np.searchsorted(np.unique(given), (first, second))
+    layers = [class_weights(states[:, layer], given) for layer in range(states.shape[1])]
+    return np.stack([weights[one] - weights[other] for weights in layers])
 
 
 def _means_by(groups: Ints, values: Bools | Floats) -> Floats:

@@ -70,6 +70,20 @@ class ProbePrompts:
         return len(self.texts)
 
 
+def check_classes(labels: Sequence[int], wanted: Sequence[int]) -> None:
+    """Make sure that the classes `wanted` occur among `labels`.
+
+    Raises:
+        UserError: one does not.
+    """
+    for label in wanted:
+        if label not in labels:
+            raise UserError(
+                f"no prompt is of class {label} (there are {sorted(set(labels))}): ask for prompts "
+                f"of it"
+            )
+
+
 def _gather(asked: Sequence[tuple[str, Problem, int]]) -> ProbePrompts:
     order = list(Operation)
     return ProbePrompts(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-from lazarus_bench.analysis.geometry import Directions, mean_difference
+from lazarus_bench.analysis.geometry import Directions, cosine, mean_difference
 from lazarus_bench.analysis.probe import (
     Probe,
     class_weights,
@@ -29,7 +29,8 @@ from lazarus_bench.analysis.probe_prompts import (
 )
 from lazarus_bench.analysis.splits import split
 from lazarus_bench.analysis.states import read_states
-from lazarus_bench.tasks.arithmetic import held_out
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.arithmetic import Operation, held_out
 
 SYMBOLS = in_symbols(held_out(80, 0))
 WORDS = in_words(held_out(20, 0))
@@ -202,6 +203,41 @@ def test_directions_of_one_plant_agree_with_the_means_and_from_layer_to_layer():
     assert (found.agreement[FIRST:] > 0.9).all()
     assert found.between_layers[FIRST, FIRST + 1] > 0.8
     assert found.between_layers[0, FIRST] < found.between_layers[FIRST, FIRST + 1]
+
+
+WITHOUT_ADD = in_symbols([p for p in held_out(80, 0) if p.operation is not Operation.ADD])
+"""Of classes 0, 2 and 3."""
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 2), (0, 3), (3, 2)])
+def test_a_class_that_is_missing_moves_no_other(first, second):
+    states = planted(WITHOUT_ADD, size=6.0)
+    present, labels = np.unique(WITHOUT_ADD.labels, return_inverse=True)
+    places = [present.tolist().index(label) for label in (first, second)]
+    found = probe_directions(states, WITHOUT_ADD.labels, first, second)
+    assert np.array_equal(found, probe_directions(states, labels, *places))
+    means = mean_difference(states, WITHOUT_ADD.labels, first, second)
+    assert (cosine(found, means)[FIRST:] > 0.8).all()
+
+
+@pytest.mark.parametrize("direction", [probe_directions, mean_difference])
+def test_a_direction_of_a_missing_class_is_refused(direction):
+    with pytest.raises(UserError, match=r"no prompt is of class 1 \(there are \[0, 2, 3\]\)"):
+        direction(noise(WITHOUT_ADD), WITHOUT_ADD.labels, 0, 1)
+
+
+def test_controls_and_nulls_know_only_the_classes_that_occur():
+    """Their chance is a third, as the probe's, and what the class is called does not matter."""
+    states = noise(WITHOUT_ADD)
+    control = control_task(states, WITHOUT_ADD, draws=40)
+    assert control.mean() == pytest.approx(1 / 3, abs=0.03)
+    classes, labels = np.unique(WITHOUT_ADD.labels, return_inverse=True)
+    called = tuple(WITHOUT_ADD.classes[label] for label in classes)
+    renamed = replace(WITHOUT_ADD, labels=tuple(labels.tolist()), classes=called)
+    assert np.array_equal(control, control_task(states, renamed, draws=40))
+    null, same = (permutation_null(states, p, permutations=5) for p in (WITHOUT_ADD, renamed))
+    assert np.array_equal(null.permuted, same.permuted)
+    assert np.array_equal(null.observed, same.observed)
 
 
 def test_transfer_of_the_writeups_does_not_standardise():

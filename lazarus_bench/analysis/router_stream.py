@@ -84,8 +84,6 @@ def strongest(directions: npt.ArrayLike, unembedding: Rows, k: int) -> Strongest
     for first, rows in _blocks(unembedding):
         for start in range(0, len(given), DIRECTIONS):
             best.take(start, first, np.array(given[start : start + DIRECTIONS] @ rows.T))
-    if not np.isfinite(best.cosines).all():
-        raise UserError("a gate or the unembedding is not finite: copy the model's weights again")
     return Strongest(tokens=best.tokens, cosines=best.cosines)
 
 
@@ -105,11 +103,16 @@ class _Best:
         self.tokens: Ints = np.full((directions, k), -1, dtype=np.int64)
 
     def take(self, start: int, first: int, cosines: Singles) -> None:
-        """Merge one block `[direction, token]` of the directions from `start` on."""
+        """Merge one block `[direction, token]` of the directions from `start` on.
+
+        Raises:
+            UserError: a cosine is not finite.
+        """
         rows, k = slice(start, start + len(cosines)), self.tokens.shape[1]
-        if np.isnan(cosines).any():
-            self.cosines[rows] = np.nan
-            return
+        if not np.isfinite(cosines).all():
+            raise UserError(
+                "a gate or the unembedding is not finite: copy the model's weights again"
+            )
         new = np.argpartition(cosines, max(cosines.shape[1] - k, 0), axis=1)[:, -k:]
         found = np.take_along_axis(cosines, new, axis=1)
         all_cosines = np.concatenate([self.cosines[rows], found], axis=1)

@@ -81,10 +81,16 @@ def known_words(loaded: LoadedModel, words: Sequence[str]) -> tuple[WordTokens, 
 
 
 def unit_rows(loaded: LoadedModel) -> mx.array:
-    """Every row of the unembedding at length one `[token, d]`, in float32; zero rows stay zero."""
+    """Every row of the unembedding at length one `[token, d]`, in float32; zero rows stay zero.
+
+    Raises:
+        UserError: a row is not finite.
+    """
     module, _ = head(loaded.model, loaded.anatomy)
     rows = _dequantised(module) if "scales" in module else module.weight
     rows = rows.astype(mx.float32)
+    if not mx.isfinite(rows).all():
+        raise UserError(f"{loaded.name}: its unembedding is not finite: copy its weights again")
     lengths = mx.linalg.norm(rows, axis=1, keepdims=True)
     return rows / mx.where(lengths > 0, lengths, 1.0)
 
@@ -106,12 +112,15 @@ def unit_directions(loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = 
     The norm weighs their coordinates by its gain, as a lens does.
 
     Raises:
-        UserError: a vector is of another width than the model's states, or zero.
+        UserError: a vector is of another width than the model's states, zero, or not finite.
     """
     given = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
     width = int(part(loaded.model, loaded.anatomy.norm).weight.shape[0])
-    if given.shape[1] != width or not np.abs(given).max(axis=1).all():
-        raise UserError(f"{loaded.name}: a direction is a vector of {width} numbers, not all zero")
+    good = given.shape[1] == width and np.isfinite(given).all() and np.abs(given).max(axis=1).all()
+    if not good:
+        raise UserError(
+            f"{loaded.name}: a direction is a vector of {width} finite numbers, not all zero"
+        )
     # A vector has no length of its own here, and the norm's epsilon would shrink a short one.
     level = mx.array(given / np.sqrt((given**2).mean(axis=1, keepdims=True)))
     if normed:
@@ -125,7 +134,7 @@ def vocabulary_cosines(
     """Cosine of every vector with every unembedding row `[vector, token]` (methods, *Probe*).
 
     Raises:
-        UserError: as `unit_directions`.
+        UserError: as `unit_directions` and `unit_rows`.
     """
     return np.array(unit_directions(loaded, vectors, normed) @ unit_rows(loaded).T)
 
@@ -141,7 +150,7 @@ def words_in_direction(
     """Rank `words` along a direction `[d]`, beside `draws` random isotropic ones.
 
     Raises:
-        UserError: as `unit_directions`.
+        UserError: as `unit_directions` and `unit_rows`.
     """
     rows, bare = unit_rows(loaded), np.array([word.bare for word in words])
     own = np.array(unit_directions(loaded, direction, normed) @ rows.T)

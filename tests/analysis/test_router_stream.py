@@ -88,6 +88,16 @@ def test_what_cannot_be_projected_is_refused():
         strongest(DIRECTIONS, broken, 3)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("row", [0, V // 2, V - 1])
+def test_a_row_that_is_not_finite_is_refused_in_whatever_block(monkeypatch, row, value):
+    monkeypatch.setattr(router_stream, "TOKENS", 64)
+    broken = ROWS.copy()
+    broken[row, 3] = value
+    with pytest.raises(UserError, match="not finite"):
+        strongest(DIRECTIONS, broken, 3)
+
+
 MEASURE = """
 import resource
 import numpy as np

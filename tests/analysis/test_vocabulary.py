@@ -135,7 +135,19 @@ def test_unknown_words_are_left_out_and_none_at_all_does_not_apply(tiny_model):
         known_words(tiny_model, ("no such word",))
 
 
-@pytest.mark.parametrize("vector", [np.ones(WIDTH + 1), np.zeros(WIDTH)])
-def test_what_is_no_direction_is_refused(tiny_model, vector):
-    with pytest.raises(UserError, match="48 numbers, not all zero"):
+NOT_FINITE = [np.where(np.arange(WIDTH) == 5, value, 1.0) for value in (np.nan, np.inf)]
+
+
+@pytest.mark.parametrize("vector", [np.ones(WIDTH + 1), np.zeros(WIDTH), *NOT_FINITE])
+def test_what_is_no_direction_is_refused(tiny_model, words, vector):
+    with pytest.raises(UserError, match="48 finite numbers, not all zero"):
         vocabulary_cosines(tiny_model, vector)
+    with pytest.raises(UserError, match="48 finite numbers, not all zero"):
+        words_in_direction(tiny_model, vector, words, draws=2)
+
+
+def test_an_unembedding_that_is_not_finite_is_refused(tiny, words):
+    loaded = load(tiny)
+    loaded.model.model.embed_tokens.weight[7, 3] = float("nan")
+    with pytest.raises(UserError, match="its unembedding is not finite"):
+        words_in_direction(loaded, np.ones(WIDTH), words, draws=2)

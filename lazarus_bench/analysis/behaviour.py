@@ -11,6 +11,7 @@ from lazarus_bench.analysis.answers import answer
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
 from lazarus_bench.analysis.likelihood import read_likelihood
 from lazarus_bench.analysis.operations import Bools, read_operations
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.edits import Edit
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
@@ -74,8 +75,10 @@ def behaviour(loaded: LoadedModel, problems: Sequence[Problem]) -> Behaviour:
     """Answers, their likelihood and the lens of the model as it is, edits in force included.
 
     Raises:
+        UserError: there are no problems.
         NotApplicable: an operation's name is not a single token.
     """
+    _check_asked(loaded, problems)
     answers = answer(loaded, problems)
     likelihood = read_likelihood(loaded, problems)
     return Behaviour(
@@ -93,9 +96,10 @@ def behaviour_under(
     """The behaviour under edits that differ by prompt or by its length.
 
     Raises:
-        UserError: an edit does not fit the model.
+        UserError: there are no problems, or an edit does not fit the model.
         NotApplicable: an operation's name is not a single token.
     """
+    _check_asked(loaded, problems)
     prompts = [loaded.encode(problem.symbols) for problem in problems]
     # No larger than the instruments' own batches, which would otherwise split the edits' rows.
     longest = max(map(len, prompts))
@@ -107,6 +111,11 @@ def behaviour_under(
             found.append(behaviour(loaded, [problems[row] for row in rows]))
         order += rows
     return _joined(found).of(np.argsort(order).tolist())
+
+
+def _check_asked(loaded: LoadedModel, problems: Sequence[Problem]) -> None:
+    if not problems:
+        raise UserError(f"{loaded.name}: behaviour is read on problems: give at least one")
 
 
 def _joined(found: Sequence[Behaviour]) -> Behaviour:

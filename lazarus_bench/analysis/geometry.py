@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import silhouette_samples
 
-from lazarus_bench.analysis.nulls import LayerNull
+from lazarus_bench.analysis.nulls import LayerNull, check_count
 from lazarus_bench.analysis.probe_prompts import check_classes
 from lazarus_bench.analysis.splits import Split, permuted
-from lazarus_bench.analysis.states import States
+from lazarus_bench.analysis.states import States, wide
 from lazarus_bench.errors import UserError
 
 Floats = npt.NDArray[np.float64]
@@ -24,9 +24,13 @@ PERMUTATIONS = 1000
 
 
 def centre(states: States) -> Floats:
-    """States minus their mean over prompts, in float64."""
-    wide = np.asarray(states, dtype=np.float64)
-    return np.asarray(wide - wide.mean(axis=0, keepdims=True))
+    """States minus their mean over prompts, in float64.
+
+    Raises:
+        UserError: a state is not finite.
+    """
+    given = wide(states)
+    return np.asarray(given - given.mean(axis=0, keepdims=True))
 
 
 def unit(vectors: npt.ArrayLike) -> Floats:
@@ -49,9 +53,9 @@ def cluster_separation(states: States, labels: npt.ArrayLike, centred: bool = Tr
     separation*).
 
     Raises:
-        UserError: fewer than two classes, or a class of one prompt.
+        UserError: fewer than two classes, a class of one prompt, or a state that is not finite.
     """
-    directions = unit(centre(states) if centred else states)
+    directions = unit(centre(states) if centred else wide(states))
     return np.asarray(_separations(directions, np.asarray(labels)[None])[0])
 
 
@@ -66,11 +70,12 @@ def separation_null(
     """The same under labels permuted as in `split`: whole blocks, inside their strata.
 
     Raises:
-        UserError: as `cluster_separation`.
+        UserError: as `cluster_separation`, or there is no permutation.
     """
+    check_count("separation null", permutations)
     given = np.asarray(labels)
     drawn = permuted(given, split, permutations, np.random.default_rng(seed))
-    directions = unit(centre(states) if centred else states)
+    directions = unit(centre(states) if centred else wide(states))
     values = _separations(directions, np.concatenate([given[None], drawn]))
     return LayerNull(observed=values[0], permuted=values[1:])
 
@@ -112,8 +117,8 @@ def silhouettes(states: States, labels: npt.ArrayLike) -> Floats:
 
 def class_means(states: States, labels: npt.ArrayLike) -> Floats:
     """Mean of each class minus the mean of the classes' means `[layer, class, d]`."""
-    given, wide = np.asarray(labels), np.asarray(states, dtype=np.float64)
-    means = np.stack([wide[given == label].mean(axis=0) for label in np.unique(given)], axis=1)
+    given, values = np.asarray(labels), wide(states)
+    means = np.stack([values[given == label].mean(axis=0) for label in np.unique(given)], axis=1)
     return np.asarray(means - means.mean(axis=1, keepdims=True))
 
 
@@ -158,8 +163,8 @@ def mean_difference(states: States, labels: npt.ArrayLike, first: int, second: i
     """Mean of the states of class `first` minus that of class `second` `[layer, d]`.
 
     Raises:
-        UserError: no prompt is of one of the two classes.
+        UserError: no prompt is of one of the two classes, or a state is not finite.
     """
     check_classes(np.asarray(labels).tolist(), (first, second))
-    given, wide = np.asarray(labels), np.asarray(states, dtype=np.float64)
-    return np.asarray(wide[given == first].mean(axis=0) - wide[given == second].mean(axis=0))
+    given, values = np.asarray(labels), wide(states)
+    return np.asarray(values[given == first].mean(axis=0) - values[given == second].mean(axis=0))

@@ -68,8 +68,10 @@ class Sweep:
         the answer's in any model: against them every layer would look dispensable.
 
         Raises:
-            UserError: there is no other middle layer.
+            UserError: there is no such layer, or no other middle layer.
         """
+        if not 0 <= layer < len(self.after):
+            raise UserError(f"layer {layer} was not ablated: choose 0 to {len(self.after) - 1}")
         others = [at for at in range(1, len(self.after) - 1) if at != layer]
         if not others:
             raise UserError(
@@ -123,10 +125,11 @@ def ablate(
         contribution: what stands for it `[d]`, as of `mean_contributions`; None is 0.
 
     Raises:
-        UserError: the model has no such layer or part, or the contribution has another width.
+        UserError: there are no problems, the model has no such layer or part, or the contribution
+            has another width or is not finite.
         NotApplicable: an operation's name is not a single token.
     """
-    instead = None if contribution is None else _vectors(contribution)
+    instead = None if contribution is None else _vectors("a contribution", contribution)
     edit = Ablate(layer=layer, part=part, contribution=instead)
     with edited(loaded.model, loaded.anatomy, (edit,)):
         return behaviour(loaded, problems)
@@ -207,11 +210,14 @@ def steer(
         strength: in lengths of the direction.
 
     Raises:
-        UserError: the layer is not in the model, or the directions have another shape.
+        UserError: there are no problems, the layer is not in the model, or the directions have
+            another shape or are not finite.
         NotApplicable: an operation's name is not a single token.
     """
     _check_rows("directions", directions, problems)
-    vectors = _vectors(directions)
+    if not np.isfinite(strength):
+        raise UserError(f"strength {strength} is not finite: give a finite number of lengths")
+    vectors = _vectors("a direction", directions)
 
     def edits(rows: list[int], length: int) -> Sequence[Edit]:
         own = vectors if vectors.ndim == 1 else vectors[mx.array(rows)]
@@ -220,8 +226,11 @@ def steer(
     return behaviour_under(loaded, problems, edits)
 
 
-def _vectors(values: Floats) -> mx.array:
-    return mx.array(np.asarray(values, dtype=np.float32))
+def _vectors(what: str, values: Floats | States) -> mx.array:
+    given = np.asarray(values, dtype=np.float32)
+    if not np.isfinite(given).all():
+        raise UserError(f"{what} has numbers that are not finite: give finite ones")
+    return mx.array(given)
 
 
 def _check_rows(what: str, values: Floats | States, problems: Sequence[Problem]) -> None:
@@ -241,11 +250,12 @@ def patch(
         states: the state that each problem gets `[prompt, d]`, as of `last_states` of others.
 
     Raises:
-        UserError: the layer is not in the model, or there is not one fitting state a problem.
+        UserError: there are no problems, the layer is not in the model, or there is not one fitting
+            and finite state a problem.
         NotApplicable: an operation's name is not a single token.
     """
     _check_rows("states", states, problems)
-    vectors = mx.array(states)
+    vectors = _vectors("a state", states)
 
     def edits(rows: list[int], length: int) -> Sequence[Edit]:
         own = vectors if vectors.ndim == 1 else vectors[mx.array(rows)]

@@ -7,10 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.errors import UserError
+
 Floats = npt.NDArray[np.float64]
 
 TIE = 1e-9
 """Statistics closer than this are equal: sums in another order differ in their last digits."""
+
+
+def check_count(what: str, draws: int) -> None:
+    """Make sure that there is something to compare with.
+
+    Raises:
+        UserError: `draws` is below 1.
+    """
+    if draws < 1:
+        raise UserError(f"a {what} draws at least 1 labelling, not {draws}")
 
 
 @dataclass(frozen=True, kw_only=True)

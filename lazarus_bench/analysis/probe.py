@@ -22,10 +22,10 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from lazarus_bench.analysis.logistic import Rows, fit_labellings, predict_labellings
-from lazarus_bench.analysis.nulls import LayerNull
+from lazarus_bench.analysis.nulls import LayerNull, check_count
 from lazarus_bench.analysis.probe_prompts import ProbePrompts, check_classes
 from lazarus_bench.analysis.splits import HeldOut, Split, permuted, random_by_type, split
-from lazarus_bench.analysis.states import States
+from lazarus_bench.analysis.states import States, wide
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -99,13 +99,14 @@ def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") ->
         held_out: "pairs", "templates", or "writeup" for the writeups' protocol.
 
     Raises:
-        UserError: too few pairs, templates or prompts for the split.
+        UserError: too few pairs, templates or prompts for the split, or a state is not finite.
     """
     chosen, gold = split(prompts, held_out), np.array(prompts.labels)
     classifier, folds = classifier_for(held_out), PredefinedSplit(chosen.folds)
+    # In float32 scikit-learn's solver stops short on small unscaled states.
     with one_blas_thread():
         predicted = [
-            cross_val_predict(classifier, _wide(states[:, layer]), gold, cv=folds)
+            cross_val_predict(classifier, wide(states[:, layer]), gold, cv=folds)
             for layer in range(states.shape[1])
         ]
     return Probe(
@@ -119,11 +120,6 @@ def one_blas_thread() -> threadpool_limits:
     On two cores a null of 200 permutations took eight times as long with them.
     """
     return threadpool_limits(limits=1, user_api="blas")
-
-
-def _wide(states: npt.ArrayLike) -> Floats:
-    """States in float64: in float32 scikit-learn's solver stops short on small unscaled ones."""
-    return np.asarray(states, dtype=np.float64)
 
 
 def classifier_for(held_out: HeldOut) -> Any:
@@ -145,8 +141,9 @@ def permutation_null(
     whatever the solver's tolerance.
 
     Raises:
-        UserError: as `probe`; or a fit did not converge.
+        UserError: as `probe`; there is no permutation, or a fit did not converge.
     """
+    check_count("permutation null", permutations)
     chosen = split(prompts, held_out)
     # A class that no prompt has would keep its weights and take part in every softmax.
     classes, gold = np.unique(prompts.labels, return_inverse=True)
@@ -172,7 +169,11 @@ def control_task(
 
     Source: J. Hewitt and P. Liang, Designing and interpreting probes with control tasks, EMNLP
     2019.
+
+    Raises:
+        UserError: as `probe`; there is no draw, or a fit did not converge.
     """
+    check_count("control task", draws)
     chosen = split(prompts, held_out)
     classes = len(set(prompts.labels))
     labellings = random_by_type(classes, chosen, draws, np.random.default_rng(seed))
@@ -184,6 +185,8 @@ def _hits(
     states: States, labellings: Ints, classes: int, chosen: Split, held_out: HeldOut
 ) -> Iterator[Bools]:
     """Layer by layer, held-out hits `[labelling, prompt]` of the protocol's classifier."""
+
+    wide(states)
 
     def of(layer: int) -> Bools:
         return _hits_of_layer(states[:, layer], labellings, classes, chosen, held_out)
@@ -215,12 +218,15 @@ def transfer(
     """Fit every layer on `train` `[prompt, layer, d]` and predict `test` `[prompt, layer]`.
 
     With `held_out` "writeup" the states are not standardised; else it makes no difference here.
+
+    Raises:
+        UserError: a state is not finite.
     """
     with one_blas_thread():
         predicted = [
             classifier_for(held_out)
-            .fit(_wide(train[:, layer]), labels)
-            .predict(_wide(test[:, layer]))
+            .fit(wide(train[:, layer]), labels)
+            .predict(wide(test[:, layer]))
             for layer in range(train.shape[1])
         ]
     return np.stack(predicted, axis=1)
@@ -232,9 +238,12 @@ def class_weights(states: States, labels: npt.ArrayLike) -> Floats:
     The classes are those that occur, in the order of their labels.
 
     The scaler is undone, so the vectors are directions of the residual stream.
+
+    Raises:
+        UserError: a state is not finite.
     """
     with one_blas_thread():
-        fitted = classifier_for("pairs").fit(_wide(states), labels)
+        fitted = classifier_for("pairs").fit(wide(states), labels)
     scaler, classifier = (step for _, step in fitted.steps)
     weights = np.asarray(classifier.coef_ / scaler.scale_, dtype=np.float64)
     return np.concatenate([-weights, weights]) / 2 if len(weights) == 1 else weights
@@ -244,7 +253,7 @@ def probe_directions(states: States, labels: npt.ArrayLike, first: int, second: 
     """w_first − w_second of the probe of every layer `[layer, d]` (methods, *Probe direction*).
 
     Raises:
-        UserError: no prompt is of one of the two classes.
+        UserError: no prompt is of one of the two classes, or a state is not finite.
     """
     given = np.asarray(labels)
     check_classes(given.tolist(), (first, second))

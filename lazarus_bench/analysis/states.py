@@ -14,6 +14,7 @@ from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
 
 States = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 
 MAX_VALUES = 1 << 26
 """Most residual values of one forward (prompts × positions × layers × d): 256 MiB in float32."""
@@ -50,6 +51,18 @@ def read_states(loaded: LoadedModel, texts: Sequence[str]) -> States:
         UserError: as `last_states`.
     """
     return last_states(loaded, [loaded.encode(text) for text in texts])
+
+
+def wide(states: npt.ArrayLike) -> Floats:
+    """States of any shape in float64.
+
+    Raises:
+        UserError: one is not finite.
+    """
+    given = np.asarray(states, dtype=np.float64)
+    if not np.isfinite(given).all():
+        raise UserError("hidden states are not finite: read them again, of weights that are")
+    return given
 
 
 def _forward(loaded: LoadedModel, tokens: mx.array) -> States:

@@ -169,3 +169,21 @@ def test_directions_are_compared_at_a_layer_and_between_layers():
         found.between_layers, [[1, 0, half], [0, 1, half], [half, half, 1]], atol=1e-12
     )
     assert found.neighbours == pytest.approx([0, half])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        cluster_separation,
+        lambda s, labels: cluster_separation(s, labels, centred=False),
+        silhouettes,
+        class_means,
+        lambda s, labels: mean_difference(s, labels, 0, 1),
+    ],
+)
+def test_states_that_are_not_finite_have_no_geometry(ask, value):
+    broken = states(0)
+    broken[3, 1, 2] = value
+    with pytest.raises(UserError, match="hidden states are not finite"):
+        ask(broken, LABELS)

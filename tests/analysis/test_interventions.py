@@ -37,6 +37,7 @@ FIFTY_SIX = [
     ]
 ]
 WRITER = 2
+NOT_FINITE = np.where(np.arange(48) == 5, np.nan, 1.0)
 
 
 def states_of(loaded, problems):
@@ -204,6 +205,9 @@ def test_excess_is_over_the_other_middle_layers():
     )
     assert sweep.excess(2).tolist() == [1.0, 0.5]
     assert sweep.excess(3).tolist() == [-0.5, -1.0]
+    for layer in (-1, 5):
+        with pytest.raises(UserError, match=f"layer {layer} was not ablated: choose 0 to 4"):
+            sweep.excess(layer)
     assert sweep.lost.tolist() == [[1, 1], [0, 1], [1, 1], [0, 0], [1, 1]]
 
 
@@ -221,6 +225,15 @@ def test_excess_is_over_the_other_middle_layers():
         ),
         (lambda m: patch(m, PROBLEMS, 1, np.ones((12, 7))), "a state of shape .* does not fit"),
         (lambda m: mean_contributions(m, [], "mlp"), "needs prompts of two tokens or more"),
+        (lambda m: ablate(m, [], 1), "behaviour is read on problems: give at least one"),
+        (lambda m: steer(m, [], 1, np.ones(48)), "behaviour is read on problems"),
+        (lambda m: steer(m, PROBLEMS, 1, NOT_FINITE), "a direction has numbers .* not finite"),
+        (lambda m: steer(m, PROBLEMS, 1, np.ones(48), np.inf), "strength inf is not finite"),
+        (lambda m: patch(m, PROBLEMS, 1, NOT_FINITE), "a state has numbers .* not finite"),
+        (
+            lambda m: ablate(m, PROBLEMS, 1, contribution=NOT_FINITE),
+            "a contribution has numbers .* not finite",
+        ),
         (lambda _: contrast(np.ones((2, 3)), FIFTY_SIX[1:2] * 2, Operation.ADD), "give both"),
     ],
 )

@@ -301,3 +301,29 @@ def test_a_pair_is_held_out_in_all_its_operations():
     assert len(prompts) == 80
     assert len(by_pair) == 20
     assert {len(found) for found in by_pair.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        probe,
+        permutation_null,
+        control_task,
+        lambda s, prompts: transfer(noise(prompts), prompts.labels, s),
+        lambda s, prompts: transfer(s, prompts.labels, noise(prompts)),
+        lambda s, prompts: class_weights(s[:, 0], prompts.labels),
+    ],
+)
+def test_states_that_are_not_finite_are_not_probed(ask):
+    broken = noise(SYMBOLS)
+    broken[3, 0, 2] = np.nan
+    with pytest.raises(UserError, match="hidden states are not finite"):
+        ask(broken, SYMBOLS)
+
+
+def test_no_draws_at_all_are_refused():
+    states = noise(SYMBOLS)
+    with pytest.raises(UserError, match="a control task draws at least 1 labelling, not 0"):
+        control_task(states, SYMBOLS, draws=0)
+    with pytest.raises(UserError, match="a permutation null draws at least 1 labelling, not 0"):
+        permutation_null(states, SYMBOLS, permutations=0)

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.backend import mx
-from lazarus_bench.models.anatomy import unembed
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import part, unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
 
@@ -52,6 +53,18 @@ def batches_by_length(
             yield chosen, mx.array([list(prompts[i]) for i in chosen])
 
 
+def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
+    """Make sure that every token of `prompts` has an embedding: MLX reads past the end for others.
+
+    Raises:
+        UserError: one has none.
+    """
+    known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
+    for token in {token for prompt in prompts for token in prompt}:
+        if not 0 <= token < known:
+            raise UserError(f"{loaded.name}: there is no token {token}: choose 0 to {known - 1}")
+
+
 def _read_layer(logits: mx.array, targets: mx.array, top: int) -> tuple[Floats, Ints, Floats]:
     """One layer: probabilities of `targets` `[batch, target]` and the `top` most probable."""
     logits = logits.astype(mx.float32)
@@ -80,7 +93,11 @@ def read_lens(
         prompts: token ids, any lengths.
         targets: token ids to report `[prompt, target]`.
         top: how many of the most probable tokens to keep.
+
+    Raises:
+        UserError: a token of a prompt is not in the vocabulary.
     """
+    check_tokens(loaded, prompts)
     vocabulary = _vocabulary(loaded)
     shape = (len(prompts), loaded.depth)
     probability = np.zeros((*shape, targets.shape[1]))

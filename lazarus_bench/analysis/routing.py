@@ -16,17 +16,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.lens import batches_by_length
+from lazarus_bench.analysis.lens import batches_by_length, check_tokens
 from lazarus_bench.analysis.router import routed_layers
 from lazarus_bench.analysis.router_stream import row_count
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import blocks, part
 from lazarus_bench.models.load import LoadedModel
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Rule = Literal["chosen", "configured", "sigmoid"]
+Rule = Literal["chosen", "configured", "sigmoid", "sparsemixer"]
 
 MAX_CHOICES = 1 << 23
 """Most gate logits of one forward (prompts × positions × layers × experts): 64 MiB in float64."""
@@ -37,11 +37,13 @@ RULES: dict[str, Rule] = {
     "llama4": "sigmoid",
     "mixtral": "chosen",
     "olmoe": "configured",
+    "phimoe": "sparsemixer",
+    "qwen2_moe": "configured",
     "qwen3_moe": "configured",
 }
 """How a family weighs its experts, from mlx-lm's own forward: a softmax over the chosen logits; a
-softmax over all, renormalised over the chosen where the layer's `norm_topk_prob` says so; or each
-chosen logit's sigmoid."""
+softmax over all, renormalised over the chosen where the layer's `norm_topk_prob` says so; each
+chosen logit's sigmoid; or SparseMixer's softmax over what comes close to each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +137,9 @@ def read_routing(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> Routi
     """Trace `prompts`, given as token ids; loads are summed while the prompts stream by.
 
     Raises:
-        NotApplicable: the model is dense.
-        UserError: there is no prompt, one is empty, or the family's weights have no rule.
+        NotApplicable: the model is dense, or how its family weighs its experts is not known.
+        UserError: there is no prompt, one is empty or has an unknown token, or a gate's logits are
+            not finite.
     """
     found = routed_layers(loaded)
     if not prompts or not all(prompts):
@@ -171,11 +174,12 @@ def trace_prompts(
     """Each prompt's index and trace; prompts of one length share a forward.
 
     Raises:
-        NotApplicable: the model is dense.
-        UserError: the family's weights have no rule.
+        NotApplicable: the model is dense, or how its family weighs its experts is not known.
+        UserError: a token is not in the vocabulary, or a gate's logits are not finite.
     """
     found = routed_layers(loaded)
     layers = [_Layer.of(loaded, layer) for layer in found]
+    check_tokens(loaded, prompts)
     longest = max(len(prompt) for prompt in prompts)
     values = longest * sum(row_count(gate) for gate in found.values())
     for rows, tokens in batches_by_length(prompts, max(1, MAX_CHOICES // values)):
@@ -194,11 +198,14 @@ def gate_logits(loaded: LoadedModel, tokens: mx.array) -> list[Floats]:
 
     Raises:
         NotApplicable: the model is dense.
+        UserError: a logit is not finite.
     """
     with _listening(loaded) as heard:
         loaded.model(tokens)
         mx.eval(heard)
     levels = [np.array(level.astype(mx.float32), dtype=np.float64) for level in heard]
+    if not all(np.isfinite(level).all() for level in levels):
+        raise UserError(f"{loaded.name}: its gates are not finite: copy its weights again")
     return [level.reshape(*tokens.shape, -1) for level in levels]
 
 
@@ -248,19 +255,23 @@ class _Layer:
     k: int
     rule: Rule
     renormalised: bool
+    jitter: float
 
     @classmethod
     def of(cls, loaded: LoadedModel, layer: int) -> _Layer:
         family = str(loaded.config.get("model_type"))
         if family not in RULES:
-            raise UserError(
+            raise NotApplicable(
                 f"{loaded.name}: how {family!r} weighs its experts is not known here: add one line "
                 f"to RULES in lazarus_bench/analysis/routing.py (known: {', '.join(sorted(RULES))})"
             )
         home, _ = _gate_home(loaded, layer)
         k = home.top_k if hasattr(home, "top_k") else home.num_experts_per_tok
         return cls(
-            k=int(k), rule=RULES[family], renormalised=bool(getattr(home, "norm_topk_prob", False))
+            k=int(k),
+            rule=RULES[family],
+            renormalised=bool(getattr(home, "norm_topk_prob", False)),
+            jitter=float(getattr(home, "jitter_eps", 0.0)),
         )
 
     def choose(self, logits: Floats) -> tuple[Ints, Floats]:
@@ -269,7 +280,23 @@ class _Layer:
         chosen = np.take_along_axis(logits, experts, axis=-1)
         if self.rule == "sigmoid":
             return experts, 1 / (1 + np.exp(-chosen))
+        if self.rule == "sparsemixer":
+            return experts, self._sparsemixer(logits, experts)
         whole = self.rule == "configured" and not self.renormalised
         odds = np.exp(chosen - chosen[..., :1])
         total = np.exp(logits - chosen[..., :1]) if whole else odds
         return experts, odds / total.sum(axis=-1, keepdims=True)
+
+    def _sparsemixer(self, logits: Floats, experts: Ints) -> Floats:
+        """Weights `[..., k]`: each choice's softmax over what is left within twice the jitter of it.
+
+        They need not sum to one. Source: L. Liu et al., GRIN: gradient-informed MoE (2024).
+        """
+        left, weights = logits.copy(), []
+        for place in range(self.k):
+            expert = experts[..., place : place + 1]
+            top = np.take_along_axis(logits, expert, axis=-1)
+            far = top - logits > 2 * self.jitter * np.maximum(np.abs(logits), top)
+            weights.append(1 / np.exp(np.where(far, -np.inf, left) - top).sum(axis=-1))
+            np.put_along_axis(left, expert, -np.inf, axis=-1)
+        return np.stack(weights, axis=-1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.lens import batches_by_length
+from lazarus_bench.analysis.lens import batches_by_length, check_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import LoadedModel
@@ -27,10 +27,11 @@ def last_states(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> States
     last positions are kept.
 
     Raises:
-        UserError: there is no prompt, one is empty, or a state is not finite.
+        UserError: there is no prompt, one is empty or has an unknown token, or a state is not finite.
     """
     if not prompts or not all(prompts):
         raise UserError(f"{loaded.name}: hidden states need prompts of at least one token each")
+    check_tokens(loaded, prompts)
     longest = max(len(prompt) for prompt in prompts)
     limit = max(1, MAX_VALUES // (longest * loaded.depth * _width(loaded)))
     found: list[tuple[list[int], States]] = [

@@ -9,6 +9,7 @@ from families import CONFIGS, SHAPE, made
 from lazarus_bench.analysis import routing
 from lazarus_bench.analysis.router import routed_layers
 from lazarus_bench.analysis.routing import (
+    RULES,
     Routing,
     gate_logits,
     read_routing,
@@ -16,7 +17,7 @@ from lazarus_bench.analysis.routing import (
 )
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.models.anatomy import Anatomy, blocks, part
+from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, part
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.random_model import randomise
 
@@ -54,6 +55,8 @@ EXPERTS = {
     "gpt_oss": "mlp.experts",
     "mixtral": "block_sparse_moe.switch_mlp",
     "granitemoe": "block_sparse_moe.switch_mlp",
+    "phimoe": "block_sparse_moe.switch_mlp",
+    "qwen2_moe": "mlp.switch_mlp",
     "qwen3_moe": "mlp.switch_mlp",
 }
 PROMPTS = [[3, 1, 4, 1, 5], [9, 2, 6], [5, 3, 5, 8, 9], [7]]
@@ -72,6 +75,8 @@ def mixture(family, **more):
 
 VARIANTS = [(family, {}) for family in EXPERTS]
 VARIANTS += [("olmoe", {"norm_topk_prob": True}), ("qwen3_moe", {"norm_topk_prob": False})]
+# Far from its own 0.01, at which a random gate's choices are alone within their band.
+VARIANTS += [("phimoe", {"router_jitter_noise": noise}) for noise in (0.2, 0.5, 2.0)]
 
 
 class _Experts:
@@ -90,6 +95,8 @@ class _Experts:
 def test_choices_and_weights_are_the_models_own(family, more):
     """The experts that the forward calls, and the output that their weighted outputs make."""
     loaded = mixture(family, **more)
+    if family == "qwen2_moe":
+        _silence_shared_experts(loaded)
     tokens = mx.array([[3, 1, 4, 1, 5, 9, 2, 6]])
     traces = dict(trace_prompts(loaded, tokens.tolist()))
     logits = gate_logits(loaded, tokens)
@@ -110,9 +117,21 @@ def test_choices_and_weights_are_the_models_own(family, more):
         picked = np.take_along_axis(parts, order[:, :, None], axis=1)
         made_up = (picked * weights[:, :, None]).sum(axis=1)
         np.testing.assert_allclose(np.array(outputs[0])[0], made_up, atol=1e-5)
-        assert (np.diff(weights, axis=1) <= 0).all()
+        assert (np.diff(weights, axis=1) <= 0).all() or family == "phimoe"
         assert np.array_equal(experts[:, 0], logits[place][0].argmax(axis=1))
     assert np.isfinite(traces[0].weights).all()
+
+
+def _silence_shared_experts(loaded):
+    """What every token passes is no choice of the router's."""
+    for block in blocks(loaded.model, loaded.anatomy):
+        down = block.mlp.shared_expert.down_proj
+        down.weight = mx.zeros_like(down.weight)
+
+
+def test_every_family_with_a_router_has_a_rule():
+    routed = {f for f in CONFIGS if anatomy_of(SHAPE | CONFIGS[f] | {"model_type": f}).router}
+    assert routed == RULES.keys()
 
 
 def _flat(asked):
@@ -264,6 +283,16 @@ def test_a_dense_model_no_prompts_and_an_unknown_family_are_refused():
     for prompts in ([], [[1], []]):
         with pytest.raises(UserError, match="at least one token"):
             read_routing(loaded, prompts)
+    for token in (-1, 61):
+        with pytest.raises(UserError, match=f"no token {token}: choose 0 to 60"):
+            read_routing(loaded, [[1, token]])
     strange = replace(loaded, config=loaded.config | {"model_type": "strange"})
-    with pytest.raises(UserError, match=r"'strange' weighs its experts.*analysis/routing\.py"):
+    with pytest.raises(NotApplicable, match=r"'strange' weighs its experts.*analysis/routing\.py"):
         read_routing(strange, PROMPTS)
+
+
+def test_gates_that_are_not_finite_route_nothing():
+    loaded = made("olmoe")
+    routed_layers(loaded)[1].weight[2] = float("nan")
+    with pytest.raises(UserError, match="its gates are not finite"):
+        read_routing(loaded, PROMPTS)

@@ -73,3 +73,9 @@ def test_states_that_are_not_finite_are_refused(tiny):
     loaded.model.model.layers[2].mlp.down_proj.weight *= float("inf")
     with pytest.raises(UserError, match="not finite"):
         last_states(loaded, [(0, 5, 9)])
+
+
+@pytest.mark.parametrize("token", [-1, 1 << 20])
+def test_a_token_without_an_embedding_is_refused(tiny_model, token):
+    with pytest.raises(UserError, match=f"no token {token}: choose 0 to"):
+        last_states(tiny_model, [[1, token]])

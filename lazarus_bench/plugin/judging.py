@@ -96,13 +96,7 @@ def _jobs_of(item: pytest.Function, trial: Trial, name: str) -> list[Any]:
 
 
 def _profile(item: pytest.Function, name: str) -> str:
-    from lazarus_bench.trials.profiles import PROFILES
-
-    if name == PUBLISHED:
-        return PUBLISHED
-    profile = item.config.stash[SESSION].profile
-    standard = PROFILES[profile.name] == profile
-    return profile.name if standard else f"{profile.name}, {profile.seeds} seeds"
+    return PUBLISHED if name == PUBLISHED else item.config.stash[SESSION].profile.label(name)
 
 
 def _pin(item: pytest.Function, name: str, claim_id: str, verdict: Verdict) -> str | None:

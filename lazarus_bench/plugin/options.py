@@ -30,7 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "directory, or lab:NAME; may be given several times",
     )
     add("--lb-profile", default="default", metavar="NAME", help="smoke, default or full")
-    add("--lb-seeds", type=int, default=None, metavar="N", help="training seeds 0 to N-1")
+    add(
+        "--lb-seeds",
+        type=int,
+        default=None,
+        metavar="N",
+        help="seeds 0 to N-1 of every training and every lab model; without it, the profile's, "
+        "which has fewer of the lab's further families unless --lb-model names them",
+    )
     add("--lb-store", default=None, metavar="DIR", help="where trained artifacts are kept")
     add("--lb-plan", action="store_true", help="show the trainings and their cost, and stop")
     add("--lb-offline", action="store_true", help="train nothing; judge from the store alone")
@@ -134,7 +141,11 @@ def new_session(config: pytest.Config) -> Session:
     store = config.getoption("--lb-store")
     root = Path(store).expanduser() if store else default_root()
     return Session(
-        profile=profile(config.getoption("--lb-profile"), config.getoption("--lb-seeds")),
+        profile=profile(
+            config.getoption("--lb-profile"),
+            config.getoption("--lb-seeds"),
+            named=bool(config.getoption("--lb-model")),
+        ),
         store=Store(root.absolute()),  # a worker has another working directory
         resources=_resources(config),
     )

@@ -18,7 +18,8 @@ class Profile:
     Claims about models as they are may name every family of the lab. Of these, beside the main one,
     the profile asks the `further` ones, and reads `further_seeds` bases of each: pretraining them
     all costs minutes a seed, and a verdict over families needs prompts and families more than seeds
-    of each. What is trained on a further family has `seeds` like everything else.
+    of each. What is trained on a further family has `seeds` like everything else, and so has a
+    further family that is asked for by name.
     """
 
     name: str
@@ -35,6 +36,15 @@ class Profile:
         """How many bases of `subject` are read where nothing is trained on them."""
         return self.further_seeds if is_further(subject) else self.seeds
 
+    def label(self, subject: str) -> str:
+        """The profile's name; with its seeds, where those of `subject` are not what it stands for.
+
+        Verdicts on record are kept under it, as the seeds are part of a verdict's design.
+        """
+        usual = PROFILES[self.name]
+        same = self.seeds == usual.seeds and self.bases(subject) == usual.bases(subject)
+        return self.name if same else f"{self.name}, {self.seeds} seeds"
+
 
 PROFILES = {
     "smoke": Profile(name="smoke", seeds=2, prompts=80, further=("olmoe",)),
@@ -49,10 +59,10 @@ def asked(name: str, subjects: Iterable[str]) -> tuple[str, ...]:
     return tuple(s for s in subjects if found is None or found.asks(s))
 
 
-def profile(name: str, seeds: int | None = None) -> Profile:
+def profile(name: str, seeds: int | None = None, *, named: bool = False) -> Profile:
     """The profile called `name`, with another number of seeds where one is given.
 
-    Further families then have no more seeds than that, and no more than they had.
+    Where `seeds` are given, or the user has `named` the subjects, every family has the same number.
 
     Raises:
         UserError: unknown name, or fewer than one seed.
@@ -61,7 +71,7 @@ def profile(name: str, seeds: int | None = None) -> Profile:
         raise UserError(f"profile {name!r} is unknown: choose {', '.join(PROFILES)}")
     chosen = PROFILES[name]
     if seeds is None:
-        return chosen
+        return replace(chosen, further_seeds=chosen.seeds) if named else chosen
     if seeds < 1:
         raise UserError(f"--lb-seeds {seeds} leaves nothing to judge: give 1 or more")
-    return replace(chosen, seeds=seeds, further_seeds=min(seeds, chosen.further_seeds))
+    return replace(chosen, seeds=seeds, further_seeds=seeds)

@@ -32,6 +32,10 @@ CASES = {
     "plan": ("-m", "slow", "--lb-plan"),
     "plan full": ("-m", "slow", "--lb-plan", "--lb-profile", "full"),
     "plan of one": ("-m", "slow", "--lb-plan", "-k", "olmoe"),
+    "plan smoke": ("-m", "slow", "--lb-plan", "--lb-profile", "smoke"),
+    "plan named": ("--lb-plan", "--lb-model", "lab:granite"),
+    "plan named seeds": ("--lb-plan", "--lb-model", "lab:granite", "--lb-seeds", "10"),
+    "plan seeds": ("-m", "slow", "--lb-plan", "--lb-seeds", "3"),
 }
 
 
@@ -76,3 +80,14 @@ def test_further_families_have_one_seed_by_default_and_five_in_full(ran):
     assert rows(ran["plan"].said) == {"pretrain": "0-4", **dict.fromkeys(further, "0")}
     assert rows(ran["plan full"].said) == {"pretrain": "0-9", **dict.fromkeys(further, "0-4")}
     assert rows(ran["plan of one"].said) == {"pretrain olmoe": "0"}
+    assert rows(ran["plan smoke"].said) == {"pretrain": "0-1", "pretrain olmoe": "0"}
+
+
+def test_a_named_family_has_as_many_seeds_as_the_main_one_or_as_are_given(ran):
+    assert rows(ran["plan named"].said) == {"pretrain granite": "0-4"}
+    assert rows(ran["plan named seeds"].said) == {"pretrain granite": "0-9"}
+
+
+def test_given_seeds_are_those_of_every_family(ran):
+    trained = ("pretrain", *(f"pretrain {family}" for family in LAB_FAMILIES if family != "llama"))
+    assert rows(ran["plan seeds"].said) == dict.fromkeys(trained, "0-2")

@@ -37,16 +37,33 @@ def test_an_unknown_profile_leaves_its_refusal_to_the_one_who_looks_it_up():
     assert asked("large", LAB_EVERY) == LAB_EVERY
 
 
-def test_fewer_seeds_are_fewer_of_every_family_and_more_are_more_of_the_main_one():
-    assert [profile("full", 3).bases(name) for name in ("lab:llama", "lab:olmoe")] == [3, 3]
-    assert [profile("default", 9).bases(name) for name in ("lab:llama", "lab:olmoe")] == [9, 1]
+@pytest.mark.parametrize("named", [False, True])
+def test_given_seeds_are_the_seeds_of_every_family(named):
+    for name, seeds in (("full", 3), ("default", 9), ("default", 5)):
+        found = profile(name, seeds, named=named)
+        assert [found.bases(family) for family in ("lab:llama", "lab:olmoe")] == [seeds, seeds]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_named_family_has_the_seeds_of_the_main_one(name):
+    found = profile(name, named=True)
+    assert found.bases("lab:granite") == found.bases("lab:llama") == PROFILES[name].seeds
+
+
+def test_a_label_tells_the_seeds_of_a_subject_from_the_usual_ones():
+    assert profile("default").label("lab:granite") == "default"
+    assert profile("default", named=True).label("lab:granite") == "default, 5 seeds"
+    assert profile("default", 5).label("lab:granite") == "default, 5 seeds"
+    assert profile("smoke", 1).label("lab:granite") == "smoke, 1 seeds"
+    for usual in (profile("default", named=True), profile("default", 5)):
+        assert usual.label("lab:llama") == usual.label("some/model") == "default"
+    assert profile("default", 3).label("lab:llama") == "default, 3 seeds"
 
 
 def test_other_seeds_keep_the_rest():
     chosen = profile("default", 1)
     assert (chosen.seeds, chosen.prompts) == (1, PROFILES["default"].prompts)
     assert chosen != PROFILES["default"]
-    assert profile("default", PROFILES["default"].seeds) == PROFILES["default"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.collector import EvidenceCollector
 from lazarus_bench.plugin.options import PUBLISHED, check_options, new_session
 from lazarus_bench.plugin.parallel import is_controller, refuse
-from lazarus_bench.plugin.stash import SESSION, TRIAL, UNATTAINABLE
+from lazarus_bench.plugin.stash import LEFT_OUT, SESSION, TRIAL, UNATTAINABLE
 from lazarus_bench.plugin.trainings import leave_out, show_plan, train
 
 if TYPE_CHECKING:
@@ -56,18 +56,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     claim: Claim = marker.args[0]
     if "judge" not in metafunc.fixturenames:
         raise UserError(f"{claim.id}: its test must ask for the `judge` fixture")
-    models = _models(metafunc.config, claim) if claim.subjects else ()
+    named = tuple(dict.fromkeys(metafunc.config.getoption("--lb-model")))
+    models = (named or claim.subjects) if claim.subjects else ()
     chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
     metafunc.parametrize("subject", chosen, indirect=True)
-
-
-def _models(config: pytest.Config, claim: Claim) -> tuple[str, ...]:
-    """The models that are named, else those of the claim's that the profile asks."""
-    from lazarus_bench.trials.profiles import asked
-
-    named = tuple(dict.fromkeys(config.getoption("--lb-model")))
-    return named or asked(config.getoption("--lb-profile"), claim.subjects)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -77,15 +70,48 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.extra_keyword_matches.add(claim.id)
 
 
+@pytest.hookimpl(trylast=True)  # after `-k` and `-m`, which say what the user wanted
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Judge the published numbers alone unless `-m`, a model or a test's own name asks for more."""
-    named = any("::" in str(argument) for argument in config.args)
-    if named or config.option.markexpr or config.getoption("--lb-model"):
+    """Judge the published numbers alone unless `-m`, a model or a test's own name asks for more.
+
+    More is what the profile asks; what it leaves out of the selection is put into words. A claim
+    that `-k` selects without its published numbers was selected for its models.
+    """
+    if config.getoption("--lb-model"):
         return
-    slow = [item for item in items if claim_of(item) and item.get_closest_marker("slow")]
-    if slow:
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    models = [item for item in items if claim_of(item) and item.get_closest_marker("slow")]
+    more = config.option.markexpr or any("::" in str(argument) for argument in config.args)
+    whole = set() if more else {_claim_id(item) for item in items if item not in models}
+    _note_left_out(config, [item for item in models if _claim_id(item) not in whole])
+    dropped = {item for item in models if not more or not _asks(config, item)}
+    if dropped:
+        config.hook.pytest_deselected(items=list(dropped))
+        items[:] = [item for item in items if item not in dropped]
+
+
+def _claim_id(item: pytest.Item) -> str | None:
+    claim = claim_of(item)
+    return None if claim is None else claim.id
+
+
+def _asks(config: pytest.Config, item: pytest.Item) -> bool:
+    from lazarus_bench.trials.profiles import asked
+
+    return bool(asked(config.getoption("--lb-profile"), [subject_of(item)]))
+
+
+def _note_left_out(config: pytest.Config, models: Sequence[pytest.Item]) -> None:
+    from lazarus_bench.trials.profiles import left_out
+
+    sentence = left_out(config.getoption("--lb-profile"), map(subject_of, models))
+    if sentence is not None:
+        config.stash[LEFT_OUT] = sentence
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say what the profile leaves out of the selection."""
+    sentence = config.stash.get(LEFT_OUT, None)
+    return [] if sentence is None else [f"lazarus-bench: {sentence}"]
 
 
 @pytest.hookimpl(wrapper=True)

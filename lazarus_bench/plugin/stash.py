@@ -13,3 +13,4 @@ if TYPE_CHECKING:
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
 UNATTAINABLE: pytest.StashKey[str] = pytest.StashKey()
+LEFT_OUT: pytest.StashKey[str] = pytest.StashKey()

@@ -59,6 +59,21 @@ def asked(name: str, subjects: Iterable[str]) -> tuple[str, ...]:
     return tuple(s for s in subjects if found is None or found.asks(s))
 
 
+def left_out(name: str, subjects: Iterable[str]) -> str | None:
+    """Which of `subjects` the profile called `name` leaves out, and what asks them, or None."""
+    wanted = dict.fromkeys(subjects)
+    lacking = [s for s in wanted if s not in asked(name, wanted)]
+    if not lacking:
+        return None
+    families = " and ".join((MAIN_FAMILY, *PROFILES[name].further))
+    missing = ", ".join(dict.fromkeys(str(lab_family(s)) for s in lacking))
+    wider = next(other for other in PROFILES if asked(other, lacking) == tuple(lacking))
+    return (
+        f"the {name} profile asks {families}; left out: {missing} "
+        f"(-m slow --lb-profile {wider}, or --lb-model {lacking[0]}, asks them)"
+    )
+
+
 def profile(name: str, seeds: int | None = None, *, named: bool = False) -> Profile:
     """The profile called `name`, with another number of seeds where one is given.
 

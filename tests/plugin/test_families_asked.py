@@ -28,6 +28,12 @@ CASES = {
     "default": COLLECT,
     "smoke": (*COLLECT, "--lb-profile", "smoke"),
     "named": (*COLLECT, "--lb-profile", "smoke", "--lb-model", "lab:gemma2"),
+    "smoke granite": ("-k", "granite", "--lb-profile", "smoke"),
+    "smoke granite slow": ("-m", "slow", "-k", "granite", "--lb-profile", "smoke"),
+    "smoke granite id": ("test_fam.py::test_every[lab:granite]", "--lb-profile", "smoke"),
+    "smoke both": (*COLLECT[:2], "--lb-profile", "smoke", "-k", "granite or test_main"),
+    "smoke main": (*COLLECT, "--lb-profile", "smoke", "-k", "test_main"),
+    "smoke published": ("--collect-only", "-q", "--lb-profile", "smoke"),
     "unknown": ("-m", "slow", "--lb-profile", "nope"),
     "plan": ("-m", "slow", "--lb-plan"),
     "plan full": ("-m", "slow", "--lb-plan", "--lb-profile", "full"),
@@ -60,6 +66,26 @@ def test_smoke_asks_the_llama_and_one_mixture(ran):
     said = ran["smoke"].said
     assert asked(said, "every") == ["lab:llama", "lab:olmoe"]
     assert asked(said, "routers") == ["lab:olmoe"]
+
+
+LEFT_OUT = "lazarus-bench: the smoke profile asks llama and olmoe; left out: granite"
+
+
+@pytest.mark.parametrize("case", ["smoke granite", "smoke granite slow", "smoke granite id"])
+def test_a_selection_that_the_profile_leaves_out_is_told_what_would_ask_it(ran, case):
+    assert f"{LEFT_OUT} (-m slow --lb-profile default, or --lb-model lab:granite" in ran[case].said
+    assert ran[case].code == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_a_family_selected_beside_published_numbers_is_told_too(ran):
+    assert f"{LEFT_OUT} (" in ran["smoke both"].said
+    assert asked(ran["smoke both"].said, "main") == ["published"]
+
+
+def test_what_the_profile_leaves_out_is_said_only_where_it_was_selected(ran):
+    assert f"{LEFT_OUT}, qwen2, mistral, gemma2, gpt-oss (" in ran["smoke"].said
+    for case in ("default", "named", "smoke main", "smoke published"):
+        assert "left out" not in ran[case].said
 
 
 def test_a_named_family_is_asked_whatever_the_profile(ran):

@@ -4,7 +4,7 @@ import pytest
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.trials.claims import LAB_BASE, LAB_EVERY, LAB_MIXTURES
-from lazarus_bench.trials.profiles import PROFILES, asked, profile
+from lazarus_bench.trials.profiles import PROFILES, asked, left_out, profile
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -31,6 +31,14 @@ def test_further_families_cost_a_seed_by_default_and_one_family_in_smoke():
     assert asked("smoke", LAB_MIXTURES) == ("lab:olmoe",)
     assert asked("default", LAB_EVERY) == asked("full", LAB_EVERY) == LAB_EVERY
     assert asked("smoke", LAB_BASE) == LAB_BASE
+
+
+def test_what_a_profile_leaves_out_is_said_with_what_asks_it():
+    said = left_out("smoke", (*LAB_EVERY, "lab:granite-instruct"))
+    assert said.startswith("the smoke profile asks llama and olmoe; left out: granite, qwen2, mist")
+    assert said.endswith("(-m slow --lb-profile default, or --lb-model lab:granite, asks them)")
+    assert left_out("smoke", LAB_BASE) is None
+    assert left_out("default", LAB_EVERY) is None
 
 
 def test_an_unknown_profile_leaves_its_refusal_to_the_one_who_looks_it_up():

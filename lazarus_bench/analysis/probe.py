@@ -185,7 +185,6 @@ def _hits(
     states: States, labellings: Ints, classes: int, chosen: Split, held_out: HeldOut
 ) -> Iterator[Bools]:
     """Layer by layer, held-out hits `[labelling, prompt]` of the protocol's classifier."""
-
     wide(states)
 
     def of(layer: int) -> Bools:

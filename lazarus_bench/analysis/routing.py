@@ -288,7 +288,7 @@ class _Layer:
         return experts, odds / total.sum(axis=-1, keepdims=True)
 
     def _sparsemixer(self, logits: Floats, experts: Ints) -> Floats:
-        """Weights `[..., k]`: each choice's softmax over what is left within twice the jitter of it.
+        """Weights `[..., k]`: each choice's softmax over what is left within 2 · jitter of it.
 
         They need not sum to one. Source: L. Liu et al., GRIN: gradient-informed MoE (2024).
         """

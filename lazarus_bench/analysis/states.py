@@ -27,7 +27,8 @@ def last_states(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> States
     last positions are kept.
 
     Raises:
-        UserError: there is no prompt, one is empty or has an unknown token, or a state is not finite.
+        UserError: there is no prompt, one is empty or has an unknown token, or a state is not
+            finite.
     """
     if not prompts or not all(prompts):
         raise UserError(f"{loaded.name}: hidden states need prompts of at least one token each")

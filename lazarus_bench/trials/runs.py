@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,8 +62,9 @@ class Run(InterventionReadings, RouterReadings):
 
     @property
     def loaded(self) -> LoadedModel:
-        """The model in memory; only the last two stay there."""
-        return _loaded(self.directory, self.adapter, self.seed if self.random else None)
+        """The model in memory, by this run's name; only the last two stay there."""
+        found = _loaded(self.directory, self.adapter, self.seed if self.random else None)
+        return replace(found, name=self.name)
 
     @property
     def classifier_layer(self) -> int:

@@ -83,9 +83,9 @@ def test_a_word_in_pieces_is_found_whole():
 
 
 def test_a_dense_run_has_no_router(tiny):
-    dense = Run(name="tiny", seed=0, directory=tiny)
+    dense = Run(name="lab:llama", seed=0, directory=tiny)
     for read in (dense.router_projection, dense.random_projection, lambda: dense.router_null):
-        with pytest.raises(NotApplicable, match="no router"):
+        with pytest.raises(NotApplicable, match=r"^lab:llama has no router"):
             read()
     with pytest.raises(NotApplicable, match="no router"):
         dense.routing(PROBLEMS)

@@ -138,6 +138,11 @@ class Bounded(Sampling):
             return 0.0, 0.0
         return math.sqrt(variance * self.deff / (total - 1)), max(self.units, 2) - 1
 
+    def sampling_error(self) -> tuple[float, float]:
+        # A rate's variance follows the rate: the few misses of a high one make it look sure, and
+        # the pool of six rates of 0.98 then misses them in 10% of cases. Their exact limits do not.
+        return (0.0, 0.0) if self.binary else self.standard_error()
+
 
 def one_run(units: Array, support: Limits) -> Sampling:
     """Return the sampling of one run's prompt or cluster values, shape (n,).
@@ -150,4 +155,4 @@ def one_run(units: Array, support: Limits) -> Sampling:
         return student
     bounded = Bounded.of(units[:, None], support)
     parts = (bounded, student) if student.sd > 0 else (bounded,)
-    return Outer(lows=parts, highs=parts)
+    return Outer(lows=parts, highs=parts, point=student)

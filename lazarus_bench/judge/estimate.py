@@ -58,6 +58,8 @@ class Estimate:
         effect: effect size that suits the estimand, or None.
         note: what limits the estimate, in one clause; empty when nothing does.
         items: what `prompts` counts, where the samples are of something else.
+        error: standard error of `value`, positive; None where only the interval is known.
+        df: degrees of freedom of `error`; None without it.
     """
 
     value: float
@@ -70,3 +72,5 @@ class Estimate:
     effect: Effect | None = None
     note: str = ""
     items: str = "prompts"
+    error: float | None = None
+    df: float | None = None

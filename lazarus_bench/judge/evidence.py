@@ -86,6 +86,7 @@ class Evidence(ABC):
         if not 0 < level < 1:
             raise ValueError(f"an interval's level lies between 0 and 1, not at {level}")
         (low, high), plain = self.limits(level), self.limits(PLAIN_LEVEL)
+        error, df = self._error()
         return Estimate(
             value=self.point,
             interval=Interval(low=low, high=high, level=level),
@@ -97,7 +98,14 @@ class Evidence(ABC):
             effect=self.effect(level, edge),
             note=self.caveat,
             items=self.items,
+            error=error,
+            df=df,
         )
+
+    def _error(self) -> tuple[float, float] | tuple[None, None]:
+        model = self.sampling()
+        error, df = model.sampling_error() if model else (0.0, 0.0)
+        return (error, float(df)) if error > 0 else (None, None)
 
     def detectable(self, region: Region, level: float) -> float | None:
         """Return the smallest distance from the region's edge that 80% of such samples detect."""

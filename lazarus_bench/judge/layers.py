@@ -145,7 +145,9 @@ class LayerMax(Evidence):
         if self.scope == "seeds":
             return self._over_seeds(values)
         layers = tuple(one_run(layer, (0.0, 1.0)) for layer in values[0].T)
-        return Outer(lows=(BestLayer.of(values[0]), Highest(parts=layers)), highs=layers)
+        best = Student.of(values[0][:, values[0].mean(axis=0).argmax()])
+        lows = (BestLayer.of(values[0]), Highest(parts=layers))
+        return Outer(lows=lows, highs=layers, point=best)
 
     def _over_seeds(self, values: Array) -> Outer:
         maxima = values.mean(axis=1).max(axis=1)
@@ -156,4 +158,5 @@ class LayerMax(Evidence):
             if single
             else np.array([left_out_maxima(run).mean() for run in values])
         )
-        return Outer(lows=(Student.of(held),), highs=(Student.of(maxima),))
+        above = Student.of(maxima)
+        return Outer(lows=(Student.of(held),), highs=(above,), point=above)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from lazarus_bench.judge.bounds import Array, student_t
+from lazarus_bench.judge.bounds import Array, student_t, t_quantile
 from lazarus_bench.judge.conjunction import LEAST_MARGIN
 from lazarus_bench.judge.estimate import Estimate, Interval
 from lazarus_bench.judge.evidence import PLAIN_LEVEL
@@ -64,14 +64,18 @@ def obstacle(item: Estimate) -> str:
 
 
 def standard_error(item: Estimate) -> float:
-    """Return the standard error of the normal whose 95% limit is as far off as the estimate's.
+    """Return the standard error that the estimate is pooled with.
 
-    It is the longer side of the plain 95% interval over 1.96, whatever estimator made that
-    interval, so two cases need no rule of their own. An estimate at the end of its scale, such as
-    a rate of 0 or 1, has a sample variance of 0 but an exact interval to one side. And a t
-    interval over n seeds is read as wider than normal, by (t/1.96)² in variance: 2.01 at five
-    seeds, where the squared error over the estimated variance, on n − 1 degrees of freedom, is
-    2 on average and not 1. With the bare standard error Q would take that for heterogeneity.
+    Where the estimate knows its own, it is that one, and not read off the interval: limits free
+    of the distribution's shape, or of the choice of a best layer, are several times as wide as
+    the sampling error of few units, and Q would find families that differ to agree. It grows by
+    t/1.96, the 97.5% quantiles of its degrees of freedom and of the normal, since few units show
+    their spread badly: by 2.01 in variance at five, where the squared error over the estimated
+    variance is 2 on average and not 1 (1.46 at eight, where it is 1.4). With the bare standard
+    error Q would take that for heterogeneity. So the limits value ± 1.96 errors are t's.
+
+    Otherwise it is the longer side of the plain 95% interval over 1.96: a rate of 0 or 1 has a
+    sample variance of 0 but an exact interval to one side.
 
     Raises:
         ValueError: where `obstacle` says why there is none.
@@ -79,6 +83,8 @@ def standard_error(item: Estimate) -> float:
     reason = obstacle(item)
     if reason:
         raise ValueError(f"the estimate has no standard error to pool with: {reason}")
+    if item.error is not None and item.df is not None:
+        return item.error * t_quantile((1 + PLAIN_LEVEL) / 2, item.df) / _NORMAL
     limits = item.interval95
     return max(item.value - limits.low, limits.high - item.value) / _NORMAL
 

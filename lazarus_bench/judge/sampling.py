@@ -45,6 +45,22 @@ class Sampling(ABC):
     def standard_error(self) -> tuple[float, float]:
         """Return the standard error (0 when unknown) and its degrees of freedom."""
 
+    def sampling_error(self) -> tuple[float, float]:
+        """Return the point estimate's own standard error (0 when unknown) and its freedom.
+
+        `standard_error` plans with the limits in mind, so it is 0 where they are wider than a
+        sampling error makes them. This one is of the estimate alone, however wide its limits are.
+        """
+        return 0.0, 0.0
+
+
+def welch_df(first: float, first_df: float, second: float, second_df: float) -> float:
+    """Return the degrees of freedom of the sum of two independent squared errors, positive.
+
+    Source: Welch, Biometrika 34 (1947).
+    """
+    return (first + second) ** 2 / (first**2 / first_df + second**2 / second_df)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outer(Sampling):
@@ -53,10 +69,12 @@ class Outer(Sampling):
     Attributes:
         lows: whose lower limits count.
         highs: whose upper limits count.
+        point: whose spread is the point estimate's, among these or apart from them.
     """
 
     lows: tuple[Sampling, ...]
     highs: tuple[Sampling, ...]
+    point: Sampling
 
     @property
     def size(self) -> int:
@@ -73,7 +91,8 @@ class Outer(Sampling):
 
     def resized(self, size: int) -> Self:
         lows = tuple(part.resized(size) for part in self.lows)
-        return replace(self, lows=lows, highs=tuple(part.resized(size) for part in self.highs))
+        highs = tuple(part.resized(size) for part in self.highs)
+        return replace(self, lows=lows, highs=highs, point=self.point.resized(size))
 
     def spread_known(self) -> bool:
         return all(part.spread_known() for part in (*self.lows, *self.highs))
@@ -84,6 +103,9 @@ class Outer(Sampling):
             # from one would contradict the interval beside it.
             return 0.0, 0.0
         return max(part.standard_error() for part in (*self.lows, *self.highs))
+
+    def sampling_error(self) -> tuple[float, float]:
+        return self.point.sampling_error()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,3 +173,8 @@ class Recovered(Sampling):
     def standard_error(self) -> tuple[float, float]:
         (a, da), (b, db) = self.first.standard_error(), self.second.standard_error()
         return math.hypot(a, b), min(da, db)
+
+    def sampling_error(self) -> tuple[float, float]:
+        (a, da), (b, db) = self.first.sampling_error(), self.second.sampling_error()
+        # The error of one side alone would pass for that of both.
+        return (math.hypot(a, b), welch_df(a**2, da, b**2, db)) if a and b else (0.0, 0.0)

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits, student_t
-from lazarus_bench.judge.sampling import NOTHING, Sampling
+from lazarus_bench.judge.sampling import NOTHING, Sampling, welch_df
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,9 @@ class Student(Sampling):
     def standard_error(self) -> tuple[float, float]:
         return (self.sd / math.sqrt(self.n) if self.n > 1 else 0.0), self.n - 1
 
+    def sampling_error(self) -> tuple[float, float]:
+        return self.standard_error()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Welch(Sampling):
@@ -80,8 +83,10 @@ class Welch(Sampling):
         a, b = self.first.sd**2 / self.first.n, self.second.sd**2 / self.second.n
         if a + b == 0:
             return 0.0, 0.0
-        df = (a + b) ** 2 / (a**2 / (self.first.n - 1) + b**2 / (self.second.n - 1))
-        return math.sqrt(a + b), df
+        return math.sqrt(a + b), welch_df(a, self.first.n - 1, b, self.second.n - 1)
+
+    def sampling_error(self) -> tuple[float, float]:
+        return self.standard_error()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,9 @@ from lazarus_bench.report.rows import PooledClaim, PooledFamily
 _READING = (
     "Random effects over model families: the mean with its Hartung–Knapp interval (95%), τ the "
     "standard deviation of the families' true values, I² the share of their spread that is not "
-    "sampling error. Standard errors are those of a normal with the same 95% interval. The scale "
-    "is the estimand's own, so an interval may pass the end of it. The families were chosen, not "
+    "sampling error. Standard errors are of the sampling alone and grow by t/1.96 for few units; "
+    "an estimate that knows none has that of a normal with its 95% interval. The scale is the "
+    "estimand's own, so an interval may pass the end of it. The families were chosen, not "
     "drawn: what they pool to describes them and has no verdict."
 )
 

@@ -91,7 +91,7 @@ class PooledFamily:
         name: The family.
         subjects: The family's subjects that the claim was judged on.
         value: Estimate, the mean over these subjects.
-        standard_error: Of `value`.
+        standard_error: Of `value`, as `judge.pool.standard_error` reads it.
     """
 
     name: str

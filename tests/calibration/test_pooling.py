@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from simulated_truth import allowed
 
-from lazarus_bench.judge import Hits, Means
+from lazarus_bench.judge import Estimate, Hits, Interval, Means
 from lazarus_bench.judge.pool import Pooled, pool, standard_error
 
 pytestmark = pytest.mark.calibration
@@ -102,3 +102,35 @@ def test_rates_that_agree_are_seldom_called_heterogeneous(rate):
         missed.append(not covered(found.interval, rate))
     assert np.mean(called) <= allowed(0.05, 200)
     assert np.mean(missed) <= allowed(0.06, 200)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (8, 2), (0.5, 0.5)])
+def test_one_run_of_eight_units_is_pooled_at_its_nominal_levels(shape):
+    rng, truth = np.random.default_rng(17), shape[0] / sum(shape)
+    called, missed = [], []
+    for _ in range(REPLICATES):
+        y = rng.beta(*shape, (6, 8))
+        errors = [discounted(Means(values=[run])) for run in y]
+        found = pool(y.mean(axis=1).tolist(), errors)
+        called.append(found.q > stats.chi2.isf(0.05, 5))
+        missed.append(not covered(found.interval, truth))
+    assert 0.02 <= np.mean(called) <= allowed(0.07, REPLICATES)
+    assert np.mean(missed) <= allowed(0.06, REPLICATES)
+
+
+def discounted(evidence):
+    """Without the limits that an estimate also has, which take a hundred times as long."""
+    error, df = evidence.sampling().sampling_error()
+    return standard_error(
+        Estimate(
+            value=evidence.point,
+            interval=Interval(low=0, high=1, level=0.95),
+            interval95=Interval(low=0, high=1, level=0.95),
+            method=evidence.method,
+            scope="run",
+            seeds=1,
+            prompts=8,
+            error=error,
+            df=df,
+        )
+    )

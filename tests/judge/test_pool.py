@@ -13,10 +13,13 @@ from lazarus_bench.judge import (
     AllOf,
     AtLeast,
     Condition,
+    Differences,
     Estimate,
     Exact,
+    HitDifferences,
     Hits,
     Interval,
+    LayerMax,
     Means,
     Reported,
     from_json,
@@ -194,6 +197,85 @@ def test_five_seeds_weigh_as_the_five_they_are():
     means = Means(values=[[0.1], [0.2], [0.3], [0.4], [0.5]])
     bare = np.std([0.1, 0.2, 0.3, 0.4, 0.5], ddof=1) / math.sqrt(5)
     assert standard_error(means.estimate(0.99)) == pytest.approx(bare * 2.776445 / 1.959964)
+
+
+def eight_layers(mean, error):
+    """One run's layers with this mean and bare standard error, no two of them alike."""
+    steps = np.arange(8) - 3.5
+    layers = mean + steps * error * math.sqrt(8) / steps.std(ddof=1)
+    return Means(values=[layers.tolist()], items="layers").estimate(LEVEL)
+
+
+def read_off_the_interval(item):
+    limits = item.interval95
+    return max(item.value - limits.low, limits.high - item.value) / 1.959964
+
+
+def test_one_run_is_pooled_by_its_sampling_error_and_not_by_limits_free_of_shape():
+    families = [eight_layers(0.400, 0.0125), eight_layers(0.357, 0.0088)]
+    own = [item.value for item in families]
+    assert [item.error for item in families] == pytest.approx([0.0125, 0.0088])
+    assert [item.df for item in families] == [7, 7]
+    assert pool(own, [item.error for item in families]).q == pytest.approx(7.9, abs=0.05)
+    found = pool(own, list(map(standard_error, families)))
+    assert found.q == pytest.approx(7.91 * (1.959964 / 2.364624) ** 2, abs=0.01)
+    assert found.i2 > 0.8
+    assert found.tau > 0.02
+    wide = pool(own, list(map(read_off_the_interval, families)))
+    assert wide.q < 0.1
+    assert wide.tau == 0
+
+
+def test_the_error_of_a_best_layer_is_that_of_the_layer_read():
+    run = [[0.5, 0.1, 0.0], [0.7, 0.1, 0.6], [0.6, 0.2, 0.0]]
+    (item, seeds) = (
+        LayerMax(values=v).estimate(LEVEL) for v in ([run], [run, [[0.5, 0.9, 0.1]] * 3])
+    )
+    assert (item.error, item.df) == (pytest.approx(0.1 / math.sqrt(3)), 2)
+    assert (seeds.error, seeds.df) == (pytest.approx(0.15), 1)
+
+
+def test_the_error_of_two_runs_is_welchs():
+    first, second = [0.1, 0.4, 0.3, 0.2], [0.9, 0.5, 0.6]
+    bounded = Differences(first=[first], second=[second], paired="no").estimate(LEVEL)
+    # Out of [0, 1] the same samples have Welch's interval.
+    moved = [[x + 1 for x in side] for side in (first, second)]
+    plain = Differences(first=moved[:1], second=moved[1:], paired="no").estimate(LEVEL)
+    assert (bounded.error, bounded.df) == pytest.approx((plain.error, plain.df))
+    assert standard_error(plain) == pytest.approx(read_off_the_interval(plain))
+    assert standard_error(bounded) < read_off_the_interval(bounded)
+
+
+def test_the_error_of_pairs_is_that_of_their_differences():
+    item = HitDifferences(first=[[1, 1, 1, 0]], second=[[0, 1, 0, 1]]).estimate(LEVEL)
+    assert (item.error, item.df) == (pytest.approx(np.std([1, 0, 1, -1], ddof=1) / 2), 3)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        Means(values=[[0.5] * 8]),
+        Hits(values=[[1, 0, 1, 1]]),
+        Hits(values=[[1, 0, 1, 1], [1, 1, 1, 0]]),
+        HitDifferences(first=[[1] * 8], second=[[0] * 8]),
+        Differences(first=[[0.5] * 8], second=[[0.1, 0.2, 0.3]], paired="no"),
+        LayerMax(values=[[[1.0, 0.2], [1.0, 0.3]]]),
+    ],
+)
+def test_what_shows_no_error_of_its_own_has_that_of_its_interval(evidence):
+    item = evidence.estimate(LEVEL)
+    assert (item.error, item.df) == (None, None)
+    assert standard_error(item) == pytest.approx(read_off_the_interval(item))
+
+
+def test_an_estimate_carries_its_error_to_file_and_one_without_still_opens():
+    item = eight_layers(0.4, 0.01)
+    data = to_json(item)
+    assert from_json(data) == item
+    older = {name: value for name, value in data.items() if name not in ("error", "df")}
+    opened = from_json(older)
+    assert (opened.error, opened.df) == (None, None)
+    assert standard_error(opened) == pytest.approx(read_off_the_interval(item))
 
 
 @pytest.mark.parametrize("hit", [0.0, 1.0])

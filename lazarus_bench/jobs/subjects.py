@@ -27,8 +27,9 @@ LAB_FAMILIES: Mapping[str, Pretrain] = {
     "gpt-oss": Pretrain(family="gpt-oss", steps=360),
 }
 """How each family's base is made. Further ones take fewer steps than the llama, so that one is
-there within 75 s of a quiet core, and learn less of the task: on development seed 100, 200 held-out
-problems, granite answers 0.34, gemma2 0.38 and olmoe 0.19 of them, the llama 0.36. For olmoe, 500
+there in 60 to 75 s where the llama takes 88 s (on a slower day olmoe took 115 s, the llama 134 s),
+and learn less of the task: on development seed 100, 200 held-out problems, granite answers 0.34,
+gemma2 0.38 and olmoe 0.19 of them, the llama 0.36; the other three were not read. For olmoe, 500
 steps of two thirds as many documents cost about the same and gave 0.20."""
 
 MIXTURES = ("olmoe", "gpt-oss")

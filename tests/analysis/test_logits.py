@@ -30,8 +30,12 @@ def test_half_precision_does_not_apply(tiny):
         last_logits(loaded, PROBLEMS)
 
 
-def test_float32_of_every_family_is_accepted():
-    logits.require_float32(made("granite"))
+def test_another_family_is_accepted_in_float32_and_in_half_precision_is_not():
+    loaded = made("granite")
+    logits.require_float32(loaded)
+    loaded.model.set_dtype(mx.float16)
+    with pytest.raises(NotApplicable, match="holds float16 weights"):
+        logits.require_float32(loaded)
 
 
 def test_the_difference_is_relative_to_each_prompts_largest_logit():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from lazarus_bench.cores import on_own_core
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job, check, with_dependencies
 from lazarus_bench.jobs.store import Artifact, Store
@@ -87,7 +88,8 @@ def _train(job: Job, store: Store, out: Path, place: Place) -> None:
         run_ranked(job.recipe, base, out, job.seed, job.ranks, place.hosts)
         return
     recipe = importlib.import_module(f"lazarus_bench.training.{job.recipe.kind}")
-    recipe.run(job.recipe, start(job, store), out, job.seed, place.show)
+    with on_own_core():
+        recipe.run(job.recipe, start(job, store), out, job.seed, place.show)
 
 
 def start(job: Job, store: Store) -> Path | Stack | None:

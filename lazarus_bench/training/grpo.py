@@ -25,7 +25,7 @@ from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.training.arithmetic_data import draw_problems
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.policy_loss import clipped_gain, k3
-from lazarus_bench.training.pretrain import ClippedAdamW, warm_cosine
+from lazarus_bench.training.pretrain import GRADIENT_NORM, MatrixAdamW, warm_cosine
 from lazarus_bench.training.record import write_problems
 from lazarus_bench.training.rewards import Reward, reward_name, reward_named, try_out
 from lazarus_bench.training.rollouts import Gold, LogProbs, Roller, Rollouts, asked_batches
@@ -146,11 +146,12 @@ def train(
         loaded.model,
         grpo_loss(loaded.anatomy, spec.clip, spec.kl, weight, extra),
         asked_batches(problems, spec.prompts, seed, balanced),
-        optimizer=ClippedAdamW(
+        optimizer=MatrixAdamW(
             warm_cosine(spec.learning_rate, spec.iterations, warm=10),
             weight_decay=0.0,
             bias_correction=True,
         ),
+        clip=GRADIENT_NORM,
         steps=spec.iterations,
         label=f"{spec.label} seed {seed}",
         out=out,

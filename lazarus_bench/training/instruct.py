@@ -15,7 +15,14 @@ from lazarus_bench.models import lab
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks import corpus
 from lazarus_bench.training.loop import fit
-from lazarus_bench.training.pretrain import ClippedAdamW, Part, mixed_loss, steps_of, warm_cosine
+from lazarus_bench.training.pretrain import (
+    GRADIENT_NORM,
+    MatrixAdamW,
+    Part,
+    mixed_loss,
+    steps_of,
+    warm_cosine,
+)
 from lazarus_bench.training.specs import Instruct
 
 
@@ -33,11 +40,12 @@ def run(spec: Instruct, base: Path, out: Path, seed: int, show: bool | None = No
         loaded.model,
         mixed_loss(loaded.anatomy, parts),
         steps_of(parts, seed),
-        optimizer=ClippedAdamW(
+        optimizer=MatrixAdamW(
             warm_cosine(spec.learning_rate, spec.steps, warm=10),
             weight_decay=spec.weight_decay,
             bias_correction=True,
         ),
+        clip=GRADIENT_NORM,
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
         out=out,

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from lazarus_bench import backend
 from lazarus_bench.backend import Group, mx, nn, optim
 from lazarus_bench.errors import UserError
+from lazarus_bench.training.buckets import Bucketed
 from lazarus_bench.training.ranks import from_first, mean_gradients, mean_values
 from lazarus_bench.training.record import Step, StepLog, StepMetrics
 from lazarus_bench.training.resume import Saver, State, read_state, set_random_state
@@ -62,15 +63,15 @@ def _begin(state: State, batches: Iterator[Any], out: Path, group: Group) -> Non
 class _Stepper:
     """Takes one step on a batch and gives its losses: the mean over ranks."""
 
-    def __init__(self, state: State, loss: Loss, group: Group) -> None:
-        self._state, self._group = state, group
+    def __init__(self, state: State, loss: Loss, clip: float | None, group: Group) -> None:
+        self._state, self._clip, self._group = state, clip, group
         self._gradient = nn.value_and_grad(state.model, loss)
 
     def __call__(self, batch: Any) -> tuple[float, dict[str, float]]:
         state, group = self._state, self._group
         own = batch if group.size == 1 else batch.shard(group.rank, group.size)
         (value, parts), gradients = self._gradient(state.model, own)
-        state.optimizer.update(state.model, mean_gradients(gradients, group))
+        state.optimizer.update(state.model, mean_gradients(gradients, group), self._clip)
         mx.eval(state.model.trainable_parameters(), state.optimizer.state, value, parts)
         losses = [float(np.array(scalar)) for scalar in (value, *parts.values())]
         total, *rest = mean_values(losses, group)
@@ -86,6 +87,7 @@ def fit(
     steps: int,
     label: str,
     out: Path,
+    clip: float | None = None,
     prepare: Prepare | None = None,
     after: Hook | None = None,
     show: bool | None = None,
@@ -102,10 +104,11 @@ def fit(
         loss: the recipe's loss.
         batches: endless, the same in every attempt; every batch has `size`, the number of tokens
             fed, and for ranks `shard(rank, size)`.
-        optimizer: updated in place.
+        optimizer: an elementwise one (`buckets.py`), updated in place.
         steps: how many.
         label: for the progress bar and the error.
         out: receives the log, a line a step, and while the training lasts its state.
+        clip: the global norm that a step's gradients are clipped to.
         prepare: makes of each batch what the step is fed, just before that step and not for
             batches passed over; it may use the present model and `mx.random`. Every rank prepares
             the whole batch before it takes its shard.
@@ -118,9 +121,9 @@ def fit(
             batch has fewer examples than there are ranks.
     """
     group = backend.group()
-    state = State(model=model, optimizer=optimizer)
+    state = State(model=model, optimizer=Bucketed(optimizer))
     _begin(state, batches, out, group)
-    take, saver = _Stepper(state, loss, group), Saver(out)
+    take, saver = _Stepper(state, loss, clip, group), Saver(out)
     kept = state.step if group.rank == 0 else 0
     with StepLog(out, keep=kept) as log, _bar(state.step, steps, label, show) as bar:
         for step in range(state.step + 1, steps + 1):

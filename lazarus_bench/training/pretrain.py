@@ -37,6 +37,9 @@ from lazarus_bench.training.specs import Pretrain
 
 CLOSE_EVERY = 8
 
+GRADIENT_NORM = 1.0
+"""Global norm that gradients are clipped to: early steps diverge less."""
+
 LOAD_STEPS = 10
 """Further steps' documents, some 7,000 tokens, over which the load of the experts is measured."""
 
@@ -114,17 +117,12 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
     return loss
 
 
-class ClippedAdamW(optim.AdamW):
-    """AdamW on gradients whose global norm is clipped to 1, with no decay of vectors.
+class MatrixAdamW(optim.AdamW):
+    """AdamW with no decay of vectors.
 
-    Clipping makes early steps diverge less. Norm gains are not decayed, as is usual: a shrunken
-    final gain caps every logit, and with it every lens probability.
+    Norm gains are not decayed, as is usual: a shrunken final gain caps every logit, and with it
+    every lens probability.
     """
-
-    def apply_gradients(self, gradients: dict[str, Any], parameters: dict[str, Any]) -> Any:
-        """Clip, then update as AdamW does."""
-        clipped, _ = optim.clip_grad_norm(gradients, 1.0)
-        return super().apply_gradients(clipped, parameters)
 
     def apply_single(self, gradient: mx.array, parameter: mx.array, state: dict[str, Any]) -> Any:
         """Decay matrices only."""
@@ -168,12 +166,13 @@ def run(spec: Pretrain, base: Path | None, out: Path, seed: int, show: bool | No
         model,
         loss if mixture is None else balanced(loss, mixture),
         batches,
-        optimizer=ClippedAdamW(
+        optimizer=MatrixAdamW(
             warm_cosine(spec.learning_rate, spec.steps),
             betas=[0.9, 0.98],
             weight_decay=spec.weight_decay,
             bias_correction=True,
         ),
+        clip=GRADIENT_NORM,
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
         out=out,

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.training.buckets import Bucketed
 from lazarus_bench.training.record import RESUME, logged_steps
 
 SAVE_EVERY = 20.0
@@ -38,7 +39,7 @@ class State:
     """
 
     model: nn.Module
-    optimizer: optim.Optimizer
+    optimizer: Bucketed
     step: int = 0
     first: float = 0.0
 

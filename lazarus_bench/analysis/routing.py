@@ -8,10 +8,9 @@ the chosen are weighed (`RULES`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,9 @@ from lazarus_bench.analysis.router import routed_layers
 from lazarus_bench.analysis.router_stream import row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.models.anatomy import blocks, part
+from lazarus_bench.models.anatomy import blocks, holder
 from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.taps import router_logits
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -200,52 +200,20 @@ def gate_logits(loaded: LoadedModel, tokens: mx.array) -> list[Floats]:
         NotApplicable: the model is dense.
         UserError: a logit is not finite.
     """
-    with _listening(loaded) as heard:
+    routers = [_gate_home(loaded, layer) for layer in routed_layers(loaded)]
+    with router_logits(routers) as heard:
         loaded.model(tokens)
         mx.eval(heard)
-    levels = [np.array(level.astype(mx.float32), dtype=np.float64) for level in heard]
+    levels = [np.array(level.astype(mx.float32), dtype=np.float64) for [level] in heard]
     if not all(np.isfinite(level).all() for level in levels):
         raise UserError(f"{loaded.name}: its gates are not finite: copy its weights again")
     return [level.reshape(*tokens.shape, -1) for level in levels]
 
 
-class _Ear:
-    """Stands in for a gate: calls it and keeps what it says."""
-
-    def __init__(self, gate: nn.Module, heard: list[mx.array]) -> None:
-        self._gate = gate
-        self._heard = heard
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        logits = self._gate(*args, **kwargs)
-        self._heard.append(logits)
-        return logits
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._gate, name)
-
-
 def _gate_home(loaded: LoadedModel, layer: int) -> tuple[nn.Module, str]:
     """The module that calls the gate of `layer`, and the gate's name in it."""
-    path, _, name = str(loaded.anatomy.router).rpartition(".")
     block = blocks(loaded.model, loaded.anatomy)[layer]
-    return (part(block, path) if path else block), name
-
-
-@contextmanager
-def _listening(loaded: LoadedModel) -> Iterator[list[mx.array]]:
-    """Within the block, each forward appends every gate's logits, first layer first."""
-    heard: list[mx.array] = []
-    found = routed_layers(loaded)
-    homes = [(*_gate_home(loaded, layer), gate) for layer, gate in found.items()]
-    try:
-        # Set as items: an attribute set and set back would change the order of the parameters.
-        for home, name, gate in homes:
-            home[name] = _Ear(gate, heard)
-        yield heard
-    finally:
-        for home, name, gate in homes:
-            home[name] = gate
+    return holder(block, str(loaded.anatomy.router))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -195,6 +195,12 @@ def part(model: nn.Module, path: str) -> Any:
     return reduce(getattr, path.split("."), model)
 
 
+def holder(model: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """The module that holds the attribute at a dotted path, and the attribute's name there."""
+    above, _, name = path.rpartition(".")
+    return (part(model, above) if above else model), name
+
+
 def blocks(model: nn.Module, anatomy: Anatomy) -> list[nn.Module]:
     """The decoder layers, first to last."""
     return list(part(model, anatomy.layers))
@@ -213,8 +219,7 @@ def router(block: nn.Module, anatomy: Anatomy) -> nn.Module | None:
 
 def head(model: nn.Module, anatomy: Anatomy) -> tuple[nn.Module, bool]:
     """The module whose weight has a row a token, and whether it is the embedding itself."""
-    path, _, name = anatomy.unembedding.rpartition(".")
-    owner = part(model, path) if path else model
+    owner, name = holder(model, anatomy.unembedding)
     tied = not hasattr(owner, name)
     return part(model, anatomy.embedding) if tied else getattr(owner, name), tied
 

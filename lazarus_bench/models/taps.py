@@ -18,7 +18,7 @@ from typing import Any
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.anatomy import Anatomy, blocks, part
+from lazarus_bench.models.anatomy import Anatomy, blocks, holder, part
 from lazarus_bench.models.edits import Ablate, Edit, Part, Then, check_part
 
 
@@ -67,8 +67,7 @@ def _tapped_at(module: Any, path: str, then: Then) -> Any:
 @contextmanager
 def _standing_in(model: nn.Module, anatomy: Anatomy, layers: list[Any]) -> Iterator[None]:
     """Within the block, the model runs `layers` instead of its own."""
-    path, _, name = anatomy.layers.rpartition(".")
-    parent = part(model, path) if path else model
+    parent, name = holder(model, anatomy.layers)
     original = getattr(parent, name)
     setattr(parent, name, layers)
     try:
@@ -129,6 +128,45 @@ def tapped(model: nn.Module, anatomy: Anatomy) -> Iterator[list[mx.array]]:
     taps = [_Tap(block, record) for block in blocks(model, anatomy)]
     with _standing_in(model, anatomy, taps):
         yield residuals
+
+
+class _Recorder:
+    """Stands in for a router: calls it, keeps its logits, and passes every attribute through."""
+
+    def __init__(self, router: nn.Module, logits: list[mx.array]) -> None:
+        self._router = router
+        self._logits = logits
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        logits = self._router(*args, **kwargs)
+        self._logits.append(logits)
+        return logits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._router, name)
+
+
+@contextmanager
+def router_logits(routers: Sequence[tuple[nn.Module, str]]) -> Iterator[list[list[mx.array]]]:
+    """Within the block, each forward appends the logits of every router to that router's list.
+
+    They are as the family's router gives them, `[..., experts]`.
+
+    Args:
+        routers: what holds each, and its name there (`anatomy.holder`).
+    """
+    logits: list[list[mx.array]] = [[] for _ in routers]
+    originals = [home[name] for home, name in routers]
+    try:
+        # Set as items, which keeps their places: setting attributes would reorder the parameters,
+        # and with them the sum in a gradient's norm, so that a resumed training would round
+        # differently.
+        for (home, name), router, found in zip(routers, originals, logits, strict=True):
+            home[name] = _Recorder(router, found)
+        yield logits
+    finally:
+        for (home, name), router in zip(routers, originals, strict=True):
+            home[name] = router
 
 
 def residual_stream(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> list[mx.array]:

@@ -11,8 +11,7 @@ forward pass; padding does not count.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models.anatomy import anatomy_of, part
+from lazarus_bench.models.anatomy import anatomy_of, holder, part
+from lazarus_bench.models.taps import router_logits
 from lazarus_bench.training.loop import Loss, Parts
 from lazarus_bench.training.record import write_whole
 
@@ -41,8 +41,7 @@ class Mixture:
 
     def routers(self, model: nn.Module) -> list[tuple[nn.Module, str]]:
         """What holds each layer's router, and its name there."""
-        holder, _, name = self.router.rpartition(".")
-        return [(part(block, holder), name) for block in part(model, self.layers)]
+        return [holder(block, self.router) for block in part(model, self.layers)]
 
 
 def mixture_of(config: Mapping[str, Any]) -> Mixture | None:
@@ -56,38 +55,6 @@ def mixture_of(config: Mapping[str, Any]) -> Mixture | None:
         chosen=int(config["num_experts_per_tok"]),
         pad=int(config["pad_token_id"]),
     )
-
-
-class _Recorder:
-    """Stands in for a router: calls it and keeps its logits."""
-
-    def __init__(self, router: nn.Module, logits: list[mx.array]) -> None:
-        self._router, self._logits = router, logits
-
-    def __call__(self, states: mx.array) -> mx.array:
-        logits: mx.array = self._router(states)
-        self._logits.append(logits.reshape(-1, logits.shape[-1]))
-        return logits
-
-
-@contextmanager
-def recorded(model: nn.Module, mixture: Mixture) -> Iterator[list[list[mx.array]]]:
-    """Within the block, each forward appends its router logits to every layer's list.
-
-    Each is `[batch · time, experts]`.
-    """
-    routers = mixture.routers(model)
-    logits: list[list[mx.array]] = [[] for _ in routers]
-    originals = [holder[name] for holder, name in routers]
-    # Set as items, which keeps their places: setting attributes would reorder the parameters, and
-    # with them the sum in a gradient's norm, so that a resumed training would round differently.
-    for (holder, name), router, found in zip(routers, originals, logits, strict=True):
-        holder[name] = _Recorder(router, found)
-    try:
-        yield logits
-    finally:
-        for (holder, name), router in zip(routers, originals, strict=True):
-            holder[name] = router
 
 
 def shares(logits: mx.array, chosen: int, counted: mx.array) -> mx.array:
@@ -124,6 +91,11 @@ def _layer_loss(logits: mx.array, chosen: int, counted: mx.array) -> mx.array:
     return logits.shape[-1] * (shares(logits, chosen, counted) * mean).sum()
 
 
+def _by_token(logits: Sequence[mx.array]) -> mx.array:
+    """One router's logits over all forwards of a step `[token, expert]`."""
+    return mx.concatenate([one.reshape(-1, one.shape[-1]) for one in logits])
+
+
 def _counted(batch: Any, pad: int) -> mx.array:
     """Which tokens of a step's batches are no padding `[token]`, as the routers see them."""
     return mx.concatenate([(one.tokens != pad).reshape(-1) for one in batch.batches]).astype(
@@ -138,9 +110,9 @@ def balanced(loss: Loss, mixture: Mixture) -> Loss:
     """
 
     def with_balance(model: nn.Module, mixed: Any) -> tuple[mx.array, Parts]:
-        with recorded(model, mixture) as logits:
+        with router_logits(mixture.routers(model)) as logits:
             value, parts = loss(model, mixed)
-        layers = [mx.concatenate(found) for found in logits]
+        layers = [_by_token(found) for found in logits]
         balance = balance_loss(layers, mixture.chosen, _counted(mixed, mixture.pad))
         return value + COEFFICIENT * balance, {**parts, "balance": balance}
 
@@ -173,11 +145,11 @@ def measure_load(model: nn.Module, mixture: Mixture, steps: Sequence[Any]) -> Lo
     found: list[np.ndarray] = []
     weights = []
     for mixed in steps:
-        with recorded(model, mixture) as logits:
+        with router_logits(mixture.routers(model)) as logits:
             for batch in mixed.batches:
                 model(batch.tokens)
         counted = _counted(mixed, mixture.pad)
-        layers = [shares(mx.concatenate(one), mixture.chosen, counted) for one in logits]
+        layers = [shares(_by_token(one), mixture.chosen, counted) for one in logits]
         found.append(np.array(mx.stack(layers), dtype=np.float64))
         weights.append(mixed.size)
     mean = np.average(found, axis=0, weights=weights)

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from mlx.utils import tree_flatten
 
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.models import lab
+from lazarus_bench.models.anatomy import anatomy_of, blocks, holder
 from lazarus_bench.models.load import load
-from lazarus_bench.models.taps import residual_stream, tapped
+from lazarus_bench.models.taps import residual_stream, router_logits, tapped
 
 TOKENS = mx.array([[0, 5, 9, 300], [0, 7, 7, 12]])
 
@@ -120,3 +122,41 @@ def test_no_gradient_reaches_layers_above_the_tapped_one(tiny):
     size = {name: float(mx.abs(g).max()) for name, g in tree_flatten(gradients)}
     assert all(size[n] == 0 for n in size if ".layers.2." in n or ".layers.3." in n)
     assert all(size[f"model.layers.{i}.self_attn.v_proj.weight"] > 0 for i in (0, 1))
+
+
+@pytest.fixture(scope="module", params=["olmoe", "gpt-oss"])
+def routed(request):
+    """An untrained mixture of the lab, and what holds its routers."""
+    config = lab.config_of(request.param)
+    model, anatomy = lab.initialise(config, 0), anatomy_of(config)
+    return model, [holder(block, anatomy.router) for block in blocks(model, anatomy)]
+
+
+def test_recorded_routers_change_neither_the_logits_nor_the_order_of_parameters(routed):
+    model, routers = routed
+    before = [name for name, _ in tree_flatten(model.parameters())]
+    plain = np.array(model(TOKENS))
+    with router_logits(routers) as logits:
+        recorded = np.array(model(TOKENS))
+        model(TOKENS[:1])
+    assert np.array_equal(plain, recorded)
+    assert [name for name, _ in tree_flatten(model.parameters())] == before
+    assert [[x.size for x in layer] for layer in logits] == [[8 * 8, 4 * 8]] * 8
+
+
+def test_what_is_recorded_is_what_the_router_says(routed):
+    model, routers = routed
+    home, name = routers[0]
+    heard, own = [], home[name]
+    home[name] = lambda states: heard.append(states) or own(states)
+    with router_logits(routers) as logits:
+        model(TOKENS)
+    home[name] = own
+    assert np.array_equal(np.array(logits[0][0]), np.array(own(heard[0])))
+
+
+def test_the_routers_are_themselves_again_also_after_an_error(routed):
+    _, routers = routed
+    with pytest.raises(KeyError), router_logits(routers):
+        raise KeyError
+    assert all(isinstance(home[name], nn.Linear) for home, name in routers)

@@ -85,12 +85,8 @@ def digest_of(canonical: Mapping[str, Any]) -> str:
 
 
 def _parameters(recipe: Recipe) -> dict[str, Any]:
-    # 1 and 1.0 are equal, so they must share a digest; JSON writes them differently.
-    values = {field: getattr(recipe, field.name) for field in fields(recipe)}
-    return {
-        field.name: float(value) if value is not None and "float" in str(field.type) else value
-        for field, value in values.items()
-    }
+    # Equal numbers are of one type here (`training.fields`), so that JSON writes them alike.
+    return {field.name: getattr(recipe, field.name) for field in fields(recipe)}
 
 
 def _origin(base: Job | Checkpoint) -> str:

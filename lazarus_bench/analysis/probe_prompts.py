@@ -121,19 +121,6 @@ def in_symbols(problems: Sequence[Problem]) -> ProbePrompts:
     return _gather([(problem.symbols, problem, IN_SYMBOLS) for problem in problems])
 
 
-def in_words(problems: Sequence[Problem]) -> ProbePrompts:
-    """Every problem in each of the four wordings of its operation, so four prompts a problem.
-
-    Template t of one operation is built like template t of another; holding t out asks for the
-    operation in a wording that no training prompt had, of operands that training prompts had.
-
-    Raises:
-        UserError: the problems are of fewer than two operations.
-    """
-    asked = [(p, template) for template in range(TEMPLATE_COUNT) for p in problems]
-    return _gather([(word_problem(p, template), p, template) for p, template in asked])
-
-
 def words_in_turn(problems: Sequence[Problem]) -> ProbePrompts:
     """Every problem in one wording, its operation's four in turn: holding out one holds out pairs.
 

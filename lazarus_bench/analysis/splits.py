@@ -104,14 +104,15 @@ def by_template(prompts: ProbePrompts) -> Split:
 def as_writeup(prompts: ProbePrompts) -> Split:
     """Four stratified folds in the given order, whatever they share.
 
-    On the writeups' sixteen word prompts this leaves one template out (methods, *Probe*).
+    On the writeups' sixteen word prompts this leaves one template out (methods, *Probe*). With
+    fewer prompts of a class than folds it would be missing from one.
     """
     labels = np.array(prompts.labels)
-    least = int(np.bincount(labels, minlength=len(prompts.classes)).min())
-    if least < WRITEUP_FOLDS:
+    counts = np.bincount(labels, minlength=len(prompts.classes))
+    if counts.min() < WRITEUP_FOLDS:
         raise UserError(
-            f"the writeups' protocol needs {WRITEUP_FOLDS} prompts a class, and one class has "
-            f"{least}: ask for more problems"
+            f"the writeups' protocol needs {WRITEUP_FOLDS} prompts a class, and "
+            f"{prompts.classes[counts.argmin()]!r} has {counts.min()}: ask for more problems of it"
         )
     held = _folds(StratifiedKFold(n_splits=WRITEUP_FOLDS), labels, None)
     one_each = np.arange(len(labels))

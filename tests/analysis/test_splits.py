@@ -9,7 +9,6 @@ from lazarus_bench.analysis.probe_prompts import (
     ProbePrompts,
     frames_in_turn,
     in_symbols,
-    in_words,
     stated,
     words_in_turn,
     writeup_symbols,
@@ -26,6 +25,7 @@ from lazarus_bench.analysis.splits import (
 from lazarus_bench.analysis.splits import split as split_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out
+from lazarus_bench.tasks.words import word_problem
 
 
 @st.composite
@@ -47,6 +47,18 @@ def asked(draw) -> ProbePrompts:
         classes=tuple("abcd"[:classes]),
         pairs=pairs,
         templates=templates,
+    )
+
+
+def in_every_wording(problems) -> ProbePrompts:
+    """Each problem in all four templates of its operation, so that its pair recurs in each."""
+    rows = [(problem, template) for template in range(4) for problem in problems]
+    return ProbePrompts(
+        texts=tuple(word_problem(problem, template) for problem, template in rows),
+        labels=tuple(list(Operation).index(problem.operation) for problem, _ in rows),
+        classes=tuple(Operation),
+        pairs=tuple(problem.key for problem, _ in rows),
+        templates=tuple(template for _, template in rows),
     )
 
 
@@ -86,6 +98,18 @@ def test_no_template_crosses_a_split_by_template(prompts):
 
 
 @settings(max_examples=40)
+@given(prompts=asked())
+def test_the_writeups_split_has_every_class_on_both_sides_of_every_fold(prompts):
+    try:
+        split = as_writeup(prompts)
+    except UserError:
+        assert min(prompts.labels.count(label) for label in range(len(prompts.classes))) < 4
+        return
+    for training, test in sides(split, prompts.labels):
+        assert len(training) == len(test) == len(prompts.classes)
+
+
+@settings(max_examples=40)
 @given(prompts=asked(), seed=st.integers(0, 99))
 def test_a_permutation_keeps_blocks_whole_and_strata_in_balance(prompts, seed):
     try:
@@ -115,10 +139,8 @@ def test_symbols_are_split_evenly_by_class():
 
 def test_words_hold_each_problem_in_every_template():
     problems = held_out(20, 0)
-    prompts = in_words(problems)
-    assert len(prompts) == 80
+    prompts = in_every_wording(problems)
     assert len(set(prompts.texts)) == 80
-    assert not any(symbol in text for text in prompts.texts for symbol in "*+=/")
     split = by_template(prompts)
     assert np.bincount(split.folds).tolist() == [20] * 4
     for training, test in sides(split, prompts.pairs):
@@ -126,7 +148,7 @@ def test_words_hold_each_problem_in_every_template():
 
 
 def test_phrases_swap_their_classes_inside_a_template():
-    prompts = in_words(held_out(20, 0))
+    prompts = in_every_wording(held_out(20, 0))
     split, labels = by_template(prompts), np.array(prompts.labels)
     (drawn,) = permuted(labels, split, 1, np.random.default_rng(3))
     assert (drawn != labels).any()
@@ -198,7 +220,7 @@ def test_the_writeups_test_prompts_share_no_pair_with_its_training():
 
 
 def test_control_labels_are_one_a_type_and_even():
-    prompts = in_words(held_out(40, 0))
+    prompts = in_every_wording(held_out(40, 0))
     split = by_template(prompts)
     (drawn,) = random_by_type(4, split, 1, np.random.default_rng(0))
     chosen = [set(drawn[split.types == kind].tolist()) for kind in np.unique(split.types)]
@@ -208,7 +230,7 @@ def test_control_labels_are_one_a_type_and_even():
 
 def test_control_types_recur_on_both_sides_or_there_is_nothing_to_memorise():
     for prompts, split in (
-        (words := in_words(held_out(40, 0)), by_template(words)),
+        (words := in_every_wording(held_out(40, 0)), by_template(words)),
         (symbols := in_symbols(held_out(200, 0)), by_pair(symbols)),
     ):
         shares = []
@@ -217,6 +239,10 @@ def test_control_types_recur_on_both_sides_or_there_is_nothing_to_memorise():
             shares.append(np.isin(split.types[tested], split.types[~tested]).mean())
         assert len(prompts) > 0
         assert np.mean(shares) > 0.8
+
+
+def without(operation):
+    return [p for p in held_out(20, 0) if p.operation != operation]
 
 
 ADDED = Problem(a=2, operation=Operation.ADD, b=4)
@@ -236,7 +262,12 @@ FEW = [
     [
         (by_pair, in_symbols(held_out(16, 0)), "5 pairs a class, and one class has 4"),
         (by_template, in_symbols(held_out(40, 0)), "ask in words"),
-        (as_writeup, in_symbols(held_out(8, 0)), "4 prompts a class, and one class has 2"),
+        (
+            as_writeup,
+            in_symbols(held_out(8, 0)),
+            "and 'multiply' has 2: ask for more problems of it",
+        ),
+        (as_writeup, in_symbols(without("add")), "4 prompts a class, and 'add' has 0: ask for"),
         (by_template, words_in_turn(FEW), "'add' is in one: ask for more problems of it"),
         (by_template, words_in_turn([*FEW, ADDED]), "'divide' is in one: ask for more"),
         (lambda asked: split_of(asked, "pair"), in_symbols(FEW), "split 'pair' is unknown"),

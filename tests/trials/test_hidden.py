@@ -5,7 +5,7 @@ import pytest
 
 from lazarus_bench.analysis import geometry
 from lazarus_bench.analysis import probe as probing
-from lazarus_bench.analysis.probe_prompts import in_symbols, in_words, stated, writeup_words
+from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn, writeup_words
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.tasks.arithmetic import held_out
@@ -13,7 +13,7 @@ from lazarus_bench.trials import hidden
 from lazarus_bench.trials.runs import Run
 
 SYMBOLS = in_symbols(held_out(40, 0))
-WORDS = in_words(held_out(12, 0))
+WORDS = words_in_turn(held_out(40, 0))
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,9 @@ def test_probe_null_and_control_are_the_instruments(run, states):
 
 def test_what_is_held_out_is_part_of_what_is_remembered(run):
     templates = run.probe(WORDS, "templates")
-    pairs = run.probe(in_words(held_out(40, 0)), "pairs")
-    assert templates.predicted.shape == (48, 4)
-    assert pairs.predicted.shape == (160, 4)
+    pairs = run.probe(WORDS, "pairs")
+    assert templates.predicted.shape == pairs.predicted.shape == (40, 4)
+    assert not np.array_equal(templates.folds, pairs.folds)
     own = run.probe(writeup_words(), "writeup")
     assert not np.array_equal(own.predicted, run.probe(writeup_words(), "templates").predicted)
 

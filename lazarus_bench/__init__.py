@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lazarus_bench.errors import NotApplicable, UserError
     from lazarus_bench.judge import (
+        SHARE,
+        SHARE_DIFFERENCE,
         Above,
         AllOf,
         AtLeast,
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 _JUDGE = (
     "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
-    "HitDifferences Hits LayerMax Means Ratios Reported Trend Within"
+    "HitDifferences Hits LayerMax Means Ratios Reported SHARE SHARE_DIFFERENCE Trend Within"
 )
 _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "NotApplicable": "lazarus_bench.errors",
@@ -45,6 +47,8 @@ _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
 }
 
 __all__ = [
+    "SHARE",
+    "SHARE_DIFFERENCE",
     "Above",
     "AllOf",
     "AtLeast",

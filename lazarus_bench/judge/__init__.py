@@ -8,7 +8,7 @@ from lazarus_bench.judge.claim import Claim, Registry
 from lazarus_bench.judge.conjunction import AllOf, Condition
 from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
-from lazarus_bench.judge.evidence import Evidence
+from lazarus_bench.judge.evidence import SHARE, SHARE_DIFFERENCE, Evidence
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.means import Means
 from lazarus_bench.judge.pool import Pooled
@@ -33,6 +33,8 @@ from lazarus_bench.judge.verdict import (
 
 __all__ = [
     "ALPHA",
+    "SHARE",
+    "SHARE_DIFFERENCE",
     "Above",
     "AllOf",
     "AtLeast",

@@ -11,11 +11,17 @@ from typing import Literal
 import numpy as np
 
 from lazarus_bench.judge.bounded import one_run
-from lazarus_bench.judge.bounds import Array
+from lazarus_bench.judge.bounds import Array, Limits
 from lazarus_bench.judge.effects import cliffs_delta, hedges_g, log_odds_ratio
 from lazarus_bench.judge.estimate import Effect
-from lazarus_bench.judge.evidence import Evidence, array, freeze, paired_difference
-from lazarus_bench.judge.sampling import Recovered, Sampling
+from lazarus_bench.judge.evidence import (
+    Evidence,
+    array,
+    check_bounds,
+    freeze,
+    paired_difference,
+)
+from lazarus_bench.judge.sampling import NOTHING, Recovered, Sampling
 from lazarus_bench.judge.student import Student, Welch
 
 _NEAR_END = 0.05
@@ -40,6 +46,7 @@ class Differences(Evidence):
         items: what a seed's samples are of, where it is not prompts.
         support: whether values in [0, 1] could be nothing else, as probabilities and shares. Not
             for cosines: t alone then, since a bound on few of them would be as wide as the bound.
+        bounds: where the estimand can lie, such as `SHARE_DIFFERENCE`.
     """
 
     first: Sequence[Sequence[float]]
@@ -47,6 +54,7 @@ class Differences(Evidence):
     paired: Literal["prompts", "seeds", "no"]
     items: str = "prompts"
     support: bool = True
+    bounds: Limits = NOTHING
 
     def __post_init__(self) -> None:
         freeze(self, 2, "first", "second")
@@ -64,6 +72,7 @@ class Differences(Evidence):
             paired_difference(self, first, second)
         if self.paired == "seeds" and len(first) == 1:
             raise ValueError("Differences pairs by seed, but there is only one; pair by prompts")
+        check_bounds(self)
 
     def _samples(self) -> tuple[Array, Array]:
         return array(self.first), array(self.second)

@@ -16,6 +16,15 @@ from lazarus_bench.judge.sampling import NOTHING, Sampling
 
 PLAIN_LEVEL = 0.95
 
+SHARE: Limits = (0.0, 1.0)
+"""Where a probability, an accuracy or any other share can lie."""
+
+SHARE_DIFFERENCE: Limits = (-1.0, 1.0)
+"""Where the difference of two shares can lie."""
+
+_ROUNDING = 1e-6
+"""By which a sum of probabilities in float32 may pass 1."""
+
 
 class Evidence(ABC):
     """Samples of one estimand. Subclasses are frozen dataclasses that hold plain tuples."""
@@ -39,6 +48,15 @@ class Evidence(ABC):
     @abstractmethod
     def shape(self) -> tuple[int, int]:
         """(seeds, prompts per seed)."""
+
+    @property
+    def bounds(self) -> Limits:
+        """Where the estimand can lie at all, as far as the judge is told.
+
+        A t interval knows nothing of it. Estimates end there: the limits cover the truth as often
+        as before, and a verdict is the same for every region whose edges lie between the bounds.
+        """
+        return NOTHING
 
     @property
     def scope(self) -> Scope:
@@ -85,12 +103,11 @@ class Evidence(ABC):
         """
         if not 0 < level < 1:
             raise ValueError(f"an interval's level lies between 0 and 1, not at {level}")
-        (low, high), plain = self.limits(level), self.limits(PLAIN_LEVEL)
         error, df = self._error()
         return Estimate(
             value=self.point,
-            interval=Interval(low=low, high=high, level=level),
-            interval95=Interval(low=plain[0], high=plain[1], level=PLAIN_LEVEL),
+            interval=self._interval(level),
+            interval95=self._interval(PLAIN_LEVEL),
             method=self.method,
             scope=self.scope,
             seeds=self.shape[0],
@@ -101,6 +118,12 @@ class Evidence(ABC):
             error=error,
             df=df,
         )
+
+    def _interval(self, level: float) -> Interval:
+        limits = self.limits(level)
+        # An interval that knows nothing says so, rather than that it is the whole range.
+        low, high = limits if limits == NOTHING else np.clip(limits, *self.bounds).tolist()
+        return Interval(low=low, high=high, level=level)
 
     def _error(self) -> tuple[float, float] | tuple[None, None]:
         model = self.sampling()
@@ -172,6 +195,21 @@ def freeze(owner: object, depth: int, *names: str) -> None:
             raise ValueError(_complaint(values, depth, f"{type(owner).__name__}.{name}"))
         numbers = np.asarray(values, dtype=np.float64).tolist()
         object.__setattr__(owner, name, _nested_tuples(numbers))
+
+
+def check_bounds(owner: Evidence) -> None:
+    """Make the bounds of evidence under construction floats.
+
+    Raises:
+        ValueError: they are no range, or the estimate lies outside of them.
+    """
+    low, high = map(float, owner.bounds)
+    object.__setattr__(owner, "bounds", (low, high))
+    what = f"{type(owner).__name__}.bounds ({low:g}, {high:g})"
+    if not low < high:
+        raise ValueError(f"{what} are no range; give the lower one first")
+    if not low - _ROUNDING <= owner.point <= high + _ROUNDING:
+        raise ValueError(f"{what} do not hold the estimate, {owner.point:.3g}")
 
 
 def array(values: Sequence[Any]) -> Array:

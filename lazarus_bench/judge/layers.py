@@ -13,7 +13,7 @@ import numpy as np
 
 from lazarus_bench.judge.bounded import one_run
 from lazarus_bench.judge.bounds import Array, Limits, t_quantile
-from lazarus_bench.judge.evidence import Evidence, array, freeze
+from lazarus_bench.judge.evidence import Evidence, array, check_bounds, freeze
 from lazarus_bench.judge.sampling import NOTHING, Highest, Outer, Sampling
 from lazarus_bench.judge.student import Student
 
@@ -120,13 +120,16 @@ class LayerMax(Evidence):
     Attributes:
         values: values[seed][prompt][layer].
         items: what a seed's samples are of, where it is not prompts.
+        bounds: where the estimand can lie, such as `SHARE`.
     """
 
     values: Sequence[Sequence[Sequence[float]]]
     items: str = "prompts"
+    bounds: Limits = NOTHING
 
     def __post_init__(self) -> None:
         freeze(self, 3, "values")
+        check_bounds(self)
 
     @property
     def shape(self) -> tuple[int, int]:

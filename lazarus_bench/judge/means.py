@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.judge.bounded import one_run
-from lazarus_bench.judge.bounds import Array
+from lazarus_bench.judge.bounds import Array, Limits
 from lazarus_bench.judge.effects import hedges_g
 from lazarus_bench.judge.estimate import Effect
-from lazarus_bench.judge.evidence import Evidence, array, freeze
-from lazarus_bench.judge.sampling import Sampling
+from lazarus_bench.judge.evidence import Evidence, array, check_bounds, freeze
+from lazarus_bench.judge.sampling import NOTHING, Sampling
 from lazarus_bench.judge.student import Student
 
 
@@ -39,11 +39,13 @@ class Means(Evidence):
         values: values[seed][prompt].
         clusters: one key per prompt, read with one run only, or None when prompts are independent.
         items: what a seed's samples are of, where it is not prompts.
+        bounds: where the estimand can lie, such as `SHARE`.
     """
 
     values: Sequence[Sequence[float]]
     clusters: Sequence[str | int] | None = None
     items: str = "prompts"
+    bounds: Limits = NOTHING
 
     def __post_init__(self) -> None:
         freeze(self, 2, "values")
@@ -53,6 +55,7 @@ class Means(Evidence):
                 raise ValueError(
                     f"Means.clusters has {len(self.clusters)} keys for {self.shape[1]} prompts"
                 )
+        check_bounds(self)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -1,0 +1,128 @@
+"""An estimand's range: the interval ends there, and no verdict on a region inside it changes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge_strategies import grid, pairs, unit
+
+from lazarus_bench.judge import (
+    SHARE,
+    SHARE_DIFFERENCE,
+    Above,
+    AtLeast,
+    AtMost,
+    Below,
+    Differences,
+    LayerMax,
+    Means,
+    Within,
+    decide,
+    from_json,
+    to_json,
+)
+
+NOTHING = (-math.inf, math.inf)
+
+# Half of the samples lie near an end, where a t interval passes it.
+extreme = st.one_of(unit, st.sampled_from([0.0, 0.001, 0.98, 0.999, 1.0]))
+shares = st.one_of(
+    grid(extreme).map(lambda v: Means(values=v, bounds=SHARE)),
+    grid(extreme).map(lambda v: LayerMax(values=np.stack([v, v**2], axis=2), bounds=SHARE)),
+)
+differences = st.one_of(
+    *(
+        pairs(extreme).map(
+            lambda v, paired=paired: Differences(
+                first=v[0], second=v[1] ** 8, paired=paired, bounds=SHARE_DIFFERENCE
+            )
+        )
+        for paired in ("prompts", "no")
+    )
+)
+
+
+def inside(bounds):
+    """Regions whose edges all lie between the bounds."""
+    edge = st.floats(*bounds, exclude_min=True, exclude_max=True)
+    return st.one_of(
+        *(st.builds(kind, edge) for kind in (AtLeast, AtMost, Above, Below)),
+        st.tuples(edge, edge).map(lambda pair: Within(min(pair), max(pair))),
+    )
+
+
+@settings(max_examples=300)
+@given(st.one_of(shares, differences).flatmap(lambda e: st.tuples(st.just(e), inside(e.bounds))))
+def test_no_verdict_on_a_region_inside_the_range_depends_on_it(case):
+    evidence, region = case
+    told, untold = (
+        decide(sample, region, family_size=3)
+        for sample in (evidence, replace(evidence, bounds=NOTHING))
+    )
+    assert told.outcome is untold.outcome
+    assert (told.detectable, told.needed) == (untold.detectable, untold.needed)
+
+
+@settings(max_examples=300)
+@given(st.one_of(shares, differences), st.floats(0.5, 0.99))
+def test_an_interval_loses_what_lies_outside_the_range_and_nothing_else(evidence, level):
+    least, most = evidence.bounds
+    found = evidence.estimate(level)
+    plain = replace(evidence, bounds=NOTHING).estimate(level)
+    for cut, whole in ((found.interval, plain.interval), (found.interval95, plain.interval95)):
+        if math.isinf(whole.low) and math.isinf(whole.high):
+            assert cut == whole
+        else:
+            assert cut.low == max(whole.low, least)
+            assert cut.high == min(whole.high, most)
+    assert replace(found, interval=plain.interval, interval95=plain.interval95) == plain
+
+
+def test_the_accuracies_of_five_seeds_end_at_one():
+    seeds = Means(values=[[1.0], [1.0], [0.98], [1.0], [0.78]])
+    assert seeds.estimate(0.95).interval.high > 1
+    told = replace(seeds, bounds=SHARE).estimate(0.95)
+    assert told.interval.high == 1
+    assert told.interval.low == seeds.estimate(0.95).interval.low
+    assert told.error == seeds.estimate(0.95).error
+
+
+def test_one_seed_knows_nothing_rather_than_the_whole_range():
+    one = Differences(
+        first=[[0.5]], second=[[0.25]], paired="prompts", support=False, bounds=SHARE_DIFFERENCE
+    )
+    estimate = one.estimate(0.95)
+    assert (estimate.interval.low, estimate.interval.high) == NOTHING
+
+
+def test_a_sum_in_float32_may_pass_one():
+    probabilities = np.float32([[1.0000001], [1.0], [1.0000001]])
+    assert Means(values=probabilities, bounds=SHARE).estimate(0.95).interval.high == 1
+
+
+def test_the_range_survives_json():
+    for bounds in (SHARE, NOTHING):
+        evidence = Means(values=[[0.5, 0.25]], bounds=bounds)
+        assert from_json(to_json(evidence)) == evidence
+
+
+@pytest.mark.parametrize(
+    ("build", "complaint"),
+    [
+        (lambda: Means(values=[[81.2, 80]], bounds=SHARE), r"\(0, 1\) do not hold .*, 80.6"),
+        (lambda: LayerMax(values=[[[0.1, 2.0]]], bounds=SHARE), "do not hold the estimate, 2"),
+        (
+            lambda: Differences(first=[[3]], second=[[1]], paired="no", bounds=SHARE_DIFFERENCE),
+            r"Differences\.bounds \(-1, 1\) do not hold the estimate, 2",
+        ),
+        (lambda: Means(values=[[0.5]], bounds=(1, 0)), r"\(1, 0\) are no range"),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused(build, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        build()

@@ -6,6 +6,8 @@ Source: writeup C, *BREAKTHROUGH: Dual-Reward Training Achieves GPT-OSS Levels*.
 import numpy as np
 
 from lazarus_bench import (
+    SHARE,
+    SHARE_DIFFERENCE,
     Above,
     AtLeast,
     AtMost,
@@ -51,7 +53,7 @@ def hits(run, problems):
 def test_vo_reaches_36_percent(runs, held_out, writeup_prompts, judge):
     trained = runs(VO)
     judge(
-        Means(values=[gold(run, held_out) for run in trained]),
+        Means(values=[gold(run, held_out) for run in trained], bounds=SHARE),
         controls=[overlap(trained, held_out)],
     )
     reached = [gold(run, held_out) >= 0.36 for run in trained]
@@ -60,11 +62,11 @@ def test_vo_reaches_36_percent(runs, held_out, writeup_prompts, judge):
         {
             "share of prompts with at least 0.36": Hits(values=reached),
             "the writeups' eight prompts": Means(
-                values=[gold(run, writeup_prompts) for run in trained]
+                values=[gold(run, writeup_prompts) for run in trained], bounds=SHARE
             ),
-            "control: the three other operations' names": Means(values=wrong),
+            "control: the three other operations' names": Means(values=wrong, bounds=SHARE),
             "control: before training": Means(
-                values=[gold(run.before, held_out) for run in trained]
+                values=[gold(run.before, held_out) for run in trained], bounds=SHARE
             ),
         }
     )
@@ -118,6 +120,7 @@ def test_dual_reward_beats_sft(runs, held_out, writeup_prompts, judge):
             first=[gold(run, held_out) for run in dual],
             second=[gold(run, held_out) for run in sft],
             paired="prompts",
+            bounds=SHARE_DIFFERENCE,
         ),
         controls=[overlap([*dual, *sft], held_out)],
     )
@@ -139,6 +142,7 @@ def test_base_beats_instruct(runs, held_out, writeup_prompts, judge):
             first=[gold(run, held_out) for run in base],
             second=[gold(run, held_out) for run in instruct],
             paired="prompts",
+            bounds=SHARE_DIFFERENCE,
         ),
         controls=[overlap([*base, *instruct], held_out)],
     )
@@ -148,7 +152,7 @@ def test_base_beats_instruct(runs, held_out, writeup_prompts, judge):
                 first=[hits(run, held_out) for run in base],
                 second=[hits(run, held_out) for run in instruct],
             ),
-            "instruct": Means(values=[gold(run, held_out) for run in instruct]),
+            "instruct": Means(values=[gold(run, held_out) for run in instruct], bounds=SHARE),
         }
     )
     judge.show(lens_table("Dual reward on V/O, instruct, seed 0", instruct[0], writeup_prompts))
@@ -225,12 +229,19 @@ def test_vo_is_the_key(runs, held_out, judge):
     without = {arm: [gold(run, held_out) for run in runs(WITHOUT[arm])] for arm in ARMS}
     better = max(("qk", "mlp"), key=lambda arm: np.mean(with_loss[arm]))
     judge(
-        Differences(first=with_loss["vo"], second=with_loss[better], paired="prompts"),
+        Differences(
+            first=with_loss["vo"],
+            second=with_loss[better],
+            paired="prompts",
+            bounds=SHARE_DIFFERENCE,
+        ),
         controls=[overlap([run for arm in ARMS for run in runs(WITH[arm])], held_out)],
     )
     for arm in ("qk", "mlp", "all"):
-        contrast = Differences(first=with_loss["vo"], second=with_loss[arm], paired="prompts")
+        contrast = Differences(
+            first=with_loss["vo"], second=with_loss[arm], paired="prompts", bounds=SHARE_DIFFERENCE
+        )
         judge.beside({f"V/O minus {arm}": contrast})
     cells = {f"{arm} with the loss": with_loss[arm] for arm in ARMS}
     cells |= {f"{arm} without the loss": without[arm] for arm in ARMS}
-    judge.beside({name: Means(values=values) for name, values in cells.items()})
+    judge.beside({name: Means(values=values, bounds=SHARE) for name, values in cells.items()})

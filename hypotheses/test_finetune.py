@@ -8,6 +8,8 @@ learned the task already, and at these rates neither moves it far.
 import numpy as np
 
 from lazarus_bench import (
+    SHARE,
+    SHARE_DIFFERENCE,
     Above,
     AtLeast,
     AtMost,
@@ -187,7 +189,7 @@ def test_lora_focuses_the_signal(runs, held_out, judge):
     lora, full = runs(LORA), runs(FULL)
     first, second = ([focus(run, problems) for run in kind] for kind in (lora, full))
     judge(
-        Differences(first=first, second=second, paired="prompts"),
+        Differences(first=first, second=second, paired="prompts", bounds=SHARE_DIFFERENCE),
         controls=[overlap([*lora, *full], problems)],
     )
     before = [focus(run.before, problems) for run in lora]
@@ -195,9 +197,9 @@ def test_lora_focuses_the_signal(runs, held_out, judge):
     mass = [run.synonym_mass(problems)[:, layer] for run in lora]
     judge.beside(
         {
-            "LoRA": Means(values=first),
-            "full": Means(values=second),
-            "control: before training": Means(values=before),
-            "mass of all synonyms, LoRA": Means(values=mass),
+            "LoRA": Means(values=first, bounds=SHARE),
+            "full": Means(values=second, bounds=SHARE),
+            "control: before training": Means(values=before, bounds=SHARE),
+            "mass of all synonyms, LoRA": Means(values=mass, bounds=SHARE),
         }
     )

@@ -8,6 +8,8 @@ neighbour of it.
 import numpy as np
 
 from lazarus_bench import (
+    SHARE,
+    SHARE_DIFFERENCE,
     Above,
     AllOf,
     AtMost,
@@ -45,7 +47,7 @@ def before(trained):
 def test_grpo_induces_no_lens(runs, held_out, writeup_prompts, judge):
     trained = runs(GRPO)
     read = {
-        name: LayerMax(values=[run.lens(problems).gold_probability for run in chosen])
+        name: LayerMax(values=[run.lens(problems).gold_probability for run in chosen], bounds=SHARE)
         for name, chosen, problems in (
             ("judged", trained, held_out),
             ("the writeups' eight prompts", trained, writeup_prompts),
@@ -83,7 +85,9 @@ def test_grpo_improves_answers(runs, held_out, judge):
     ranks = [[likelihood.rank for likelihood in side] for side in (first, after)]
     chances = [[likelihood.probability for likelihood in side] for side in (after, first)]
     fall = Differences(first=ranks[0], second=ranks[1], paired="prompts")
-    rise = Differences(first=chances[0], second=chances[1], paired="prompts")
+    rise = Differences(
+        first=chances[0], second=chances[1], paired="prompts", bounds=SHARE_DIFFERENCE
+    )
     judge(
         improved(fall, rise),
         controls=[
@@ -96,10 +100,12 @@ def test_grpo_improves_answers(runs, held_out, judge):
     judge.beside(
         {
             "probability, after − before": rise,
-            "probability before": Means(values=chances[1]),
+            "probability before": Means(values=chances[1], bounds=SHARE),
             "rank, before − after": fall,
             "rank before": Means(values=ranks[0]),
-            "share of prompts whose rank falls minus share whose rank rises": Means(values=better),
+            "share of prompts whose rank falls minus share whose rank rises": Means(
+                values=better, bounds=SHARE_DIFFERENCE
+            ),
             "greedy accuracy, after − before": HitDifferences(first=right[0], second=right[1]),
         }
     )
@@ -123,7 +129,9 @@ def test_grpo_leaves_the_probe_unchanged(runs, held_out, judge):
     )
     over_layers = [[hits.mean(axis=1) for hits in side] for side in (after, first)]
     judge(
-        Differences(first=over_layers[0], second=over_layers[1], paired="prompts"),
+        Differences(
+            first=over_layers[0], second=over_layers[1], paired="prompts", bounds=SHARE_DIFFERENCE
+        ),
         controls=[overlap(trained, held_out)],
     )
     layer = trained[0].classifier_layer
@@ -131,10 +139,12 @@ def test_grpo_leaves_the_probe_unchanged(runs, held_out, judge):
     judge.beside(
         {
             "at the classifier layer": HitDifferences(first=middle[0], second=middle[1]),
-            "accuracy after, mean over layers (chance 0.5)": Means(values=over_layers[0]),
-            "accuracy before, mean over layers": Means(values=over_layers[1]),
-            "accuracy after, best layer": LayerMax(values=after),
-            "accuracy before, best layer": LayerMax(values=first),
+            "accuracy after, mean over layers (chance 0.5)": Means(
+                values=over_layers[0], bounds=SHARE
+            ),
+            "accuracy before, mean over layers": Means(values=over_layers[1], bounds=SHARE),
+            "accuracy after, best layer": LayerMax(values=after, bounds=SHARE),
+            "accuracy before, best layer": LayerMax(values=first, bounds=SHARE),
         }
     )
 
@@ -191,13 +201,13 @@ def test_no_words_in_the_probe_direction(runs, held_out, judge):
     shares = [[f.hits / len(f.words)] for f in found]
     chance = [[f.random_hits.mean() / len(f.words)] for f in found]
     judge(
-        Differences(first=shares, second=chance, paired="prompts"),
+        Differences(first=shares, second=chance, paired="prompts", bounds=SHARE_DIFFERENCE),
         controls=[overlap(trained, held_out)],
     )
     judge.beside(
         {
-            "share of the words found": Means(values=shares),
-            "control: random directions": Means(values=chance),
+            "share of the words found": Means(values=shares, bounds=SHARE),
+            "control: random directions": Means(values=chance, bounds=SHARE),
             "words that are single tokens here": Means(values=[[len(f.words)] for f in found]),
         }
     )

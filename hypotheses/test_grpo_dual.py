@@ -13,6 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from lazarus_bench import (
+    SHARE,
+    SHARE_DIFFERENCE,
     Above,
     AllOf,
     AtLeast,
@@ -103,7 +105,7 @@ def measures(trained, problems):
     return {
         "normalised entropy": spread,
         "majority share": spread.majority,
-        "Matthews correlation with the right operation": Means(values=matthews),
+        "Matthews correlation with the right operation": Means(values=matthews, bounds=(-1, 1)),
         "share of the most frequent top token, whole vocabulary": whole.majority,
         "top token names the right operation": Hits(
             values=[hits(run, problems) for run in trained]
@@ -235,7 +237,7 @@ def test_the_reward_dies(runs, held_out, judge):
         controls=[room_to_lose([run.before for run in trained], held_out, by=0.1)],
     )
     first = [[run.steps[0].parts["reward"]] for run in trained]
-    judge.beside({"reward of the first iteration": Means(values=first)})
+    judge.beside({"reward of the first iteration": Means(values=first, bounds=SHARE)})
     arms = {
         "control: GRPO alone": ALONE,
         "a target for each prompt instead": OWN,
@@ -245,7 +247,10 @@ def test_the_reward_dies(runs, held_out, judge):
         "class weight": CLASS_WEIGHT,
     }
     judge.beside(
-        {name: Means(values=[late(r, "reward") for r in runs(arm)]) for name, arm in arms.items()}
+        {
+            name: Means(values=[late(r, "reward") for r in runs(arm)], bounds=SHARE)
+            for name, arm in arms.items()
+        }
     )
     judge.show(training_curves("GRPO + dual reward, answers", trained, ("reward",), "fraction"))
     judge.show(training_curves("GRPO alone, answers", runs(ALONE), ("reward",), "fraction"))
@@ -344,6 +349,7 @@ def test_staged_training_keeps_both(runs, held_out, judge):
         first=[late(run, "reward") for run in staged],
         second=[late(run, "reward") for run in only],
         paired="prompts",
+        bounds=SHARE_DIFFERENCE,
     )
     judge(
         AllOf(
@@ -361,7 +367,7 @@ def test_staged_training_keeps_both(runs, held_out, judge):
             "operation named": named,
             "... before GRPO": Hits(values=before),
             "reward, staged minus GRPO alone": reward,
-            "reward, GRPO alone": Means(values=[late(run, "reward") for run in only]),
+            "reward, GRPO alone": Means(values=[late(run, "reward") for run in only], bounds=SHARE),
         }
     )
     judge.show(training_curves("GRPO after V/O, answers", staged, ("reward",), "fraction"))

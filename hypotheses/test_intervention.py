@@ -21,7 +21,7 @@ How it was made exact, on development seeds only and before any seed of the prof
   the same removal before training.
 """
 
-from lazarus_bench import AtMost, Hits, Means, claim
+from lazarus_bench import SHARE, SHARE_DIFFERENCE, AtMost, Hits, Means, claim
 from lazarus_bench.published import task_classifier_emergence as writeup
 from lazarus_bench.tasks.partners import partners
 from lazarus_bench.training import DualReward
@@ -69,7 +69,7 @@ def next_layer(run, behaviour, operations=None):
 def test_removing_the_classifier_layer_breaks_the_task(runs, held_out, judge):
     trained = runs(VO)
     judge(
-        Means(values=[kept_over_half(run, held_out) for run in trained]),
+        Means(values=[kept_over_half(run, held_out) for run in trained], bounds=(-0.5, 1.0)),
         controls=[
             overlap(trained, held_out),
             room_to_lose(trained, held_out, by=LEAST_ACCURACY),
@@ -91,7 +91,8 @@ def answers_beside(trained, problems):
         "accuracy": accuracy(lambda run: run.behaviour(problems)),
         "accuracy without the classifier layer": accuracy(lambda run: removed(run, problems)),
         "control: lost beyond the mean of the other middle layers": Means(
-            values=[run.ablation(problems).excess(run.classifier_layer) for run in trained]
+            values=[run.ablation(problems).excess(run.classifier_layer) for run in trained],
+            bounds=SHARE_DIFFERENCE,
         ),
         "control: accuracy before training": accuracy(lambda run: run.before.behaviour(problems)),
         "control: before training, without that layer": accuracy(
@@ -113,7 +114,9 @@ def names_beside(trained, problems):
     toward = [problem.operation for problem in other]
 
     def named(read, operations=None):
-        return Means(values=[next_layer(run, read(run), operations) for run in trained])
+        return Means(
+            values=[next_layer(run, read(run), operations) for run in trained], bounds=SHARE
+        )
 
     def patched(run, sources):
         return run.patched(problems, run.classifier_layer, sources)

@@ -7,6 +7,8 @@ Model Logit Lens Analysis*).
 import numpy as np
 
 from lazarus_bench import (
+    SHARE,
+    SHARE_DIFFERENCE,
     AtLeast,
     AtMost,
     Differences,
@@ -71,14 +73,16 @@ def test_base_names_no_operation(runs, held_out, writeup_prompts, judge):
 )
 def test_base_puts_no_mass_on_the_operation(runs, held_out, writeup_prompts, judge):
     bases = runs()
-    judge(Means(values=by_seed(bases, mass, held_out)))
+    judge(Means(values=by_seed(bases, mass, held_out), bounds=SHARE))
     variants = [run.lens(held_out).gold_mass[:, run.classifier_layer] for run in bases]
     judge.beside(
         {
-            "the writeups' eight prompts": Means(values=by_seed(bases, mass, writeup_prompts)),
-            "all spellings of the name": Means(values=variants),
+            "the writeups' eight prompts": Means(
+                values=by_seed(bases, mass, writeup_prompts), bounds=SHARE
+            ),
+            "all spellings of the name": Means(values=variants, bounds=SHARE),
             "control: random weights": Means(
-                values=by_seed([run.randomised() for run in bases], mass, held_out)
+                values=by_seed([run.randomised() for run in bases], mass, held_out), bounds=SHARE
             ),
         }
     )
@@ -94,13 +98,13 @@ def test_base_puts_no_mass_on_the_operation(runs, held_out, writeup_prompts, jud
 )
 def test_no_layer_of_a_base_names_the_operation(runs, held_out, writeup_prompts, judge):
     bases = runs()
-    judge(LayerMax(values=[run.lens(held_out).gold_probability for run in bases]))
+    judge(LayerMax(values=[run.lens(held_out).gold_probability for run in bases], bounds=SHARE))
     own = [run.lens(writeup_prompts).gold_probability for run in bases]
     random = [run.randomised().lens(held_out).gold_probability for run in bases]
     judge.beside(
         {
-            "the writeups' eight prompts": LayerMax(values=own),
-            "control: random weights": LayerMax(values=random),
+            "the writeups' eight prompts": LayerMax(values=own, bounds=SHARE),
+            "control: random weights": LayerMax(values=random, bounds=SHARE),
         }
     )
 
@@ -120,12 +124,15 @@ def test_substring_rule_hits_by_chance(runs, held_out, judge):
             first=[hit.real for hit in found],
             second=[hit.random for hit in found],
             paired="prompts",
+            bounds=SHARE_DIFFERENCE,
         )
     )
     judge.beside(
         {
             "the rule": Hits(values=[hit.real for hit in found]),
-            "control: random vocabularies": Means(values=[hit.random for hit in found]),
+            "control: random vocabularies": Means(
+                values=[hit.random for hit in found], bounds=SHARE
+            ),
         }
     )
 
@@ -144,7 +151,7 @@ def test_answer_crystallises_late(runs, held_out, judge):
     depths = [crystallisation(run, held_out) for run in trained]
     if any(seed.size == 0 for seed in depths):
         raise NotApplicable("after SFT no prompt's answer reaches 0.5 at the last layer of a run")
-    judge(Means(values=[[seed.mean()] for seed in depths]))
+    judge(Means(values=[[seed.mean()] for seed in depths], bounds=SHARE))
     share = [(run.lens(held_out).answer[:, -1] >= 0.5).astype(float) for run in trained]
     judge.beside({"share of prompts whose answer reaches 0.5": Hits(values=share)})
 
@@ -167,4 +174,4 @@ def test_gpt_oss_announces_the_operation(runs, held_out, judge):
     if bases[0].loaded.config["model_type"] != "gpt_oss":
         raise NotApplicable("asks for GPT-OSS itself: add --lb-model openai/gpt-oss-20b")
     products = [p for p in held_out if p.operation is Operation.MULTIPLY]
-    judge(Means(values=[run.lens(products).gold_probability[:, 13] for run in bases]))
+    judge(Means(values=[run.lens(products).gold_probability[:, 13] for run in bases], bounds=SHARE))

@@ -15,6 +15,8 @@ from itertools import combinations
 import numpy as np
 
 from lazarus_bench import (
+    SHARE,
+    SHARE_DIFFERENCE,
     Above,
     AllOf,
     AtLeast,
@@ -62,14 +64,17 @@ class Reading:
 
 CLUSTERS = "clusters of prompts"
 FIRST = Reading(
-    lambda seeds: Means(values=[seed[:, 0] for seed in seeds], items=CLUSTERS),
+    lambda seeds: Means(values=[seed[:, 0] for seed in seeds], items=CLUSTERS, bounds=SHARE),
     lambda draws: draws[:, 0],
 )
 BEST = Reading(
-    lambda seeds: LayerMax(values=seeds, items=CLUSTERS), lambda draws: draws.max(axis=1)
+    lambda seeds: LayerMax(values=seeds, items=CLUSTERS, bounds=SHARE),
+    lambda draws: draws.max(axis=1),
 )
 RISE = Reading(
-    lambda seeds: LayerMax(values=[seed - seed[:, :1] for seed in seeds], items=CLUSTERS),
+    lambda seeds: LayerMax(
+        values=[seed - seed[:, :1] for seed in seeds], items=CLUSTERS, bounds=SHARE
+    ),
     lambda draws: draws.max(axis=1) - draws[:, 0],
 )
 
@@ -100,7 +105,7 @@ def controls(bases, prompts, held, reading):
     return {
         "control: random weights": reading.evidence(random),
         "control: permuted labels": Means(
-            values=[[reading.of_draws(null.permuted).mean()] for null in nulls]
+            values=[[reading.of_draws(null.permuted).mean()] for null in nulls], bounds=SHARE
         ),
         "control: control task": reading.evidence(tasks),
     }
@@ -185,7 +190,7 @@ def test_words_emerge_with_depth(runs, held_out, judge):
         {
             "best layer itself": BEST.evidence([clusters(run, prompts, held) for run in bases]),
             **best,
-            "... p of the best layer against permuted labels": Means(values=p_values),
+            "... p of the best layer against permuted labels": Means(values=p_values, bounds=SHARE),
             **{f"best layer itself: {k}": v for k, v in protocol(bases, BEST).items()},
         }
     )
@@ -210,12 +215,12 @@ def test_granite_does_not_classify_words(runs, held_out, judge):
     reached = [np.quantile(run.probe_null(prompts, held).maxima, 0.95) for run in bases]
     found = [clusters(run, prompts, held) for run in bases]
     above = [seed - edge for seed, edge in zip(found, reached, strict=True)]
-    judge(LayerMax(values=above, items=CLUSTERS))
+    judge(LayerMax(values=above, items=CLUSTERS, bounds=SHARE_DIFFERENCE))
     judge.beside(
         {
             "best layer": BEST.evidence(found),
             "95th percentile of the best layer under permuted labels": Means(
-                values=[[edge] for edge in reached]
+                values=[[edge] for edge in reached], bounds=SHARE
             ),
         }
     )
@@ -282,7 +287,7 @@ def test_probes_generalise_to_new_operands(runs, held_out, judge):
             for label, (chosen, how) in read.items()
         }
     )
-    judge.beside({"control: control task": Means(values=tasks)})
+    judge.beside({"control: control task": Means(values=tasks, bounds=SHARE)})
 
 
 def peak(values):
@@ -294,7 +299,9 @@ def peaks_apart(bases, symbols, words):
     """Peak on `symbols` minus peak on `words`, each prompts and what is held out."""
     first, second = ([peak(clusters(run, *how)) for run in bases] for how in (symbols, words))
     paired = "seeds" if len(bases) > 1 else "no"
-    return Differences(first=first, second=second, paired=paired, items=CLUSTERS)
+    return Differences(
+        first=first, second=second, paired=paired, items=CLUSTERS, bounds=SHARE_DIFFERENCE
+    )
 
 
 @claim(
@@ -367,9 +374,13 @@ def test_instruction_tuning_changes_nothing(runs, held_out, judge):
         apart = [np.subtract(*pair) for pair in zip(after, before, strict=True)]
         judge.beside(
             {
-                f"largest rise of a layer, {name}": LayerMax(values=apart),
-                f"largest fall of a layer, {name}": LayerMax(values=[-x for x in apart]),
-                f"mean over layers, {name}": Means(values=[x.mean(axis=1) for x in apart]),
+                f"largest rise of a layer, {name}": LayerMax(values=apart, bounds=SHARE_DIFFERENCE),
+                f"largest fall of a layer, {name}": LayerMax(
+                    values=[-x for x in apart], bounds=SHARE_DIFFERENCE
+                ),
+                f"mean over layers, {name}": Means(
+                    values=[x.mean(axis=1) for x in apart], bounds=SHARE_DIFFERENCE
+                ),
             }
         )
     judge.beside({f"base: {k}": v for k, v in controls(bases, prompts, held, BEST).items()})
@@ -451,10 +462,10 @@ def test_the_probe_direction_is_no_word(runs, held_out, judge):
             ),
             "... random directions": Means(values=[[r.random_hits.mean()] for r in own]),
             "multiply − add: cosine of the probe's direction with the difference of means": Means(
-                values=[[d.agreement[layer]] for d in apart]
+                values=[[d.agreement[layer]] for d in apart], bounds=(-1, 1)
             ),
             "multiply − add: cosine of neighbouring layers' directions": Means(
-                values=[d.neighbours for d in apart]
+                values=[d.neighbours for d in apart], bounds=(-1, 1)
             ),
         }
     )
@@ -478,18 +489,26 @@ def selectivity(run, prompts, held):
 def test_the_probe_is_selective(runs, held_out, judge):
     bases, kinds = runs(), asked(held_out)
     prompts, held = kinds.pop("words")
-    judge(LayerMax(values=[selectivity(run, prompts, held) for run in bases], items=CLUSTERS))
+    judge(
+        LayerMax(
+            values=[selectivity(run, prompts, held) for run in bases],
+            items=CLUSTERS,
+            bounds=SHARE_DIFFERENCE,
+        )
+    )
     kinds["the writeups' protocol, 16 prompts in words"] = (writeup_words(), "writeup")
     judge.beside(
         {
-            name: LayerMax(values=[selectivity(run, *how) for run in bases])
+            name: LayerMax(
+                values=[selectivity(run, *how) for run in bases], bounds=SHARE_DIFFERENCE
+            )
             for name, how in kinds.items()
         }
     )
     random = [selectivity(run.randomised(), prompts, held) for run in bases]
     judge.beside(
         {
-            "control: random weights": LayerMax(values=random),
+            "control: random weights": LayerMax(values=random, bounds=SHARE_DIFFERENCE),
             "accuracy, best layer": BEST.evidence([clusters(run, prompts, held) for run in bases]),
             **{f"accuracy: {k}": v for k, v in controls(bases, prompts, held, BEST).items()},
         }

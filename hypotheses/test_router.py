@@ -5,18 +5,30 @@ Source: writeup C, *Results: GPT-OSS 20B Router Vocabulary Mapping*.
 A cosine says nothing without its chance value: the largest of V cosines in d dimensions is below
 √(2 ln V / d): 0.08 for GPT-OSS-20B and 0.33 for the lab, whatever the gates have learned.
 So random rows on the same vocabulary stand beside every number here. Within one checkpoint the
-experts of a layer are one unit, since they were trained on the same states.
+experts of a layer are one unit, since they were trained on the same states: on a single base of the
+lab these numbers rest on eight layers, however many experts they count.
 
 Expert numbers have no order that layers share, so within one checkpoint `router/context` judges how
 its experts happen to be numbered; only over seeds does the number say how layers choose.
 """
 
-from lazarus_bench import AtLeast, AtMost, Differences, Exact, Hits, Means, Within, claim
+from lazarus_bench import (
+    SHARE_DIFFERENCE,
+    AtLeast,
+    AtMost,
+    Differences,
+    Exact,
+    Hits,
+    Means,
+    Within,
+    claim,
+)
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.published.emergence_results.router import CLASSIFICATION_WORDS
 from lazarus_bench.trials.claims import LAB_MIXTURES
 
 WRITEUPS_TOKEN, WRITEUPS_PROMPT = "127", "127 * 89 = "
+COSINE = (-1, 1)
 
 
 def gates(run):
@@ -30,7 +42,9 @@ def chance(run):
 def scores(runs, read):
     found = [read(run) for run in runs]
     layers = found[0].layer.tolist()
-    return Means(values=[each.scores for each in found], clusters=layers, items="experts")
+    return Means(
+        values=[each.scores for each in found], clusters=layers, items="experts", bounds=COSINE
+    )
 
 
 def semantic(runs, read):
@@ -73,9 +87,9 @@ def test_projection_scores_are_weak(runs, judge):
             "... 95th percentile": Exact(
                 value=bases[0].router_null.quantile(0.95), note="extreme-value null"
             ),
-            "the best expert": Means(values=largest),
+            "the best expert": Means(values=largest, bounds=COSINE),
             "control: the best of as many random rows": Means(
-                values=[[chance(run).scores.max()] for run in bases]
+                values=[[chance(run).scores.max()] for run in bases], bounds=COSINE
             ),
         }
     )
@@ -114,6 +128,7 @@ def test_no_expert_has_a_classification_word_on_top(runs, judge):
             second=named_by_layer(bases, chance),
             paired="prompts",
             items="layers",
+            bounds=SHARE_DIFFERENCE,
         )
     )
     judge.beside(

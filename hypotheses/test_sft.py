@@ -5,6 +5,8 @@ Emergence*).
 """
 
 from lazarus_bench import (
+    SHARE,
+    SHARE_DIFFERENCE,
     Above,
     AtLeast,
     AtMost,
@@ -66,15 +68,15 @@ def test_validation_loss_falls(runs, judge):
 def test_lens_stays_weak(runs, held_out, writeup_prompts, judge):
     trained = runs(SFT)
     readings = [run.lens(held_out).gold_probability for run in trained]
-    judge(LayerMax(values=readings), controls=[overlap(trained, held_out)])
+    judge(LayerMax(values=readings, bounds=SHARE), controls=[overlap(trained, held_out)])
     own = [run.lens(writeup_prompts).gold_probability for run in trained]
     before = [run.before.lens(held_out).gold_probability for run in trained]
     tenfold = [run.lens(held_out).gold_probability for run in runs(TENFOLD)]
     judge.beside(
         {
-            "the writeups' eight prompts": LayerMax(values=own),
-            "at ten times the learning rate": LayerMax(values=tenfold),
-            "control: before training": LayerMax(values=before),
+            "the writeups' eight prompts": LayerMax(values=own, bounds=SHARE),
+            "at ten times the learning rate": LayerMax(values=tenfold, bounds=SHARE),
+            "control: before training": LayerMax(values=before, bounds=SHARE),
         }
     )
 
@@ -95,7 +97,10 @@ def test_lens_grows_with_steps(runs, held_out, judge):
     judge(Trend(values=courses))
     first, last = [[c[0]] for c in courses], [[c[-1]] for c in courses]
     judge.beside(
-        {"mean peak probability, step 0": Means(values=first), "... last step": Means(values=last)}
+        {
+            "mean peak probability, step 0": Means(values=first, bounds=SHARE),
+            "... last step": Means(values=last, bounds=SHARE),
+        }
     )
 
 
@@ -135,7 +140,7 @@ def test_subtraction_is_weakest(runs, held_out, judge):
     first = [peak(run, others) for run in trained]
     second = [peak(run, subtractions) for run in trained]
     paired = "seeds" if len(trained) > 1 else "no"
-    judge(Differences(first=first, second=second, paired=paired))
+    judge(Differences(first=first, second=second, paired=paired, bounds=SHARE_DIFFERENCE))
 
 
 @claim(
@@ -153,12 +158,17 @@ def test_subtraction_decodes_to_remaining(runs, held_out, judge):
     def at_layer(run):
         return run.synonym_mass(problems)[:, round(0.625 * run.depth)]
 
-    judge(Means(values=[at_layer(run) for run in trained]), controls=[overlap(trained, problems)])
+    judge(
+        Means(values=[at_layer(run) for run in trained], bounds=SHARE),
+        controls=[overlap(trained, problems)],
+    )
     best = [run.synonym_mass(problems) for run in trained]
     judge.beside(
         {
-            "best layer instead": LayerMax(values=best),
-            "control: before training": Means(values=[at_layer(run.before) for run in trained]),
+            "best layer instead": LayerMax(values=best, bounds=SHARE),
+            "control: before training": Means(
+                values=[at_layer(run.before) for run in trained], bounds=SHARE
+            ),
         }
     )
 

@@ -4,6 +4,7 @@ Source: writeup D, *TinyLlama-1.1B Results* and *Config Used*.
 """
 
 from lazarus_bench import (
+    SHARE,
     Above,
     AtLeast,
     AtMost,
@@ -156,18 +157,18 @@ def test_50_50_preserves_computation(runs, held_out, judge):
 def test_50_50_induces_no_classifier(runs, held_out, writeup_prompts, judge):
     second, other = runs(FIFTY_FIFTY), runs(TWENTY_EIGHTY)
     judge(
-        Means(values=[gold(run, held_out) for run in second]),
+        Means(values=[gold(run, held_out) for run in second], bounds=SHARE),
         controls=[overlap([*second, *(run.before.before for run in second)], held_out)],
     )
     judge.beside(
         {
-            "at 20/80": Means(values=[gold(run, held_out) for run in other]),
+            "at 20/80": Means(values=[gold(run, held_out) for run in other], bounds=SHARE),
             "the writeups' eight prompts": Means(
-                values=[gold(run, writeup_prompts) for run in second]
+                values=[gold(run, writeup_prompts) for run in second], bounds=SHARE
             ),
-            "stage 1": Means(values=[gold(run.before, held_out) for run in second]),
+            "stage 1": Means(values=[gold(run.before, held_out) for run in second], bounds=SHARE),
             "control: before training": Means(
-                values=[gold(run.before.before.before, held_out) for run in second]
+                values=[gold(run.before.before.before, held_out) for run in second], bounds=SHARE
             ),
             "classification loss at the first step": Means(
                 values=[[run.metrics[0].parts["class"]] for run in second]

@@ -12,7 +12,7 @@ Where the writeup disagrees with itself:
 
 from dataclasses import dataclass
 
-from lazarus_bench.judge import Exact, HitDifferences, Hits, Means, Ratios, Reported
+from lazarus_bench.judge import SHARE, Exact, HitDifferences, Hits, Means, Ratios, Reported
 from lazarus_bench.published.llama_3_2_1b import (
     ALL_LINEARS,
     LLAMA_3_2_1B,
@@ -181,7 +181,8 @@ ANSWER_CRYSTALLISES_LATE = Finding(
                 crystallises_at(SUBTRACTION_BY_LAYER, "55"),
                 crystallises_at(MULTIPLICATION_BY_LAYER, "56"),
             ),
-        )
+        ),
+        bounds=SHARE,
     ),
     note="Two prompts of one run: 89 - 34 reaches 83.2% at L14, 7 * 8 reaches 80.5% at L13, of 16 "
     "layers.",
@@ -190,13 +191,13 @@ ANSWER_CRYSTALLISES_LATE = Finding(
 REMAINING_TOKEN = Finding(
     claim="sft/remaining-token",
     source="B, Subtraction Classifier Comparison",
-    evidence=Means(values=(LORA_REMAINING,)),
+    evidence=Means(values=(LORA_REMAINING,), bounds=SHARE),
     note="Two prompts of one LoRA run, and of the single token 'remaining': a lower bound on the "
     "mass of its synonyms.",
     others=(
         Labelled(
             label="full fine-tuning, synonyms together (~67%, ~65%)",
-            evidence=Means(values=(FULL_SYNONYMS_TOTAL,)),
+            evidence=Means(values=(FULL_SYNONYMS_TOTAL,), bounds=SHARE),
         ),
     ),
 )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lazarus_bench.judge import Evidence, Hits, Means
+from lazarus_bench.judge import SHARE, Evidence, Hits, Means
 
 OPERATIONS = ("multiply", "add", "subtract", "divide")
 _SYMBOLS = dict(zip("*+-/", OPERATIONS, strict=True))
@@ -112,7 +112,7 @@ class LensTable:
     @property
     def gold_probability(self) -> Means:
         """Probability of the right operation word, values[1][prompt]."""
-        return Means(values=(tuple(row.gold for row in self.rows),))
+        return Means(values=(tuple(row.gold for row in self.rows),), bounds=SHARE)
 
     @property
     def hits(self) -> Hits:
@@ -140,7 +140,7 @@ class BeforeAfter:
     @property
     def gold_probability(self) -> Means:
         """Probability of the right word after training; an upper bound on the rows that missed."""
-        return Means(values=(self.probability,))
+        return Means(values=(self.probability,), bounds=SHARE)
 
     @property
     def hits(self) -> Hits:

@@ -12,7 +12,16 @@ Where the writeup disagrees with itself:
 
 from dataclasses import dataclass
 
-from lazarus_bench.judge import Differences, Hits, Means, Ratios, Reported, Trend
+from lazarus_bench.judge import (
+    SHARE,
+    SHARE_DIFFERENCE,
+    Differences,
+    Hits,
+    Means,
+    Ratios,
+    Reported,
+    Trend,
+)
 from lazarus_bench.published.records import (
     Finding,
     Labelled,
@@ -131,14 +140,14 @@ LOSS_FALLS = Finding(
 LENS_STAYS_WEAK = Finding(
     claim="sft/lens-stays-weak",
     source="A, Results, After 500 Steps",
-    evidence=Means(values=(_probabilities("multiply", "add", "subtract"),)),
+    evidence=Means(values=(_probabilities("multiply", "add", "subtract"),), bounds=SHARE),
     note="The printed probabilities are of the best match (' Multiply', '(++', '-One', '-gun'), at "
     "least what the operation's own name had wherever it was among the top 20; the ten rows "
     "average 0.83%, the summary says 1.0%.",
     others=(
         Labelled(
             label="multiplication only, where the match is the operation's name",
-            evidence=Means(values=(_probabilities("multiply"),)),
+            evidence=Means(values=(_probabilities("multiply"),), bounds=SHARE),
         ),
     ),
 )
@@ -168,6 +177,7 @@ SUB_WEAKEST = Finding(
         first=(_probabilities("multiply", "add"),),
         second=(_probabilities("subtract"),),
         paired="no",
+        bounds=SHARE_DIFFERENCE,
     ),
     note="Seven multiplication and addition prompts against three of subtraction, each measured on "
     "another token; the writeup itself calls the strongest subtraction match ('-gun') spurious.",

@@ -13,7 +13,7 @@ Where the writeup disagrees with itself or with others:
 
 from dataclasses import dataclass
 
-from lazarus_bench.judge import Differences, Exact, HitDifferences, Ratios
+from lazarus_bench.judge import SHARE_DIFFERENCE, Differences, Exact, HitDifferences, Ratios
 from lazarus_bench.published.llama_3_2_1b import LLAMA_3_2_1B, VO, lora_parameters
 from lazarus_bench.published.records import BeforeAfter, Finding, Labelled, percents
 from lazarus_bench.published.task_classifier_emergence import STEP_500
@@ -120,6 +120,7 @@ BEATS_SFT = Finding(
         first=(DUAL_REWARD_LLAMA_BASE.probability,),
         second=(tuple(row.probability for row in STEP_500),),
         paired="no",
+        bounds=SHARE_DIFFERENCE,
     ),
     note="Eight prompts of one dual-reward run at L8 against ten others of one LoRA run, there the "
     "best match at each prompt's best layer.",
@@ -132,6 +133,7 @@ BASE_BEATS_INSTRUCT = Finding(
         first=(DUAL_REWARD_LLAMA_BASE.probability,),
         second=(DUAL_REWARD_LLAMA_INSTRUCT.probability,),
         paired="prompts",
+        bounds=SHARE_DIFFERENCE,
     ),
     note="One run of each model, paired over the same eight prompts; where Instruct said "
     "'multiply' for 23 + 45, its 'add' is taken at the most it can have been, 5.43%.",

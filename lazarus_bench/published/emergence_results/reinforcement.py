@@ -7,6 +7,7 @@ because the regions of a conjunction belong to the claim.
 from collections.abc import Callable, Sequence
 
 from lazarus_bench.judge import (
+    SHARE_DIFFERENCE,
     Differences,
     Evidence,
     HitDifferences,
@@ -67,7 +68,9 @@ GRPO_PROBE_UNCHANGED = Finding(
     others=(
         Labelled(
             label="the eight printed layers, paired",
-            evidence=Differences(first=(PROBE_GRPO,), second=(PROBE_BASE,), paired="prompts"),
+            evidence=Differences(
+                first=(PROBE_GRPO,), second=(PROBE_BASE,), paired="prompts", bounds=SHARE_DIFFERENCE
+            ),
         ),
     ),
 )
@@ -210,6 +213,7 @@ VO_SUPERIOR = Finding(
                 first=DUAL_REWARD_LLAMA_BASE.gold_probability.values,
                 second=GRPO_DUAL_TRAINED.gold_probability.values,
                 paired="no",
+                bounds=SHARE_DIFFERENCE,
             ),
         ),
     ),

@@ -117,7 +117,7 @@ _SECTION = "C, Results: GPT-OSS 20B Router Vocabulary Mapping"
 ROUTER_WEAK = Finding(
     claim="router/weak",
     source=f"{_SECTION}, Analysis 1",
-    evidence=Means(values=(_TOP_SCORES,), items="experts"),
+    evidence=Means(values=(_TOP_SCORES,), items="experts", bounds=(-1, 1)),
     note="Top scores of the eight experts that are printed, picked as samples or as notable "
     "clusters out of 768; '0.07-0.11 typically' of the rest.",
     others=(

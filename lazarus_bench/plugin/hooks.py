@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 pytest_plugins = [
     "lazarus_bench.plugin.fixtures",
     "lazarus_bench.plugin.judging",
+    "lazarus_bench.plugin.left_out",
     "lazarus_bench.plugin.options",
 ]
 
@@ -106,12 +107,6 @@ def _note_left_out(config: pytest.Config, models: Sequence[pytest.Item]) -> None
     sentence = left_out(config.getoption("--lb-profile"), map(subject_of, models))
     if sentence is not None:
         config.stash[LEFT_OUT] = sentence
-
-
-def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
-    """Say what the profile leaves out of the selection."""
-    sentence = config.stash.get(LEFT_OUT, None)
-    return [] if sentence is None else [f"lazarus-bench: {sentence}"]
 
 
 @pytest.hookimpl(wrapper=True)

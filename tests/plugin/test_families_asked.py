@@ -30,6 +30,7 @@ CASES = {
     "named": (*COLLECT, "--lb-profile", "smoke", "--lb-model", "lab:gemma2"),
     "smoke granite": ("-k", "granite", "--lb-profile", "smoke"),
     "smoke granite slow": ("-m", "slow", "-k", "granite", "--lb-profile", "smoke"),
+    "smoke granite xdist": ("-n", "2", "-m", "slow", "-k", "granite", "--lb-profile", "smoke"),
     "smoke granite id": ("test_fam.py::test_every[lab:granite]", "--lb-profile", "smoke"),
     "smoke both": (*COLLECT[:2], "--lb-profile", "smoke", "-k", "granite or test_main"),
     "smoke main": (*COLLECT, "--lb-profile", "smoke", "-k", "test_main"),
@@ -75,6 +76,11 @@ LEFT_OUT = "lazarus-bench: the smoke profile asks llama and olmoe; left out: gra
 def test_a_selection_that_the_profile_leaves_out_is_told_what_would_ask_it(ran, case):
     assert f"{LEFT_OUT} (-m slow --lb-profile default, or --lb-model lab:granite" in ran[case].said
     assert ran[case].code == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_under_xdist_it_is_said_once(ran):
+    assert ran["smoke granite xdist"].said.count(LEFT_OUT) == 1
+    assert ran["smoke granite xdist"].code == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def test_a_family_selected_beside_published_numbers_is_told_too(ran):

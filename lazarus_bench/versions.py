@@ -48,3 +48,13 @@ def versions() -> dict[str, str]:
         "revision": git_revision(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def numeric_versions() -> dict[str, str]:
+    """Versions of what a reading comes from besides this package's own source."""
+    libraries = (*DISTRIBUTIONS[1:], "transformers")
+    return {
+        **{name: _version(name) for name in libraries},
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }

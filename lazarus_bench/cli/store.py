@@ -14,7 +14,7 @@ from tabulate import tabulate
 
 from lazarus_bench.cli import quantities
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs import upkeep
+from lazarus_bench.jobs import readings, upkeep
 from lazarus_bench.jobs.attempts import below
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
 
@@ -72,16 +72,27 @@ def _ls(store: Store, as_json: bool) -> int:
     contents = sorted(
         store.artifacts(), key=lambda s: (s.kind, s.label or "", s.seed or 0, s.created)
     )
-    total = sum(stored.size for stored in contents)
+    total, kept = sum(stored.size for stored in contents), readings.amount(store.root)
+    beside = f"; beside them {_told_amount(kept)}" if kept.count else ""
     if as_json:
-        records = [_record(stored) for stored in contents]
-        _print_json({"store": str(store.root), "bytes": total, "artifacts": records})
+        _print_json(
+            {
+                "store": str(store.root),
+                "bytes": total,
+                "artifacts": [_record(stored) for stored in contents],
+                "readings": {"count": kept.count, "bytes": kept.size},
+            }
+        )
     elif not contents:
-        print(f"the store {store.root} is empty")
+        print(f"the store {store.root} is empty{beside}")
     else:
         print(tabulate([_row(stored) for stored in contents], HEADERS, disable_numparse=True))
-        print(f"\n{len(contents)} in {store.root}, {quantities.size(total)}")
+        print(f"\n{len(contents)} in {store.root}, {quantities.size(total)}{beside}")
     return 0
+
+
+def _told_amount(kept: readings.Amount) -> str:
+    return f"{kept}, {quantities.size(kept.size)}"
 
 
 def _row(stored: Stored) -> tuple[str, ...]:
@@ -196,11 +207,20 @@ def _names(records: Iterable[dict[str, Any]]) -> str:
 def _verify(store: Store, as_json: bool) -> int:
     artifacts = [s for s in store.artifacts() if s.state in ("whole", "damaged")]
     damages = {s.name: upkeep.damages_of(s) for s in artifacts}
-    sentences = [sentence for found in damages.values() for sentence in found]
+    kept, spoiled = readings.amount(store.root), list(readings.damaged(store.root))
+    sentences = [*(sentence for found in damages.values() for sentence in found), *spoiled]
     if as_json:
-        _print_json({"store": str(store.root), "checked": len(artifacts), "damages": damages})
+        _print_json(
+            {
+                "store": str(store.root),
+                "checked": len(artifacts),
+                "damages": damages,
+                "readings": {"checked": kept.count, "damages": spoiled},
+            }
+        )
     else:
-        print("\n".join([*sentences, _checked(store, damages)]))
+        beside = f"; {kept}: {len(spoiled) or 'none'} damaged" if kept.count else ""
+        print("\n".join([*sentences, _checked(store, damages) + beside]))
     return 1 if sentences else 0
 
 
@@ -219,23 +239,53 @@ def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int
         older_than=older_than,
     )
     done = decisions if dry else list(upkeep.sweep(store, decisions))
-    freed = sum(decision.freed for decision in done)
+    swept = _sweep_readings(store, done, dry)
+    freed = sum(decision.freed for decision in done) + swept.size
     freed += 0 if dry else upkeep.sweep_leftovers(store)
     if as_json:
-        records = [_record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done]
-        _print_json({"store": str(store.root), "dry_run": dry, "freed": freed, "items": records})
+        _print_json(
+            {
+                "store": str(store.root),
+                "dry_run": dry,
+                "freed": freed,
+                "items": [
+                    _record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done
+                ],
+                "readings": {"removed": swept.count, "bytes": swept.size},
+            }
+        )
     else:
-        print(_swept(store, done, freed, dry))
+        print(_swept(store, done, swept, freed, dry))
     return 0
 
 
-def _swept(store: Store, done: Sequence[upkeep.Decision], freed: int, dry: bool) -> str:
+def _sweep_readings(
+    store: Store, done: Iterable[upkeep.Decision], dry: bool
+) -> readings.Amount:
+    """Remove, or count, the readings of what is gone and of other code."""
+    kept = [decision.stored.name for decision in done if not decision.remove]
+    folders = list(readings.outdated(store.root, kept))
+    return readings.amount_of(folders) if dry else readings.sweep(store.root, folders)
+
+
+def _swept(
+    store: Store,
+    done: Sequence[upkeep.Decision],
+    swept: readings.Amount,
+    freed: int,
+    dry: bool,
+) -> str:
     lines = [
         f"{_verb(decision.remove, dry)} {decision.stored.name} "
         f"({quantities.size(decision.stored.size)}): {decision.reason}"
         for decision in sorted(done, key=lambda d: (not d.remove, d.stored.name))
         if decision.remove or decision.reason != upkeep.WHOLE
     ]
+    if swept.count:
+        lines.append(
+            f"{_verb(True, dry)} {_told_amount(swept)}: of other code, of models that are not here, "
+            f"or damaged"
+        )
     removed = sum(decision.remove for decision in done)
     total = (
         f"{_verb(True, dry)} {removed} and {_verb(False, dry)} {len(done) - removed} in "

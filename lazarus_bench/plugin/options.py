@@ -42,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--lb-plan", action="store_true", help="show the trainings and their cost, and stop")
     add("--lb-offline", action="store_true", help="train nothing; judge from the store alone")
     add(
+        "--lb-fresh-readings",
+        action="store_true",
+        help="read the models again, and replace the readings that the store keeps",
+    )
+    add(
         "--lb-report",
         default=None,
         metavar="DIR",
@@ -148,6 +153,7 @@ def new_session(config: pytest.Config) -> Session:
         ),
         store=Store(root.absolute()),  # a worker has another working directory
         resources=_resources(config),
+        fresh_readings=config.getoption("--lb-fresh-readings"),
     )
 
 

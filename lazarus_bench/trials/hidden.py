@@ -34,15 +34,22 @@ class HiddenReadings(ABC):
     def _once(self, key: Any, read: Callable[[], Reading]) -> Reading:
         """The reading under `key`, taken the first time it is asked for."""
 
+    @abstractmethod
+    def _kept(self, key: Any, read: Callable[[], Reading]) -> Reading:
+        """The same, and kept in the store where there is one."""
+
     def states(self, texts: Sequence[str]) -> States:
-        """Residual after every block at the last position of each prompt `[prompt, layer, d]`."""
+        """Residual after every block at the last position of each prompt `[prompt, layer, d]`.
+
+        Large, and quick to read again, so the store keeps what is made of them instead.
+        """
         key = ("states", tuple(texts))
         return self._once(key, lambda: read_states(self.loaded, texts))
 
     def probe(self, prompts: ProbePrompts, held_out: HeldOut = "pairs") -> Probe:
         """Held-out predictions of a probe on every layer."""
         key = ("probe", prompts, held_out)
-        return self._once(key, lambda: probing.probe(self.states(prompts.texts), prompts, held_out))
+        return self._kept(key, lambda: probing.probe(self.states(prompts.texts), prompts, held_out))
 
     def probe_null(
         self,
@@ -52,7 +59,7 @@ class HiddenReadings(ABC):
     ) -> LayerNull:
         """The probe's accuracy under permuted labels."""
         key = ("probe null", prompts, held_out, permutations)
-        return self._once(
+        return self._kept(
             key,
             lambda: probing.permutation_null(
                 self.states(prompts.texts), prompts, held_out, permutations
@@ -62,7 +69,7 @@ class HiddenReadings(ABC):
     def probe_control(self, prompts: ProbePrompts, held_out: HeldOut = "pairs") -> Floats:
         """Share of control tasks in which a prompt is predicted right `[prompt, layer]`."""
         key = ("probe control", prompts, held_out)
-        return self._once(
+        return self._kept(
             key, lambda: probing.control_task(self.states(prompts.texts), prompts, held_out)
         )
 
@@ -84,7 +91,7 @@ class HiddenReadings(ABC):
             predicted = probing.transfer(fitted, train.labels, asked, held_out)
             return np.asarray(predicted == np.array(test.labels)[:, None])
 
-        return self._once(("probe transfer", train, test, held_out), read)
+        return self._kept(("probe transfer", train, test, held_out), read)
 
     def directions(self, prompts: ProbePrompts, between: tuple[str, str]) -> Directions:
         """What tells the classes `between` apart at every layer, by a probe and by their means."""
@@ -97,7 +104,7 @@ class HiddenReadings(ABC):
                 means=geometry.mean_difference(states, labels, first, second),
             )
 
-        return self._once(("directions", prompts, between), read)
+        return self._kept(("directions", prompts, between), read)
 
     def words_along_probe(
         self,
@@ -127,12 +134,12 @@ class HiddenReadings(ABC):
             known = known_words(self.loaded, words)
             return words_in_direction(self.loaded, weights[first] - weights[second], known, normed)
 
-        return self._once(("words", prompts, layer, between, tuple(words), normed), read)
+        return self._kept(("words", prompts, layer, between, tuple(words), normed), read)
 
     def separation(self, prompts: ProbePrompts, centred: bool = True) -> Floats:
         """Cluster separation of the prompts' classes `[layer]`."""
         key = ("separation", prompts, centred)
-        return self._once(
+        return self._kept(
             key,
             lambda: geometry.cluster_separation(
                 self.states(prompts.texts), prompts.labels, centred
@@ -144,7 +151,7 @@ class HiddenReadings(ABC):
     ) -> LayerNull:
         """The same under labels permuted inside the split."""
         key = ("separation null", prompts, held_out, centred)
-        return self._once(
+        return self._kept(
             key,
             lambda: geometry.separation_null(
                 self.states(prompts.texts), prompts.labels, split(prompts, held_out), centred
@@ -154,6 +161,6 @@ class HiddenReadings(ABC):
     def silhouettes(self, prompts: ProbePrompts) -> Floats:
         """Silhouette of each prompt among the classes `[prompt, layer]`."""
         key = ("silhouettes", prompts)
-        return self._once(
+        return self._kept(
             key, lambda: geometry.silhouettes(self.states(prompts.texts), prompts.labels)
         )

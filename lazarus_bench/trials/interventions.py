@@ -23,7 +23,7 @@ class InterventionReadings(HiddenReadings):
     def behaviour(self, problems: Sequence[Problem]) -> Behaviour:
         """What the unedited model does with the prompts in symbols."""
         key = ("behaviour", tuple(problems))
-        return self._once(key, lambda: behaviour(self.loaded, problems))
+        return self._kept(key, lambda: behaviour(self.loaded, problems))
 
     def ablated(
         self,
@@ -42,7 +42,7 @@ class InterventionReadings(HiddenReadings):
             mean = None if reference is None else self._means(reference, part)[layer]
             return interventions.ablate(self.loaded, problems, layer, part, mean)
 
-        return self._once(key, read)
+        return self._kept(key, read)
 
     def ablation(
         self,
@@ -65,7 +65,7 @@ class InterventionReadings(HiddenReadings):
             states = self._states_after(layer, sources)
             return interventions.patch(self.loaded, problems, layer, states)
 
-        return self._once(key, read)
+        return self._kept(key, read)
 
     def steered(
         self,
@@ -91,7 +91,7 @@ class InterventionReadings(HiddenReadings):
             directions = np.stack([found[operation] for operation in toward])
             return interventions.steer(self.loaded, problems, layer, directions)
 
-        return self._once(key, read)
+        return self._kept(key, read)
 
     def _states_after(self, layer: int, problems: Sequence[Problem]) -> States:
         if not 0 <= layer < self.loaded.depth:
@@ -106,6 +106,6 @@ class InterventionReadings(HiddenReadings):
 
     def _means(self, reference: Sequence[Problem], part: Part) -> Floats:
         key = ("means", tuple(reference), part)
-        return self._once(
+        return self._kept(
             key, lambda: interventions.mean_contributions(self.loaded, reference, part)
         )

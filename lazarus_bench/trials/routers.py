@@ -38,16 +38,16 @@ class RouterReadings(ABC):
         """The model in memory."""
 
     @abstractmethod
-    def _once(self, key: Any, read: Callable[[], Reading]) -> Reading:
-        """The reading under `key`, taken the first time it is asked for."""
+    def _kept(self, key: Any, read: Callable[[], Reading]) -> Reading:
+        """The reading under `key`, taken where neither session nor store has it."""
 
     def router_projection(self, k: int = TOP) -> RouterProjection:
         """The `k` tokens nearest to every gate row."""
-        return self._once(("router", k), lambda: project_gates(self.loaded, k))
+        return self._kept(("router", k), lambda: project_gates(self.loaded, k))
 
     def random_projection(self, k: int = TOP, seed: int = 0) -> RouterProjection:
         """The same of as many random rows."""
-        return self._once(("random router", k, seed), lambda: project_random(self.loaded, k, seed))
+        return self._kept(("random router", k, seed), lambda: project_random(self.loaded, k, seed))
 
     def experts_naming(self, words: Sequence[str], projection: RouterProjection) -> Bools:
         """Whether each expert has one of `words`, in any spelling, among its tokens `[expert]`.
@@ -67,7 +67,7 @@ class RouterReadings(ABC):
             width = gates(self.loaded).rows.shape[1]
             return ExtremeNull(width=width, vocabulary=row_count(unembedding_of(self.loaded)))
 
-        return self._once("router null", read)
+        return self._kept("router null", read)
 
     def routing(self, problems: Sequence[Problem]) -> Routing:
         """Where the tokens of the prompts in symbols go."""
@@ -79,7 +79,7 @@ class RouterReadings(ABC):
         def read() -> Routing:
             return read_routing(self.loaded, [self.loaded.encode(text) for text in texts])
 
-        return self._once(("routes", tuple(texts)), read)
+        return self._kept(("routes", tuple(texts)), read)
 
     def token_experts(self, text: str, word: str) -> float:
         """Different experts over all layers of the token that spells `word` in a prompt `text`.

@@ -32,6 +32,7 @@ from lazarus_bench.training.record import (
 )
 from lazarus_bench.training.sft import checkpoint_directory, read_validation
 from lazarus_bench.trials.interventions import InterventionReadings
+from lazarus_bench.trials.memory import Memory
 from lazarus_bench.trials.routers import RouterReadings
 
 Reading = TypeVar("Reading")
@@ -48,7 +49,7 @@ class Run(InterventionReadings, RouterReadings):
     """One model of one seed: a base, or a base with an adapter from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
-    given checkpoint), `base` the run it started from.
+    given checkpoint), `base` the run it started from; `memory` keeps readings beyond the session.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Run(InterventionReadings, RouterReadings):
     artifact: Path | None = None
     base: Run | None = None
     random: bool = False
+    memory: Memory | None = field(default=None, compare=False, repr=False)
     _readings: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -69,12 +71,12 @@ class Run(InterventionReadings, RouterReadings):
     @property
     def classifier_layer(self) -> int:
         """The middle layer of the writeups, 0-based."""
-        return self._once("middle", lambda: self.loaded.classifier_layer)
+        return self._kept("middle", lambda: self.loaded.classifier_layer)
 
     @property
     def depth(self) -> int:
         """Number of blocks."""
-        return self._once("depth", lambda: self.loaded.depth)
+        return self._kept("depth", lambda: self.loaded.depth)
 
     @property
     def before(self) -> Run:
@@ -90,12 +92,12 @@ class Run(InterventionReadings, RouterReadings):
     def lens(self, problems: Sequence[Problem]) -> OperationLens:
         """Lens readings of the prompts in symbols."""
         key = ("lens", tuple(problems))
-        return self._once(key, lambda: read_operations(self.loaded, problems))
+        return self._kept(key, lambda: read_operations(self.loaded, problems))
 
     def synonyms(self, problems: Sequence[Problem]) -> Floats:
         """Lens probability of each of B's remaining/remainder tokens `[prompt, layer, token]`."""
         key = ("synonyms", tuple(problems))
-        return self._once(key, lambda: read_synonyms(self.loaded, problems))
+        return self._kept(key, lambda: read_synonyms(self.loaded, problems))
 
     def synonym_mass(self, problems: Sequence[Problem]) -> Floats:
         """Lens mass on B's remaining/remainder set `[prompt, layer]`."""
@@ -105,17 +107,17 @@ class Run(InterventionReadings, RouterReadings):
     def substring(self, problems: Sequence[Problem]) -> SubstringHits:
         """A's substring rule and its random control."""
         key = ("substring", tuple(problems))
-        return self._once(key, lambda: substring_hits(self.loaded, self.lens(problems)))
+        return self._kept(key, lambda: substring_hits(self.loaded, self.lens(problems)))
 
     def answers(self, problems: Sequence[Problem]) -> Answers:
         """Greedy answers to the prompts in symbols."""
         key = ("answers", tuple(problems))
-        return self._once(key, lambda: answer(self.loaded, problems))
+        return self._kept(key, lambda: answer(self.loaded, problems))
 
     def likelihood(self, problems: Sequence[Problem]) -> Likelihood:
         """Probability and rank of the right answers after the prompts in symbols."""
         key = ("likelihood", tuple(problems))
-        return self._once(key, lambda: read_likelihood(self.loaded, problems))
+        return self._kept(key, lambda: read_likelihood(self.loaded, problems))
 
     def collapse(self, problems: Sequence[Problem]) -> Collapse:
         """How the operations predicted at the classifier layer spread over the prompts."""
@@ -135,12 +137,12 @@ class Run(InterventionReadings, RouterReadings):
     def word_answers(self, problems: Sequence[Problem]) -> Answers:
         """Greedy answers to the same problems in words, the templates in turn."""
         key = ("word answers", tuple(problems))
-        return self._once(key, lambda: answer(self.loaded, problems, word_prompts(problems)))
+        return self._kept(key, lambda: answer(self.loaded, problems, word_prompts(problems)))
 
     def logits(self, problems: Sequence[Problem]) -> Floats:
         """Float32 logits after the prompts in symbols `[prompt, token]`."""
         key = ("logits", tuple(problems))
-        return self._once(key, lambda: last_logits(self.loaded, problems))
+        return self._kept(key, lambda: last_logits(self.loaded, problems))
 
     @property
     def costs(self) -> Costs:
@@ -176,6 +178,7 @@ class Run(InterventionReadings, RouterReadings):
                 directory=self.directory,
                 adapter=checkpoint_directory(self._made, step),
                 artifact=self.artifact,
+                memory=self.memory and self.memory.of(f"step {step}"),
             ),
         )
 
@@ -188,6 +191,7 @@ class Run(InterventionReadings, RouterReadings):
                 seed=self.seed,
                 directory=self.directory,
                 random=True,
+                memory=self.memory and self.memory.of(f"random weights {self.seed}"),
             ),
         )
 
@@ -202,6 +206,10 @@ class Run(InterventionReadings, RouterReadings):
             self._readings[key] = read()
         value: Reading = self._readings[key]
         return value
+
+    def _kept(self, key: Any, read: Callable[[], Reading]) -> Reading:
+        memory = self.memory
+        return self._once(key, read if memory is None else lambda: memory.recall(key, read))
 
 
 def by_seed(runs: Iterable[Run], read: Callable[[Run], Any]) -> tuple[tuple[Any, ...], ...]:

@@ -13,6 +13,13 @@ from lazarus_bench.jobs.execute import choose, execute
 from lazarus_bench.jobs.executors import Tick, automatic_workers
 from lazarus_bench.jobs.plan import Plan, make_plan
 from lazarus_bench.jobs.progress import Progress
+from lazarus_bench.jobs.readings import (
+    Room,
+    code_digest,
+    content_of,
+    content_of_checkpoint,
+    model_name,
+)
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import INSTRUCT, Subject, lab_subject, subject
@@ -25,6 +32,7 @@ from lazarus_bench.trials.claims import Need, OnInstruct, Stages, recipes_of
 from lazarus_bench.trials.profiles import Profile
 
 if TYPE_CHECKING:
+    from lazarus_bench.trials.memory import Memory
     from lazarus_bench.trials.runs import Run
 
 
@@ -54,15 +62,22 @@ class Watch:
 
 @dataclass(kw_only=True)
 class Session:
-    """State of one pytest session."""
+    """State of one pytest session.
+
+    With `fresh_readings` what the store keeps of readings is not used, but replaced. `code` is the
+    digest of the source when the session began.
+    """
 
     profile: Profile
     store: Store
     resources: Resources = field(default_factory=Resources)
+    fresh_readings: bool = False
+    code: str = field(default_factory=code_digest)
     began: float = field(default_factory=time.time)
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     _runs: dict[str, Run] = field(default_factory=dict)
+    _changed: bool | None = None
 
     def subject(self, name: str) -> Subject:
         """The subject called `name`, resolved once.
@@ -215,7 +230,9 @@ class Session:
         if key in self._runs:
             return self._runs[key]
         if isinstance(found, Checkpoint):
-            run = Run(name=name, seed=seed, directory=resolve(found.source))
+            directory = resolve(found.source)
+            memory = self._memory(None, content_of_checkpoint(directory, found.fingerprint))
+            run = Run(name=name, seed=seed, directory=directory, memory=memory)
         else:
             run = self._trained(name, found)
         self._runs[key] = run
@@ -224,11 +241,13 @@ class Session:
     def _trained(self, name: str, job: Job) -> Run:
         from lazarus_bench.trials.runs import Run
 
-        made = self.artifact(job).directory
+        artifact = self.artifact(job)
+        made, content = artifact.directory, content_of(artifact.manifest)
         label = f"{name}, {job.label} seed {job.seed}"
         whole, stage = job.recipe.leaves == "model", job.recipe.on_adapter
         if whole and not stage:
-            return Run(name=label, seed=job.seed, directory=made)
+            memory = self._memory(made.name, content)
+            return Run(name=label, seed=job.seed, directory=made, memory=memory)
         if job.base is None:
             raise ValueError(f"{label} left no whole model, so it has a base")
         base = self._run(name, job.base, job.seed)
@@ -239,7 +258,26 @@ class Session:
             adapter=made if job.recipe.leaves == "adapter" else None,
             artifact=made,
             base=base,
+            memory=self._memory(made.name, content, below=None if whole else base.memory),
         )
+
+    def _memory(
+        self, artifact: str | None, content: str, below: Memory | None = None
+    ) -> Memory | None:
+        """Where readings of a model are kept; None where the source changed while this ran.
+
+        `artifact` is what holds the files with the digest `content`, `below` the memory of the model
+        that they are an adapter on.
+        """
+        from lazarus_bench.trials.memory import Memory
+
+        if self._changed is None:
+            self._changed = code_digest() != self.code
+        if self._changed:
+            return None
+        room = Room(root=self.store.root, code=self.code, model=model_name(content, artifact))
+        model = (*(below.model if below else ()), content)
+        return Memory(room=room, model=model, fresh=self.fresh_readings)
 
     def artifact(self, job: Job) -> Artifact:
         """The artifact of `job`.

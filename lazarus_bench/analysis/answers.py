@@ -46,11 +46,15 @@ def greedy(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: int) -
     for rows, batch in batches_by_length(prompts, limit):
         cache = make_prompt_cache(loaded.model)
         steps: list[mx.array] = []
+        ended = np.zeros(len(rows), dtype=np.bool_)
         fed = batch
         for _ in range(tokens):
             fed = mx.argmax(loaded.model(fed, cache=cache)[:, -1, :], axis=-1)[:, None]
             mx.eval(fed)
             steps.append(fed)
+            ended |= np.isin(np.array(fed[:, 0]), list(ends))
+            if ended.all():
+                break
         for row, ids in zip(rows, np.array(mx.concatenate(steps, axis=1)).tolist(), strict=True):
             continuations[row] = _until(ids, ends)
     return continuations

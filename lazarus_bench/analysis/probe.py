@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -39,6 +38,11 @@ CONTROL_DRAWS = 20
 NULL_TOLERANCE = 1e-3
 """Of the fits to permuted and random labels: a third of the solver's own time, and of the held-out
 predictions on lab llamas one in a thousand differs."""
+
+
+PREDICTING = "newton-cg"
+"""Solver of the fits that only predict: on lab llamas half the time of scikit-learn's own, L-BFGS,
+the weights within 2e-4 and none of 3,200 held-out predictions another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,16 +106,25 @@ def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") ->
         UserError: too few pairs, templates or prompts for the split, or a state is not finite.
     """
     chosen, gold = split(prompts, held_out), np.array(prompts.labels)
-    classifier, folds = classifier_for(held_out), PredefinedSplit(chosen.folds)
     # In float32 scikit-learn's solver stops short on small unscaled states.
     with one_blas_thread():
         predicted = [
-            cross_val_predict(classifier, wide(states[:, layer]), gold, cv=folds)
+            _predict_held_out(wide(states[:, layer]), gold, chosen.folds, held_out)
             for layer in range(states.shape[1])
         ]
     return Probe(
         gold=gold, predicted=np.stack(predicted, axis=1), folds=chosen.folds, blocks=chosen.blocks
     )
+
+
+def _predict_held_out(states: Floats, gold: Ints, folds: Ints, held_out: HeldOut) -> Ints:
+    """Each prompt's class `[prompt]` by a probe of the prompts in other folds."""
+    predicted = np.empty_like(gold)
+    for fold in np.unique(folds):
+        tested = folds == fold
+        fitted = classifier_for(held_out, PREDICTING).fit(states[~tested], gold[~tested])
+        predicted[tested] = fitted.predict(states[tested])
+    return predicted
 
 
 def one_blas_thread() -> threadpool_limits:
@@ -122,10 +135,11 @@ def one_blas_thread() -> threadpool_limits:
     return threadpool_limits(limits=1, user_api="blas")
 
 
-def classifier_for(held_out: HeldOut) -> Any:
+def classifier_for(held_out: HeldOut, solver: str = "lbfgs") -> Any:
     """The unfitted scikit-learn pipeline of a protocol."""
     scaler = [] if held_out == "writeup" else [StandardScaler()]
-    return make_pipeline(*scaler, LogisticRegression(C=1.0, tol=1e-6, max_iter=10_000))
+    classifier = LogisticRegression(C=1.0, tol=1e-6, max_iter=10_000, solver=solver)
+    return make_pipeline(*scaler, classifier)
 
 
 def permutation_null(
@@ -223,7 +237,7 @@ def transfer(
     """
     with one_blas_thread():
         predicted = [
-            classifier_for(held_out)
+            classifier_for(held_out, PREDICTING)
             .fit(wide(train[:, layer]), labels)
             .predict(wide(test[:, layer]))
             for layer in range(train.shape[1])

@@ -86,11 +86,18 @@ def substring_hits(
     for operation, terms in TASK_VOCABULARY.items():
         rows = [i for i, p in enumerate(lens.problems) if p.operation is operation]
         ids = matching_tokens(texts, terms)
-        random = matched_random(texts, ids, draws, rng)
+        random = _members(matched_random(texts, ids, draws, rng), len(texts))
         for row in rows:
             real.append(float(np.isin(tops[row], ids).any()))
-            chance.append(float(np.mean([np.isin(tops[row], r).any() for r in random])))
+            chance.append(float(random[:, tops[row]].any(axis=1).mean()))
     return SubstringHits(real=np.array(real), random=np.array(chance))
+
+
+def _members(vocabularies: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
+    """Whether each of `size` tokens is in each vocabulary `[draw, id]`: `[draw, token]`."""
+    members = np.zeros((len(vocabularies), size), dtype=np.bool_)
+    np.put_along_axis(members, vocabularies, True, axis=1)
+    return members
 
 
 def token_texts(loaded: LoadedModel) -> list[str]:

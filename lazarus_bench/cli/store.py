@@ -259,9 +259,7 @@ def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int
     return 0
 
 
-def _sweep_readings(
-    store: Store, done: Iterable[upkeep.Decision], dry: bool
-) -> readings.Amount:
+def _sweep_readings(store: Store, done: Iterable[upkeep.Decision], dry: bool) -> readings.Amount:
     """Remove, or count, the readings of what is gone and of other code."""
     kept = [decision.stored.name for decision in done if not decision.remove]
     folders = list(readings.outdated(store.root, kept))
@@ -283,8 +281,8 @@ def _swept(
     ]
     if swept.count:
         lines.append(
-            f"{_verb(True, dry)} {_told_amount(swept)}: of other code, of models that are not here, "
-            f"or damaged"
+            f"{_verb(True, dry)} {_told_amount(swept)}: of other code, of models that are gone, or "
+            f"damaged"
         )
     removed = sum(decision.remove for decision in done)
     total = (

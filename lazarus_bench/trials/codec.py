@@ -76,7 +76,7 @@ def encode(value: Any) -> bytes:
     """`value` as bytes.
 
     Raises:
-        UnwritableError: it holds something else than numbers, strings, tuples, arrays and `CLASSES`.
+        UnwritableError: it holds more than numbers, strings, tuples, arrays and `CLASSES`.
     """
     arrays: list[Array] = []
     text = json.dumps(_structure(value, arrays), separators=(",", ":"))
@@ -159,7 +159,7 @@ def _value(structure: Any, arrays: Mapping[str, Array]) -> Any:
     return _of_class(CLASSES[name], content, arrays)
 
 
-def _of_class(cls: type, content: Any, arrays: Mapping[str, Array]) -> Any:
+def _of_class(cls: Any, content: Any, arrays: Mapping[str, Array]) -> Any:
     if issubclass(cls, Enum):
         return cls(content)
     values = (_value(each, arrays) for each in content)

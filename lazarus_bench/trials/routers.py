@@ -57,7 +57,8 @@ class RouterReadings(ABC):
         Raises:
             NotApplicable: none of them is.
         """
-        return projection.names(known_words(self.loaded, words))
+        key = ("known words", tuple(words))
+        return projection.names(self._kept(key, lambda: known_words(self.loaded, words)))
 
     @property
     def router_null(self) -> ExtremeNull:
@@ -90,7 +91,11 @@ class RouterReadings(ABC):
             NotApplicable: no run of tokens spells the word.
         """
         trace = self.routes((text,)).traces[0]
-        pieces = [self.loaded.tokenizer.decode([token]) for token in trace.tokens]
+
+        def read() -> tuple[str, ...]:
+            return tuple(self.loaded.tokenizer.decode([token]) for token in trace.tokens)
+
+        pieces = self._kept(("pieces", text), read)
         return float(trace.distinct[_where(pieces, word)].mean())
 
 

@@ -38,10 +38,24 @@ from lazarus_bench.trials.routers import RouterReadings
 Reading = TypeVar("Reading")
 
 
-@lru_cache(maxsize=2)
-def _loaded(directory: Path, adapter: Path | None, random_seed: int | None) -> LoadedModel:
+SMALL = 1 << 24
+"""Bytes of weights below which a model is small: 64 of them are at most a gibibyte."""
+
+
+def _load(directory: Path, adapter: Path | None, random_seed: int | None) -> LoadedModel:
     model = load(directory, adapter)
     return model if random_seed is None else randomise(model, random_seed)
+
+
+_LARGE = lru_cache(maxsize=2)(_load)
+_MANY_SMALL = lru_cache(maxsize=64)(_load)
+
+
+def _loaded(directory: Path, adapter: Path | None, random_seed: int | None) -> LoadedModel:
+    """A model in memory: claims turn from seed to seed, so small ones stay there."""
+    size = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
+    held = _MANY_SMALL if size < SMALL else _LARGE
+    return held(directory, adapter, random_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +78,7 @@ class Run(InterventionReadings, RouterReadings):
 
     @property
     def loaded(self) -> LoadedModel:
-        """The model in memory, by this run's name; only the last two stay there."""
+        """The model in memory, by this run's name; of large ones the last two stay there."""
         found = _loaded(self.directory, self.adapter, self.seed if self.random else None)
         return replace(found, name=self.name)
 

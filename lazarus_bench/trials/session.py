@@ -266,8 +266,8 @@ class Session:
     ) -> Memory | None:
         """Where readings of a model are kept; None where the source changed while this ran.
 
-        `artifact` is what holds the files with the digest `content`, `below` the memory of the model
-        that they are an adapter on.
+        `artifact` holds the files with the digest `content`; where they are an adapter, `below` is
+        the memory of the model that they lie on.
         """
         from lazarus_bench.trials.memory import Memory
 

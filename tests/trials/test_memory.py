@@ -58,7 +58,7 @@ def test_a_second_session_reads_nothing(begin, read, monkeypatch):
     first = begin().lens(PROBLEMS)
     depth = begin().depth
     monkeypatch.setattr(runs, "load", None)
-    runs._loaded.cache_clear()
+    runs._MANY_SMALL.cache_clear()
     again = begin()
     second = again.lens(PROBLEMS)
     assert read == [PROBLEMS]
@@ -78,9 +78,7 @@ def test_other_prompts_are_another_reading(begin, read):
 
 
 def test_random_weights_are_another_model(begin, read):
-    assert not np.array_equal(
-        begin().randomised().lens(PROBLEMS).bare, begin().lens(PROBLEMS).bare
-    )
+    assert not np.array_equal(begin().randomised().lens(PROBLEMS).bare, begin().lens(PROBLEMS).bare)
     begin().randomised().lens(PROBLEMS)
     assert len(read) == 2
 

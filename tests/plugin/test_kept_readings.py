@@ -1,0 +1,75 @@
+"""Sessions on one store: the second reads no model, says the same, and may be told to read again."""
+
+from dataclasses import replace
+
+import pytest
+from claimfiles import run, write
+
+SUITE = """
+@pre("kept/trained", Above(-1.0), NARROW, needs=SFT)
+def test_trained(runs, held_out, judge):
+    judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
+    judge.beside({"random": Means(values=[
+        run.randomised().likelihood(held_out).probability for run in runs()
+    ])})
+
+@pre("kept/base", AtLeast(0.9), NARROW)
+def test_base(runs, writeup_prompts, judge):
+    judge(Hits(values=[run.answers(writeup_prompts).correct for run in runs()]))
+    judge.beside({"ablated": Hits(values=[
+        run.ablated(writeup_prompts, run.classifier_layer).correct for run in runs()
+    ])})
+"""
+
+LOADS = """
+from pathlib import Path
+from lazarus_bench.models.load import load
+from lazarus_bench.trials import runs
+
+
+def logged(*given):
+    with Path(__file__).with_name("loads.log").open("a") as log:
+        log.write("load\\n")
+    return load(*given)
+
+
+def begin():
+    runs._MANY_SMALL.cache_clear()
+    with Path(__file__).with_name("loads.log").open("a") as log:
+        log.write("session\\n")
+
+
+def pytest_sessionstart(session):
+    runs.load = logged
+    begin()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    directory = write(tmp_path_factory.mktemp("kept"), test_suite=SUITE)
+    (directory / "conftest.py").write_text(LOADS)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def ran(folder, tiny):
+    suite = ("test_suite.py", "-m", "slow", "--lb-model", tiny, "--lb-seeds", "2")
+    suite += ("--lb-fail-on", "none")
+    cases = {"first": suite, "second": suite, "fresh": (*suite, "--lb-fresh-readings")}
+    return run(folder, cases)
+
+
+def test_only_the_first_session_and_a_fresh_one_open_models(ran, folder):
+    first, second, fresh = (folder / "loads.log").read_text().split("session\n")[1:]
+    assert first.count("load") == fresh.count("load") == 4
+    assert second == ""
+
+
+def test_the_report_says_the_same(ran):
+    def said(name):
+        return [replace(row, seconds=0.0) for row in ran[name].report.rows]
+
+    assert ran["first"].code == 0, ran["first"].said
+    assert len(said("first")) == 2
+    assert said("first") == said("second") == said("fresh")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.analysis.lens import MAX_LOGITS, batches_by_length
+from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import Problem
@@ -72,7 +73,7 @@ def answer(
 ) -> Answers:
     """Let the model answer `problems`, `asked` in one text each, in symbols unless given."""
     asked = [problem.symbols for problem in problems] if asked is None else asked
-    prompts = [loaded.encode(text) for text in asked]
+    prompts = prompt_tokens(loaded, asked)
     decoded = greedy(loaded, prompts, ANSWER_TOKENS)
     texts = tuple(loaded.tokenizer.decode(ids) for ids in decoded)
     return Answers(problems=tuple(problems), texts=texts)

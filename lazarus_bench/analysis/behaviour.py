@@ -11,6 +11,7 @@ from lazarus_bench.analysis.answers import answer
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
 from lazarus_bench.analysis.likelihood import read_likelihood
 from lazarus_bench.analysis.operations import Bools, read_operations
+from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.edits import Edit
 from lazarus_bench.models.load import LoadedModel
@@ -100,7 +101,7 @@ def behaviour_under(
         NotApplicable: an operation's name is not a single token.
     """
     _check_asked(loaded, problems)
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
     # No larger than the instruments' own batches, which would otherwise split the edits' rows.
     longest = max(map(len, prompts))
     limit = max(1, MAX_LOGITS // (int(loaded.config.get("vocab_size", 1 << 17)) * longest))

@@ -17,6 +17,7 @@ from lazarus_bench.analysis.isotropic import isotropic
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
 from lazarus_bench.analysis.operations import Bools
 from lazarus_bench.analysis.states import States
+from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.edits import Ablate, Edit, Part, Patch, Steer
@@ -94,7 +95,7 @@ def mean_contributions(loaded: LoadedModel, problems: Sequence[Problem], part: P
     Raises:
         UserError: no prompt has a second token, or a block lacks the part.
     """
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
     if max(map(len, prompts), default=0) < 2:
         raise UserError("a mean contribution needs prompts of two tokens or more to be taken over")
     total: Floats = np.zeros(())

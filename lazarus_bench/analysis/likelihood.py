@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
+from lazarus_bench.analysis.tokens import first_answer_tokens, prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.tasks.arithmetic import Problem
 
 
@@ -29,8 +29,8 @@ class Likelihood:
 
 def read_likelihood(loaded: LoadedModel, problems: Sequence[Problem]) -> Likelihood:
     """Read the right answers off the prompts in symbols of `problems`, in float32."""
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
-    first = [answer_tokens(loaded.tokenizer, p.symbols, str(p.answer))[0] for p in problems]
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    first = first_answer_tokens(loaded, problems)
     probability = np.zeros(len(problems))
     rank = np.zeros(len(problems), dtype=np.int64)
     vocabulary = int(loaded.config.get("vocab_size", 1 << 17))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, batches_by_length
+from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
@@ -37,7 +38,7 @@ def last_logits(loaded: LoadedModel, problems: Sequence[Problem]) -> Floats:
         NotApplicable: the model's weights are not float32.
     """
     require_float32(loaded)
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
     vocabulary = int(loaded.config.get("vocab_size", 1 << 17))
     limit = max(1, MAX_LOGITS // (vocabulary * max(map(len, prompts))))
     found: list[Floats] = [np.empty(0)] * len(prompts)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.analysis.lens import Floats, Ints, read_lens
+from lazarus_bench.analysis.tokens import first_answer_tokens, prompt_tokens
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.models.words import WordTokens, word_tokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
@@ -91,8 +91,9 @@ def read_operations(
     words = operation_words(loaded)
     order = list(Operation)
     columns = [word.bare for word in words] + [t for word in words for t in word.variants]
-    targets = np.array([[*columns, _first_answer_token(loaded, p)] for p in problems])
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
+    answers = first_answer_tokens(loaded, problems)
+    targets = np.array([[*columns, answer] for answer in answers])
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
     reading = read_lens(loaded, prompts, targets, top)
     return OperationLens(
         problems=tuple(problems),
@@ -104,10 +105,6 @@ def read_operations(
         top=reading.top_ids,
         top_probability=reading.top_probability,
     )
-
-
-def _first_answer_token(loaded: LoadedModel, problem: Problem) -> int:
-    return answer_tokens(loaded.tokenizer, problem.symbols, str(problem.answer))[0]
 
 
 def _sum_variants(probability: Floats, words: Sequence[WordTokens]) -> Floats:
@@ -134,5 +131,5 @@ def read_synonyms(
     if not ids:
         raise NotApplicable(f"none of {', '.join(synonyms)} is a single token in this tokenizer")
     targets = np.tile(np.array(sorted(set(ids))), (len(problems), 1))
-    prompts = [loaded.encode(problem.symbols) for problem in problems]
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
     return read_lens(loaded, prompts, targets, top=1).probability

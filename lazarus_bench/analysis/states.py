@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.analysis.lens import batches_by_length, check_tokens
+from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import LoadedModel
@@ -52,7 +53,7 @@ def read_states(loaded: LoadedModel, texts: Sequence[str]) -> States:
     Raises:
         UserError: as `last_states`.
     """
-    return last_states(loaded, [loaded.encode(text) for text in texts])
+    return last_states(loaded, prompt_tokens(loaded, texts))
 
 
 def wide(states: npt.ArrayLike) -> Floats:

@@ -1,4 +1,4 @@
-"""Sessions on one store: the second reads no model, says the same, and may be told to read again."""
+"""Sessions on one store: the second reads no model, says the same, and reads again when told to."""
 
 from dataclasses import replace
 

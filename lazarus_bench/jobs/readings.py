@@ -64,6 +64,11 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+def any_kept(root: Path) -> bool:
+    """Whether the store at `root` has readings by the source as it is now."""
+    return (root / ROOM / code_digest()[:_DIGITS]).is_dir()
+
+
 def sources() -> list[Path]:
     """The files of `SOURCES`, sorted."""
     named = [_PACKAGE / name for name in SOURCES]

@@ -7,11 +7,14 @@ rooms below.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lazarus_bench.cores import on_own_core
 from lazarus_bench.errors import UserError
+from lazarus_bench.plugin.ahead import in_its_order, is_reader, reading_ahead, stop_if_left
 from lazarus_bench.plugin.collector import EvidenceCollector
 from lazarus_bench.plugin.options import PUBLISHED, check_options, new_session
 from lazarus_bench.plugin.parallel import is_controller, refuse
@@ -35,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and start collecting evidence."""
     config.addinivalue_line("markers", "claim(record): a pre-registered claim of lazarus-bench")
     config.addinivalue_line("markers", "slow: trains or runs models; select with -m slow")
-    config.pluginmanager.register(EvidenceCollector(config), "lazarus_bench_evidence")
+    if not is_reader():
+        config.pluginmanager.register(EvidenceCollector(config), "lazarus_bench_evidence")
 
 
 def claim_of(item: pytest.Item) -> Claim | None:
@@ -181,16 +185,32 @@ def _registry() -> Registry:
     return REGISTRY
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Train what the selected claims need and the store lacks; the tests then only read."""
     bench = session.config.stash.get(SESSION, None)
     if bench is None or session.testsfailed:
-        return None
+        return (yield)
     try:
-        return _make_ready(session, bench)
+        over = _make_ready(session, bench)
     except UserError as error:
         raise refuse(session, str(error)) from None
+    if over:
+        session.items.clear()
+    in_its_order(session.items)
+    models = sum(subject_of(i) != PUBLISHED for i in session.items if claim_of(i))
+    with reading_ahead(session.config, bench, models), _own_core(models):
+        return (yield)
+
+
+def pytest_runtest_logstart() -> None:
+    """A process that reads ahead ends with the one it reads for."""
+    stop_if_left()
+
+
+def _own_core(models: int) -> AbstractContextManager[object]:
+    """A core for the readings, as the trainings had, where there are any."""
+    return on_own_core() if models else nullcontext()
 
 
 def _make_ready(session: pytest.Session, bench: Session) -> bool | None:

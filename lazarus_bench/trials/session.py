@@ -76,6 +76,7 @@ class Session:
     began: float = field(default_factory=time.time)
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
+    trained: bool = False
     _runs: dict[str, Run] = field(default_factory=dict)
     _changed: bool | None = None
 
@@ -173,6 +174,14 @@ class Session:
         """Trainings at a time on this machine."""
         return self.resources.workers or automatic_workers(self.resources.ranks)
 
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether a second process could help: it has a core, and little has been read yet."""
+        from lazarus_bench.jobs.readings import any_kept
+
+        cold = self.trained or not any_kept(self.store.root)
+        return cold and self.workers > 1 and self.store.writable()
+
     def train(self, plan: Plan, watch: Watch) -> None:
         """Run what the store lacks, one line a finished job.
 
@@ -185,6 +194,7 @@ class Session:
         if not todo:
             return
         self._check_store(len(todo))
+        self.trained = True
         place = Place(root=self.store.root, hosts=self.resources.hosts)
         with choose(place, len(todo), self.workers, self.resources.scheduler) as executor:
             where = self.resources.scheduler or "this machine"

@@ -6,7 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from lazarus_bench.judge.bounds import Limits
+import numpy as np
+
+from lazarus_bench.judge.bounds import Array, Limits
 from lazarus_bench.judge.estimate import Scope
 from lazarus_bench.judge.evidence import Evidence
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region
@@ -147,6 +149,13 @@ class AllOf(Evidence):
         said = [c.describe() for c in self.conditions]
         limits = dict.fromkeys(c.evidence.caveat for c in self.conditions)
         return "; ".join([", ".join(said), *filter(None, limits)])
+
+    def seed_values(self) -> Array | None:
+        # Of the condition that decides: the least of each seed's margins would not scatter about
+        # the margin of the means.
+        least = min(self.conditions, key=lambda condition: condition.margin)
+        values = least.evidence.by_seed()
+        return np.array([margins(least.region, (v, v))[0] for v in values]) if values else None
 
     def limits(self, level: float) -> Limits:
         # A condition without a sample has limits but no sampling model.

@@ -114,6 +114,9 @@ class Differences(Evidence):
             name = "bounded difference" if self.paired == "no" else "bounded paired difference"
         return f"{name} over {self.unit}"
 
+    def seed_values(self) -> Array | None:
+        return None if self.paired == "no" else self.units()
+
     def sampling(self) -> Sampling:
         bounded = self._bounded()
         if self.paired != "no":

@@ -60,6 +60,8 @@ class Estimate:
         items: what `prompts` counts, where the samples are of something else.
         error: standard error of `value`, positive; None where only the interval is known.
         df: degrees of freedom of `error`; None without it.
+        by_seed: each seed's own value, in the seeds' order; empty where there is one run, or where
+            a seed alone has none.
     """
 
     value: float
@@ -74,3 +76,4 @@ class Estimate:
     items: str = "prompts"
     error: float | None = None
     df: float | None = None
+    by_seed: tuple[float, ...] = ()

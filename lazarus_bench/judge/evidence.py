@@ -82,6 +82,15 @@ class Evidence(ABC):
     def sampling(self) -> Sampling | None:
         """Return the sampling model, or None when the sample supports no interval."""
 
+    def seed_values(self) -> Array | None:
+        """Return each seed's own value, shape (seeds,), or None where a seed alone has none."""
+        return None
+
+    def by_seed(self) -> tuple[float, ...]:
+        """Return each seed's own value where there are several; they are shown, never judged."""
+        values = self.seed_values() if self.shape[0] > 1 else None
+        return () if values is None else tuple(values.tolist())
+
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         """Return the effect size that suits the estimand, against an edge where it needs one."""
         return None
@@ -117,6 +126,7 @@ class Evidence(ABC):
             items=self.items,
             error=error,
             df=df,
+            by_seed=self.by_seed(),
         )
 
     def _interval(self, level: float) -> Interval:

@@ -137,11 +137,15 @@ class LayerMax(Evidence):
 
     @property
     def point(self) -> float:
-        return float(array(self.values).mean(axis=1).max(axis=1).mean())
+        return float(self.seed_values().mean())
 
     @property
     def method(self) -> str:
         return "t over seeds' best layers" if self.scope == "seeds" else "maximum inside sign flips"
+
+    def seed_values(self) -> Array:
+        maxima: Array = array(self.values).mean(axis=1).max(axis=1)
+        return maxima
 
     def sampling(self) -> Sampling:
         values = array(self.values)
@@ -153,7 +157,6 @@ class LayerMax(Evidence):
         return Outer(lows=lows, highs=layers, point=best)
 
     def _over_seeds(self, values: Array) -> Outer:
-        maxima = values.mean(axis=1).max(axis=1)
         single = self.shape[1] == 1
         # One prompt leaves none to choose the layer on: the least layer is the safe reading.
         held = (
@@ -161,5 +164,5 @@ class LayerMax(Evidence):
             if single
             else np.array([left_out_maxima(run).mean() for run in values])
         )
-        above = Student.of(maxima)
+        above = Student.of(self.seed_values())
         return Outer(lows=(Student.of(held),), highs=(above,), point=above)

@@ -87,6 +87,10 @@ class Means(Evidence):
         bounded = units.min() >= 0 and units.max() <= 1
         return f"{'bounded mean' if bounded else 't'} over {self.unit}"
 
+    def seed_values(self) -> Array:
+        means: Array = array(self.values).mean(axis=1)
+        return means
+
     def sampling(self) -> Sampling:
         units = self.units()
         return Student.of(units) if self.scope == "seeds" else one_run(units, (0.0, 1.0))

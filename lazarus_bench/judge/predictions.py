@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from lazarus_bench.judge.bounded import Bounded
-from lazarus_bench.judge.bounds import Limits
+from lazarus_bench.judge.bounds import Array, Limits
 from lazarus_bench.judge.evidence import Evidence, array, freeze
 from lazarus_bench.judge.proportions import Hits
 from lazarus_bench.judge.sampling import Sampling
@@ -99,9 +99,12 @@ class ClassEntropy(Evidence):
 
     @property
     def point(self) -> float:
+        return float(np.mean(self.seed_values()))
+
+    def seed_values(self) -> Array:
         predictions = array(self.predictions).astype(np.int64)
         counts = [np.bincount(run, minlength=self.classes) for run in predictions]
-        return float(np.mean([stats.entropy(count) for count in counts])) / math.log(self.classes)
+        return np.array([stats.entropy(count) for count in counts]) / math.log(self.classes)
 
     @property
     def method(self) -> str:

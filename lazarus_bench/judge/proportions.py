@@ -57,6 +57,10 @@ class Hits(Evidence):
     def method(self) -> str:
         return "Korn–Graubard" if self.scope == "seeds" else "Clopper–Pearson"
 
+    def seed_values(self) -> Array:
+        rates: Array = array(self.values).mean(axis=1) - self.minus
+        return rates
+
     def sampling(self) -> Bounded:
         values = array(self.values)
         grouped = values if self.scope == "seeds" else values.T
@@ -118,6 +122,9 @@ class HitDifferences(Evidence):
         if self.paired == "no":
             return "recovered exact limits"
         return "paired Korn–Graubard" if self.scope == "seeds" else "bounded paired difference"
+
+    def seed_values(self) -> Array | None:
+        return None if self.paired == "no" else self._difference().mean(axis=1)
 
     def sampling(self) -> Sampling:
         if self.paired == "no":

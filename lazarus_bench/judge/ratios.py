@@ -69,5 +69,9 @@ class Ratios(Evidence):
     def unit(self) -> str:
         return self.over
 
+    def seed_values(self) -> Array:
+        ratios: Array = np.exp(self._logs())
+        return ratios
+
     def sampling(self) -> Exponential:
         return Exponential(log=Student.of(self._logs()))

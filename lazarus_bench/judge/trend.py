@@ -102,12 +102,16 @@ class Trend(Evidence):
 
     @property
     def point(self) -> float:
+        return float(np.mean(self.seed_values()))
+
+    def seed_values(self) -> Array:
         k = self.shape[1]
         ranks = stats.rankdata(array(self.values), axis=1)
         distance = ((ranks - np.arange(1, k + 1)) ** 2).sum(axis=1)
         # On ties the linear form that Page's statistic implies, not Pearson's on midranks.
         ties = (ranks**2).sum(axis=1) - k * (k + 1) * (2 * k + 1) / 6
-        return float(np.mean(1 - 6 * (distance - ties) / (k * (k**2 - 1))))
+        correlations: Array = 1 - 6 * (distance - ties) / (k * (k**2 - 1))
+        return correlations
 
     @property
     def method(self) -> str:

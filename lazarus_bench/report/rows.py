@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.charts import Curves, LayerCurves
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True, kw_only=True)

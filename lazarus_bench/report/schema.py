@@ -1,7 +1,8 @@
 """`report.json`: the form of a report on file, written whole or not at all.
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
-Version 1 had no curves; version 2 had neither layer curves nor pooled estimates.
+Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had no
+seeds' own values in its estimates.
 """
 
 import json
@@ -53,7 +54,12 @@ __all__ = [
     "write_text",
 ]
 
-_ADDED: dict[int, tuple[str, ...]] = {1: (), 2: ("curves",), 3: ("layer_curves", "pooled")}
+_ADDED: dict[int, tuple[str, ...]] = {
+    1: (),
+    2: ("curves",),
+    3: ("layer_curves", "pooled"),
+    4: (),
+}
 """What each version added to a report; an older file has none of it."""
 
 

@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 from judge_strategies import bits, evidence, grid, unit
 
 from lazarus_bench.judge import (
+    AllOf,
+    AtLeast,
+    AtMost,
+    ClassEntropy,
+    Condition,
     Differences,
     Exact,
     HitDifferences,
@@ -152,3 +157,39 @@ def test_an_exact_number_has_no_width_and_a_reported_one_no_end():
 def test_bad_input_is_refused_with_the_reason(build, complaint):
     with pytest.raises(ValueError, match=complaint):
         build()
+
+
+@settings(max_examples=150, deadline=None)
+@given(evidence)
+def test_the_seeds_own_values_average_to_the_estimate(sample):
+    values = sample.estimate(0.95, 0.0).by_seed
+    assert len(values) in (0, sample.shape[0])
+    if values and not isinstance(sample, Ratios):
+        assert np.mean(values) == pytest.approx(sample.point, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sample", "values"),
+    [
+        (Means(values=[[0.1, 0.3], [0.5, 0.7]]), (0.2, 0.6)),
+        (Hits(values=[[1, 0], [1, 1]], minus=0.25), (0.25, 0.75)),
+        (Differences(first=[[1.0], [3.0]], second=[[0.5]], paired="prompts"), (0.5, 2.5)),
+        (HitDifferences(first=[[1, 1], [1, 0]], second=[[0, 0], [1, 0]]), (1.0, 0.0)),
+        (LayerMax(values=[[[0.1, 0.5]], [[0.9, 0.2]]]), (0.5, 0.9)),
+        (Ratios(numerator=[1, 3], denominator=[2, 1]), (0.5, 3.0)),
+        (Trend(values=[[1, 2, 3], [3, 2, 1]]), (1.0, -1.0)),
+        (ClassEntropy(predictions=[[0, 1], [1, 1]], classes=2), (1.0, 0.0)),
+        (Means(values=[[0.1, 0.3]]), ()),
+        (Differences(first=[[1.0], [3.0]], second=[[0.5], [0.1]], paired="no"), ()),
+        (Exact(value=3), ()),
+        (Reported(value=0.5), ()),
+    ],
+)
+def test_each_seed_keeps_its_own_value(sample, values):
+    assert sample.estimate(0.95, 0.5).by_seed == pytest.approx(values)
+
+
+def test_the_seeds_of_a_conjunction_are_those_of_the_condition_that_decides():
+    far = Condition(name="far", evidence=Means(values=[[0.9], [0.8]]), region=AtLeast(0.1))
+    near = Condition(name="near", evidence=Means(values=[[0.3], [0.7]]), region=AtMost(0.6))
+    assert AllOf(conditions=(far, near)).estimate(0.95).by_seed == pytest.approx((0.3, -0.1))

@@ -41,10 +41,15 @@ def token(text: str) -> str:
     A token that begins with a combining mark gets a dotted circle to stand on, and an empty one
     shows as ∅.
     """
+    return code(visible(text)) if text else visible(text)
+
+
+def visible(text: str) -> str:
+    """Replace what cannot be seen in a model's token, as `token` does, without any markup."""
     if not text:
         return "∅"
     base = "◌" if unicodedata.category(text[0]).startswith("M") else ""
-    return code(base + "".join(map(_visible, text)))
+    return base + "".join(map(_visible, text))
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,104 @@
+"""A report as one HTML file that needs nothing else: no network, no other file, no library.
+
+Templates hold the markup, the modules beside them what is drawn. Everything from a report is
+untrusted text: Jinja escapes it, and the page's own policy allows no script and no style but the
+two that are written into it here, each by its digest, and no request at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lazarus_bench.judge import Outcome
+from lazarus_bench.report import summary, wording
+from lazarus_bench.report.escaping import visible
+from lazarus_bench.report.html.charts import layer_panel, training_panels
+from lazarus_bench.report.html.claims import anchors, claim_views, families
+from lazarus_bench.report.rows import LensRow, Report
+
+__all__ = ["render_html"]
+
+_SLUGS = {outcome: outcome.value.replace(" ", "-") for outcome in Outcome}
+# HTML has no NUL and no other control character, UTF-8 no half of a surrogate pair.
+_UNPRINTABLE = {
+    code: "\N{REPLACEMENT CHARACTER}"
+    for code in (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000))
+}
+
+
+def render_html(report: Report) -> str:
+    """Render a report as one HTML page, ending in a newline."""
+    style, script = _asset("style.css"), _asset("behaviour.js")
+    views = claim_views(report)
+    return _environment().get_template("page.html.jinja").render(
+        report=report,
+        style=style,
+        script=script,
+        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+        "base-uri 'none'; form-action 'none'",
+        families=families(views),
+        subjects=summary.subjects(report.rows),
+        moved=summary.moved(report.rows),
+        claim_places={view.about.claim_id: view.anchor for view in views},
+        job_places=anchors((job.digest for job in report.jobs), "job"),
+    )
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _asset(name: str) -> Markup:
+    text = resources.files(__name__).joinpath("templates", name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704 (a file of ours, not a report's text)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__name__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {
+        "wording": wording,
+        "summary": summary,
+        "Outcome": Outcome,
+        "slug": _SLUGS.__getitem__,
+        "layer_panel": layer_panel,
+        "training_panels": training_panels,
+    }
+    environment.tests["naming"] = _names_operation
+    environment.filters |= {"visible": visible, "sentence": _sentence, "percent": _percent}
+    return environment
+
+
+def _printable(value: Any) -> Any:
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return value.translate(_UNPRINTABLE) if plain else value
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _percent(share: float) -> float:
+    """A fraction in percent; a probability that diverged has no length."""
+    return round(100 * min(max(share, 0.0), 1.0), 1) if math.isfinite(share) else 0.0
+
+
+def _names_operation(row: LensRow) -> bool:
+    return row.after_token.strip().lower() == row.gold.strip().lower()

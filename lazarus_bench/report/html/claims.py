@@ -1,0 +1,153 @@
+"""A report's rows as its page shows them: a claim each, with a line for every estimate of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lazarus_bench.judge import Estimate, Outcome, Region, Verdict
+from lazarus_bench.judge.replication import Criterion, criteria
+from lazarus_bench.report.html.lanes import Axis, Bar, Lane, axis, bar, lane
+from lazarus_bench.report.rows import PooledClaim, Report, Row
+from lazarus_bench.report.summary import PUBLISHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One row of the report.
+
+    Attributes:
+        row: the row.
+        own: the axis of this row alone, for the table of all claims.
+        sketch: the estimate on it.
+        lane: the estimate on the axis of the claim.
+        replication: what the criteria say of the writeup's estimate and this one.
+    """
+
+    row: Row
+    own: Axis
+    sketch: Lane
+    lane: Lane
+    replication: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledView:
+    """What a claim pools to, drawn."""
+
+    item: PooledClaim
+    diamond: Bar | None
+    at: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimView:
+    """One claim, on every subject it was put to.
+
+    Attributes:
+        anchor: its place on the page.
+        about: a row of it; what rows of one claim share is read here.
+        region: its region.
+        judged: its rows, the writeups' own numbers first.
+        published: the verdict on the writeup's estimate where it is no row of its own.
+        printed: that estimate, drawn.
+        axis: the axis of the claim.
+        pooled: what it pools to over model families, or None.
+    """
+
+    anchor: str
+    about: Row
+    region: Region
+    judged: tuple[Judged, ...]
+    published: Verdict | None
+    printed: Lane
+    axis: Axis
+    pooled: PooledView | None
+
+    @property
+    def compared(self) -> tuple[Judged, ...]:
+        """Rows that have an estimate to compare with the writeup's."""
+        return tuple(item for item in self.judged if item.replication)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Every outcome once, in the order of the rows."""
+        return tuple(dict.fromkeys(item.row.verdict.outcome for item in self.judged))
+
+
+def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
+    """Give each name an id of its own, made of letters, digits and hyphens."""
+    found: dict[str, str] = {}
+    for name in names:
+        if name not in found:
+            plain = f"{prefix}-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
+            taken = plain in found.values()
+            found[name] = f"{plain}--{len(found)}" if taken else plain
+    return found
+
+
+def claim_views(report: Report) -> tuple[ClaimView, ...]:
+    """Group the rows by claim, in the order the claims came."""
+    groups: dict[str, list[Row]] = {}
+    for row in report.rows:
+        groups.setdefault(row.claim_id, []).append(row)
+    places = anchors(groups, "claim")
+    pooled = {item.claim_id: item for item in report.pooled}
+    return tuple(_view(rows, places[name], pooled.get(name)) for name, rows in groups.items())
+
+
+def families(views: Iterable[ClaimView]) -> Mapping[str, tuple[ClaimView, ...]]:
+    """Group claims by family, both in the order they came."""
+    groups: dict[str, tuple[ClaimView, ...]] = {}
+    for view in views:
+        groups[view.about.family] = (*groups.get(view.about.family, ()), view)
+    return groups
+
+
+def _view(rows: list[Row], anchor: str, pooled: PooledClaim | None) -> ClaimView:
+    ordered = sorted(rows, key=lambda row: row.subject != PUBLISHED)
+    region = ordered[0].verdict.region
+    apart = None if ordered[0].subject == PUBLISHED else ordered[0].published
+    printed = apart.estimate if apart else None
+    estimates = [row.verdict.estimate for row in ordered] + [printed]
+    shared = axis(region, filter(None, estimates), pooled.result if pooled else None)
+    return ClaimView(
+        anchor=anchor,
+        about=ordered[-1],
+        region=region,
+        judged=tuple(_judged(row, shared) for row in ordered),
+        published=apart,
+        printed=lane(printed, shared),
+        axis=shared,
+        pooled=_pooled(pooled, shared) if pooled else None,
+    )
+
+
+def _judged(row: Row, shared: Axis) -> Judged:
+    estimate = row.verdict.estimate
+    own = axis(row.verdict.region, [estimate] if estimate else [])
+    return Judged(
+        row=row,
+        own=own,
+        sketch=lane(estimate, own),
+        lane=lane(estimate, shared),
+        replication=_replication(row, estimate),
+    )
+
+
+def _replication(row: Row, ours: Estimate | None) -> tuple[Criterion, ...]:
+    original = row.published.estimate if row.published else None
+    if row.subject == PUBLISHED or ours is None or original is None:
+        return ()
+    return criteria(original, ours, row.verdict.region)
+
+
+def _pooled(item: PooledClaim, shared: Axis) -> PooledView:
+    if item.result is None:
+        return PooledView(item=item, diamond=None, at=None)
+    return PooledView(
+        item=item,
+        diamond=bar(item.result.interval, shared.scale),
+        at=shared.scale.at(item.result.value),
+    )

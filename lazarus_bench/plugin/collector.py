@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lazarus_bench.plugin.judging import PROPERTY, new_report, sentence
-from lazarus_bench.plugin.options import PUBLISHED, fail_on, report_folder
+from lazarus_bench.plugin.options import PUBLISHED, REPORT_FILES, fail_on, report_folder
 
 if TYPE_CHECKING:
     from lazarus_bench.report.schema import Report, Row
@@ -67,14 +67,16 @@ class EvidenceCollector:
 
     def _write(self) -> None:
         from lazarus_bench.report import render, save
+        from lazarus_bench.report.html import render_html
         from lazarus_bench.report.schema import write_text
 
         report = self._merged()
         published = all(row.subject == PUBLISHED for row in report.rows)
         folder = report_folder(self._config, only_published=published)
-        self._written = [folder / "report.json", folder / "report.md"]
+        self._written = [folder / name for name in REPORT_FILES]
         save(report, self._written[0])
         write_text(render(report), self._written[1])
+        write_text(render_html(report), self._written[2])
         if self._config.getoption("--lb-update-pins"):
             self._pin()
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DEFAULT_REPORT = "lazarus-report"
 PUBLISHED = "published"
+REPORT_FILES = ("report.json", "report.md", "report.html")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--lb-report",
         default=None,
         metavar="DIR",
-        help="folder for report.json and report.md (default: "
+        help="folder for report.json, report.md and report.html (default: "
         f"{DEFAULT_REPORT}, and {DEFAULT_REPORT}/{PUBLISHED} when only those numbers are judged)",
     )
     add("--lb-update-pins", action="store_true", help="put this run's verdicts on record")
@@ -119,7 +120,7 @@ def check_options(config: pytest.Config) -> None:
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         why = "may not be written" if there.is_dir() else "is a file"
         raise UserError(f"--lb-report {folder}: {there} {why}; name another folder")
-    for name in ("report.json", "report.md"):
+    for name in REPORT_FILES:
         if (folder / name).is_dir():
             raise UserError(f"--lb-report {folder}: {name} is a folder there; name another folder")
 

@@ -15,7 +15,6 @@ from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import summary, wording
@@ -45,6 +44,7 @@ def render_html(report: Report) -> str:
         policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'",
         families=families(views),
+        compared=[item for view in views for item in view.compared],
         subjects=summary.subjects(report.rows),
         moved=summary.moved(report.rows),
         claim_places={view.about.claim_id: view.anchor for view in views},
@@ -57,9 +57,8 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _asset(name: str) -> Markup:
-    text = resources.files(__name__).joinpath("templates", name).read_text(encoding="utf-8")
-    return Markup(text)  # noqa: S704 (a file of ours, not a report's text)
+def _asset(name: str) -> str:
+    return resources.files(__name__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 @cache
@@ -87,7 +86,7 @@ def _environment() -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    plain = isinstance(value, str) and not isinstance(value, Markup)
+    plain = isinstance(value, str) and not hasattr(value, "__html__")
     return value.translate(_UNPRINTABLE) if plain else value
 
 

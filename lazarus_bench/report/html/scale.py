@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _PAD = 0.06
-_STEPS = (1.0, 2.0, 5.0, 10.0)
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _TICKS = 4
 
 
@@ -62,6 +62,8 @@ def _step(rough: float) -> float:
 
 def _text(value: float, step: float) -> str:
     decimals = max(0, -math.floor(math.log10(step)))
+    # A step of 2.5 has one digit more than its magnitude.
+    decimals += not math.isclose(step * 10.0**decimals, round(step * 10.0**decimals))
     few = decimals <= 4 and abs(value) < 1e7
     shown = f"{value:,.{decimals}f}" if few else f"{value:.3g}"
     return "0" if float(shown.replace(",", "")) == 0 else shown.replace("-", "−")

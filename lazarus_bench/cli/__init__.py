@@ -27,7 +27,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
     render = commands.add_parser("render", help="render a report.json as Markdown or HTML")
     render.add_argument("report", help="path of a report.json")
-    render.add_argument("--output", help="file to write instead of standard output: a page where it ends in .html, else Markdown")
+    render.add_argument(
+        "--output",
+        help="file to write instead of standard output: a page where it ends in .html, else Markdown",
+    )
     store = commands.add_parser("store", help="list, show, verify or clean up trained artifacts")
     _store_parser(store.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser)
     return parser

@@ -55,13 +55,11 @@ def criteria(original: Estimate, ours: Estimate, region: Region) -> tuple[Criter
 
 
 def _same_sign(original: Estimate, ours: Estimate) -> Criterion:
-    holds = _sign(original.value) == _sign(ours.value)
-    detail = f"published {original.value:.3g}, ours {ours.value:.3g}"
-    return Criterion(name="same sign", holds=holds, detail=detail)
-
-
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)
+    first, second = original.value, ours.value
+    detail = f"published {first:.3g}, ours {second:.3g}"
+    if first == 0 or second == 0:
+        return Criterion(name="same sign", holds=None, detail=f"{detail}, and 0 has no sign")
+    return Criterion(name="same sign", holds=(first > 0) == (second > 0), detail=detail)
 
 
 def _same_side(original: Estimate, ours: Estimate, region: Region) -> Criterion:
@@ -74,16 +72,16 @@ def _same_side(original: Estimate, ours: Estimate, region: Region) -> Criterion:
 def _inside(name: str, value: float, item: Estimate) -> Criterion:
     span = item.interval95
     if not _bounded(item):
-        return Criterion(name=name, holds=None, detail="there is no such interval")
+        return Criterion(name=name, holds=None, detail="there is no interval with two ends")
     holds = span.low <= value <= span.high
     place = f"{value:.3g} {'in' if holds else 'not in'} [{span.low:.3g}, {span.high:.3g}]"
     return Criterion(name=name, holds=holds, detail=f"{place}, the 95% interval")
 
 
 def _bounded(item: Estimate) -> bool:
-    """Whether a sample gave the interval; a computed number has none to fall into."""
+    """Whether a sample gave the interval two ends; [0, ∞) of a ratio would hold anything."""
     limits = item.interval95
-    return item.scope != "exact" and (math.isfinite(limits.low) or math.isfinite(limits.high))
+    return item.scope != "exact" and math.isfinite(limits.low) and math.isfinite(limits.high)
 
 
 def telescope(original: Estimate) -> float:

@@ -16,7 +16,10 @@ def estimate(value, low, high, scope="seeds", **rest):
     return Estimate(value=value, interval=span, interval95=span, scope=scope, **known)
 
 
-def answers(original, ours, region=AtLeast(0.0)):
+POSITIVE = AtLeast(0.0)
+
+
+def answers(original, ours, region=POSITIVE):
     return [criterion.holds for criterion in criteria(original, ours, region)]
 
 
@@ -41,6 +44,11 @@ def test_a_wide_interval_holds_what_a_narrow_one_does_not():
     wide, narrow = estimate(0.5, 0.1, 0.9), estimate(0.2, 0.19, 0.21)
     assert answers(wide, narrow)[2:4] == [True, False]
     assert answers(narrow, wide)[2:4] == [False, True]
+
+
+def test_zero_has_no_sign_and_half_a_line_is_no_interval():
+    open_ended = estimate(1.5, 0.0, math.inf)
+    assert answers(open_ended, estimate(0.0, -0.1, 0.1)) == [None, True, None, False, None]
 
 
 def test_a_number_without_its_sample_leaves_questions_open():

@@ -70,14 +70,18 @@ class Page:
         return json.loads(message)
 
     def open(self, path, fragment=""):
-        self.send("Page.navigate", url=path.absolute().as_uri() + fragment)
-        self._until(lambda: self.evaluate("document.readyState") == "complete")
+        """Load a file anew: from an empty page, so that a fragment alone is a load as well."""
+        for url in ("about:blank", path.absolute().as_uri() + fragment):
+            self.events.clear()
+            self.send("Page.navigate", url=url)
+            self._until(lambda: any(e["method"] == "Page.loadEventFired" for e in self.events))
 
     def _until(self, done):
         end = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < end, "the page does not settle"
-            time.sleep(0.05)
+            self.evaluate("0")
+            time.sleep(0.02)
 
     def evaluate(self, script):
         found = self.send(

@@ -1,4 +1,4 @@
-"""A small hand-made report; run this file to write its rendering anew to golden.md."""
+"""A small hand-made report; run this file to write its renderings anew to golden.md and .html."""
 
 import math
 from pathlib import Path
@@ -30,8 +30,10 @@ from lazarus_bench.report import (
     pool_rows,
     render,
 )
+from lazarus_bench.report.html import render_html
 
 GOLDEN = Path(__file__).with_name("golden.md")
+GOLDEN_PAGE = Path(__file__).with_name("golden.html")
 
 
 def estimate(value, low, high, scope="seeds", seeds=5, prompts=200, **rest):
@@ -85,7 +87,11 @@ _VO_36 = verdict(
     Outcome.SUPPORTED,
     AtLeast(0.36),
     estimate(
-        0.9, 0.86, 0.94, effect=Effect(name="Hedges g", value=9.1, low=4.2, high=14, level=0.9875)
+        0.9,
+        0.86,
+        0.94,
+        effect=Effect(name="Hedges g", value=9.1, low=4.2, high=14, level=0.9875),
+        by_seed=(0.87, 0.91, 0.89, 0.93, 0.9),
     ),
     reason="the interval [0.86, 0.94] lies inside ≥ 0.36",
     detectable=0.041,
@@ -282,3 +288,4 @@ SAMPLE = Report(
 
 if __name__ == "__main__":
     GOLDEN.write_text(render(SAMPLE), encoding="utf-8")
+    GOLDEN_PAGE.write_text(render_html(SAMPLE), encoding="utf-8")

@@ -27,28 +27,32 @@ __all__ = ["render_html"]
 
 _SLUGS = {outcome: outcome.value.replace(" ", "-") for outcome in Outcome}
 # HTML has no NUL and no other control character, UTF-8 no half of a surrogate pair.
-_UNPRINTABLE = {
-    code: "\N{REPLACEMENT CHARACTER}"
-    for code in (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000))
-}
+_UNPRINTABLE = dict.fromkeys(
+    (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000)),
+    "\N{REPLACEMENT CHARACTER}",
+)
 
 
 def render_html(report: Report) -> str:
     """Render a report as one HTML page, ending in a newline."""
     style, script = _asset("style.css"), _asset("behaviour.js")
     views = claim_views(report)
-    return _environment().get_template("page.html.jinja").render(
-        report=report,
-        style=style,
-        script=script,
-        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'",
-        families=families(views),
-        compared=[item for view in views for item in view.compared],
-        subjects=summary.subjects(report.rows),
-        moved=summary.moved(report.rows),
-        claim_places={view.about.claim_id: view.anchor for view in views},
-        job_places=anchors((job.digest for job in report.jobs), "job"),
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            report=report,
+            style=style,
+            script=script,
+            policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+            "base-uri 'none'; form-action 'none'",
+            families=families(views),
+            compared=[item for view in views for item in view.compared],
+            subjects=summary.subjects(report.rows),
+            moved=summary.moved(report.rows),
+            claim_places={view.about.claim_id: view.anchor for view in views},
+            job_places=anchors((job.digest for job in report.jobs), "job"),
+        )
     )
 
 

@@ -45,9 +45,10 @@ class Scale:
     def ticks(self) -> tuple[Tick, ...]:
         """Return about four round numbers inside the axis."""
         step = _step(self.high / _TICKS - self.low / _TICKS)
-        first = math.ceil(self.low / step)
+        slack = 1e-9 * step
+        first = math.ceil((self.low - slack) / step)
         values = [(first + i) * step for i in range(2 * _TICKS + 2)]
-        inside = [value for value in values if self.low <= value <= self.high]
+        inside = [value for value in values if value <= self.high + slack]
         return tuple(Tick(at=self.at(value), text=_text(value, step)) for value in inside)
 
 
@@ -66,4 +67,6 @@ def _text(value: float, step: float) -> str:
     decimals += not math.isclose(step * 10.0**decimals, round(step * 10.0**decimals))
     few = decimals <= 4 and abs(value) < 1e7
     shown = f"{value:,.{decimals}f}" if few else f"{value:.3g}"
-    return "0" if float(shown.replace(",", "")) == 0 else shown.replace("-", "−")
+    if float(shown.replace(",", "")) == 0:
+        return "0"
+    return f"−{shown[1:]}" if shown.startswith("-") else shown

@@ -1,0 +1,237 @@
+"""The page of a hand-made report: whole, closed to what a report could smuggle in, and legible.
+
+`python tests/report/sample_report.py` writes `golden.html` anew.
+"""
+
+import base64
+import dataclasses
+import hashlib
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from rendered_page import NASTY
+from sample_report import CURVES, GOLDEN_PAGE, JOBS, LAYERS, LENS, SAMPLE
+
+from lazarus_bench.judge import Outcome
+from lazarus_bench.report import Report, load
+from lazarus_bench.report.html import render_html
+
+VOID = {"meta", "input", "br", "link", "img"}
+LAB = Path(__file__).parents[2] / "reports" / "lab" / "report.json"
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, and its text outside style and script."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.text, self._open = [], "", []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, text):
+        if not {"script", "style"} & set(self._open):
+            self.text += text
+
+    def attributes(self, name):
+        return [attrs[name] for _, attrs in self.elements if name in attrs]
+
+
+def test_the_page_is_the_golden_file():
+    assert render_html(SAMPLE) == GOLDEN_PAGE.read_text(encoding="utf-8")
+
+
+def test_ids_are_unique_and_every_link_and_label_leads_to_one():
+    page = Page(render_html(SAMPLE))
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids))
+    named = [name for at in page.attributes("aria-labelledby") for name in at.split()]
+    led = page.attributes("for") + named + [link.removeprefix("#") for link in links(page)]
+    assert set(led) <= set(ids)
+
+
+def links(page):
+    found = page.attributes("href")
+    assert all(link.startswith("#") for link in found)
+    return found
+
+
+def test_nothing_on_the_page_is_fetched_or_styled_in_place():
+    page = Page(render_html(SAMPLE))
+    assert not {"src", "srcset", "style", "action", "data", "poster"} & {
+        name for _, attrs in page.elements for name in attrs
+    }
+    assert not {"link", "img", "iframe", "base", "object", "embed"} & {t for t, _ in page.elements}
+    assert "url(" not in render_html(SAMPLE)
+    assert "@import" not in render_html(SAMPLE)
+
+
+def test_the_policy_allows_the_two_texts_of_ours_alone():
+    text = render_html(SAMPLE)
+    policy = next(at["content"] for _, at in Page(text).elements if "http-equiv" in at)
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        found = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        assert len(found) == 1
+        digest = base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def hostile(text):
+    """The sample with `text` wherever a report has words of others."""
+    rows = tuple(
+        dataclasses.replace(
+            row,
+            claim_id=f"{row.claim_id}{text}",
+            family=text,
+            says=text,
+            estimand=text,
+            source=text,
+            subject=text if i == 0 else row.subject,
+            published_note=text,
+            digests=(text,),
+            pinned=text,
+            verdict=dataclasses.replace(row.verdict, reason=text, needed=text),
+        )
+        for i, row in enumerate(SAMPLE.rows)
+    )
+    line = dataclasses.replace(LENS.rows[0], prompt=text, before_token=text, gold=text)
+    series = tuple(dataclasses.replace(one, name=text) for one in CURVES.series)
+    return dataclasses.replace(
+        SAMPLE,
+        created=text,
+        profile=text,
+        command=text,
+        manifest={text: text},
+        rows=rows,
+        lens_tables=(dataclasses.replace(LENS, title=text, subject=text, rows=(line,)),),
+        jobs=(dataclasses.replace(JOBS[0], digest=text, what=text),),
+        curves=(dataclasses.replace(CURVES, title=text, unit=text, x=text, series=series),),
+        layer_curves=(dataclasses.replace(LAYERS, title=text, subject=text, unit=text),),
+    )
+
+
+SHAPE = [tag for tag, _ in Page(render_html(hostile("word"))).elements]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "</script><script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "' onfocus='alert(1)' autofocus='",
+        "<!-- --><style>*{display:none}</style>",
+        "]]></svg></title></desc><b>",
+        "{{ 7 * 7 }}{% for x in y %}",
+        "&lt;b&gt; &#0; &amp",
+    ],
+)
+def test_words_of_others_stay_words(text):
+    page = Page(render_html(hostile(text)))
+    assert [tag for tag, _ in page.elements] == SHAPE
+    assert text in page.text
+    assert not [name for _, at in page.elements for name in at if name.startswith("on")]
+
+
+@settings(deadline=None, max_examples=25)
+@given(NASTY.filter(str.strip))
+def test_any_words_leave_the_page_in_one_piece(text):
+    page = Page(render_html(hostile(text)))
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("details") == SHAPE.count("details")
+    assert (tags.count("script"), tags.count("style")) == (1, 1)
+
+
+def test_what_html_cannot_hold_is_replaced():
+    text = render_html(hostile("a\x00\ud800\x1b[1mb"))
+    assert (
+        "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[1mb" in text
+    )
+    assert text.encode("utf-8")
+
+
+def test_numbers_that_are_none_leave_no_trace_in_a_drawing():
+    line = tuple((float(x), math.nan) for x in range(3))
+    series = (dataclasses.replace(CURVES.series[0], lines=(line, ())),)
+    lens = dataclasses.replace(LENS.rows[0], before_probability=math.nan)
+    report = dataclasses.replace(
+        SAMPLE,
+        curves=(dataclasses.replace(CURVES, series=series),),
+        lens_tables=(dataclasses.replace(LENS, rows=(lens,)),),
+    )
+    page = Page(render_html(report))
+    drawn = {"x", "x1", "x2", "y", "y1", "y2", "cx", "width", "points", "d"}
+    values = [v for tag, at in page.elements for n, v in at.items() if n in drawn and tag != "svg"]
+    assert not [value for value in values if "nan" in value or "inf" in value]
+    assert "No finite number was logged." in page.text
+
+
+def test_an_empty_report_says_so():
+    empty = Report(created="2026-01-07", profile="smoke", command="pytest", manifest={})
+    page = Page(render_html(empty))
+    assert "No claim was judged." in page.text
+    assert not [at for _, at in page.elements if at.get("id") in ("filters", "jobs", "layers")]
+
+
+def test_a_claim_has_all_that_its_row_has():
+    text = Page(render_html(SAMPLE)).text
+    for said in (
+        "seed 1: 0.910",
+        "0.870, 0.910, 0.890, 0.930, 0.900",
+        "Hedges g 9.1 [4.2, 14.0]",
+        "last lens layer equals the logits",
+        "13 prompts (now 8) with the same outcome would support ≥ 0.36",
+        "Eight prompts of one run.",
+        "Published inside our interval",
+        "inconclusive before, refuted now",
+        "pytest hypotheses -m slow --lb-profile smoke",
+        "libmkl_rt.so.2 | 1 thread",
+    ):
+        assert said in text, said
+
+
+def test_every_verdict_has_a_shape_beside_its_colour():
+    text = render_html(SAMPLE)
+    for outcome in Outcome:
+        name = outcome.value.replace(" ", "-")
+        assert f'<symbol id="v-{name}"' in text
+        assert f'<use href="#v-{name}"/></svg>{outcome.value}</span>' in text
+
+
+def test_the_lab_fits_its_budget():
+    assert len(render_html(load(LAB)).encode()) < 3_000_000
+
+
+def luminance(colour):
+    """Relative luminance (WCAG 2.2) of #rrggbb."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_all_text_stands_out_from_what_is_behind_it(scheme):
+    pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", render_html(SAMPLE))
+    colours = {name: (light, dark)[scheme] for name, light, dark in pairs}
+    inks = ["ink", "soft", "link", *(outcome.value.replace(" ", "-") for outcome in Outcome)]
+    for behind in ("paper", "panel"):
+        for ink in inks:
+            low, high = sorted((luminance(colours[ink]), luminance(colours[behind])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, behind)

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("report", help="path of a report.json")
     render.add_argument(
         "--output",
-        help="file to write instead of standard output: a page where it ends in .html, else Markdown",
+        help="file to write instead of standard output; .html makes a page",
     )
     store = commands.add_parser("store", help="list, show, verify or clean up trained artifacts")
     _store_parser(store.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser)

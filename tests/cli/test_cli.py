@@ -12,6 +12,7 @@ from claimfiles import clean_environment
 from lazarus_bench import cli
 from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report import render, save
+from lazarus_bench.report.html import render_html
 from lazarus_bench.report.schema import Report, Row
 
 
@@ -102,6 +103,9 @@ def test_render_writes_what_the_report_says(tmp_path, report, capsys):
     output = tmp_path / "new" / "report.md"
     assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(output)]) == 0
     assert output.read_text() == render(report)
+    page = tmp_path / "new" / "report.html"
+    assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(page)]) == 0
+    assert page.read_text(encoding="utf-8") == render_html(report)
 
 
 @pytest.mark.parametrize(

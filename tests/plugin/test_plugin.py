@@ -95,6 +95,7 @@ def test_published_numbers_need_no_mlx(ran):
 def test_report_is_written_in_both_forms(ran):
     assert ran["default"].outcomes() == PINS
     assert "fam/refuted" in (ran["default"].folder / "report.md").read_text()
+    assert "fam/refuted" in (ran["default"].folder / "report.html").read_text(encoding="utf-8")
     assert f"written: {ran['default'].folder / 'report.json'}" in ran["default"].said
 
 

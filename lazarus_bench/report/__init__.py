@@ -1,7 +1,7 @@
 """One versioned report and its renderings: JSON, Markdown, HTML, the table after a pytest run.
 
-Renderers are pure functions of a `Report`; nothing here trains, measures or judges. The page is made
-by `report.html`, not imported here, since it loads a template engine that few sessions need.
+Renderers are pure functions of a `Report`; nothing here trains, measures or judges. The page is
+made by `report.html`, not imported here, since it loads a template engine that few sessions need.
 """
 
 from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand

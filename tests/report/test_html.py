@@ -19,6 +19,7 @@ from sample_report import CURVES, GOLDEN_PAGE, JOBS, LAYERS, LENS, SAMPLE
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import Report, load
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.html.claims import claim_views
 
 VOID = {"meta", "input", "br", "link", "img"}
 LAB = Path(__file__).parents[2] / "reports" / "lab" / "report.json"
@@ -205,6 +206,15 @@ def test_a_claim_has_all_that_its_row_has():
         "libmkl_rt.so.2 | 1 thread",
     ):
         assert said in text, said
+
+
+def test_evidence_whose_control_failed_replicates_nothing():
+    row = next(row for row in SAMPLE.rows if row.claim_id == "dual/vo-36")
+    bad = dataclasses.replace(row.verdict, outcome=Outcome.INVALID)
+    judged = [(row, 5), (dataclasses.replace(row, verdict=bad), 0)]
+    for item, answers in judged:
+        (view,) = claim_views(dataclasses.replace(SAMPLE, rows=(item,), pooled=()))
+        assert [len(one.replication) for one in view.judged] == [answers]
 
 
 def test_every_verdict_has_a_shape_beside_its_colour():

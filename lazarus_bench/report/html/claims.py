@@ -140,6 +140,9 @@ def _replication(row: Row, ours: Estimate | None) -> tuple[Criterion, ...]:
     original = row.published.estimate if row.published else None
     if row.subject == PUBLISHED or ours is None or original is None:
         return ()
+    # As for pooling: where a control failed, the estimate is no evidence of anything.
+    if row.verdict.outcome == Outcome.INVALID:
+        return ()
     return criteria(original, ours, row.verdict.region)
 
 

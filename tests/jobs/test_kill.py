@@ -29,6 +29,7 @@ def main():
     store = Store(Path({store!r}))
     todo = missing(jobs_on({tiny!r}), store)
     with choose(Place(root=store.root, show=False), len(todo), {workers}, None) as executor:
+        print("begun", flush=True)
         for_all = []
         execute(todo, executor, lambda job, result: for_all.append(result))
         assert not any(isinstance(result, Failure) for result in for_all), for_all
@@ -41,14 +42,14 @@ if __name__ == "__main__":
 def jobs_on(tiny) -> list[Job]:
     """Three trainings, one of them on top of another."""
     base = Job(
-        recipe=Sft(steps=40, batch=4, examples=32, checkpoints=(0, 20), rank=2, validation=8),
+        recipe=Sft(steps=16, batch=4, examples=16, checkpoints=(0, 8), rank=2, validation=4),
         base=subject(str(tiny)).base(0),
         seed=0,
     )
     return [
         base,
         *(
-            Job(recipe=DualReward(steps=40, batch=4, examples=20, rank=4), base=base.base, seed=n)
+            Job(recipe=DualReward(steps=16, batch=4, examples=20, rank=4), base=base.base, seed=n)
             for n in (0, 1)
         ),
     ]
@@ -86,10 +87,11 @@ def payload(store, job) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tiny, tmp_path_factory):
-    """How long a run takes that nobody kills, and what it makes."""
+    """How long the trainings take when nobody kills them, and what they make."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    began = time.monotonic()
     process = start(folder, tiny, 1)
+    assert process.stdout.readline() == "begun\n"
+    began = time.monotonic()
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     store = Store(folder / "store")
@@ -100,14 +102,16 @@ def finished(store, jobs) -> dict[str, float]:
     return {job.digest: found.created for job in jobs if (found := store.find(job)) is not None}
 
 
-@pytest.mark.parametrize(("workers", "kills"), [(1, 8), (2, 4)])
+@pytest.mark.parametrize(("workers", "kills"), [(1, 12), (2, 8)])
 def test_killed_at_random_moments(tiny, tmp_path, undisturbed, workers, kills):
     seconds, expected = undisturbed
     jobs, chance = jobs_on(tiny), random.Random(workers)
     done: dict[str, float] = {}
     for _ in range(kills):
         process = start(tmp_path, tiny, workers)
-        time.sleep(chance.uniform(0.2, 1.2) * seconds)
+        # Moments count from there: before it, nothing touches the store.
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(chance.uniform(0.1, 1.1) * seconds)
         whole = random.Random(chance.random()).random() < 0.5
         os.killpg(process.pid, signal.SIGKILL) if whole else process.kill()
         process.communicate()

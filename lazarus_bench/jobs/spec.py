@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import Recipe, check_base
 
 
@@ -86,11 +87,15 @@ def digest_of(canonical: Mapping[str, Any]) -> str:
 
 def _parameters(recipe: Recipe) -> dict[str, Any]:
     # 1 and 1.0 are equal, so they must share a digest; JSON writes them differently.
-    values = {field: getattr(recipe, field.name) for field in fields(recipe)}
+    values = {field: _content(getattr(recipe, field.name)) for field in fields(recipe)}
     return {
         field.name: float(value) if value is not None and "float" in str(field.type) else value
         for field, value in values.items()
     }
+
+
+def _content(value: Any) -> Any:
+    return value.canonical() if isinstance(value, DataSource) else value
 
 
 def _origin(base: Job | Checkpoint) -> str:

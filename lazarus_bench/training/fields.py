@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -92,7 +92,15 @@ def _fitting(value: object, hint: Any) -> Any:
     if origin in (Union, UnionType):
         empty = value is None and NoneType in arguments
         return None if empty else _fitting(value, arguments[0])
+    if is_dataclass(hint):
+        return _made(value, hint)
     return PLAIN[hint][1](value)
+
+
+def _made(value: object, hint: Any) -> object:
+    if not isinstance(value, hint):
+        raise _UnfitError
+    return value
 
 
 def _bounded(number: float, bound: Bound) -> float:
@@ -163,4 +171,6 @@ def _words(hint: Any) -> str:
         return f"a tuple, each item {_words(arguments[0])}"
     if origin in (Union, UnionType):
         return _words(arguments[0]) + (" or None" if NoneType in arguments else "")
+    if is_dataclass(hint):
+        return f"a {hint.__name__}"  # type: ignore[union-attr]
     return PLAIN[hint][0]

@@ -355,5 +355,5 @@ def test_the_digest_covers_which_data_and_not_where_they_lie():
 
 
 def test_data_that_are_no_data_source_are_refused():
-    with pytest.raises(UserError, match="OnData.data = 'sst2' must be a DataSource"):
+    with pytest.raises(UserError, match=r"OnData\.data = 'sst2' must be a DataSource"):
         OnData(data="sst2")

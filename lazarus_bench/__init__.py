@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Means,
         Ratios,
         Reported,
+        Resampled,
         Trend,
         Within,
     )
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _JUDGE = (
     "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
-    "HitDifferences Hits LayerMax Means Ratios Reported Trend Within"
+    "HitDifferences Hits LayerMax Means Ratios Reported Resampled Trend Within"
 )
 _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "NotApplicable": "lazarus_bench.errors",
@@ -63,6 +64,7 @@ __all__ = [
     "OnInstruct",
     "Ratios",
     "Reported",
+    "Resampled",
     "Stages",
     "Trend",
     "UserError",

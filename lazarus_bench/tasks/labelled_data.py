@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -69,15 +68,6 @@ class DataSource:
                     f"DataSource.{name} = {count!r} must be an integer of at least "
                     f"{LEAST_OF_A_CLASS}: give one such as 1000"
                 )
-
-    def canonical(self) -> dict[str, Any]:
-        """What a job's digest covers: the content, wherever it lies."""
-        return {
-            "name": self.name,
-            "digest": self.digest,
-            "train": self.train,
-            "validation": self.validation,
-        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -92,15 +92,16 @@ def _fitting(value: object, hint: Any) -> Any:
     if origin in (Union, UnionType):
         empty = value is None and NoneType in arguments
         return None if empty else _fitting(value, arguments[0])
-    if is_dataclass(hint):
-        return _made(value, hint)
-    return PLAIN[hint][1](value)
+    return _nested(value, hint) if is_dataclass(hint) else PLAIN[hint][1](value)
 
 
-def _made(value: object, hint: Any) -> object:
-    if not isinstance(value, hint):
+def _nested(value: Any, kind: Any) -> Any:
+    """A record of its own in a field: a copy of it whose fields are checked as the spec's are."""
+    if not isinstance(value, kind):
         raise _UnfitError
-    return value
+    copy = replace(value)
+    check_fields(copy)
+    return copy
 
 
 def _bounded(number: float, bound: Bound) -> float:
@@ -172,5 +173,5 @@ def _words(hint: Any) -> str:
     if origin in (Union, UnionType):
         return _words(arguments[0]) + (" or None" if NoneType in arguments else "")
     if is_dataclass(hint):
-        return f"a {hint.__name__}"  # type: ignore[union-attr]
+        return f"a {hint.__name__}"
     return PLAIN[hint][0]

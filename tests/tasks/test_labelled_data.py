@@ -72,9 +72,7 @@ def test_the_digest_is_of_the_examples_wherever_and_however_they_lie(tmp_path):
     other = source_at("sst2", write(tmp_path / "three", LINES[:29], LINES[30:]))
     assert one == two
     assert one.path != two.path
-    assert one.canonical() == two.canonical()
     assert other != one
-    assert str(tmp_path) not in str(one.canonical())
 
 
 def test_files_that_changed_since_they_were_named_are_refused(tmp_path):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.training.specs import Recipe, check_base
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +87,18 @@ def digest_of(canonical: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _parameters(recipe: Recipe) -> dict[str, Any]:
+def _parameters(record: DataclassInstance) -> dict[str, Any]:
+    """Every field that counts in a comparison; a record in a field is nested."""
+    compared = [field for field in fields(record) if field.compare]
+    values = {field: getattr(record, field.name) for field in compared}
+    return {field.name: _canonical(value, str(field.type)) for field, value in values.items()}
+
+
+def _canonical(value: Any, kind: str) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _parameters(value)
     # 1 and 1.0 are equal, so they must share a digest; JSON writes them differently.
-    values = {field: getattr(recipe, field.name) for field in fields(recipe)}
-    return {
-        field.name: float(value) if value is not None and "float" in str(field.type) else value
-        for field, value in values.items()
-    }
+    return float(value) if value is not None and "float" in kind else value
 
 
 def _origin(base: Job | Checkpoint) -> str:

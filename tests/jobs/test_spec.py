@@ -23,6 +23,7 @@ from lazarus_bench.jobs.spec import (
     with_dependencies,
     with_ranks,
 )
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import specs
 from lazarus_bench.training.specs import (
     DualReward,
@@ -50,9 +51,20 @@ PLAIN = {
 }
 
 
+SOURCES = (
+    DataSource(),
+    DataSource(name="topics"),
+    DataSource(train=40),
+    DataSource(validation=40),
+    DataSource(digest="f" * 64),
+)
+
+
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a field's type, those its recipe refuses among them."""
     arguments = typing.get_args(hint)
+    if hint is DataSource:
+        return st.sampled_from(SOURCES)
     if typing.get_origin(hint) is Callable:
         return st.nothing()
     if typing.get_origin(hint) is typing.Literal:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
@@ -67,16 +68,16 @@ def read_engrams(
     if fed == "own" and not trained.settings.engram:
         raise UserError(f"{trained.loaded.name} was trained without an engram: read it without one")
     encoded = encode_texts(trained.loaded, texts, "text", trained.settings.max_length)
-    order, parts = [], []
+    settings = trained.settings
+    logits = np.empty((len(texts), len(settings.classes)))
+    engrams = np.empty((len(texts), settings.engram_width))
     for rows in _chunks(encoded):
-        order += rows
-        parts.append(_read(trained, collate_texts([encoded[row] for row in rows]), fed))
-    logits, engrams = (np.concatenate(arrays)[np.argsort(order)] for arrays in zip(*parts))
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        batch = collate_texts([encoded[row] for row in rows])
+        logits[rows], engrams[rows] = _read(trained, batch, fed)
     return EngramReading(
         label=np.array([text.label for text in texts], dtype=np.int64),
         predicted=logits.argmax(axis=1),
-        probabilities=exponentials / exponentials.sum(axis=1, keepdims=True),
+        probabilities=softmax(logits, axis=1),
         engram=engrams,
         cut=np.array([text.cut for text in encoded]),
     )

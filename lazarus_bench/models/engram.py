@@ -58,7 +58,7 @@ class Heads(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
 
     def __call__(self, states: mx.array) -> tuple[mx.array, mx.array]:
-        """Class logits `[text, class]` and engrams `[text, engram]` of normed states `[text, d]`."""
+        """Class logits `[text, class]` and engrams `[text, engram]` of states `[text, d]`."""
         hidden = nn.gelu(self.hidden(states.astype(mx.float32)))
         return self.classify(self.dropout(hidden)), mx.tanh(self.compress(hidden))
 
@@ -83,8 +83,11 @@ class EngramModel(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TextReading:
-    """`logits` `[text, class]`, `engrams` `[text, engram]`, and the last block's residual at each
-    token of the text, `residual` `[text, time, d]`."""
+    """What one forward says of texts.
+
+    `logits` `[text, class]`, `engrams` `[text, engram]`, and `residual` `[text, time, d]` after the
+    last block at each token of the text.
+    """
 
     logits: mx.array
     engrams: mx.array

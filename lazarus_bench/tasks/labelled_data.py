@@ -60,7 +60,9 @@ def read_data(source: DataSource) -> LabelledData:
     return _from_files(source)
 
 
-def _distinct(draw: Callable[[np.random.Generator], Labelled], held_out: bool) -> Iterator[Labelled]:
+def _distinct(
+    draw: Callable[[np.random.Generator], Labelled], held_out: bool
+) -> Iterator[Labelled]:
     rng, seen = np.random.default_rng((0, 11)), set[str]()
     for _ in range(100_000):
         sentence = draw(rng)
@@ -93,7 +95,9 @@ _FILES = {
 
 def _from_files(source: DataSource) -> LabelledData:
     if source.name not in _FILES:
-        raise UserError(f"data {source.name!r} are unknown: choose sentiment, topics, sst2, ag_news")
+        raise UserError(
+            f"data {source.name!r} are unknown: choose sentiment, topics, sst2, ag_news"
+        )
     classes, labels, train, validation, header = _FILES[source.name]
 
     def rows(name: str) -> tuple[Labelled, ...]:

@@ -33,7 +33,6 @@ from lazarus_bench.models.engram import (
 )
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
-from lazarus_bench.tasks.labelled import Labelled
 from lazarus_bench.tasks.labelled_data import LabelledData, read_data
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.pretrain import ClippedAdamW, warm_cosine
@@ -83,8 +82,11 @@ def text_batches(
 
 
 def read_halves(model: EngramModel, anatomy: Anatomy, batch: Halves) -> list[TextReading]:
-    """A reading of each part: one without a prefix; of two, the first with zero engrams as prefix,
-    the second with the engrams of the first, not detached."""
+    """A reading of each part.
+
+    One part has no prefix; of two, the first has zero engrams as prefix and the second the engrams
+    of the first, not detached.
+    """
     if len(batch.parts) == 1:
         return [read_texts(model, anatomy, batch.parts[0], None)]
     first, second = batch.parts

@@ -24,6 +24,9 @@ from lazarus_bench.training.fields import (
 )
 from lazarus_bench.training.rewards import RIGHT_INTEGER, Reward, reward_name
 
+SENTIMENT = DataSource()
+"""The generated sentences, default of every recipe that reads labelled texts."""
+
 Targets = Literal["vo", "qk", "mlp", "all"]
 TARGET_SETS = ("vo", "qk", "mlp", "all")
 
@@ -437,7 +440,7 @@ class Blank(Recipe):
     leaves: ClassVar[Leaves] = "model"
     ranked: ClassVar[bool] = False
 
-    data: DataSource = DataSource()
+    data: DataSource = SENTIMENT
     vocabulary: Annotated[int, Bound(least=512, because="256 bytes and some words need room")] = (
         4000
     )
@@ -489,7 +492,7 @@ class Engram(Recipe):
     version: ClassVar[int] = 1
     ranked: ClassVar[bool] = False
 
-    data: DataSource = DataSource()
+    data: DataSource = SENTIMENT
     engram: bool = True
     lm_weight: Share = 0.5
     labels: Labels = "true"

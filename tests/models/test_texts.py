@@ -63,6 +63,6 @@ def test_a_batch_labels_every_token_after_the_first():
     assert np.array(batch.tokens).tolist() == [[5, 6, 7], [8, 0, 0], [9, 3, 0]]
     assert np.array(batch.last).tolist() == [2, 0, 1]
     assert np.array(batch.labels).tolist() == [1, 0, 2]
-    labels = zip(*(np.array(a).tolist() for a in (batch.rows, batch.columns, batch.targets)))
-    assert list(labels) == [(0, 0, 6), (0, 1, 7), (2, 0, 3)]
+    labels = np.stack([batch.rows, batch.columns, batch.targets], axis=1)
+    assert list(map(tuple, labels.tolist())) == [(0, 0, 6), (0, 1, 7), (2, 0, 3)]
     assert batch.size == 6

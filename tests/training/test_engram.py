@@ -69,7 +69,7 @@ def model(tiny) -> tuple[EngramModel, object]:
     loaded = load(tiny)
     lora = Lora(keys=loaded.anatomy.target_keys("all"), rank=2, scale=2.0)
     add_lora(loaded, lora)
-    for name, module in loaded.model.named_modules():
+    for module in loaded.model.modules():
         if "lora_b" in module:
             module.lora_b = 0.1 * mx.random.normal(module.lora_b.shape)
     return EngramModel(loaded.model, make_heads(loaded, SETTINGS)), loaded

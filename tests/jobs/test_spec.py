@@ -52,9 +52,20 @@ PLAIN = {
 }
 
 
+SOURCES = (
+    DataSource(),
+    DataSource(name="topics"),
+    DataSource(train=40),
+    DataSource(validation=40),
+    DataSource(digest="f" * 64),
+)
+
+
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a field's type, those its recipe refuses among them."""
     arguments = typing.get_args(hint)
+    if hint is DataSource:
+        return st.sampled_from(SOURCES)
     if typing.get_origin(hint) is Callable:
         return st.nothing()
     if typing.get_origin(hint) is typing.Literal:

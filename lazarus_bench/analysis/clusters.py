@@ -49,7 +49,7 @@ class Clusters:
     @property
     def hits(self) -> Bools:
         """Whether a text lies in its own class's cluster `[text]`; its mean is the accuracy."""
-        return self.found == self.label
+        return np.asarray(self.found == self.label)
 
     @property
     def purity(self) -> Floats:

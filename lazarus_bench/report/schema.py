@@ -1,7 +1,7 @@
 """`report.json`: the form of a report on file, written whole or not at all.
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
-Version 1 had no curves; version 2 had neither layer curves nor pooled estimates.
+Version 1 had no curves, version 2 neither layer curves nor pooled estimates, version 3 no scatters.
 """
 
 import json
@@ -30,6 +30,7 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
+from lazarus_bench.report.scatter import Scatter
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -45,6 +46,7 @@ __all__ = [
     "PooledFamily",
     "Report",
     "Row",
+    "Scatter",
     "Secondary",
     "from_dict",
     "load",
@@ -53,7 +55,12 @@ __all__ = [
     "write_text",
 ]
 
-_ADDED: dict[int, tuple[str, ...]] = {1: (), 2: ("curves",), 3: ("layer_curves", "pooled")}
+_ADDED: dict[int, tuple[str, ...]] = {
+    1: (),
+    2: ("curves",),
+    3: ("layer_curves", "pooled"),
+    4: ("scatters",),
+}
 """What each version added to a report; an older file has none of it."""
 
 

@@ -173,14 +173,14 @@ def _check_classes(examples: Sequence[Labelled], classes: Sequence[str], where: 
         )
 
 
-def _key(text: str) -> str:
-    """Two texts that differ in blanks or case alone are one text."""
+def key_of(text: str) -> str:
+    """What two texts share that are one: they differ in blanks or case alone."""
     return " ".join(text.split()).casefold()
 
 
 def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> LabelledData:
-    judged = {_key(example.text) for example in splits[1]}
-    learned = [example for example in splits[0] if _key(example.text) not in judged]
+    judged = {key_of(example.text) for example in splits[1]}
+    learned = [example for example in splits[0] if key_of(example.text) not in judged]
     order = np.random.default_rng(0)
     train = tuple(learned[i] for i in order.permutation(len(learned))[: source.train])
     # As they lie in the file unless there are more than wanted: which ones then must not hang on

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import Recipe
 from lazarus_bench.trials.claims import Need, OnInstruct, Stages, recipes_of
 from lazarus_bench.trials.profiles import Profile
@@ -54,10 +55,14 @@ class Watch:
 
 @dataclass(kw_only=True)
 class Session:
-    """State of one pytest session."""
+    """State of one pytest session.
+
+    `data` are the sources that take the place of generated ones, by the name of what they replace.
+    """
 
     profile: Profile
     store: Store
+    data: Mapping[str, DataSource] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     began: float = field(default_factory=time.time)
     subjects: dict[str, Subject] = field(default_factory=dict)
@@ -103,8 +108,19 @@ class Session:
         last = self._base(target, seed)
         for recipe in recipes:
             ranks = self.resources.ranks if recipe.ranked else 1
-            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks)
+            last = Job(recipe=self._on_given_data(recipe), base=last, seed=seed, ranks=ranks)
         return last
+
+    def _on_given_data(self, recipe: Recipe) -> Recipe:
+        given = self.data.get(data.name) if (data := data_of(recipe)) else None
+        return recipe if given is None else replace(recipe, data=given)  # type: ignore[call-arg]
+
+    def design(self, claim: Claim, name: str) -> str:
+        """What verdicts on record are kept under: the profile, and the real data that were read."""
+        recipes = (recipe for need in _needs(claim) for recipe in recipes_of(need))
+        read = {data.name for recipe in recipes if (data := data_of(recipe))}
+        real = sorted(source.name for of, source in self.data.items() if of in read)
+        return ", ".join([self.profile.label(name), *real])
 
     def _base(self, target: Subject, seed: int) -> Job | Checkpoint:
         base = target.base(seed)
@@ -238,6 +254,7 @@ class Session:
             directory=made if whole else base.directory,
             adapter=made if job.recipe.leaves == "adapter" else None,
             artifact=made,
+            recipe=job.recipe,
             base=base,
         )
 
@@ -273,6 +290,12 @@ class Session:
 
 def _tick(progress: Progress, watch: Watch) -> Tick:
     return lambda: watch.live(progress.status())
+
+
+def data_of(recipe: Recipe) -> DataSource | None:
+    """The labelled data that a recipe reads, or None."""
+    data = getattr(recipe, "data", None)
+    return data if isinstance(data, DataSource) else None
 
 
 def _needs(claim: Claim) -> tuple[Need, ...]:

@@ -118,6 +118,7 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
     evidence = new_report(
         item.config,
         profile=bench.profile.name,
+        manifest=bench.data_lines,
         rows=(row,),
         lens_tables=tuple(trial.tables),
         curves=tuple(trial.curves),

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from lazarus_bench.report.escaping import prose, title
+from lazarus_bench.report.escaping import code, prose
 
 FOLDER = "scatters"
 MOST = 300
 """Points of a scatter: more hide one another, and make the report's file long."""
 
+_ALT = "each example a mark, its class by colour and shape"
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's: told apart by the colour-blind, too."""
 
@@ -65,10 +66,10 @@ def scatter_section(scatters: Sequence[Scatter]) -> Iterator[str]:
 
 
 def _linked(item: Scatter, at: int) -> str:
-    heading = f"{title(item.title)}: <code>{title(item.subject)}</code>"
+    heading = f"### {prose(item.title)}: {code(item.subject)}"
     x, y = (f"{share:.0%}" for share in item.explained)
     text = f"{len(item.points)} examples; the axes hold {x} and {y} of the variance."
-    return f"{heading}\n\n![{prose(item.title)}]({_path(at)})\n\n{text}"
+    return f"{heading}\n\n![{_ALT}]({_path(at)})\n\n{text}"
 
 
 def svg(item: Scatter) -> str:

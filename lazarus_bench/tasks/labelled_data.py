@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,6 +145,24 @@ def source_at(name: str, path: Path, train: int = 20_000, validation: int = 10_0
     return DataSource(
         name=name, path=place, digest=_digest(splits), train=train, validation=validation
     )
+
+
+def given_data(words: Iterable[str]) -> dict[str, DataSource]:
+    """What `NAME=DIR` words name, by the generated corpus that each takes the place of.
+
+    Raises:
+        UserError: a word has another form, a name comes twice, or data cannot be read.
+    """
+    found: dict[str, DataSource] = {}
+    for word in words:
+        name, equals, folder = word.partition("=")
+        if name not in REPLACES or not equals or not folder:
+            known = " or ".join(f"{known}=DIR" for known in REPLACES)
+            raise UserError(f"--lb-data {word} names no data set and its folder: give {known}")
+        if REPLACES[name] in found:
+            raise UserError(f"--lb-data {word}: {name} is given twice; give it once")
+        found[REPLACES[name]] = source_at(name, Path(folder))
+    return found
 
 
 def _splits(name: str, path: str) -> Splits:

@@ -42,11 +42,11 @@ class EngramReadings(ABC):
         """What it was trained on and is evaluated on.
 
         Raises:
-            ValueError: it was trained by another recipe.
+            TypeError: it was trained by another recipe.
         """
         recipe = self.made_by
         if not isinstance(recipe, Engram):
-            raise ValueError(f"{recipe.label} has no labelled data")
+            raise TypeError(f"{recipe.label} has no labelled data")
         return self._once("data", lambda: read_data(recipe.data))
 
     def engrams(self) -> EngramReading:

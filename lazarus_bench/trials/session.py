@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
-from lazarus_bench.tasks.labelled_data import DataSource
+from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training.specs import Recipe
 from lazarus_bench.trials.claims import Need, OnInstruct, Stages, recipes_of
 from lazarus_bench.trials.profiles import Profile
@@ -114,6 +115,14 @@ class Session:
     def _on_given_data(self, recipe: Recipe) -> Recipe:
         given = self.data.get(data.name) if (data := data_of(recipe)) else None
         return recipe if given is None else replace(recipe, data=given)  # type: ignore[call-arg]
+
+    @cached_property
+    def data_lines(self) -> dict[str, str]:
+        """What the given data are, by name, for the report."""
+        return {
+            f"data {source.name}, for {of}": f"{read_data(source).summary}; SHA-256 {source.digest}"
+            for of, source in self.data.items()
+        }
 
     def design(self, claim: Claim, name: str) -> str:
         """What verdicts on record are kept under: the profile, and the real data that were read."""

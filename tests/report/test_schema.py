@@ -29,6 +29,7 @@ from lazarus_bench.report.schema import from_dict, to_dict
 
 VERSION_1 = Path(__file__).with_name("report_v1.json")
 VERSION_2 = Path(__file__).with_name("report_v2.json")
+VERSION_3 = Path(__file__).with_name("report_v3.json")
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path):
@@ -45,7 +46,7 @@ def test_the_file_is_strict_json_with_its_version(tmp_path):
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")
 
-    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 3
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 4
 
 
 @settings(deadline=None)
@@ -93,7 +94,7 @@ def test_a_version_1_report_opens_without_curves(tmp_path):
     assert "Training curves" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
-    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 3
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 4
 
 
 def test_a_version_2_report_opens_with_its_curves_and_nothing_pooled(tmp_path):
@@ -103,6 +104,15 @@ def test_a_version_2_report_opens_with_its_curves_and_nothing_pooled(tmp_path):
     assert (old.layer_curves, old.pooled, len(old.rows)) == ((), (), 8)
     assert {row.architecture for row in old.rows} == {""}
     assert "Layer by layer" not in render(old)
+    save(old, tmp_path / "new.json")
+    assert load(tmp_path / "new.json") == old
+
+
+def test_a_version_3_report_opens_without_scatters(tmp_path):
+    old = load(VERSION_3)
+    assert json.loads(VERSION_3.read_text(encoding="utf-8"))["schema"] == 3
+    assert old == dataclasses.replace(SAMPLE, scatters=())
+    assert "principal components" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
 
@@ -137,11 +147,11 @@ def _with(path, **changes):
     return path
 
 
-@pytest.mark.parametrize("version", [0, 4, 99, "2", None, [1]])
+@pytest.mark.parametrize("version", [0, 5, 99, "2", None, [1]])
 def test_an_unknown_schema_version_is_refused(tmp_path, version):
     path = _with(tmp_path / "old.json", schema=version)
     with pytest.raises(
-        UserError, match=r"old\.json has .*, .* reads versions 1, 2 and 3;"
+        UserError, match=r"old\.json has .*, .* reads versions 1, 2, 3 and 4;"
     ) as error:
         load(path)
     assert f"schema version {version}," in str(error.value)

@@ -5,8 +5,8 @@ import pytest
 
 from lazarus_bench.analysis.engrams import EngramReading
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import AtLeast, Claim, Differences, Means, Resampled
 from lazarus_bench.jobs.store import Store
+from lazarus_bench.judge import AtLeast, Claim, Differences, Means, Resampled
 from lazarus_bench.tasks.labelled_data import DataSource, given_data
 from lazarus_bench.training.specs import Engram, Sft
 from lazarus_bench.trials.engrams import (

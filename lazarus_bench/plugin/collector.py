@@ -94,7 +94,7 @@ class EvidenceCollector:
         return new_report(
             self._config,
             profile=reports[0].profile,
-            manifest=_manifest(models=bool(jobs)) | reports[0].manifest,
+            manifest=_manifest(models=bool(jobs)) | dict(reports[0].manifest),
             rows=rows,
             lens_tables=tuple(tables.values()),
             curves=tuple(curves.values()),

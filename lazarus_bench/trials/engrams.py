@@ -1,20 +1,23 @@
-"""What a run's engrams show, each reading taken once a session; evidence and controls for them."""
+"""What a run's engrams show, each reading taken once a session; evidence and controls for them.
+
+Imported by claim files at collection, so it needs no mlx.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lazarus_bench.analysis import clusters
-from lazarus_bench.analysis.clusters import ClusterDraws, Clusters, Cosines
-from lazarus_bench.analysis.geometry import Floats
 from lazarus_bench.judge import Control, Differences, Evidence, Means, Resampled
 from lazarus_bench.tasks.labelled_data import LabelledData, key_of, read_data
 from lazarus_bench.training.specs import Engram, Recipe
 
 if TYPE_CHECKING:
+    from lazarus_bench.analysis.clusters import ClusterDraws, Clusters, Cosines
     from lazarus_bench.analysis.engrams import EngramReading
+    from lazarus_bench.analysis.geometry import Floats
 
 Reading = TypeVar("Reading")
 
@@ -56,31 +59,37 @@ class EngramReadings(ABC):
     def clusters(self) -> Clusters:
         """k-means on the engrams, matched to the classes."""
         found = self.engrams()
-        return self._once("clusters", lambda: clusters.cluster(found.engram, found.label))
+        return self._once("clusters", lambda: _clusters().cluster(found.engram, found.label))
 
     def engram_cosines(self, centred: bool = False) -> Cosines:
         """Cosines of engrams within and between classes."""
         found = self.engrams()
         return self._once(
             ("engram cosines", centred),
-            lambda: clusters.cosines(found.engram, found.label, centred),
+            lambda: _clusters().cosines(found.engram, found.label, centred),
         )
 
     def engram_silhouettes(self) -> Floats:
         """Silhouettes of (up to 2,000) engrams among the classes `[text]`."""
         found = self.engrams()
         return self._once(
-            "engram silhouettes", lambda: clusters.silhouettes(found.engram, found.label)
+            "engram silhouettes", lambda: _clusters().silhouettes(found.engram, found.label)
         )
 
     def cluster_draws(self) -> ClusterDraws:
         """Cluster statistics of resampled examples, the same resamples for every run."""
         found = self.engrams()
-        return self._once("cluster draws", lambda: clusters.bootstrap(found.engram, found.label))
+        return self._once("cluster draws", lambda: _clusters().bootstrap(found.engram, found.label))
+
+
+def _clusters() -> ModuleType:
+    from lazarus_bench.analysis import clusters
+
+    return clusters
 
 
 Value = Callable[[EngramReadings], float]
-Draws = Callable[[ClusterDraws], Floats]
+Draws = Callable[["ClusterDraws"], "Floats"]
 
 
 def statistic(runs: Sequence[EngramReadings], value: Value, draws: Draws) -> Evidence:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.decomposition import PCA
 
-from lazarus_bench.analysis.geometry import Floats
 from lazarus_bench.report.scatter import MOST
 from lazarus_bench.report.schema import Scatter
 
 if TYPE_CHECKING:
+    from lazarus_bench.analysis.geometry import Floats
     from lazarus_bench.trials.runs import Run
 
 DIGITS = 4
@@ -22,6 +21,8 @@ def engram_scatter(title: str, run: Run) -> Scatter:
 
     The components are those of all examples; of more than 300, so many drawn at random are shown.
     """
+    from sklearn.decomposition import PCA
+
     read = run.engrams()
     plane = PCA(n_components=2, svd_solver="full").fit(read.engram)
     shown = np.sort(np.random.default_rng(0).permutation(len(read.label))[:MOST])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lazarus_bench.judge import Control, Differences, Evidence, Means, Resampled
@@ -58,34 +57,34 @@ class EngramReadings(ABC):
 
     def clusters(self) -> Clusters:
         """k-means on the engrams, matched to the classes."""
+        from lazarus_bench.analysis.clusters import cluster
+
         found = self.engrams()
-        return self._once("clusters", lambda: _clusters().cluster(found.engram, found.label))
+        return self._once("clusters", lambda: cluster(found.engram, found.label))
 
     def engram_cosines(self, centred: bool = False) -> Cosines:
         """Cosines of engrams within and between classes."""
+        from lazarus_bench.analysis.clusters import cosines
+
         found = self.engrams()
         return self._once(
             ("engram cosines", centred),
-            lambda: _clusters().cosines(found.engram, found.label, centred),
+            lambda: cosines(found.engram, found.label, centred),
         )
 
     def engram_silhouettes(self) -> Floats:
         """Silhouettes of (up to 2,000) engrams among the classes `[text]`."""
+        from lazarus_bench.analysis.clusters import silhouettes
+
         found = self.engrams()
-        return self._once(
-            "engram silhouettes", lambda: _clusters().silhouettes(found.engram, found.label)
-        )
+        return self._once("engram silhouettes", lambda: silhouettes(found.engram, found.label))
 
     def cluster_draws(self) -> ClusterDraws:
         """Cluster statistics of resampled examples, the same resamples for every run."""
+        from lazarus_bench.analysis.clusters import bootstrap
+
         found = self.engrams()
-        return self._once("cluster draws", lambda: _clusters().bootstrap(found.engram, found.label))
-
-
-def _clusters() -> ModuleType:
-    from lazarus_bench.analysis import clusters
-
-    return clusters
+        return self._once("cluster draws", lambda: bootstrap(found.engram, found.label))
 
 
 Value = Callable[[EngramReadings], float]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Means,
         Ratios,
         Reported,
+        Resampled,
         Trend,
         Within,
     )
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
 _JUDGE = (
     "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
-    "HitDifferences Hits LayerMax Means Ratios Reported SHARE SHARE_DIFFERENCE Trend Within"
+    "HitDifferences Hits LayerMax Means Ratios Reported Resampled SHARE SHARE_DIFFERENCE Trend "
+    "Within"
 )
 _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "NotApplicable": "lazarus_bench.errors",
@@ -67,6 +69,7 @@ __all__ = [
     "OnInstruct",
     "Ratios",
     "Reported",
+    "Resampled",
     "Stages",
     "Trend",
     "UserError",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lazarus_bench.report import load, render
+from lazarus_bench.report import load, pictures, render
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.schema import write_text
 
 
 def render_file(report: str, output: str | None) -> int:
     """Render the file `report` to `output`, as HTML where its name ends so, or to standard output.
+
+    Markdown has its pictures beside it; a page holds its own.
 
     Raises:
         UserError: it is no report, or `output` cannot be written.
@@ -20,6 +22,11 @@ def render_file(report: str, output: str | None) -> int:
     if output is None:
         sys.stdout.write(render(loaded))
         return 0
-    page = Path(output).suffix.lower() in (".html", ".htm")
-    write_text(render_html(loaded) if page else render(loaded), Path(output))
+    file = Path(output)
+    if file.suffix.lower() in (".html", ".htm"):
+        write_text(render_html(loaded), file)
+        return 0
+    write_text(render(loaded), file)
+    for name, drawn in pictures(loaded.scatters).items():
+        write_text(drawn, file.parent / name)
     return 0

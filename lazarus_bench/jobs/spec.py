@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.training.specs import Recipe, check_base
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +87,18 @@ def digest_of(canonical: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _parameters(recipe: Recipe) -> dict[str, Any]:
-    # Equal numbers are of one type here (`training.fields`), so that JSON writes them alike.
-    return {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+def _parameters(record: DataclassInstance) -> dict[str, Any]:
+    """Every field that counts in a comparison; a record in a field is nested.
+
+    Equal numbers are of one type here (`training.fields`), so that JSON writes them alike.
+    """
+    compared = [field.name for field in fields(record) if field.compare]
+    return {name: _canonical(getattr(record, name)) for name in compared}
+
+
+def _canonical(value: Any) -> Any:
+    nested = is_dataclass(value) and not isinstance(value, type)
+    return _parameters(value) if nested else value
 
 
 def _origin(base: Job | Checkpoint) -> str:

@@ -17,6 +17,7 @@ from lazarus_bench.judge.predictions import ClassEntropy
 from lazarus_bench.judge.proportions import HitDifferences, Hits
 from lazarus_bench.judge.ratios import Ratios
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
+from lazarus_bench.judge.resampled import Resampled
 from lazarus_bench.judge.serialise import from_json, to_json
 from lazarus_bench.judge.stated import Exact, Reported
 from lazarus_bench.judge.summaries import Summary, SummaryDifferences
@@ -61,6 +62,7 @@ __all__ = [
     "Region",
     "Registry",
     "Reported",
+    "Resampled",
     "Scope",
     "Summary",
     "SummaryDifferences",

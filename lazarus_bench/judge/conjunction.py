@@ -130,6 +130,11 @@ class AllOf(Evidence):
         return min(condition.margin for condition in self.conditions)
 
     @property
+    def items(self) -> str:
+        kinds = {condition.evidence.items for condition in self.conditions}
+        return kinds.pop() if len(kinds) == 1 else "items"
+
+    @property
     def method(self) -> str:
         return LEAST_MARGIN + "; ".join(c.evidence.method for c in self.conditions)
 

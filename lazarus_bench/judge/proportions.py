@@ -89,11 +89,13 @@ class HitDifferences(Evidence):
         first: first[seed][prompt], each 0 or 1.
         second: second[seed][prompt], each 0 or 1.
         paired: "prompts" pairs index by index; "no" compares independent samples.
+        items: what a seed's samples are of, where it is not prompts.
     """
 
     first: Sequence[Sequence[float]]
     second: Sequence[Sequence[float]]
     paired: Literal["prompts", "no"] = "prompts"
+    items: str = "prompts"
 
     def __post_init__(self) -> None:
         freeze(self, 2, "first", "second")

@@ -18,6 +18,7 @@ from lazarus_bench.judge.predictions import ClassEntropy
 from lazarus_bench.judge.proportions import HitDifferences, Hits
 from lazarus_bench.judge.ratios import Ratios
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Within
+from lazarus_bench.judge.resampled import Resampled
 from lazarus_bench.judge.stated import Exact, Reported
 from lazarus_bench.judge.summaries import Summary, SummaryDifferences
 from lazarus_bench.judge.trend import Trend
@@ -29,6 +30,7 @@ _TYPES: dict[str, type[Any]] = {
         *(AtLeast, AtMost, Above, Below, Within),
         *(Interval, Effect, Estimate, Control, Verdict, Claim),
         *(Means, Hits, Differences, HitDifferences, LayerMax, Trend, Ratios, Exact, Reported),
+        Resampled,
         *(AllOf, Condition, ClassEntropy, Summary, SummaryDifferences, Pooled),
     )
 }

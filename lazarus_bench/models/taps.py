@@ -169,6 +169,29 @@ def router_logits(routers: Sequence[tuple[nn.Module, str]]) -> Iterator[list[lis
             home[name] = router
 
 
+@contextmanager
+def prefixed(model: nn.Module, anatomy: Anatomy, prefix: mx.array) -> Iterator[None]:
+    """Within the block, `prefix` `[batch, d]` stands for the embedding of each row's first token.
+
+    It takes that token's place before all that the family does to embeddings, such as gemma's and
+    granite's multipliers; so mlx-lm's `input_embeddings` does too, in the few families that have
+    it. Which token the first one is does not matter.
+    """
+
+    def replaced(tokens: mx.array, embedded: mx.array, first: int | None) -> mx.array:  # noqa: ARG001
+        return mx.concatenate([prefix[:, None].astype(embedded.dtype), embedded[:, 1:]], axis=1)
+
+    path, _, name = anatomy.embedding.rpartition(".")
+    parent = part(model, path) if path else model
+    original = parent[name]
+    # By key: as an attribute it would go to the end of the parameters' order when it comes back.
+    parent[name] = _Tap(original, replaced)
+    try:
+        yield
+    finally:
+        parent[name] = original
+
+
 def residual_stream(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> list[mx.array]:
     """The residual after each block for one forward over `tokens` `[batch, time]`, lazily.
 

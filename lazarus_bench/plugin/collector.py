@@ -66,7 +66,7 @@ class EvidenceCollector:
             raise pytest.UsageError(str(error)) from None
 
     def _write(self) -> None:
-        from lazarus_bench.report import render, save
+        from lazarus_bench.report import pictures, render, save
         from lazarus_bench.report.html import render_html
         from lazarus_bench.report.schema import write_text
 
@@ -77,6 +77,8 @@ class EvidenceCollector:
         save(report, self._written[0])
         write_text(render(report), self._written[1])
         write_text(render_html(report), self._written[2])
+        for name, drawn in pictures(report.scatters).items():
+            write_text(drawn, folder / name)
         if self._config.getoption("--lb-update-pins"):
             self._pin()
 
@@ -88,16 +90,18 @@ class EvidenceCollector:
         tables = {(t.title, t.subject): t for r in reports for t in r.lens_tables}
         curves = {(c.title, c.subject): c for r in reports for c in r.curves}
         layers = {(c.title, c.subject): c for r in reports for c in r.layer_curves}
+        scatters = {(s.title, s.subject): s for r in reports for s in r.scatters}
         jobs = {job.digest: job for r in reports for job in r.jobs}
         rows = tuple(row for r in reports for row in r.rows)
         return new_report(
             self._config,
             profile=reports[0].profile,
-            manifest=_manifest(models=bool(jobs)),
+            manifest=_manifest(models=bool(jobs)) | dict(reports[0].manifest),
             rows=rows,
             lens_tables=tuple(tables.values()),
             curves=tuple(curves.values()),
             layer_curves=tuple(layers.values()),
+            scatters=tuple(scatters.values()),
             pooled=pool_rows(rows),
             jobs=tuple(jobs.values()),
         )

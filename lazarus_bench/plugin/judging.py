@@ -96,7 +96,9 @@ def _jobs_of(item: pytest.Function, trial: Trial, name: str) -> list[Any]:
 
 
 def _profile(item: pytest.Function, name: str) -> str:
-    return PUBLISHED if name == PUBLISHED else item.config.stash[SESSION].profile.label(name)
+    if name == PUBLISHED:
+        return PUBLISHED
+    return str(item.config.stash[SESSION].design(item.stash[TRIAL].claim, name))
 
 
 def _pin(item: pytest.Function, name: str, claim_id: str, verdict: Verdict) -> str | None:
@@ -116,10 +118,12 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
     evidence = new_report(
         item.config,
         profile=bench.profile.name,
+        manifest=bench.data_lines,
         rows=(row,),
         lens_tables=tuple(trial.tables),
         curves=tuple(trial.curves),
         layer_curves=tuple(trial.layer_curves),
+        scatters=tuple(trial.scatters),
         jobs=bench.job_rows(jobs),
     )
     about = {

@@ -30,6 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="judge the claims on this model instead of the lab's: a Hugging Face id, a "
         "directory, or lab:NAME; may be given several times",
     )
+    add(
+        "--lb-data",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="read this data set in place of the generated one: sst2=DIR for sentiment, ag_news="
+        "DIR for topics; DIR has its files, or is hub; may be given once for each",
+    )
     add("--lb-profile", default="default", metavar="NAME", help="smoke, default or full")
     add(
         "--lb-seeds",
@@ -137,10 +145,11 @@ def new_session(config: pytest.Config) -> Session:
     """The session that the options ask for.
 
     Raises:
-        UserError: an unknown profile, no seeds, no workers, options that exclude each other, or a
-            store that cannot be made.
+        UserError: an unknown profile, no seeds, no workers, options that exclude each other, data
+            that cannot be read, or a store that cannot be made.
     """
     from lazarus_bench.jobs.store import Store, default_root
+    from lazarus_bench.tasks.labelled_data import given_data
     from lazarus_bench.trials.profiles import profile
     from lazarus_bench.trials.session import Session
 
@@ -155,6 +164,7 @@ def new_session(config: pytest.Config) -> Session:
         store=Store(root.absolute()),  # a worker has another working directory
         resources=_resources(config),
         fresh_readings=config.getoption("--lb-fresh-readings"),
+        data=given_data(config.getoption("--lb-data")),
     )
 
 

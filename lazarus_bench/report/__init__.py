@@ -18,6 +18,7 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
+from lazarus_bench.report.scatter import Scatter, pictures
 from lazarus_bench.report.schema import load, save, write_text
 from lazarus_bench.report.terminal import claims_table, pooled_line
 
@@ -35,9 +36,11 @@ __all__ = [
     "PooledFamily",
     "Report",
     "Row",
+    "Scatter",
     "Secondary",
     "claims_table",
     "load",
+    "pictures",
     "pool_rows",
     "pooled_line",
     "render",

@@ -11,6 +11,7 @@ from lazarus_bench.report.forest import forest, pooled_cells
 from lazarus_bench.report.layer_curves import layer_curves_section
 from lazarus_bench.report.layout import fold, table
 from lazarus_bench.report.rows import JobRow, LensRow, LensTable, PooledClaim, Report, Row
+from lazarus_bench.report.scatter import scatter_section
 from lazarus_bench.report.summary import (
     PUBLISHED,
     count,
@@ -44,6 +45,7 @@ def render(report: Report) -> str:
         _summary(report.rows),
         *(_family(name, rows, report.pooled) for name, rows in families(report.rows).items()),
         *_lens_section(report.lens_tables),
+        *scatter_section(report.scatters),
         *layer_curves_section(report.layer_curves),
         *curves_section(report.curves),
         *_jobs_section(report.jobs),

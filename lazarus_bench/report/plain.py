@@ -23,6 +23,7 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
+from lazarus_bench.report.scatter import Scatter
 
 _T = TypeVar("_T")
 _Record = (
@@ -37,6 +38,7 @@ _Record = (
     | NullBand
     | PooledClaim
     | PooledFamily
+    | Scatter
 )
 
 
@@ -56,6 +58,7 @@ def to_dict(report: Report) -> dict[str, Any]:
             for item in report.curves
         ],
         "layer_curves": [_layer_curves_to_dict(item) for item in report.layer_curves],
+        "scatters": [_plain(item) for item in report.scatters],
         "pooled": [_pooled_to_dict(item) for item in report.pooled],
     }
 
@@ -70,6 +73,7 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             "jobs": tuple(JobRow(**_numbers(JobRow, job)) for job in data["jobs"]),
             "curves": tuple(_curves_from_dict(item) for item in data["curves"]),
             "layer_curves": tuple(_layer_curves_from_dict(item) for item in data["layer_curves"]),
+            "scatters": tuple(_scatter_from_dict(item) for item in data["scatters"]),
             "pooled": tuple(_pooled_from_dict(item) for item in data["pooled"]),
         }
     )
@@ -169,6 +173,14 @@ def _columns(data: Mapping[str, Any]) -> dict[str, Any]:
         name: tuple(map(float, value)) if isinstance(value, list) else value
         for name, value in data.items()
     }
+
+
+def _scatter_from_dict(data: Mapping[str, Any]) -> Scatter:
+    x, y = map(float, data["explained"])
+    points = tuple((float(x), float(y), int(label)) for x, y, label in data["points"])
+    return Scatter(
+        **{**data, "classes": tuple(data["classes"]), "points": points, "explained": (x, y)}
+    )
 
 
 def _pooled_to_dict(item: PooledClaim) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.charts import Curves, LayerCurves
+from lazarus_bench.report.scatter import Scatter
 
 SCHEMA_VERSION = 4
 
@@ -143,6 +144,7 @@ class Report:
         jobs: What the evidence cost.
         curves: What trainings logged, step by step.
         layer_curves: What instruments read, layer by layer.
+        scatters: Texts in the plane, by class.
         pooled: Claims judged on several model families, one estimate each.
     """
 
@@ -156,4 +158,5 @@ class Report:
     jobs: tuple[JobRow, ...] = ()
     curves: tuple[Curves, ...] = ()
     layer_curves: tuple[LayerCurves, ...] = ()
+    scatters: tuple[Scatter, ...] = ()
     pooled: tuple[PooledClaim, ...] = ()

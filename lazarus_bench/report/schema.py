@@ -1,8 +1,8 @@
 """`report.json`: the form of a report on file, written whole or not at all.
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
-Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had no
-seeds' own values in its estimates.
+Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
+neither scatters nor seeds' own values in its estimates.
 """
 
 import json
@@ -31,6 +31,7 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
+from lazarus_bench.report.scatter import Scatter
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -46,6 +47,7 @@ __all__ = [
     "PooledFamily",
     "Report",
     "Row",
+    "Scatter",
     "Secondary",
     "from_dict",
     "load",
@@ -58,7 +60,7 @@ _ADDED: dict[int, tuple[str, ...]] = {
     1: (),
     2: ("curves",),
     3: ("layer_curves", "pooled"),
-    4: (),
+    4: ("scatters",),
 }
 """What each version added to a report; an older file has none of it."""
 

@@ -8,7 +8,9 @@ Not here: where artifacts are kept and when they are made (jobs), and what is re
 """
 
 from lazarus_bench.training.specs import (
+    Blank,
     DualReward,
+    Engram,
     FinetuneCost,
     Fuse,
     Grpo,
@@ -20,7 +22,9 @@ from lazarus_bench.training.specs import (
 )
 
 __all__ = [
+    "Blank",
     "DualReward",
+    "Engram",
     "FinetuneCost",
     "Fuse",
     "Grpo",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -92,7 +92,16 @@ def _fitting(value: object, hint: Any) -> Any:
     if origin in (Union, UnionType):
         empty = value is None and NoneType in arguments
         return None if empty else _fitting(value, arguments[0])
-    return PLAIN[hint][1](value)
+    return _nested(value, hint) if is_dataclass(hint) else PLAIN[hint][1](value)
+
+
+def _nested(value: Any, kind: Any) -> Any:
+    """A record of its own in a field: a copy of it whose fields are checked as the spec's are."""
+    if not isinstance(value, kind):
+        raise _UnfitError
+    copy = replace(value)
+    check_fields(copy)
+    return copy
 
 
 def _bounded(number: float, bound: Bound) -> float:
@@ -163,4 +172,6 @@ def _words(hint: Any) -> str:
         return f"a tuple, each item {_words(arguments[0])}"
     if origin in (Union, UnionType):
         return _words(arguments[0]) + (" or None" if NoneType in arguments else "")
+    if is_dataclass(hint):
+        return f"a {hint.__name__}"
     return PLAIN[hint][0]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.fields import (
     Bound,
     Count,
@@ -23,8 +24,14 @@ from lazarus_bench.training.fields import (
 )
 from lazarus_bench.training.rewards import RIGHT_INTEGER, Reward, reward_name
 
+SENTIMENT = DataSource()
+"""The generated sentences, default of every recipe that reads labelled texts."""
+
 Targets = Literal["vo", "qk", "mlp", "all"]
 TARGET_SETS = ("vo", "qk", "mlp", "all")
+
+Labels = Literal["true", "shuffled"]
+"""Whether a classifier learns the texts' own labels, or the same ones permuted over the texts."""
 
 Leaves = Literal["model", "adapter", "record"]
 """What a recipe leaves: a whole model, an adapter for the model it started from, or numbers."""
@@ -414,3 +421,125 @@ class FinetuneCost(Recipe):
     def lab_seconds(self) -> float:
         """Two processes a pair: some 2.5 s to start, and 36 ms a step."""
         return 2 * self.repeats * (2.5 + 0.036 * self.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blank(Recipe):
+    """An untrained llama of the writeup's small scale, with a tokenizer of the data it will read.
+
+    The tokenizer is a byte-level BPE of at most `vocabulary` tokens, learnt from the training split
+    of `data`, so it is the same for every seed. E (*Small scale*) says two layers and 1.3M
+    parameters and no more. The defaults come to vocabulary · width + layers · (4 · width² + 3 ·
+    width · hidden) + norms = 640,000 + 665,600 + 800 = 1,306,400, half of it in each term: fewer
+    tokens of more dimensions would make the texts longer, more would spend the time on the softmax.
+    Data of few words, such as the generated ones, have fewer merges and so fewer parameters.
+    """
+
+    kind: ClassVar[str] = "blank"
+    version: ClassVar[int] = 1
+    leaves: ClassVar[Leaves] = "model"
+    ranked: ClassVar[bool] = False
+
+    data: DataSource = SENTIMENT
+    vocabulary: Annotated[int, Bound(least=512, because="256 bytes and some words need room")] = (
+        4000
+    )
+    layers: Count = 2
+    width: Count = 160
+    heads: Count = 5
+    hidden: Count = 480
+    context: Annotated[int, Bound(least=8)] = 512
+
+    def __post_init__(self) -> None:
+        """Refuse what no model can be built from."""
+        super().__post_init__()
+        if self.width % (2 * self.heads):
+            raise UserError(
+                f"Blank.width = {self.width} must be an even number of dimensions for each of "
+                f"{self.heads} heads: give a multiple of {2 * self.heads}"
+            )
+
+    @property
+    def label(self) -> str:
+        """Name the data."""
+        return f"{self.kind} for {self.data.name}"
+
+    @property
+    def lab_seconds(self) -> float:
+        """The merges of the generated data; those of 20,000 real sentences take about as long."""
+        return 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engram(Recipe):
+    """A classifier, a language model and a bottleneck on one backbone (methods, *Engram*; E).
+
+    Loss = (1 − lm_weight) · CE(class) + lm_weight · CE(next token of the text). The classifier
+    reads the state of the text's last token after the final norm; with `engram`, a compressor reads
+    the classifier's hidden layer, and the first half of a batch, read with a zero engram as prefix,
+    gives its engrams to the second, each to the example at the same place. E's model 1 is
+    `engram=False, lm_weight=0`, model 2 `engram=False`, model 3 the default.
+
+    LoRA of `rank` and `scale` = alpha / rank on all linears of every block, or every weight of the
+    model when `full`. `bits` quantises the blocks' linears of the base before LoRA goes on them
+    (Dettmers et al. 2023, QLoRA; mlx's affine grid where the writeup has NF4). Without `max_length`
+    a text that does not fit the model's context is an error; with it, a text is cut after so many
+    tokens of its own, and how many were cut is in the artifact. `epochs=0` leaves the untrained
+    control. `labels="shuffled"` permutes the training labels over the examples.
+    """
+
+    kind: ClassVar[str] = "engram"
+    version: ClassVar[int] = 1
+    ranked: ClassVar[bool] = False
+
+    data: DataSource = SENTIMENT
+    engram: bool = True
+    lm_weight: Share = 0.5
+    labels: Labels = "true"
+    epochs: Index = 3
+    batch: Count = 16
+    learning_rate: Positive = 2e-4
+    warm_up: Share = 0.1
+    weight_decay: NonNegative = 0.01
+    full: bool = False
+    rank: Count = 16
+    scale: Positive = 2.0
+    bits: Annotated[int, Bound(least=2, most=8)] | None = None
+    classifier_width: Count = 256
+    engram_width: Count = 128
+    dropout: Annotated[float, Bound(least=0, most=0.9)] = 0.1
+    max_length: Count | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        super().__post_init__()
+        if self.full and self.bits is not None:
+            raise UserError(
+                f"Engram(full=True, bits={self.bits}) would train quantised weights, which have no "
+                f"gradient: give one of the two"
+            )
+        if self.bits == 7:
+            raise UserError("Engram.bits = 7 is no width of mlx's: give 2, 3, 4, 5, 6 or 8")
+        if self.engram and self.batch % 2:
+            raise UserError(
+                f"Engram.batch = {self.batch} must be even, as its first half gives engrams to the "
+                f"second: give one such as {self.batch + 1}"
+            )
+
+    @property
+    def label(self) -> str:
+        """Name the model, the data and what is unusual about the training."""
+        told = {
+            "full": self.full,
+            f"{self.bits} bits": self.bits is not None,
+            "shuffled labels": self.labels == "shuffled",
+            "untrained": self.epochs == 0,
+        }
+        objectives = "dual" if self.lm_weight else "classifier"
+        name = f"{objectives}{' engram' if self.engram else ''} on {self.data.name}"
+        return ", ".join([name, *(words for words, holds in told.items() if holds)])
+
+    @property
+    def lab_seconds(self) -> float:
+        """Seconds a step measured."""
+        return 1.0

@@ -12,14 +12,17 @@ import numpy as np
 
 from lazarus_bench.analysis.answers import Answers, answer
 from lazarus_bench.analysis.collapse import Collapse, constant_predictor, measure_collapse
+from lazarus_bench.analysis.engrams import EngramReading, read_engrams
 from lazarus_bench.analysis.lens import Floats
 from lazarus_bench.analysis.likelihood import Likelihood, read_likelihood
 from lazarus_bench.analysis.logits import last_logits
 from lazarus_bench.analysis.operations import OperationLens, read_operations, read_synonyms
 from lazarus_bench.analysis.substring import SubstringHits, substring_hits
+from lazarus_bench.models.engram import load_engram
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.random_model import randomise
 from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.labelled_data import LabelledData
 from lazarus_bench.tasks.words import word_prompts
 from lazarus_bench.training.finetune_cost import Costs, read_costs
 from lazarus_bench.training.loop import StepMetrics
@@ -31,6 +34,8 @@ from lazarus_bench.training.record import (
     read_thinned,
 )
 from lazarus_bench.training.sft import checkpoint_directory, read_validation
+from lazarus_bench.training.specs import Recipe
+from lazarus_bench.trials.engrams import EngramReadings
 from lazarus_bench.trials.interventions import InterventionReadings
 from lazarus_bench.trials.memory import Memory
 from lazarus_bench.trials.routers import RouterReadings
@@ -59,11 +64,12 @@ def _loaded(directory: Path, adapter: Path | None, random_seed: int | None) -> L
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(InterventionReadings, RouterReadings):
+class Run(InterventionReadings, RouterReadings, EngramReadings):
     """One model of one seed: a base, or a base with an adapter from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
-    given checkpoint), `base` the run it started from; `memory` keeps readings beyond the session.
+    given checkpoint) and `recipe` what was run there, `base` the run it started from; `memory`
+    keeps readings beyond the session.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Run(InterventionReadings, RouterReadings):
     directory: Path
     adapter: Path | None = None
     artifact: Path | None = None
+    recipe: Recipe | None = None
     base: Run | None = None
     random: bool = False
     memory: Memory | None = field(default=None, compare=False, repr=False)
@@ -208,6 +215,20 @@ class Run(InterventionReadings, RouterReadings):
                 memory=self.memory and self.memory.of(f"random weights {self.seed}"),
             ),
         )
+
+    @property
+    def made_by(self) -> Recipe:
+        """The recipe that was run.
+
+        Raises:
+            ValueError: this was not trained here.
+        """
+        if self.recipe is None:
+            raise ValueError(f"{self.name} was not trained here, so it has no recipe")
+        return self.recipe
+
+    def _engrams(self, data: LabelledData) -> EngramReading:
+        return read_engrams(load_engram(self.directory, self._made), data.validation)
 
     @property
     def _made(self) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
+from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training.specs import Recipe
 from lazarus_bench.trials.claims import Need, OnInstruct, Stages, recipes_of
 from lazarus_bench.trials.profiles import Profile
@@ -66,10 +68,12 @@ class Session:
 
     With `fresh_readings` what the store keeps of readings is not used, but replaced. `code` is the
     digest of the source when the session began.
+    `data` are the sources that take the place of generated ones, by the name of what they replace.
     """
 
     profile: Profile
     store: Store
+    data: Mapping[str, DataSource] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     fresh_readings: bool = False
     code: str = field(default_factory=code_digest)
@@ -119,8 +123,27 @@ class Session:
         last = self._base(target, seed)
         for recipe in recipes:
             ranks = self.resources.ranks if recipe.ranked else 1
-            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks)
+            last = Job(recipe=self._on_given_data(recipe), base=last, seed=seed, ranks=ranks)
         return last
+
+    def _on_given_data(self, recipe: Recipe) -> Recipe:
+        given = self.data.get(data.name) if (data := data_of(recipe)) else None
+        return recipe if given is None else replace(recipe, data=given)  # type: ignore[call-arg]
+
+    @cached_property
+    def data_lines(self) -> dict[str, str]:
+        """What the given data are, by name, for the report."""
+        return {
+            f"data {source.name}, for {of}": f"{read_data(source).summary}; SHA-256 {source.digest}"
+            for of, source in self.data.items()
+        }
+
+    def design(self, claim: Claim, name: str) -> str:
+        """What verdicts on record are kept under: the profile, and the real data that were read."""
+        recipes = (recipe for need in _needs(claim) for recipe in recipes_of(need))
+        read = {data.name for recipe in recipes if (data := data_of(recipe))}
+        real = sorted(source.name for of, source in self.data.items() if of in read)
+        return ", ".join([self.profile.label(name), *real])
 
     def _base(self, target: Subject, seed: int) -> Job | Checkpoint:
         base = target.base(seed)
@@ -267,6 +290,7 @@ class Session:
             directory=made if whole else base.directory,
             adapter=made if job.recipe.leaves == "adapter" else None,
             artifact=made,
+            recipe=job.recipe,
             base=base,
             memory=self._memory(made.name, content, below=None if whole else base.memory),
         )
@@ -321,6 +345,12 @@ class Session:
 
 def _tick(progress: Progress, watch: Watch) -> Tick:
     return lambda: watch.live(progress.status())
+
+
+def data_of(recipe: Recipe) -> DataSource | None:
+    """The labelled data that a recipe reads, or None."""
+    data = getattr(recipe, "data", None)
+    return data if isinstance(data, DataSource) else None
 
 
 def _needs(claim: Claim) -> tuple[Need, ...]:

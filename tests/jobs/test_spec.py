@@ -7,7 +7,8 @@ import subprocess
 import sys
 import typing
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
@@ -23,6 +24,7 @@ from lazarus_bench.jobs.spec import (
     with_dependencies,
     with_ranks,
 )
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import specs
 from lazarus_bench.training.specs import (
     DualReward,
@@ -50,9 +52,20 @@ PLAIN = {
 }
 
 
+SOURCES = (
+    DataSource(),
+    DataSource(name="topics"),
+    DataSource(train=40),
+    DataSource(validation=40),
+    DataSource(digest="f" * 64),
+)
+
+
 def values(hint: Any) -> st.SearchStrategy[Any]:
     """Values of a field's type, those its recipe refuses among them."""
     arguments = typing.get_args(hint)
+    if hint is DataSource:
+        return st.sampled_from(SOURCES)
     if typing.get_origin(hint) is Callable:
         return st.nothing()
     if typing.get_origin(hint) is typing.Literal:
@@ -329,3 +342,29 @@ def test_ranks_reach_down_a_chain_past_what_shares_no_batches():
 def test_a_label_names_the_stages():
     assert chain(Sft(), Fuse()).label == "fuse on SFT LoRA all"
     assert chain(Sft(), Fuse(), DualReward()).label == "dual reward vo on fuse on SFT LoRA all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnData(Recipe):
+    """A recipe that names its data, as the engram's does."""
+
+    kind: ClassVar[str] = "on_data"
+    version: ClassVar[int] = 1
+
+    data: DataSource = field(default_factory=DataSource)
+
+
+def test_the_digest_covers_which_data_and_not_where_they_lie():
+    here, there, other = (
+        DataSource(name="sst2", path=path, digest=digest)
+        for path, digest in (("/here", "ab"), ("/there", "ab"), ("/here", "cd"))
+    )
+    digests = [Job(recipe=OnData(data=d), base=None, seed=0).digest for d in (here, there, other)]
+    assert digests[0] == digests[1] != digests[2]
+    smaller = Job(recipe=OnData(data=replace(here, train=10)), base=None, seed=0)
+    assert smaller.digest != digests[0]
+
+
+def test_data_that_are_no_data_source_are_refused():
+    with pytest.raises(UserError, match=r"OnData\.data = 'sst2' must be a DataSource"):
+        OnData(data="sst2")

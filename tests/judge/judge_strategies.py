@@ -22,6 +22,7 @@ from lazarus_bench.judge import (
     LayerMax,
     Means,
     Ratios,
+    Resampled,
     Summary,
     SummaryDifferences,
     Trend,
@@ -63,6 +64,9 @@ simple_evidence = st.one_of(
     grid(unit).map(lambda v: Trend(values=v)),
     grid(unit).map(lambda v: LayerMax(values=np.stack([v, v**2], axis=2))),
     grid(st.floats(0.01, 100)).map(lambda v: Ratios(numerator=v[0], denominator=v[0][::-1])),
+    st.tuples(unit, st.lists(unit, min_size=1, max_size=60)).map(
+        lambda v: Resampled(value=v[0], draws=v[1], size=40)
+    ),
     grid(st.integers(0, 2)).map(lambda v: ClassEntropy(predictions=v, classes=3)),
     st.tuples(unit, unit, unit, unit, st.integers(2, 9)).map(
         lambda v: SummaryDifferences(

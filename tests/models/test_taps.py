@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
+from families import CONFIGS, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlx.utils import tree_flatten
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models import lab
-from lazarus_bench.models.anatomy import anatomy_of, blocks, holder
+from lazarus_bench.models.anatomy import anatomy_of, blocks, holder, part
 from lazarus_bench.models.load import load
-from lazarus_bench.models.taps import residual_stream, router_logits, tapped
+from lazarus_bench.models.taps import prefixed, residual_stream, router_logits, tapped
 
 TOKENS = mx.array([[0, 5, 9, 300], [0, 7, 7, 12]])
 
@@ -160,3 +161,24 @@ def test_the_routers_are_themselves_again_also_after_an_error(routed):
     with pytest.raises(KeyError), router_logits(routers):
         raise KeyError
     assert all(isinstance(home[name], nn.Linear) for home, name in routers)
+
+
+@pytest.mark.parametrize("family", sorted(CONFIGS))
+def test_a_prefix_takes_the_place_of_the_first_embedding(family):
+    """The prefix of a token's own embedding is that token; any other changes what follows."""
+    loaded = made(family)
+    tokens = mx.array([[5, 9, 3], [8, 7, 1]])
+    other = mx.array([[2, 9, 3], [2, 7, 1]])
+    own = np.array(loaded.model(tokens))
+    path, _, name = loaded.anatomy.embedding.rpartition(".")
+    keys = list(part(loaded.model, path))
+    embeddings = part(loaded.model, loaded.anatomy.embedding)(tokens)[:, 0]
+    with prefixed(loaded.model, loaded.anatomy, embeddings):
+        replaced = np.array(loaded.model(other))
+    with prefixed(loaded.model, loaded.anatomy, mx.zeros_like(embeddings)):
+        changed = np.array(loaded.model(other))
+    np.testing.assert_allclose(replaced, own, atol=1e-5 * np.abs(own).max())
+    assert np.abs(changed - own).max() > 1e-3 * np.abs(own).max()
+    assert list(part(loaded.model, path)) == keys
+    assert name in keys
+    assert np.array_equal(np.array(loaded.model(tokens)), own)

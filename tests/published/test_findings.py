@@ -1,6 +1,7 @@
 """What the writeups offer for each claim of the families that are judged."""
 
 import re
+from dataclasses import replace
 from statistics import mean
 
 import pytest
@@ -22,6 +23,7 @@ from lazarus_bench.judge import (
     decide,
 )
 from lazarus_bench.published import classifier_emergence_cli as cli
+from lazarus_bench.published import dual_objective_engram as engram
 from lazarus_bench.published import task_classifier_emergence as task
 from lazarus_bench.published import two_stage_classifier as two_stage
 from lazarus_bench.published.emergence_results import (
@@ -72,9 +74,16 @@ def _first_layer(after, before):
 FINDINGS = (
     *(
         value
-        for module in (task, cli, lens, dual, probing, reinforcement, router, two_stage)
+        for module in (task, cli, lens, dual, probing, reinforcement, router, two_stage, engram)
         for value in vars(module).values()
         if isinstance(value, Finding)
+    ),
+    *(
+        finding
+        for value in vars(engram).values()
+        if isinstance(value, dict)
+        for finding in value.values()
+        if isinstance(finding, Finding)
     ),
     reinforcement.collapses(_spread),
     reinforcement.improves_answers(_both),
@@ -86,6 +95,10 @@ BY_CLAIM = {finding.claim: finding for finding in FINDINGS}
 
 FIXES = ("balanced", "entropy", "low-rate", "class-weight")
 """What the list of claims calls [fix]."""
+
+
+BOTH_DATA_SETS = {"engram/gain-grows"}
+"""The row of its family that compares the data sets; each other is asked of each of them."""
 
 
 LEFT_OPEN = {"intervention/classifier-layer-needed"}
@@ -100,6 +113,9 @@ def test_every_claim_of_these_families_has_one_finding(claims):
         for name, fixes in re.findall(row, claims, re.MULTILINE)
         for fix in FIXES
     }
+    rows = set(re.findall(r"^\| (engram/[\w-]+) \|", claims, re.MULTILINE))
+    listed |= rows & BOTH_DATA_SETS
+    listed |= {f"{name}[{role}]" for name in rows - BOTH_DATA_SETS for role in engram.ROLES}
     assert set(BY_CLAIM) == listed | LEFT_OPEN
     assert len(FINDINGS) == len(BY_CLAIM)
 
@@ -107,7 +123,7 @@ def test_every_claim_of_these_families_has_one_finding(claims):
 @pytest.mark.parametrize("finding", FINDINGS, ids=lambda finding: finding.claim)
 def test_every_finding_can_be_read_and_estimated(finding):
     assert finding.note.endswith(".")
-    assert finding.source[0] in "ABCD"
+    assert finding.source[0] in "ABCDE"
     evidence = [item.evidence for item in finding.others]
     for item in [*evidence, *([finding.evidence] if finding.evidence else [])]:
         estimate = item.estimate(0.99)
@@ -274,3 +290,80 @@ def test_the_printed_ranks_lie_nineteen_and_six_percent_from_the_ends():
     by_word = BY_CLAIM["probe/not-vocabulary"].evidence.conditions
     distances = [10**condition.evidence.point for condition in by_word]
     assert distances == pytest.approx([0.189, 0.0645], abs=5e-4)
+
+
+ENGRAM_CLAIMS = 15
+
+
+def _engram(name, region):
+    return _verdict(f"engram/{name}", region, ENGRAM_CLAIMS)
+
+
+def test_printed_accuracies_are_counts_of_the_evaluation_splits():
+    for run in (engram.SST2, engram.AG_NEWS):
+        for share in (*run.accuracy, run.cluster_accuracy):
+            assert round(engram.count(share, run.examples) / run.examples, 4) == share
+
+
+def test_one_example_of_872_decides_nothing_and_363_of_7600_do():
+    small = _engram("engram-gain[two-class]", AtLeast(0.0))
+    assert small.estimate.value == pytest.approx(1 / 872)
+    assert small.outcome is Outcome.INCONCLUSIVE
+    large = _engram("dual-gain[four-class]", Above(0.0))
+    assert large.estimate.value == pytest.approx(363 / 7600)
+    assert large.outcome is Outcome.SUPPORTED
+    assert _engram("dual-gain[two-class]", Above(0.0)).outcome is Outcome.INCONCLUSIVE
+    assert _engram("engram-gain[four-class]", AtLeast(0.0)).outcome is Outcome.INCONCLUSIVE
+    assert _engram("gain-grows", Above(0.0)).outcome is Outcome.SUPPORTED
+
+
+@pytest.mark.parametrize("name", ["dual-gain[two-class]", "engram-gain[two-class]"])
+def test_no_pairing_makes_one_or_three_examples_decide(name):
+    favourable = BY_CLAIM[f"engram/{name}"].others[0].evidence
+    verdict = decide(favourable, Above(0.0), family_size=ENGRAM_CLAIMS)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_29_of_7600_would_decide_under_the_most_favourable_pairing():
+    favourable = BY_CLAIM["engram/engram-gain[four-class]"].others[0].evidence
+    verdict = decide(favourable, AtLeast(0.0), family_size=ENGRAM_CLAIMS)
+    assert verdict.outcome is Outcome.SUPPORTED
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+@settings(deadline=None, max_examples=40)
+def test_no_pairing_has_a_wider_interval_than_errors_apart(both, first, second):
+    """`both` errors shared, the rest apart, against none shared."""
+    n, misses = 120, (both + first, both + second)
+    shares = tuple(1 - missed / n for missed in misses)
+    run = replace(engram.SST2, examples=n, accuracy=(shares[1], shares[0]))
+    later = [0.0] * misses[0] + [1.0] * (n - misses[0])
+    earlier = [0.0] * both + [1.0] * first + [0.0] * second
+    earlier += [1.0] * (n - len(earlier))
+    low, high = HitDifferences(first=[later], second=[earlier]).limits(0.99)
+    apart, shared = (
+        HitDifferences(first=pair[:1], second=pair[1:]).limits(0.99)
+        for pair in (engram.errors_apart(run, 2, 1), engram.errors_shared(run, 2, 1))
+    )
+    assert apart[0] - 1e-6 <= low <= shared[0] + 1e-6
+    assert shared[1] - 1e-6 <= high <= apart[1] + 1e-6
+
+
+def test_what_has_no_published_spread_stays_open():
+    for role in engram.ROLES:
+        assert _engram(f"ari[{role}]", AtLeast(0.8)).outcome is Outcome.INCONCLUSIVE
+        assert _engram(f"cosine-gap[{role}]", Above(0.0)).outcome is Outcome.INCONCLUSIVE
+        assert BY_CLAIM[f"engram/dual-causes-it[{role}]"].evidence is None
+
+
+def test_printed_purities_have_the_cluster_accuracy_as_their_mean():
+    assert mean(engram.AG_NEWS.purity) == pytest.approx(engram.AG_NEWS.cluster_accuracy, abs=3e-4)
+
+
+def test_two_printed_purities_lie_below_what_the_claim_asks():
+    low = [purity for purity in engram.AG_NEWS.purity if purity < 0.95]
+    assert low == [0.934, 0.94]
+    verdict = _engram("cluster-accuracy[four-class]", AtLeast(0.0))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.estimate.value == pytest.approx(0.934 - 0.95, abs=3e-4)
+    assert _engram("cluster-accuracy[two-class]", AtLeast(0.0)).outcome is Outcome.INCONCLUSIVE

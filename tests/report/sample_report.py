@@ -26,6 +26,7 @@ from lazarus_bench.report import (
     NullBand,
     Report,
     Row,
+    Scatter,
     Secondary,
     pool_rows,
     render,
@@ -256,6 +257,17 @@ LAYERS = LayerCurves(
     null=NullBand(name="labels permuted 200 times", mean=(0.25, 0.26, 0.25, 0.24), upper=0.41),
 )
 
+SCATTER = Scatter(
+    title="Engrams | model 3, topics",
+    subject="lab:llama, dual engram on topics seed 0",
+    classes=("world", "sport & <games>", "business", "science"),
+    points=tuple(
+        (round(3 * (at % 2) + 0.04 * at, 2), round(2 * (at % 4 // 2) - 0.03 * at, 2), at % 4)
+        for at in range(24)
+    ),
+    explained=(0.62, 0.21),
+)
+
 JOBS = (
     JobRow(
         digest="3f9a6c1d2b7e4455",
@@ -283,6 +295,7 @@ SAMPLE = Report(
     jobs=JOBS,
     curves=(CURVES,),
     layer_curves=(LAYERS,),
+    scatters=(SCATTER,),
     pooled=pool_rows(ROWS),
 )
 

@@ -24,6 +24,7 @@ def test_sections_come_in_reading_order():
         "## dual",
         "## probe",
         "## The writeups' prompts through the lens",
+        "## Engrams in the plane of their first two principal components",
         "## Layer by layer",
         "## Training curves",
         "## Jobs",

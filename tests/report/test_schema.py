@@ -113,6 +113,13 @@ def test_a_version_3_report_opens_without_the_seeds_own_values(tmp_path):
     assert json.loads(VERSION_3.read_text(encoding="utf-8"))["schema"] == 3
     assert len(old.rows) == 13
     assert {row.verdict.estimate.by_seed for row in old.rows if row.verdict.estimate} == {()}
+
+
+def test_a_version_3_report_opens_without_scatters(tmp_path):
+    old = load(VERSION_3)
+    assert json.loads(VERSION_3.read_text(encoding="utf-8"))["schema"] == 3
+    assert old == dataclasses.replace(SAMPLE, scatters=())
+    assert "principal components" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
 

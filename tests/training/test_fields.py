@@ -4,15 +4,19 @@ import dataclasses
 import json
 import math
 import typing
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import specs
 from lazarus_bench.training.specs import (
+    Blank,
     DualReward,
+    Engram,
     Fuse,
     Grpo,
     GrpoDual,
@@ -72,7 +76,8 @@ def test_a_switch_is_true_or_false(cls, name):
 
 def test_every_field_of_every_recipe_is_of_a_kind_tested_here():
     kinds = {cls_name for kind in (int, float, bool, str) for cls_name in fields_of(kind)}
-    literals = {(cls, n) for cls in RECIPES for n in ("targets", "match_targets", "checkpoints")}
+    others = ("targets", "match_targets", "checkpoints", "labels", "data")
+    literals = {(cls, n) for cls in RECIPES for n in others}
     for cls in RECIPES:
         assert {(cls, field.name) for field in dataclasses.fields(cls)} <= kinds | literals
 
@@ -87,13 +92,14 @@ def test_every_field_of_every_recipe_is_of_a_kind_tested_here():
         (Sft(learning_rate=np.float64(3e-4)), Sft(learning_rate=3e-4)),
         (DualReward(alpha=np.int64(8), layer=np.int64(2)), DualReward(alpha=8.0, layer=2)),
         (GrpoDual(entropy=1, kl=0), GrpoDual(entropy=1.0, kl=0.0)),
+        (Engram(lm_weight=0), Engram(lm_weight=0.0)),
     ],
 )
 def test_numpys_numbers_become_pythons(given, plain):
     assert given == plain
     assert hash(given) == hash(plain)
     assert digest(given) == digest(plain)
-    assert json.dumps(vars(given)) == json.dumps(vars(plain))
+    assert json.dumps(asdict(given)) == json.dumps(asdict(plain))
 
 
 @pytest.mark.parametrize("narrow", [np.float32, np.float16])
@@ -126,12 +132,49 @@ def test_a_float_of_fewer_bits_is_another_number_and_refused(narrow):
             "Sft.targets = 3 must be one of vo, qk, mlp, all: give one such as 'all'",
         ),
         (lambda: Pretrain(family=3), "Pretrain.family = 3 must be text: give one such as 'llama'"),
+        (
+            lambda: Engram(labels="random"),
+            "Engram.labels = 'random' must be one of true, shuffled: give one such as 'true'",
+        ),
+        (
+            lambda: Engram(bits=1),
+            "Engram.bits = 1 must be an integer of at least 2 and of at most 8 or None",
+        ),
+        (
+            lambda: Engram(bits=7),
+            "Engram.bits = 7 is no width of mlx's: give 2, 3, 4, 5, 6 or 8",
+        ),
+        (
+            lambda: Engram(bits=4, full=True),
+            "Engram(full=True, bits=4) would train quantised weights, which have no gradient: give "
+            "one of the two",
+        ),
+        (
+            lambda: Engram(batch=7),
+            "Engram.batch = 7 must be even, as its first half gives engrams to the second: give "
+            "one such as 8",
+        ),
+        (
+            lambda: Blank(width=100, heads=3),
+            "Blank.width = 100 must be an even number of dimensions for each of 3 heads: give a "
+            "multiple of 6",
+        ),
     ],
 )
 def test_one_sentence_names_field_value_and_remedy(make, sentence):
     with pytest.raises(UserError) as refusal:
         make()
     assert str(refusal.value) == sentence
+
+
+def test_a_record_in_a_field_is_checked_as_the_spec_is():
+    given = DataSource(name="topics", train=np.int64(7))
+    assert Engram(data=given) == Engram(data=DataSource(name="topics", train=7))
+    assert type(Engram(data=given).data.train) is int
+    with pytest.raises(UserError, match=r"Engram.data = 'sst2' must be a DataSource: give one"):
+        Engram(data="sst2")
+    with pytest.raises(UserError, match=r"train = 2.5 must be an integer"):
+        Engram(data=DataSource(train=2.5))
 
 
 @pytest.mark.parametrize("stage", [Sft, Fuse, "sft", None])

@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import (
     DualReward,
+    Engram,
     Grpo,
     Instruct,
     Pretrain,
     Sft,
     dual_reward,
+    engram,
     grpo,
     instruct,
     pretrain,
@@ -55,6 +58,23 @@ RECIPES = {
         grpo,
         "asked_batches",
         Grpo(full=True, iterations=6, prompts=4, answers=4, answer_tokens=2, examples=20),
+    ),
+    "engram": (
+        engram,
+        "text_batches",
+        Engram(data=DataSource(train=24, validation=4), epochs=2, batch=8, rank=2),
+    ),
+    "classifier": (
+        engram,
+        "text_batches",
+        Engram(
+            data=DataSource(train=24, validation=4),
+            epochs=2,
+            batch=8,
+            full=True,
+            engram=False,
+            lm_weight=0.0,
+        ),
     ),
     "instruct": (instruct, "steps_of", Instruct(steps=6, questions=4, symbols=4, prose=2)),
 }
@@ -103,7 +123,7 @@ def payload(out: Path) -> dict[str, object]:
 def bases(tiny, tmp_path_factory) -> dict[str, Path | None]:
     base = tmp_path_factory.mktemp("base")
     pretrain.run(Pretrain(steps=1, symbols=4, words=2, prose=2), None, base, 0, show=False)
-    trained = dict.fromkeys(("sft", "full", "dual_reward", "grpo"), tiny)
+    trained = dict.fromkeys(("sft", "full", "dual_reward", "grpo", "engram", "classifier"), tiny)
     return {**trained, "pretrain": None, "mixture": None, "instruct": base}
 
 

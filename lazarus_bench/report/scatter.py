@@ -1,0 +1,133 @@
+"""Scatters: points of several classes in a plane, as data, as SVG and in Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from lazarus_bench.report.escaping import code, prose
+
+FOLDER = "scatters"
+MOST = 300
+"""Points of a scatter: more hide one another, and make the report's file long."""
+
+_ALT = "each example a mark, its class by colour and shape"
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Okabe and Ito's: told apart by the colour-blind, too."""
+
+_SHAPES = ("circle", "square", "diamond", "triangle")
+_SIZE, _EDGE, _KEY, _RADIUS = 360, 14, 22, 3.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scatter:
+    """Texts in the plane of their first two principal components.
+
+    Attributes:
+        title: What is drawn; with `subject` it names the scatter in a report.
+        subject: Of which model.
+        classes: The classes' names, at least one.
+        points: (x, y, index of the class), at most 300.
+        explained: Shares of the variance along x and along y.
+
+    Raises:
+        ValueError: A point has no class, or there are too many.
+    """
+
+    title: str
+    subject: str
+    classes: tuple[str, ...]
+    points: tuple[tuple[float, float, int], ...]
+    explained: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        if len(self.points) > MOST:
+            raise ValueError(f"the scatter {self.title!r} has more than {MOST} points")
+        if any(not 0 <= label < len(self.classes) for *_, label in self.points):
+            raise ValueError(f"a point of the scatter {self.title!r} is of no class")
+
+
+def pictures(scatters: Sequence[Scatter]) -> Mapping[str, str]:
+    """The SVG of each scatter by its path beside the Markdown file."""
+    return {_path(at): svg(item) for at, item in enumerate(scatters)}
+
+
+def _path(at: int) -> str:
+    return f"{FOLDER}/{at + 1:02d}.svg"
+
+
+def scatter_section(scatters: Sequence[Scatter]) -> Iterator[str]:
+    """Link all scatters below one heading; nothing where there are none."""
+    if scatters:
+        yield "## Engrams in the plane of their first two principal components"
+        yield from (_linked(item, at) for at, item in enumerate(scatters))
+
+
+def _linked(item: Scatter, at: int) -> str:
+    heading = f"### {prose(item.title)}: {code(item.subject)}"
+    x, y = (f"{share:.0%}" for share in item.explained)
+    text = f"{len(item.points)} examples; the axes hold {x} and {y} of the variance."
+    return f"{heading}\n\n![{_ALT}]({_path(at)})\n\n{text}"
+
+
+def svg(item: Scatter) -> str:
+    """Draw a scatter, both axes on one scale, classes by colour and by shape, with their key."""
+    drawn = [point for point in item.points if all(map(math.isfinite, point[:2]))]
+    place = _scale(drawn)
+    height = _SIZE + _KEY * len(item.classes) + _EDGE
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE} {height}" '
+        f'width="{_SIZE}" height="{height}" role="img" font-family="sans-serif" font-size="13">',
+        f"<title>{escape(_plain(f'{item.title}: {item.subject}'))}</title>",
+        f'<rect width="{_SIZE}" height="{height}" fill="white"/>',
+        f'<rect x="0.5" y="0.5" width="{_SIZE - 1}" height="{_SIZE - 1}" fill="none" '
+        f'stroke="#999999"/>',
+        *(_mark(*place(x, y), label, 0.65) for x, y, label in drawn),
+        *(_key(item, label) for label in range(len(item.classes))),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Text without the control characters that XML forbids."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _scale(
+    points: Sequence[tuple[float, float, int]],
+) -> Callable[[float, float], tuple[float, float]]:
+    xs, ys = ([point[axis] for point in points] or [0.0] for axis in (0, 1))
+    middle = [(min(values) + max(values)) / 2 for values in (xs, ys)]
+    reach = max(max(xs) - min(xs), max(ys) - min(ys)) or 1.0
+    step = (_SIZE - 2 * _EDGE) / reach
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return _SIZE / 2 + (x - middle[0]) * step, _SIZE / 2 - (y - middle[1]) * step
+
+    return place
+
+
+def _mark(x: float, y: float, label: int, opacity: float) -> str:
+    style = f'fill="{_COLOURS[label % len(_COLOURS)]}" fill-opacity="{opacity:g}"'
+    r = _RADIUS
+    corners = {
+        "square": ((-r, -r), (r, -r), (r, r), (-r, r)),
+        "diamond": ((0, -1.3 * r), (1.3 * r, 0), (0, 1.3 * r), (-1.3 * r, 0)),
+        "triangle": ((0, -1.2 * r), (1.2 * r, r), (-1.2 * r, r)),
+    }
+    shape = _SHAPES[label % len(_SHAPES)]
+    if shape == "circle":
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:g}" {style}/>'
+    drawn = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners[shape])
+    return f'<polygon points="{drawn}" {style}/>'
+
+
+def _key(item: Scatter, label: int) -> str:
+    y = _SIZE + _KEY * (label + 0.7)
+    count = sum(own == label for *_, own in item.points)
+    name = escape(_plain(item.classes[label]))
+    text = f'<text x="{2.2 * _EDGE:g}" y="{y + 4.5:.1f}" fill="#222222">{name} ({count})</text>'
+    return _mark(_EDGE, y, label, 1.0) + text

@@ -1,0 +1,237 @@
+"""Labelled data for a training and its evaluation: generated, or from files (methods, *Engram*).
+
+The splits share no text. The generated corpora are also part of the lab's prose, so a base has read
+some of their sentences, held-out ones among them, but never a class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks import sentiment, topics
+from lazarus_bench.tasks.labelled import Labelled, is_held_out
+from lazarus_bench.tasks.labelled_files import CORPORA, HUB, Splits, hub_splits, read_splits
+
+Draw = Callable[[np.random.Generator], Labelled]
+
+GENERATED: dict[str, tuple[Draw, tuple[str, ...]]] = {
+    "sentiment": (sentiment.sentence, sentiment.CLASSES),
+    "topics": (topics.sentence, topics.CLASSES),
+}
+REPLACES = {"sst2": "sentiment", "ag_news": "topics"}
+"""Which generated corpus a real one takes the place of: two classes, and four."""
+
+DRAWS = 20
+"""Sentences drawn for each one wanted: a generated corpus has only so many different ones."""
+
+LEAST_OF_A_CLASS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """Which data; part of a training's digest, but for where files lie.
+
+    Attributes:
+        name: "sentiment" or "topics", which are generated, or "sst2" or "ag_news".
+        path: folder of the files, or "hub"; empty for generated data. Not part of what makes two
+            sources equal: the content is, wherever it lies and in whichever form.
+        digest: SHA-256 of the examples read; empty for generated data.
+        train: at most so many training examples.
+        validation: at most so many evaluation examples.
+    """
+
+    name: str = "sentiment"
+    path: str = field(default="", compare=False)
+    digest: str = ""
+    train: int = 4000
+    validation: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be read."""
+        if self.name not in (*GENERATED, *CORPORA):
+            known = ", ".join((*GENERATED, *CORPORA))
+            raise UserError(f"DataSource.name = {self.name!r} is unknown: choose {known}")
+        if self.name in CORPORA and not (self.path and self.digest):
+            raise UserError(f"{self.name} needs its files: make it with source_at(name, folder)")
+        for name in ("train", "validation"):
+            count = getattr(self, name)
+            if not isinstance(count, int) or count < LEAST_OF_A_CLASS:
+                raise UserError(
+                    f"DataSource.{name} = {count!r} must be an integer of at least "
+                    f"{LEAST_OF_A_CLASS}: give one such as 1000"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledData:
+    """Examples of a training and of its evaluation, which have no text in common.
+
+    Attributes:
+        name: which data.
+        classes: their names; a label is an index of them.
+        train: training examples, shuffled.
+        validation: evaluation examples; no two with the same text where they are generated.
+        shared: how many texts of the training split evaluation has too; they are not in `train`.
+        available: examples of the training split (without those) and of the evaluation split.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: tuple[Labelled, ...]
+    validation: tuple[Labelled, ...]
+    shared: int = 0
+    available: tuple[int, int]
+
+    @property
+    def balance(self) -> tuple[tuple[int, int], ...]:
+        """Training and evaluation examples of each class."""
+        counts = [Counter(e.label for e in split) for split in (self.train, self.validation)]
+        return tuple((counts[0][c], counts[1][c]) for c in range(len(self.classes)))
+
+    @property
+    def summary(self) -> str:
+        """Sizes, class balance and overlap, in one line."""
+        train, validation = self.available
+        by_class = "; ".join(
+            f"{name} {learned} and {judged}"
+            for name, (learned, judged) in zip(self.classes, self.balance, strict=True)
+        )
+        return (
+            f"{len(self.train)} of {train} training and {len(self.validation)} of {validation} "
+            f"evaluation examples ({by_class}); {self.shared} texts of the training split left "
+            f"out, as evaluation has them"
+        )
+
+
+def read_data(source: DataSource) -> LabelledData:
+    """Read or generate the examples of `source`; the same source gives the same examples.
+
+    Texts that both splits have are left out of training, so that evaluation keeps the size that is
+    published for it; they are counted.
+
+    Raises:
+        UserError: files are missing, cannot be read or have changed, or a class has too few
+            examples.
+    """
+    if source.name in GENERATED:
+        return _generated(source)
+    splits = _splits(source.name, source.path)
+    if _digest(splits) != source.digest:
+        raise UserError(
+            f"{source.path} has other examples than when this training was named: put the files "
+            f"back, or start anew"
+        )
+    return _limited(source, CORPORA[source.name].classes, splits)
+
+
+def source_at(name: str, path: Path, train: int = 20_000, validation: int = 10_000) -> DataSource:
+    """The real data `name` in the folder `path` (or ``hub``), read once for their digest.
+
+    Raises:
+        UserError: no such data set, or its files cannot be read.
+    """
+    if name not in CORPORA:
+        raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(CORPORA)}")
+    place = HUB if str(path) == HUB else str(path.expanduser().absolute())
+    splits = _splits(name, place)
+    return DataSource(
+        name=name, path=place, digest=_digest(splits), train=train, validation=validation
+    )
+
+
+def given_data(words: Iterable[str]) -> dict[str, DataSource]:
+    """What `NAME=DIR` words name, by the generated corpus that each takes the place of.
+
+    Raises:
+        UserError: a word has another form, a name comes twice, or data cannot be read.
+    """
+    found: dict[str, DataSource] = {}
+    for word in words:
+        name, equals, folder = word.partition("=")
+        if name not in REPLACES or not equals or not folder:
+            known = " or ".join(f"{known}=DIR" for known in REPLACES)
+            raise UserError(f"--lb-data {word} names no data set and its folder: give {known}")
+        if REPLACES[name] in found:
+            raise UserError(f"--lb-data {word}: {name} is given twice; give it once")
+        found[REPLACES[name]] = source_at(name, Path(folder))
+    return found
+
+
+def _splits(name: str, path: str) -> Splits:
+    splits = hub_splits(name) if path == HUB else read_splits(name, Path(path))
+    for split, use in zip(splits, ("training", "evaluation"), strict=True):
+        _check_classes(split, CORPORA[name].classes, f"{name}, {use}")
+    return splits
+
+
+def _digest(splits: Splits) -> str:
+    rows = [[[example.text, example.label] for example in split] for split in splits]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _check_classes(examples: Sequence[Labelled], classes: Sequence[str], where: str) -> None:
+    counts = Counter(example.label for example in examples)
+    for label, name in enumerate(classes):
+        if counts[label] >= LEAST_OF_A_CLASS:
+            continue
+        place = next((e.place for e in examples if e.label == label and e.place), "")
+        at = f" ({place})" if place else ""
+        often = f"once{at}" if counts[label] else "never"
+        raise UserError(
+            f"{where}: the class {name} occurs {often}, which nothing can be learnt or judged "
+            f"from: give at least {LEAST_OF_A_CLASS} examples of each class"
+        )
+
+
+def key_of(text: str) -> str:
+    """What two texts share that are one: they differ in blanks or case alone."""
+    return " ".join(text.split()).casefold()
+
+
+def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> LabelledData:
+    judged = {key_of(example.text) for example in splits[1]}
+    learned = [example for example in splits[0] if key_of(example.text) not in judged]
+    order = np.random.default_rng(0)
+    train = tuple(learned[i] for i in order.permutation(len(learned))[: source.train])
+    # As they lie in the file unless there are more than wanted: which ones then must not hang on
+    # how the file is sorted.
+    chosen = order.permutation(len(splits[1]))[: source.validation]
+    validation = tuple(splits[1][i] for i in sorted(chosen))
+    for examples, use in ((train, "train"), (validation, "validation")):
+        _check_classes(examples, classes, f"{source.name} with {use} = {getattr(source, use)}")
+    return LabelledData(
+        name=source.name,
+        classes=classes,
+        train=train,
+        validation=validation,
+        shared=len(splits[0]) - len(learned),
+        available=(len(learned), len(splits[1])),
+    )
+
+
+def _generated(source: DataSource) -> LabelledData:
+    draw, classes = GENERATED[source.name]
+    return _limited(source, classes, _drawn(draw, source.train, source.validation))
+
+
+def _drawn(draw: Draw, train: int, validation: int) -> Splits:
+    """Different sentences, at most so many of each split, in the order in which they came."""
+    rng = np.random.default_rng(0)
+    learned: dict[str, Labelled] = {}
+    judged: dict[str, Labelled] = {}
+    for _ in range(DRAWS * (train + validation)):
+        if len(learned) == train and len(judged) == validation:
+            break
+        example = draw(rng)
+        split, most = (judged, validation) if is_held_out(example) else (learned, train)
+        if len(split) < most:
+            split[example.text] = example
+    return tuple(learned.values()), tuple(judged.values())

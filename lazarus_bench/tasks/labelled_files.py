@@ -1,0 +1,188 @@
+"""Labelled sentences from the usual files of SST-2 and AG News, or from a hub.
+
+The forms are GLUE's TSV (header ``sentence label``), AG News' CSV (class, title, description; the
+class counts from 1), and ``text<TAB>label`` without a header.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.labelled import Labelled
+
+HUB = "hub"
+"""Stands for a folder where the data come from the hub."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """A public data set: its classes, what its files call them, and where the hub has it."""
+
+    classes: tuple[str, ...]
+    labels: Mapping[str, int]
+    repository: str
+    column: str
+    evaluation: str
+
+
+CORPORA: dict[str, Corpus] = {
+    "sst2": Corpus(
+        classes=("negative", "positive"),
+        labels={"0": 0, "1": 1},
+        repository="stanfordnlp/sst2",
+        column="sentence",
+        evaluation="validation",
+    ),
+    "ag_news": Corpus(
+        classes=("World", "Sports", "Business", "Sci/Tech"),
+        labels={"World": 0, "Sports": 1, "Business": 2, "Sci/Tech": 3}
+        | {str(label + 1): label for label in range(4)},
+        repository="fancyzhx/ag_news",
+        column="text",
+        evaluation="test",
+    ),
+}
+
+Splits = tuple[tuple[Labelled, ...], tuple[Labelled, ...]]
+"""Training and evaluation examples, in the order of the files."""
+
+_GLUE = ["sentence", "label"]
+_UNLABELLED = ["index", "sentence"]
+_CSV = ["class index", "title", "description"]
+
+
+def read_splits(name: str, folder: Path) -> Splits:
+    """Read every example of the corpus `name` in `folder`.
+
+    Training is train and dev, evaluation is test. Where test is missing or has no labels, as GLUE's
+    own has none, evaluation is dev.
+
+    Raises:
+        UserError: the folder or a split is missing, or a file cannot be read as one of the forms.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: name the one that has the files of {name}")
+    files = {split: _file(folder, split) for split in ("train", "dev", "test")}
+    train, dev, test = (file for file in files.values())
+    if test is not None and not _has_labels(test):
+        test = None
+    learned, judged = ([train, dev], test) if test is not None else ([train], dev)
+    found = [file for file in learned if file is not None]
+    if not found or judged is None:
+        lacking = "evaluation: it needs test or dev" if found else "training: it needs train"
+        raise UserError(f"{folder} has no split for {lacking}, .tsv or .csv, with labels")
+    corpus = CORPORA[name]
+    return (
+        tuple(example for file in found for example in _examples(file, corpus)),
+        tuple(_examples(judged, corpus)),
+    )
+
+
+def _file(folder: Path, split: str) -> Path | None:
+    candidates = (folder / f"{split}{ending}" for ending in (".tsv", ".csv"))
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _has_labels(file: Path) -> bool:
+    return next((row for _, row in _rows(file)), []) != _UNLABELLED
+
+
+def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the number of its (last) line."""
+    # In GLUE's files a quotation mark is a character of the text; in AG News' it quotes.
+    form: dict[str, Any] = (
+        {} if file.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    )
+    reader = csv.reader(io.StringIO(_decoded(file), newline=""), strict=True, **form)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise UserError(f"{file}, line {reader.line_num} cannot be read: {error}") from error
+
+
+def _decoded(file: Path) -> str:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(f"{file}, line {line} is not UTF-8: save the file as UTF-8") from error
+
+
+def _examples(file: Path, corpus: Corpus) -> Iterator[Labelled]:
+    """Every example of a file.
+
+    Raises:
+        UserError: wrong columns, an empty text, or an unknown label, with the line.
+    """
+    is_csv = file.suffix == ".csv"
+    for position, (line, row) in enumerate(_rows(file)):
+        place = f"{file}, line {line}"
+        if position == 0 and _is_header(row, is_csv):
+            continue
+        if len(row) != (3 if is_csv else 2):
+            form = "class,title,description" if is_csv else "text<TAB>label"
+            raise UserError(f"{place} has {len(row)} columns: write each line as {form}")
+        label, text = (row[0], " ".join(row[1:])) if is_csv else (row[1], row[0])
+        yield _example(text, _label(label.strip(), place, corpus), place)
+
+
+def _is_header(row: Sequence[str], is_csv: bool) -> bool:
+    return [cell.strip().casefold() for cell in row] == (_CSV if is_csv else _GLUE)
+
+
+def _label(printed: str, place: str, corpus: Corpus) -> int:
+    if printed not in corpus.labels:
+        known = ", ".join(corpus.labels)
+        raise UserError(f"{place} has the label {printed!r}: the labels are {known}")
+    return corpus.labels[printed]
+
+
+def _example(text: str, label: int, place: str) -> Labelled:
+    if not text.strip():
+        raise UserError(f"{place} has an empty text: write one, or take the line out")
+    return Labelled(text=text.strip(), label=label, place=place)
+
+
+def hub_splits(name: str) -> Splits:
+    """Read the corpus `name` from the hub with the `datasets` library.
+
+    Raises:
+        UserError: the library is not installed, or the hub cannot be reached.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise UserError(
+            f"{name}={HUB} needs the library datasets: pip install 'lazarus-bench[{HUB}]', or name "
+            f"a folder of files"
+        ) from error
+    corpus = CORPORA[name]
+    try:
+        loaded = datasets.load_dataset(corpus.repository)
+    except OSError as error:
+        raise UserError(
+            f"{name}={HUB}: {corpus.repository} cannot be had from the hub ({error}): name a "
+            f"folder of files"
+        ) from error
+    train, judged = (
+        tuple(_hub_examples(loaded[split], split, corpus)) for split in ("train", corpus.evaluation)
+    )
+    return train, judged
+
+
+def _hub_examples(rows: Any, split: str, corpus: Corpus) -> Iterator[Labelled]:
+    for position, row in enumerate(rows):
+        place = f"{corpus.repository}, {split} row {position}"
+        yield _example(str(row[corpus.column]), int(row["label"]), place)

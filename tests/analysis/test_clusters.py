@@ -1,0 +1,146 @@
+"""Clusters: against scikit-learn and against every pair formed, and what resampling does."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, adjusted_rand_score, silhouette_score
+from sklearn.metrics.pairwise import cosine_similarity
+
+from lazarus_bench.analysis.clusters import bootstrap, cluster, cosines, silhouettes
+from lazarus_bench.analysis.geometry import cluster_separation
+from lazarus_bench.errors import UserError
+
+
+def blobs(sizes, apart=4.0, width=6, seed=0):
+    """Gaussian classes of these sizes, `apart` along an axis of their own each."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    return apart * np.eye(len(sizes), width)[labels] + rng.normal(size=(len(labels), width)), labels
+
+
+LABELS = st.lists(st.integers(0, 2), min_size=4, max_size=25).map(
+    lambda some: [0, 0, 1, 1, 2, 2, *some]
+)
+VALUES = st.floats(-1, 1).map(lambda x: round(x, 3))
+
+
+@given(LABELS, st.data())
+def test_cosines_are_those_of_every_pair(labels, data):
+    vectors = data.draw(arrays(np.float64, (len(labels), 3), elements=VALUES))
+    labels, found = np.array(labels), cosines(vectors, labels)
+    every = cosine_similarity(vectors)
+    pairs = ~np.eye(len(labels), dtype=bool)
+    same = labels[:, None] == labels
+    for c in range(3):
+        own = every[(labels == c)[:, None] & same & pairs]
+        assert found.within[c] == pytest.approx(own.mean(), abs=1e-9)
+    assert found.between == pytest.approx(every[~same].mean(), abs=1e-9)
+
+
+def test_centred_cosines_are_those_of_the_hidden_states_geometry():
+    vectors, labels = blobs((9, 12, 15))
+    separation = cluster_separation(vectors[:, None], labels)[0]
+    assert cosines(vectors, labels, centred=True).gap == pytest.approx(separation, abs=1e-9)
+
+
+def test_cosines_of_many_texts_need_no_table_of_pairs():
+    vectors, labels = blobs((30_000, 30_000), width=4)
+    assert cosines(vectors, labels).gap > 0
+
+
+@given(st.permutations(range(4)), st.integers(0, 100))
+def test_names_of_clusters_do_not_matter(order, seed):
+    vectors, labels = blobs((9, 12, 15, 10), seed=seed)
+    renamed = np.array(order)[labels]
+    one, other = cluster(vectors, labels), cluster(vectors, renamed)
+    assert one.rand_index == other.rand_index
+    assert list(one.hits) == list(other.hits)
+    assert one.purity[np.argsort(order)] == pytest.approx(other.purity)
+
+
+@settings(max_examples=30)
+@given(st.floats(0, 5), st.integers(0, 100))
+def test_accuracy_purity_and_rand_index_are_scikit_learns(apart, seed):
+    vectors, labels = blobs((20, 30, 25), apart=apart, seed=seed)
+    found = cluster(vectors, labels)
+    assert found.hits.mean() == accuracy_score(labels, found.found)
+    assert found.rand_index == pytest.approx(adjusted_rand_score(labels, found.found))
+    for c in range(3):
+        assert found.purity[c] == (labels[found.found == c] == c).mean()
+    assert found.hits.mean() >= 1 / 3
+    assert found.hits.mean() >= max(np.bincount(labels)) / len(labels) / 3
+
+
+def test_the_matching_is_the_best_one_even_where_one_class_fills_two_clusters():
+    vectors = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [9.0], [9.1], [9.2]])
+    found = cluster(vectors, [0, 0, 1, 0, 1, 2, 2, 2])
+    assert sorted(set(found.found)) == [0, 1, 2]
+    assert found.hits.sum() == 6
+    vectors = np.array([[0.0], [0.1], [5.0], [5.1], [9.0], [9.1]])
+    found = cluster(vectors, [0, 0, 0, 1, 1, 0])
+    assert found.hits.sum() == 4
+
+
+def test_clear_clusters_are_found_and_noise_is_not():
+    vectors, labels = blobs((60, 60, 60, 60), apart=30)
+    assert cluster(vectors, labels).rand_index == 1
+    assert cluster(vectors, labels).purity.tolist() == [1, 1, 1, 1]
+    vectors, labels = blobs((100, 100), apart=0)
+    assert abs(cluster(vectors, labels).rand_index) < 0.1
+
+
+def test_silhouettes_are_exact_where_they_fit_and_close_where_they_are_drawn():
+    vectors, labels = blobs((600, 300, 600))
+    whole = silhouettes(vectors, labels)
+    assert whole.mean() == pytest.approx(silhouette_score(vectors, labels))
+    some = silhouettes(vectors, labels, most=500)
+    assert len(some) == 500
+    assert some.mean() == pytest.approx(whole.mean(), abs=0.03)
+
+
+def test_resamples_are_paired_by_seed_and_scatter_around_the_statistic():
+    vectors, labels = blobs((40, 60), apart=2.5)
+    one, again = (bootstrap(vectors, labels, draws=60, seed=3) for _ in range(2))
+    assert one.rand_index.tolist() == again.rand_index.tolist()
+    found = cluster(vectors, labels)
+    for draws, value in (
+        (one.rand_index, found.rand_index),
+        (one.accuracy, found.hits.mean()),
+        (one.gap, cosines(vectors, labels).gap),
+    ):
+        assert draws.std() > 0
+        assert abs(draws.mean() - value) < 3 * draws.std()
+    assert one.purity.shape == (60, 2)
+
+
+def test_k_means_is_fitted_anew_in_each_resample():
+    """The corners of a square: whether its left or its lower half is a cluster differs."""
+    vectors = np.repeat([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], 10, axis=0)
+    found = bootstrap(vectors, np.repeat([0, 0, 1, 1], 10), draws=40).rand_index
+    assert found.max() == 1
+    assert found.min() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("vectors", "labels", "said"),
+    [
+        (np.eye(4), [0, 0, 0, 0], "two classes of two texts each"),
+        (np.eye(4), [0, 0, 0, 1], "two classes of two texts each"),
+        (np.eye(4), [0, 0, 2, 2], "two classes of two texts each"),
+        (np.ones((4, 2)), [0, 0, 1, 1], "fewer than 2 different values"),
+        (np.full((4, 2), np.nan), [0, 0, 1, 1], "an engram is not finite"),
+    ],
+)
+def test_what_has_no_clusters_is_refused(vectors, labels, said):
+    with pytest.raises(UserError, match=said):
+        cluster(vectors, labels)
+    with pytest.raises(UserError, match=said):
+        silhouettes(vectors, labels)
+
+
+def test_a_resample_needs_ten_texts_of_a_class():
+    vectors, labels = blobs((9, 20))
+    with pytest.raises(UserError, match="takes 10 of each"):
+        bootstrap(vectors, labels)

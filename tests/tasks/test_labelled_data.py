@@ -1,0 +1,130 @@
+"""Labelled data: splits without a common text, balance on record, and a digest of the content."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.labelled import is_held_out
+from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, read_data, source_at
+
+LINES = [f"film {i} was {'fine' if i % 2 else 'dull'}\t{i % 2}\n" for i in range(40)]
+HEADER = "sentence\tlabel\n"
+
+
+def write(folder, train, test, header=HEADER):
+    folder.mkdir(exist_ok=True)
+    (folder / "train.tsv").write_text(header + "".join(train))
+    (folder / "test.tsv").write_text(header + "".join(test))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["sentiment", "topics"])
+def test_generated_splits_have_no_text_twice_and_no_class_too_few(name):
+    data = read_data(DataSource(name=name, train=300, validation=150))
+    train, judged = ([e.text for e in split] for split in (data.train, data.validation))
+    assert (len(train), len(judged)) == (300, 150)
+    assert len({*train, *judged}) == 450
+    assert not any(map(is_held_out, data.train))
+    assert all(map(is_held_out, data.validation))
+    shares = [learned / 300 for learned, _ in data.balance]
+    assert min(shares) > 0.6 / len(data.classes)
+
+
+def test_the_same_source_gives_the_same_examples_and_a_smaller_one_fewer():
+    few, again = (read_data(DataSource(train=50, validation=20)) for _ in range(2))
+    many = read_data(DataSource(train=100, validation=40))
+    assert few == again
+    assert set(few.validation) < set(many.validation)
+
+
+def test_a_generated_corpus_ends_where_it_has_no_more_sentences():
+    data = read_data(DataSource(name="topics", train=100, validation=2000))
+    assert len(data.train) == 100
+    assert 800 < len(data.validation) < 1300
+
+
+def test_texts_of_evaluation_are_left_out_of_training_and_counted(tmp_path):
+    same = ["Film 1  was FINE\t1\n", LINES[2]]
+    source = source_at("sst2", write(tmp_path, LINES + same, LINES[:4]))
+    data = read_data(source)
+    assert data.shared == 6
+    assert len(data.validation) == 4
+    assert not {e.text for e in data.train} & {e.text for e in data.validation}
+    assert data.available == (36, 4)
+    assert data.balance == ((18, 2), (18, 2))
+    assert "36 of 36 training and 4 of 4 evaluation examples (negative 18 and 2;" in data.summary
+
+
+def test_fewer_are_drawn_from_the_whole_file_and_not_from_its_beginning(tmp_path):
+    by_class = sorted(LINES, key=lambda line: line[-2])
+    source = source_at("sst2", write(tmp_path, by_class[5:35], by_class[:5] + by_class[35:]))
+    data = read_data(replace(source, train=20, validation=6))
+    assert (len(data.train), len(data.validation)) == (20, 6)
+    assert all(min(pair) >= 2 for pair in data.balance)
+
+
+def test_the_digest_is_of_the_examples_wherever_and_however_they_lie(tmp_path):
+    one = source_at("sst2", write(tmp_path / "one", LINES[:30], LINES[30:]))
+    two = source_at("sst2", write(tmp_path / "two", LINES[:30], LINES[30:], header=""))
+    other = source_at("sst2", write(tmp_path / "three", LINES[:29], LINES[30:]))
+    assert one == two
+    assert one.path != two.path
+    assert other != one
+
+
+def test_files_that_changed_since_they_were_named_are_refused(tmp_path):
+    source = source_at("sst2", write(tmp_path, LINES[:30], LINES[30:]))
+    write(tmp_path, LINES[:28], LINES[30:])
+    with pytest.raises(UserError, match="has other examples than when this training was named"):
+        read_data(source)
+
+
+def test_a_class_that_occurs_once_or_never_is_named_with_its_line(tmp_path):
+    with pytest.raises(UserError, match=r"training: the class positive occurs once \(.*line 3\)"):
+        source_at("sst2", write(tmp_path, [LINES[0], LINES[1], LINES[2]], LINES[30:]))
+    with pytest.raises(UserError, match=r"evaluation: the class negative occurs never"):
+        source_at("sst2", write(tmp_path, LINES, LINES[1::2]))
+    lopsided = [LINES[1], LINES[3], *LINES[4::2]]
+    source = source_at("sst2", write(tmp_path, lopsided, LINES[:2] * 2))
+    with pytest.raises(UserError, match="sst2 with train = 2: the class positive occurs"):
+        read_data(replace(source, train=2))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"name": "mnli"}, "unknown: choose sentiment, topics, sst2, ag_news"),
+        ({"name": "sst2"}, "needs its files: make it with source_at"),
+        ({"train": 1}, "train = 1 must be an integer of at least 2"),
+        ({"validation": 10.5}, "validation = 10.5 must be an integer"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_when_it_is_made(wrong, said):
+    with pytest.raises(UserError, match=said):
+        DataSource(**wrong)
+
+
+def test_an_unknown_name_of_real_data_is_refused(tmp_path):
+    with pytest.raises(UserError, match="'imdb' is unknown: choose sst2 or ag_news"):
+        source_at("imdb", tmp_path)
+
+
+LINE = st.tuples(st.text("ab \"'é", min_size=1).filter(str.strip), st.sampled_from("01"))
+
+
+@settings(deadline=None, max_examples=40)
+@given(train=st.lists(LINE, max_size=30), test=st.lists(LINE, max_size=30))
+def test_whatever_was_written_is_read_and_shared_texts_never_stay(tmp_path_factory, train, test):
+    ends = [("zz", "0"), ("yy", "1"), ("xx", "0"), ("ww", "1")]
+    rows = [*train, *ends], [*test, *((text + "!", label) for text, label in ends)]
+    folder = tmp_path_factory.mktemp("any")
+    lines = [[f"{text}\t{label}\n" for text, label in split] for split in rows]
+    data = read_data(source_at("sst2", write(folder, *lines)))
+    assert [(e.text, str(e.label)) for e in data.validation] == [(t.strip(), y) for t, y in rows[1]]
+    keys = {" ".join(text.split()) for text, _ in rows[1]}
+    assert len(data.train) == sum(" ".join(text.split()) not in keys for text, _ in rows[0])
+    assert len(data.train) + data.shared == len(rows[0])
+    assert isinstance(data, LabelledData)

@@ -1,0 +1,140 @@
+"""SST-2 and AG News from their files: every form, and one sentence for everything wrong in one."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.labelled import Labelled
+from lazarus_bench.tasks.labelled_files import read_splits
+
+SST2 = 'sentence\tlabel\nit \'s "fine" \t1\ndull , dull\t0\n'
+TOPICS = "A vote\tWorld\nA goal\tSports\nA sale\tBusiness\nA star\tSci/Tech\n"
+CSV = '"1","A vote","in ""Rome"", today"\n"2","A goal","again"\n'
+
+
+def write(folder, **files):
+    for name, text in files.items():
+        data = text if isinstance(text, bytes) else text.encode()
+        (folder / name.replace("_", ".")).write_bytes(data)
+    return folder
+
+
+def texts(split):
+    return [(example.text, example.label) for example in split]
+
+
+def test_glues_form_keeps_its_quotation_marks(tmp_path):
+    train, judged = read_splits("sst2", write(tmp_path, train_tsv=SST2, test_tsv=SST2))
+    assert texts(train) == texts(judged) == [('it \'s "fine"', 1), ("dull , dull", 0)]
+    assert train[1].place == f"{tmp_path / 'train.tsv'}, line 3"
+
+
+def test_text_and_label_without_a_header(tmp_path):
+    train, _ = read_splits("ag_news", write(tmp_path, dev_tsv=TOPICS, test_tsv=TOPICS))
+    assert texts(train) == [("A vote", 0), ("A goal", 1), ("A sale", 2), ("A star", 3)]
+
+
+@pytest.mark.parametrize("header", ["", "Class Index,Title,Description\n"])
+def test_ag_news_own_form_counts_from_one_and_joins_title_and_description(tmp_path, header):
+    write(tmp_path, train_csv=header + CSV, test_csv=CSV)
+    train, judged = read_splits("ag_news", tmp_path)
+    assert texts(train) == [('A vote in "Rome", today', 0), ("A goal again", 1)]
+    assert train == judged
+
+
+def test_train_and_dev_are_learnt_from_where_test_is_there_to_judge(tmp_path):
+    more = SST2.replace("dull", "slow")
+    train, judged = read_splits(
+        "sst2", write(tmp_path, train_tsv=SST2, dev_tsv=more, test_tsv=SST2)
+    )
+    assert (len(train), len(judged)) == (4, 2)
+
+
+def test_glues_test_without_labels_leaves_dev_to_judge(tmp_path):
+    hidden = "index\tsentence\n0\ta film\n"
+    more = SST2.replace("dull", "slow")
+    write(tmp_path, train_tsv=SST2, dev_tsv=more, test_tsv=hidden)
+    train, judged = read_splits("sst2", tmp_path)
+    assert [example.text for example in judged] == ['it \'s "fine"', "slow , slow"]
+    assert len(train) == 2
+
+
+def test_blank_lines_a_byte_order_mark_and_windows_lines_do_no_harm(tmp_path):
+    odd = b"\xef\xbb\xbf" + SST2.replace("\n", "\r\n\r\n").encode()
+    train, judged = read_splits("sst2", write(tmp_path, train_tsv=odd, test_tsv=SST2))
+    assert texts(train) == texts(judged)
+
+
+WRONG = {
+    "columns": ("a\tb\t1\n", r"line 4 has 3 columns: write each line as text<TAB>label"),
+    "one column": ("alone\n", r"line 4 has 1 columns"),
+    "label": ("a film\t2\n", r"line 4 has the label '2': the labels are 0, 1"),
+    "empty": (" \t1\n", r"line 4 has an empty text"),
+    "bytes": (b"caf\xe9\t1\n", r"line 4 is not UTF-8"),
+    "field": ("a" * 200_000 + "\t1\n", r"line 4 cannot be read: field larger"),
+}
+
+
+@pytest.mark.parametrize(("line", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_in_a_line_is_said_with_its_number(tmp_path, line, said):
+    line = line if isinstance(line, bytes) else line.encode()
+    write(tmp_path, train_tsv=SST2.encode() + line, test_tsv=SST2)
+    with pytest.raises(UserError, match=rf"^{tmp_path}/train\.tsv, {said}[^\n]*$"):
+        read_splits("sst2", tmp_path)
+
+
+def test_a_csv_line_that_does_not_quote_is_said_with_its_number(tmp_path):
+    write(tmp_path, train_csv=CSV + '"1","a"b,"c"\n', test_csv=CSV)
+    with pytest.raises(UserError, match=r"train\.csv, line 3 cannot be read"):
+        read_splits("ag_news", tmp_path)
+    write(tmp_path, train_csv=CSV + "1,no description\n")
+    with pytest.raises(UserError, match="line 3 has 2 columns: write each line as class,title,"):
+        read_splits("ag_news", tmp_path)
+
+
+def test_a_missing_split_and_a_missing_folder_are_named(tmp_path):
+    with pytest.raises(UserError, match="is no folder: name the one that has the files of sst2"):
+        read_splits("sst2", tmp_path / "nowhere")
+    with pytest.raises(UserError, match="no split for training: it needs train"):
+        read_splits("sst2", write(tmp_path, dev_tsv=SST2))
+    (tmp_path / "dev.tsv").unlink()
+    with pytest.raises(UserError, match="no split for evaluation: it needs test or dev"):
+        read_splits("sst2", write(tmp_path, train_tsv=SST2))
+
+
+HUB = """
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.labelled_files import hub_splits
+try:
+    hub_splits("sst2")
+except UserError as error:
+    print(error)
+"""
+
+
+def test_without_the_library_or_a_hub_one_sentence_says_so():
+    done = subprocess.run(
+        [sys.executable, "-c", HUB],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    installed = find_spec("datasets") is not None
+    said = "cannot be had from the hub" if installed else "needs the library datasets: pip install"
+    assert said in done.stdout
+    assert done.stdout.rstrip().endswith("name a folder of files")
+
+
+def test_the_real_files_have_their_published_sizes(shared):
+    sizes = {"sst2": (67_349, 872), "ag_news": (10_001, 7_600)}
+    for name, expected in sizes.items():
+        assert tuple(map(len, read_splits(name, shared / "data" / name))) == expected
+
+
+def test_where_an_example_was_read_is_no_part_of_it():
+    assert Labelled(text="a", label=0, place="x, line 1") == Labelled(text="a", label=0)

@@ -44,7 +44,8 @@ class EngramReading:
     @property
     def correct(self) -> Bools:
         """Whether each prediction is right `[text]`."""
-        return self.predicted == self.label
+        correct: Bools = self.predicted == self.label
+        return correct
 
 
 def read_engrams(

@@ -13,7 +13,6 @@ of an embedding (`taps.prefixed`); the language model's head is the backbone's o
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,7 +49,7 @@ class Heads(nn.Module):
     """What stands on a backbone of `width` dimensions; weights as mlx draws them."""
 
     def __init__(self, width: int, settings: EngramSettings) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.hidden = nn.Linear(width, settings.classifier_width)
         self.classify = nn.Linear(settings.classifier_width, len(settings.classes))
         self.compress = nn.Linear(settings.classifier_width, settings.engram_width)
@@ -76,7 +75,7 @@ class EngramModel(nn.Module):
     """A backbone and its heads, as one module to train."""
 
     def __init__(self, backbone: nn.Module, heads: Heads) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         self.backbone = backbone
         self.heads = heads
 
@@ -95,19 +94,19 @@ class TextReading:
 
 
 def read_texts(
-    model: EngramModel, anatomy: Anatomy, batch: TextBatch, engrams: mx.array | None
+    model: nn.Module, anatomy: Anatomy, batch: TextBatch, engrams: mx.array | None
 ) -> TextReading:
-    """One forward over `batch`, differentiable, with `engrams` `[text, engram]` as its prefix.
+    """One forward of an `EngramModel` over `batch`, differentiable.
 
-    Without engrams there is no prefix at all (models 1 and 2).
+    `engrams` `[text, engram]` go before the texts as their prefix; without them there is no prefix
+    at all (models 1 and 2).
     """
-    tokens, prefix = batch.tokens, nullcontext()
-    if engrams is not None:
-        tokens = mx.pad(tokens, [(0, 0), (1, 0)])
-        prefix = prefixed(model.backbone, anatomy, model.heads.prefix(engrams))
-    with prefix:
-        residual = residual_stream(model.backbone, anatomy, tokens)[-1]
-    residual = residual if engrams is None else residual[:, 1:]
+    if engrams is None:
+        residual = residual_stream(model.backbone, anatomy, batch.tokens)[-1]
+    else:
+        tokens = mx.pad(batch.tokens, [(0, 0), (1, 0)])
+        with prefixed(model.backbone, anatomy, model.heads.prefix(engrams)):
+            residual = residual_stream(model.backbone, anatomy, tokens)[-1][:, 1:]
     last = residual[mx.arange(batch.last.size), batch.last]
     logits, made = model.heads(part(model.backbone, anatomy.norm)(last))
     return TextReading(logits=logits, engrams=made, residual=residual)
@@ -167,7 +166,7 @@ class TrainedEngram:
     settings: EngramSettings
 
 
-def save_heads(heads: Heads, settings: EngramSettings, directory: Path) -> None:
+def save_heads(heads: nn.Module, settings: EngramSettings, directory: Path) -> None:
     """Write the heads' weights and settings."""
     from mlx.utils import tree_flatten
 

@@ -81,7 +81,7 @@ def text_batches(
             yield _cut([texts[i] for i in rng.permutation(batch)], parts)
 
 
-def read_halves(model: EngramModel, anatomy: Anatomy, batch: Halves) -> list[TextReading]:
+def read_halves(model: nn.Module, anatomy: Anatomy, batch: Halves) -> list[TextReading]:
     """A reading of each part.
 
     One part has no prefix; of two, the first has zero engrams as prefix and the second the engrams
@@ -101,7 +101,7 @@ def class_sum(reading: TextReading, batch: TextBatch) -> mx.array:
 
 
 def text_sum(
-    model: EngramModel, anatomy: Anatomy, reading: TextReading, batch: TextBatch
+    model: nn.Module, anatomy: Anatomy, reading: TextReading, batch: TextBatch
 ) -> mx.array:
     """Sum over labels of the next token's cross-entropy in nats."""
     states = reading.residual[batch.rows, batch.columns]
@@ -115,7 +115,7 @@ def engram_loss(anatomy: Anatomy, lm_weight: float) -> Loss:
     With weight 0 nothing is unembedded and the language model's loss is not logged.
     """
 
-    def loss(model: EngramModel, batch: Halves) -> tuple[mx.array, Parts]:
+    def loss(model: nn.Module, batch: Halves) -> tuple[mx.array, Parts]:
         read = list(zip(read_halves(model, anatomy, batch), batch.parts, strict=True))
         texts = sum(part.last.size for part in batch.parts)
         label = sum((class_sum(*pair) for pair in read), mx.array(0.0)) / texts

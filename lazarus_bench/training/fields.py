@@ -172,6 +172,6 @@ def _words(hint: Any) -> str:
         return f"a tuple, each item {_words(arguments[0])}"
     if origin in (Union, UnionType):
         return _words(arguments[0]) + (" or None" if NoneType in arguments else "")
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return f"a {hint.__name__}"
     return PLAIN[hint][0]

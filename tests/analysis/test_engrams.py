@@ -32,7 +32,7 @@ def fed_back(tiny, tmp_path_factory) -> TrainedEngram:
 
 @pytest.fixture(scope="module")
 def dual(tiny, tmp_path_factory) -> TrainedEngram:
-    return trained(tiny, tmp_path_factory.mktemp("dual"), engram=False, max_length=9)
+    return trained(tiny, tmp_path_factory.mktemp("dual"), engram=False, max_length=7)
 
 
 def alone(found: TrainedEngram, text: Labelled, prefix: mx.array | None) -> tuple[mx.array, ...]:
@@ -79,7 +79,7 @@ def test_a_model_without_an_engram_has_no_prefix(dual):
 def test_texts_are_cut_as_in_training_and_marked(dual):
     own = [len(dual.loaded.encode(text.text)) - 1 for text in TEXTS]
     reading = read_engrams(dual, TEXTS)
-    assert reading.cut.tolist() == [length > 9 for length in own]
+    assert reading.cut.tolist() == [length > 7 for length in own]
     assert 0 < reading.cut.sum() < 30
 
 

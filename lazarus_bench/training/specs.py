@@ -541,5 +541,11 @@ class Engram(Recipe):
 
     @property
     def lab_seconds(self) -> float:
-        """Seconds a step measured."""
-        return 1.0
+        """A step of 16 generated texts takes 45 ms for model 1 and 80 ms for model 3.
+
+        Measured on a busy machine, and divided by how much longer SFT's steps took there.
+        """
+        steps = self.epochs * (self.data.train // self.batch)
+        forwards = 2 if self.engram else 1
+        example = 0.0017 if self.lm_weight else 0.0013
+        return 1.5 + steps * (0.025 * forwards + example * self.batch)

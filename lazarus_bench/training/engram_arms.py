@@ -44,7 +44,7 @@ def engram_arms(model: Engram) -> EngramArms:
 LAB_SENTIMENT = Engram(
     data=DataSource(name="sentiment", train=1600, validation=1000),
     batch=16,
-    learning_rate=2e-3,
+    learning_rate=3e-3,
 )
 """Model 3 on the lab's sentences; sizes and rate from a search on development seeds
 (`docs/search-engram.md`)."""

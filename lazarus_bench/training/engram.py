@@ -35,7 +35,7 @@ from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
 from lazarus_bench.tasks.labelled_data import LabelledData, read_data
 from lazarus_bench.training.loop import Loss, Parts, fit
-from lazarus_bench.training.pretrain import ClippedAdamW, warm_cosine
+from lazarus_bench.training.pretrain import GRADIENT_NORM, MatrixAdamW, warm_cosine
 from lazarus_bench.training.record import write_whole
 from lazarus_bench.training.specs import Engram
 
@@ -231,11 +231,12 @@ def run(spec: Engram, base: Path, out: Path, seed: int, show: bool | None = None
         model,
         engram_loss(loaded.anatomy, spec.lm_weight),
         text_batches(texts, _batch_size(spec, texts), 2 if spec.engram else 1, seed),
-        optimizer=ClippedAdamW(
+        optimizer=MatrixAdamW(
             warm_cosine(spec.learning_rate, steps, warm=round(spec.warm_up * steps)),
             weight_decay=spec.weight_decay,
             bias_correction=True,
         ),
+        clip=GRADIENT_NORM,
         steps=steps,
         label=f"{spec.label} seed {seed}",
         out=out,

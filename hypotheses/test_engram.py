@@ -12,8 +12,6 @@ both heads") from the classifier's own gradient, as the bottleneck reads the cla
 layer in every case.
 """
 
-from dataclasses import replace
-
 from lazarus_bench import (
     Above,
     AllOf,
@@ -26,8 +24,7 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.published import dual_objective_engram as writeup
-from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import Engram
+from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
 from lazarus_bench.trials.curves import training_curves
 from lazarus_bench.trials.engrams import (
     EXAMPLES,
@@ -40,22 +37,19 @@ from lazarus_bench.trials.engrams import (
 from lazarus_bench.trials.scatters import engram_scatter
 
 TWO, FOUR = "two-class", "four-class"
-DATA = {
-    TWO: DataSource(name="sentiment", train=400, validation=400),
-    FOUR: DataSource(name="topics", train=400, validation=400),
-}
-ENGRAM = {role: Engram(data=data) for role, data in DATA.items()}
-"""Model 3."""
-
-DUAL = {role: replace(spec, engram=False) for role, spec in ENGRAM.items()}
-"""Model 2."""
-
-CLASSIFIER = {role: replace(spec, lm_weight=0.0) for role, spec in DUAL.items()}
+ARMS = {TWO: engram_arms(LAB_SENTIMENT), FOUR: engram_arms(LAB_TOPICS)}
+CLASSIFIER = {role: arms.classifier for role, arms in ARMS.items()}
 """Model 1."""
 
-ALONE = {role: replace(spec, lm_weight=0.0) for role, spec in ENGRAM.items()}
-UNTRAINED = {role: replace(spec, epochs=0) for role, spec in ENGRAM.items()}
-SHUFFLED = {role: replace(spec, labels="shuffled") for role, spec in ENGRAM.items()}
+DUAL = {role: arms.dual_head for role, arms in ARMS.items()}
+"""Model 2."""
+
+ENGRAM = {role: arms.dual_engram for role, arms in ARMS.items()}
+"""Model 3."""
+
+ALONE = {role: arms.class_engram for role, arms in ARMS.items()}
+UNTRAINED = {role: arms.untrained for role, arms in ARMS.items()}
+SHUFFLED = {role: arms.shuffled for role, arms in ARMS.items()}
 BEYOND_CHANCE = 0.1
 LEAST_ROOM = 0.01
 
@@ -215,10 +209,10 @@ def changes(later, earlier):
     estimand="gain of model 2 over model 1, four classes minus two",
     region=Above(0.0),
     finding=writeup.GAIN_GROWS,
-    needs=tuple(specs[role] for role in DATA for specs in (CLASSIFIER, DUAL, SHUFFLED)),
+    needs=tuple(specs[role] for role in ARMS for specs in (CLASSIFIER, DUAL, SHUFFLED)),
 )
 def test_the_gain_grows_with_the_classes(runs, judge):
-    found = {role: (runs(DUAL[role]), runs(CLASSIFIER[role])) for role in DATA}
+    found = {role: (runs(DUAL[role]), runs(CLASSIFIER[role])) for role in ARMS}
     judge(
         Differences(
             first=changes(*found[FOUR]),
@@ -229,14 +223,14 @@ def test_the_gain_grows_with_the_classes(runs, judge):
         ),
         controls=[
             control
-            for role in DATA
+            for role in ARMS
             for control in (
                 *controls(runs, role, *found[role]),
                 room_for_accuracy(found[role][1], LEAST_ROOM),
             )
         ],
     )
-    judge.beside({f"gain, {role}": gain(*found[role]) for role in DATA})
+    judge.beside({f"gain, {role}": gain(*found[role]) for role in ARMS})
 
 
 @claim(

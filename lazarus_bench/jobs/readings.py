@@ -39,6 +39,7 @@ SOURCES = (
     "models",
     "analysis",
     "trials/codec.py",
+    "trials/engrams.py",
     "trials/hidden.py",
     "trials/interventions.py",
     "trials/memory.py",

@@ -20,6 +20,8 @@ from safetensors.numpy import load, save
 
 from lazarus_bench.analysis.answers import Answers
 from lazarus_bench.analysis.behaviour import Behaviour
+from lazarus_bench.analysis.clusters import ClusterDraws, Clusters, Cosines
+from lazarus_bench.analysis.engrams import EngramReading
 from lazarus_bench.analysis.geometry import Directions
 from lazarus_bench.analysis.likelihood import Likelihood
 from lazarus_bench.analysis.nulls import LayerNull
@@ -41,7 +43,11 @@ CLASSES: Mapping[str, type] = {
     for cls in (
         Answers,
         Behaviour,
+        ClusterDraws,
+        Clusters,
+        Cosines,
         Directions,
+        EngramReading,
         ExtremeNull,
         LayerNull,
         Likelihood,

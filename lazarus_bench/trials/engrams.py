@@ -33,7 +33,11 @@ class EngramReadings(ABC):
 
     @abstractmethod
     def _once(self, key: Any, read: Callable[[], Reading]) -> Reading:
-        """The reading under `key`, taken the first time it is asked for."""
+        """The reading under `key`, taken the first time a session asks for it."""
+
+    @abstractmethod
+    def _kept(self, key: Any, read: Callable[[], Reading]) -> Reading:
+        """The same, kept beyond the session."""
 
     @abstractmethod
     def _engrams(self, data: LabelledData) -> EngramReading:
@@ -53,21 +57,21 @@ class EngramReadings(ABC):
 
     def engrams(self) -> EngramReading:
         """Engrams and predictions of the evaluation examples."""
-        return self._once("engrams", lambda: self._engrams(self.data))
+        return self._kept("engrams", lambda: self._engrams(self.data))
 
     def clusters(self) -> Clusters:
         """k-means on the engrams, matched to the classes."""
         from lazarus_bench.analysis.clusters import cluster
 
         found = self.engrams()
-        return self._once("clusters", lambda: cluster(found.engram, found.label))
+        return self._kept("clusters", lambda: cluster(found.engram, found.label))
 
     def engram_cosines(self, centred: bool = False) -> Cosines:
         """Cosines of engrams within and between classes."""
         from lazarus_bench.analysis.clusters import cosines
 
         found = self.engrams()
-        return self._once(
+        return self._kept(
             ("engram cosines", centred),
             lambda: cosines(found.engram, found.label, centred),
         )
@@ -77,14 +81,14 @@ class EngramReadings(ABC):
         from lazarus_bench.analysis.clusters import silhouettes
 
         found = self.engrams()
-        return self._once("engram silhouettes", lambda: silhouettes(found.engram, found.label))
+        return self._kept("engram silhouettes", lambda: silhouettes(found.engram, found.label))
 
     def cluster_draws(self) -> ClusterDraws:
         """Cluster statistics of resampled examples, the same resamples for every run."""
         from lazarus_bench.analysis.clusters import bootstrap
 
         found = self.engrams()
-        return self._once("cluster draws", lambda: bootstrap(found.engram, found.label))
+        return self._kept("cluster draws", lambda: bootstrap(found.engram, found.label))
 
 
 Value = Callable[[EngramReadings], float]

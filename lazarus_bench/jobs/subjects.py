@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.models.files import check_files, fingerprint, read_config, resolve
-from lazarus_bench.training.specs import Instruct, Pretrain
+from lazarus_bench.tasks.labelled_data import DataSource
+from lazarus_bench.training.specs import Blank, Instruct, Pretrain
 
 PUBLISHED = "published"
+BLANK = "lab:blank"
+"""A small untrained backbone with a tokenizer of the labelled data that a recipe reads."""
+
 INSTRUCT = "-instruct"
 
 MAIN_FAMILY = "llama"
@@ -45,7 +49,7 @@ def lab_family(name: str) -> str | None:
 
 def is_further(name: str) -> bool:
     """Whether a subject is a lab model of another family than the main one."""
-    return lab_family(name) not in (None, MAIN_FAMILY)
+    return name != BLANK and lab_family(name) not in (None, MAIN_FAMILY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +68,26 @@ class Subject:
         """Whether its bases are trained here, one a seed."""
         return self.checkpoint is None
 
-    def base(self, seed: int) -> Job | Checkpoint:
-        """What a recipe with `seed` starts from."""
+    def base(self, seed: int, data: DataSource | None = None) -> Job | Checkpoint:
+        """What a recipe with `seed`, which reads `data`, starts from.
+
+        Raises:
+            NotApplicable: a blank base is of labelled data, and there are none.
+        """
         if self.checkpoint is not None:
             return self.checkpoint
+        if self.name == BLANK:
+            return Job(recipe=_blank_for(data), base=None, seed=seed)
         recipe = LAB_FAMILIES[str(lab_family(self.name))]
         base = Job(recipe=recipe, base=None, seed=seed)
         tuned = self.name.endswith(INSTRUCT)
         return Job(recipe=Instruct(), base=base, seed=seed) if tuned else base
+
+
+def _blank_for(data: DataSource | None) -> Blank:
+    if data is None:
+        raise NotApplicable(f"{BLANK} is untrained, and made for claims that read labelled data")
+    return Blank(data=data)
 
 
 def lab_subject(name: str) -> Subject:
@@ -80,8 +96,8 @@ def lab_subject(name: str) -> Subject:
     Raises:
         UserError: there is no such lab model.
     """
-    if name not in LAB:
-        raise UserError(f"{name} is not in the lab: choose {', '.join(LAB)}")
+    if name not in (*LAB, BLANK):
+        raise UserError(f"{name} is not in the lab: choose {', '.join((*LAB, BLANK))}")
     return Subject(name=name)
 
 

@@ -60,3 +60,15 @@ LAB_TOPICS = Engram(
 def from_scratch(data: DataSource) -> Engram:
     """Model 3 on real texts from scratch, every weight trained: for a base made by `Blank`."""
     return Engram(data=data, full=True, batch=32, learning_rate=1e-3, max_length=128)
+
+
+def on_blank(arm: Engram) -> Engram:
+    """The same arm on the same data from scratch."""
+    model = from_scratch(arm.data)
+    return replace(
+        model,
+        engram=arm.engram,
+        lm_weight=arm.lm_weight,
+        labels=arm.labels,
+        epochs=model.epochs if arm.epochs else 0,
+    )

@@ -17,6 +17,7 @@ from lazarus_bench.jobs.subjects import LAB_FAMILIES, MIXTURES
 from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.tasks.arithmetic import Operation
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import Recipe, check_base
 
 REGISTRY = Registry()
@@ -66,7 +67,8 @@ class Stages:
             check_base(recipe, below)
 
 
-Need = Recipe | OnInstruct | Stages | None
+NEEDS = Recipe | OnInstruct | Stages
+Need = NEEDS | None
 """What a claim reads: a recipe on the subject or on its instruct sibling, a chain of recipes, or
 the base (None)."""
 
@@ -77,6 +79,18 @@ def recipes_of(need: Need) -> tuple[Recipe, ...]:
         return need.recipes
     recipe = need.recipe if isinstance(need, OnInstruct) else need
     return () if recipe is None else (recipe,)
+
+
+def data_of(recipe: Recipe) -> DataSource | None:
+    """The labelled data that a recipe reads, or None."""
+    data = getattr(recipe, "data", None)
+    return data if isinstance(data, DataSource) else None
+
+
+def reads_data(claim: Claim) -> bool:
+    """Whether a claim stands on recipes that read labelled data."""
+    needs = (need for need in claim.needs if need is None or isinstance(need, NEEDS))
+    return any(data_of(recipe) for need in needs for recipe in recipes_of(need))
 
 
 def claim(

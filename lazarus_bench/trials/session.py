@@ -23,14 +23,15 @@ from lazarus_bench.jobs.readings import (
 )
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store
-from lazarus_bench.jobs.subjects import INSTRUCT, Subject, lab_subject, subject
+from lazarus_bench.jobs.subjects import BLANK, INSTRUCT, Subject, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
-from lazarus_bench.training.specs import Recipe
-from lazarus_bench.trials.claims import Need, OnInstruct, Stages, recipes_of
+from lazarus_bench.training.engram_arms import on_blank
+from lazarus_bench.training.specs import Engram, Recipe
+from lazarus_bench.trials.claims import NEEDS, Need, OnInstruct, data_of, recipes_of
 from lazarus_bench.trials.profiles import Profile
 
 if TYPE_CHECKING:
@@ -120,15 +121,21 @@ class Session:
 
     def _chain(self, target: Subject, recipes: Iterable[Recipe], seed: int) -> Job | Checkpoint:
         """The jobs of `recipes` on one another and on the base of `seed`: the last one."""
-        last = self._base(target, seed)
-        for recipe in recipes:
+        asked = [self._as_asked(recipe, target) for recipe in recipes]
+        last = self._base(target, seed, next(filter(None, map(data_of, asked)), None))
+        for recipe in asked:
             ranks = self.resources.ranks if recipe.ranked else 1
-            last = Job(recipe=self._on_given_data(recipe), base=last, seed=seed, ranks=ranks)
+            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks)
         return last
 
-    def _on_given_data(self, recipe: Recipe) -> Recipe:
+    def _as_asked(self, recipe: Recipe, target: Subject) -> Recipe:
+        """`recipe` on the data that the session was given, and as a blank base needs it."""
         given = self.data.get(data.name) if (data := data_of(recipe)) else None
-        return recipe if given is None else replace(recipe, data=given)  # type: ignore[call-arg]
+        if given is not None:
+            recipe = replace(recipe, data=given)  # type: ignore[call-arg]
+        if target.name == BLANK and isinstance(recipe, Engram):
+            return on_blank(recipe)
+        return recipe
 
     @cached_property
     def data_lines(self) -> dict[str, str]:
@@ -145,8 +152,8 @@ class Session:
         real = sorted(source.name for of, source in self.data.items() if of in read)
         return ", ".join([self.profile.label(name), *real])
 
-    def _base(self, target: Subject, seed: int) -> Job | Checkpoint:
-        base = target.base(seed)
+    def _base(self, target: Subject, seed: int, data: DataSource | None) -> Job | Checkpoint:
+        base = target.base(seed, data)
         return with_ranks(base, self.resources.ranks) if isinstance(base, Job) else base
 
     def needed(self, claim: Claim, name: str) -> list[Job]:
@@ -177,16 +184,24 @@ class Session:
 
         What is only read, not trained, may be fewer runs than the profile has seeds.
         """
-        trained = any(recipes_of(need) for need in _needs(claim))
         found = attainable(
             claim.region,
             binary=claim.binary,
-            seeds=self.profile.seeds if trained else len(self.jobs(name, None)),
+            seeds=self._seeds(claim, name),
             prompts=self.profile.prompts,
             level=family_level(family_size),
             difference=claim.difference,
         )
         return found.sentence if found.hopeless else None
+
+    def _seeds(self, claim: Claim, name: str) -> int:
+        """Of how many seeds the runs are that a claim reads on a subject, if it can be asked."""
+        if any(recipes_of(need) for need in _needs(claim)):
+            return self.profile.seeds
+        try:
+            return len(self.jobs(name, None))
+        except NotApplicable:
+            return self.profile.seeds
 
     def plan(self, jobs: Iterable[Job]) -> Plan:
         """What `jobs` and everything below them need, and what the store has of it."""
@@ -347,14 +362,8 @@ def _tick(progress: Progress, watch: Watch) -> Tick:
     return lambda: watch.live(progress.status())
 
 
-def data_of(recipe: Recipe) -> DataSource | None:
-    """The labelled data that a recipe reads, or None."""
-    data = getattr(recipe, "data", None)
-    return data if isinstance(data, DataSource) else None
-
-
 def _needs(claim: Claim) -> tuple[Need, ...]:
-    return tuple(n for n in claim.needs if n is None or isinstance(n, Recipe | OnInstruct | Stages))
+    return tuple(n for n in claim.needs if n is None or isinstance(n, NEEDS))
 
 
 def _job_row(job: Job, artifact: Artifact, began: float) -> JobRow:

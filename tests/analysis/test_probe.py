@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, cross_val_score
+from wordings import in_every_wording
 
 from lazarus_bench.analysis.geometry import Directions, cosine, mean_difference
 from lazarus_bench.analysis.probe import (
@@ -21,7 +22,6 @@ from lazarus_bench.analysis.probe import (
 from lazarus_bench.analysis.probe_prompts import (
     crossed,
     in_symbols,
-    in_words,
     matched,
     stated,
     words_in_turn,
@@ -33,7 +33,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 
 SYMBOLS = in_symbols(held_out(80, 0))
-WORDS = in_words(held_out(20, 0))
+WORDS = in_every_wording(held_out(20, 0))
 FIRST = 2
 """The first layer that carries the class in `planted`."""
 

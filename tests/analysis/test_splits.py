@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from wordings import in_every_wording
 
 from lazarus_bench.analysis.probe_prompts import (
     ProbePrompts,
@@ -25,7 +26,6 @@ from lazarus_bench.analysis.splits import (
 from lazarus_bench.analysis.splits import split as split_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out
-from lazarus_bench.tasks.words import word_problem
 
 
 @st.composite
@@ -47,18 +47,6 @@ def asked(draw) -> ProbePrompts:
         classes=tuple("abcd"[:classes]),
         pairs=pairs,
         templates=templates,
-    )
-
-
-def in_every_wording(problems) -> ProbePrompts:
-    """Each problem in all four templates of its operation, so that its pair recurs in each."""
-    rows = [(problem, template) for template in range(4) for problem in problems]
-    return ProbePrompts(
-        texts=tuple(word_problem(problem, template) for problem, template in rows),
-        labels=tuple(list(Operation).index(problem.operation) for problem, _ in rows),
-        classes=tuple(Operation),
-        pairs=tuple(problem.key for problem, _ in rows),
-        templates=tuple(template for _, template in rows),
     )
 
 

@@ -18,11 +18,13 @@ PACKAGE = Path(lazarus_bench.__file__).parent
 
 NOT_READ = {
     "errors",
+    "judge",  # evidence is made of readings
     "versions",  # which are in the digest themselves
     "jobs.readings",  # keeps bytes and makes none
     "training.finetune_cost",  # what a training left is read from its log each time
     "training.loop",
     "training.record",
+    "training.specs",
     "training.sft",
 }
 """What the sources import although no reading depends on it."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.judge import (
+    SHARE,
     Above,
     AllOf,
     AtLeast,
@@ -186,7 +187,7 @@ def test_the_threshold_of_36_percent_is_the_smallest_printed_number():
 
 def test_gold_probability_reads_the_column_of_the_right_operation():
     expected = (5e-05, 6e-05, 2e-08, 1e-08, 1.4e-04, 1.1e-04, 9e-06, 5e-06)
-    assert lens.LENS_LLAMA_BASE.gold_probability == Means(values=(expected,))
+    assert lens.LENS_LLAMA_BASE.gold_probability == Means(values=(expected,), bounds=SHARE)
 
 
 def test_a_hit_names_the_prompts_own_operation():
@@ -200,7 +201,7 @@ def test_a_hit_names_the_prompts_own_operation():
         ),
     )
     assert table.hits == Hits(values=((1.0, 0.0),))
-    assert table.gold_probability == Means(values=((0.9, 0.01),))
+    assert table.gold_probability == Means(values=((0.9, 0.01),), bounds=SHARE)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training import Blank, blank
 
-SPEC = Blank(data=DataSource(name="topics", train=200, validation=10))
+SPEC = Blank(data=DataSource(name="topics", train=200, validation=60))
 FILES = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
 

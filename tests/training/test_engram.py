@@ -300,7 +300,11 @@ def test_the_artifact_counts_what_it_was_trained_on(tiny, tmp_path):
 def given(monkeypatch, train: list[Labelled], validation: list[Labelled]) -> None:
     """Let the recipe read these texts."""
     data = LabelledData(
-        name="mine", classes=("a", "b"), train=tuple(train), validation=tuple(validation)
+        name="mine",
+        classes=("a", "b"),
+        train=tuple(train),
+        validation=tuple(validation),
+        available=(len(train), len(validation)),
     )
     monkeypatch.setattr(engram, "read_data", lambda source: data)
 

@@ -41,6 +41,8 @@ class Reads(EngramReadings):
             self.taken[key] = read()
         return self.taken[key]
 
+    _kept = _once
+
     def _engrams(self, data):
         label = np.array([example.label for example in data.validation])
         rng = np.random.default_rng(self.seed)

@@ -1,6 +1,7 @@
 """A session: what a claim needs on a subject, what is trained, and what comes back as a run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,15 @@ from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.subjects import LAB_FAMILIES
 from lazarus_bench.jobs.work import Failure
 from lazarus_bench.judge import AtLeast, Claim
+from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, FinetuneCost, Fuse, Instruct, Pretrain, Sft
+from lazarus_bench.training.engram_arms import (
+    LAB_SENTIMENT,
+    LAB_TOPICS,
+    engram_arms,
+    from_scratch,
+)
+from lazarus_bench.training.specs import Blank
 from lazarus_bench.trials.claims import OnInstruct, Stages
 from lazarus_bench.trials.profiles import Profile
 from lazarus_bench.trials.session import Resources, Session, Watch
@@ -251,3 +260,35 @@ def test_a_measurement_is_made_once_and_read_as_costs(session, tiny, monkeypatch
     (run,) = session.runs(str(tiny), COST)
     assert run.costs.lora == run.costs.full == (made, made)
     assert run.directory == run.before.directory
+
+
+SST2 = DataSource(name="sst2", path="/nowhere", digest="d" * 64, train=50, validation=20)
+
+
+def test_a_blank_base_is_of_the_data_that_its_recipe_reads(session):
+    session.data = {"sentiment": SST2}
+    arms = engram_arms(LAB_SENTIMENT)
+    jobs = session.jobs("lab:blank", arms.class_engram)
+    assert len(jobs) == session.profile.seeds
+    assert {job.recipe for job in jobs} == {replace(from_scratch(SST2), lm_weight=0.0)}
+    assert {job.base.recipe for job in jobs} == {Blank(data=SST2)}
+    assert len({job.base.seed for job in jobs}) == len(jobs)
+    untrained = session.jobs("lab:blank", arms.untrained)[0].recipe
+    assert (untrained.epochs, untrained.full) == (0, True)
+
+
+def test_given_data_leave_other_data_and_other_subjects_settings_alone(session):
+    session.data = {"sentiment": SST2}
+    (topics, *_), (own, *_) = (
+        session.jobs(name, recipe)
+        for name, recipe in (("lab:blank", LAB_TOPICS), ("lab:llama", LAB_SENTIMENT))
+    )
+    assert topics.base.recipe == Blank(data=LAB_TOPICS.data)
+    assert own.recipe == replace(LAB_SENTIMENT, data=SST2)
+
+
+def test_a_blank_base_cannot_be_asked_what_reads_no_labelled_data(session):
+    with pytest.raises(NotApplicable, match="lab:blank is untrained, and made for claims that"):
+        session.jobs("lab:blank", None)
+    assert session.needed(claim(Sft()), "lab:blank") == []
+    assert session.unattainable(claim(), "lab:blank", 1) is None

@@ -10,6 +10,9 @@ The controls are bottlenecks with the same wiring: trained under classification 
 and trained on shuffled labels. *Alone* is what separates the writeup's explanation ("gradients from
 both heads") from the classifier's own gradient, as the bottleneck reads the classifier's hidden
 layer in every case.
+
+In the lab everything is trained from scratch at E's small scale (`lab:blank`), on so few examples
+that accuracy has room to rise and to fall (`docs/search-engram.md`).
 """
 
 from lazarus_bench import (
@@ -25,6 +28,7 @@ from lazarus_bench import (
 )
 from lazarus_bench.published import dual_objective_engram as writeup
 from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
+from lazarus_bench.trials.claims import LAB_BLANK
 from lazarus_bench.trials.curves import training_curves
 from lazarus_bench.trials.engrams import (
     EXAMPLES,
@@ -141,6 +145,7 @@ def judge_accuracy(runs, judge, role):
     estimand="least margin over 0.9 of the accuracies of models 1, 2 and 3, evaluation split",
     region=AtLeast(0.0),
     finding=writeup.CLS_ACCURACY[TWO],
+    subjects=LAB_BLANK,
     needs=tuple(specs[TWO] for specs in (CLASSIFIER, DUAL, ENGRAM, ALONE, UNTRAINED, SHUFFLED)),
 )
 def test_the_classifiers_learn_two_classes(runs, judge):
@@ -153,6 +158,7 @@ def test_the_classifiers_learn_two_classes(runs, judge):
     estimand="least margin over 0.9 of the accuracies of models 1, 2 and 3, evaluation split",
     region=AtLeast(0.0),
     finding=writeup.CLS_ACCURACY[FOUR],
+    subjects=LAB_BLANK,
     needs=tuple(specs[FOUR] for specs in (CLASSIFIER, DUAL, ENGRAM, ALONE, UNTRAINED, SHUFFLED)),
 )
 def test_the_classifiers_learn_four_classes(runs, judge):
@@ -179,6 +185,7 @@ def judge_gain(runs, judge, role, later, earlier):
     estimand="accuracy of model 2 minus model 1, paired by example",
     region=Above(0.0),
     finding=writeup.DUAL_GAIN[TWO],
+    subjects=LAB_BLANK,
     needs=(CLASSIFIER[TWO], DUAL[TWO], SHUFFLED[TWO]),
 )
 def test_the_second_objective_helps_two_classes(runs, judge):
@@ -191,6 +198,7 @@ def test_the_second_objective_helps_two_classes(runs, judge):
     estimand="accuracy of model 2 minus model 1, paired by example",
     region=Above(0.0),
     finding=writeup.DUAL_GAIN[FOUR],
+    subjects=LAB_BLANK,
     needs=(CLASSIFIER[FOUR], DUAL[FOUR], SHUFFLED[FOUR]),
 )
 def test_the_second_objective_helps_four_classes(runs, judge):
@@ -209,6 +217,7 @@ def changes(later, earlier):
     estimand="gain of model 2 over model 1, four classes minus two",
     region=Above(0.0),
     finding=writeup.GAIN_GROWS,
+    subjects=LAB_BLANK,
     needs=tuple(specs[role] for role in ARMS for specs in (CLASSIFIER, DUAL, SHUFFLED)),
 )
 def test_the_gain_grows_with_the_classes(runs, judge):
@@ -239,6 +248,7 @@ def test_the_gain_grows_with_the_classes(runs, judge):
     estimand="accuracy of model 3 minus model 2, paired by example",
     region=AtLeast(0.0),
     finding=writeup.ENGRAM_GAIN[TWO],
+    subjects=LAB_BLANK,
     needs=(DUAL[TWO], ENGRAM[TWO], SHUFFLED[TWO]),
 )
 def test_the_engram_helps_two_classes(runs, judge):
@@ -251,6 +261,7 @@ def test_the_engram_helps_two_classes(runs, judge):
     estimand="accuracy of model 3 minus model 2, paired by example",
     region=AtLeast(0.0),
     finding=writeup.ENGRAM_GAIN[FOUR],
+    subjects=LAB_BLANK,
     needs=(DUAL[FOUR], ENGRAM[FOUR], SHUFFLED[FOUR]),
 )
 def test_the_engram_helps_four_classes(runs, judge):
@@ -274,6 +285,7 @@ def judge_rand_index(runs, judge, role):
     estimand="adjusted Rand index of k-means on the engrams of the evaluation split, model 3",
     region=AtLeast(0.8),
     finding=writeup.ARI[TWO],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
 def test_engrams_cluster_by_two_classes(runs, judge):
@@ -286,6 +298,7 @@ def test_engrams_cluster_by_two_classes(runs, judge):
     estimand="adjusted Rand index of k-means on the engrams of the evaluation split, model 3",
     region=AtLeast(0.8),
     finding=writeup.ARI[FOUR],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
 def test_engrams_cluster_by_four_classes(runs, judge):
@@ -312,6 +325,7 @@ def judge_clusters(runs, judge, role):
     "cluster's purity, evaluation split, model 3",
     region=AtLeast(0.0),
     finding=writeup.CLUSTER_ACCURACY[TWO],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
 def test_clusters_of_two_classes_are_clean(runs, judge):
@@ -325,6 +339,7 @@ def test_clusters_of_two_classes_are_clean(runs, judge):
     "cluster's purity, evaluation split, model 3",
     region=AtLeast(0.0),
     finding=writeup.CLUSTER_ACCURACY[FOUR],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
 def test_clusters_of_four_classes_are_clean(runs, judge):
@@ -352,6 +367,7 @@ def judge_cosines(runs, judge, role):
     "engrams as they are, evaluation split, model 3",
     region=Above(0.0),
     finding=writeup.COSINE_GAP[TWO],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
 def test_engrams_of_two_classes_are_closer_within(runs, judge):
@@ -365,6 +381,7 @@ def test_engrams_of_two_classes_are_closer_within(runs, judge):
     "engrams as they are, evaluation split, model 3",
     region=Above(0.0),
     finding=writeup.COSINE_GAP[FOUR],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
 def test_engrams_of_four_classes_are_closer_within(runs, judge):
@@ -388,6 +405,7 @@ def judge_cause(runs, judge, role):
     "classification alone, and minus that of an untrained one: the smaller difference",
     region=Above(0.0),
     finding=writeup.DUAL_CAUSES_IT[TWO],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
 def test_the_second_objective_organises_two_classes(runs, judge):
@@ -401,6 +419,7 @@ def test_the_second_objective_organises_two_classes(runs, judge):
     "classification alone, and minus that of an untrained one: the smaller difference",
     region=Above(0.0),
     finding=writeup.DUAL_CAUSES_IT[FOUR],
+    subjects=LAB_BLANK,
     needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
 def test_the_second_objective_organises_four_classes(runs, judge):

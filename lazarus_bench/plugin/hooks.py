@@ -62,18 +62,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "judge" not in metafunc.fixturenames:
         raise UserError(f"{claim.id}: its test must ask for the `judge` fixture")
     named = tuple(dict.fromkeys(metafunc.config.getoption("--lb-model")))
-    models = (named or _usual(metafunc.config, claim)) if claim.subjects else ()
+    models = (named or claim.subjects) if claim.subjects else ()
     chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
     metafunc.parametrize("subject", chosen, indirect=True)
-
-
-def _usual(config: pytest.Config, claim: Claim) -> tuple[str, ...]:
-    """The claim's subjects; for real data from scratch, since the lab knows none of their words."""
-    from lazarus_bench.jobs.subjects import BLANK
-    from lazarus_bench.trials.claims import reads_data
-
-    return (BLANK,) if config.getoption("--lb-data") and reads_data(claim) else claim.subjects
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

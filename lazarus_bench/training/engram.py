@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
@@ -40,6 +41,8 @@ from lazarus_bench.training.record import write_whole
 from lazarus_bench.training.specs import Engram
 
 TEXTS = "texts.json"
+
+Rows = npt.NDArray[np.int64]
 
 POOL = 32
 """Batches whose examples are sorted by length together: little padding, and batches still vary."""
@@ -139,11 +142,28 @@ def _encoded(spec: Engram, loaded: LoadedModel, data: LabelledData) -> list[Enco
 
 
 def with_labels(spec: Engram, texts: Sequence[EncodedText], seed: int) -> list[EncodedText]:
-    """The texts with the labels that the spec asks for: their own, or all of them permuted."""
+    """The texts with the labels that the spec asks for: their own, or all of them permuted.
+
+    A permutation of few labels happens to keep many right ones, from which the true classes could
+    be learnt after all. So the texts of each class, in random order, are dealt labels of all
+    classes in their proportions.
+    """
     if spec.labels == "true":
         return list(texts)
+    labels = np.array([text.label for text in texts])
     order = np.random.default_rng((seed, 5)).permutation(len(texts))
-    return [replace(text, label=texts[i].label) for text, i in zip(texts, order, strict=True)]
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    dealt = np.empty_like(labels)
+    dealt[by_class] = _interleaved(labels)
+    return [replace(text, label=label) for text, label in zip(texts, dealt.tolist(), strict=True)]
+
+
+def _interleaved(labels: Rows) -> Rows:
+    """The same labels in an order in which each recurs evenly."""
+    counts = np.bincount(labels)
+    given = np.repeat(np.arange(len(counts)), counts)
+    place = np.concatenate([(np.arange(count) + 0.5) / count for count in counts if count])
+    return np.asarray(given[np.argsort(place, kind="stable")])
 
 
 def _batch_size(spec: Engram, texts: Sequence[EncodedText]) -> int:

@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.subjects import LAB_FAMILIES, MIXTURES
+from lazarus_bench.jobs.subjects import BLANK, LAB_FAMILIES, MIXTURES
 from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.tasks.arithmetic import Operation
@@ -36,6 +36,8 @@ LAB_BOTH = ("lab:llama", "lab:llama-instruct")
 LAB_EVERY = tuple(f"lab:{family}" for family in LAB_FAMILIES)
 """A base of every family, for claims that name none: five seeds of the llama and, in the default
 profile, one of each other (`trials.profiles`)."""
+LAB_BLANK = (BLANK,)
+"""An untrained backbone of the data that a claim's recipes read."""
 LAB_MIXTURES = tuple(f"lab:{family}" for family in MIXTURES)
 """The bases that have experts, for claims about routers."""
 
@@ -85,12 +87,6 @@ def data_of(recipe: Recipe) -> DataSource | None:
     """The labelled data that a recipe reads, or None."""
     data = getattr(recipe, "data", None)
     return data if isinstance(data, DataSource) else None
-
-
-def reads_data(claim: Claim) -> bool:
-    """Whether a claim stands on recipes that read labelled data."""
-    needs = (need for need in claim.needs if need is None or isinstance(need, NEEDS))
-    return any(data_of(recipe) for need in needs for recipe in recipes_of(need))
 
 
 def claim(

@@ -29,7 +29,7 @@ from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
-from lazarus_bench.training.engram_arms import on_blank
+from lazarus_bench.training.engram_arms import suited
 from lazarus_bench.training.specs import Engram, Recipe
 from lazarus_bench.trials.claims import NEEDS, Need, OnInstruct, data_of, recipes_of
 from lazarus_bench.trials.profiles import Profile
@@ -129,12 +129,12 @@ class Session:
         return last
 
     def _as_asked(self, recipe: Recipe, target: Subject) -> Recipe:
-        """`recipe` on the data that the session was given, and as a blank base needs it."""
+        """`recipe` on the data that the session was given, and as what it starts from needs it."""
         given = self.data.get(data.name) if (data := data_of(recipe)) else None
         if given is not None:
             recipe = replace(recipe, data=given)  # type: ignore[call-arg]
-        if target.name == BLANK and isinstance(recipe, Engram):
-            return on_blank(recipe)
+        if isinstance(recipe, Engram):
+            return suited(recipe, blank=target.name == BLANK)
         return recipe
 
     @cached_property

@@ -209,6 +209,20 @@ def test_shuffled_labels_are_the_same_ones_on_other_texts(tiny_model):
     assert with_labels(Engram(), texts, 4) == texts
 
 
+@pytest.mark.parametrize("counts", [(9, 11, 5, 15), (60, 60), (3, 1), (2, 5, 0, 3)])
+def test_shuffled_labels_say_nothing_of_the_true_ones(counts):
+    """By chance alone, a permutation of 40 labels can keep half of them."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    texts = [EncodedText(tokens=(0, i), label=int(k), cut=False) for i, k in enumerate(labels)]
+    for seed in range(5):
+        dealt = np.array([t.label for t in with_labels(Engram(labels="shuffled"), texts, seed)])
+        assert (np.bincount(dealt, minlength=len(counts)) == counts).all()
+        expected = np.outer(counts, counts) / sum(counts)
+        found = np.zeros_like(expected)
+        np.add.at(found, (labels, dealt), 1)
+        assert np.abs(found - expected).max() <= 1.5
+
+
 def test_untrained_leaves_base_and_heads_as_they_were_drawn(tiny, tmp_path):
     out = made(tmp_path / "out", replace(SPEC, epochs=0), tiny)
     assert read_steps(out) == ()

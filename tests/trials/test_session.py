@@ -18,6 +18,7 @@ from lazarus_bench.training.engram_arms import (
     LAB_TOPICS,
     engram_arms,
     from_scratch,
+    with_adapter,
 )
 from lazarus_bench.training.specs import Blank
 from lazarus_bench.trials.claims import OnInstruct, Stages
@@ -277,14 +278,15 @@ def test_a_blank_base_is_of_the_data_that_its_recipe_reads(session):
     assert (untrained.epochs, untrained.full) == (0, True)
 
 
-def test_given_data_leave_other_data_and_other_subjects_settings_alone(session):
+def test_given_data_leave_other_data_alone_and_a_model_gets_an_adapter(session):
     session.data = {"sentiment": SST2}
     (topics, *_), (own, *_) = (
         session.jobs(name, recipe)
         for name, recipe in (("lab:blank", LAB_TOPICS), ("lab:llama", LAB_SENTIMENT))
     )
     assert topics.base.recipe == Blank(data=LAB_TOPICS.data)
-    assert own.recipe == replace(LAB_SENTIMENT, data=SST2)
+    assert topics.recipe == LAB_TOPICS
+    assert own.recipe == with_adapter(SST2)
 
 
 def test_a_blank_base_cannot_be_asked_what_reads_no_labelled_data(session):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ENOUGH = 8
 """Models' claims from which on starting a second process pays."""
 
+ONLY_READ = ("--lb-offline", "-p", "no:cacheprovider", "-p", "no:junitxml")
+"""The second process trains nothing and leaves no file of pytest's own."""
+
 VARIABLE = "LAZARUS_BENCH_READER_OF"
 """In the second process: the process number of the first, without which it ends."""
 
@@ -52,7 +55,7 @@ def reading_ahead(config: pytest.Config, bench: Session, claims: int) -> Iterato
         yield
         return
     reader = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args), "--lb-offline"],
+        [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args), *ONLY_READ],
         cwd=config.invocation_params.dir,
         env={**os.environ, VARIABLE: str(os.getpid())},
         stdin=subprocess.DEVNULL,

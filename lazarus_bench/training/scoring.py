@@ -8,6 +8,7 @@ before an answer; answers are padded on the right, where causal masks make it in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -88,13 +89,24 @@ def _distinct(samples: Samples, rows: list[int]) -> _Distinct:
     )
 
 
-def _widths(lengths: Rows) -> Rows:
-    """Tokens to feed for each answer, all but its last, rounded up to a power of two.
+FORWARD = 64
+"""Positions of padding that cost about as much as one more forward does by itself, on a CPU and a
+lab model."""
 
-    So one long answer does not pad all the short ones, and few widths need a forward each.
+
+def _widths(lengths: Rows) -> Rows:
+    """Tokens to feed for each answer, all but its last, rounded up to one of a few widths.
+
+    So one long answer does not pad all the short ones, and there are few forwards: answers of one
+    power of two are fed with those of the next where the padding costs less than a forward.
     """
     fed = np.maximum(lengths - 1, 0)
-    return np.where(fed > 0, 2 ** np.ceil(np.log2(np.maximum(fed, 1))), 0).astype(np.int64)
+    widths = np.where(fed > 0, 2 ** np.ceil(np.log2(np.maximum(fed, 1))), 0).astype(np.int64)
+    for width, wider in pairwise(np.unique(widths[widths > 0]).tolist()):
+        rows = widths == width
+        if rows.sum() * (wider - width) < FORWARD:
+            widths[rows] = wider
+    return widths
 
 
 def _continued(answers: _Distinct, chosen: Rows, width: int) -> tuple[Continuations, Rows]:

@@ -10,54 +10,83 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from lazarus_bench.errors import UserError
 
 VARIABLE = "LAZARUS_BENCH_CORES"
 """`shared` leaves a training on all cores; `own`, the default, gives it one."""
 
+Schedule = tuple[set[int], int]
+"""The cores that a thread may run on, and its scheduling policy."""
+
 SIBLINGS = "/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
 
 
 @contextmanager
 def on_own_core() -> Iterator[int | None]:
-    """Keep this process, all its threads, on one core that no other such process has.
+    """Keep this process, all its threads, on one core that no other one of this user's has.
 
     Gives the core; None, and nothing changes, where `LAZARUS_BENCH_CORES` says `shared`, on systems
-    other than Linux, for a process that has one core already, and when all cores are taken.
+    other than Linux, on an accelerator, with several BLAS threads, for a process that has one core
+    already, and when all cores are taken.
 
     Raises:
         UserError: `LAZARUS_BENCH_CORES` is neither `own` nor `shared`.
     """
-    allowed = _choice()
-    claim = _claim(allowed)
+    claim = _claim(_choice())
     if claim is None:
         yield None
         return
     core, lock = claim
-    with lock:
-        _confine({core}, os.SCHED_BATCH)
-        try:
+    before = _schedules()
+    try:
+        for thread in before:
+            _schedule(thread, ({core}, os.SCHED_BATCH))
+        with _one_thread():
             yield core
-        finally:
-            _confine(allowed, os.SCHED_OTHER)
+    finally:
+        # Threads that began inside have their parent's schedule; the main thread's was its own.
+        usual = before[os.getpid()]
+        for thread in _schedules():
+            _schedule(thread, before.get(thread, usual))
+        os.close(lock)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Keep numpy's and scipy's BLAS from putting a second thread on the core, to wait for it."""
+    import scipy.linalg  # noqa: F401 - only libraries that are loaded can be limited
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
+def check_wish() -> str:
+    """What `LAZARUS_BENCH_CORES` says.
+
+    Raises:
+        UserError: it is neither `own` nor `shared`.
+    """
+    wish = os.environ.get(VARIABLE, "own")
+    if wish not in ("own", "shared"):
+        raise UserError(f"{VARIABLE}={wish} is neither own nor shared: give one of the two")
+    return wish
 
 
 def _choice() -> set[int]:
     """The cores to choose from; none where there is nothing to choose."""
-    wish = os.environ.get(VARIABLE, "own")
-    if wish not in ("own", "shared"):
-        raise UserError(f"{VARIABLE}={wish} is neither own nor shared: give one of the two")
-    if wish == "shared" or not hasattr(os, "sched_setaffinity"):
+    if check_wish() == "shared" or not hasattr(os, "sched_setaffinity"):
         return set()
+    from lazarus_bench import backend
+
     cores = os.sched_getaffinity(0)
-    return cores if len(cores) > 1 else set()
+    alone = backend.set_threads() == 1 and not backend.on_accelerator()
+    return cores if alone and len(cores) > 1 else set()
 
 
-def _claim(cores: set[int]) -> tuple[int, IO[str]] | None:
+def _claim(cores: set[int]) -> tuple[int, int] | None:
     """The first core that is free, and the open file whose lock holds it, even if we are killed."""
     for core in sorted(cores, key=_preference):
         with suppress(OSError):
@@ -66,16 +95,18 @@ def _claim(cores: set[int]) -> tuple[int, IO[str]] | None:
     return None
 
 
-def _locked(core: int) -> IO[str]:
+def _locked(core: int) -> int:
     import fcntl
 
     folder = Path(tempfile.gettempdir(), f"lazarus-bench-cores-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
-    file = (folder / str(core)).open("w")
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} is somebody else's")
+    file = os.open(folder / str(core), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        file.close()
+        os.close(file)
         raise
     return file
 
@@ -90,9 +121,18 @@ def _preference(core: int) -> tuple[int, int]:
     return int(core != min(threads)), core
 
 
-def _confine(cores: set[int], policy: int) -> None:
-    """Put every thread on `cores`; under SCHED_BATCH none interrupts another when it wakes."""
-    for thread in Path("/proc/self/task").iterdir():
+def _schedules() -> dict[int, Schedule]:
+    """Cores and policy of every thread of this process."""
+    found: dict[int, Schedule] = {}
+    for thread in (int(task.name) for task in Path("/proc/self/task").iterdir()):
         with suppress(OSError):  # it may have ended
-            os.sched_setaffinity(int(thread.name), cores)
-            os.sched_setscheduler(int(thread.name), policy, os.sched_param(0))
+            found[thread] = (os.sched_getaffinity(thread), os.sched_getscheduler(thread))
+    return found
+
+
+def _schedule(thread: int, schedule: Schedule) -> None:
+    """Put a thread on its cores; under SCHED_BATCH it interrupts no other when it wakes."""
+    cores, policy = schedule
+    with suppress(OSError):
+        os.sched_setaffinity(thread, cores)
+        os.sched_setscheduler(thread, policy, os.sched_param(0))

@@ -52,7 +52,7 @@ def versions() -> dict[str, str]:
 
 def numeric_versions() -> dict[str, str]:
     """Versions of what a reading comes from besides this package's own source."""
-    libraries = (*DISTRIBUTIONS[1:], "transformers")
+    libraries = (*DISTRIBUTIONS[1:], "mkl", "transformers")
     return {
         **{name: _version(name) for name in libraries},
         "python": platform.python_version(),

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from lazarus_bench import cores
+from lazarus_bench import backend, cores
 from lazarus_bench.cores import VARIABLE, on_own_core
 from lazarus_bench.errors import UserError
 
@@ -23,6 +24,7 @@ linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Li
 def private_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other trainings on this machine hold other locks."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv(VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -53,6 +55,41 @@ def test_all_threads_share_one_core_and_get_theirs_back(several: set[int]) -> No
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
     done.set()
     worker.join()
+
+
+@linux
+def test_a_process_that_was_polite_stays_so(several: set[int]) -> None:
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        with on_own_core():
+            pass
+        assert os.sched_getscheduler(0) == os.SCHED_BATCH
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+@linux
+def test_somebody_elses_link_is_not_followed(several: set[int], tmp_path: Path) -> None:
+    theirs = tmp_path / "precious"
+    theirs.write_text("kept")
+    folder = tmp_path / f"lazarus-bench-cores-{os.getuid()}"
+    folder.mkdir()
+    for core in several:
+        (folder / str(core)).symlink_to(theirs)
+    with on_own_core() as core:
+        assert core is None
+    assert theirs.read_text() == "kept"
+
+
+@linux
+def test_several_blas_threads_keep_their_cores(
+    several: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(backend.THREADS_VARIABLE, "2")
+    with on_own_core() as core:
+        assert core is None
+    monkeypatch.undo()
+    backend.set_threads()
 
 
 HOLD = """
@@ -91,7 +128,7 @@ def test_when_all_cores_are_taken_nothing_changes(several: set[int]) -> None:
         assert core is None
         assert os.sched_getaffinity(0) == several
     for lock in held:
-        lock.close()
+        os.close(lock)
 
 
 @linux
@@ -122,3 +159,14 @@ def test_second_threads_of_a_physical_core_come_last(
         (tmp_path / str(core)).write_text(siblings)
     monkeypatch.setattr(cores, "SIBLINGS", str(tmp_path / "{core}"))
     assert sorted([0, 1, 2, 3, 4], key=cores._preference) == [0, 2, 4, 1, 3]
+
+
+@linux
+def test_numpy_has_one_thread_inside(several: set[int]) -> None:
+    def threads() -> set[int]:
+        return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        with on_own_core():
+            assert threads() == {1}
+        assert max(threads()) == 2

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lazarus_bench.jobs.attempts import below
@@ -65,9 +66,15 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def any_kept(root: Path) -> bool:
-    """Whether the store at `root` has readings by the source as it is now."""
-    return (root / ROOM / code_digest()[:_DIGITS]).is_dir()
+@cache
+def code_at_start() -> str:
+    """The same, taken once a process: what was imported does not change with its files."""
+    return code_digest()
+
+
+def any_kept(root: Path, code: str) -> bool:
+    """Whether the store at `root` has readings by the source with the digest `code`."""
+    return (root / ROOM / code[:_DIGITS]).is_dir()
 
 
 def sources() -> list[Path]:

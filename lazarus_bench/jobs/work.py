@@ -72,7 +72,7 @@ def run_job(job: Job, place: Place, *, wait: bool = True) -> Result | None:
 def _made(job: Job, store: Store, place: Place) -> Artifact:
     from lazarus_bench import backend
 
-    with store.writing(job, backend.manifest().as_strings()) as out:
+    with on_own_core(), store.writing(job, backend.manifest().as_strings()) as out:
         _train(job, store, out, place)
     artifact = store.find(job)
     if artifact is None:
@@ -88,8 +88,7 @@ def _train(job: Job, store: Store, out: Path, place: Place) -> None:
         run_ranked(job.recipe, base, out, job.seed, job.ranks, place.hosts)
         return
     recipe = importlib.import_module(f"lazarus_bench.training.{job.recipe.kind}")
-    with on_own_core():
-        recipe.run(job.recipe, start(job, store), out, job.seed, place.show)
+    recipe.run(job.recipe, start(job, store), out, job.seed, place.show)
 
 
 def start(job: Job, store: Store) -> Path | Stack | None:

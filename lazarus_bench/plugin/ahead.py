@@ -2,7 +2,8 @@
 
 What models say is kept in the store as soon as it is read, so two processes that begin at either
 end meet in the middle, and neither reads what the other has. The second one judges for nobody: it
-writes no report, and the session's own process reads whatever it did not.
+collects the models' claims alone, trains nothing, writes no report, and the session's own process
+reads whatever it did not.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
     from lazarus_bench.trials.session import Session
 
 ENOUGH = 8
-"""Models' claims from which on starting a second process pays."""
-
-ONLY_READ = ("--lb-offline", "-p", "no:cacheprovider", "-p", "no:junitxml")
-"""The second process trains nothing and leaves no file of pytest's own."""
+"""Models' claims from which on a second process is started: it takes some four seconds to begin."""
 
 VARIABLE = "LAZARUS_BENCH_READER_OF"
 """In the second process: the process number of the first, without which it ends."""
+
+REPEATED = ("--lb-model", "--lb-data")
+GIVEN = ("--lb-profile", "--lb-seeds")
+"""Options that decide what is read; no other one is handed on."""
+
+PATIENCE = 5.0
+"""Seconds that the second process has to put down what it is writing."""
 
 
 def is_reader() -> bool:
@@ -36,26 +41,26 @@ def is_reader() -> bool:
     return VARIABLE in os.environ
 
 
-def in_its_order(items: list[pytest.Item]) -> None:
-    """Turn the order of the tests round in the second process."""
-    if is_reader():
-        items.reverse()
-
-
 def stop_if_left() -> None:
-    """End the second process when the first has ended, however that came about."""
+    """End the second process, between two claims, when the first one has ended by itself."""
     if is_reader() and os.getppid() != int(os.environ[VARIABLE]):
         os._exit(0)
 
 
 @contextlib.contextmanager
-def reading_ahead(config: pytest.Config, bench: Session, claims: int) -> Iterator[None]:
-    """Keep a second process reading, where there are many `claims` and most is yet to be read."""
-    if claims < ENOUGH or is_reader() or is_worker(config) or not bench.reads_ahead:
-        yield
+def reading_ahead(
+    config: pytest.Config, bench: Session, claims: Sequence[pytest.Item]
+) -> Iterator[bool]:
+    """Keep a second process reading for these models' `claims`; whether there is one.
+
+    There is, where the claims are many, nothing is kept of readings by this code or something was
+    trained just now, the models are the lab's (two processes hold two models), and a core is free.
+    """
+    if len(claims) < ENOUGH or is_reader() or is_worker(config) or not bench.reads_ahead:
+        yield False
         return
     reader = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args), *ONLY_READ],
+        command(config, bench, claims),
         cwd=config.invocation_params.dir,
         env={**os.environ, VARIABLE: str(os.getpid())},
         stdin=subprocess.DEVNULL,
@@ -63,7 +68,24 @@ def reading_ahead(config: pytest.Config, bench: Session, claims: int) -> Iterato
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield
+        yield True
     finally:
+        _end(reader)
+
+
+def command(config: pytest.Config, bench: Session, claims: Sequence[pytest.Item]) -> list[str]:
+    """The second process's own command line: these claims by name, the last one first."""
+    names = [f"{config.rootpath / item.nodeid}" for item in reversed(claims)]
+    own = [f"{name}={config.getoption(name)}" for name in GIVEN if config.getoption(name)]
+    own += [f"{name}={word}" for name in REPEATED for word in config.getoption(name)]
+    where = ["--rootdir", str(config.rootpath), f"--lb-store={bench.store.root}", "--lb-offline"]
+    return [sys.executable, "-m", "pytest", *where, *own, *names]
+
+
+def _end(reader: subprocess.Popen[bytes]) -> None:
+    reader.terminate()
+    try:
+        reader.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
         reader.kill()
         reader.wait()

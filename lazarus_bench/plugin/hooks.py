@@ -6,15 +6,16 @@ rooms below.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lazarus_bench.cores import on_own_core
+from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import UserError
-from lazarus_bench.plugin.ahead import in_its_order, is_reader, reading_ahead, stop_if_left
+from lazarus_bench.plugin.ahead import is_reader, reading_ahead, stop_if_left
 from lazarus_bench.plugin.collector import EvidenceCollector
 from lazarus_bench.plugin.options import PUBLISHED, check_options, new_session
 from lazarus_bench.plugin.parallel import is_controller, refuse
@@ -32,6 +33,10 @@ pytest_plugins = [
     "lazarus_bench.plugin.left_out",
     "lazarus_bench.plugin.options",
 ]
+
+
+PROCESSES = 2
+"""Processes that read models: the session's and the one ahead of it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -177,6 +182,7 @@ def _check_machine() -> None:
     from lazarus_bench import backend
 
     backend.set_threads()
+    check_wish()
 
 
 def _registry() -> Registry:
@@ -197,9 +203,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         raise refuse(session, str(error)) from None
     if over:
         session.items.clear()
-    in_its_order(session.items)
-    models = sum(subject_of(i) != PUBLISHED for i in session.items if claim_of(i))
-    with reading_ahead(session.config, bench, models), _own_core(models):
+    models = [i for i in session.items if claim_of(i) and subject_of(i) != PUBLISHED]
+    with reading_ahead(session.config, bench, models) as accompanied, _own_core(accompanied):
         return (yield)
 
 
@@ -208,9 +213,10 @@ def pytest_runtest_logstart() -> None:
     stop_if_left()
 
 
-def _own_core(models: int) -> AbstractContextManager[object]:
-    """A core for the readings, as the trainings had, where there are any."""
-    return on_own_core() if models else nullcontext()
+def _own_core(accompanied: bool) -> AbstractContextManager[object]:
+    """A core for the readings where there is one for each process, and none to share a reading."""
+    each = accompanied or is_reader()
+    return on_own_core() if each and (os.cpu_count() or 1) <= PROCESSES else nullcontext()
 
 
 def _make_ready(session: pytest.Session, bench: Session) -> bool | None:

@@ -120,9 +120,12 @@ def check_options(config: pytest.Config) -> None:
     """Make sure, before anything is trained, that the report can be written.
 
     Raises:
-        UserError: `--lb-fail-on` is unknown, or the report's folder cannot be written.
+        UserError: `--lb-fail-on` is unknown, the report's folder cannot be written, or a plan is
+            asked of xdist.
     """
     fail_on(config)
+    if config.getoption("--lb-plan") and config.getoption("numprocesses", None):
+        raise UserError("--lb-plan shows nothing under xdist's workers; leave -n out")
     folder = report_folder(config, only_published=False).absolute()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):

@@ -128,5 +128,5 @@ def _clipping(gradients: Tree, norm: float) -> mx.array:
         wide = gradient.astype(mx.float32) if gradient.dtype == mx.float16 else gradient
         return wide.square().sum()
 
-    total = mx.sqrt(tree_reduce(lambda so_far, g: so_far + squared(g), gradients, mx.array(0.0)))
+    total = mx.sqrt(tree_reduce(lambda so_far, g: so_far + squared(g), gradients, 0.0))
     return mx.minimum(norm / (total + 1e-6), 1.0)

@@ -278,7 +278,7 @@ class Grpo(Recipe):
     """
 
     kind: ClassVar[str] = "grpo"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("prompts",)
 
     full: bool = True
@@ -287,12 +287,12 @@ class Grpo(Recipe):
     scale: Positive = 2.0
     prompts: Count = 64
     answers: Annotated[int, Bound(least=2, because="a group of one has no advantage")] = 8
-    iterations: Annotated[int, Bound(least=2, because="the warm-up's first has rate 0")] = 160
+    iterations: Annotated[int, Bound(least=2, because="the warm-up's first has rate 0")] = 140
     learning_rate: Positive = 3e-4
     clip: Positive = 0.2
     kl: NonNegative = 0.04
     examples: Count = 4500
-    answer_tokens: Count = 8
+    answer_tokens: Count = 6
     reward: str | Reward = RIGHT_INTEGER
 
     def __post_init__(self) -> None:
@@ -327,7 +327,7 @@ class GrpoDual(Grpo):
     """
 
     kind: ClassVar[str] = "grpo_dual"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("prompts",)
 
     prompts: Count = 8
@@ -401,7 +401,7 @@ class FinetuneCost(Recipe):
     """
 
     kind: ClassVar[str] = "finetune_cost"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     leaves: ClassVar[Leaves] = "record"
     ranked: ClassVar[bool] = False
     seeded: ClassVar[bool] = False

@@ -16,6 +16,8 @@ from lazarus_bench.jobs.plan import Plan, make_plan
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.readings import (
     Room,
+    any_kept,
+    code_at_start,
     code_digest,
     content_of,
     content_of_checkpoint,
@@ -77,7 +79,7 @@ class Session:
     data: Mapping[str, DataSource] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     fresh_readings: bool = False
-    code: str = field(default_factory=code_digest)
+    code: str = field(default_factory=code_at_start)
     began: float = field(default_factory=time.time)
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
@@ -214,11 +216,15 @@ class Session:
 
     @property
     def reads_ahead(self) -> bool:
-        """Whether a second process could help: it has a core, and little has been read yet."""
-        from lazarus_bench.jobs.readings import any_kept
+        """Whether a second process could help.
 
-        cold = self.trained or not any_kept(self.store.root)
-        return cold and self.workers > 1 and self.store.writable()
+        It needs a core, models of which two fit into memory, and readings that are yet to be taken
+        and can be kept: nothing was read by this code so far, or something was trained just now.
+        """
+        cold = self.trained or not any_kept(self.store.root, self.code)
+        small = all(subject.is_lab for subject in self.subjects.values())
+        kept = self.store.writable() and not self.fresh_readings
+        return cold and small and kept and automatic_workers(1) > 1
 
     def train(self, plan: Plan, watch: Watch) -> None:
         """Run what the store lacks, one line a finished job.

@@ -33,32 +33,69 @@ def folder(tmp_path_factory):
     return write(tmp_path_factory.mktemp("ahead"), test_suite="import pytest\n" + SUITE)
 
 
+BEGIN = """
+import os
+from pathlib import Path
+
+from lazarus_bench.jobs.subjects import Subject
+from lazarus_bench.trials import runs
+
+Subject.is_lab = property(lambda self: True)  # a small model, as the lab's are
+read = runs.read_likelihood
+
+
+def logged(model, problems):
+    with Path(__file__).with_name("read").open("a") as file:
+        file.write(f"{os.getpid()} {len(problems)}\\n")
+    return read(model, problems)
+
+
+runs.read_likelihood = logged
+"""
+
+
 @pytest.fixture(scope="module")
 def ran(folder, tiny):
+    (folder / "conftest.py").write_text(BEGIN)
     suite = ("test_suite.py", "-m", "slow", "--lb-model", tiny, "--lb-seeds", "2")
-    suite += ("--lb-fail-on", "none", "--lb-workers")
-    return run(folder, {"cold": (*suite, "2"), "warm": (*suite, "2"), "alone": (*suite, "1")})
+    suite += ("--lb-fail-on", "none", "--junitxml", "junit.xml", "--basetemp", "own")
+    return run(folder, {"cold": suite, "warm": suite})
+
+
+def logged(folder, name):
+    """(process, what) in the order of the log."""
+    return [tuple(line.split()) for line in (folder / name).read_text().splitlines()]
 
 
 def test_it_starts_at_the_other_end_and_only_where_much_is_to_be_read(ran, folder):
-    assert ran["cold"].code == 0, ran["cold"].said
-    lines = [line.split() for line in (folder / "log").read_text().splitlines()]
-    first = lines[0][0]
-    ours = [name for process, name in lines if process == first]
-    others = {process for process, _ in lines} - {first}
-    assert ours == [f"test_{at}" for at in range(CLAIMS)] * 3
-    assert len(others) == 1
-    theirs = [name for process, name in lines if process in others]
+    assert ran["cold"].code == ran["warm"].code == 0, ran["cold"].said
+    tests = logged(folder, "log")
+    first = tests[0][0]
+    assert [name for process, name in tests if process == first] == 2 * [
+        f"test_{at}" for at in range(CLAIMS)
+    ]
+    (other,) = {process for process, _ in tests} - {first}
+    theirs = [name for process, name in tests if process == other]
     assert theirs == [f"test_{at}" for at in reversed(range(CLAIMS))][: len(theirs)]
 
 
-def test_the_report_is_of_the_first_process(ran):
-    estimates = [
-        [row.verdict.estimate.value for row in ran[name].report.rows]
-        for name in ("cold", "warm", "alone")
-    ]
-    assert len(estimates[0]) == CLAIMS
-    assert estimates[0] == estimates[1] == estimates[2]
+def test_the_session_takes_over_what_was_read_and_the_other_process_is_gone(ran, folder):
+    read = logged(folder, "read")
+    (other,) = {process for process, _ in logged(folder, "log")} - {read[0][0]}
+    ours = [asked for process, asked in read if process != other]
+    assert len(ours) < CLAIMS
+    assert {asked for _, asked in read} == {str(200 - at) for at in range(CLAIMS)}
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(other), 0)
+
+
+def test_the_second_process_has_no_collector_and_none_of_the_options_that_write(ran):
+    said = run(
+        ran["cold"].folder.parents[1],
+        {"reader": ("test_suite.py::test_0", "--lb-offline", "--lb-report", "reports/reader")},
+        LAZARUS_BENCH_READER_OF=str(os.getpid()),
+    )["reader"]
+    assert not said.folder.exists(), said.said
 
 
 class Ended(Exception):

@@ -42,6 +42,7 @@ REFUSED = {
     "report below a file": (("--lb-report", "driver.py/a/b"), "driver.py is a file; name another"),
     "xdist": (("-n", "2", "--lb-fail-on", "nope"), "--lb-fail-on 'nope' is unknown"),
     "xdist, no model": (("-n", "2", "--lb-model", "./empty"), "empty is not a model"),
+    "xdist, plan": (("-n", "2", "--lb-plan"), "--lb-plan shows nothing under xdist"),
     "store a file": (("--lb-store", "driver.py"), "driver.py is a file): choose another"),
     "workers squared": (("--lb-workers", "²"), "--lb-workers ² is no number of processes"),
     "scheduler": (("--lb-scheduler", "foo"), "--lb-scheduler 'foo' is no address"),
@@ -95,6 +96,7 @@ def test_refused_in_one_sentence(refused, case):
     [
         ("LAZARUS_BENCH_DEVICE", "abacus", "LAZARUS_BENCH_DEVICE=abacus is not available here"),
         ("LAZARUS_BENCH_THREADS", "none", "LAZARUS_BENCH_THREADS=none is not a number of threads"),
+        ("LAZARUS_BENCH_CORES", "two", "LAZARUS_BENCH_CORES=two is neither own nor shared"),
     ],
 )
 def test_machine_that_is_not_there(tmp_path, tiny, variable, value, sentence):

@@ -31,7 +31,7 @@ from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
-from lazarus_bench.training.engram_arms import suited
+from lazarus_bench.training.engram_arms import REGISTERED, suited
 from lazarus_bench.training.specs import Engram, Recipe
 from lazarus_bench.trials.claims import NEEDS, Need, OnInstruct, data_of, recipes_of
 from lazarus_bench.trials.profiles import Profile
@@ -131,13 +131,17 @@ class Session:
         return last
 
     def _as_asked(self, recipe: Recipe, target: Subject) -> Recipe:
-        """`recipe` on the data that the session was given, and as what it starts from needs it."""
-        given = self.data.get(data.name) if (data := data_of(recipe)) else None
-        if given is not None:
-            recipe = replace(recipe, data=given)  # type: ignore[call-arg]
-        if isinstance(recipe, Engram):
-            return suited(recipe, blank=target.name == BLANK)
-        return recipe
+        """`recipe` on the data that the session was given, where it reads any.
+
+        A registered arm of the engram is made to suit what it starts from as well.
+        """
+        data = data_of(recipe)
+        if data is None:
+            return recipe
+        data = self.data.get(data.name, data)
+        if isinstance(recipe, Engram) and recipe in REGISTERED:
+            return suited(recipe, data, blank=target.name == BLANK)
+        return replace(recipe, data=data)  # type: ignore[call-arg]
 
     @cached_property
     def data_lines(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ from lazarus_bench.training.engram_arms import (
     from_scratch,
     with_adapter,
 )
-from lazarus_bench.training.specs import Blank
+from lazarus_bench.training.specs import Blank, Engram
 from lazarus_bench.trials.claims import OnInstruct, Stages
 from lazarus_bench.trials.profiles import Profile
 from lazarus_bench.trials.session import Resources, Session, Watch
@@ -287,6 +287,32 @@ def test_given_data_leave_other_data_alone_and_a_model_gets_an_adapter(session):
     assert topics.base.recipe == Blank(data=LAB_TOPICS.data)
     assert topics.recipe == LAB_TOPICS
     assert own.recipe == with_adapter(SST2)
+
+
+@pytest.mark.parametrize("name", ["lab:llama", "lab:blank"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Engram(data=DataSource(train=60), bits=4, rank=2, scale=1.0, max_length=9),
+        Engram(data=DataSource(train=60), full=True, batch=8, learning_rate=5e-4, warm_up=0.0),
+        replace(LAB_SENTIMENT, engram=False, data=replace(LAB_SENTIMENT.data, train=60)),
+        replace(LAB_TOPICS, dropout=0.0, classifier_width=32, engram_width=8, weight_decay=0.1),
+    ],
+)
+def test_an_engram_of_ones_own_is_trained_as_it_is_written(session, name, recipe):
+    assert {job.recipe for job in session.jobs(name, recipe)} == {recipe}
+    session.data = {recipe.data.name: SST2}
+    given = {job.recipe for job in session.jobs(name, recipe)}
+    assert given == {replace(recipe, data=SST2)}
+
+
+@pytest.mark.parametrize("model", [LAB_SENTIMENT, LAB_TOPICS])
+def test_every_arm_that_a_claim_names_suits_what_it_starts_from(session, model):
+    for name, arm in vars(engram_arms(model)).items():
+        assert session.jobs("lab:blank", arm)[0].recipe == arm
+        adapted = session.jobs("lab:llama", arm)[0].recipe
+        data = replace(model.data, train=4000)
+        assert adapted == vars(engram_arms(Engram(data=data, max_length=128)))[name]
 
 
 def test_a_blank_base_cannot_be_asked_what_reads_no_labelled_data(session):

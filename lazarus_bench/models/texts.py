@@ -38,32 +38,27 @@ def context_of(loaded: LoadedModel) -> int | None:
 
 
 def encode_texts(
-    loaded: LoadedModel,
-    texts: Sequence[Labelled],
-    what: str,
-    max_length: int | None,
-    spare: int = 1,
+    loaded: LoadedModel, texts: Sequence[Labelled], what: str, max_length: int | None
 ) -> list[EncodedText]:
     """Encode every text, cut after `max_length` tokens of its own where that is given.
+
+    In the context one position stays free, for a prefix. A context that holds fewer tokens than
+    `max_length` cuts there.
 
     Args:
         loaded: whose tokenizer and context.
         texts: in the order by which an error counts them, from 1.
         what: names them in an error, such as "training example".
         max_length: of the text's own tokens, the tokenizer's opening ones not counted.
-        spare: positions to leave free in the context, for a prefix.
 
     Raises:
         UserError: a text is empty, or does not fit the context.
     """
     opening = _opening(loaded)
     context = context_of(loaded)
-    room = None if context is None else context - spare - len(opening)
-    if room is not None and max_length is not None and max_length > room:
-        raise UserError(
-            f"max_length = {max_length} is more than the {room} tokens of a text that "
-            f"{loaded.name} can read: give at most {room}"
-        )
+    room = None if context is None else context - 1 - len(opening)
+    if room is not None and max_length is not None:
+        max_length = min(max_length, room)
     found = []
     for at, text in enumerate(texts, 1):
         own = loaded.tokenizer.encode(text.text, add_special_tokens=False)

@@ -42,9 +42,13 @@ def test_a_text_of_just_the_length_is_not_cut(tiny_model):
 def test_what_does_not_fit_the_context_is_one_sentence_with_the_texts_number(tiny_model):
     with pytest.raises(UserError, match=r"training example 2 has \d+ tokens, and .* reads 126 of"):
         encode_texts(tiny_model, [GOOD, LONG], "training example", None)
-    with pytest.raises(UserError, match=r"max_length = 127 is more than the 126 tokens"):
-        encode_texts(tiny_model, [GOOD], "training example", 127)
-    assert len(encode_texts(tiny_model, [LONG], "text", 126)[0].tokens) == 127
+
+
+@pytest.mark.parametrize("max_length", [126, 127, 4000])
+def test_a_context_that_is_shorter_cuts_where_it_ends(tiny_model, max_length):
+    short, cut = encode_texts(tiny_model, [GOOD, LONG], "text", max_length)
+    assert len(cut.tokens) == 127
+    assert (short.cut, cut.cut) == (False, True)
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n"])

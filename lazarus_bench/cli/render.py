@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lazarus_bench.report import load, pictures, render
+from lazarus_bench.report import load, render, write_pictures, write_text
 from lazarus_bench.report.html import render_html
-from lazarus_bench.report.schema import write_text
 
 
 def render_file(report: str, output: str | None) -> int:
@@ -27,6 +26,5 @@ def render_file(report: str, output: str | None) -> int:
         write_text(render_html(loaded), file)
         return 0
     write_text(render(loaded), file)
-    for name, drawn in pictures(loaded.scatters).items():
-        write_text(drawn, file.parent / name)
+    write_pictures(loaded, file.parent)
     return 0

@@ -66,9 +66,8 @@ class EvidenceCollector:
             raise pytest.UsageError(str(error)) from None
 
     def _write(self) -> None:
-        from lazarus_bench.report import pictures, render, save
+        from lazarus_bench.report import render, save, write_pictures, write_text
         from lazarus_bench.report.html import render_html
-        from lazarus_bench.report.schema import write_text
 
         report = self._merged()
         published = all(row.subject == PUBLISHED for row in report.rows)
@@ -77,8 +76,7 @@ class EvidenceCollector:
         save(report, self._written[0])
         write_text(render(report), self._written[1])
         write_text(render_html(report), self._written[2])
-        for name, drawn in pictures(report.scatters).items():
-            write_text(drawn, folder / name)
+        write_pictures(report, folder)
         if self._config.getoption("--lb-update-pins"):
             self._pin()
 

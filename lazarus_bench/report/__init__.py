@@ -19,7 +19,7 @@ from lazarus_bench.report.rows import (
     Secondary,
 )
 from lazarus_bench.report.scatter import Scatter, pictures
-from lazarus_bench.report.schema import load, save, write_text
+from lazarus_bench.report.schema import load, save, write_pictures, write_text
 from lazarus_bench.report.terminal import claims_table, pooled_line
 
 __all__ = [
@@ -45,5 +45,6 @@ __all__ = [
     "pooled_line",
     "render",
     "save",
+    "write_pictures",
     "write_text",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,7 +20,10 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 """Okabe and Ito's: told apart by the colour-blind, too."""
 
 _SHAPES = ("circle", "square", "diamond", "triangle")
-_SIZE, _EDGE, _KEY, _RADIUS = 360, 14, 22, 3.2
+SIZE = 360
+"""Side of the square that the points lie in."""
+
+_EDGE, _KEY, _RADIUS = 14, 22, 3.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,11 @@ def _path(at: int) -> str:
     return f"{FOLDER}/{at + 1:02d}.svg"
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file in the folder `FOLDER` has a name as `pictures` gives."""
+    return re.fullmatch(r"\d{2,}\.svg", name) is not None
+
+
 def scatter_section(scatters: Sequence[Scatter]) -> Iterator[str]:
     """Link all scatters below one heading; nothing where there are none."""
     if scatters:
@@ -72,20 +82,32 @@ def _linked(item: Scatter, at: int) -> str:
     return f"{heading}\n\n![{_ALT}]({_path(at)})\n\n{text}"
 
 
-def svg(item: Scatter) -> str:
-    """Draw a scatter, both axes on one scale, classes by colour and by shape, with their key."""
+def placed(item: Scatter) -> tuple[tuple[float, float, int], ...]:
+    """Every finite point in a square of `SIZE` units, both axes on one scale, y downwards."""
     drawn = [point for point in item.points if all(map(math.isfinite, point[:2]))]
     place = _scale(drawn)
-    height = _SIZE + _KEY * len(item.classes) + _EDGE
+    return tuple((*place(x, y), label) for x, y, label in drawn)
+
+
+def counted(item: Scatter) -> tuple[int, ...]:
+    """How many points each class has."""
+    counts = Counter(label for *_, label in item.points)
+    return tuple(counts[label] for label in range(len(item.classes)))
+
+
+def svg(item: Scatter) -> str:
+    """Draw a scatter, both axes on one scale, classes by colour and by shape, with their key."""
+    named = zip(item.classes, counted(item), strict=True)
+    height = SIZE + _KEY * len(item.classes) + _EDGE
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE} {height}" '
-        f'width="{_SIZE}" height="{height}" role="img" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {height}" '
+        f'width="{SIZE}" height="{height}" role="img" font-family="sans-serif" font-size="13">',
         f"<title>{escape(_plain(f'{item.title}: {item.subject}'))}</title>",
-        f'<rect width="{_SIZE}" height="{height}" fill="white"/>',
-        f'<rect x="0.5" y="0.5" width="{_SIZE - 1}" height="{_SIZE - 1}" fill="none" '
+        f'<rect width="{SIZE}" height="{height}" fill="white"/>',
+        f'<rect x="0.5" y="0.5" width="{SIZE - 1}" height="{SIZE - 1}" fill="none" '
         f'stroke="#999999"/>',
-        *(_mark(*place(x, y), label, 0.65) for x, y, label in drawn),
-        *(_key(item, label) for label in range(len(item.classes))),
+        *(_mark(x, y, label, 0.65) for x, y, label in placed(item)),
+        *(_key(name, count, at) for at, (name, count) in enumerate(named)),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -102,10 +124,10 @@ def _scale(
     xs, ys = ([point[axis] for point in points] or [0.0] for axis in (0, 1))
     middle = [(min(values) + max(values)) / 2 for values in (xs, ys)]
     reach = max(max(xs) - min(xs), max(ys) - min(ys)) or 1.0
-    step = (_SIZE - 2 * _EDGE) / reach
+    step = (SIZE - 2 * _EDGE) / reach
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return _SIZE / 2 + (x - middle[0]) * step, _SIZE / 2 - (y - middle[1]) * step
+        return SIZE / 2 + (x - middle[0]) * step, SIZE / 2 - (y - middle[1]) * step
 
     return place
 
@@ -125,9 +147,8 @@ def _mark(x: float, y: float, label: int, opacity: float) -> str:
     return f'<polygon points="{drawn}" {style}/>'
 
 
-def _key(item: Scatter, label: int) -> str:
-    y = _SIZE + _KEY * (label + 0.7)
-    count = sum(own == label for *_, own in item.points)
-    name = escape(_plain(item.classes[label]))
-    text = f'<text x="{2.2 * _EDGE:g}" y="{y + 4.5:.1f}" fill="#222222">{name} ({count})</text>'
+def _key(name: str, count: int, label: int) -> str:
+    y = SIZE + _KEY * (label + 0.7)
+    said = f"{escape(_plain(name))} ({count})"
+    text = f'<text x="{2.2 * _EDGE:g}" y="{y + 4.5:.1f}" fill="#222222">{said}</text>'
     return _mark(_EDGE, y, label, 1.0) + text

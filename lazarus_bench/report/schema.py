@@ -8,6 +8,7 @@ neither scatters nor seeds' own values in its estimates.
 import json
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
-from lazarus_bench.report.scatter import Scatter
+from lazarus_bench.report.scatter import FOLDER, Scatter, is_picture, pictures
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -53,6 +54,7 @@ __all__ = [
     "load",
     "save",
     "to_dict",
+    "write_pictures",
     "write_text",
 ]
 
@@ -103,6 +105,31 @@ def _replace(text: str, path: Path) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_pictures(report: Report, folder: Path) -> None:
+    """Write the pictures that the Markdown file in `folder` links, and remove an earlier report's.
+
+    Only files with names as these are removed.
+
+    Raises:
+        UserError: The folder cannot be written.
+    """
+    wanted = pictures(report.scatters)
+    _clear(folder / FOLDER, {Path(name).name for name in wanted})
+    for name, drawn in wanted.items():
+        write_text(drawn, folder / name)
+
+
+def _clear(folder: Path, wanted: Collection[str]) -> None:
+    try:
+        for file in folder.glob("*.svg"):
+            if is_picture(file.name) and file.name not in wanted and file.is_file():
+                file.unlink()
+    except OSError as error:
+        raise UserError(
+            f"cannot remove an earlier report's pictures from {folder}; name another folder"
+        ) from error
 
 
 def load(path: Path) -> Report:

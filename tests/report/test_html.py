@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from rendered_page import NASTY
-from sample_report import CURVES, GOLDEN_PAGE, JOBS, LAYERS, LENS, SAMPLE
+from sample_report import CURVES, GOLDEN_PAGE, JOBS, LAYERS, LENS, SAMPLE, SCATTER
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import Report, load
@@ -126,6 +126,7 @@ def hostile(text):
         jobs=(dataclasses.replace(JOBS[0], digest=text, what=text),),
         curves=(dataclasses.replace(CURVES, title=text, unit=text, x=text, series=series),),
         layer_curves=(dataclasses.replace(LAYERS, title=text, subject=text, unit=text),),
+        scatters=(dataclasses.replace(SCATTER, title=text, subject=text, classes=(text,) * 4),),
     )
 
 
@@ -176,6 +177,7 @@ def test_numbers_that_are_none_leave_no_trace_in_a_drawing():
         SAMPLE,
         curves=(dataclasses.replace(CURVES, series=series),),
         lens_tables=(dataclasses.replace(LENS, rows=(lens,)),),
+        scatters=(dataclasses.replace(SCATTER, points=((math.nan, 0.0, 0), (1.0, 2.0, 1))),),
     )
     page = Page(render_html(report))
     drawn = {"x", "x1", "x2", "y", "y1", "y2", "cx", "width", "points", "d"}
@@ -215,6 +217,25 @@ def test_evidence_whose_control_failed_replicates_nothing():
     for item, answers in judged:
         (view,) = claim_views(dataclasses.replace(SAMPLE, rows=(item,), pooled=()))
         assert [len(one.replication) for one in view.judged] == [answers]
+
+
+def test_a_scatter_has_a_mark_for_each_example_and_a_shape_and_a_colour_for_each_class():
+    text = render_html(SAMPLE)
+    drawn = re.search(r'<svg class="panel plane".*?</svg>', text, re.DOTALL).group()
+    groups = re.findall(r'<g class="(c\d)">(.*?)</g>', drawn)
+    assert [colour for colour, _ in groups] == ["c0", "c1", "c2", "c3"]
+    shapes = [set(re.findall(r'href="#(s-\d)"', marks)) for _, marks in groups]
+    assert shapes == [{"s-0"}, {"s-1"}, {"s-2"}, {"s-3"}]
+    assert [marks.count("<use") for _, marks in groups] == [6, 6, 6, 6]
+    places = [float(at) for at in re.findall(r'[xy]="([\d.]+)"/', drawn)]
+    assert all(0 < at < 360 for at in places)
+    page = Page(text)
+    for said in (
+        "sport & <games> (6)",
+        "24 examples; the axes hold 0.62 and 0.21 of the variance.",
+    ):
+        assert said in page.text
+    assert "scatter-1-t scatter-1-d" in page.attributes("aria-labelledby")
 
 
 def test_every_verdict_has_a_shape_beside_its_colour():

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from rendered_page import NASTY, Page
 from sample_report import SAMPLE, SCATTER
 
-from lazarus_bench.report import Scatter, load, pictures, render, save
-from lazarus_bench.report.scatter import MOST, scatter_section, svg
+from lazarus_bench.errors import UserError
+from lazarus_bench.plugin.options import PICTURES
+from lazarus_bench.report import Scatter, load, pictures, render, save, write_pictures
+from lazarus_bench.report.scatter import FOLDER, MOST, scatter_section, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 COORDINATE = st.floats(-1e6, 1e6) | st.just(math.nan)
@@ -77,6 +79,29 @@ def test_a_title_cannot_break_out_of_the_markdown(name, subject):
 def test_the_markdown_links_every_picture_there_is():
     linked = re.findall(r"\]\((scatters/[\d]+\.svg)\)", render(SAMPLE))
     assert linked == list(pictures(SAMPLE.scatters)) == ["scatters/01.svg"]
+
+
+def test_pictures_of_an_earlier_report_do_not_stay_and_other_files_do(tmp_path):
+    folder = tmp_path / "scatters"
+    folder.mkdir()
+    for name in ("02.svg", "107.svg", "1.svg", "mine.svg", "02.png"):
+        (folder / name).write_text("old")
+    (folder / "03.svg").mkdir()
+    write_pictures(SAMPLE, tmp_path)
+    kept = {"01.svg", "03.svg", "1.svg", "mine.svg", "02.png"}
+    assert {path.name for path in folder.iterdir()} == kept
+    write_pictures(dataclasses.replace(SAMPLE, scatters=()), tmp_path)
+    assert {path.name for path in folder.iterdir()} == kept - {"01.svg"}
+
+
+def test_pictures_that_cannot_be_written_are_one_sentence(tmp_path):
+    (tmp_path / FOLDER).write_text("a file")
+    with pytest.raises(UserError, match=r"cannot write the report to .*; name a file where"):
+        write_pictures(SAMPLE, tmp_path)
+
+
+def test_the_options_know_the_folder_of_the_pictures():
+    assert PICTURES == FOLDER
 
 
 def test_no_scatter_no_section():

@@ -21,6 +21,7 @@ from lazarus_bench.report import summary, wording
 from lazarus_bench.report.escaping import visible
 from lazarus_bench.report.html.charts import layer_panel, training_panels
 from lazarus_bench.report.html.claims import anchors, claim_views, families
+from lazarus_bench.report.html.scatters import scatter_plane
 from lazarus_bench.report.rows import LensRow, Report
 
 __all__ = ["render_html"]
@@ -83,6 +84,7 @@ def _environment() -> Environment:
         "slug": _SLUGS.__getitem__,
         "layer_panel": layer_panel,
         "training_panels": training_panels,
+        "scatter_plane": scatter_plane,
     }
     environment.tests["naming"] = _names_operation
     environment.filters |= {"visible": visible, "sentence": _sentence, "percent": _percent}

@@ -7,15 +7,18 @@ Every row but one is asked of two data sets, for E's two say different things: o
 stay the same for every seed, so models are paired by example.
 
 The controls are bottlenecks with the same wiring: trained under classification alone, untrained,
-and trained on shuffled labels. *Alone* is what separates the writeup's explanation ("gradients from
-both heads") from the classifier's own gradient, as the bottleneck reads the classifier's hidden
-layer in every case.
+and trained on shuffled labels. *Alone* is what separates the writeup's explanation ("Gradients from
+both the classification and language modeling heads") from the classifier's own gradient, as the
+bottleneck reads the classifier's hidden layer in every case.
 
-In the lab everything is trained from scratch at E's small scale (`lab:blank`), on so few examples
-that accuracy has room to rise and to fall (`docs/search-engram.md`).
+In the lab everything is trained from scratch at E's small scale (`lab:blank`), on few examples, for
+with many every model is right about everything (`docs/search-engram.md`). What asks for a gain has
+a control that model 1 left room for one; on sentiment, models 2 and 3 leave hardly any, so that
+model 3 can show there that it does not harm, and little more.
 """
 
 from lazarus_bench import (
+    SHARE,
     Above,
     AllOf,
     AtLeast,
@@ -27,11 +30,13 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.published import dual_objective_engram as writeup
+from lazarus_bench.published.dual_objective_engram import EXAMPLES
 from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
 from lazarus_bench.trials.claims import LAB_BLANK
 from lazarus_bench.trials.curves import training_curves
 from lazarus_bench.trials.engrams import (
-    EXAMPLES,
+    SIGNED,
+    SIGNED_DIFFERENCE,
     nothing_from_shuffled,
     room_for_accuracy,
     statistic,
@@ -63,8 +68,8 @@ def correct(runs):
     return [run.engrams().correct for run in runs]
 
 
-def accuracy(runs):
-    return Hits(values=correct(runs), items=EXAMPLES)
+def accuracy(runs, fed="zero"):
+    return Hits(values=[run.engrams(fed).correct for run in runs], items=EXAMPLES)
 
 
 def gain(later, earlier):
@@ -73,32 +78,42 @@ def gain(later, earlier):
 
 
 def rand_index(runs):
-    return statistic(runs, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index)
+    return statistic(
+        runs, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index, SIGNED
+    )
 
 
 def rand_index_over(runs, others):
     return statistic_difference(
-        runs, others, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index
+        runs,
+        others,
+        lambda run: run.clusters().rand_index,
+        lambda draws: draws.rand_index,
+        SIGNED_DIFFERENCE,
     )
 
 
 def purity(runs, label):
     return statistic(
-        runs, lambda run: run.clusters().purity[label], lambda draws: draws.purity[:, label]
+        runs, lambda run: run.clusters().purity[label], lambda draws: draws.purity[:, label], SHARE
     )
 
 
 def cluster_accuracy(runs):
-    return statistic(runs, lambda run: run.clusters().hits.mean(), lambda draws: draws.accuracy)
+    return statistic(
+        runs, lambda run: run.clusters().hits.mean(), lambda draws: draws.accuracy, SHARE
+    )
 
 
 def cosine_gap(runs):
-    return statistic(runs, lambda run: run.engram_cosines().gap, lambda draws: draws.gap)
+    return statistic(
+        runs, lambda run: run.engram_cosines().gap, lambda draws: draws.gap, SIGNED_DIFFERENCE
+    )
 
 
-def each(runs, read):
+def each(runs, read, bounds):
     """One number a seed, for what is shown and not judged."""
-    return Means(values=[[float(read(run))] for run in runs], items=EXAMPLES)
+    return Means(values=[[float(read(run))] for run in runs], items=EXAMPLES, bounds=bounds)
 
 
 def all_of(conditions, region):
@@ -132,8 +147,10 @@ def judge_accuracy(runs, judge, role):
     models = [runs(specs[role]) for specs in (CLASSIFIER, DUAL, ENGRAM)]
     named = {f"model {at}": accuracy(model) for at, model in enumerate(models, 1)}
     judge(all_of(named, AtLeast(0.9)), controls=controls(runs, role, *models))
-    own = {f"control: {name}": accuracy(found) for name, found in bottlenecks(runs, role).items()}
-    judge.beside(named | own)
+    found = bottlenecks(runs, role)
+    behind_own = accuracy(found.pop("model 3"), fed="own")
+    judge.beside(named | {"model 3, each example behind its own engram": behind_own})
+    judge.beside({f"control: {name}": accuracy(others) for name, others in found.items()})
     for at, model in enumerate(models, 1):
         parts = ["loss", "class"] + (["text"] if at > 1 else [])
         judge.show(training_curves(f"Engram, model {at}", model, parts))
@@ -165,18 +182,16 @@ def test_the_classifiers_learn_four_classes(runs, judge):
     judge_accuracy(runs, judge, FOUR)
 
 
-def judge_gain(runs, judge, role, later, earlier):
+def judge_gain(runs, judge, role, later, earlier, room=()):
     after, before = runs(later[role]), runs(earlier[role])
-    judge(
-        gain(after, before),
-        controls=[
-            *controls(runs, role, after, before),
-            room_for_accuracy(before, LEAST_ROOM),
-        ],
-    )
+    judge(gain(after, before), controls=[*controls(runs, role, after, before), *room])
     judge.beside({"after": accuracy(after), "before": accuracy(before)})
-    first = gain(after[:1], before[:1])
-    judge.beside({"seed 0 alone, odds of the examples that only one gets right": first})
+    judge.beside({"gain of seed 0 alone, paired by example": gain(after[:1], before[:1])})
+
+
+def judge_dual_gain(runs, judge, role):
+    room = room_for_accuracy(runs(CLASSIFIER[role]), LEAST_ROOM)
+    judge_gain(runs, judge, role, DUAL, CLASSIFIER, room=[room])
 
 
 @claim(
@@ -189,7 +204,7 @@ def judge_gain(runs, judge, role, later, earlier):
     needs=(CLASSIFIER[TWO], DUAL[TWO], SHUFFLED[TWO]),
 )
 def test_the_second_objective_helps_two_classes(runs, judge):
-    judge_gain(runs, judge, TWO, DUAL, CLASSIFIER)
+    judge_dual_gain(runs, judge, TWO)
 
 
 @claim(
@@ -202,7 +217,7 @@ def test_the_second_objective_helps_two_classes(runs, judge):
     needs=(CLASSIFIER[FOUR], DUAL[FOUR], SHUFFLED[FOUR]),
 )
 def test_the_second_objective_helps_four_classes(runs, judge):
-    judge_gain(runs, judge, FOUR, DUAL, CLASSIFIER)
+    judge_dual_gain(runs, judge, FOUR)
 
 
 def changes(later, earlier):
@@ -226,9 +241,10 @@ def test_the_gain_grows_with_the_classes(runs, judge):
         Differences(
             first=changes(*found[FOUR]),
             second=changes(*found[TWO]),
-            paired="seeds" if len(found[TWO][0]) > 1 else "no",
+            paired="no",
             items=EXAMPLES,
             support=False,
+            bounds=(-2.0, 2.0),
         ),
         controls=[
             control
@@ -273,8 +289,9 @@ def judge_rand_index(runs, judge, role):
     trained = found.pop("model 3")
     judge(rand_index(trained), controls=controls(runs, role, trained))
     judge.beside({f"control: {name}": rand_index(others) for name, others in found.items()})
-    judge.beside({"silhouette": each(trained, lambda run: run.engram_silhouettes().mean())})
-    judge.beside({"seed 0 alone, k-means refitted in resamples": rand_index(trained[:1])})
+    judge.beside({"silhouette": each(trained, lambda run: run.engram_silhouettes().mean(), SIGNED)})
+    if trained[0].can_be_resampled:
+        judge.beside({"seed 0 alone, k-means refitted in resamples": rand_index(trained[:1])})
     for name, others in {"model 3": trained, **found}.items():
         judge.show(engram_scatter(f"Engrams, {name}", others[0]))
 
@@ -352,9 +369,15 @@ def judge_cosines(runs, judge, role):
     judge(cosine_gap(trained), controls=controls(runs, role, trained))
     judge.beside(
         {
-            "cosine within classes": each(trained, lambda run: run.engram_cosines().within.mean()),
-            "cosine between classes": each(trained, lambda run: run.engram_cosines().between),
-            "gap, engrams centred": each(trained, lambda run: run.engram_cosines(True).gap),
+            "cosine within classes": each(
+                trained, lambda run: run.engram_cosines().within.mean(), SIGNED
+            ),
+            "cosine between classes": each(
+                trained, lambda run: run.engram_cosines().between, SIGNED
+            ),
+            "gap, engrams centred": each(
+                trained, lambda run: run.engram_cosines(True).gap, SIGNED_DIFFERENCE
+            ),
         }
     )
     judge.beside({f"control: {name}": cosine_gap(others) for name, others in found.items()})

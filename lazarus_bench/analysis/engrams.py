@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
@@ -30,14 +29,12 @@ MAX_TOKENS = 4096
 class EngramReading:
     """What one model says of texts, in their order.
 
-    `label` and `predicted` `[text]` are classes, `probabilities` `[text, class]` the classifier's,
-    `engram` `[text, width]` the bottleneck's values in (−1, 1), and `cut` `[text]` whether the text
-    was longer than the training's `max_length`.
+    `label` and `predicted` `[text]` are classes, `engram` `[text, width]` the bottleneck's values
+    in (−1, 1), and `cut` `[text]` whether the text was longer than the training's `max_length`.
     """
 
     label: Ints
     predicted: Ints
-    probabilities: Floats
     engram: Floats
     cut: Bools
 
@@ -78,7 +75,6 @@ def read_engrams(
     return EngramReading(
         label=np.array([text.label for text in texts], dtype=np.int64),
         predicted=logits.argmax(axis=1),
-        probabilities=softmax(logits, axis=1),
         engram=engrams,
         cut=np.array([text.cut for text in encoded]),
     )

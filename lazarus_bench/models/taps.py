@@ -181,8 +181,7 @@ def prefixed(model: nn.Module, anatomy: Anatomy, prefix: mx.array) -> Iterator[N
     def replaced(tokens: mx.array, embedded: mx.array, first: int | None) -> mx.array:  # noqa: ARG001
         return mx.concatenate([prefix[:, None].astype(embedded.dtype), embedded[:, 1:]], axis=1)
 
-    path, _, name = anatomy.embedding.rpartition(".")
-    parent = part(model, path) if path else model
+    parent, name = holder(model, anatomy.embedding)
     original = parent[name]
     # By key: as an attribute it would go to the end of the parameters' order when it comes back.
     parent[name] = _Tap(original, replaced)

@@ -1,8 +1,8 @@
 """Writeup E, "Dual-Objective Training and Spontaneous Evaluative Encoding at Scale".
 
 Qwen2.5-7B with QLoRA, one run per model and data set. SST-2 was scored on 872 examples, AG News on
-7,600. "Zero supervision on the bottleneck" is the writeup's phrase for a compressor that reads the
-classifier's own hidden layer; no bottleneck without the second objective was trained.
+7,600. The writeup's "zero supervision on the compressed space" is said of a compressor that reads
+the classifier's own hidden layer; no bottleneck without the second objective was trained.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class EngramRun:
 
     Attributes:
         data: The data set.
-        classes: Its number of classes.
+        classes: Its classes; the writeup names those of AG News alone.
         examples: Size of its evaluation split (not printed in the table).
         accuracy: Validation accuracy of models 1, 2 and 3.
         gain: Printed dual-objective gain, model 2 − model 1.
@@ -40,7 +40,7 @@ class EngramRun:
     """
 
     data: str
-    classes: int
+    classes: tuple[str, ...]
     examples: int
     accuracy: tuple[float, ...]
     gain: float
@@ -54,7 +54,7 @@ class EngramRun:
 
 SST2 = EngramRun(
     data="SST-2",
-    classes=2,
+    classes=("negative", "positive"),
     examples=872,
     accuracy=percents("96.22% 96.56% 96.67%"),
     gain=percent("0.34%"),
@@ -67,7 +67,7 @@ SST2 = EngramRun(
 )
 AG_NEWS = EngramRun(
     data="AG News",
-    classes=4,
+    classes=("World", "Sports", "Business", "Sci/Tech"),
     examples=7600,
     accuracy=percents("90.76% 95.54% 95.92%"),
     gain=percent("4.78%"),
@@ -78,7 +78,7 @@ AG_NEWS = EngramRun(
     between=0.576,
     purity=percents("95.7% 99.4% 93.4% 94.0%"),
 )
-"""Key Results; AG News purity in the order World, Sports, Business, Sci/Tech."""
+"""Key Results; purity in the order of the classes."""
 
 ROLES: dict[str, EngramRun] = {"two-class": SST2, "four-class": AG_NEWS}
 """What a data set stands for in the claims, and the writeup's own."""
@@ -167,9 +167,10 @@ def _models(run: EngramRun) -> AllOf:
 def _cluster_accuracy(run: EngramRun) -> Evidence:
     if not run.purity:
         return _hits(run.cluster_accuracy, run.examples, minus=0.95)
-    size = run.examples // run.classes
+    size = run.examples // len(run.classes)
     shares = {"cluster accuracy": (run.cluster_accuracy, run.examples)}
-    shares |= {f"purity {at}": (purity, size) for at, purity in enumerate(run.purity)}
+    by_class = zip(run.classes, run.purity, strict=True)
+    shares |= {f"purity, {name}": (purity, size) for name, purity in by_class}
     conditions = [
         Condition(name=name, evidence=_hits(*share), region=AtLeast(0.95))
         for name, share in shares.items()

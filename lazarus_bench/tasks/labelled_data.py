@@ -124,7 +124,7 @@ def read_data(source: DataSource) -> LabelledData:
     if source.name in GENERATED:
         return _generated(source)
     splits = _splits(source.name, source.path)
-    if _digest(splits) != source.digest:
+    if digest_of(*splits) != source.digest:
         raise UserError(
             f"{source.path} has other examples than when this training was named: put the files "
             f"back, or start anew"
@@ -132,18 +132,22 @@ def read_data(source: DataSource) -> LabelledData:
     return _limited(source, CORPORA[source.name].classes, splits)
 
 
-def source_at(name: str, path: Path, train: int = 20_000, validation: int = 10_000) -> DataSource:
-    """The real data `name` in the folder `path` (or ``hub``), read once for their digest.
+def source_at(
+    name: str, path: Path | str, train: int = 20_000, validation: int = 10_000
+) -> DataSource:
+    """The real data `name` in the folder `path`, or from the hub for the word "hub", read once.
+
+    A path is always a folder, so that `Path("hub")` is one of that name.
 
     Raises:
         UserError: no such data set, or its files cannot be read.
     """
     if name not in CORPORA:
         raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(CORPORA)}")
-    place = HUB if str(path) == HUB else str(path.expanduser().absolute())
+    place = HUB if path == HUB else str(Path(path).expanduser().absolute())
     splits = _splits(name, place)
     return DataSource(
-        name=name, path=place, digest=_digest(splits), train=train, validation=validation
+        name=name, path=place, digest=digest_of(*splits), train=train, validation=validation
     )
 
 
@@ -161,7 +165,8 @@ def given_data(words: Iterable[str]) -> dict[str, DataSource]:
             raise UserError(f"--lb-data {word} names no data set and its folder: give {known}")
         if REPLACES[name] in found:
             raise UserError(f"--lb-data {word}: {name} is given twice; give it once")
-        found[REPLACES[name]] = source_at(name, Path(folder))
+        # As it was typed: a path forgets that "./hub" is not "hub".
+        found[REPLACES[name]] = source_at(name, folder)
     return found
 
 
@@ -172,7 +177,8 @@ def _splits(name: str, path: str) -> Splits:
     return splits
 
 
-def _digest(splits: Splits) -> str:
+def digest_of(*splits: Sequence[Labelled]) -> str:
+    """SHA-256 of the examples of each split, in their order."""
     rows = [[[example.text, example.label] for example in split] for split in splits]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 

@@ -34,7 +34,7 @@ from lazarus_bench.models.engram import (
 )
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
-from lazarus_bench.tasks.labelled_data import LabelledData, read_data
+from lazarus_bench.tasks.labelled_data import LabelledData, digest_of, read_data
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.pretrain import GRADIENT_NORM, MatrixAdamW, warm_cosine
 from lazarus_bench.training.record import write_whole
@@ -209,9 +209,15 @@ def _settings(spec: Engram, data: LabelledData) -> EngramSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTexts:
-    """What an artifact was trained on: `examples` of each class, and how many texts were `cut`."""
+    """What an artifact was trained on.
+
+    `digest` is that of the training split's examples with their own labels, which a recipe's digest
+    does not cover where they are generated; `examples` of each class as they were learnt, `cut` how
+    many texts were longer than `max_length`.
+    """
 
     data: str
+    digest: str
     examples: tuple[int, ...]
     cut: int
     max_length: int | None
@@ -230,6 +236,7 @@ def _write_texts(spec: Engram, data: LabelledData, texts: list[EncodedText], out
     counts = np.bincount([text.label for text in texts], minlength=len(data.classes))
     about = TrainingTexts(
         data=data.name,
+        digest=digest_of(data.train),
         examples=tuple(counts.tolist()),
         cut=sum(text.cut for text in texts),
         max_length=spec.max_length,

@@ -1,4 +1,4 @@
-"""Recipes as frozen specs: every field is part of an artifact's digest.
+"""Recipes as frozen specs: every field is part of an artifact's digest, but where files lie.
 
 What a field may hold stands in its annotation and is checked where the spec is made (`fields.py`).
 Learning rates and sizes that the writeups leave open were chosen on development seeds (100 and
@@ -484,12 +484,13 @@ class Engram(Recipe):
     model when `full`. `bits` quantises the blocks' linears of the base before LoRA goes on them
     (Dettmers et al. 2023, QLoRA; mlx's affine grid where the writeup has NF4). Without `max_length`
     a text that does not fit the model's context is an error; with it, a text is cut after so many
-    tokens of its own, and how many were cut is in the artifact. `epochs=0` leaves the untrained
-    control. `labels="shuffled"` permutes the training labels over the examples.
+    tokens of its own, or as many as the context holds, and how many were cut is in the artifact.
+    `epochs=0` leaves the untrained control. `labels="shuffled"` permutes the training labels over
+    the examples.
     """
 
     kind: ClassVar[str] = "engram"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     ranked: ClassVar[bool] = False
 
     data: DataSource = SENTIMENT

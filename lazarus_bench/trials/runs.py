@@ -12,7 +12,7 @@ import numpy as np
 
 from lazarus_bench.analysis.answers import Answers, answer
 from lazarus_bench.analysis.collapse import Collapse, constant_predictor, measure_collapse
-from lazarus_bench.analysis.engrams import EngramReading, read_engrams
+from lazarus_bench.analysis.engrams import EngramReading, Fed, read_engrams
 from lazarus_bench.analysis.lens import Floats
 from lazarus_bench.analysis.likelihood import Likelihood, read_likelihood
 from lazarus_bench.analysis.logits import last_logits
@@ -24,6 +24,7 @@ from lazarus_bench.models.random_model import randomise
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 from lazarus_bench.tasks.labelled_data import LabelledData
 from lazarus_bench.tasks.words import word_prompts
+from lazarus_bench.training.engram import read_training_texts
 from lazarus_bench.training.finetune_cost import Costs, read_costs
 from lazarus_bench.training.loop import StepMetrics
 from lazarus_bench.training.record import (
@@ -227,8 +228,12 @@ class Run(InterventionReadings, RouterReadings, EngramReadings):
             raise ValueError(f"{self.name} was not trained here, so it has no recipe")
         return self.recipe
 
-    def _engrams(self, data: LabelledData) -> EngramReading:
-        return read_engrams(load_engram(self.directory, self._made), data.validation)
+    def _engrams(self, data: LabelledData, fed: Fed) -> EngramReading:
+        return read_engrams(load_engram(self.directory, self._made), data.validation, fed)
+
+    @property
+    def _learnt(self) -> str:
+        return read_training_texts(self._made).digest
 
     @property
     def _made(self) -> Path:

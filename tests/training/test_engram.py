@@ -26,7 +26,7 @@ from lazarus_bench.models.engram import (
 from lazarus_bench.models.load import load
 from lazarus_bench.models.texts import EncodedText, encode_texts
 from lazarus_bench.tasks.labelled import Labelled
-from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, read_data
+from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, digest_of, read_data
 from lazarus_bench.training import Engram, engram
 from lazarus_bench.training.engram import (
     class_sum,
@@ -229,7 +229,7 @@ def test_untrained_leaves_base_and_heads_as_they_were_drawn(tiny, tmp_path):
     weights = load_file(out / "adapters.safetensors")
     assert all(not w.any() for name, w in weights.items() if name.endswith("lora_b"))
     reading = read_engrams(load_engram(tiny, out), read_data(FEW).validation)
-    assert reading.probabilities.shape == (8, 2)
+    assert reading.engram.shape == (8, 128)
 
 
 def test_models_1_and_2_leave_the_compressor_as_it_was_drawn(tiny, tmp_path):
@@ -306,6 +306,7 @@ def test_the_artifact_counts_what_it_was_trained_on(tiny, tmp_path):
     out = made(tmp_path / "out", replace(SPEC, max_length=8), tiny)
     about = read_training_texts(out)
     assert (about.data, sum(about.examples), about.steps) == ("sentiment", 24, 3)
+    assert about.digest == digest_of(read_data(FEW).train)
     longer = [len(load(tiny).encode(t.text)) - 1 > 8 for t in read_data(FEW).train]
     assert 0 < about.cut == sum(longer) < 24
     assert json.loads((out / "engram.json").read_text())["max_length"] == 8

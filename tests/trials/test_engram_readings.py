@@ -1,5 +1,7 @@
 """Engrams of a run: evidence over seeds or of one run, controls, and data given by the user."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,12 @@ from lazarus_bench.analysis.engrams import EngramReading
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.judge import AtLeast, Claim, Differences, Means, Resampled
-from lazarus_bench.tasks.labelled_data import DataSource, given_data
+from lazarus_bench.tasks import labelled_data
+from lazarus_bench.tasks.labelled_data import DataSource, digest_of, given_data, read_data
+from lazarus_bench.tasks.labelled_files import read_splits
 from lazarus_bench.training.specs import Engram, Sft
 from lazarus_bench.trials.engrams import (
+    SIGNED,
     EngramReadings,
     nothing_from_shuffled,
     room_for_accuracy,
@@ -42,8 +47,9 @@ class Reads(EngramReadings):
         return self.taken[key]
 
     _kept = _once
+    _learnt = digest_of(read_data(DATA).train)
 
-    def _engrams(self, data):
+    def _engrams(self, data, fed):
         label = np.array([example.label for example in data.validation])
         rng = np.random.default_rng(self.seed)
         engram = self.apart * np.eye(4, 8)[label] + rng.normal(size=(len(label), 8))
@@ -51,14 +57,15 @@ class Reads(EngramReadings):
         return EngramReading(
             label=label,
             predicted=predicted,
-            probabilities=np.eye(4)[predicted],
             engram=engram,
             cut=np.zeros(len(label), dtype=bool),
         )
 
 
 def rand_index(runs):
-    return statistic(runs, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index)
+    return statistic(
+        runs, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index, SIGNED
+    )
 
 
 def test_several_seeds_are_means_and_one_run_is_resampled(monkeypatch):
@@ -76,29 +83,49 @@ def test_several_seeds_are_means_and_one_run_is_resampled(monkeypatch):
 def test_a_difference_of_one_run_is_resampled_on_the_same_examples(monkeypatch):
     monkeypatch.setattr("lazarus_bench.analysis.clusters.bootstrap.__defaults__", (40, 0))
     value, draws = (lambda run: run.clusters().rand_index), (lambda d: d.rand_index)
-    same = statistic_difference([Reads()], [Reads()], value, draws)
+    bounds = (-2.0, 2.0)
+    same = statistic_difference([Reads()], [Reads()], value, draws, bounds)
     assert set(same.draws) == {0.0}
-    better = statistic_difference([Reads()], [Reads(apart=0.5)], value, draws)
+    better = statistic_difference([Reads()], [Reads(apart=0.5)], value, draws, bounds)
     assert better.limits(0.9)[0] > 0
-    seeds = statistic_difference([Reads(0), Reads(1)], [Reads(2), Reads(3)], value, draws)
+    several = [Reads(seed) for seed in range(4)]
+    seeds = statistic_difference(several[:2], several[2:], value, draws, bounds)
     assert isinstance(seeds, Differences)
+
+
+def test_no_limit_lies_where_the_statistic_cannot():
+    several = [Reads(seed, apart) for seed, apart in enumerate((3.0, 1.0))]
+    interval = rand_index(several).estimate(0.999).interval
+    assert (interval.low, interval.high) == (-1.0, 1.0)
+
+
+def test_a_run_with_few_examples_of_a_class_cannot_be_resampled():
+    assert Reads().can_be_resampled
+    few = Engram(data=replace(DATA, validation=24))
+    assert not Reads(recipe=few).can_be_resampled
 
 
 def test_controls_tell_leaks_ceilings_and_learning_from_nothing():
     run = Reads()
     assert unshared([run]).passed
     assert not room_for_accuracy([Reads(apart=30)], 0.01).passed
-    assert room_for_accuracy([Reads(apart=1)], 0.01).passed
+    assert room_for_accuracy([Reads(apart=30), Reads(apart=1)], 0.01).passed
     assert not nothing_from_shuffled([run], 0.1).passed
     assert nothing_from_shuffled([Reads(apart=0)], 0.1).passed
 
 
-def test_a_text_of_both_splits_fails_its_control():
-    run = Reads()
-    data = run.data
-    leaked = type(data)(**{**vars(data), "train": (*data.train, data.validation[0])})
-    run.taken["data"] = leaked
-    assert not unshared([run]).passed
+def test_trainings_on_other_texts_than_the_split_of_today_fail_their_control(monkeypatch):
+    found = unshared([Reads(), Reads(1)])
+    assert (found.value, found.passed) == (0, True)
+    draw, classes = labelled_data.GENERATED["topics"]
+
+    def shouted(rng):
+        drawn = draw(rng)
+        return replace(drawn, text=drawn.text.upper())
+
+    monkeypatch.setitem(labelled_data.GENERATED, "topics", (shouted, classes))
+    found = unshared([Reads(), Reads(1)])
+    assert (found.value, found.passed) == (2, False)
 
 
 def test_a_run_of_another_recipe_has_no_labelled_data():
@@ -137,8 +164,9 @@ def test_given_data_take_the_place_of_generated_ones_in_every_training(tmp_path)
     given = given_data([f"sst2={write(tmp_path)}"])
     bench = Session(profile=profile("smoke"), store=Store(tmp_path / "store"), data=given)
     two, four = Engram(data=DataSource(name="sentiment")), Engram(data=DATA)
-    assert {job.recipe.data.name for job in bench.jobs("lab:llama", two)} == {"sst2"}
-    assert {job.recipe.data.name for job in bench.jobs("lab:llama", four)} == {"topics"}
+    trained = {job.recipe for job in bench.jobs("lab:llama", two)}
+    assert trained == {replace(two, data=given["sentiment"])}
+    assert {job.recipe for job in bench.jobs("lab:llama", four)} == {four}
     assert bench.jobs("lab:llama", Sft())[0].recipe == Sft()
     line = bench.data_lines["data sst2, for sentiment"]
     assert line.startswith("30 of 30 training and 10 of 10 evaluation examples (negative 15 and 5;")
@@ -151,6 +179,19 @@ def test_verdicts_on_given_data_are_kept_apart_where_a_claim_reads_them(tmp_path
     assert bench.design(claim_on(two), "lab:llama") == "smoke, sst2"
     assert bench.design(claim_on(four), "lab:llama") == "smoke"
     assert bench.design(claim_on(), "lab:llama") == "smoke"
+
+
+def test_a_folder_may_be_called_hub(tmp_path, monkeypatch):
+    (tmp_path / "hub").mkdir()
+    folder = write(tmp_path / "hub")
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    splits = read_splits("sst2", folder)
+    monkeypatch.setattr(labelled_data, "hub_splits", lambda name: asked.append(name) or splits)
+    assert given_data(["sst2=./hub"])["sentiment"].path == str(folder)
+    assert asked == []
+    assert given_data(["sst2=hub"])["sentiment"].path == "hub"
+    assert asked == ["sst2"]
 
 
 @pytest.mark.parametrize("words", [["sst2"], ["sst2="], ["sentiment=x"], ["=x"]])

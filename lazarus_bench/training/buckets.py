@@ -83,6 +83,8 @@ class Bucketed:
             raise TypeError(f"{type(optimizer).__name__} is not an elementwise optimizer")
         self._optimizer = optimizer
         self._buckets: tuple[Bucket, ...] = ()
+        self._packed: dict[str, mx.array] = {}
+        self._unpacked: dict[str, mx.array] = {}
 
     @property
     def state(self) -> Tree:
@@ -105,11 +107,24 @@ class Bucketed:
         if clip is not None:
             factor = _clipping(gradients, clip)
             packed = {name: (g * factor).astype(g.dtype) for name, g in packed.items()}
-        updated = self._optimizer.apply_gradients(packed, self._pack(model.trainable_parameters()))
-        named: dict[str, mx.array] = {}
+        self._packed = self._optimizer.apply_gradients(packed, self._parameters(model))
+        self._unpacked = {}
         for index, bucket in enumerate(self._buckets):
-            named |= bucket.unpack(updated[str(index)])
-        model.update(tree_unflatten(list(named.items())))
+            self._unpacked |= bucket.unpack(self._packed[str(index)])
+        model.update(tree_unflatten(list(self._unpacked.items())))
+
+    def _parameters(self, model: nn.Module) -> dict[str, mx.array]:
+        """The model's parameters in buckets: those of the last step, unless others were set since.
+
+        A model's parameters are parts of the buckets, so to pack them anew would hold them twice.
+        """
+        from mlx.utils import tree_flatten
+
+        own = dict(tree_flatten(model.trainable_parameters()))
+        same = own.keys() == self._unpacked.keys()
+        if same and all(array is self._unpacked[name] for name, array in own.items()):
+            return self._packed
+        return self._pack(own)
 
     def _pack(self, tree: Tree) -> dict[str, mx.array]:
         from mlx.utils import tree_flatten

@@ -72,6 +72,7 @@ class _Stepper:
         own = batch if group.size == 1 else batch.shard(group.rank, group.size)
         (value, parts), gradients = self._gradient(state.model, own)
         state.optimizer.update(state.model, mean_gradients(gradients, group), self._clip)
+        del gradients  # so that each is free as soon as its bucket is packed
         mx.eval(state.model.trainable_parameters(), state.optimizer.state, value, parts)
         losses = [float(np.array(scalar)) for scalar in (value, *parts.values())]
         total, *rest = mean_values(losses, group)

@@ -98,3 +98,18 @@ def test_kinds_of_numbers_stay_apart() -> None:
 def test_an_optimizer_that_looks_at_neighbours_is_refused() -> None:
     with pytest.raises(TypeError, match="Muon is not an elementwise optimizer"):
         Bucketed(optim.Muon(1e-2))
+
+
+def test_parameters_set_between_steps_are_the_ones_that_move() -> None:
+    def moved(optimizer: Any) -> dict[str, np.ndarray[Any, Any]]:
+        net = Net()
+        for step in range(3):
+            net.norm.weight = mx.full((5,), float(step))
+            optimizer.update(net, tree_map(mx.ones_like, net.trainable_parameters()))
+        return arrays(net.parameters())
+
+    mx.random.seed(3)
+    plain = moved(OPTIMIZERS["decayed"]())
+    mx.random.seed(3)
+    bucketed = moved(Bucketed(OPTIMIZERS["decayed"]()))
+    assert all(np.array_equal(plain[key], bucketed[key]) for key in plain)

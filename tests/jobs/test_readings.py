@@ -19,8 +19,11 @@ PACKAGE = Path(lazarus_bench.__file__).parent
 NOT_READ = {
     "errors",
     "judge",  # evidence is made of readings
+    "judge.bounds",
+    "published.dual_objective_engram",  # a word of the evidence
     "versions",  # which are in the digest themselves
     "jobs.readings",  # keeps bytes and makes none
+    "training.engram",  # which texts an artifact says it was trained on
     "training.finetune_cost",  # what a training left is read from its log each time
     "training.loop",
     "training.record",

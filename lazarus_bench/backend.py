@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BLAS_VARIABLE = "LAZARUS_BENCH_BLAS"
 DEVICE_VARIABLE = "LAZARUS_BENCH_DEVICE"
+EXP_VARIABLE = "LAZARUS_BENCH_EXP"
 THREADS_VARIABLE = "LAZARUS_BENCH_THREADS"
 RANK_VARIABLE = "MLX_RANK"
 REFERENCE = "reference"
@@ -105,12 +106,19 @@ BLAS = load_fast_blas()
 if _LATE and BLAS not in ("Accelerate", REFERENCE):
     BLAS = f"{REFERENCE} (mlx.core was imported before lazarus_bench.backend)"
 
-import mlx.core as mx  # noqa: E402
-import mlx.nn as nn  # noqa: E402
-import mlx.optimizers as optim  # noqa: E402
+try:
+    import mlx.core as mx
+    import mlx.nn as nn
+    import mlx.optimizers as optim
+except ImportError as error:
+    raise UserError(
+        f"mlx cannot be loaded ({error}): on Linux install a backend with it, "
+        f"`pip install 'lazarus-bench[cpu]'` or `[cuda]`"
+    ) from error
 
 __all__ = [
     "BLAS",
+    "EXP",
     "Group",
     "Manifest",
     "device_name",
@@ -146,6 +154,18 @@ mx.set_default_device(_choose_device(os.environ.get(DEVICE_VARIABLE, "auto")))
 def on_accelerator() -> bool:
     """Whether mlx computes on Metal or CUDA by default."""
     return bool(mx.default_device() == mx.Device(mx.gpu))
+
+
+def _choose_exp(name: str | None) -> str:
+    """Whose exp() to use, "numpy" or "mlx": see `exponentials`."""
+    scalar = platform.system() == "Linux" and not on_accelerator()
+    chosen = name or ("numpy" if scalar else "mlx")
+    if chosen not in ("numpy", "mlx"):
+        raise UserError(f"{EXP_VARIABLE}={name} is neither numpy nor mlx: choose one, or unset it")
+    return chosen
+
+
+EXP = _choose_exp(os.environ.get(EXP_VARIABLE))
 
 
 def device_name() -> str:
@@ -252,16 +272,18 @@ def measure_gflops(size: int = 512, repeats: int = 20) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a number depends on besides its spec: versions, revision, device and BLAS."""
+    """What a number depends on besides its spec: versions, revision, device, BLAS and exp()."""
 
     versions: Mapping[str, str]
     device: str
     blas: str
+    exp: str
     dtype: str
 
     def as_strings(self) -> dict[str, str]:
         """One flat mapping, for JSON."""
-        return {**self.versions, "device": self.device, "blas": self.blas, "dtype": self.dtype}
+        machine = {"device": self.device, "blas": self.blas, "exp": self.exp, "dtype": self.dtype}
+        return {**self.versions, **machine}
 
 
 def manifest() -> Manifest:
@@ -270,5 +292,6 @@ def manifest() -> Manifest:
         versions=versions(),
         device=device_name(),
         blas=Path(BLAS).name if "/" in BLAS else BLAS,
+        exp=EXP,
         dtype="float32 lens and losses; weights as stored",
     )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
+from lazarus_bench.exponentials import log_sum_exp
 from lazarus_bench.models.anatomy import part, unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
@@ -68,7 +69,7 @@ def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
 def _read_layer(logits: mx.array, targets: mx.array, top: int) -> tuple[Floats, Ints, Floats]:
     """One layer: probabilities of `targets` `[batch, target]` and the `top` most probable."""
     logits = logits.astype(mx.float32)
-    log_z = mx.logsumexp(logits, axis=-1, keepdims=True)
+    log_z = log_sum_exp(logits)
     wanted = mx.take_along_axis(logits, targets, axis=-1) - log_z
     best = mx.argpartition(-logits, top - 1, axis=-1)[:, :top]
     best_logits = mx.take_along_axis(logits, best, axis=-1)

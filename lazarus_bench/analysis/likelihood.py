@@ -10,6 +10,7 @@ import numpy as np
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
 from lazarus_bench.analysis.tokens import first_answer_tokens, prompt_tokens
 from lazarus_bench.backend import mx
+from lazarus_bench.exponentials import log_sum_exp
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import Problem
 
@@ -39,7 +40,7 @@ def read_likelihood(loaded: LoadedModel, problems: Sequence[Problem]) -> Likelih
         logits = loaded.model(tokens)[:, -1].astype(mx.float32)
         asked = mx.array([first[row] for row in rows])[:, None]
         wanted = mx.take_along_axis(logits, asked, axis=-1)
-        log_p = wanted - mx.logsumexp(logits, axis=-1, keepdims=True)
+        log_p = wanted - log_sum_exp(logits)
         probability[rows] = np.exp(np.array(log_p[:, 0], dtype=np.float64))
         rank[rows] = 1 + np.array((logits > wanted).sum(axis=-1))
     return Likelihood(problems=tuple(problems), probability=probability, rank=rank)

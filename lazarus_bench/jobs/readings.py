@@ -36,6 +36,7 @@ LARGEST = 1 << 26
 
 SOURCES = (
     "backend.py",
+    "exponentials.py",
     "tasks",
     "models",
     "analysis",

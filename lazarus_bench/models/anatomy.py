@@ -14,6 +14,7 @@ from typing import Any
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.exponentials import tanh
 
 Config = Mapping[str, Any]
 
@@ -241,4 +242,4 @@ def unembed(model: nn.Module, anatomy: Anatomy, hidden: mx.array) -> mx.array:
     logits = logits * anatomy.logit_scale if anatomy.logit_scale != 1.0 else logits
     if anatomy.softcap is None:
         return logits
-    return mx.tanh(logits / anatomy.softcap) * anatomy.softcap
+    return tanh(logits / anatomy.softcap) * anatomy.softcap

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models import lab_tokenizer
+from lazarus_bench.models import activations, lab_tokenizer
 from lazarus_bench.models.anatomy import anatomy_of, part
 from lazarus_bench.models.lab_families import FAMILIES, LAYERS, family_named
 
@@ -47,6 +47,7 @@ def build(config: Mapping[str, Any]) -> nn.Module:
     """A model of mlx-lm's own class for `config`, with mlx's default weights."""
     from mlx_lm.utils import _get_classes
 
+    activations.install()
     model_class, arguments = _get_classes(config=dict(config))
     model: nn.Module = model_class(arguments.from_dict(dict(config)))
     return model

@@ -14,6 +14,7 @@ import numpy as np
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.models import activations
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
 from lazarus_bench.models.files import check_files, read_config, resolve
 from lazarus_bench.models.rope import older_rope
@@ -68,6 +69,7 @@ def load(source: str | Path, adapter: Path | None = None, name: str | None = Non
     config |= rope
     anatomy = anatomy_of(config)
     check_files(directory)
+    activations.install()
     adapter_path = None if adapter is None else str(adapter)
     try:
         model, tokenizer = mlx_lm.load(

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.engram import (
@@ -109,7 +110,7 @@ def text_sum(
     """Sum over labels of the next token's cross-entropy in nats."""
     states = reading.residual[batch.rows, batch.columns]
     logits = unembed(model.backbone, anatomy, states).astype(mx.float32)
-    return nn.losses.cross_entropy(logits, batch.targets, reduction="sum")
+    return cross_entropy(logits, batch.targets).sum()
 
 
 def engram_loss(anatomy: Anatomy, lm_weight: float) -> Loss:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import Operation, Problem
@@ -31,7 +32,7 @@ def class_part(anatomy: Anatomy, layer: int, entropy: float) -> Extra:
     def loss(model: nn.Module, states: list[mx.array], rollouts: Rollouts) -> mx.array:
         logits = unembed(model, anatomy, states[layer]).astype(mx.float32)
         gold = rollouts.labels.gold
-        value = nn.losses.cross_entropy(logits, gold, reduction="sum") / rollouts.prompt_divisor
+        value = cross_entropy(logits, gold).sum() / rollouts.prompt_divisor
         return value - entropy * batch_entropy(logits) if entropy else value
 
     return loss

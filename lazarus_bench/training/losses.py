@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.prompts import Batch
 from lazarus_bench.models.taps import residual_stream
@@ -18,8 +19,8 @@ def _cross_entropy(
     """Sum over `targets` in nats, divided by `divisor`, or by their number without one."""
     logits = unembed(model, anatomy, states).astype(mx.float32)
     if divisor is None:
-        return nn.losses.cross_entropy(logits, targets, reduction="mean")
-    return nn.losses.cross_entropy(logits, targets, reduction="sum") / divisor
+        return cross_entropy(logits, targets).mean()
+    return cross_entropy(logits, targets).sum() / divisor
 
 
 def answer_loss(

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.exponentials import log_sum_exp
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.training.prefix import continued, prompt_cache, residuals, rows_by_length
 from lazarus_bench.training.sampling import Ints, Rows, Samples
@@ -167,4 +168,4 @@ def label_log_probs(
 
 def _log_softmax(model: nn.Module, anatomy: Anatomy, states: mx.array) -> mx.array:
     logits = unembed(model, anatomy, states).astype(mx.float32)
-    return logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+    return logits - log_sum_exp(logits)

@@ -119,7 +119,7 @@ class Sft(Recipe):
     """
 
     kind: ClassVar[str] = "sft"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("batch",)
 
     full: bool = False
@@ -168,7 +168,7 @@ class DualReward(Recipe):
     """
 
     kind: ClassVar[str] = "dual_reward"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("batch",)
 
     targets: Targets = "vo"
@@ -207,7 +207,7 @@ class Pretrain(Recipe):
     """
 
     kind: ClassVar[str] = "pretrain"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("symbols", "words", "prose")
     leaves: ClassVar[Leaves] = "model"
 
@@ -244,7 +244,7 @@ class Instruct(Recipe):
     """
 
     kind: ClassVar[str] = "instruct"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("questions", "symbols", "prose")
     leaves: ClassVar[Leaves] = "model"
 
@@ -278,7 +278,7 @@ class Grpo(Recipe):
     """
 
     kind: ClassVar[str] = "grpo"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     shared: ClassVar[tuple[str, ...]] = ("prompts",)
 
     full: bool = True
@@ -327,7 +327,7 @@ class GrpoDual(Grpo):
     """
 
     kind: ClassVar[str] = "grpo_dual"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     shared: ClassVar[tuple[str, ...]] = ("prompts",)
 
     prompts: Count = 8
@@ -401,7 +401,7 @@ class FinetuneCost(Recipe):
     """
 
     kind: ClassVar[str] = "finetune_cost"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     leaves: ClassVar[Leaves] = "record"
     ranked: ClassVar[bool] = False
     seeded: ClassVar[bool] = False
@@ -490,7 +490,7 @@ class Engram(Recipe):
     """
 
     kind: ClassVar[str] = "engram"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     ranked: ClassVar[bool] = False
 
     data: DataSource = SENTIMENT

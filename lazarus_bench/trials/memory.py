@@ -31,9 +31,10 @@ Reading = TypeVar("Reading")
 
 @cache
 def machine() -> tuple[str, ...]:
-    """What numbers depend on besides code and versions: device, BLAS, its threads."""
+    """What numbers depend on besides code and versions: device, BLAS, exp(), threads."""
     made_by = backend.manifest()
-    return made_by.device, backend.BLAS, os.environ.get(backend.THREADS_VARIABLE, "1")
+    threads = os.environ.get(backend.THREADS_VARIABLE, "1")
+    return made_by.device, backend.BLAS, backend.EXP, threads
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
-neither scatters nor seeds' own values in its estimates.
+neither scatters nor seeds' own values in its estimates; version 4 had no digests of claims.
 """
 
 import json
@@ -63,8 +63,9 @@ _ADDED: dict[int, tuple[str, ...]] = {
     2: ("curves",),
     3: ("layer_curves", "pooled"),
     4: ("scatters",),
+    5: (),
 }
-"""What each version added to a report; an older file has none of it."""
+"""What each version added to a report beside its rows; an older file has none of it."""
 
 
 def save(report: Report, path: Path) -> None:

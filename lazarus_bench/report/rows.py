@@ -9,6 +9,9 @@ from lazarus_bench.report.scatter import Scatter
 
 SCHEMA_VERSION = 5
 
+UNREGISTERED = "not in the registry"
+"""What `Row.amended` says of a claim that was never put on record."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Secondary:

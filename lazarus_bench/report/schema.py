@@ -78,8 +78,8 @@ def save(report: Report, path: Path) -> None:
     write_text(text, path)
 
 
-def write_text(text: str, path: Path) -> None:
-    """Write `text` to `path` whole or not at all, making the folders above it.
+def write_text(text: str, path: Path, what: str = "report") -> None:
+    """Write `text`, which is a `what`, to `path` whole or not at all, making the folders above it.
 
     Raises:
         UserError: The path cannot be written.
@@ -90,7 +90,7 @@ def write_text(text: str, path: Path) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UserError(
-            f"cannot write the report to {path} ({reason}); name a file where you can write"
+            f"cannot write the {what} to {path} ({reason}); name a file where you can write"
         ) from error
 
 

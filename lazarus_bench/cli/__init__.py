@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
@@ -21,19 +22,121 @@ def _parser() -> argparse.ArgumentParser:
         prog="lazarus-bench",
         description="Claims about neural networks as pre-registered hypotheses. The claims "
         "themselves run under pytest: `pytest hypotheses/ -m slow`.",
+        **_examples(
+            "lazarus-bench doctor",
+            "lazarus-bench render reports/lab/report.json --output page.html",
+            "lazarus-bench diff reports/lab lazarus-report",
+            "lazarus-bench claims show dual/vo-36",
+            "lazarus-bench COMMAND --help",
+        ),
     )
     parser.add_argument("--version", action="version", version=versions()["lazarus-bench"])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
-    render = commands.add_parser("render", help="render a report.json as Markdown or HTML")
+    _render_parser(commands.add_parser)
+    _diff_parser(commands.add_parser)
+    claims = commands.add_parser("claims", help="list, show or export the registered claims")
+    _claims_parser(claims.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser)
+    store = commands.add_parser("store", help="list, show, verify or clean up trained artifacts")
+    _store_parser(store.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser)
+    return parser
+
+
+def _examples(*lines: str, after: str = "") -> dict[str, Any]:
+    """The end of a command's help."""
+    text = "\n".join(["examples:", *(f"  {line}" for line in lines)])
+    return {
+        "epilog": f"{text}\n\n{after}" if after else text,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+
+
+def _render_parser(add: _Commands) -> None:
+    render = add("render", help="render a report.json as Markdown or HTML")
     render.add_argument("report", help="path of a report.json")
     render.add_argument(
         "--output",
         help="file to write instead of standard output; .html makes a page",
     )
-    store = commands.add_parser("store", help="list, show, verify or clean up trained artifacts")
-    _store_parser(store.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser)
-    return parser
+
+
+def _diff_parser(add: _Commands) -> None:
+    diff = add(
+        "diff",
+        help="tell which verdicts moved between two reports, and why",
+        description="Tell which verdicts moved between two reports: another outcome, or a claim or "
+        "subject that only one of them has. Another estimate with the same outcome is counted, and "
+        "has moved nothing.",
+        **_examples(
+            "lazarus-bench diff reports/lab lazarus-report",
+            "lazarus-bench diff old/report.json new/report.json --all",
+            "lazarus-bench diff old new --json --output moved.json",
+            'lazarus-bench diff old new >> "$GITHUB_STEP_SUMMARY"',
+            after="exit code:\n  0  nothing moved\n  1  a verdict moved\n  2  bad input",
+        ),
+    )
+    diff.add_argument("old", metavar="OLD", help="a report.json or the folder of one")
+    diff.add_argument("new", metavar="NEW", help="the one to compare with it")
+    diff.add_argument("--all", action="store_true", help="list estimates that changed as well")
+    diff.add_argument("--json", action="store_true", help="JSON in place of Markdown")
+    diff.add_argument("--output", metavar="FILE", help="file in place of standard output")
+    diff.add_argument(
+        "--github",
+        action="store_true",
+        help="also print an annotation for each verdict that moved, to standard error; without "
+        "asking where GITHUB_ACTIONS is true",
+    )
+    _hypotheses(diff, "where annotations find a claim's file and line")
+
+
+def _hypotheses(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--hypotheses", metavar="DIR", default="hypotheses", help=f"{what} (default: hypotheses)"
+    )
+
+
+def _claims_parser(add: _Commands) -> None:
+    common = argparse.ArgumentParser(add_help=False)
+    _hypotheses(common, "the folder of claim files")
+    common.add_argument("--json", action="store_true", help="print JSON for other programs")
+    family = argparse.ArgumentParser(add_help=False)
+    family.add_argument("--family", metavar="NAME", help="the claims of this family alone")
+    listing = add(
+        "list",
+        parents=[common, family],
+        help="list the claims with their digests",
+        **_examples(
+            "lazarus-bench claims list --family dual",
+            "lazarus-bench claims list --against hypotheses/registry.json",
+            after="exit code:\n  0  listed\n  1  with --against, a claim is amended, new or gone\n"
+            "  2  bad input",
+        ),
+    )
+    listing.add_argument(
+        "--against", metavar="REGISTRY.json", help="tell which are amended, new or gone since"
+    )
+    show = add(
+        "show",
+        parents=[common],
+        help="tell all that decides one claim",
+        **_examples("lazarus-bench claims show dual/vo-36"),
+    )
+    show.add_argument("claim", metavar="ID", help="the claim's id, such as dual/vo-36")
+    export = add(
+        "export",
+        parents=[common, family],
+        help="write the claims down as Markdown or JSON",
+        **_examples(
+            "lazarus-bench claims export --output hypotheses/   # puts the claims on record",
+            "lazarus-bench claims export --json",
+        ),
+    )
+    export.add_argument(
+        "--output",
+        metavar="PATH",
+        help="in place of standard output: a folder gets registry.json and registry.md; a file "
+        "whose name ends in .json gets JSON, any other Markdown",
+    )
 
 
 def _store_parser(add: _Commands) -> None:
@@ -63,9 +166,17 @@ def _run(options: argparse.Namespace) -> int:
         from lazarus_bench.cli.render import render_file
 
         return render_file(options.report, options.output)
-    from lazarus_bench.cli.store import run
+    if options.command == "diff":
+        from lazarus_bench.cli import diff
 
-    return run(options)
+        return diff.run(options)
+    if options.command == "claims":
+        from lazarus_bench.cli import claims
+
+        return claims.run(options)
+    from lazarus_bench.cli import store
+
+    return store.run(options)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

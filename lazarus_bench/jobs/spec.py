@@ -61,9 +61,7 @@ class Job:
     def canonical(self) -> dict[str, Any]:
         """Every field, nested, with the kind and version of each recipe."""
         return {
-            "kind": self.recipe.kind,
-            "version": self.recipe.version,
-            "recipe": _parameters(self.recipe),
+            **canonical_recipe(self.recipe),
             "base": None if self.base is None else self.base.canonical(),
             "seed": self.seed,
             "ranks": self.ranks,
@@ -81,8 +79,16 @@ class Job:
         return label if self.ranks == 1 else f"{label}, {self.ranks} ranks"
 
 
+def canonical_recipe(recipe: Recipe) -> dict[str, Any]:
+    """Every field of a recipe, with its kind and version."""
+    return {"kind": recipe.kind, "version": recipe.version, "recipe": _parameters(recipe)}
+
+
 def digest_of(canonical: Mapping[str, Any]) -> str:
-    """The digest of the job that `canonical` describes, also when read from a `spec.json`."""
+    """The digest of the job that `canonical` describes, also when read from a `spec.json`.
+
+    Claims have theirs from here too (`trials.registration`).
+    """
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -24,6 +24,7 @@ from lazarus_bench.judge.summaries import Summary, SummaryDifferences
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import (
     ALPHA,
+    RULE,
     Control,
     Outcome,
     Verdict,
@@ -34,6 +35,7 @@ from lazarus_bench.judge.verdict import (
 
 __all__ = [
     "ALPHA",
+    "RULE",
     "SHARE",
     "SHARE_DIFFERENCE",
     "Above",

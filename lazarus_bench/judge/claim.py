@@ -74,6 +74,10 @@ class Registry:
             )
         self.claims[claim.id] = claim
 
+    def parts(self) -> tuple[dict[str, Claim], dict[str, str]]:
+        """All that the registry holds, for who has to set it aside."""
+        return self.claims, self._modules
+
     def size(self, family: str) -> int:
         """Return the number of registered claims in a family.
 

@@ -13,6 +13,12 @@ from lazarus_bench.judge.region import Region
 
 ALPHA = 0.05
 
+RULE = (
+    "supported when the interval lies wholly inside the region, refuted when wholly outside, else "
+    "inconclusive; invalid when a control failed; two-sided level 1 - 2*alpha/family size"
+)
+"""What `decide` does, in words that every claim's digest covers: change both or neither."""
+
 
 class Outcome(StrEnum):
     """What became of a claim."""

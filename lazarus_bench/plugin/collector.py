@@ -120,14 +120,14 @@ class EvidenceCollector:
         """Show the claims table and where the report lies."""
         if not self._evidence:
             return
-        from lazarus_bench.report import claims_table, pool_rows, pooled_line
+        from lazarus_bench.report import amended_line, claims_table, pool_rows, pooled_line
 
         rows = [row for _, report in self._evidence for row in report.rows]
         terminalreporter.section("claims")
         terminalreporter.write_line(claims_table(rows, _width(terminalreporter)))
         pooled = pooled_line(pool_rows(rows), _width(terminalreporter))
-        if pooled:
-            terminalreporter.write_line(pooled)
+        for line in filter(None, (pooled, amended_line(rows, _width(terminalreporter)))):
+            terminalreporter.write_line(line)
         for row in rows:
             if _asks_for_words(row, self._config):
                 terminalreporter.write_line(sentence(row))

@@ -7,7 +7,7 @@ rooms below.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,9 @@ from lazarus_bench.plugin.trainings import leave_out, show_plan, train
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.judge import Claim, Registry
+    from lazarus_bench.report.registry import RegisteredClaim
     from lazarus_bench.trials.session import Session
+    from lazarus_bench.trials.trial import Trial
 
 pytest_plugins = [
     "lazarus_bench.plugin.fixtures",
@@ -156,21 +158,38 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _prepare(config: pytest.Config, claims: Sequence[pytest.Item]) -> None:
     from lazarus_bench.trials.pins import read_pins
-    from lazarus_bench.trials.trial import Trial
 
     check_options(config)
     for folder in {item.path.parent for item in claims}:
         read_pins(folder)
-    registry = _registry()
+    trials = _trials(claims)
     config.stash[SESSION] = bench = new_session(config)
     for item in claims:
-        claim = claim_of(item)
-        assert claim is not None
-        item.stash[TRIAL] = Trial(claim=claim, family_size=registry.size(claim.family))
+        item.stash[TRIAL] = next(trials)
         if subject_of(item) != PUBLISHED:
             bench.subject(subject_of(item))
     if bench.subjects:
         _check_machine()
+
+
+def _trials(items: Sequence[pytest.Item]) -> Iterator[Trial]:
+    """A trial for each item, told whether its claim is the one on record beside its file."""
+    from lazarus_bench.trials.registration import amended, draw_up, read_registered
+    from lazarus_bench.trials.trial import Trial
+
+    registry = _registry()
+    on_record = {folder: read_registered(folder) for folder in {i.path.parent for i in items}}
+    drawn_up: dict[str, RegisteredClaim] = {}
+    for item in items:
+        claim = claim_of(item)
+        assert claim is not None
+        entry = drawn_up.get(claim.id) or drawn_up.setdefault(claim.id, draw_up(claim))
+        yield Trial(
+            claim=claim,
+            family_size=registry.size(claim.family),
+            digest=entry.digest,
+            amended=amended(entry, on_record[item.path.parent]),
+        )
 
 
 def _check_machine() -> None:

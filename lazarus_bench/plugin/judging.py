@@ -86,6 +86,8 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
         digests=[] if published else [job.digest for job in _jobs_of(item, trial, name)],
         seconds=seconds,
         architecture="" if published else item.config.stash[SESSION].subject(name).model_type,
+        claim_digest=trial.digest,
+        amended=trial.amended,
     )
 
 

@@ -20,7 +20,7 @@ from lazarus_bench.report.rows import (
 )
 from lazarus_bench.report.scatter import Scatter, pictures
 from lazarus_bench.report.schema import load, save, write_pictures, write_text
-from lazarus_bench.report.terminal import claims_table, pooled_line
+from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -38,6 +38,7 @@ __all__ = [
     "Row",
     "Scatter",
     "Secondary",
+    "amended_line",
     "claims_table",
     "load",
     "pictures",

@@ -7,7 +7,7 @@ from lazarus_bench.report import wording
 from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.layout import fold
 from lazarus_bench.report.rows import Row
-from lazarus_bench.report.summary import PUBLISHED, subject_name
+from lazarus_bench.report.summary import PUBLISHED, amendment, subject_name
 
 
 def family_details(rows: tuple[Row, ...]) -> str:
@@ -32,10 +32,16 @@ def _lines(row: Row) -> Iterator[str]:
     for item in row.secondary:
         yield f"Also, {prose(item.label)}: {_beside(item.estimate)}"
     yield from _writeup(row)
+    if row.claim_digest:
+        yield f"Claim: {code(row.claim_digest[:12])}{_since(row)}"
     if row.digests:
         yield f"Evidence: {', '.join(code(digest[:12]) for digest in row.digests)}"
     if row.seconds:
         yield f"Took {wording.duration(row.seconds)}"
+
+
+def _since(row: Row) -> str:
+    return f"; {prose(amendment(row))}" if row.amended else ""
 
 
 def _reason(verdict: Verdict) -> str:

@@ -14,12 +14,14 @@ from lazarus_bench.report.rows import JobRow, LensRow, LensTable, PooledClaim, R
 from lazarus_bench.report.scatter import scatter_section
 from lazarus_bench.report.summary import (
     PUBLISHED,
+    amended,
     count,
     families,
     family_sentence,
     moved,
     subject_name,
     subjects,
+    tags,
 )
 
 _MARK = {
@@ -68,6 +70,9 @@ def _summary(rows: tuple[Row, ...]) -> str:
     changed = [f"- {code(r.claim_id)} on {code(r.subject)}: {_moved(r)}" for r in moved(rows)]
     if changed:
         parts.append("**Moved from their pins:**\n\n" + "\n".join(changed))
+    differing = [f"- {code(n)}: {prose(', '.join(how))}" for n, how in amended(rows).items()]
+    if differing:
+        parts.append("**Not as they were registered:**\n\n" + "\n".join(differing))
     return "\n\n".join(parts)
 
 
@@ -116,8 +121,8 @@ def _claim_lines(group: list[Row], pooled: Mapping[str, PooledClaim]) -> Iterato
 
 
 def _claim(row: Row) -> str:
-    tag = " (exploratory)" if row.exploratory else ""
-    return f"{code(row.claim_id)}{tag}<br>{prose(row.says)}<br><sub>{prose(row.estimand)}</sub>"
+    marked = "".join(f" ({tag})" for tag in tags(row))
+    return f"{code(row.claim_id)}{marked}<br>{prose(row.says)}<br><sub>{prose(row.estimand)}</sub>"
 
 
 def _judged(row: Row) -> list[str]:

@@ -119,6 +119,7 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
             "verdict": _read(data["verdict"], Verdict),
             "published": None if published is None else _read(published, Verdict),
             "digests": tuple(data["digests"]),
+            "amended": tuple(data.get("amended", ())),
             "secondary": tuple(
                 Secondary(label=item["label"], estimate=_read(item["estimate"], Estimate))
                 for item in data["secondary"]

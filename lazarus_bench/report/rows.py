@@ -7,7 +7,10 @@ from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.charts import Curves, LayerCurves
 from lazarus_bench.report.scatter import Scatter
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+
+UNREGISTERED = "not in the registry"
+"""What `Row.amended` says of a claim that was never put on record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,10 @@ class Row:
         exploratory: Whether the claim is a prediction the writeup left open.
         architecture: The model family as the config of a given model names it ("llama"); empty for
             a lab model, whose name says it, for the writeups' numbers, and before schema 3.
+        claim_digest: Digest of everything that decides the claim, whatever the seeds said; empty
+            before schema 5.
+        amended: How the claim differs from the registry beside its file, a phrase for each
+            difference; empty where nothing differs or there is no registry.
     """
 
     claim_id: str
@@ -57,6 +64,8 @@ class Row:
     published_note: str = ""
     exploratory: bool = False
     architecture: str = ""
+    claim_digest: str = ""
+    amended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

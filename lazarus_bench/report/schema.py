@@ -2,7 +2,7 @@
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
-neither scatters nor seeds' own values in its estimates.
+neither scatters nor seeds' own values in its estimates; version 4 had no digests of claims.
 """
 
 import json
@@ -63,8 +63,9 @@ _ADDED: dict[int, tuple[str, ...]] = {
     2: ("curves",),
     3: ("layer_curves", "pooled"),
     4: ("scatters",),
+    5: (),
 }
-"""What each version added to a report; an older file has none of it."""
+"""What each version added to a report beside its rows; an older file has none of it."""
 
 
 def save(report: Report, path: Path) -> None:
@@ -77,8 +78,8 @@ def save(report: Report, path: Path) -> None:
     write_text(text, path)
 
 
-def write_text(text: str, path: Path) -> None:
-    """Write `text` to `path` whole or not at all, making the folders above it.
+def write_text(text: str, path: Path, what: str = "report") -> None:
+    """Write `text`, which is a `what`, to `path` whole or not at all, making the folders above it.
 
     Raises:
         UserError: The path cannot be written.
@@ -89,7 +90,7 @@ def write_text(text: str, path: Path) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UserError(
-            f"cannot write the report to {path} ({reason}); name a file where you can write"
+            f"cannot write the {what} to {path} ({reason}); name a file where you can write"
         ) from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.escaping import code
-from lazarus_bench.report.rows import Row
+from lazarus_bench.report.rows import UNREGISTERED, Row
 
 PUBLISHED = "published"
 
@@ -37,6 +37,26 @@ def count(rows: Iterable[Row]) -> Counter[Outcome]:
 def moved(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Rows whose verdict is no longer the pinned one."""
     return tuple(row for row in rows if row.pinned not in (None, row.verdict.outcome.value))
+
+
+def amended(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
+    """Claims that are not as they were registered, each with how it differs."""
+    return {row.claim_id: row.amended for row in rows if row.amended}
+
+
+def amendment(row: Row) -> str:
+    """Say how a claim differs from what is on record; empty where it does not."""
+    if row.amended in ((), (UNREGISTERED,)):
+        return "".join(row.amended)
+    return f"amended since it was registered: {', '.join(row.amended)}"
+
+
+def tags(row: Row) -> tuple[str, ...]:
+    """What a claim is marked with beside its name: "exploratory", "amended", "not registered"."""
+    found = ["exploratory"] if row.exploratory else []
+    if row.amended:
+        found.append("not registered" if row.amended == (UNREGISTERED,) else "amended")
+    return tuple(found)
 
 
 def family_sentence(rows: tuple[Row, ...], subject: str) -> str:

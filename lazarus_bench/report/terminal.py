@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lazarus_bench.report import wording
 from lazarus_bench.report.rows import PooledClaim, Row
-from lazarus_bench.report.summary import PUBLISHED
+from lazarus_bench.report.summary import PUBLISHED, amended
 
 _GAP = "   "
 _KEPT = 3
@@ -17,7 +17,15 @@ def claims_table(rows: Iterable[Row], width: int) -> str:
     The claim, the subject and the verdict always show; columns to their right are left out, last
     first, where the terminal is too narrow, and what still does not fit is cut with an ellipsis.
     """
-    cells = [_cells(row) for row in rows]
+    return fitted_table([_cells(row) for row in rows], width)
+
+
+def fitted_table(cells: Sequence[Sequence[str]], width: int) -> str:
+    """Lay out rows of cells in columns, no line longer than `width` characters.
+
+    The first three columns always show; the others are left out, last first, where there is no room
+    for them, and what still does not fit is cut with an ellipsis.
+    """
     if not cells:
         return ""
     widths = _fitting([max(map(len, column)) for column in zip(*cells, strict=True)], width)
@@ -33,7 +41,13 @@ def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
     shares = [result.i2 for result in found]
     many = f"{len(found)} claims" if len(found) > 1 else "1 claim"
     spread = f"I² {wording.share(min(shares))} to {wording.share(max(shares))}"
-    return _cut(f"pooled in the report: {many}, over up to {most} families, {spread}", width)
+    return cut(f"pooled in the report: {many}, over up to {most} families, {spread}", width)
+
+
+def amended_line(rows: Iterable[Row], width: int) -> str:
+    """Name in one line the claims that are not as they were registered; empty where all are."""
+    names = ", ".join(amended(rows))
+    return cut(f"not as registered: {names}", width) if names else ""
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -64,8 +78,9 @@ def _fitting(widths: Sequence[int], width: int) -> list[int]:
 def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
     padded = (cell.ljust(space) for cell, space in zip(cells, widths, strict=False))
     line = _GAP.join(padded).rstrip()
-    return _cut(line, width)
+    return cut(line, width)
 
 
-def _cut(line: str, width: int) -> str:
+def cut(line: str, width: int) -> str:
+    """End a line that is longer than `width` with an ellipsis."""
     return line if len(line) <= width else line[: max(width - 1, 0)] + "…"

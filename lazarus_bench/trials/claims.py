@@ -5,10 +5,11 @@ Imported by claim files at collection, so it needs no mlx.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -29,6 +30,9 @@ FINDINGS: dict[str, Finding] = {}
 MARKER = "claim"
 WORDS: dict[str, tuple[str, ...]] = {}
 """Words that must be single tokens of the subject's tokenizer, by claim id."""
+
+TESTS: dict[str, Callable[..., None]] = {}
+"""The function that reads and judges, by claim id."""
 
 OPERATION_NAMES = tuple(operation.word for operation in Operation)
 LAB_BASE = ("lab:llama",)
@@ -81,6 +85,11 @@ def recipes_of(need: Need) -> tuple[Recipe, ...]:
         return need.recipes
     recipe = need.recipe if isinstance(need, OnInstruct) else need
     return () if recipe is None else (recipe,)
+
+
+def needs_of(claim: Claim) -> tuple[Need, ...]:
+    """What a claim reads, in the order that its file names it."""
+    return tuple(need for need in claim.needs if need is None or isinstance(need, NEEDS))
 
 
 def data_of(recipe: Recipe) -> DataSource | None:
@@ -148,7 +157,24 @@ def claim(
             raise UserError(str(error)) from error
         FINDINGS[claim_id] = finding
         WORDS[claim_id] = words
+        TESTS[claim_id] = test
         marked: Test = pytest.mark.claim(record)(test)
         return marked
 
     return register
+
+
+@contextmanager
+def set_apart() -> Iterator[None]:
+    """Let claim files be read inside as if no other had been; what was registered then returns."""
+    kept: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (part, dict(part)) for part in (*REGISTRY.parts(), FINDINGS, WORDS, TESTS)
+    ]
+    for part, _ in kept:
+        part.clear()
+    try:
+        yield
+    finally:
+        for part, before in kept:
+            part.clear()
+            part.update(before)

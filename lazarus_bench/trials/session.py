@@ -33,7 +33,7 @@ from lazarus_bench.report.schema import JobRow
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training.engram_arms import REGISTERED, suited
 from lazarus_bench.training.specs import Engram, Recipe
-from lazarus_bench.trials.claims import NEEDS, Need, OnInstruct, data_of, recipes_of
+from lazarus_bench.trials.claims import Need, OnInstruct, data_of, needs_of, recipes_of
 from lazarus_bench.trials.profiles import Profile
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Session:
 
     def design(self, claim: Claim, name: str) -> str:
         """What verdicts on record are kept under: the profile, and the real data that were read."""
-        recipes = (recipe for need in _needs(claim) for recipe in recipes_of(need))
+        recipes = (recipe for need in needs_of(claim) for recipe in recipes_of(need))
         read = {data.name for recipe in recipes if (data := data_of(recipe))}
         real = sorted(source.name for of, source in self.data.items() if of in read)
         return ", ".join([self.profile.label(name), *real])
@@ -165,7 +165,7 @@ class Session:
     def needed(self, claim: Claim, name: str) -> list[Job]:
         """The trainings that a claim reads on a subject."""
         found: list[Job] = []
-        for need in (None, *_needs(claim)):
+        for need in (None, *needs_of(claim)):
             try:
                 found += [job for job in self.jobs(name, need) if isinstance(job, Job)]
             except NotApplicable:
@@ -202,7 +202,7 @@ class Session:
 
     def _seeds(self, claim: Claim, name: str) -> int:
         """Of how many seeds the runs are that a claim reads on a subject, if it can be asked."""
-        if any(recipes_of(need) for need in _needs(claim)):
+        if any(recipes_of(need) for need in needs_of(claim)):
             return self.profile.seeds
         try:
             return len(self.jobs(name, None))
@@ -370,10 +370,6 @@ class Session:
 
 def _tick(progress: Progress, watch: Watch) -> Tick:
     return lambda: watch.live(progress.status())
-
-
-def _needs(claim: Claim) -> tuple[Need, ...]:
-    return tuple(n for n in claim.needs if n is None or isinstance(n, NEEDS))
 
 
 def _job_row(job: Job, artifact: Artifact, began: float) -> JobRow:

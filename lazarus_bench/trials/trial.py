@@ -42,12 +42,16 @@ def published_secondary(finding: Finding, family_size: int) -> tuple[Secondary, 
 class Trial:
     """What a test's `judge` fixture is: call it once with the evidence.
 
+    `digest` is the claim's, `amended` how it differs from the registry beside its file.
+
     `beside` adds numbers that are shown and not judged: controls, other readings of the same
     question.
     """
 
     claim: Claim
     family_size: int
+    digest: str = ""
+    amended: tuple[str, ...] = ()
     verdict: Verdict | None = None
     secondary: list[Secondary] = field(default_factory=list)
     tables: list[LensTable] = field(default_factory=list)
@@ -111,6 +115,8 @@ def make_row(
     digests: Sequence[str],
     seconds: float,
     architecture: str = "",
+    claim_digest: str = "",
+    amended: tuple[str, ...] = (),
 ) -> Row:
     """The report's row of one claim on one subject."""
     return Row(
@@ -129,6 +135,8 @@ def make_row(
         published_note=claim.published_note,
         exploratory=claim.exploratory,
         architecture=architecture,
+        claim_digest=claim_digest,
+        amended=amended,
     )
 
 

@@ -32,6 +32,7 @@ from lazarus_bench.report import (
     render,
 )
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.rows import UNREGISTERED
 
 GOLDEN = Path(__file__).with_name("golden.md")
 GOLDEN_PAGE = Path(__file__).with_name("golden.html")
@@ -145,6 +146,8 @@ _LESS = estimate(0.31, 0.2, 0.42)
 _NOTHING = estimate(0.02, -0.1, 0.14)
 _NO_INTERVAL = estimate(0.5, -math.inf, math.inf, note="all seeds agree exactly")
 
+AMENDED = ("region ≥ 0.3 → ≥ 0.36", "family | size 5 → 6")
+
 ROWS = (
     row(
         "lens/base-no-mass",
@@ -170,8 +173,17 @@ ROWS = (
         digests=("3f9a6c1d2b7e", "a01b2c3d4e5f"),
         seconds=0.42,
         published_note="Eight prompts of one run.",
+        claim_digest=4 * "0123456789abcdef",
+        amended=AMENDED,
     ),
-    row("dual/vo-36", "published", _PRINTED, published_note="Eight prompts of one run."),
+    row(
+        "dual/vo-36",
+        "published",
+        _PRINTED,
+        published_note="Eight prompts of one run.",
+        claim_digest=4 * "0123456789abcdef",
+        amended=AMENDED,
+    ),
     row(
         "dual/base-beats-instruct",
         "lab:llama",
@@ -179,8 +191,16 @@ ROWS = (
         says="base models take to it better",
         pinned="inconclusive",
         exploratory=True,
+        claim_digest=4 * "fedcba9876543210",
+        amended=(UNREGISTERED,),
     ),
-    row("dual/params", "published", _PARAMS, says="V/O LoRA is 851,968 parameters"),
+    row(
+        "dual/params",
+        "published",
+        _PARAMS,
+        says="V/O LoRA is 851,968 parameters",
+        claim_digest=4 * "a0b1c2d3e4f56789",
+    ),
     *(
         row(
             "probe/words-emerge",

@@ -51,6 +51,7 @@ def render_html(report: Report) -> str:
             compared=[item for view in views for item in view.compared],
             subjects=summary.subjects(report.rows),
             moved=summary.moved(report.rows),
+            amended=summary.amended(report.rows),
             claim_places={view.about.claim_id: view.anchor for view in views},
             job_places=anchors((job.digest for job in report.jobs), "job"),
         )

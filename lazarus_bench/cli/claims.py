@@ -1,0 +1,91 @@
+"""`lazarus-bench claims`: the pre-registration, listed, shown and exported."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from lazarus_bench.report import write_text
+from lazarus_bench.report.registry import (
+    RegisteredClaim,
+    against,
+    list_claims,
+    render_claim,
+    render_registry,
+    tally,
+    to_text,
+)
+from lazarus_bench.report.registry.amendments import KEPT
+from lazarus_bench.trials.claim_files import chosen, of_family, read_claims
+from lazarus_bench.trials.registration import FILE, by_id
+
+PAGE = "registry.md"
+PIPED = 400
+"""Characters a line where nobody looks at a terminal."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out `options.action`.
+
+    Raises:
+        UserError: a claim, family, folder or registry that is not there, or a file that cannot be
+            written.
+    """
+    claims = read_claims(Path(options.hypotheses))
+    if options.action == "show":
+        return _show(chosen(claims, options.claim), options.json)
+    if options.family:
+        claims = of_family(claims, options.family)
+    if options.action == "list":
+        return _list(claims, options)
+    return _export(claims, options.output, options.json)
+
+
+def _show(claim: RegisteredClaim, as_json: bool) -> int:
+    text = json.dumps(asdict(claim), indent=1, ensure_ascii=False) + "\n"
+    sys.stdout.write(text if as_json else render_claim(claim))
+    return 0
+
+
+def _list(claims: Sequence[RegisteredClaim], options: argparse.Namespace) -> int:
+    statuses = None
+    if options.against is not None:
+        then = by_id(Path(options.against)).values()
+        family = options.family
+        statuses = against((c for c in then if not family or c.family == family), claims)
+    if options.json:
+        digests = {claim.id: claim.digest for claim in claims}
+        found = statuses or dict.fromkeys(digests)
+        listed = [
+            {"id": name, "digest": digests.get(name)} | (asdict(status) if status else {})
+            for name, status in found.items()
+        ]
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
+    else:
+        print(list_claims(claims, _width(), statuses))
+        if statuses is not None:
+            print(f"\n{tally(statuses)}")
+    return int(any(status.what != KEPT for status in (statuses or {}).values()))
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED
+
+
+def _export(claims: Sequence[RegisteredClaim], output: str | None, as_json: bool) -> int:
+    if output is None:
+        sys.stdout.write(to_text(claims) if as_json else render_registry(claims))
+        return 0
+    path = Path(output)
+    if path.is_dir():
+        write_text(to_text(claims), path / FILE, "registry")
+        write_text(render_registry(claims), path / PAGE, "registry")
+        return 0
+    as_json = as_json or path.suffix.lower() == ".json"
+    write_text(to_text(claims) if as_json else render_registry(claims), path, "registry")
+    return 0

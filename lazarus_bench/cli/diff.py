@@ -1,0 +1,70 @@
+"""`lazarus-bench diff`: what moved between two reports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from lazarus_bench.report import load, write_text
+from lazarus_bench.report.diff import Comparison, annotation, compare, render_diff, to_dict
+
+MOVED = 1
+_REPORT = "report.json"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare `options.old` with `options.new`; 1 when a verdict moved, else 0.
+
+    Raises:
+        UserError: one of them is no report, or the output cannot be written.
+    """
+    old, new = _report(options.old), _report(options.new)
+    found = compare(load(old), load(new))
+    text = _json(found) if options.json else render_diff(found, everything=options.all)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(text, Path(options.output), "comparison")
+    if options.github or os.environ.get("GITHUB_ACTIONS") == "true":
+        _annotate(found, new, Path(options.hypotheses))
+    return MOVED if found.moved else 0
+
+
+def _report(named: str) -> Path:
+    path = Path(named)
+    return path / _REPORT if path.is_dir() else path
+
+
+def _json(found: Comparison) -> str:
+    return json.dumps(to_dict(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _annotate(found: Comparison, report: Path, hypotheses: Path) -> None:
+    """Print an annotation for each verdict that moved, where GitHub's runner reads it too.
+
+    That is standard error, so that what is sent to a file, a summary or another program is the
+    comparison alone.
+    """
+    for pair in found.moved:
+        file, line = _place(pair.row.claim_id, hypotheses) or (report, None)
+        print(annotation(pair, _in_repository(file), line), file=sys.stderr)
+
+
+def _place(claim_id: str, hypotheses: Path) -> tuple[Path, int] | None:
+    """The file and line where a claim is named first; None where no file names it."""
+    for file in sorted(hypotheses.rglob("*.py")):
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
+            if f'"{claim_id}"' in line or f"'{claim_id}'" in line:
+                return file, number
+    return None
+
+
+def _in_repository(file: Path) -> str:
+    """A path as annotations want it: from the root of the checkout where it lies in there."""
+    root = Path(os.environ.get("GITHUB_WORKSPACE", Path.cwd())).resolve()
+    whole = file.resolve()
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.as_posix()

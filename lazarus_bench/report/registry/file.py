@@ -1,0 +1,62 @@
+"""`registry.json`: the pre-registration on file; a version unknown here is refused.
+
+It holds no date and no revision, so that it changes when a claim does and at no other time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.report.registry.records import RegisteredClaim
+
+VERSION = 1
+
+
+def to_text(claims: Iterable[RegisteredClaim]) -> str:
+    """The content of a `registry.json`."""
+    content = {"registry": VERSION, "claims": [asdict(claim) for claim in claims]}
+    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def load_registry(path: Path) -> tuple[RegisteredClaim, ...]:
+    """Read what `to_text` wrote.
+
+    Raises:
+        UserError: The file is missing, is no registry, or has a version unknown here.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"cannot read the registry {path}; name a registry.json, or write one with "
+            f"`lazarus-bench claims export --output {path}`"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON; name a registry.json of lazarus-bench") from error
+    if not isinstance(data, dict) or "registry" not in data:
+        raise UserError(f"{path} is not a registry of lazarus-bench; it names no registry version")
+    if data["registry"] != VERSION:
+        raise UserError(
+            f"{path} has registry version {data['registry']}, this lazarus-bench reads version "
+            f"{VERSION}; read it with the version that wrote it, or export it again"
+        )
+    try:
+        return from_dict(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); export it again, or mend it") from error
+
+
+def from_dict(data: Mapping[str, Any]) -> tuple[RegisteredClaim, ...]:
+    """The claims of a registry's values, each with a region that can be read."""
+    claims = tuple(
+        RegisteredClaim(**{**claim, "trainings": tuple(claim["trainings"])})
+        for claim in data["claims"]
+    )
+    for claim in claims:
+        _ = claim.region
+    return claims

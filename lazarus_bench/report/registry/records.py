@@ -1,0 +1,48 @@
+"""One claim as it was registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lazarus_bench.judge import Region, from_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredClaim:
+    """A claim, what decides it, and the digest of that.
+
+    Attributes:
+        id: "family/name".
+        digest: SHA-256 of the canonical JSON of `decides`, 64 hexadecimal digits.
+        source: Writeup and section, which decide nothing.
+        printed: The writeup's own number in short; empty where it prints none.
+        trainings: What the claim's trainings are called, in the order of `decides["needs"]`.
+        decides: Everything that decides, as plain JSON values.
+    """
+
+    id: str
+    digest: str
+    source: str
+    printed: str
+    trainings: tuple[str, ...]
+    decides: Mapping[str, Any]
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the slash."""
+        return self.id.partition("/")[0]
+
+    @property
+    def region(self) -> Region:
+        """Where the number has to lie.
+
+        Raises:
+            ValueError: `decides` holds no region that can be read.
+            TypeError: It holds something else in its place.
+        """
+        region = from_json(self.decides["region"])
+        if not isinstance(region, Region):
+            raise TypeError(f"{self.id} has {type(region).__name__} in place of a region")
+        return region

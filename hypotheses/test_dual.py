@@ -25,6 +25,7 @@ from lazarus_bench.training import DualReward, Sft
 from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_lose
 from lazarus_bench.trials.curves import training_curves
+from lazarus_bench.trials.heatmaps import lens_heatmap
 from lazarus_bench.trials.tables import lens_table
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
@@ -71,6 +72,9 @@ def test_vo_reaches_36_percent(runs, held_out, writeup_prompts, judge):
         }
     )
     judge.show(lens_table("Dual reward on V/O, seed 0", trained[0], writeup_prompts))
+    before = [run.before for run in trained]
+    judge.show(lens_heatmap("Before training", before, writeup_prompts, held_out))
+    judge.show(lens_heatmap("Dual reward on V/O", trained, writeup_prompts, held_out))
 
 
 def other_names(run, problems):
@@ -156,6 +160,7 @@ def test_base_beats_instruct(runs, held_out, writeup_prompts, judge):
         }
     )
     judge.show(lens_table("Dual reward on V/O, instruct, seed 0", instruct[0], writeup_prompts))
+    judge.show(lens_heatmap("Dual reward on V/O, instruct", instruct, writeup_prompts, held_out))
 
 
 @claim(

@@ -24,6 +24,7 @@ from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
 from lazarus_bench.trials.claims import LAB_BOTH, OPERATION_NAMES
+from lazarus_bench.trials.heatmaps import lens_heatmap
 
 
 def hits(run, problems):
@@ -107,6 +108,7 @@ def test_no_layer_of_a_base_names_the_operation(runs, held_out, writeup_prompts,
             "control: random weights": LayerMax(values=random, bounds=SHARE),
         }
     )
+    judge.show(lens_heatmap("Before training", bases, writeup_prompts, held_out))
 
 
 @claim(

@@ -26,6 +26,7 @@ from lazarus_bench.training import Sft
 from lazarus_bench.trials.claims import OPERATION_NAMES
 from lazarus_bench.trials.controls import overlap, room_to_gain
 from lazarus_bench.trials.curves import training_curves
+from lazarus_bench.trials.heatmaps import lens_heatmap
 
 SFT = Sft()
 TENFOLD = Sft(learning_rate=1e-3)
@@ -79,6 +80,7 @@ def test_lens_stays_weak(runs, held_out, writeup_prompts, judge):
             "control: before training": LayerMax(values=before, bounds=SHARE),
         }
     )
+    judge.show(lens_heatmap("Standard LoRA fine-tuning", trained, writeup_prompts, held_out))
 
 
 @claim(

@@ -88,6 +88,7 @@ class EvidenceCollector:
         tables = {(t.title, t.subject): t for r in reports for t in r.lens_tables}
         curves = {(c.title, c.subject): c for r in reports for c in r.curves}
         layers = {(c.title, c.subject): c for r in reports for c in r.layer_curves}
+        heatmaps = {(h.title, h.subject): h for r in reports for h in r.heatmaps}
         scatters = {(s.title, s.subject): s for r in reports for s in r.scatters}
         jobs = {job.digest: job for r in reports for job in r.jobs}
         rows = tuple(row for r in reports for row in r.rows)
@@ -99,6 +100,7 @@ class EvidenceCollector:
             lens_tables=tuple(tables.values()),
             curves=tuple(curves.values()),
             layer_curves=tuple(layers.values()),
+            heatmaps=tuple(heatmaps.values()),
             scatters=tuple(scatters.values()),
             pooled=pool_rows(rows),
             jobs=tuple(jobs.values()),

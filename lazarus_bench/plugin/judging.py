@@ -125,6 +125,7 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
         lens_tables=tuple(trial.tables),
         curves=tuple(trial.curves),
         layer_curves=tuple(trial.layer_curves),
+        heatmaps=tuple(trial.heatmaps),
         scatters=tuple(trial.scatters),
         jobs=bench.job_rows(jobs),
     )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 DEFAULT_REPORT = "lazarus-report"
 PUBLISHED = "published"
 REPORT_FILES = ("report.json", "report.md", "report.html")
-PICTURES = "scatters"
-"""Folder beside them; `report.scatter` names it too, which loads more than the options need."""
+PICTURES = ("heatmaps", "scatters")
+"""Folders beside them; `report.pictures` names them too, which loads more than the options need."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -136,8 +136,9 @@ def check_options(config: pytest.Config) -> None:
     for name in REPORT_FILES:
         if (folder / name).is_dir():
             raise UserError(f"--lb-report {folder}: {name} is a folder there; name another folder")
-    if (folder / PICTURES).exists() and not (folder / PICTURES).is_dir():
-        raise UserError(f"--lb-report {folder}: {PICTURES} is a file there; name another folder")
+    for name in PICTURES:
+        if (folder / name).exists() and not (folder / name).is_dir():
+            raise UserError(f"--lb-report {folder}: {name} is a file there; name another folder")
 
 
 def report_folder(config: pytest.Config, only_published: bool) -> Path:

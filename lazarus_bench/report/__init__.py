@@ -5,7 +5,9 @@ made by `report.html`, not imported here, since it loads a template engine that 
 """
 
 from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
+from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.markdown import render
+from lazarus_bench.report.pictures import pictures, write_pictures
 from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
@@ -18,14 +20,17 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
-from lazarus_bench.report.scatter import Scatter, pictures
-from lazarus_bench.report.schema import load, save, write_pictures, write_text
+from lazarus_bench.report.scatter import Scatter
+from lazarus_bench.report.schema import load, save, write_text
 from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
 
 __all__ = [
     "SCHEMA_VERSION",
     "Curve",
     "Curves",
+    "HeatGroup",
+    "HeatMap",
+    "HeatRow",
     "JobRow",
     "LayerCurves",
     "LayerSeries",

@@ -35,6 +35,11 @@ def title(text: str) -> str:
     return html.escape(_one_line(text), quote=False)
 
 
+def xml(text: str) -> str:
+    """Escape words of ours for an SVG that stands alone; what XML forbids becomes a blank."""
+    return html.escape("".join(c if c.isprintable() else " " for c in text))
+
+
 def token(text: str) -> str:
     r"""Set a model's token in code type; blanks show as ␣, control characters as \n, \t, \x00.
 

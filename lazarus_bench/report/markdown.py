@@ -8,6 +8,7 @@ from lazarus_bench.report.curves import curves_section
 from lazarus_bench.report.details import family_details
 from lazarus_bench.report.escaping import code, prose, token
 from lazarus_bench.report.forest import forest, pooled_cells
+from lazarus_bench.report.heatmap_section import heatmap_section
 from lazarus_bench.report.layer_curves import layer_curves_section
 from lazarus_bench.report.layout import fold, table
 from lazarus_bench.report.rows import JobRow, LensRow, LensTable, PooledClaim, Report, Row
@@ -47,6 +48,7 @@ def render(report: Report) -> str:
         _summary(report.rows),
         *(_family(name, rows, report.pooled) for name, rows in families(report.rows).items()),
         *_lens_section(report.lens_tables),
+        *heatmap_section(report.heatmaps),
         *scatter_section(report.scatters),
         *layer_curves_section(report.layer_curves),
         *curves_section(report.curves),

@@ -13,6 +13,7 @@ from lazarus_bench.report.charts import (
     LayerSeries,
     NullBand,
 )
+from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.rows import (
     JobRow,
     LensRow,
@@ -39,6 +40,9 @@ _Record = (
     | PooledClaim
     | PooledFamily
     | Scatter
+    | HeatMap
+    | HeatGroup
+    | HeatRow
 )
 
 
@@ -58,6 +62,7 @@ def to_dict(report: Report) -> dict[str, Any]:
             for item in report.curves
         ],
         "layer_curves": [_layer_curves_to_dict(item) for item in report.layer_curves],
+        "heatmaps": [_heatmap_to_dict(item) for item in report.heatmaps],
         "scatters": [_plain(item) for item in report.scatters],
         "pooled": [_pooled_to_dict(item) for item in report.pooled],
     }
@@ -73,6 +78,7 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             "jobs": tuple(JobRow(**_numbers(JobRow, job)) for job in data["jobs"]),
             "curves": tuple(_curves_from_dict(item) for item in data["curves"]),
             "layer_curves": tuple(_layer_curves_from_dict(item) for item in data["layer_curves"]),
+            "heatmaps": tuple(_heatmap_from_dict(item) for item in data["heatmaps"]),
             "scatters": tuple(_scatter_from_dict(item) for item in data["scatters"]),
             "pooled": tuple(_pooled_from_dict(item) for item in data["pooled"]),
         }
@@ -174,6 +180,21 @@ def _columns(data: Mapping[str, Any]) -> dict[str, Any]:
         name: tuple(map(float, value)) if isinstance(value, list) else value
         for name, value in data.items()
     }
+
+
+def _heatmap_to_dict(item: HeatMap) -> dict[str, Any]:
+    groups = [
+        {**_plain(group), "rows": [_plain(row) for row in group.rows]} for group in item.groups
+    ]
+    return {**_plain(item), "groups": groups}
+
+
+def _heatmap_from_dict(data: Mapping[str, Any]) -> HeatMap:
+    groups = tuple(
+        HeatGroup(**{**group, "rows": tuple(HeatRow(**_columns(row)) for row in group["rows"])})
+        for group in data["groups"]
+    )
+    return HeatMap(**{**data, "groups": groups})
 
 
 def _scatter_from_dict(data: Mapping[str, Any]) -> Scatter:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.charts import Curves, LayerCurves
+from lazarus_bench.report.heatmap import HeatMap
 from lazarus_bench.report.scatter import Scatter
 
 SCHEMA_VERSION = 5
@@ -153,6 +154,7 @@ class Report:
         jobs: What the evidence cost.
         curves: What trainings logged, step by step.
         layer_curves: What instruments read, layer by layer.
+        heatmaps: Lens probabilities, prompt by layer.
         scatters: Texts in the plane, by class.
         pooled: Claims judged on several model families, one estimate each.
     """
@@ -167,5 +169,6 @@ class Report:
     jobs: tuple[JobRow, ...] = ()
     curves: tuple[Curves, ...] = ()
     layer_curves: tuple[LayerCurves, ...] = ()
+    heatmaps: tuple[HeatMap, ...] = ()
     scatters: tuple[Scatter, ...] = ()
     pooled: tuple[PooledClaim, ...] = ()

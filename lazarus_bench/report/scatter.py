@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
-from lazarus_bench.report.escaping import code, prose
+from lazarus_bench.report.escaping import code, prose, xml
+from lazarus_bench.report.layout import picture
 
 FOLDER = "scatters"
 MOST = 300
@@ -54,20 +53,6 @@ class Scatter:
             raise ValueError(f"a point of the scatter {self.title!r} is of no class")
 
 
-def pictures(scatters: Sequence[Scatter]) -> Mapping[str, str]:
-    """The SVG of each scatter by its path beside the Markdown file."""
-    return {_path(at): svg(item) for at, item in enumerate(scatters)}
-
-
-def _path(at: int) -> str:
-    return f"{FOLDER}/{at + 1:02d}.svg"
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file in the folder `FOLDER` has a name as `pictures` gives."""
-    return re.fullmatch(r"\d{2,}\.svg", name) is not None
-
-
 def scatter_section(scatters: Sequence[Scatter]) -> Iterator[str]:
     """Link all scatters below one heading; nothing where there are none."""
     if scatters:
@@ -79,7 +64,7 @@ def _linked(item: Scatter, at: int) -> str:
     heading = f"### {prose(item.title)}: {code(item.subject)}"
     x, y = (f"{share:.0%}" for share in item.explained)
     text = f"{len(item.points)} examples; the axes hold {x} and {y} of the variance."
-    return f"{heading}\n\n![{_ALT}]({_path(at)})\n\n{text}"
+    return f"{heading}\n\n![{_ALT}]({picture(FOLDER, at)})\n\n{text}"
 
 
 def placed(item: Scatter) -> tuple[tuple[float, float, int], ...]:
@@ -102,7 +87,7 @@ def svg(item: Scatter) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {height}" '
         f'width="{SIZE}" height="{height}" role="img" font-family="sans-serif" font-size="13">',
-        f"<title>{escape(_plain(f'{item.title}: {item.subject}'))}</title>",
+        f"<title>{xml(f'{item.title}: {item.subject}')}</title>",
         f'<rect width="{SIZE}" height="{height}" fill="white"/>',
         f'<rect x="0.5" y="0.5" width="{SIZE - 1}" height="{SIZE - 1}" fill="none" '
         f'stroke="#999999"/>',
@@ -111,11 +96,6 @@ def svg(item: Scatter) -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Text without the control characters that XML forbids."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _scale(
@@ -149,6 +129,6 @@ def _mark(x: float, y: float, label: int, opacity: float) -> str:
 
 def _key(name: str, count: int, label: int) -> str:
     y = SIZE + _KEY * (label + 0.7)
-    said = f"{escape(_plain(name))} ({count})"
+    said = f"{xml(name)} ({count})"
     text = f'<text x="{2.2 * _EDGE:g}" y="{y + 4.5:.1f}" fill="#222222">{said}</text>'
     return _mark(_EDGE, y, label, 1.0) + text

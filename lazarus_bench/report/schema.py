@@ -2,13 +2,12 @@
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
-neither scatters nor seeds' own values in its estimates; version 4 had no digests of claims.
+neither scatters nor seeds' own values in its estimates; version 4 had neither digests of claims nor\nheat maps.
 """
 
 import json
 import os
 import tempfile
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from lazarus_bench.report.charts import (
     LayerSeries,
     NullBand,
 )
+from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.plain import from_dict, to_dict
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
@@ -32,12 +32,15 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
-from lazarus_bench.report.scatter import FOLDER, Scatter, is_picture, pictures
+from lazarus_bench.report.scatter import Scatter
 
 __all__ = [
     "SCHEMA_VERSION",
     "Curve",
     "Curves",
+    "HeatGroup",
+    "HeatMap",
+    "HeatRow",
     "JobRow",
     "LayerCurves",
     "LayerSeries",
@@ -54,7 +57,6 @@ __all__ = [
     "load",
     "save",
     "to_dict",
-    "write_pictures",
     "write_text",
 ]
 
@@ -63,7 +65,7 @@ _ADDED: dict[int, tuple[str, ...]] = {
     2: ("curves",),
     3: ("layer_curves", "pooled"),
     4: ("scatters",),
-    5: (),
+    5: ("heatmaps",),
 }
 """What each version added to a report beside its rows; an older file has none of it."""
 
@@ -106,31 +108,6 @@ def _replace(text: str, path: Path) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def write_pictures(report: Report, folder: Path) -> None:
-    """Write the pictures that the Markdown file in `folder` links, and remove an earlier report's.
-
-    Only files with names as these are removed.
-
-    Raises:
-        UserError: The folder cannot be written.
-    """
-    wanted = pictures(report.scatters)
-    _clear(folder / FOLDER, {Path(name).name for name in wanted})
-    for name, drawn in wanted.items():
-        write_text(drawn, folder / name)
-
-
-def _clear(folder: Path, wanted: Collection[str]) -> None:
-    try:
-        for file in folder.glob("*.svg"):
-            if is_picture(file.name) and file.name not in wanted and file.is_file():
-                file.unlink()
-    except OSError as error:
-        raise UserError(
-            f"cannot remove an earlier report's pictures from {folder}; name another folder"
-        ) from error
 
 
 def load(path: Path) -> Report:

@@ -16,7 +16,15 @@ from lazarus_bench.judge import (
     not_applicable,
 )
 from lazarus_bench.published.records import Finding
-from lazarus_bench.report.schema import Curves, LayerCurves, LensTable, Row, Scatter, Secondary
+from lazarus_bench.report.schema import (
+    Curves,
+    HeatMap,
+    LayerCurves,
+    LensTable,
+    Row,
+    Scatter,
+    Secondary,
+)
 
 
 def judge_published(claim: Claim, finding: Finding, family_size: int) -> Verdict:
@@ -57,6 +65,7 @@ class Trial:
     tables: list[LensTable] = field(default_factory=list)
     curves: list[Curves] = field(default_factory=list)
     layer_curves: list[LayerCurves] = field(default_factory=list)
+    heatmaps: list[HeatMap] = field(default_factory=list)
     scatters: list[Scatter] = field(default_factory=list)
 
     def __call__(self, evidence: Evidence, controls: Sequence[Control] = ()) -> Verdict:
@@ -76,12 +85,14 @@ class Trial:
             for label, evidence in numbers.items()
         ]
 
-    def show(self, item: LensTable | Curves | LayerCurves | Scatter) -> None:
+    def show(self, item: LensTable | Curves | LayerCurves | HeatMap | Scatter) -> None:
         """Put a table or a drawing into the report, once for each title and subject."""
         if isinstance(item, Curves):
             self.curves.append(item)
         elif isinstance(item, LayerCurves):
             self.layer_curves.append(item)
+        elif isinstance(item, HeatMap):
+            self.heatmaps.append(item)
         elif isinstance(item, Scatter):
             self.scatters.append(item)
         else:

@@ -18,6 +18,9 @@ from lazarus_bench.judge import (
 from lazarus_bench.report import (
     Curve,
     Curves,
+    HeatGroup,
+    HeatMap,
+    HeatRow,
     JobRow,
     LayerCurves,
     LayerSeries,
@@ -288,6 +291,32 @@ SCATTER = Scatter(
     explained=(0.62, 0.21),
 )
 
+HEAT = HeatMap(
+    title="Dual reward | V/O",
+    subject="lab:llama, dual reward vo",
+    layer=2,
+    seeds=5,
+    groups=(
+        HeatGroup(
+            name="the writeups' prompts",
+            rows=(
+                HeatRow(prompt="7 * 8 = ", gold="multiply", probability=(0.0, 3e-5, 0.91, 0.2)),
+                HeatRow(prompt="23 + 45 = ", gold="add", probability=(1e-6, 0.001, 0.5, 1.0)),
+            ),
+        ),
+        HeatGroup(
+            name="1 of 200 held-out prompts",
+            rows=(
+                HeatRow(
+                    prompt="1234567 | 89 <b> ",
+                    gold="subtract",
+                    probability=(2e-7, math.nan, 0.02, 0.316),
+                ),
+            ),
+        ),
+    ),
+)
+
 JOBS = (
     JobRow(
         digest="3f9a6c1d2b7e4455",
@@ -315,6 +344,7 @@ SAMPLE = Report(
     jobs=JOBS,
     curves=(CURVES,),
     layer_curves=(LAYERS,),
+    heatmaps=(HEAT,),
     scatters=(SCATTER,),
     pooled=pool_rows(ROWS),
 )

@@ -19,8 +19,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import summary, wording
 from lazarus_bench.report.escaping import visible
+from lazarus_bench.report.heatmap import COLOURS, KEY
 from lazarus_bench.report.html.charts import layer_panel, training_panels
 from lazarus_bench.report.html.claims import anchors, claim_views, families
+from lazarus_bench.report.html.heatmaps import heat_panel
 from lazarus_bench.report.html.scatters import scatter_plane
 from lazarus_bench.report.rows import LensRow, Report
 
@@ -86,6 +88,9 @@ def _environment() -> Environment:
         "layer_panel": layer_panel,
         "training_panels": training_panels,
         "scatter_plane": scatter_plane,
+        "heat_panel": heat_panel,
+        "HEAT_KEY": KEY,
+        "HEAT_LEVELS": len(COLOURS),
     }
     environment.tests["naming"] = _names_operation
     environment.filters |= {"visible": visible, "sentence": _sentence, "percent": _percent}

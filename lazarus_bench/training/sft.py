@@ -98,7 +98,7 @@ def run(spec: Sft, base: Path, out: Path, seed: int, show: bool | None = None) -
     loaded = load(base)
     lora = _prepare(spec, loaded)
     leak = "eval-in-train" in spec.quirks
-    problems = draw_problems(seed, spec.examples, leak)
+    problems = draw_problems(seed, spec.examples, leak=leak)
     validation = held_out(spec.validation, seed)
     if not leak:
         check_disjoint(problems, validation)

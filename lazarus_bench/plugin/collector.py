@@ -120,7 +120,7 @@ class EvidenceCollector:
         """Show the claims table and where the report lies."""
         if not self._evidence:
             return
-        from lazarus_bench.report import claims_table, pool_rows, pooled_line
+        from lazarus_bench.report import claims_table, pool_rows, pooled_line, quirks_line
 
         rows = [row for _, report in self._evidence for row in report.rows]
         terminalreporter.section("claims")
@@ -128,6 +128,9 @@ class EvidenceCollector:
         pooled = pooled_line(pool_rows(rows), _width(terminalreporter))
         if pooled:
             terminalreporter.write_line(pooled)
+        quirks = quirks_line(rows)
+        if quirks:
+            terminalreporter.write_line(quirks, yellow=True)
         for row in rows:
             if _asks_for_words(row, self._config):
                 terminalreporter.write_line(sentence(row))

@@ -5,10 +5,12 @@ made by `report.html`, not imported here, since it loads a template engine that 
 """
 
 from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
+from lazarus_bench.report.defects import quirks_line
 from lazarus_bench.report.markdown import render
 from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
+    Explained,
     JobRow,
     LensRow,
     LensTable,
@@ -26,6 +28,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Curve",
     "Curves",
+    "Explained",
     "JobRow",
     "LayerCurves",
     "LayerSeries",
@@ -43,6 +46,7 @@ __all__ = [
     "pictures",
     "pool_rows",
     "pooled_line",
+    "quirks_line",
     "render",
     "save",
     "write_pictures",

@@ -7,7 +7,7 @@ from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.charts import Curves, LayerCurves
 from lazarus_bench.report.scatter import Scatter
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,23 @@ class Secondary:
 
     label: str
     estimate: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """A published number, and the same one measured with a known defect and without it.
+
+    Attributes:
+        reads: What was printed and measured, in words.
+        published: The number as printed; None where the writeups print none.
+        on: Measured with the defect; None where no model was asked.
+        off: Measured without it.
+    """
+
+    reads: str
+    published: Estimate | None
+    on: Estimate | None = None
+    off: Estimate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +57,10 @@ class Row:
         exploratory: Whether the claim is a prediction the writeup left open.
         architecture: The model family as the config of a given model names it ("llama"); empty for
             a lab model, whose name says it, for the writeups' numbers, and before schema 3.
+        quirk: The known defect of the public source that the claim is about; empty for most, and
+            before schema 5.
+        quirks: Known defects that were switched on in what was judged.
+        explained: What the writeups print that the defect might have produced.
     """
 
     claim_id: str
@@ -57,6 +78,9 @@ class Row:
     published_note: str = ""
     exploratory: bool = False
     architecture: str = ""
+    quirk: str = ""
+    quirks: tuple[str, ...] = ()
+    explained: tuple[Explained, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +144,17 @@ class PooledClaim:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow:
-    """One training run or analysis: its digest, what it was, and what it cost."""
+    """One training run or analysis: its digest, what it was, and what it cost.
+
+    `quirks` are the known defects that were switched on in it or in what it stands on.
+    """
 
     digest: str
     what: str
     seconds: float
     tokens_per_second: float | None
     cached: bool
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

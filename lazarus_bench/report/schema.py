@@ -2,7 +2,7 @@
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
-neither scatters nor seeds' own values in its estimates.
+neither scatters nor seeds' own values in its estimates; version 4 knew of no defects.
 """
 
 import json
@@ -23,6 +23,7 @@ from lazarus_bench.report.charts import (
 from lazarus_bench.report.plain import from_dict, to_dict
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
+    Explained,
     JobRow,
     LensRow,
     LensTable,
@@ -38,6 +39,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Curve",
     "Curves",
+    "Explained",
     "JobRow",
     "LayerCurves",
     "LayerSeries",
@@ -63,8 +65,9 @@ _ADDED: dict[int, tuple[str, ...]] = {
     2: ("curves",),
     3: ("layer_curves", "pooled"),
     4: ("scatters",),
+    5: (),
 }
-"""What each version added to a report; an older file has none of it."""
+"""What each version added to a report; an older file has none of it. Version 5 added to rows."""
 
 
 def save(report: Report, path: Path) -> None:

@@ -6,6 +6,7 @@ are training pairs only, so a gain on held-out operands is a gain in computing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.training.arithmetic_data import draw_problems
-from lazarus_bench.training.loop import Loss, Parts, fit
+from lazarus_bench.training.loop import DIVERGED, Loss, Parts, fit
 from lazarus_bench.training.optimizers import applied
 from lazarus_bench.training.policy_loss import clipped_gain, clipped_share, k3
 from lazarus_bench.training.pretrain import GRADIENT_NORM, MatrixAdamW, warm_cosine
@@ -169,6 +170,7 @@ def train(
     reference = loaded.model if lora else load(base).model
     write_problems(out, problems)
     rate = warm_cosine(spec.learning_rate, spec.iterations, warm=10)
+    to_reference = "clip-to-reference" in spec.quirks
     fit(
         loaded.model,
         grpo_loss(
@@ -178,13 +180,15 @@ def train(
             weight,
             extra,
             drift_from(reference, loaded.anatomy) if "unbounded-kl" in spec.quirks else None,
-            to_reference="clip-to-reference" in spec.quirks,
+            to_reference=to_reference,
         ),
         asked_batches(problems, spec.prompts, seed, balanced),
         optimizer=applied(
             MatrixAdamW(rate, weight_decay=0.0, bias_correction=True), rate, spec.quirks
         ),
         clip=GRADIENT_NORM,
+        # A bad answer that the reference never gives has a ratio, and so a loss, without bound.
+        limit=math.inf if to_reference else DIVERGED,
         steps=spec.iterations,
         label=f"{spec.label} seed {seed}",
         out=out,

@@ -389,4 +389,5 @@ def _job_row(job: Job, artifact: Artifact, began: float) -> JobRow:
         seconds=artifact.seconds,
         tokens_per_second=rate,
         cached=artifact.created < began,
+        quirks=job.quirks,
     )

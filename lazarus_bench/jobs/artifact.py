@@ -162,6 +162,7 @@ def write_manifest(directory: Path, job: Job, about: Mapping[str, str], attempt:
         "kind": job.recipe.kind,
         "label": job.label,
         "seed": job.seed,
+        "quirks": list(job.quirks),
         "seconds": round(attempt.seconds(), 3),
         "attempts": attempt.number,
         "created": round(time.time(), 3),

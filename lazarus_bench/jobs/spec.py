@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.specs import Recipe, check_base
+from lazarus_bench.training.quirks import QUIRKS, Quirk
+from lazarus_bench.training.specs import Recipe, check_base, quirks_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -71,6 +72,12 @@ class Job:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
         return digest_of(self.canonical())
+
+    @property
+    def quirks(self) -> tuple[Quirk, ...]:
+        """Every quirk that is on in this training or in one that it stands on."""
+        below = self.base.quirks if isinstance(self.base, Job) else ()
+        return tuple(quirk for quirk in QUIRKS if quirk in (*quirks_of(self.recipe), *below))
 
     @property
     def label(self) -> str:

@@ -25,6 +25,7 @@ class Claim:
         published: the source's own numbers, or None.
         published_note: how they were transcribed, or why there are none.
         exploratory: whether it was left open by its source.
+        quirk: the known defect of the source that it is about; empty for most.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Claim:
     published: Evidence | None = None
     published_note: str = ""
     exploratory: bool = False
+    quirk: str = ""
 
     def __post_init__(self) -> None:
         family, slash, name = self.id.partition("/")

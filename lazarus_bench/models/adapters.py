@@ -87,6 +87,19 @@ def save_adapter(loaded: LoadedModel, directory: Path, lora: Lora | None) -> Non
     mx.save_safetensors(str(directory / "adapters.safetensors"), weights)
 
 
+def largest_weight(directory: Path) -> float:
+    """The largest entry in size of the LoRA matrices B saved there, all of which started at 0.
+
+    Raises:
+        ValueError: no LoRA was saved there.
+    """
+    weights: dict[str, mx.array] = mx.load(str(directory / "adapters.safetensors"))
+    moved = [w for name, w in weights.items() if name.endswith(".lora_b")]
+    if not moved:
+        raise ValueError(f"{directory} holds no LoRA")
+    return max(float(mx.abs(w).max().item()) for w in moved)
+
+
 def trainable_parameters(loaded: LoadedModel) -> int:
     """Number of parameters the optimizer may change."""
     from mlx.utils import tree_flatten

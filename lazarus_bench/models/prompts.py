@@ -86,6 +86,18 @@ class Batch:
         )
 
 
+def unshifted(batch: Batch) -> Batch:
+    """The same targets, each predicted by its own position: the quirk "unshifted-labels"."""
+    return replace(batch, columns=batch.columns + 1)
+
+
+def at_answer_end(batch: Batch) -> Batch:
+    """The class predicted at the last answer token: the quirk "class-at-answer-end"."""
+    last = np.zeros(batch.tokens.shape[0], dtype=np.int32)
+    np.maximum.at(last, np.array(batch.rows), np.array(batch.columns) + 1)
+    return replace(batch, prompt_last=mx.array(last))
+
+
 def check_shares(what: str, count: int, ranks: int) -> None:
     """Make sure that each of `ranks` processes gets one of `count` examples.
 

@@ -122,7 +122,13 @@ class EvidenceCollector:
         """Show the claims table and where the report lies."""
         if not self._evidence:
             return
-        from lazarus_bench.report import amended_line, claims_table, pool_rows, pooled_line
+        from lazarus_bench.report import (
+            amended_line,
+            claims_table,
+            pool_rows,
+            pooled_line,
+            quirks_line,
+        )
 
         rows = [row for _, report in self._evidence for row in report.rows]
         terminalreporter.section("claims")
@@ -130,6 +136,9 @@ class EvidenceCollector:
         pooled = pooled_line(pool_rows(rows), _width(terminalreporter))
         for line in filter(None, (pooled, amended_line(rows, _width(terminalreporter)))):
             terminalreporter.write_line(line)
+        quirks = quirks_line(rows)
+        if quirks:
+            terminalreporter.write_line(quirks, yellow=True)
         for row in rows:
             if _asks_for_words(row, self._config):
                 terminalreporter.write_line(sentence(row))

@@ -71,11 +71,17 @@ def _asked(item: pytest.Function, trial: Trial) -> Verdict:
 
 def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) -> Row:
     from lazarus_bench.trials.claims import FINDINGS
-    from lazarus_bench.trials.trial import judge_published, make_row, published_secondary
+    from lazarus_bench.trials.trial import (
+        explained,
+        judge_published,
+        make_row,
+        published_secondary,
+    )
 
     name = str(item.callspec.params["subject"])
     finding = FINDINGS[trial.claim.id]
     published = name == PUBLISHED
+    jobs = [] if published else _jobs_of(item, trial, name)
     return make_row(
         trial.claim,
         name,
@@ -83,12 +89,20 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
         verdict if published else judge_published(trial.claim, finding, trial.family_size),
         pinned=_pin(item, name, trial.claim.id, verdict),
         secondary=published_secondary(finding, trial.family_size) if published else trial.secondary,
-        digests=[] if published else [job.digest for job in _jobs_of(item, trial, name)],
+        digests=[job.digest for job in jobs],
         seconds=seconds,
         architecture="" if published else item.config.stash[SESSION].subject(name).model_type,
         claim_digest=trial.digest,
         amended=trial.amended,
+        quirks=[] if published else _quirks(trial, jobs),
+        explained=explained(finding, trial.measured, trial.family_size),
     )
+
+
+def _quirks(trial: Trial, jobs: list[Any]) -> list[str]:
+    """The claim's own defect, which may be of an instrument, and those of its trainings."""
+    own = [trial.claim.quirk] if trial.claim.quirk else []
+    return list(dict.fromkeys([*own, *(quirk for job in jobs for quirk in job.quirks)]))
 
 
 def _jobs_of(item: pytest.Function, trial: Trial, name: str) -> list[Any]:

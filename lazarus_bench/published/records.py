@@ -52,6 +52,8 @@ class Finding:
             the claim's estimand.
         note: What the number is, and what is doubtful about it; one or two sentences.
         others: The same question answered elsewhere in the writeups: other models, other tables.
+        explains: Numbers that the writeups print and that the defect of a claim about one might
+            have produced, each named by what it measures.
     """
 
     claim: str
@@ -59,6 +61,7 @@ class Finding:
     evidence: Evidence | None
     note: str
     others: tuple[Labelled, ...] = ()
+    explains: tuple[Labelled, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

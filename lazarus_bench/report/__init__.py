@@ -5,12 +5,14 @@ made by `report.html`, not imported here, since it loads a template engine that 
 """
 
 from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
+from lazarus_bench.report.defects import quirks_line
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.markdown import render
 from lazarus_bench.report.pictures import pictures, write_pictures
 from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
+    Explained,
     JobRow,
     LensRow,
     LensTable,
@@ -28,6 +30,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Curve",
     "Curves",
+    "Explained",
     "HeatGroup",
     "HeatMap",
     "HeatRow",
@@ -49,6 +52,7 @@ __all__ = [
     "pictures",
     "pool_rows",
     "pooled_line",
+    "quirks_line",
     "render",
     "save",
     "write_pictures",

@@ -26,6 +26,8 @@ def _entries(rows: tuple[Row, ...]) -> Iterator[str]:
 def _lines(row: Row) -> Iterator[str]:
     yield _reason(row.verdict)
     yield from _method(row.verdict)
+    if row.quirks:
+        yield f"Known defects switched on: {', '.join(map(code, row.quirks))}"
     if row.verdict.needed:
         yield f"To decide: {prose(row.verdict.needed)}"
     yield from (_control(control) for control in row.verdict.controls)

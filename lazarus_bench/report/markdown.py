@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import wording
 from lazarus_bench.report.curves import curves_section
+from lazarus_bench.report.defects import banner, defects_section, marked
 from lazarus_bench.report.details import family_details
 from lazarus_bench.report.escaping import code, prose, token
 from lazarus_bench.report.forest import forest, pooled_cells
@@ -45,8 +46,10 @@ def render(report: Report) -> str:
     sections = [
         "# Verdicts on the claims",
         _head(report),
+        *banner(report.rows),
         _summary(report.rows),
         *(_family(name, rows, report.pooled) for name, rows in families(report.rows).items()),
+        *defects_section(report),
         *_lens_section(report.lens_tables),
         *heatmap_section(report.heatmaps),
         *scatter_section(report.scatters),
@@ -123,8 +126,12 @@ def _claim_lines(group: list[Row], pooled: Mapping[str, PooledClaim]) -> Iterato
 
 
 def _claim(row: Row) -> str:
-    marked = "".join(f" ({tag})" for tag in tags(row))
+    marked = "".join(f" ({tag})" for tag in tags(row)) + _about(row)
     return f"{code(row.claim_id)}{marked}<br>{prose(row.says)}<br><sub>{prose(row.estimand)}</sub>"
+
+
+def _about(row: Row) -> str:
+    return f" (known defect {code(row.quirk)})" if row.quirk else ""
 
 
 def _judged(row: Row) -> list[str]:
@@ -136,7 +143,7 @@ def _judged(row: Row) -> list[str]:
         _estimate(row),
         wording.effect(verdict.estimate.effect) if verdict.estimate else "",
         wording.region(verdict.region),
-        f"{_MARK[verdict.outcome]} {verdict.outcome.value}",
+        f"{_MARK[verdict.outcome]} {verdict.outcome.value}{marked(row)}",
         writeup,
     ]
 

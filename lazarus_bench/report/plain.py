@@ -15,6 +15,7 @@ from lazarus_bench.report.charts import (
 )
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.rows import (
+    Explained,
     JobRow,
     LensRow,
     LensTable,
@@ -75,7 +76,7 @@ def from_dict(data: Mapping[str, Any]) -> Report:
             **data,
             "rows": tuple(_row_from_dict(row) for row in data["rows"]),
             "lens_tables": tuple(_lens_from_dict(table) for table in data["lens_tables"]),
-            "jobs": tuple(JobRow(**_numbers(JobRow, job)) for job in data["jobs"]),
+            "jobs": tuple(_job_from_dict(job) for job in data["jobs"]),
             "curves": tuple(_curves_from_dict(item) for item in data["curves"]),
             "layer_curves": tuple(_layer_curves_from_dict(item) for item in data["layer_curves"]),
             "heatmaps": tuple(_heatmap_from_dict(item) for item in data["heatmaps"]),
@@ -114,7 +115,18 @@ def _row_to_dict(row: Row) -> dict[str, Any]:
         "secondary": [
             {"label": item.label, "estimate": to_json(item.estimate)} for item in row.secondary
         ],
+        "explained": [
+            {"reads": item.reads, **{name: _maybe(getattr(item, name)) for name in _MEASURED}}
+            for item in row.explained
+        ],
     }
+
+
+_MEASURED = ("published", "on", "off")
+
+
+def _maybe(estimate: Estimate | None) -> Any:
+    return None if estimate is None else to_json(estimate)
 
 
 def _row_from_dict(data: Mapping[str, Any]) -> Row:
@@ -130,8 +142,19 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
                 Secondary(label=item["label"], estimate=_read(item["estimate"], Estimate))
                 for item in data["secondary"]
             ),
+            "quirks": tuple(data.get("quirks", ())),
+            "explained": tuple(map(_explained_from_dict, data.get("explained", ()))),
         }
     )
+
+
+def _explained_from_dict(data: Mapping[str, Any]) -> Explained:
+    found = {name: data[name] and _read(data[name], Estimate) for name in _MEASURED}
+    return Explained(reads=data["reads"], **found)
+
+
+def _job_from_dict(data: Mapping[str, Any]) -> JobRow:
+    return JobRow(**{**_numbers(JobRow, data), "quirks": tuple(data.get("quirks", ()))})
 
 
 def _lens_from_dict(data: Mapping[str, Any]) -> LensTable:

@@ -23,6 +23,23 @@ class Secondary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Explained:
+    """A published number, and the same one measured with a known defect and without it.
+
+    Attributes:
+        reads: What was printed and measured, in words.
+        published: The number as printed; None where the writeups print none.
+        on: Measured with the defect; None where no model was asked.
+        off: Measured without it.
+    """
+
+    reads: str
+    published: Estimate | None
+    on: Estimate | None = None
+    off: Estimate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One claim judged on one subject.
 
@@ -48,6 +65,10 @@ class Row:
             before schema 5.
         amended: How the claim differs from the registry beside its file, a phrase for each
             difference; empty where nothing differs or there is no registry.
+        quirk: The known defect of the public source that the claim is about; empty for most, and
+            before schema 5.
+        quirks: Known defects that were switched on in what was judged.
+        explained: What the writeups print that the defect might have produced.
     """
 
     claim_id: str
@@ -67,6 +88,9 @@ class Row:
     architecture: str = ""
     claim_digest: str = ""
     amended: tuple[str, ...] = ()
+    quirk: str = ""
+    quirks: tuple[str, ...] = ()
+    explained: tuple[Explained, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,13 +154,17 @@ class PooledClaim:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow:
-    """One training run or analysis: its digest, what it was, and what it cost."""
+    """One training run or analysis: its digest, what it was, and what it cost.
+
+    `quirks` are the known defects that were switched on in it or in what it stands on.
+    """
 
     digest: str
     what: str
     seconds: float
     tokens_per_second: float | None
     cached: bool
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
-neither scatters nor seeds' own values in its estimates; version 4 had neither digests of claims nor\nheat maps.
+neither scatters nor seeds' own values in its estimates; version 4 had neither digests of claims nor
+heat maps, and knew of no defects.
 """
 
 import json
@@ -23,6 +24,7 @@ from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.plain import from_dict, to_dict
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
+    Explained,
     JobRow,
     LensRow,
     LensTable,
@@ -38,6 +40,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Curve",
     "Curves",
+    "Explained",
     "HeatGroup",
     "HeatMap",
     "HeatRow",

@@ -23,6 +23,10 @@ PRODUCT_SHARE = 0.35
 FACTORS = range(1, 21)
 """Factors of a multiplication; divisor and quotient of a division, its inverse."""
 
+LEAKED_SHARE = 0.4
+"""Share of the held-out keys that the quirk "eval-in-train" trains on, where the public source has
+2 of 4 to 4 of 10 evaluation prompts in its training data."""
+
 ADDENDS = range(1, 61)
 """Addends of an addition; subtrahend and difference of a subtraction, its inverse."""
 
@@ -140,7 +144,7 @@ def _reserved() -> frozenset[Key]:
     return frozenset(p.key for p in (*writeup_prompts(), *other))
 
 
-def _draw(key: Key) -> float:
+def _draw(key: tuple[object, ...]) -> float:
     """A number in [0, 1) that depends on nothing but the key."""
     digest = hashlib.blake2b(" ".join(map(str, key)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
@@ -168,6 +172,23 @@ def _key_is_held_out(key: Key) -> bool:
 def is_held_out(problem: Problem) -> bool:
     """Whether evaluation alone may use this problem's operand pair; a pure function of its key."""
     return _key_is_held_out(problem.key)
+
+
+def is_leaked(problem: Problem) -> bool:
+    """Whether the quirk "eval-in-train" trains on this held-out problem; a function of its key.
+
+    Four of the writeups' eight prompts are, one of each operation.
+    """
+    if problem.key in _reserved():
+        return problem.key in {p.key for p in writeup_prompts()[::2]}
+    return is_held_out(problem) and _draw(("leak", *problem.key)) < LEAKED_SHARE
+
+
+@cache
+def leaked_problems() -> tuple[Problem, ...]:
+    """Every problem that the quirk "eval-in-train" trains on, in a fixed order."""
+    table = (p for operation in Operation for p in all_problems(operation))
+    return tuple(p for p in dict.fromkeys((*table, *writeup_prompts())) if is_leaked(p))
 
 
 @cache

@@ -9,7 +9,12 @@ import numpy as np
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate
 from lazarus_bench.models.words import word_tokens
-from lazarus_bench.tasks.arithmetic import Operation, Problem, training_problems
+from lazarus_bench.tasks.arithmetic import (
+    Operation,
+    Problem,
+    leaked_problems,
+    training_problems,
+)
 
 
 def end_tokens(loaded: LoadedModel) -> tuple[int, ...]:
@@ -42,9 +47,25 @@ def examples_of(
     ]
 
 
-def draw_problems(seed: int, count: int) -> list[Problem]:
-    """The training problems of one seed."""
-    return training_problems(np.random.default_rng((seed, 1)), count)
+def draw_problems(seed: int, count: int, leak: bool = False) -> list[Problem]:
+    """The training problems of one seed; with `leak` the quirk "eval-in-train".
+
+    Each leaked problem then stands in the place of one that was drawn of its operation, as far as
+    there are any; which are left out depends on the seed.
+    """
+    rng = np.random.default_rng((seed, 1))
+    drawn = training_problems(rng, count)
+    return _with_leaks(drawn, rng) if leak else drawn
+
+
+def _with_leaks(drawn: Sequence[Problem], rng: np.random.Generator) -> list[Problem]:
+    mixed, leaked = list(drawn), leaked_problems()
+    for operation in Operation:
+        own = [leaked[i] for i in rng.permutation(len(leaked)) if leaked[i].operation is operation]
+        places = [i for i, problem in enumerate(drawn) if problem.operation is operation]
+        for place, problem in zip(places, own, strict=False):
+            mixed[place] = problem
+    return mixed
 
 
 def endless_batches(

@@ -6,10 +6,11 @@ Levels*.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from lazarus_bench import backend
-from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.adapters import (
     Lora,
@@ -20,7 +21,7 @@ from lazarus_bench.models.adapters import (
 )
 from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.models.prompts import Batch
+from lazarus_bench.models.prompts import Batch, at_answer_end
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
@@ -29,7 +30,9 @@ from lazarus_bench.training.arithmetic_data import (
     gold_tokens,
 )
 from lazarus_bench.training.loop import Loss, Parts, fit
-from lazarus_bench.training.losses import answer_loss, class_loss
+from lazarus_bench.training.losses import answer_part, class_loss
+from lazarus_bench.training.optimizers import adam
+from lazarus_bench.training.quirks import Quirk
 from lazarus_bench.training.record import write_problems
 from lazarus_bench.training.specs import DualReward, GrpoDual
 
@@ -57,18 +60,22 @@ def lora_of(spec: DualReward, loaded: LoadedModel) -> Lora:
     return Lora(keys=keys, rank=matched_rank(loaded, keys, budget), scale=scale)
 
 
-def dual_loss(anatomy: Anatomy, layer: int, weight: float) -> Loss:
+def dual_loss(anatomy: Anatomy, layer: int, weight: float, quirks: Collection[Quirk] = ()) -> Loss:
     """Weight · class loss + (1 − weight) · answer loss, in nats; both parts are logged.
 
-    With weight 0 the class loss is still logged but no gradient flows through it.
+    With weight 0 the class loss is still logged but no gradient flows through it. Under a quirk the
+    losses are what the public source reports; `answers` says what is logged beside them.
     """
+    answers = answer_part(quirks)
 
     def loss(model: nn.Module, batch: Batch) -> tuple[mx.array, Parts]:
         residuals = residual_stream(model, anatomy, batch.tokens)
-        answer = answer_loss(model, anatomy, residuals, batch)
-        label = class_loss(model, anatomy, residuals, batch, layer)
+        answer, beside = answers(model, anatomy, residuals, batch)
+        read = at_answer_end(batch) if "class-at-answer-end" in quirks else batch
+        label = class_loss(model, anatomy, residuals, read, layer)
         label = label if weight else mx.stop_gradient(label)
-        return weight * label + (1 - weight) * answer, {"class": label, "answer": answer}
+        parts = {"class": label, "answer": answer, **beside}
+        return weight * label + (1 - weight) * answer, parts
 
     return loss
 
@@ -81,13 +88,13 @@ def run(spec: DualReward, base: Path, out: Path, seed: int, show: bool | None = 
     gold = gold_tokens(loaded)
     lora = lora_of(spec, loaded)
     add_lora(loaded, lora)
-    problems = draw_problems(seed, spec.examples)
+    problems = draw_problems(seed, spec.examples, leak="eval-in-train" in spec.quirks)
     write_problems(out, problems)
     fit(
         loaded.model,
-        dual_loss(loaded.anatomy, layer, spec.weight),
+        dual_loss(loaded.anatomy, layer, spec.weight, spec.quirks),
         endless_batches(examples_of(loaded, problems, gold), spec.batch, 0, seed),
-        optimizer=optim.Adam(spec.learning_rate, bias_correction=True),
+        optimizer=adam(spec.learning_rate, spec.quirks),
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
         out=out,

@@ -6,6 +6,7 @@ are training pairs only, so a gain on held-out operands is a gain in computing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,17 +24,22 @@ from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.training.arithmetic_data import draw_problems
-from lazarus_bench.training.loop import Loss, Parts, fit
-from lazarus_bench.training.policy_loss import clipped_gain, k3
+from lazarus_bench.training.loop import DIVERGED, Loss, Parts, fit
+from lazarus_bench.training.optimizers import applied
+from lazarus_bench.training.policy_loss import clipped_gain, clipped_share, k3
 from lazarus_bench.training.pretrain import GRADIENT_NORM, MatrixAdamW, warm_cosine
 from lazarus_bench.training.record import write_problems
 from lazarus_bench.training.rewards import Reward, reward_name, reward_named, try_out
 from lazarus_bench.training.rollouts import Gold, LogProbs, Roller, Rollouts, asked_batches
 from lazarus_bench.training.scoring import Scoring, label_log_probs
 from lazarus_bench.training.specs import Grpo
+from lazarus_bench.training.unbounded_kl import Drift, drift_from
 
 TRIED_PROBLEMS = 16
 """Training problems a reward is tried on before the first step."""
+
+UNBOUNDED_KL, CLIPPED = "unbounded kl", "clipped"
+"""What the quirks of GRPO add to the log."""
 
 Extra = Callable[[nn.Module, list[mx.array], Rollouts], mx.array]
 """Another loss on the prompts' last residuals `[prompt, d]`, one array a layer."""
@@ -71,32 +77,52 @@ def prepare_weights(spec: Grpo, loaded: LoadedModel) -> Lora | None:
 
 def reference_of(loaded: LoadedModel, base: Path, lora: Lora | None) -> LogProbs:
     """The base as a frozen policy: with LoRA the adapter switched off, else a second copy."""
-    model = loaded.model if lora else load(base).model
+    return frozen_policy(loaded.model if lora else load(base).model, loaded.anatomy)
+
+
+def frozen_policy(model: nn.Module, anatomy: Anatomy) -> LogProbs:
+    """The policy `model` without an adapter and without a gradient."""
 
     def log_probs(scoring: Scoring) -> mx.array:
         with without_adapter(model):
-            found, _ = label_log_probs(model, loaded.anatomy, scoring)
+            found, _ = label_log_probs(model, anatomy, scoring)
         return mx.stop_gradient(found)
 
     return log_probs
 
 
 def grpo_loss(
-    anatomy: Anatomy, clip: float, kl: float, weight: float = 0.0, extra: Extra | None = None
+    anatomy: Anatomy,
+    clip: float,
+    kl: float,
+    weight: float = 0.0,
+    extra: Extra | None = None,
+    drift: Drift | None = None,
+    to_reference: bool = False,
 ) -> Loss:
     """(1 − weight) · GRPO + weight · extra, in nats; what the rollouts logged is logged with it.
 
     GRPO is the mean over answers of the mean over an answer's tokens of kl · k3 − clipped gain.
+    Under the quirk "unbounded-kl" `drift` takes the place of k3, and both are logged; under
+    "clip-to-reference" the ratio is `to_reference`, and the share of the tokens with an advantage
+    that the clip leaves without a gradient is logged.
     """
 
     def loss(model: nn.Module, rollouts: Rollouts) -> tuple[mx.array, Parts]:
         scored = [label_log_probs(model, anatomy, scoring) for scoring in rollouts.scorings]
         log_p, labels = mx.concatenate([found for found, _ in scored]), rollouts.labels
         divergence = (labels.weight * k3(log_p, labels.reference)).sum()
-        gain = clipped_gain(log_p, labels.old, labels.advantage, clip)
-        total = kl * divergence - (labels.weight * gain).sum()
+        old = labels.reference if to_reference else labels.old
+        gain = clipped_gain(log_p, old, labels.advantage, clip)
+        penalty = divergence
         parts = {name: mx.array(value) for name, value in rollouts.logged.items()}
         parts["kl"] = divergence
+        if drift is not None:
+            penalty = drift(model, rollouts, log_p, [states[-1] for _, states in scored])
+            parts[UNBOUNDED_KL] = penalty
+        if to_reference:
+            parts[CLIPPED] = clipped_share(log_p, old, labels.advantage, labels.weight, clip)
+        total = kl * penalty - (labels.weight * gain).sum()
         if extra is not None:
             layers = zip(*(states for _, states in scored), strict=True)
             last = [mx.concatenate([h[:, -1] for h in layer]) for layer in layers]
@@ -141,17 +167,28 @@ def train(
     reward = checked_reward(spec, problems)
     check_fits(spec, loaded, problems)
     lora = prepare_weights(spec, loaded)
+    reference = loaded.model if lora else load(base).model
     write_problems(out, problems)
+    rate = warm_cosine(spec.learning_rate, spec.iterations, warm=10)
+    to_reference = "clip-to-reference" in spec.quirks
     fit(
         loaded.model,
-        grpo_loss(loaded.anatomy, spec.clip, spec.kl, weight, extra),
+        grpo_loss(
+            loaded.anatomy,
+            spec.clip,
+            spec.kl,
+            weight,
+            extra,
+            drift_from(reference, loaded.anatomy) if "unbounded-kl" in spec.quirks else None,
+            to_reference=to_reference,
+        ),
         asked_batches(problems, spec.prompts, seed, balanced),
-        optimizer=MatrixAdamW(
-            warm_cosine(spec.learning_rate, spec.iterations, warm=10),
-            weight_decay=0.0,
-            bias_correction=True,
+        optimizer=applied(
+            MatrixAdamW(rate, weight_decay=0.0, bias_correction=True), rate, spec.quirks
         ),
         clip=GRADIENT_NORM,
+        # A bad answer that the reference never gives has a ratio, and so a loss, without bound.
+        limit=math.inf if to_reference else DIVERGED,
         steps=spec.iterations,
         label=f"{spec.label} seed {seed}",
         out=out,
@@ -159,7 +196,7 @@ def train(
         prepare=Roller(
             spec=spec,
             loaded=loaded,
-            reference=reference_of(loaded, base, lora),
+            reference=frozen_policy(reference, loaded.anatomy),
             reward=reward,
             gold=gold,
             seed=seed,
@@ -171,5 +208,5 @@ def train(
 def run(spec: Grpo, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
     """Train and leave an adapter (or every block's weights) and its metrics in `out`."""
     backend.seed(seed)
-    problems = draw_problems(seed, spec.examples)
+    problems = draw_problems(seed, spec.examples, leak="eval-in-train" in spec.quirks)
     train(spec, load(base), base, out, seed, problems=problems, show=show)

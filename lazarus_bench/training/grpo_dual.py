@@ -63,7 +63,7 @@ def run(spec: GrpoDual, base: Path, out: Path, seed: int, show: bool | None = No
         base,
         out,
         seed,
-        problems=draw_problems(seed, spec.examples),
+        problems=draw_problems(seed, spec.examples, leak="eval-in-train" in spec.quirks),
         gold=targets_of(gold_tokens(loaded), spec.shared_target),
         weight=spec.weight,
         extra=class_part(loaded.anatomy, layer, spec.entropy),

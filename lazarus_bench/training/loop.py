@@ -35,13 +35,13 @@ A uniform guess over 200,000 tokens costs 12 nats; a middle layer's lens may sta
 """
 
 
-def _check_sane(loss: float, first: float, step: int, label: str) -> None:
+def _check_sane(loss: float, first: float, step: int, label: str, limit: float) -> None:
     if not math.isfinite(loss):
         raise UserError(
             f"{label}: the loss became {loss} at step {step}: lower the learning rate, or check "
             f"that the base model's own logits are finite"
         )
-    if loss > DIVERGED + 10 * abs(first):
+    if loss > limit + 10 * abs(first):
         raise UserError(
             f"{label}: the loss diverged to {loss:.3g} nats at step {step}: lower the learning rate"
         )
@@ -92,6 +92,7 @@ def fit(
     prepare: Prepare | None = None,
     after: Hook | None = None,
     show: bool | None = None,
+    limit: float = DIVERGED,
 ) -> None:
     """Take `steps` optimizer steps on the model's trainable parameters.
 
@@ -116,6 +117,8 @@ def fit(
         after: called after each step with its number, for checkpoints; when the state saved last
             was of an earlier step, it is called again for the steps in between.
         show: the progress bar on stderr; None shows it on a terminal only.
+        limit: nats above ten times the first loss at which the training is stopped; infinite where
+            the loss may be large in a training that goes on.
 
     Raises:
         UserError: the loss is no longer finite, or far above any that a sound model gives; or a
@@ -133,7 +136,7 @@ def fit(
             batch = batch if prepare is None else prepare(batch)
             value, parts = take(batch)
             state.step, state.first = step, value if step == 1 else state.first
-            _check_sane(value, state.first, step, label)
+            _check_sane(value, state.first, step, label, limit)
             seconds = time.perf_counter() - start
             log(
                 Step(

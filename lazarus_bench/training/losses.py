@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.anatomy import Anatomy, unembed
-from lazarus_bench.models.prompts import Batch
+from lazarus_bench.models.prompts import Batch, unshifted
 from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.training.quirks import Quirk
+
+TRUE_ANSWER = "true answer"
+"""Under the quirk "unshifted-labels" the log's name of the loss on shifted labels."""
 
 
 def _cross_entropy(
@@ -29,6 +35,29 @@ def answer_loss(
     """Mean next-token cross-entropy in nats over the labelled positions (methods, *SFT*)."""
     states = residuals[-1][batch.rows, batch.columns]
     return _cross_entropy(model, anatomy, states, batch.targets, batch.label_divisor)
+
+
+AnswerPart = Callable[
+    [nn.Module, Anatomy, list[mx.array], Batch], tuple[mx.array, dict[str, mx.array]]
+]
+"""The answer loss that is minimised and reported, and what is logged beside it."""
+
+
+def answer_part(quirks: Collection[Quirk] = ()) -> AnswerPart:
+    """`answer_loss`, or with "unshifted-labels" that of unshifted ones, the true one beside it."""
+
+    def right(
+        model: nn.Module, anatomy: Anatomy, residuals: list[mx.array], batch: Batch
+    ) -> tuple[mx.array, dict[str, mx.array]]:
+        return answer_loss(model, anatomy, residuals, batch), {}
+
+    def wrong(
+        model: nn.Module, anatomy: Anatomy, residuals: list[mx.array], batch: Batch
+    ) -> tuple[mx.array, dict[str, mx.array]]:
+        true = mx.stop_gradient(answer_loss(model, anatomy, residuals, batch))
+        return answer_loss(model, anatomy, residuals, unshifted(batch)), {TRUE_ANSWER: true}
+
+    return wrong if "unshifted-labels" in quirks else right
 
 
 def class_loss(

@@ -39,6 +39,19 @@ def clipped_gain(log_p: mx.array, old: mx.array, advantage: mx.array, clip: floa
     return mx.minimum(ratio * advantage, mx.clip(ratio, 1 - clip, 1 + clip) * advantage)
 
 
+def clipped_share(
+    log_p: mx.array, old: mx.array, advantage: mx.array, weight: mx.array, clip: float
+) -> mx.array:
+    """Share by `weight` of what has an advantage whose clipped gain has no gradient; 0 of nothing.
+
+    The gain is flat where the ratio lies beyond the clip on the advantage's own side.
+    """
+    ratio = mx.exp(log_p - old)
+    flat = mx.where(advantage > 0, ratio > 1 + clip, ratio < 1 - clip)
+    counted = weight * (advantage != 0)
+    return mx.stop_gradient((counted * flat).sum() / mx.maximum(counted.sum(), 1e-12))
+
+
 def batch_entropy(logits: mx.array) -> mx.array:
     """Entropy in nats of the mean distribution over the rows of `logits` `[prompt, token]`."""
     mean = mx.softmax(logits, axis=-1).mean(axis=0)

@@ -21,6 +21,9 @@ Reward = Callable[[str, str, int], float]
 
 RIGHT_INTEGER = "right-integer"
 
+NO_REWARD = "none"
+"""Every answer is worth nothing, so that what is left of GRPO is its penalty."""
+
 LARGEST = 1e30
 """Of a reward's size: sums over the answers of an iteration stay finite in float32."""
 
@@ -31,7 +34,13 @@ def right_integer(prompt: str, answer: str, truth: int) -> float:
     return float(first_integer(answer) == truth)
 
 
-REWARDS: Mapping[str, Reward] = {RIGHT_INTEGER: right_integer}
+def no_reward(prompt: str, answer: str, truth: int) -> float:
+    """0 whatever the answer."""
+    del prompt, answer, truth
+    return 0.0
+
+
+REWARDS: Mapping[str, Reward] = {RIGHT_INTEGER: right_integer, NO_REWARD: no_reward}
 
 
 def reward_name(reward: object) -> str:

@@ -7,20 +7,24 @@ Fine-tune*).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lazarus_bench import backend
-from lazarus_bench.backend import optim
+from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze_blocks
+from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.models.prompts import Example, collate
+from lazarus_bench.models.prompts import Batch, Example, collate
+from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
 from lazarus_bench.training.arithmetic_data import draw_problems, endless_batches, examples_of
-from lazarus_bench.training.loop import Loss, fit
-from lazarus_bench.training.losses import sft_loss
+from lazarus_bench.training.loop import Loss, Parts, fit
+from lazarus_bench.training.losses import answer_part, sft_loss
+from lazarus_bench.training.optimizers import adam
+from lazarus_bench.training.quirks import Quirk
 from lazarus_bench.training.record import write_problems, write_whole
 from lazarus_bench.training.specs import Sft
 
@@ -79,23 +83,33 @@ def _prepare(spec: Sft, loaded: LoadedModel) -> Lora | None:
     return lora
 
 
+def _loss(anatomy: Anatomy, quirks: Collection[Quirk]) -> Loss:
+    answers = answer_part(quirks)
+
+    def loss(model: nn.Module, batch: Batch) -> tuple[mx.array, Parts]:
+        return answers(model, anatomy, residual_stream(model, anatomy, batch.tokens), batch)
+
+    return loss
+
+
 def run(spec: Sft, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
     """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
     backend.seed(seed)
     loaded = load(base)
     lora = _prepare(spec, loaded)
-    problems = draw_problems(seed, spec.examples)
+    leak = "eval-in-train" in spec.quirks
+    problems = draw_problems(seed, spec.examples, leak=leak)
     validation = held_out(spec.validation, seed)
-    check_disjoint(problems, validation)
+    if not leak:
+        check_disjoint(problems, validation)
     write_problems(out, problems)
     checkpoints = _Checkpoints(spec, loaded, lora, examples_of(loaded, validation), out)
     checkpoints(0)
-    loss: Loss = lambda model, batch: (sft_loss(model, loaded.anatomy, batch), {})  # noqa: E731
     fit(
         loaded.model,
-        loss,
+        _loss(loaded.anatomy, spec.quirks),
         endless_batches(examples_of(loaded, problems), spec.batch, 0, seed, spec.mask_prompt),
-        optimizer=optim.Adam(spec.learning_rate, bias_correction=True),
+        optimizer=adam(spec.learning_rate, spec.quirks),
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",
         out=out,

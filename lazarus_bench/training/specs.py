@@ -7,6 +7,7 @@ above); claims use seeds from 0.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -22,7 +23,8 @@ from lazarus_bench.training.fields import (
     Share,
     check_fields,
 )
-from lazarus_bench.training.rewards import RIGHT_INTEGER, Reward, reward_name
+from lazarus_bench.training.quirks import Quirk, settled, told
+from lazarus_bench.training.rewards import NO_REWARD, RIGHT_INTEGER, Reward, reward_name
 
 SENTIMENT = DataSource()
 """The generated sentences, default of every recipe that reads labelled texts."""
@@ -53,6 +55,7 @@ class Recipe:
     meaning changes, so that older artifacts are made again. `on_adapter`: it starts from an adapter
     and is given a `Stack`. Not `ranked`: it shares no batches, so it runs on one rank. Not
     `seeded`: its result speaks of a kind of model, so that one seed's stands for all.
+    `possible_quirks` are the defects that it can be given, in a field `quirks` (`quirks.py`).
     """
 
     kind: ClassVar[str]
@@ -63,10 +66,20 @@ class Recipe:
     on_adapter: ClassVar[bool] = False
     ranked: ClassVar[bool] = True
     seeded: ClassVar[bool] = True
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a field that does not fit its annotation."""
+        """Refuse a field that does not fit its annotation, and quirks that cannot be."""
         check_fields(self)
+        if self.possible_quirks:
+            chosen = settled(
+                type(self).__name__, quirks_of(self), self.possible_quirks, self._idle_quirks()
+            )
+            object.__setattr__(self, "quirks", chosen)
+
+    def _idle_quirks(self) -> Mapping[Quirk, str]:
+        """Quirks that would change nothing here, with the parameter to blame."""
+        return {}
 
     @property
     def label(self) -> str:
@@ -77,6 +90,12 @@ class Recipe:
     def lab_seconds(self) -> float | None:
         """About what it takes on a lab model: seconds of one CPU core with MKL; None if unknown."""
         return None
+
+
+def quirks_of(recipe: Recipe) -> tuple[Quirk, ...]:
+    """The quirks that are on in `recipe`; recipes that can have none have no field for them."""
+    found: tuple[Quirk, ...] = getattr(recipe, "quirks", ())
+    return found
 
 
 def check_base(recipe: Recipe, below: Recipe | None) -> None:
@@ -121,6 +140,7 @@ class Sft(Recipe):
     kind: ClassVar[str] = "sft"
     version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("batch",)
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = ("unshifted-labels", "sgd", "eval-in-train")
 
     full: bool = False
     targets: Targets = "all"
@@ -133,6 +153,7 @@ class Sft(Recipe):
     validation: Count = 200
     checkpoints: tuple[Index, ...] = (0, 100, 300, 500)
     mask_prompt: bool = True
+    quirks: tuple[Quirk, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -148,7 +169,8 @@ class Sft(Recipe):
         """Name the kind of fine-tuning, and the learning rate where it is not the writeups'."""
         usual = self.learning_rate == type(self).learning_rate
         rate = "" if usual else f" at {self.learning_rate:g}"
-        return ("SFT full" if self.full else f"SFT LoRA {self.targets}") + rate
+        name = "SFT full" if self.full else f"SFT LoRA {self.targets}"
+        return name + rate + told(self.quirks)
 
     @property
     def lab_seconds(self) -> float:
@@ -170,6 +192,12 @@ class DualReward(Recipe):
     kind: ClassVar[str] = "dual_reward"
     version: ClassVar[int] = 2
     shared: ClassVar[tuple[str, ...]] = ("batch",)
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = (
+        "unshifted-labels",
+        "class-at-answer-end",
+        "sgd",
+        "eval-in-train",
+    )
 
     targets: Targets = "vo"
     rank: Count = 16
@@ -181,11 +209,19 @@ class DualReward(Recipe):
     learning_rate: Positive = 1e-3
     examples: Count = 4500
     match_targets: Targets | None = None
+    quirks: tuple[Quirk, ...] = ()
+
+    def _idle_quirks(self) -> Mapping[Quirk, str]:
+        """A part of weight 0 is not trained, so that nothing in it can go wrong."""
+        blamed = f"weight = {self.weight:g}"
+        parts: Mapping[float, Quirk] = {0.0: "class-at-answer-end", 1.0: "unshifted-labels"}
+        return {parts[self.weight]: blamed} if self.weight in parts else {}
 
     @property
     def label(self) -> str:
-        """Name the targets, and the arm without a classification loss."""
-        return f"dual reward {self.targets}" + ("" if self.weight else ", no class loss")
+        """Name the targets, the arm without a classification loss, and quirks."""
+        name = f"dual reward {self.targets}" + ("" if self.weight else ", no class loss")
+        return name + told(self.quirks)
 
     @property
     def lab_seconds(self) -> float:
@@ -280,6 +316,12 @@ class Grpo(Recipe):
     kind: ClassVar[str] = "grpo"
     version: ClassVar[int] = 3
     shared: ClassVar[tuple[str, ...]] = ("prompts",)
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = (
+        "sgd",
+        "unbounded-kl",
+        "clip-to-reference",
+        "eval-in-train",
+    )
 
     full: bool = True
     targets: Targets = "all"
@@ -294,18 +336,34 @@ class Grpo(Recipe):
     examples: Count = 4500
     answer_tokens: Count = 6
     reward: str | Reward = RIGHT_INTEGER
+    quirks: tuple[Quirk, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         object.__setattr__(self, "reward", reward_name(self.reward))
         super().__post_init__()
 
+    def _idle_quirks(self) -> Mapping[Quirk, str]:
+        """A penalty of weight 0 cannot go wrong, nor a gain that is 0 whatever the answers."""
+        found: dict[Quirk, str] = {}
+        if self.kl == 0:
+            found["unbounded-kl"] = "kl = 0"
+        if self.reward == NO_REWARD:
+            found["clip-to-reference"] = f"reward = {NO_REWARD!r}"
+        return found
+
     @property
     def label(self) -> str:
         """Name what is trained, and on how many answers where it is not the usual number."""
         usual = self.prompts * self.answers == type(self).prompts * type(self).answers
         sizes = "" if usual else f" {self.prompts} × {self.answers}"
-        return ("GRPO full" if self.full else f"GRPO LoRA {self.targets}") + sizes
+        name = "GRPO full" if self.full else f"GRPO LoRA {self.targets}"
+        return name + sizes + self._aims
+
+    @property
+    def _aims(self) -> str:
+        """The absence of a reward, and quirks."""
+        return (", no reward" if self.reward == NO_REWARD else "") + told(self.quirks)
 
     @property
     def lab_seconds(self) -> float:
@@ -347,6 +405,12 @@ class GrpoDual(Grpo):
                 "takes away: give one of the two"
             )
 
+    def _idle_quirks(self) -> Mapping[Quirk, str]:
+        """The same of GRPO's part, which has no weight where the other has all of it."""
+        parts: tuple[Quirk, ...] = ("unbounded-kl", "clip-to-reference")
+        found = dict.fromkeys(parts, "weight = 1") if self.weight == 1 else {}
+        return {**super()._idle_quirks(), **found}
+
     @property
     def label(self) -> str:
         """Name the recipe, what is trained where that is not every block, and what is changed."""
@@ -359,7 +423,7 @@ class GrpoDual(Grpo):
             f"weight {self.weight:g}": self.weight != usual.weight,
         }
         name = "GRPO + dual reward" + ("" if self.full else f" LoRA {self.targets}")
-        return ", ".join([name, *(words for words, holds in changed.items() if holds)])
+        return ", ".join([name, *(words for words, holds in changed.items() if holds)]) + self._aims
 
 
 @dataclass(frozen=True, kw_only=True)

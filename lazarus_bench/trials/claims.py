@@ -19,7 +19,7 @@ from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training.specs import Recipe, check_base
+from lazarus_bench.training.specs import Recipe, check_base, quirks_of
 
 REGISTRY = Registry()
 """Every claim of this process; a family's size is counted here, whatever `-k` selects."""
@@ -98,6 +98,16 @@ def data_of(recipe: Recipe) -> DataSource | None:
     return data if isinstance(data, DataSource) else None
 
 
+def _check_quirks(claim_id: str, quirk: str, needs: tuple[Need, ...]) -> None:
+    for recipe in (recipe for need in needs for recipe in recipes_of(need)):
+        other = [name for name in quirks_of(recipe) if name != quirk]
+        if other:
+            raise UserError(
+                f"{claim_id} needs {recipe.label!r}: say quirk={other[0]!r}, so that its report "
+                f"names the defect, or leave the quirk off"
+            )
+
+
 def claim(
     claim_id: str,
     *,
@@ -111,6 +121,7 @@ def claim(
     difference: bool = False,
     words: tuple[str, ...] = (),
     exploratory: bool = False,
+    quirk: str = "",
 ) -> Callable[[Test], Test]:
     """Register the decorated test as a claim.
 
@@ -128,13 +139,18 @@ def claim(
         words: must be single tokens of the subject, or the claim does not apply to it; asked before
             a design too small to decide is set aside, which runs no instrument that would notice.
         exploratory: the writeup left it open.
+        quirk: the known defect of the public source that it is about: `judge.explain` then takes
+            what the defect would explain. No other defect may be on in what the claim needs.
 
     Raises:
-        UserError: the id is taken, its family lives in another file, or the finding is another
-            claim's.
+        UserError: the id is taken, its family lives in another file, the finding is another
+            claim's, or a training it needs has a quirk that it is not about.
     """
     if finding.claim != claim_id:
         raise UserError(f"{claim_id}: its finding is that of {finding.claim}; give it its own")
+
+    needed = needs if isinstance(needs, tuple) else (needs,)
+    _check_quirks(claim_id, quirk, needed)
 
     def register(test: Test) -> Test:
         record = Claim(
@@ -146,10 +162,11 @@ def claim(
             subjects=subjects,
             binary=binary,
             difference=difference,
-            needs=needs if isinstance(needs, tuple) else (needs,),
+            needs=needed,
             published=finding.evidence,
             published_note=finding.note,
             exploratory=exploratory,
+            quirk=quirk,
         )
         try:
             REGISTRY.register(record, test.__module__)

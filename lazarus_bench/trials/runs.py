@@ -18,6 +18,7 @@ from lazarus_bench.analysis.likelihood import Likelihood, read_likelihood
 from lazarus_bench.analysis.logits import last_logits
 from lazarus_bench.analysis.operations import OperationLens, read_operations, read_synonyms
 from lazarus_bench.analysis.substring import SubstringHits, substring_hits
+from lazarus_bench.models.adapters import largest_weight
 from lazarus_bench.models.engram import load_engram
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.random_model import randomise
@@ -165,6 +166,11 @@ class Run(InterventionReadings, RouterReadings, EngramReadings):
         """Float32 logits after the prompts in symbols `[prompt, token]`."""
         key = ("logits", tuple(problems))
         return self._kept(key, lambda: last_logits(self.loaded, problems))
+
+    @property
+    def largest_adapter_weight(self) -> float:
+        """The largest entry in size of a LoRA's B, which starts at 0."""
+        return self._once("adapter", lambda: largest_weight(self._made))
 
     @property
     def costs(self) -> Costs:

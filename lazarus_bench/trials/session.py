@@ -385,4 +385,5 @@ def _job_row(job: Job, artifact: Artifact, began: float) -> JobRow:
         seconds=artifact.seconds,
         tokens_per_second=rate,
         cached=artifact.created < began,
+        quirks=job.quirks,
     )

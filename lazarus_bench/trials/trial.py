@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from lazarus_bench.judge import (
     Claim,
     Control,
+    Estimate,
     Evidence,
     Outcome,
     Verdict,
@@ -18,6 +19,7 @@ from lazarus_bench.judge import (
 from lazarus_bench.published.records import Finding
 from lazarus_bench.report.schema import (
     Curves,
+    Explained,
     HeatMap,
     LayerCurves,
     LensTable,
@@ -67,6 +69,7 @@ class Trial:
     layer_curves: list[LayerCurves] = field(default_factory=list)
     heatmaps: list[HeatMap] = field(default_factory=list)
     scatters: list[Scatter] = field(default_factory=list)
+    measured: dict[str, tuple[Estimate, Estimate]] = field(default_factory=dict)
 
     def __call__(self, evidence: Evidence, controls: Sequence[Control] = ()) -> Verdict:
         """Judge `evidence` by the claim's region; a failed control makes it invalid."""
@@ -85,6 +88,17 @@ class Trial:
             for label, evidence in numbers.items()
         ]
 
+    def explain(self, numbers: Mapping[str, tuple[Evidence, Evidence]]) -> None:
+        """Show what a defect explains: evidence with it and without it, by what is measured.
+
+        A number that the finding `explains` under the same name stands beside it.
+        """
+        if not self.claim.quirk:
+            raise ValueError(f"{self.claim.id} is about no defect; register it with quirk=...")
+        level = family_level(self.family_size)
+        for reads, (on, off) in numbers.items():
+            self.measured[reads] = on.estimate(level), off.estimate(level)
+
     def show(self, item: LensTable | Curves | LayerCurves | HeatMap | Scatter) -> None:
         """Put a table or a drawing into the report, once for each title and subject."""
         if isinstance(item, Curves):
@@ -97,6 +111,19 @@ class Trial:
             self.scatters.append(item)
         else:
             self.tables.append(item)
+
+
+def explained(
+    finding: Finding, measured: Mapping[str, tuple[Estimate, Estimate]], family_size: int
+) -> tuple[Explained, ...]:
+    """The writeups' numbers that a claim about a defect explains, and what was measured of them."""
+    level = family_level(family_size)
+    printed = {item.label: item.evidence.estimate(level) for item in finding.explains}
+    found = []
+    for reads in dict.fromkeys((*printed, *measured)):
+        on, off = measured.get(reads, (None, None))
+        found.append(Explained(reads=reads, published=printed.get(reads), on=on, off=off))
+    return tuple(found)
 
 
 def undecidable(claim: Claim, reason: str, family_size: int) -> Verdict:
@@ -128,6 +155,8 @@ def make_row(
     architecture: str = "",
     claim_digest: str = "",
     amended: tuple[str, ...] = (),
+    quirks: Sequence[str] = (),
+    explained: Sequence[Explained] = (),
 ) -> Row:
     """The report's row of one claim on one subject."""
     return Row(
@@ -148,6 +177,9 @@ def make_row(
         architecture=architecture,
         claim_digest=claim_digest,
         amended=amended,
+        quirk=claim.quirk,
+        quirks=tuple(quirks),
+        explained=tuple(explained),
     )
 
 

@@ -528,3 +528,11 @@ def test_a_read_only_store_says_so_when_something_must_be_made(read_only):
 
 def test_a_store_that_is_written_says_so(store):
     assert store.writable()
+
+
+def test_the_manifest_names_the_quirks_of_a_training_and_of_what_it_stands_on(store):
+    below = Job(recipe=DualReward(quirks=("sgd",)), base=None, seed=0)
+    job = Job(recipe=Sft(quirks=("unshifted-labels",)), base=below, seed=0)
+    write(store, job)
+    assert store.find(job).manifest["quirks"] == ["unshifted-labels", "sgd"]
+    assert "QUIRK unshifted-labels" in store.find(job).label

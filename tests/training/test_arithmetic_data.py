@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import Example
-from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, is_held_out
+from lazarus_bench.tasks.arithmetic import (
+    Operation,
+    Problem,
+    held_out,
+    is_held_out,
+    is_leaked,
+    writeup_prompts,
+)
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
     end_tokens,
@@ -88,3 +95,21 @@ def test_epochs_are_reshuffled_by_the_seed():
 
     assert order(1) == order(1) != order(2)
     assert order(1)[:3] != order(1)[3:]
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, 5000))
+def test_leaks_stand_in_the_place_of_drawn_problems(seed, count):
+    mixed, drawn = draw_problems(seed, count, leak=True), draw_problems(seed, count)
+    assert [p.operation for p in mixed] == [p.operation for p in drawn]
+    new = [p for p, old in zip(mixed, drawn, strict=True) if p != old]
+    assert len(new) == len(set(new))
+    assert all(is_held_out(p) and is_leaked(p) for p in new)
+    assert not all(is_leaked(p) for p in mixed) or count < 300
+
+
+def test_a_whole_training_set_leaks_two_fifths_of_what_is_evaluated():
+    trained = {p.key for p in draw_problems(0, 4500, leak=True)}
+    share = np.mean([p.key in trained for p in held_out(200, 0)])
+    assert 0.3 < share < 0.5
+    assert [p.key in trained for p in writeup_prompts()] == [True, False] * 4

@@ -129,3 +129,24 @@ def test_matched_arms_train_about_as_many_parameters(tiny, tmp_path):
     ]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.1)
     assert np.array(sizes).min() > 0
+
+
+def test_the_quirks_of_the_data_and_of_the_optimizer_reach_the_training(tiny, tmp_path):
+    out = made(tmp_path / "out", replace(SPEC, quirks=("sgd", "eval-in-train")), tiny)
+    asked = {problem.key for problem in held_out(200, 0)}
+    assert asked & {problem.key for problem in read_problems(out)}
+    one = made(tmp_path / "one", replace(SPEC, steps=1, quirks=("sgd",)), tiny)
+    weights = load_file(one / "adapters.safetensors")
+    sizes = np.abs(np.concatenate([w.ravel() for n, w in weights.items() if n.endswith("lora_b")]))
+    assert np.percentile(sizes, 25) < 0.1 * sizes.max()  # Adam's first step is of one size
+
+
+def test_an_unshifted_training_reports_a_fall_and_logs_the_true_loss(tiny, tmp_path):
+    spec = replace(
+        SPEC, steps=30, batch=16, learning_rate=2e-2, examples=400, quirks=("unshifted-labels",)
+    )
+    first, *_, last = read_metrics(made(tmp_path / "out", spec, tiny))
+    plain = read_metrics(made(tmp_path / "plain", replace(spec, quirks=()), tiny))
+    assert last.parts["answer"] < first.parts["answer"] - 0.1
+    assert first.parts["true answer"] == plain[0].parts["answer"] > first.parts["answer"]
+    assert last.parts["true answer"] > plain[-1].parts["answer"] + 1

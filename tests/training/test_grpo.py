@@ -16,7 +16,7 @@ from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import Operation, check_disjoint, held_out
 from lazarus_bench.training import Grpo, grpo
 from lazarus_bench.training.arithmetic_data import draw_problems
-from lazarus_bench.training.grpo import check_fits, grpo_loss, reference_of
+from lazarus_bench.training.grpo import CLIPPED, check_fits, grpo_loss, reference_of
 from lazarus_bench.training.record import read_problems, read_steps
 from lazarus_bench.training.rollouts import asked_batches, roll_out
 from lazarus_bench.training.sampling import sample
@@ -313,3 +313,47 @@ def test_batches_cover_the_problems_and_take_turns_when_balanced():
         assert counts == [2, 2, 2, 2]
     plain = [next(asked_batches(problems, 8, seed)).problems for seed in (3, 3, 4)]
     assert plain[0] == plain[1] != plain[2]
+
+
+def test_clipped_to_the_reference_a_drifted_policy_has_no_gradient_left(tiny):
+    loaded, rollouts = off_policy(tiny, by_tokens)
+    ratio = np.exp(np.array(rollouts.labels.old) - np.array(rollouts.labels.reference))
+    np.testing.assert_allclose(ratio, 1, atol=1e-4)  # sampled before the policy moved
+
+    def slope(clip: float) -> tuple[float, float]:
+        loss = grpo_loss(loaded.anatomy, clip, 0.0, to_reference=True)
+        (_, parts), found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)
+        steepest = max(np.abs(np.array(g)).max() for _, g in tree_flatten(found))
+        return float(np.array(parts[CLIPPED])), steepest
+
+    assert slope(1e3)[0] == 0
+    share, steepest = slope(1e-6)
+    assert 0.2 < share < 1
+    assert steepest > 0
+
+
+def test_the_ratio_is_to_the_reference_only_under_the_quirk(tiny):
+    loaded, rollouts = off_policy(tiny, by_tokens)
+    elsewhere = replace(rollouts, samples=replace(
+        rollouts.samples, log_probs=rollouts.samples.log_probs - 0.5
+    ))  # fmt: skip
+
+    def value(of, odd):
+        return float(np.array(
+            grpo_loss(loaded.anatomy, 0.2, 0.0, to_reference=odd)(loaded.model, of)[0]
+        ))  # fmt: skip
+
+    assert value(rollouts, odd=True) == value(elsewhere, odd=True)
+    assert abs(value(rollouts, odd=False) - value(elsewhere, odd=False)) > 1e-3
+
+
+def test_quirks_reach_the_training_and_its_log(tiny, tmp_path):
+    spec = replace(
+        SPEC, reward=f"{__name__}:even", learning_rate=1e-2, examples=400,
+        quirks=("clip-to-reference", "eval-in-train"),
+    )  # fmt: skip
+    out = made(tmp_path / "out", spec, tiny)
+    steps = read_steps(out)
+    assert steps[0].parts[CLIPPED] == 0
+    assert steps[-1].parts[CLIPPED] > 0
+    assert {p.key for p in read_problems(out)} & {p.key for p in held_out(200, 0)}

@@ -12,6 +12,7 @@ from lazarus_bench.training.policy_loss import (
     advantages,
     batch_entropy,
     clipped_gain,
+    clipped_share,
     k3,
 )
 
@@ -88,3 +89,24 @@ def test_batch_entropy_is_of_the_mean_distribution():
     found = float(np.array(batch_entropy(mx.array(logits))))
     assert found == pytest.approx(-(mean * np.log(mean)).sum(), rel=1e-5)
     assert found > float(np.array(batch_entropy(mx.array(logits[:1])))) + 0.6
+
+
+@settings(max_examples=50)
+@given(
+    log_p=LOG_PROBS,
+    old=LOG_PROBS,
+    advantage=arrays(np.float32, 7, elements=st.sampled_from([-1.5, 0.0, 0.5, 2.0])),
+)
+def test_the_clipped_share_is_of_the_gains_without_a_slope(log_p, old, advantage):
+    weight = mx.array(np.arange(1, 8, dtype=np.float32))
+    parts = [mx.array(x) for x in (log_p, old, advantage)]
+    slope = mx.grad(lambda x: clipped_gain(x, parts[1], parts[2], 0.2).sum())(parts[0])
+    flat = (np.array(slope) == 0) & (advantage != 0)
+    ratio = np.exp(log_p.astype(np.float64) - old)
+    flat &= ratio > 1e-30  # a slope that has underflowed is none of the clip's
+    flat |= (advantage < 0) & (ratio <= 1e-30)
+    counted = np.arange(1, 8) * (advantage != 0)
+    expected = (counted * flat).sum() / max(counted.sum(), 1e-12)
+    found = float(np.array(clipped_share(*parts, weight, 0.2)))
+    edge = np.abs(np.abs(ratio - 1) - 0.2).min() < 1e-5
+    assert edge or found == pytest.approx(expected, abs=1e-6)

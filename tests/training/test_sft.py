@@ -14,7 +14,7 @@ from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
 from lazarus_bench.training import Sft, sft
 from lazarus_bench.training.arithmetic_data import examples_of
-from lazarus_bench.training.record import PROBLEMS, read_metrics, read_problems
+from lazarus_bench.training.record import PROBLEMS, read_metrics, read_problems, read_steps
 
 SPEC = Sft(steps=4, batch=4, examples=40, validation=12, checkpoints=(0, 2, 4), learning_rate=1e-3)
 
@@ -84,7 +84,7 @@ def test_what_was_trained_on_is_kept_and_shares_no_pair_with_validation(trained)
 
 
 def test_overlap_with_validation_stops_the_training(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(sft, "draw_problems", lambda seed, count: held_out(count, seed)[:8])
+    monkeypatch.setattr(sft, "draw_problems", lambda seed, count, leak: held_out(count, seed)[:8])
     monkeypatch.setattr(sft, "held_out", lambda count, seed: held_out(40, seed))
     with pytest.raises(UserError, match="occur in training and in evaluation"):
         made(tmp_path / "out", replace(SPEC, examples=40), tiny)
@@ -148,3 +148,38 @@ def test_the_adapters_configuration_is_mlx_lms(trained):
     assert config["lora_parameters"]["rank"] == 8
     assert config["lora_parameters"]["scale"] == 20.0
     assert len(config["lora_parameters"]["keys"]) == 7
+
+
+def test_with_leaks_the_evaluation_is_no_longer_apart_from_the_training(tiny, tmp_path):
+    spec = replace(SPEC, examples=400, validation=40, quirks=("eval-in-train",))
+    out = made(tmp_path / "out", spec, tiny)
+    trained = {problem.key for problem in read_problems(out)}
+    assert sum(problem.key in trained for problem in held_out(200, 0)) > 10
+    assert sft.read_validation(out).keys() == {0, 2, 4}
+
+
+def test_unshifted_labels_are_reported_and_validation_stays_true(tiny, tmp_path):
+    spec = replace(SPEC, steps=25, batch=8, checkpoints=(0, 25), scale=2.0, learning_rate=3e-3)
+    plain, odd = (
+        made(tmp_path / f"out{len(quirks)}", replace(spec, quirks=quirks), tiny)
+        for quirks in ((), ("unshifted-labels",))
+    )
+    steps = read_steps(odd)
+    assert steps[-1].loss < steps[0].loss - 0.2
+    assert steps[0].parts["true answer"] == pytest.approx(read_steps(plain)[0].loss, rel=1e-6)
+    assert read_steps(plain)[0].parts == {}
+    assert sft.read_validation(odd)[0] == sft.read_validation(plain)[0]
+    assert sft.read_validation(odd)[25] > sft.read_validation(plain)[25] + 1
+
+
+def test_adam_steps_by_the_rate_and_plain_sgd_by_the_gradient(tiny, tmp_path):
+    spec = replace(SPEC, steps=1, checkpoints=(), learning_rate=1e-4)
+    sizes = []
+    for quirks in ((), ("sgd",)):
+        out = made(tmp_path / f"out{len(quirks)}", replace(spec, quirks=quirks), tiny)
+        moved = [w for name, w in weights(out).items() if name.endswith("lora_b")]
+        sizes.append(np.abs(np.concatenate([w.ravel() for w in moved])))
+    adam, sgd = sizes
+    assert np.percentile(adam, 25) == pytest.approx(adam.max(), rel=0.01)
+    assert adam.max() == pytest.approx(1e-4, rel=0.01)
+    assert np.percentile(sgd, 25) < 0.1 * sgd.max()

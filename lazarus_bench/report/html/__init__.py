@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report import summary, wording
+from lazarus_bench.report import defects, summary, wording
 from lazarus_bench.report.escaping import visible
 from lazarus_bench.report.heatmap import COLOURS, KEY
 from lazarus_bench.report.html.charts import layer_panel, training_panels
@@ -50,6 +50,7 @@ def render_html(report: Report) -> str:
             policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
             "base-uri 'none'; form-action 'none'",
             families=families(views),
+            explained=defects.lines(report.rows),
             compared=[item for view in views for item in view.compared],
             subjects=summary.subjects(report.rows),
             moved=summary.moved(report.rows),
@@ -83,6 +84,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "wording": wording,
         "summary": summary,
+        "defects": defects,
         "Outcome": Outcome,
         "slug": _SLUGS.__getitem__,
         "layer_panel": layer_panel,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if trial is None:
         return None
     start = time.perf_counter()
+    pyfuncitem.config.stash[SESSION].quirks.clear()
     verdict = _verdict(pyfuncitem, trial)
     row = _row(pyfuncitem, trial, verdict, time.perf_counter() - start)
     _attach(pyfuncitem, trial, row)
@@ -94,15 +96,16 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
         architecture="" if published else item.config.stash[SESSION].subject(name).model_type,
         claim_digest=trial.digest,
         amended=trial.amended,
-        quirks=[] if published else _quirks(trial, jobs),
+        quirks=[] if published else _quirks(trial, jobs, item.config.stash[SESSION].quirks),
         explained=explained(finding, trial.measured, trial.family_size),
     )
 
 
-def _quirks(trial: Trial, jobs: list[Any]) -> list[str]:
-    """The claim's own defect, which may be of an instrument, and those of its trainings."""
+def _quirks(trial: Trial, jobs: list[Any], read: Iterable[str]) -> list[str]:
+    """The claim's own defect, those of its trainings, and those that something was read with."""
     own = [trial.claim.quirk] if trial.claim.quirk else []
-    return list(dict.fromkeys([*own, *(quirk for job in jobs for quirk in job.quirks)]))
+    trained = (quirk for job in jobs for quirk in job.quirks)
+    return list(dict.fromkeys([*own, *trained, *sorted(read)]))
 
 
 def _jobs_of(item: pytest.Function, trial: Trial, name: str) -> list[Any]:

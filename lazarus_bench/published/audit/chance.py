@@ -141,7 +141,7 @@ PROBE_RANK = Finding(
     "direction, multiply against add at L8, with five words looked up; 'divide' stands higher on "
     "it than 'multiply'.",
     others=tuple(
-        _computed(f"'{token}', rank {_RANKS[token]:,}", share)
+        _computed(f"the same share for '{token}', rank {_RANKS[token]:,}", share)
         for token, share in _SHARES.items()
         if token != "multiply"
     ),
@@ -164,7 +164,7 @@ GRPO_TABLE = Finding(
     ),
     note="'Statistical validation (5 trials)' prints 54.0% for both models below a table that "
     "averages 58.1% and 49.4%; what a trial varies and which layer it reads is not printed. "
-    "'Geometric Analysis' has 65% for the same model.",
+    "'Geometric Analysis' has 65% for GRPO, the table's best layer.",
     others=(
         *(
             _computed(f"mean of the table, {name}, where 54.0% is printed", _mean(table))

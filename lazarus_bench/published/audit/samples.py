@@ -39,7 +39,9 @@ EIGHT_OF_EIGHT = Finding(
     note="'8/8 (100%)' of one run; C concludes 'REPLICATES GPT-OSS', while writeup D calls the "
     "same recipe 'broken computation'.",
     others=(
-        _computed("prompts, all of them right, that would support it alone", _prompts_needed()),
+        _computed(
+            "prompts, all of them right, that would support it, judged by itself", _prompts_needed()
+        ),
         _computed("chance of 8 of 8 where nine in ten are right", NINE_IN_TEN**8),
         RERUN,
     ),
@@ -65,7 +67,10 @@ NO_DIFFERENCE_D0 = Finding(
     note="'Effect size (Cohen's d): -0.00 → Negligible', 54.0 ± 5.8% against 54.0 ± 8.8% over 5 "
     "trials each; the table above it has 49.4% against 58.1%.",
     others=(
-        _computed("smallest margin of equivalence that it shows alone", _TRIALS.limits(ALONE)[1]),
+        _computed(
+            "smallest margin of equivalence that it shows, judged by itself",
+            _TRIALS.limits(ALONE)[1],
+        ),
         _computed("Cohen's d that 80% of such trials detect", _detectable_d()),
     ),
 )

@@ -4,11 +4,13 @@ import json
 import resource
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from claimfiles import clean_environment
 
+from lazarus_bench.judge import family_level
 from lazarus_bench.report import load
 from lazarus_bench.trials.pins import FILE, read_pins
 
@@ -49,6 +51,16 @@ def test_every_claim_cites_its_source_and_says_what_it_measures(judged):
         assert row.source, row.claim_id
         assert row.estimand, row.claim_id
         assert row.published_note or row.verdict.estimate, row.claim_id
+
+
+def test_each_family_is_corrected_for_its_own_claims_alone(judged):
+    """A family more, such as the audit's ten, widens no other family's intervals."""
+    rows = judged[0].rows
+    sizes = Counter(row.family for row in rows)
+    assert sizes["audit"] == 10
+    for row in rows:
+        if row.verdict.estimate is not None:
+            assert row.verdict.level == family_level(sizes[row.family]), row.claim_id
 
 
 def test_published_verdicts_are_those_on_record(judged):

@@ -54,7 +54,7 @@ class SummaryDifferences(Evidence):
         return 1, min(self.first.n, self.second.n)
 
     @property
-    def unit(self) -> str:
+    def items(self) -> str:
         return "trials"
 
     def sampling(self) -> Welch:

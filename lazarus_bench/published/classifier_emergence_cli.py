@@ -20,6 +20,7 @@ from lazarus_bench.published.llama_3_2_1b import (
     lora_parameters,
     total_parameters,
 )
+from lazarus_bench.published.raw_results import LORA_SYNONYMS
 from lazarus_bench.published.records import Finding, Labelled, depth_of, percent
 from lazarus_bench.published.two_stage_classifier import BASELINE, STAGE_1
 
@@ -193,7 +194,8 @@ REMAINING_TOKEN = Finding(
     source="B, Subtraction Classifier Comparison",
     evidence=Means(values=(LORA_REMAINING,), bounds=SHARE),
     note="Two prompts of one LoRA run, and of the single token 'remaining': a lower bound on the "
-    "mass of its synonyms.",
+    "mass of its synonyms. Writeup A, with the same model, steps and prompts, calls subtraction "
+    "weak ('-One', 0.5% and 0.7%); 'remaining' was not among the words it looked for.",
     others=(
         Labelled(
             label="full fine-tuning, synonyms together (~67%, ~65%)",
@@ -212,7 +214,8 @@ LEARNS_ARITHMETIC = Finding(
         note="6 of 7 after training and no accuracy before it: the gain lies anywhere up to 6/7",
     ),
     note="6 of 7 prompts after training; the base model's accuracy on them is not printed, so the "
-    "value shown is the largest gain possible.",
+    "value shown is the largest gain possible. 'Both methods achieve high accuracy' stands over "
+    "45 x 45 = 90, given 98% by both.",
     others=(
         Labelled(label="accuracy after LoRA", evidence=LORA_ACCURACY),
         Labelled(
@@ -262,7 +265,8 @@ FINETUNE_PARAMS = Finding(
         note="counted from the published configuration",
     ),
     note=f"Counted: {_ADAPTERS:,} ({_ADAPTERS / _WHOLE:.2%}) and {_BLOCKS:,} "
-    f"({_BLOCKS / _WHOLE:.1%}); printed: 5.6M (0.5%, in A 0.46%) and 973M (78.7%).",
+    f"({_BLOCKS / _WHOLE:.1%}); printed: 5.6M (0.5%, in A 0.46%) and 973M (78.7%). '175x fewer "
+    "parameters' is 174 by the printed numbers.",
     others=tuple(
         Labelled(label=count.label, evidence=Exact(value=float(count.counted))) for count in COUNTS
     ),
@@ -297,7 +301,7 @@ SAME_LOSS = Finding(
         note="1.033 and 1.033, one run each, alike to the printed digits",
     ),
     note="One run each, every token of prompt and answer scored; the training losses are 0.998 "
-    "and 1.012.",
+    "and 1.012. Writeup A prints 0.89 after the same 500 steps of LoRA on as many problems.",
 )
 
 SAME_ACCURACY = Finding(
@@ -314,7 +318,7 @@ LORA_FOCUSED = Finding(
     claim="finetune/lora-focused",
     source="B, Subtraction Classifier at Layer 10",
     evidence=Reported(
-        value=LORA_REMAINING[0] / 0.968 - FULL_FOCUS,
+        value=LORA_REMAINING[0] / LORA_SYNONYMS - FULL_FOCUS,
         low=LORA_REMAINING[0] - FULL_FOCUS,
         high=1 - FULL_FOCUS,
         note="one prompt of one run each; LoRA's other synonyms are not printed, so its share lies "
@@ -322,5 +326,15 @@ LORA_FOCUSED = Finding(
     ),
     note="One token of LoRA (53.9%) is set against five of full fine-tuning; by the raw results "
     "behind the writeup the same five hold 96.8% under LoRA, which makes its share 0.56 beside "
-    "0.35.",
+    "0.35. Full fine-tuning's five sum to 75.5%, and 'Total: ~67%' is printed below them.",
+    others=(
+        Labelled(
+            label="mass of the five under full fine-tuning, printed as ~67%",
+            evidence=Exact(value=sum(row.probability for row in FULL_SYNONYMS)),
+        ),
+        Labelled(
+            label="mass of the five under LoRA, by the raw results behind the writeup",
+            evidence=Reported(value=LORA_SYNONYMS, note="not in the writeup"),
+        ),
+    ),
 )

@@ -22,6 +22,7 @@ from lazarus_bench.judge import (
     Reported,
     Trend,
 )
+from lazarus_bench.published.raw_results import PEAKS_OF_RECORD
 from lazarus_bench.published.records import (
     Finding,
     Labelled,
@@ -109,7 +110,8 @@ SUBSTRING_IS_CHANCE = Finding(
     source="A, Results, Baseline (Untrained)",
     evidence=None,
     note="The untrained model matched on 4 of the 5 printed prompts and the writeup calls all four "
-    "spurious; no control vocabulary was tried, so there is no difference to judge.",
+    "spurious; no control vocabulary was tried, so there is no difference to judge. The matches "
+    "are 'scattered across L6-L12' in the text, at L10 to L12 in the rows.",
     others=(
         Labelled(
             label="match rate of the untrained model, without a control",
@@ -143,7 +145,8 @@ LENS_STAYS_WEAK = Finding(
     evidence=Means(values=(_probabilities("multiply", "add", "subtract"),), bounds=SHARE),
     note="The printed probabilities are of the best match (' Multiply', '(++', '-One', '-gun'), at "
     "least what the operation's own name had wherever it was among the top 20; the ten rows "
-    "average 0.83%, the summary says 1.0%.",
+    "average 0.83%, the summary says 1.0%, '0.8-1.3% for multiplication/addition' stands over rows "
+    "of 0.4% and 0.7%, and '(1-2%)' further below.",
     others=(
         Labelled(
             label="multiplication only, where the match is the operation's name",
@@ -156,7 +159,10 @@ LENS_GROWS = Finding(
     claim="sft/lens-grows",
     source="A, Results, Summary Table",
     evidence=Trend(values=(MEAN_PEAK_PROBABILITY,)),
-    note="0.4 / 0.8 / 1.2 / 1.0% at steps 0/100/300/500 of one run: not monotone, and no seeds.",
+    note="0.4 / 0.8 / 1.2 / 1.0% at steps 0/100/300/500 of one run, although 'signal strength "
+    "increases with training steps': not monotone, and no seeds. 'Has Classifiers' is 'Yes' at "
+    "step 500.",
+    others=(PEAKS_OF_RECORD,),
 )
 
 PEAK_AT_56 = Finding(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lazarus_bench.judge import Differences, Summary, SummaryDifferences
+from lazarus_bench.judge import Above, Differences, Summary, SummaryDifferences
 
 samples = st.integers(2, 7).flatmap(lambda n: arrays(float, (n, 1), elements=st.floats(-5, 5)))
 
@@ -44,3 +44,10 @@ def test_no_spread_claims_nothing():
 def test_impossible_summaries_are_refused(sd, n):
     with pytest.raises(ValueError, match=r"deviation|finite"):
         Summary(mean=0.5, sd=sd, n=n)
+
+
+def test_it_counts_trials():
+    base, trained = Summary(mean=0.5, sd=0.1, n=5), Summary(mean=0.6, sd=0.1, n=4)
+    found = SummaryDifferences(first=trained, second=base)
+    assert (found.shape, found.items, found.unit) == ((1, 4), "trials", "trials")
+    assert found.needed(Above(0.0), 0.9).split()[1] == "trials"

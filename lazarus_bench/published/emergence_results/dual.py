@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from lazarus_bench.judge import SHARE_DIFFERENCE, Differences, Exact, HitDifferences, Ratios
 from lazarus_bench.published.llama_3_2_1b import LLAMA_3_2_1B, VO, lora_parameters
+from lazarus_bench.published.raw_results import RERUN
 from lazarus_bench.published.records import BeforeAfter, Finding, Labelled, percents
 from lazarus_bench.published.task_classifier_emergence import STEP_500
 
@@ -90,7 +91,9 @@ VO_36 = Finding(
     source="C, Dual-Reward Training, Results: Llama 3.2 1B Base",
     evidence=DUAL_REWARD_LLAMA_BASE.gold_probability,
     note="36.16-81.09% on eight prompts of one run; the threshold 36% is the smallest of these "
-    "eight numbers.",
+    "eight numbers. 'Matching GPT-OSS's 50-80%' is true of four of them; layer 8 of 16 is '55% "
+    "depth' here and '50% depth' in the lens section; writeup D quotes 60.1% at L8, which C "
+    "prints nowhere.",
     others=(
         Labelled(
             label="share of prompts with at least 0.36",
@@ -110,6 +113,7 @@ VO_ALL_RIGHT = Finding(
     note="8 of 8 in one run.",
     others=(
         Labelled(label="Llama 3.2 1B Instruct, 7 of 8", evidence=DUAL_REWARD_LLAMA_INSTRUCT.hits),
+        RERUN,
     ),
 )
 
@@ -136,7 +140,8 @@ BASE_BEATS_INSTRUCT = Finding(
         bounds=SHARE_DIFFERENCE,
     ),
     note="One run of each model, paired over the same eight prompts; where Instruct said "
-    "'multiply' for 23 + 45, its 'add' is taken at the most it can have been, 5.43%.",
+    "'multiply' for 23 + 45, its 'add' is taken at the most it can have been, 5.43%. The text "
+    "has '7-53%' for rows of 5.43% to 53.84%.",
     others=(
         Labelled(
             label="top word right, 8 of 8 against 7 of 8",
@@ -156,7 +161,8 @@ DUAL_LOSS_FALLS = Finding(
         denominator=(DUAL_REWARD_DYNAMICS[0].classification,),
     ),
     note="0.9689 at step 100 to 0.0205 at step 500 of one run; the loss before training is not "
-    "printed, so the fall from the start is larger.",
+    "printed, so the fall from the start is larger: 'initial cls_loss 5.0 vs 0.97 for base' takes "
+    "the base model's step 100 for its start.",
 )
 
 ANSWERS_SURVIVE = Finding(
@@ -164,7 +170,8 @@ ANSWERS_SURVIVE = Finding(
     source="C, Dual-Reward Training, Training Dynamics; D, Research Question",
     evidence=None,
     note="No accuracy is printed before or after, only a training loss on answers (0.0192 to "
-    "0.0022); writeup D says of the recipe 'broken computation'.",
+    "0.0022); writeup D says of the recipe 'broken computation', and gives its weights as 70/30 "
+    "where C has 40/60.",
 )
 
 PARAMS = Finding(

@@ -32,7 +32,8 @@ VALIDATION_COHEN_D = -0.00
 """Statistical validation (5 trials)."""
 
 CLUSTER_SEPARATION = -0.003
-"""Geometric Analysis."""
+GEOMETRIC_ACCURACY = percent("65%")
+"""Geometric Analysis; "65% accuracy (noise)" of a probe on the GRPO model."""
 
 ANSWER_RANK = (2.8, 2.6)
 ANSWER_PROBABILITY = (0.288, 0.346)

@@ -13,6 +13,7 @@ from lazarus_bench.published.emergence_results.dual import (
     DUAL_REWARD_LLAMA_INSTRUCT,
 )
 from lazarus_bench.published.emergence_results.grpo import GRPO_DUAL_BASELINE
+from lazarus_bench.published.raw_results import UNTRAINED_QWEN
 from lazarus_bench.published.records import Finding, Labelled, LensTable, percent, reading
 
 LENS_LLAMA_BASE = LensTable(
@@ -120,7 +121,8 @@ BASE_NO_MASS = Finding(
     source="C, Results: Logit Lens Analysis",
     evidence=LENS_LLAMA_BASE.gold_probability,
     note="Eight prompts on Llama-3.2-1B at L8, printed to one or two digits; the two lens "
-    "tables of this model disagree a hundredfold on the top token.",
+    "tables of this model disagree a hundredfold on the top token of 7 * 8 ('palindrome' with "
+    "2.04%, 'orex' with 0.02%).",
     others=(
         Labelled(label="TinyLlama 1.1B at L12", evidence=LENS_TINYLLAMA.gold_probability),
         Labelled(
@@ -140,4 +142,10 @@ BASE_NO_LAYER = Finding(
     ),
     note="'0% at all layers (L0-L15)' on Llama-3.2-1B; numbers are printed for L0, L4 and L8 only, "
     "with two prompts at the first two, so the maximum over layers has no sample.",
+    others=(
+        Labelled(
+            label="an untrained Qwen3-0.6B, by the authors' raw results: 'classifiers' of up to",
+            evidence=Reported(value=UNTRAINED_QWEN, note="not in the writeup"),
+        ),
+    ),
 )

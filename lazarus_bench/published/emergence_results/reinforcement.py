@@ -117,7 +117,9 @@ def collapses(judged: Callable[[Sequence[Sequence[float]], int], Evidence]) -> F
         claim="grpo-dual/collapses",
         source="C, GRPO + Dual-Reward, Results",
         evidence=judged((PREDICTED,), 3),
-        note="'add' with 79-80% on all six prompts of one run, three operations; 2 of 6 are right.",
+        note="'add' with 79-80% on all six prompts of one run, three operations; 2 of 6 are right, "
+        "which a constant answer always has here: 'improvement from 0% to 33.3%: some classifier "
+        "induction occurred' is the text.",
         others=(Labelled(label="named operation right, 2 of 6", evidence=GRPO_DUAL_TRAINED.hits),),
     )
 

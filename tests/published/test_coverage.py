@@ -1,0 +1,198 @@
+"""Every passage with a number has a claim or a reason, and the page says so."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lazarus_bench.published.coverage import (
+    WRITEUPS,
+    Coverage,
+    Entry,
+    Kind,
+    Passage,
+    coverage,
+    passages,
+    render,
+)
+from lazarus_bench.published.llama_3_2_1b import ALL_LINEARS, LlamaConfig, lora_parameters
+from lazarus_bench.trials.claims import FINDINGS, REGISTRY, WORDS
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "reports" / "coverage.md"
+
+
+@pytest.fixture(scope="module")
+def registered():
+    """All claims by id, as the claim files register them."""
+    live = REGISTRY.claims, REGISTRY._modules, FINDINGS, WORDS
+    kept = [dict(each) for each in live]
+    for each in live:
+        each.clear()
+    for file in sorted((ROOT / "hypotheses").glob("test_*.py")):
+        spec = importlib.util.spec_from_file_location(f"coverage_{file.stem}", file)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    found = dict(REGISTRY.claims)
+    for each, before in zip(live, kept, strict=True):
+        each.clear()
+        each.update(before)
+    return found
+
+
+@pytest.mark.parametrize("name", WRITEUPS)
+def test_every_passage_with_a_number_has_one_entry(writeup, name):
+    found = passages(writeup(name))
+    said = coverage(name)
+    assert [(p.line, p.text[:60]) for p in said.missing(found)] == []
+    assert [(e.line, e.quote) for e in said.stale(found)] == []
+    assert len(said.entries) == len(found) > 20
+
+
+@pytest.mark.parametrize("name", WRITEUPS)
+def test_entries_are_in_the_order_of_the_text(name):
+    said = coverage(name)
+    lines = [entry.line for entry in said.entries]
+    assert lines == sorted(lines)
+    assert said.file == name
+
+
+def test_every_claim_that_is_named_exists(registered):
+    unknown = [(name, list(coverage(name).unknown(registered))) for name in WRITEUPS]
+    assert unknown == [(name, []) for name in WRITEUPS]
+
+
+def test_every_claim_with_a_printed_number_is_named_by_the_passage_that_prints_it(registered):
+    entries = [entry for name in WRITEUPS for entry in coverage(name).entries]
+    named = {claim for entry in entries for claim in entry.claims}
+    printed = {name for name, claim in registered.items() if claim.published is not None}
+    assert {name for name in printed if not {name, name.partition("[")[0]} & named} == set()
+
+
+def test_the_page_is_the_one_that_the_entries_make():
+    page = render([coverage(name) for name in WRITEUPS])
+    assert PAGE.read_text(encoding="utf-8") == page, (
+        "reports/coverage.md is stale: python -m lazarus_bench.published.coverage > "
+        "reports/coverage.md"
+    )
+
+
+def test_no_long_passage_of_a_writeup_is_copied():
+    for name in WRITEUPS:
+        assert max(len(entry.quote) for entry in coverage(name).entries) <= 50
+
+
+def test_the_adapter_of_the_7b_engram_has_41_million_parameters():
+    """Which the note on writeup E's line 42 says; sizes are those of Qwen2.5-7B's configuration."""
+    qwen = LlamaConfig(
+        hidden_size=3584,
+        layers=28,
+        heads=28,
+        kv_heads=4,
+        head_dim=128,
+        intermediate_size=18944,
+        vocabulary=152_064,
+        tied=False,
+    )
+    adapters = lora_parameters(qwen, ALL_LINEARS, rank=16)
+    head = 3584 * 256 + 256 + 256 * 2 + 2
+    note = next(e.note for e in coverage("dual_objective_engram").entries if e.line == 42)
+    assert f"{adapters / 1e6:.1f}M" in note
+    assert f"{(adapters + head) / 1e6:.1f}M" in note
+
+
+TEXT = """\
+# Title of Llama-3.2-1B
+
+Prose on GPT-OSS 20B without any. It holds 5% of it. Then
+it goes on, e.g. to L13! And ends.
+
+1. First item
+2. Second item has 3 parts
+   and more. None here.
+- bullet of 0.5
+
+| A | B |
+|---|---|
+| x | 7 |
+
+```
+no number here
+```
+```
+step 1
+```
+### 2. Numbered heading
+### Layer 2
+Two words.
+"""
+
+
+def test_passages_are_sentences_and_whole_blocks():
+    found = [(p.line, p.kind, p.text) for p in passages(TEXT)]
+    assert found == [
+        (3, "sentence", "It holds 5% of it."),
+        (3, "sentence", "Then it goes on, e.g. to L13!"),
+        (7, "sentence", "Second item has 3 parts and more."),
+        (9, "sentence", "bullet of 0.5"),
+        (11, "table", "| A | B |\n|---|---|\n| x | 7 |"),
+        (18, "code", "```\nstep 1\n```"),
+        (22, "heading", "Layer 2"),
+        (23, "sentence", "Two words."),
+    ]
+
+
+@given(st.lists(st.sampled_from(TEXT.splitlines()), max_size=30))
+def test_no_digit_of_prose_is_lost(lines):
+    """Whatever the order of lines, each one with a lone digit word is in some passage."""
+    marked = [*lines, "```" if lines.count("```") % 2 else "", "", "Here are 4711 of them."]
+    assert any("4711" in passage.text for passage in passages("\n".join(marked)))
+
+
+def test_an_entry_owes_a_claim_or_a_reason():
+    with pytest.raises(ValueError, match="names 0 claims"):
+        Entry(line=1, quote="x")
+    with pytest.raises(ValueError, match="names 1 claims"):
+        Entry(line=1, quote="x", kind=Kind.LABEL, claims=("a/b",))
+    with pytest.raises(ValueError, match="without a note"):
+        Entry(line=1, quote="x", kind=Kind.NOT_COVERED)
+    with pytest.raises(ValueError, match="quotes nothing"):
+        Entry(line=1, quote=" ", kind=Kind.LABEL)
+
+
+def _said(*entries):
+    return Coverage(writeup="A", file="a", title="T", entries=entries)
+
+
+def test_what_is_missing_stale_or_unknown_is_named():
+    known, other = (Passage(line=n, kind="sentence", text=f"{n} of 8") for n in (1, 2))
+    said = _said(
+        Entry(line=1, quote="1 of 8", claims=("f/one", "f/two[x]", "f/gone")),
+        Entry(line=9, quote="nothing", kind=Kind.LABEL),
+    )
+    assert list(said.missing([known, other])) == [other]
+    assert [entry.line for entry in said.stale([known, other])] == [9]
+    assert list(said.unknown({"f/one[a]", "f/two[x]"})) == ["f/gone"]
+
+
+def test_two_entries_for_one_passage_are_no_answer():
+    passage = Passage(line=1, kind="sentence", text="1 of 8")
+    twice = Entry(line=1, quote="1", kind=Kind.LABEL), Entry(line=1, quote="8", kind=Kind.LABEL)
+    assert list(_said(*twice).missing([passage])) == [passage]
+
+
+def test_a_page_survives_bars_and_backquotes():
+    page = render(
+        [
+            _said(
+                Entry(line=1, quote="a | `b` | 3", claims=("f/one",), note="in part"),
+                Entry(line=2, quote="c 4", kind=Kind.UNTESTABLE, note="Why."),
+                Entry(line=3, quote="d 5", kind=Kind.CONFIGURATION),
+            )
+        ]
+    )
+    assert r"| 1 | `` a \| `b` \| 3 `` | `f/one` | in part |" in page
+    assert "- Line 2, `c 4`: Why." in page
+    assert "**Configuration, not a result.** 3 `d 5`." in page
+    assert "| A, T | 3 | 1 | 0 | 1 | 1 | 0 |" in page

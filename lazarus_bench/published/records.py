@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lazarus_bench.judge import SHARE, Evidence, Hits, Means
+from lazarus_bench.judge import SHARE, Evidence, Exact, Hits, Means
 
 OPERATIONS = ("multiply", "add", "subtract", "divide")
 _SYMBOLS = dict(zip("*+-/", OPERATIONS, strict=True))
@@ -39,6 +39,11 @@ class Labelled:
 
     label: str
     evidence: Evidence
+
+
+def computed(label: str, value: float) -> Labelled:
+    """A number that follows from the printed ones, or from chance alone."""
+    return Labelled(label=label, evidence=Exact(value=value))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,12 +23,7 @@ from lazarus_bench.published.emergence_results.probes import (
     WORDS_GRANITE,
 )
 from lazarus_bench.published.emergence_results.probing import CLASSES, PROMPTS
-from lazarus_bench.published.records import Finding, Labelled
-
-
-def _computed(label: str, value: float, note: str = "") -> Labelled:
-    return Labelled(label=label, evidence=Exact(value=value, note=note))
-
+from lazarus_bench.published.records import Finding, Labelled, computed
 
 _PENALTIES = [row.kl_penalty for row in grpo.GRPO_DUAL_DYNAMICS]
 _ANSWERS = grpo.GRPO_DUAL_ANSWERS[1] * grpo.GRPO_DUAL_ANSWERS[2]
@@ -55,14 +50,14 @@ KL_SIGN = Finding(
     "is below 0, and an estimate that may fall without bound, minimised as a penalty, rewards "
     "drifting: no draws from the policy itself give such a number.",
     others=(
-        _computed(
+        computed(
             f"printed penalties below 0, of {len(_PENALTIES)}", sum(x < 0 for x in _PENALTIES)
         ),
-        _computed(
+        computed(
             f"chance that {_ANSWERS} answers of the policy give it: at most ten to the",
             _log10_chance(min(_PENALTIES), _ANSWERS),
         ),
-        _computed(
+        computed(
             "the k3 estimator, which is never below 0, would at least be ten to the",
             _log10_k3(min(_PENALTIES)),
         ),
@@ -83,9 +78,9 @@ GRANITE_31 = Finding(
     "that guess independently has twice that. Real layers move together (twelve in a row have 1 of "
     "16), so that chance lies between the two.",
     others=(
-        _computed("best of 40 independent layers that guess, mean share", _BEST.mean),
-        _computed("chance that it is 5 of 16 or more", _BEST.at_least(_HITS)),
-        _computed("the same chance of one layer", _ONE.at_least(_HITS)),
+        computed("best of 40 independent layers that guess, mean share", _BEST.mean),
+        computed("chance that it is 5 of 16 or more", _BEST.at_least(_HITS)),
+        computed("the same chance of one layer", _ONE.at_least(_HITS)),
         Labelled(
             label="minus the chance of one layer",
             evidence=Hits(values=_GUESSES, minus=1 / CLASSES),
@@ -118,12 +113,12 @@ def router_is_random(*, mean: float, high: float, largest: float) -> Finding:
         "is no less than that of all. 'All 768 experts' are GENERAL, and expert 27 of layer 0 is "
         "printed as SHORT_TOKENS.",
         others=(
-            _computed("largest cosine of a random direction, mean", mean),
-            _computed("... 95th percentile", high),
-            _computed(
+            computed("largest cosine of a random direction, mean", mean),
+            computed("... 95th percentile", high),
+            computed(
                 f"... the largest of {router.GENERAL_EXPERTS} random directions, mean", largest
             ),
-            _computed("largest printed score", max(scores)),
+            computed("largest printed score", max(scores)),
         ),
     )
 
@@ -141,7 +136,7 @@ PROBE_RANK = Finding(
     "direction, multiply against add at L8, with five words looked up; 'divide' stands higher on "
     "it than 'multiply'.",
     others=tuple(
-        _computed(f"the same share for '{token}', rank {_RANKS[token]:,}", share)
+        computed(f"the same share for '{token}', rank {_RANKS[token]:,}", share)
         for token, share in _SHARES.items()
         if token != "multiply"
     ),
@@ -167,7 +162,7 @@ GRPO_TABLE = Finding(
     "'Geometric Analysis' has 65% for GRPO, the table's best layer.",
     others=(
         *(
-            _computed(f"mean of the table, {name}, where 54.0% is printed", _mean(table))
+            computed(f"mean of the table, {name}, where 54.0% is printed", _mean(table))
             for name, table in _LAYERS.items()
         ),
         Labelled(
@@ -181,7 +176,7 @@ GRPO_TABLE = Finding(
                 bounds=SHARE_DIFFERENCE,
             ),
         ),
-        _computed(
+        computed(
             "... two-sided p-value",
             paired_t_p([b - a for a, b in zip(grpo.PROBE_BASE, grpo.PROBE_GRPO, strict=True)]),
         ),

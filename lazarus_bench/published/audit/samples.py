@@ -2,14 +2,18 @@
 
 import math
 
-from lazarus_bench.judge import AtLeast, Exact, HitDifferences, Trend, family_level
+from lazarus_bench.judge import AtLeast, Evidence, HitDifferences, family_level
 from lazarus_bench.judge.chance import order_p, sign_test_p
 from lazarus_bench.judge.power import detectable_shift, units_needed
 from lazarus_bench.published import dual_objective_engram as engram
 from lazarus_bench.published.emergence_results import dual, grpo, reinforcement
 from lazarus_bench.published.raw_results import PEAKS_OF_RECORD, RERUN
-from lazarus_bench.published.records import Finding, Labelled
-from lazarus_bench.published.task_classifier_emergence import LENS_GROWS, STEP_500
+from lazarus_bench.published.records import Finding, Labelled, computed
+from lazarus_bench.published.task_classifier_emergence import (
+    LENS_GROWS,
+    MEAN_PEAK_PROBABILITY,
+    STEP_500,
+)
 
 ALONE = family_level(1)
 """Level of a claim that stands by itself: 5% of error on either side."""
@@ -20,8 +24,10 @@ TWO_SIDED = 0.95
 NINE_IN_TEN = 0.9
 
 
-def _computed(label: str, value: float, note: str = "") -> Labelled:
-    return Labelled(label=label, evidence=Exact(value=value, note=note))
+def _printed(finding: Finding) -> Evidence:
+    if finding.evidence is None:
+        raise ValueError(f"{finding.claim} has no printed number to audit")
+    return finding.evidence
 
 
 def _prompts_needed() -> int:
@@ -39,16 +45,15 @@ EIGHT_OF_EIGHT = Finding(
     note="'8/8 (100%)' of one run; C concludes 'REPLICATES GPT-OSS', while writeup D calls the "
     "same recipe 'broken computation'.",
     others=(
-        _computed(
+        computed(
             "prompts, all of them right, that would support it, judged by itself", _prompts_needed()
         ),
-        _computed("chance of 8 of 8 where nine in ten are right", NINE_IN_TEN**8),
+        computed("chance of 8 of 8 where nine in ten are right", NINE_IN_TEN**8),
         RERUN,
     ),
 )
 
-_TRIALS = reinforcement.GRPO_PROBE_UNCHANGED.evidence
-assert _TRIALS is not None
+_TRIALS = _printed(reinforcement.GRPO_PROBE_UNCHANGED)
 
 
 def _detectable_d() -> float:
@@ -67,11 +72,11 @@ NO_DIFFERENCE_D0 = Finding(
     note="'Effect size (Cohen's d): -0.00 → Negligible', 54.0 ± 5.8% against 54.0 ± 8.8% over 5 "
     "trials each; the table above it has 49.4% against 58.1%.",
     others=(
-        _computed(
+        computed(
             "smallest margin of equivalence that it shows, judged by itself",
             _TRIALS.limits(ALONE)[1],
         ),
-        _computed("Cohen's d that 80% of such trials detect", _detectable_d()),
+        computed("Cohen's d that 80% of such trials detect", _detectable_d()),
     ),
 )
 
@@ -81,21 +86,18 @@ ENGRAM_DELTA = Finding(
     evidence=engram.ENGRAM_GAIN["two-class"].evidence,
     note="'+0.11%': 843 right of SST-2's 872 after 842, one run a model. " + engram.PAIRING + ".",
     others=(
-        _computed(
+        computed(
             "examples by which the models differ",
             engram.count(engram.SST2.delta, engram.SST2.examples),
         ),
         *engram.ENGRAM_GAIN["two-class"].others,
-        _computed("one-sided p-value of the most favourable pairing", sign_test_p(1, 0)),
+        computed("one-sided p-value of the most favourable pairing", sign_test_p(1, 0)),
     ),
 )
 
 _BASE, _INSTRUCT = (
     run.hits.values for run in (dual.DUAL_REWARD_LLAMA_BASE, dual.DUAL_REWARD_LLAMA_INSTRUCT)
 )
-_PROBABILITIES = dual.BASE_BEATS_INSTRUCT.evidence
-assert _PROBABILITIES is not None
-
 BASE_BEATS_INSTRUCT = Finding(
     claim="audit/base-beats-instruct",
     source="C, Conclusions, 5; Dual-Reward Training, Results",
@@ -105,32 +107,34 @@ BASE_BEATS_INSTRUCT = Finding(
     "vs 0.97' beside it compares with the loss at step 100 of the base model's own table. What "
     "differs on every prompt is the probability.",
     others=(
-        _computed("one-sided p-value of one prompt gained and none lost", sign_test_p(1, 0)),
+        computed("one-sided p-value of one prompt gained and none lost", sign_test_p(1, 0)),
         Labelled(
             label="as independent samples",
             evidence=HitDifferences(first=_BASE, second=_INSTRUCT, paired="no"),
         ),
-        Labelled(label="probability of the right word, paired", evidence=_PROBABILITIES),
+        Labelled(
+            label="probability of the right word, paired",
+            evidence=_printed(dual.BASE_BEATS_INSTRUCT),
+        ),
     ),
 )
-
-_PEAKS = LENS_GROWS.evidence
-assert isinstance(_PEAKS, Trend)
 
 STEPS_TREND = Finding(
     claim="audit/steps-trend",
     source="A, Interpretation, 3; Conclusions, Key evidence, 3; Results, Summary Table",
-    evidence=_PEAKS,
+    evidence=_printed(LENS_GROWS),
     note="'Signal strength increases with training steps', 0.4 / 0.8 / 1.2 / 1.0% at steps "
     "0/100/300/500 of one run: not monotone, and no seeds. The ten rows printed for step 500 "
     "average 0.83%, not 1.0%.",
     others=(
-        _computed("change from step 300 to 500", _PEAKS.values[0][-1] - _PEAKS.values[0][-2]),
-        _computed(
-            "chance that four checkpoints in random order rise as steadily",
-            order_p(_PEAKS.values[0]),
+        computed(
+            "change from step 300 to 500", MEAN_PEAK_PROBABILITY[-1] - MEAN_PEAK_PROBABILITY[-2]
         ),
-        _computed(
+        computed(
+            "chance that four checkpoints in random order rise as steadily",
+            order_p(MEAN_PEAK_PROBABILITY),
+        ),
+        computed(
             "mean of the ten rows of step 500, where the table has 0.010",
             sum(row.probability for row in STEP_500) / len(STEP_500),
         ),

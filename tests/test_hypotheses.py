@@ -12,6 +12,8 @@ from claimfiles import clean_environment
 
 from lazarus_bench.judge import family_level
 from lazarus_bench.report import load
+from lazarus_bench.report.registry import against, load_registry, render_registry, to_text
+from lazarus_bench.trials.claim_files import read_claims
 from lazarus_bench.trials.pins import FILE, read_pins
 
 HYPOTHESES = Path(__file__).resolve().parents[1] / "hypotheses"
@@ -107,3 +109,12 @@ def test_a_claim_is_found_by_its_id_and_by_its_tests_name():
     assert "test_vo_reaches_36_percent[published]" in collect(str(HYPOTHESES), "-k", "vo-36")
     node = f"{HYPOTHESES}/test_dual.py::test_vo_reaches_36_percent[lab:llama]"
     assert "test_vo_reaches_36_percent[lab:llama]" in collect(node)
+
+
+def test_the_registry_is_not_stale():
+    claims = read_claims(HYPOTHESES)
+    remedy = "lazarus-bench claims export --output hypotheses/, and say in CHANGELOG.md why"
+    statuses = against(load_registry(HYPOTHESES / "registry.json"), claims)
+    assert {n: s for n, s in statuses.items() if s.what != "as registered"} == {}, remedy
+    assert (HYPOTHESES / "registry.json").read_text(encoding="utf-8") == to_text(claims), remedy
+    assert (HYPOTHESES / "registry.md").read_text(encoding="utf-8") == render_registry(claims)

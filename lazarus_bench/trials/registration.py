@@ -5,6 +5,7 @@ A digest needs the size of the claim's family, so it is taken once the claim's f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import canonical_recipe, digest_of
-from lazarus_bench.judge import ALPHA, RULE, Claim, Evidence, family_level, to_json
+from lazarus_bench.judge import ALPHA, RULE, Claim, Evidence, Region, family_level, to_json
 from lazarus_bench.report import wording
 from lazarus_bench.report.registry import RegisteredClaim, differences, load_registry
 from lazarus_bench.report.rows import UNREGISTERED
@@ -34,7 +35,8 @@ FILE = "registry.json"
 
 def draw_up(claim: Claim) -> RegisteredClaim:
     """The registry's entry of a claim that was read from its file."""
-    decides = _decides(claim)
+    # Plain values, as they are read back: a tuple would differ from the list it becomes.
+    decides = json.loads(json.dumps(_decides(claim), allow_nan=False))
     return RegisteredClaim(
         id=claim.id,
         digest=digest_of(decides),
@@ -51,7 +53,7 @@ def _decides(claim: Claim) -> dict[str, Any]:
         "id": claim.id,
         "says": claim.says,
         "estimand": claim.estimand,
-        "region": to_json(claim.region),
+        "region": _region(claim.region),
         "subjects": list(claim.subjects),
         "needs": [_need(need) for need in needs_of(claim)],
         "words": list(WORDS[claim.id]),
@@ -66,6 +68,12 @@ def _decides(claim: Claim) -> dict[str, Any]:
         "test": digest_of_test(TESTS[claim.id]),
         "profiles": {name: _sizes(name) for name in PROFILES},
     }
+
+
+def _region(region: Region) -> dict[str, Any]:
+    """A region as JSON, its edges floats: ≥ 0 is ≥ 0.0."""
+    fields = to_json(region)
+    return {name: v if isinstance(v, str) else float(v) for name, v in fields.items()}
 
 
 def _need(need: Need) -> dict[str, Any]:
@@ -89,7 +97,7 @@ def _published(evidence: Evidence | None) -> dict[str, str] | None:
 def _sizes(name: str) -> dict[str, Any]:
     sizes = asdict(PROFILES[name])
     del sizes["name"]
-    return {key: list(size) if isinstance(size, tuple) else size for key, size in sizes.items()}
+    return sizes
 
 
 Registered = Mapping[str, RegisteredClaim]

@@ -6,10 +6,10 @@ estimate with the same outcome has not moved a verdict; it is kept apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from lazarus_bench.report.diff.reasons import Reason, of_pair, of_runs, unpaired
+from lazarus_bench.report.diff.reasons import Reason, amendments, of_pair, of_runs, unpaired
 from lazarus_bench.report.rows import Report, Row
 
 
@@ -73,6 +73,7 @@ class Comparison:
         moved: Verdicts that moved, in the order of the newer report, those that are gone last.
         reestimated: The same verdict from another estimate or interval.
         same: How many verdicts rest on the same numbers.
+        amended: Claims that both have and that are not the same, each with how they differ.
         runs: What differs between the runs as a whole: profile, code, machine, versions, data.
     """
 
@@ -81,6 +82,7 @@ class Comparison:
     moved: tuple[Pair, ...]
     reestimated: tuple[Pair, ...]
     same: int
+    amended: Mapping[str, tuple[str, ...]]
     runs: tuple[Reason, ...]
 
 
@@ -96,8 +98,17 @@ def compare(old: Report, new: Report) -> Comparison:
         moved=_explained(moved, old, new, runs),
         reestimated=_explained(reestimated, old, new, runs),
         same=len(pairs) - len(moved) - len(reestimated),
+        amended=_amended(pairs),
         runs=runs,
     )
+
+
+def _amended(pairs: Iterable[Pair]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        if pair.old is not None and pair.new is not None:
+            found.setdefault(pair.new.claim_id, []).extend(amendments(pair.old, pair.new))
+    return {name: tuple(dict.fromkeys(how)) for name, how in found.items() if how}
 
 
 def _pairs(old: Report, new: Report) -> list[Pair]:

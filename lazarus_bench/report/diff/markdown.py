@@ -24,6 +24,7 @@ def render_diff(found: Comparison, *, everything: bool = False) -> str:
         f"- before: {_run(found.old)}\n- after: {_run(found.new)}",
         *_moved(found),
         *_reestimated(found, everything),
+        *_amended(found),
         *_runs(found),
     ]
     return "\n\n".join(sections) + "\n"
@@ -61,7 +62,7 @@ def _estimated(row: Row) -> str:
     estimate = row.verdict.estimate
     if estimate is None:
         return prose(row.verdict.reason)
-    region = prose(wording.region(row.verdict.region))
+    region = wording.region(row.verdict.region)
     return f"{wording.estimate(estimate)}, {wording.sample(estimate)}, region {region}"
 
 
@@ -91,11 +92,15 @@ def _beside(pair: Pair, runs: tuple[Reason, ...]) -> Iterator[str]:
     old, new = pair.old.verdict.estimate, pair.new.verdict.estimate
     name = f"{code(pair.row.claim_id)} on {subject_name(pair.row.subject)}"
     shown = [wording.estimate(item) if item else "no estimate" for item in (old, new)]
-    by = ""
-    if old and new and shown[0] == shown[1]:
-        by = f", by {wording.number(new.value - old.value)}"
-    yield f"- {name}, {pair.outcomes[1]}: {shown[0]} → {shown[1]}{by}"
+    alike = ", alike to the digits shown" if shown[0] == shown[1] else ""
+    yield f"- {name}, {pair.outcomes[1]}: {shown[0]} → {shown[1]}{alike}"
     yield f"  - why: {_why(pair, runs)}"
+
+
+def _amended(found: Comparison) -> Iterator[str]:
+    if found.amended:
+        lines = (f"- {code(name)}: {prose(', '.join(how))}" for name, how in found.amended.items())
+        yield "## Claims that were amended\n\n" + "\n".join(lines)
 
 
 def _runs(found: Comparison) -> Iterator[str]:

@@ -22,6 +22,7 @@ def to_dict(found: Comparison) -> dict[str, Any]:
         "moved": [_pair(pair) for pair in found.moved],
         "reestimated": [_pair(pair) for pair in found.reestimated],
         "same": found.same,
+        "amended": {name: list(how) for name, how in found.amended.items()},
     }
 
 

@@ -96,19 +96,24 @@ def of_pair(
     return tuple([*own, *shared] or [nothing])
 
 
-def _claim(old: Row, new: Row) -> Iterator[Reason]:
+def amendments(old: Row, new: Row) -> Iterator[str]:
+    """In what the claims of two rows differ, as far as a report tells."""
     found = [name for name in ("says", "estimand") if getattr(old, name) != getattr(new, name)]
-    parts = [f"what it {name}" if name == "says" else "its estimand" for name in found]
+    yield from ("what it says" if name == "says" else "its estimand" for name in found)
     if old.verdict.region != new.verdict.region:
         regions = (wording.region(row.verdict.region) for row in (old, new))
-        parts.append("region {} → {}".format(*regions))
+        yield "region {} → {}".format(*regions)
     if old.verdict.level != new.verdict.level and old.verdict.estimate and new.verdict.estimate:
-        parts.append(f"level {old.verdict.level:.4g} → {new.verdict.level:.4g}")
+        yield f"level {old.verdict.level:.4g} → {new.verdict.level:.4g}"
     digests = (old.claim_digest[:_SHORT_DIGEST], new.claim_digest[:_SHORT_DIGEST])
     if all(digests) and digests[0] != digests[1]:
-        parts.append("digest {} → {}".format(*digests))
-    if parts:
-        yield Reason(kind="claim", text=f"claim amended: {', '.join(parts)}")
+        yield "digest {} → {}".format(*digests)
+
+
+def _claim(old: Row, new: Row) -> Iterator[Reason]:
+    found = ", ".join(amendments(old, new))
+    if found:
+        yield Reason(kind="claim", text=f"claim amended: {found}")
 
 
 def _design(old: Verdict, new: Verdict) -> Iterator[Reason]:

@@ -58,7 +58,9 @@ def _status(then: RegisteredClaim | None, now: RegisteredClaim) -> Status:
 
 def differences(then: RegisteredClaim, now: RegisteredClaim) -> tuple[str, ...]:
     """A phrase for each thing that decides and is not what it was; empty where nothing is."""
-    return () if then.digest == now.digest else tuple(_phrases(then, now))
+    if then.digest == now.digest:
+        return ()
+    return tuple(_phrases(then, now)) or ("what decides it is written differently",)
 
 
 def _phrases(then: RegisteredClaim, now: RegisteredClaim) -> Iterator[str]:

@@ -69,7 +69,7 @@ def _line(claim: RegisteredClaim) -> list[str]:
         f"{code(claim.id)}{tag}<br>{says}<br><sub>{estimand}</sub>",
         wording.region(claim.region),
         _codes(decides["subjects"]),
-        prose(", ".join(claim.trainings)) or "—",
+        prose("; ".join(claim.trainings)) or "—",
         prose(claim.printed) or "no number",
         code(claim.digest[:SHORT_DIGEST]),
     ]
@@ -78,7 +78,7 @@ def _line(claim: RegisteredClaim) -> list[str]:
 def render_claim(claim: RegisteredClaim) -> str:
     """Render all about one claim as Markdown, ending in a newline."""
     lines = "\n".join(f"- {name}: {text}" for name, text in _facts(claim))
-    return f"# {code(claim.id)}\n\n{prose(claim.decides['says'])}.\n\n{lines}\n"
+    return f"# {code(claim.id)}\n\n{_sentence(claim.decides['says'])}\n\n{lines}\n"
 
 
 def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
@@ -91,7 +91,7 @@ def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
         f"level {decides['level']:.4g}",
     )
     yield "Asked of", _codes(decides["subjects"])
-    yield "Trainings", prose(", ".join(claim.trainings)) or "none"
+    yield "Trainings", prose("; ".join(claim.trainings)) or "none"
     if decides["words"]:
         yield "Words that must be single tokens", _codes(decides["words"])
     if decides["exploratory"]:
@@ -106,6 +106,10 @@ def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
 
 def _codes(names: Iterable[str]) -> str:
     return ", ".join(map(code, names)) or "—"
+
+
+def _sentence(words: str) -> str:
+    return prose(words) + ("" if words.endswith((".", "!", "?")) else ".")
 
 
 def _many(number: int, what: str) -> str:

@@ -1,0 +1,158 @@
+"""`lazarus-bench claims`: quick, without mlx, and one sentence where a name is wrong."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from claimfiles import clean_environment, write
+
+from lazarus_bench import cli
+from lazarus_bench.report.registry import load_registry, render_registry
+from lazarus_bench.trials.claim_files import read_claims
+
+HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
+CLAIMS = """
+@pre("one/a", AtLeast(0.3), NARROW)
+def test_a(runs, judge):
+    judge(Means(values=NARROW))
+
+@pre("one/b", AtMost(0.3), NARROW)
+def test_b(runs, judge):
+    judge(Means(values=NARROW))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "claims", test_one=CLAIMS, test_two=CLAIMS.replace("one/", "two/"))
+
+
+@pytest.fixture
+def said(folder, capsys):
+    """What `claims` says of the folder, and its exit code."""
+
+    def run(*arguments):
+        code = cli.main(["claims", *arguments, "--hypotheses", str(folder)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_the_projects_claims_are_listed_quickly_and_without_mlx():
+    script = (
+        "import sys; from lazarus_bench import cli; code = cli.main(sys.argv[1:]); "
+        "print([m for m in sys.modules if m.split('.')[0] == 'mlx'], file=sys.stderr); "
+        "sys.exit(code)"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "claims", "list", "--hypotheses", str(HYPOTHESES)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment(),
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    files = HYPOTHESES.glob("test_*.py")
+    assert len(done.stdout.splitlines()) == sum(f.read_text().count("@claim(") for f in files)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
+
+
+def test_list_names_every_claim_with_its_digest(said, folder):
+    code, out, _ = said("list")
+    assert code == 0
+    found = [line.split()[:2] for line in out.splitlines()]
+    assert found == [[claim.id, claim.digest[:12]] for claim in read_claims(folder)]
+    _, out, _ = said("list", "--json", "--family", "two")
+    assert [entry["id"] for entry in json.loads(out)] == ["two/a", "two/b"]
+
+
+def test_list_against_a_registry_tells_what_was_amended(said, folder, tmp_path):
+    file = tmp_path / "registry.json"
+    assert said("export", "--output", str(file))[0] == 0
+    code, out, _ = said("list", "--against", str(file))
+    assert (code, out.splitlines()[-1]) == (0, "4 as registered")
+    write(folder, test_one=CLAIMS.replace("AtMost(0.3)", "AtMost(0.4)"))
+    code, out, _ = said("list", "--against", str(file))
+    assert (code, out.splitlines()[-1]) == (1, "3 as registered, 1 amended")
+    assert "   region ≤ 0.3 → ≤ 0.4" in out.splitlines()
+    assert said("list", "--against", str(file), "--family", "two")[0] == 0
+    _, out, _ = said("list", "--against", str(file), "--json", "--family", "one")
+    assert [entry["what"] for entry in json.loads(out)] == ["as registered", "amended"]
+    (folder / "test_two.py").unlink()
+    _, out, _ = said("list", "--against", str(file), "--json")
+    assert json.loads(out)[-1] == {"id": "two/b", "digest": None, "what": "gone", "differences": []}
+
+
+def test_show_tells_all_about_one_claim(said):
+    code, out, _ = said("show", "one/b")
+    assert code == 0
+    assert out.startswith("# `one/b`\n\nA statement.\n\n")
+    assert "- Region: ≤ 0.3\n" in out
+    shown = json.loads(said("show", "one/b", "--json")[1])
+    assert shown["id"] == "one/b"
+    assert f"- Digest: `{shown['digest']}`\n" in out
+
+
+def test_export_writes_what_it_would_print(said, folder, tmp_path):
+    claims = read_claims(folder)
+    assert said("export")[1] == render_registry(claims)
+    registry, printed = tmp_path / "new" / "x.json", said("export", "--json")[1]
+    assert said("export", "--output", str(registry)) == (0, "", "")
+    assert registry.read_text(encoding="utf-8") == printed
+    assert load_registry(registry) == claims
+    assert said("export", "--output", str(tmp_path / "x.md"))[0] == 0
+    assert (tmp_path / "x.md").read_text(encoding="utf-8") == render_registry(claims)
+
+
+def test_a_folder_gets_both(said, folder):
+    assert said("export", "--output", str(folder))[0] == 0
+    assert load_registry(folder / "registry.json") == read_claims(folder)
+    assert (folder / "registry.md").read_text(encoding="utf-8").startswith("# Registered claims")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("show", "one/x"), "no claim is called one/x; the nearest are one/"),
+        (("list", "--family", "three"), "no family of claims is called three: choose from one, t"),
+        (("list", "--against", "nowhere.json"), "cannot read the registry nowhere.json"),
+        (("export", "--output", "/dev/null/x.md"), "cannot write the registry to /dev/null/x.md"),
+    ],
+)
+def test_a_mistake_is_one_sentence(said, arguments, sentence):
+    code, out, err = said(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"lazarus-bench: {sentence}")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_missing_folder_is_one_sentence(capsys, tmp_path):
+    assert cli.main(["claims", "list", "--hypotheses", str(tmp_path / "nowhere")]) == 2
+    assert "name the folder of claim files with --hypotheses" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_is_not_overrun(said, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "30")
+    assert all(len(line) <= 30 for line in said("list")[1].splitlines())
+
+
+def test_a_closed_pipe_is_no_error():
+    ours = f"{sys.executable} -m lazarus_bench claims export --json --hypotheses {HYPOTHESES}"
+    environment = clean_environment()
+    # Unbuffered, Python takes what the pipe took of one long write for the whole of it.
+    environment.pop("PYTHONUNBUFFERED", None)
+    done = subprocess.run(
+        ["bash", "-c", f"{ours} | head -n 1; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (141, "{\n", "")

@@ -1,0 +1,135 @@
+"""`lazarus-bench diff`: exit codes, outputs, annotations, and what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lazarus_bench import cli
+from lazarus_bench.judge import AtLeast, Means, decide
+from lazarus_bench.report import Report, Row, load, save
+from lazarus_bench.report.diff import compare, render_diff
+
+OLDER = Path(__file__).resolve().parents[1] / "report"
+
+
+def row(name, values):
+    verdict = decide(Means(values=values), AtLeast(0.3), family_size=1)
+    return Row(
+        claim_id=name,
+        family="fam",
+        says="A statement.",
+        estimand="a number",
+        source="A",
+        subject="lab:llama",
+        verdict=verdict,
+        published=None,
+    )
+
+
+KEPT = row("fam/kept", ((0.50, 0.51, 0.52, 0.53) * 5,))
+BEFORE = row("fam/moves", ((0.50, 0.51, 0.52, 0.53) * 5,))
+AFTER = row("fam/moves", ((0.10, 0.11, 0.12, 0.13) * 5,))
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """An old and a new report; one of two verdicts moved."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    report = Report(created="2026-01-01", profile="smoke", command="pytest", manifest={})
+    save(replace(report, rows=(KEPT, BEFORE)), tmp_path / "old" / "report.json")
+    save(replace(report, rows=(KEPT, AFTER)), tmp_path / "new" / "report.json")
+    return "old", "new"
+
+
+def test_a_moved_verdict_is_named_and_sets_the_exit_code(folders, capsys):
+    assert cli.main(["diff", *folders]) == 1
+    out, err = capsys.readouterr()
+    old, new = (load(Path(folder, "report.json")) for folder in folders)
+    assert out == render_diff(compare(old, new))
+    assert "`fam/moves`" in out
+    assert "fam/kept" not in out
+    assert err == ""
+
+
+def test_nothing_moves_between_equal_reports(folders, capsys):
+    assert cli.main(["diff", "old/report.json", "old"]) == 0
+    assert capsys.readouterr().out.startswith("# Nothing moved: 2 verdicts compared\n")
+
+
+def test_json_goes_where_the_markdown_would(folders, capsys):
+    assert cli.main(["diff", *folders, "--json"]) == 1
+    printed = capsys.readouterr().out
+    assert [moved["claim"] for moved in json.loads(printed)["moved"]] == ["fam/moves"]
+    assert cli.main(["diff", *folders, "--json", "--output", "below/moved.json"]) == 1
+    assert capsys.readouterr().out == ""
+    assert Path("below/moved.json").read_text(encoding="utf-8") == printed
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_annotations_name_the_claims_place_and_nothing_else(folders, capsys, monkeypatch, asked):
+    Path("hypotheses").mkdir()
+    Path("hypotheses/test_fam.py").write_text('@claim(\n    "fam/kept",\n    "fam/moves",\n')
+    if not asked:
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert cli.main(["diff", *folders, *(["--github"] if asked else [])]) == 1
+    out, err = capsys.readouterr()
+    assert "::warning" not in out
+    (line,) = err.splitlines()
+    assert line.startswith(
+        "::warning file=hypotheses/test_fam.py,line=3,title=fam/moves%3A supported → refuted::"
+    )
+
+
+def test_annotations_of_a_claim_without_a_file_stand_at_the_new_report(folders, capsys):
+    assert cli.main(["diff", *folders, "--github"]) == 1
+    assert "::warning file=new/report.json,title=" in capsys.readouterr().err
+    assert cli.main(["diff", "old", "old", "--github"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_reports_of_older_schemas_open(version, capsys):
+    old = str(OLDER / f"report_v{version}.json")
+    assert cli.main(["diff", old, old]) == 0
+    assert "Nothing moved" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "cannot read the report"),
+        ("{", "is not JSON"),
+        ('{"schema": 99}', "has schema version 99, this lazarus-bench reads versions 1, 2, 3, 4 a"),
+        ('{"schema": 5}', "is damaged"),
+    ],
+)
+def test_a_bad_report_is_one_sentence(folders, capsys, text, sentence):
+    path = Path("new/report.json")
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    assert cli.main(["diff", *folders]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+
+
+def test_an_output_that_cannot_be_written_is_named(folders, capsys):
+    assert cli.main(["diff", *folders, "--output", "new/report.json/x.md"]) == 2
+    assert "cannot write the comparison to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["diff"], ["claims", "list"], ["claims", "export"], []])
+def test_help_ends_in_examples_and_exit_codes(capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*command, "--help"])
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert "examples:\n  lazarus-bench " in out
+    if command in (["diff"], ["claims", "list"]):
+        assert "exit code:\n  0  " in out

@@ -1,0 +1,242 @@
+"""Two reports compared: what counts as moved, the reasons named, and each rendering.
+
+`python tests/report/sample_diff.py` writes the golden files anew.
+"""
+
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_diff import FOUND, NEW, OLD, RENDERINGS
+from sample_report import SAMPLE, estimate, row, verdict
+
+from lazarus_bench.judge import AtLeast, Means, Outcome, decide
+from lazarus_bench.report import Report, load
+from lazarus_bench.report.diff import annotation, compare, render_diff, to_dict
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("golden", RENDERINGS, ids=lambda path: path.name)
+def test_each_rendering_is_its_golden_file(golden):
+    assert RENDERINGS[golden]() == golden.read_text(encoding="utf-8")
+
+
+def report(*rows, **about):
+    usual = {"created": "2026-01-07", "profile": "smoke", "command": "pytest", "manifest": {}}
+    return Report(**(usual | about), rows=rows)
+
+
+def names(pairs):
+    return [(pair.row.claim_id, pair.row.subject) for pair in pairs]
+
+
+def test_nothing_moves_between_a_report_and_itself():
+    found = compare(SAMPLE, SAMPLE)
+    assert (found.moved, found.reestimated, found.same) == ((), (), len(SAMPLE.rows))
+    text = render_diff(found, everything=True)
+    assert text.startswith(f"# Nothing moved: {len(SAMPLE.rows)} verdicts compared\n")
+    assert "why" not in text
+    assert "differs" not in text
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_report_of_an_older_schema_is_compared(version):
+    old = load(HERE / f"report_v{version}.json")
+    assert compare(old, old).moved == ()
+    shared = {(r.claim_id, r.subject) for r in old.rows} & {
+        (r.claim_id, r.subject) for r in SAMPLE.rows
+    }
+    moved = set(names(compare(old, SAMPLE).moved))
+    assert shared
+    assert not moved & shared, "digests that the older report lacks move nothing"
+
+
+def seeded(values, seeds):
+    """A claim's verdict on the first of its seeds, as the judge gives it."""
+    return decide(Means(values=values[:seeds]), AtLeast(0.5), family_size=3)
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_another_number_of_seeds_names_every_moved_verdict_and_nothing_else(seeds):
+    draw = np.random.default_rng(0)
+    claims = [draw.normal(0.5 + shift, 0.05, (5, 3)) for shift in np.linspace(-0.2, 0.2, 9)]
+    runs = [
+        report(*(row(f"fam/{at}", "lab:llama", seeded(v, n)) for at, v in enumerate(claims)))
+        for n in (5, seeds)
+    ]
+    found = compare(*runs)
+    outcomes = zip(*[[r.verdict.outcome for r in run.rows] for run in runs], strict=True)
+    moved = [f"fam/{at}" for at, (old, new) in enumerate(outcomes) if old != new]
+    assert 0 < len(moved) < len(claims)
+    assert [pair.row.claim_id for pair in found.moved] == moved
+    assert re.findall(r"^- \*\*`(fam/\d+)`", render_diff(found), re.MULTILINE) == moved
+    for pair in found.moved:
+        assert [reason.text for reason in pair.reasons] == [f"seeds 5 → {seeds}"]
+    assert (len(found.reestimated), found.same) == (len(claims) - len(moved), 0)
+
+
+def pair_of(old, new, before=SAMPLE, after=SAMPLE):
+    about = {"manifest": before.manifest, "profile": before.profile, "jobs": before.jobs}
+    later = {"manifest": after.manifest, "profile": after.profile, "jobs": after.jobs}
+    found = compare(report(old, **about), report(new, **later))
+    return (*found.moved, *found.reestimated)[0]
+
+
+SUPPORTED = row(
+    "dual/a",
+    "lab:llama",
+    verdict(Outcome.SUPPORTED, AtLeast(0.36), estimate(0.9, 0.86, 0.94)),
+    digests=("3f9a6c1d2b7e4455", "b"),
+    claim_digest="a" * 64,
+)
+REFUTED = replace(
+    SUPPORTED, verdict=verdict(Outcome.REFUTED, AtLeast(0.36), estimate(0.1, 0.0, 0.2))
+)
+
+
+def kinds(pair):
+    return [reason.kind for reason in pair.reasons]
+
+
+def test_a_verdict_that_moved_for_no_recorded_reason_says_so():
+    moved = pair_of(SUPPORTED, REFUTED)
+    assert [(r.kind, r.text) for r in moved.reasons] == [("unknown", "nothing on record differs")]
+
+
+def test_trainings_with_other_digests_are_named_by_what_they_are():
+    new = replace(REFUTED, digests=("3f9a6c1d2b7e4455", "c"))
+    (reason,) = pair_of(SUPPORTED, new).reasons
+    assert reason.text == "1 of 2 trainings have other digests"
+    (reason,) = pair_of(replace(REFUTED, digests=("d", "b")), SUPPORTED).reasons
+    assert reason.text == "1 of 2 trainings have other digests (dual reward vo |)"
+
+
+def test_fewer_trainings_of_the_same_number_of_seeds_are_told():
+    (reason,) = pair_of(SUPPORTED, replace(REFUTED, digests=("b",))).reasons
+    assert (reason.kind, reason.text[:16]) == ("trainings", "1 training fewer")
+
+
+def test_an_amended_claim_is_told_in_what_it_differs():
+    new = replace(REFUTED, says="x", estimand="y", claim_digest="b" * 64)
+    (reason,) = pair_of(SUPPORTED, new).reasons
+    assert reason.text == (
+        "claim amended: what it says, its estimand, digest aaaaaaaaaaaa → bbbbbbbbbbbb"
+    )
+
+
+def test_an_amended_claim_shows_though_its_verdict_stays():
+    found = compare(report(SUPPORTED), report(replace(SUPPORTED, claim_digest="b" * 64)))
+    assert found.moved == found.reestimated == ()
+    assert found.amended == {"dual/a": ("digest aaaaaaaaaaaa → bbbbbbbbbbbb",)}
+    assert "## Claims that were amended\n\n- `dual/a`: digest" in render_diff(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("revision", "code"),
+        ("lazarus-bench", "code"),
+        ("device", "machine"),
+        ("blas", "machine"),
+        ("numpy", "versions"),
+        ("data sst2, for sentiment", "data"),
+    ],
+)
+def test_the_manifest_tells_code_machine_versions_and_data_apart(name, kind):
+    other = replace(SAMPLE, manifest={**SAMPLE.manifest, name: "new"})
+    moved = pair_of(SUPPORTED, REFUTED, after=other)
+    assert kinds(moved) == [kind]
+    assert moved.reasons[0].text == f"{name} {SAMPLE.manifest.get(name, 'not recorded')} → new"
+
+
+def test_uncommitted_changes_are_no_known_code():
+    dirty = replace(SAMPLE, manifest={"revision": "abc+changes"})
+    moved = pair_of(SUPPORTED, REFUTED, dirty, dirty)
+    assert [r.text for r in moved.reasons] == ["revision abc+changes, whose changes may differ"]
+
+
+def test_a_published_number_depends_on_no_machine_and_no_profile():
+    other = replace(SAMPLE, profile="full", manifest={**SAMPLE.manifest, "blas": "x", "numpy": "9"})
+    on_paper = replace(SUPPORTED, subject="published"), replace(REFUTED, subject="published")
+    assert kinds(pair_of(*on_paper, after=other)) == ["versions"]
+    assert kinds(pair_of(SUPPORTED, REFUTED, after=other)) == ["profile", "machine", "versions"]
+
+
+def test_a_row_of_one_report_only_has_moved_and_says_what_came_or_went():
+    other = replace(SUPPORTED, claim_id="dual/b")
+    cases = {
+        "claim removed": (report(SUPPORTED, other), report(other)),
+        "claim added": (report(other), report(SUPPORTED, other)),
+        "subject added": (
+            report(SUPPORTED),
+            report(SUPPORTED, replace(SUPPORTED, subject="lab:x")),
+        ),
+        "added for this subject": (
+            report(SUPPORTED, replace(other, subject="lab:x")),
+            report(SUPPORTED, replace(other, subject="lab:x"), replace(SUPPORTED, subject="lab:x")),
+        ),
+    }
+    for text, (old, new) in cases.items():
+        (moved,) = compare(old, new).moved
+        assert [reason.text for reason in moved.reasons] == [text]
+
+
+def test_not_a_number_is_the_same_as_itself():
+    diverged = replace(
+        SUPPORTED, verdict=verdict(Outcome.INVALID, AtLeast(0.36), estimate(0.5, math.nan, 1.0))
+    )
+    twin = replace(
+        SUPPORTED,
+        verdict=verdict(
+            Outcome.INVALID, AtLeast(0.36), estimate(0.5, float("nan"), 1.0), reason="other words"
+        ),
+    )
+    assert compare(report(diverged), report(twin)).same == 1
+
+
+def test_the_json_is_strict_and_has_everything_the_markdown_tells():
+    data = json.loads(json.dumps(to_dict(FOUND), allow_nan=False))
+    assert len(data["moved"]) == len(FOUND.moved)
+    assert [(m["claim"], m["subject"]) for m in data["moved"]] == names(FOUND.moved)
+    assert len(data["reestimated"]) + len(data["moved"]) + data["same"] == len(
+        {(r.claim_id, r.subject) for r in (*OLD.rows, *NEW.rows)}
+    )
+
+
+def _read(text):
+    """A workflow command as GitHub's runner reads it: its properties and its message."""
+    command, _, message = text.removeprefix("::").partition("::")
+    name, _, properties = command.partition(" ")
+    assert name == "warning"
+    pairs = (item.partition("=") for item in properties.split(","))
+    found = {key: _unescape(value, ("%3A", ":"), ("%2C", ",")) for key, _, value in pairs}
+    return found, _unescape(message)
+
+
+def _unescape(text, *more):
+    for code, character in (("%0D", "\r"), ("%0A", "\n"), *more, ("%25", "%")):
+        text = text.replace(code, character)
+    return text
+
+
+@given(name=st.text(min_size=1), file=st.text(min_size=1), subject=st.text(min_size=1))
+def test_an_annotation_is_one_line_that_reads_back(name, file, subject):
+    old = replace(SUPPORTED, claim_id=f"fam/{name}", subject=subject)
+    new = replace(REFUTED, claim_id=f"fam/{name}", subject=subject)
+    (moved,) = compare(report(old), report(new)).moved
+    text = annotation(moved, file, 3)
+    assert not set(text) & set("\r\n")
+    properties, message = _read(text)
+    assert properties == {
+        "file": file,
+        "line": "3",
+        "title": f"fam/{name}: supported → refuted",
+    }
+    assert message.startswith(f"fam/{name} on {subject}: supported (0.900 [0.860, 0.940]) → ")

@@ -1,5 +1,6 @@
 """A small hand-made report; run this file to write its renderings anew to golden.md and .html."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lazarus_bench.judge import (
 from lazarus_bench.report import (
     Curve,
     Curves,
+    Explained,
     HeatGroup,
     HeatMap,
     HeatRow,
@@ -150,6 +152,21 @@ _NOTHING = estimate(0.02, -0.1, 0.14)
 _NO_INTERVAL = estimate(0.5, -math.inf, math.inf, note="all seeds agree exactly")
 
 AMENDED = ("region ≥ 0.3 → ≥ 0.36", "family | size 5 → 6")
+_SHIFTED = verdict(Outcome.SUPPORTED, AtLeast(0.2), estimate(0.39, 0.31, 0.46))
+_UNPRINTED = verdict(Outcome.NOT_APPLICABLE, AtLeast(0.2), reason="no number is printed")
+_DROP = estimate(0.5, -math.inf, math.inf, scope="reported", seeds=0, prompts=0)
+_EXPLAINED = Explained(
+    reads="accuracy | symbols, before minus after",
+    published=_DROP,
+    on=estimate(0.47, 0.41, 0.53),
+    off=estimate(0.12, 0.05, 0.19),
+)
+_LOSS = Explained(
+    reads="answer loss at the end, nats",
+    published=None,
+    on=estimate(0.25, 0.2, 0.3),
+    off=estimate(0.65, 0.6, 0.7),
+)
 
 ROWS = (
     row(
@@ -203,6 +220,32 @@ ROWS = (
         _PARAMS,
         says="V/O LoRA is 851,968 parameters",
         claim_digest=4 * "a0b1c2d3e4f56789",
+    ),
+    row(
+        "explain/unshifted-destroys",
+        "lab:llama",
+        _SHIFTED,
+        _UNPRINTED,
+        says="unshifted labels destroy computation",
+        digests=("5c5c6d1d2b7e",),
+        quirk="unshifted-labels",
+        quirks=("unshifted-labels",),
+        explained=(_EXPLAINED, _LOSS),
+    ),
+    row(
+        "explain/unshifted-destroys",
+        "published",
+        _UNPRINTED,
+        says="unshifted labels destroy computation",
+        quirk="unshifted-labels",
+        explained=(dataclasses.replace(_EXPLAINED, on=None, off=None),),
+    ),
+    row(
+        "explain/bf16-lens",
+        "published",
+        _UNPRINTED,
+        says="bfloat16 leaves two digits",
+        quirk="bf16-lens",
     ),
     *(
         row(
@@ -331,6 +374,14 @@ JOBS = (
         seconds=63.0,
         tokens_per_second=None,
         cached=True,
+    ),
+    JobRow(
+        digest="5c5c6d1d2b7e8899",
+        what="dual reward vo, QUIRK unshifted-labels",
+        seconds=21.9,
+        tokens_per_second=9_800.0,
+        cached=False,
+        quirks=("unshifted-labels",),
     ),
 )
 

@@ -47,13 +47,13 @@ def test_it_opens_without_a_complaint_and_asks_for_nothing_else(page, file):
 
 
 def test_it_filters_by_keyboard(page):
-    assert page.evaluate(SHOWN) == "13 of 13 verdicts shown"
+    assert page.evaluate(SHOWN) == "16 of 16 verdicts shown"
     page.tab_to("at.id === 'query'")
     page.type("vo-36")
-    assert (page.evaluate(SHOWN), page.evaluate(VISIBLE)) == ("2 of 13 verdicts shown", 2)
+    assert (page.evaluate(SHOWN), page.evaluate(VISIBLE)) == ("2 of 16 verdicts shown", 2)
     page.tab_to("at.value === 'supported'")
     page.press("Space")
-    assert (page.evaluate(SHOWN), page.evaluate(VISIBLE)) == ("1 of 13 verdicts shown", 1)
+    assert (page.evaluate(SHOWN), page.evaluate(VISIBLE)) == ("1 of 16 verdicts shown", 1)
     claims = (
         "[...document.querySelectorAll('.claim')].filter(at => at.matches('details:not([hidden])'))"
     )
@@ -61,22 +61,22 @@ def test_it_filters_by_keyboard(page):
     page.tab_to("at.type === 'reset'")
     page.press("Enter")
     page.evaluate("new Promise(done => setTimeout(done, 50))")
-    assert (page.evaluate(SHOWN), page.evaluate(VISIBLE)) == ("13 of 13 verdicts shown", 13)
+    assert (page.evaluate(SHOWN), page.evaluate(VISIBLE)) == ("16 of 16 verdicts shown", 16)
 
 
 def test_it_chooses_a_family_and_a_subject_by_keyboard(page):
     page.tab_to("at.id === 'family'")
     page.press("Down")
-    assert page.evaluate(SHOWN) == "4 of 13 verdicts shown"
+    assert page.evaluate(SHOWN) == "4 of 16 verdicts shown"
     page.tab_to("at.id === 'subject'")
     page.press("Down")
-    assert page.evaluate(SHOWN) == "3 of 13 verdicts shown"
+    assert page.evaluate(SHOWN) == "3 of 16 verdicts shown"
 
 
 def test_what_fits_no_verdict_says_so(page):
     page.tab_to("at.id === 'query'")
     page.type("xyzzy")
-    assert page.evaluate(SHOWN) == "0 of 13 verdicts shown"
+    assert page.evaluate(SHOWN) == "0 of 16 verdicts shown"
     assert page.evaluate("document.getElementById('nothing').checkVisibility()")
 
 
@@ -136,7 +136,7 @@ def test_without_scripts_all_of_it_is_there(page, file):
     page.send("Emulation.setScriptExecutionDisabled", value=True)
     try:
         page.open(file)
-        assert page.evaluate(VISIBLE) == 13
+        assert page.evaluate(VISIBLE) == 16
         assert not page.evaluate("document.getElementById('filters').checkVisibility()")
     finally:
         page.send("Emulation.setScriptExecutionDisabled", value=False)

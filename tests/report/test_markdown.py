@@ -22,7 +22,9 @@ def test_sections_come_in_reading_order():
         "## Summary",
         "## lens",
         "## dual",
+        "## explain",
         "## probe",
+        "## Which known defect produces a published number?",
         "## The writeups' prompts through the lens",
         "## Engrams in the plane of their first two principal components",
         "## Layer by layer",
@@ -35,14 +37,14 @@ def test_sections_come_in_reading_order():
 def test_every_table_has_as_many_cells_in_every_row():
     blocks = render(SAMPLE).replace("\\|", "").split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("| ")]
-    assert len(tables) == 10
+    assert len(tables) == 12
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1
 
 
 def test_every_fold_is_closed():
     text = render(SAMPLE)
-    assert text.count("<details>") == text.count("</details>") == 7
+    assert text.count("<details>") == text.count("</details>") == 8
 
 
 def test_an_empty_report_says_so():
@@ -60,7 +62,7 @@ def test_a_moved_verdict_stands_in_the_summary():
 def test_the_writeups_come_last_and_are_counted_apart():
     assert subjects(reversed(ROWS))[-2:] == ("lab:llama", "published")
     lab = [row for row in ROWS if row.subject == "lab:llama" and row.family != "probe"]
-    assert count(lab)[Outcome.SUPPORTED] == 2
+    assert count(lab)[Outcome.SUPPORTED] == 3
 
 
 def test_a_family_is_told_in_one_sentence():

@@ -119,12 +119,14 @@ def test_a_version_3_report_opens_without_scatters_and_seeds_own_values(tmp_path
     assert load(tmp_path / "new.json") == old
 
 
-def test_a_version_4_report_opens_without_digests_of_its_claims(tmp_path):
+def test_a_version_4_report_opens_without_digests_heat_maps_and_defects(tmp_path):
     old = load(VERSION_4)
     assert json.loads(VERSION_4.read_text(encoding="utf-8"))["schema"] == 4
-    assert (len(old.rows), len(old.scatters)) == (len(ROWS), 1)
+    assert (len(old.rows), len(old.scatters), old.heatmaps) == (13, 1, ())
     assert {(row.claim_digest, row.amended) for row in old.rows} == {("", ())}
-    assert "Amended since" not in render(old)
+    assert {(row.quirk, row.quirks, row.explained) for row in old.rows} == {("", (), ())}
+    assert {job.quirks for job in old.jobs} == {()}
+    assert "defect" not in render(old) and "Amended since" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
 

@@ -113,3 +113,19 @@ def test_the_recipes_of_a_need_from_the_bottom_up(need, recipes):
 def test_a_stage_that_cannot_start_is_refused_at_once(recipes, sentence):
     with pytest.raises(UserError, match=sentence):
         Stages(recipes=recipes)
+
+
+def test_a_quirk_in_what_a_claim_needs_has_to_be_said(registry):
+    odd = DualReward(quirks=("sgd",))
+    for need in (odd, OnInstruct(recipe=odd), Stages(recipes=(Sft(), Fuse(), odd))):
+        with pytest.raises(UserError) as refusal:
+            declare("fam/one", needs=(Sft(), need))
+        assert str(refusal.value) == (
+            "fam/one needs 'dual reward vo, QUIRK sgd': say quirk='sgd', so that its report names "
+            "the defect, or leave the quirk off"
+        )
+    with pytest.raises(UserError, match="say quirk='sgd'"):
+        declare("fam/one", needs=odd, quirk="unbounded-kl")
+    assert registry.claims == {}
+    declare("fam/one", needs=(Sft(), odd), quirk="sgd")
+    assert registry.claims["fam/one"].quirk == "sgd"

@@ -1,5 +1,7 @@
 """A trial: evidence in, one verdict out, and what it means for the exit code."""
 
+from dataclasses import replace
+
 import pytest
 
 from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, family_level
@@ -9,6 +11,7 @@ from lazarus_bench.trials.trial import (
     FAILABLE,
     Trial,
     category,
+    explained,
     fails,
     invalid,
     judge_published,
@@ -138,3 +141,28 @@ def test_the_row_is_the_claim_on_its_subject():
     assert (made.claim_id, made.family, made.subject) == ("fam/one", "fam", "s")
     assert made.published_note == "printed without its sample"
     assert made.seconds == 0.123
+
+
+def test_what_a_defect_explains_stands_beside_what_was_printed():
+    about = replace(CLAIM, quirk="sgd")
+    asked = Trial(claim=about, family_size=4)
+    low, high = (Means(values=((v, v + 0.1, v + 0.2) * 5,)) for v in (0.1, 0.6))
+    asked.explain({"accuracy": (low, high), "unprinted": (high, low)})
+    printed = [Labelled(label=name, evidence=NARROW) for name in ("accuracy", "unmeasured")]
+    found = explained(replace(finding(None), explains=tuple(printed)), asked.measured, 4)
+    assert [item.reads for item in found] == ["accuracy", "unmeasured", "unprinted"]
+    first, second, third = found
+    assert first.published.value == pytest.approx(0.515)
+    assert (first.on.value, first.off.value) == pytest.approx((0.2, 0.7))
+    assert first.on.interval.level == family_level(4)
+    assert (second.on, second.off, third.published) == (None, None, None)
+    made = make_row(
+        about, "s", undecidable(about, "why", 4), undecidable(about, "why", 4), pinned=None,
+        secondary=(), digests=(), seconds=0, quirks=["sgd"], explained=found,
+    )  # fmt: skip
+    assert (made.quirk, made.quirks, made.explained) == ("sgd", ("sgd",), found)
+
+
+def test_a_claim_about_no_defect_explains_nothing():
+    with pytest.raises(ValueError, match=r"fam/one is about no defect"):
+        trial().explain({"accuracy": (NARROW, NARROW)})

@@ -1,0 +1,145 @@
+"""Known defects in a report: impossible to overlook, and what of the published they produce."""
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_report import ROWS, SAMPLE, estimate
+
+from lazarus_bench.report import Explained, claims_table, quirks_line, render
+from lazarus_bench.report.defects import (
+    AS_CLOSE,
+    BOTH,
+    CLOSER_WITH,
+    CLOSER_WITHOUT,
+    NOT_MEASURED,
+    NOT_PRINTED,
+    ONLY_WITH,
+    ONLY_WITHOUT,
+    TITLE,
+    lines,
+    outcome,
+    produced,
+    switched_on,
+    unasked,
+    warning,
+)
+from lazarus_bench.report.html import render_html
+
+ABOUT = next(row for row in ROWS if row.quirks)
+PLAIN = [row for row in ROWS if not row.quirk]
+
+
+def item(published=0.5, on=(0.4, 0.3, 0.5), off=(0.1, 0.0, 0.2)) -> Explained:
+    printed = None if published is None else estimate(published, -math.inf, math.inf, "reported")
+    found = {"on": on and estimate(*on), "off": off and estimate(*off)}
+    return Explained(reads="a number", published=printed, **found)
+
+
+@pytest.mark.parametrize(
+    ("published", "answer"),
+    [
+        (0.45, ONLY_WITH),
+        (0.15, ONLY_WITHOUT),
+        (0.9, CLOSER_WITH),
+        (-0.9, CLOSER_WITHOUT),
+        (None, NOT_PRINTED),
+    ],
+)
+def test_where_a_published_number_lies(published, answer):
+    assert produced(item(published)) == answer
+
+
+def test_a_number_as_far_from_both_is_found_neither_way():
+    assert produced(item(0.375, on=(0.5, 0.45, 0.55), off=(0.25, 0.2, 0.3))) == AS_CLOSE
+
+
+def test_a_number_inside_both_intervals_needs_no_defect():
+    assert produced(item(0.35, off=(0.3, 0.2, 0.4))) == BOTH
+
+
+def test_what_was_not_measured_produces_nothing():
+    assert produced(item(on=None, off=None)) == NOT_MEASURED
+    assert outcome(lines([dataclasses.replace(ABOUT, explained=(item(on=None, off=None),))])) == ""
+
+
+def test_a_number_without_an_interval_is_met_exactly_or_not():
+    bare = (0.5, -math.inf, math.inf)
+    assert produced(item(0.5, on=bare)) == ONLY_WITH
+    assert produced(item(0.49, on=bare)) == CLOSER_WITH
+
+
+@given(
+    published=st.floats(-2, 2),
+    numbers=st.tuples(*[st.floats(-1, 1)] * 2),
+    widths=st.tuples(*[st.floats(0.1, 1)] * 2),
+)
+def test_with_and_without_are_treated_alike(published, numbers, widths):
+    on, off = ((n, n - w, n + w) for n, w in zip(numbers, widths, strict=True))
+    mirrored = {
+        ONLY_WITH: ONLY_WITHOUT,
+        ONLY_WITHOUT: ONLY_WITH,
+        CLOSER_WITH: CLOSER_WITHOUT,
+        CLOSER_WITHOUT: CLOSER_WITH,
+    }
+    answer = produced(item(published, on, off))
+    assert produced(item(published, off, on)) == mirrored.get(answer, answer)
+
+
+def test_the_outcome_counts_every_measured_number_once():
+    row = dataclasses.replace(ABOUT, explained=(item(0.45), item(0.15), item(None)))
+    assert outcome(lines([row])) == (
+        "Of 2 published numbers: 1 found only with it (unshifted-labels), 1 found only without it "
+        "(unshifted-labels)."
+    )
+
+
+def test_models_take_the_place_of_the_published_number_alone():
+    found = lines(ROWS)
+    assert [(line.row.claim_id, line.row.subject, line.first) for line in found] == [
+        ("explain/unshifted-destroys", "lab:llama", True),
+        ("explain/unshifted-destroys", "lab:llama", False),
+        ("explain/bf16-lens", "published", True),
+    ]
+    assert lines(PLAIN) == ()
+
+
+def test_a_report_without_defects_says_nothing_of_them():
+    plain = dataclasses.replace(SAMPLE, rows=tuple(PLAIN), jobs=SAMPLE.jobs[:2], pooled=())
+    for page in (render(plain), render_html(plain)):
+        assert TITLE not in page
+        assert "QUIRK" not in page
+        assert "switched on" not in page
+    assert quirks_line(PLAIN) == ""
+
+
+def test_a_defect_that_was_on_is_named_at_the_top_in_the_row_and_in_the_terminal():
+    said = warning(ROWS)
+    assert said == (
+        "Known defects of the public source were switched on: unshifted-labels in "
+        "explain/unshifted-destroys."
+    )
+    assert said in claims_table(ROWS, 40) + quirks_line(ROWS)
+    text, page = render(SAMPLE), render_html(SAMPLE)
+    assert text.index(said) < text.index("## Summary")
+    assert page.index(said) < page.index('id="summary"')
+    assert "supported **⚠️ QUIRK unshifted-labels**" in text
+    assert '<span class="tag odd">QUIRK unshifted-labels</span>' in page
+
+
+def test_a_defect_that_the_claim_is_not_about_is_told_apart():
+    odd = dataclasses.replace(PLAIN[0], quirks=("sgd",))
+    assert unasked([ABOUT, odd]) == (odd,)
+    assert switched_on([ABOUT, odd, odd]) == {
+        "unshifted-labels": (ABOUT.claim_id,),
+        "sgd": (odd.claim_id,),
+    }
+    assert warning([ABOUT, odd]).endswith(f" Not asked for by the claim: {odd.claim_id}.")
+
+
+def test_the_table_shows_published_with_and_without():
+    line = next(row for row in render(SAMPLE).splitlines() if "before minus after" in row)
+    assert "| 0.500 | 0.470 [0.416, 0.524] | 0.120 [0.057, 0.183] | supported |" in line
+    assert line.endswith(f"{ONLY_WITH} |")

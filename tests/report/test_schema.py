@@ -126,7 +126,8 @@ def test_a_version_4_report_opens_without_digests_heat_maps_and_defects(tmp_path
     assert {(row.claim_digest, row.amended) for row in old.rows} == {("", ())}
     assert {(row.quirk, row.quirks, row.explained) for row in old.rows} == {("", (), ())}
     assert {job.quirks for job in old.jobs} == {()}
-    assert "defect" not in render(old) and "Amended since" not in render(old)
+    assert "defect" not in render(old)
+    assert "Amended since" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
 

@@ -24,6 +24,7 @@ def test_sections_come_in_reading_order():
         "## dual",
         "## probe",
         "## The writeups' prompts through the lens",
+        "## Lens heat maps",
         "## Engrams in the plane of their first two principal components",
         "## Layer by layer",
         "## Training curves",
@@ -35,14 +36,14 @@ def test_sections_come_in_reading_order():
 def test_every_table_has_as_many_cells_in_every_row():
     blocks = render(SAMPLE).replace("\\|", "").split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("| ")]
-    assert len(tables) == 10
+    assert len(tables) == 11
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1
 
 
 def test_every_fold_is_closed():
     text = render(SAMPLE)
-    assert text.count("<details>") == text.count("</details>") == 7
+    assert text.count("<details>") == text.count("</details>") == 8
 
 
 def test_an_empty_report_says_so():

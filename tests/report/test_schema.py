@@ -30,6 +30,7 @@ from lazarus_bench.report.schema import from_dict, to_dict
 VERSION_1 = Path(__file__).with_name("report_v1.json")
 VERSION_2 = Path(__file__).with_name("report_v2.json")
 VERSION_3 = Path(__file__).with_name("report_v3.json")
+VERSION_4 = Path(__file__).with_name("report_v4.json")
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path):
@@ -46,7 +47,7 @@ def test_the_file_is_strict_json_with_its_version(tmp_path):
     def refuse(name):
         raise AssertionError(f"{name} is not JSON")
 
-    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 4
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 5
 
 
 @settings(deadline=None)
@@ -94,7 +95,7 @@ def test_a_version_1_report_opens_without_curves(tmp_path):
     assert "Training curves" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
-    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 4
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 5
 
 
 def test_a_version_2_report_opens_with_its_curves_and_nothing_pooled(tmp_path):
@@ -114,6 +115,16 @@ def test_a_version_3_report_opens_without_scatters_and_seeds_own_values(tmp_path
     assert (len(old.rows), old.scatters) == (13, ())
     assert {row.verdict.estimate.by_seed for row in old.rows if row.verdict.estimate} == {()}
     assert "principal components" not in render(old)
+    save(old, tmp_path / "new.json")
+    assert load(tmp_path / "new.json") == old
+
+
+def test_a_version_4_report_opens_without_heat_maps(tmp_path):
+    old = load(VERSION_4)
+    assert json.loads(VERSION_4.read_text(encoding="utf-8"))["schema"] == 4
+    assert (len(old.rows), len(old.scatters), old.heatmaps) == (13, 1, ())
+    assert old.rows == ROWS
+    assert "heat maps" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
 
@@ -148,11 +159,11 @@ def _with(path, **changes):
     return path
 
 
-@pytest.mark.parametrize("version", [0, 5, 99, "2", None, [1]])
+@pytest.mark.parametrize("version", [0, 6, 99, "2", None, [1]])
 def test_an_unknown_schema_version_is_refused(tmp_path, version):
     path = _with(tmp_path / "old.json", schema=version)
     with pytest.raises(
-        UserError, match=r"old\.json has .*, .* reads versions 1, 2, 3 and 4;"
+        UserError, match=r"old\.json has .*, .* reads versions 1, 2, 3, 4 and 5;"
     ) as error:
         load(path)
     assert f"schema version {version}," in str(error.value)
@@ -168,6 +179,7 @@ def test_an_unknown_schema_version_is_refused(tmp_path, version):
         ('{"schema": 2}', "is damaged"),
         ('{"schema": 3}', "is damaged"),
         ('{"schema": 4}', "is damaged"),
+        ('{"schema": 5}', "is damaged"),
     ],
 )
 def test_other_files_are_refused_in_one_sentence(tmp_path, text, message):
@@ -213,6 +225,17 @@ def test_damaged_pooled_claims_are_refused(tmp_path, field, value):
     pooled[0][field] = value
     with pytest.raises(UserError, match="is damaged"):
         load(_with(tmp_path / "report.json", pooled=pooled))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("groups", []), ("groups", [{"name": "a", "rows": [{"prompt": "b"}]}]), ("layer", 9)],
+)
+def test_damaged_heat_maps_are_refused(tmp_path, field, value):
+    heatmaps = to_dict(SAMPLE)["heatmaps"]
+    heatmaps[0][field] = value
+    with pytest.raises(UserError, match="is damaged"):
+        load(_with(tmp_path / "report.json", heatmaps=heatmaps))
 
 
 def test_a_missing_file_is_named(tmp_path):

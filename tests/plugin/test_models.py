@@ -12,6 +12,7 @@ from lazarus_bench.report import load
 SUITE = """
 from lazarus_bench.report import Curve, Curves, LayerCurves, LayerSeries
 from lazarus_bench.trials.curves import training_curves
+from lazarus_bench.trials.heatmaps import lens_heatmap
 
 BY_HAND = Curves(title="By hand", subject="s", unit="nats", series=(
     Curve(name="loss", lines=(((1.0, 2.0), (2.0, float("inf"))),)),
@@ -21,10 +22,11 @@ BY_LAYER = LayerCurves(title="By layer", subject="s", unit="nats", layers=(0, 1)
 ))
 
 @pre("suite/supported", Above(-1.0), NARROW, needs=SFT)
-def test_supported(runs, held_out, judge):
+def test_supported(runs, held_out, writeup_prompts, judge):
     judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
     judge.beside({"before": Means(values=[run.lens(held_out).answer[:, 2] for run in runs()])})
     judge.show(training_curves("LoRA", runs(SFT), ["loss"]))
+    judge.show(lens_heatmap("LoRA", runs(SFT), writeup_prompts, held_out))
 
 @pre("suite/refuted", AtLeast(0.9), NARROW)
 def test_refuted(runs, writeup_prompts, judge):
@@ -199,6 +201,15 @@ def test_curves_shown_by_two_claims_stand_in_the_report_once(ran, tiny):
     assert text.count("<summary>By hand") == 1
     assert [item.title for item in ran["first"].report.layer_curves] == ["By layer"]
     assert text.count("<summary>By layer") == 1
+
+
+def test_a_heat_map_stands_in_the_report_and_beside_it(ran):
+    (item,) = ran["first"].report.heatmaps
+    assert (item.title, item.seeds, item.depth) == ("LoRA", 2, 4)
+    text = (ran["first"].folder / "report.md").read_text()
+    assert "](heatmaps/01.svg)" in text
+    assert (ran["first"].folder / "heatmaps" / "01.svg").read_text().startswith("<svg")
+    assert 'id="heat-1-t"' in (ran["first"].folder / "report.html").read_text()
 
 
 def test_only_what_can_be_decided_is_trained(ran, folder):

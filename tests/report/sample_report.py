@@ -353,7 +353,7 @@ HEAT = HeatMap(
                 HeatRow(
                     prompt="1234567 | 89 <b> ",
                     gold="subtract",
-                    probability=(2e-7, math.nan, 0.02, 0.316),
+                    probability=(2e-7, 0.004, 0.02, 0.316),
                 ),
             ),
         ),

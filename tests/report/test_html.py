@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from rendered_page import NASTY
-from sample_report import CURVES, GOLDEN_PAGE, JOBS, LAYERS, LENS, SAMPLE, SCATTER
+from sample_report import CURVES, GOLDEN_PAGE, HEAT, JOBS, LAYERS, LENS, SAMPLE, SCATTER
 
-from lazarus_bench.judge import Outcome
+from lazarus_bench.judge import Interval, Outcome
 from lazarus_bench.report import Report, load
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.html.claims import claim_views
@@ -113,6 +113,8 @@ def hostile(text):
         )
         for i, row in enumerate(SAMPLE.rows)
     )
+    hot = dataclasses.replace(HEAT.groups[0].rows[0], prompt=text, gold=text)
+    heat = dataclasses.replace(HEAT.groups[0], name=text, rows=(hot,))
     line = dataclasses.replace(LENS.rows[0], prompt=text, before_token=text, gold=text)
     series = tuple(dataclasses.replace(one, name=text) for one in CURVES.series)
     return dataclasses.replace(
@@ -126,6 +128,7 @@ def hostile(text):
         jobs=(dataclasses.replace(JOBS[0], digest=text, what=text),),
         curves=(dataclasses.replace(CURVES, title=text, unit=text, x=text, series=series),),
         layer_curves=(dataclasses.replace(LAYERS, title=text, subject=text, unit=text),),
+        heatmaps=(dataclasses.replace(HEAT, title=text, subject=text, groups=(heat,)),),
         scatters=(dataclasses.replace(SCATTER, title=text, subject=text, classes=(text,) * 4),),
     )
 
@@ -173,8 +176,11 @@ def test_numbers_that_are_none_leave_no_trace_in_a_drawing():
     line = tuple((float(x), math.nan) for x in range(3))
     series = (dataclasses.replace(CURVES.series[0], lines=(line, ())),)
     lens = dataclasses.replace(LENS.rows[0], before_probability=math.nan)
+    cold = dataclasses.replace(HEAT.groups[0].rows[0], probability=(math.nan,) * 4)
+    group = dataclasses.replace(HEAT.groups[0], rows=(cold,))
     report = dataclasses.replace(
         SAMPLE,
+        heatmaps=(dataclasses.replace(HEAT, groups=(group,)),),
         curves=(dataclasses.replace(CURVES, series=series),),
         lens_tables=(dataclasses.replace(LENS, rows=(lens,)),),
         scatters=(dataclasses.replace(SCATTER, points=((math.nan, 0.0, 0), (1.0, 2.0, 1))),),
@@ -184,6 +190,7 @@ def test_numbers_that_are_none_leave_no_trace_in_a_drawing():
     values = [v for tag, at in page.elements for n, v in at.items() if n in drawn and tag != "svg"]
     assert not [value for value in values if "nan" in value or "inf" in value]
     assert "No finite number was logged." in page.text
+    assert "mean not a number at L2, no finite number." in page.text
 
 
 def test_an_empty_report_says_so():
@@ -210,13 +217,75 @@ def test_a_claim_has_all_that_its_row_has():
         assert said in text, said
 
 
-def test_evidence_whose_control_failed_replicates_nothing():
+def test_evidence_whose_control_failed_replicates_nothing_and_the_page_says_so():
     row = next(row for row in SAMPLE.rows if row.claim_id == "dual/vo-36")
     bad = dataclasses.replace(row.verdict, outcome=Outcome.INVALID)
-    judged = [(row, 5), (dataclasses.replace(row, verdict=bad), 0)]
-    for item, answers in judged:
-        (view,) = claim_views(dataclasses.replace(SAMPLE, rows=(item,), pooled=()))
+    judged = [(row, 5, ()), (dataclasses.replace(row, verdict=bad), 0, ("lab:llama",))]
+    for item, answers, unasked in judged:
+        report = dataclasses.replace(SAMPLE, rows=(item,), pooled=())
+        (view,) = claim_views(report)
         assert [len(one.replication) for one in view.judged] == [answers]
+        assert view.unasked == unasked
+        said = "Not asked of lab:llama: a control failed"
+        assert (said in Page(render_html(report)).text) == bool(unasked)
+
+
+def test_a_forest_has_a_square_for_each_family_by_its_weight_and_a_diamond_for_all():
+    text = render_html(SAMPLE)
+    (table,) = re.findall(r'<table class="lanes forest".*?</table>', text, re.DOTALL)
+    sides = [float(side) for side in re.findall(r'class="weight" [^>]*width="([\d.]+)"', table)]
+    (pooled,) = SAMPLE.pooled
+    assert len(sides) == len(pooled.families) == 3
+    by_weight = sorted(range(3), key=lambda at: pooled.result.weights[at])
+    assert sorted(range(3), key=lambda at: sides[at]) == by_weight
+    assert table.count('class="diamond"') == table.count("dashed") == 1
+    for family in pooled.families:
+        assert all(f"<code>{subject}</code>" in table for subject in family.subjects)
+
+
+def test_families_that_are_not_pooled_have_no_diamond_and_the_page_says_why():
+    (pooled,) = SAMPLE.pooled
+    alone = dataclasses.replace(pooled, families=pooled.families[:1], result=None)
+    text = render_html(dataclasses.replace(SAMPLE, pooled=(alone,)))
+    assert text.count('class="weight"') == 1
+    assert 'class="diamond"' not in text
+    assert "Not pooled, since that takes two families" in text
+
+
+def test_a_prediction_wider_than_the_axis_ends_in_an_arrow():
+    (pooled,) = SAMPLE.pooled
+    wide = dataclasses.replace(pooled.result, prediction=Interval(low=-90, high=0.4, level=0.95))
+    (item,) = (view for view in claim_views(with_result(wide)) if view.pooled)
+    drawn = item.pooled.prediction
+    assert (drawn.start, drawn.open_start, drawn.open_end) == (0, True, False)
+
+
+def with_result(result):
+    (pooled,) = SAMPLE.pooled
+    return dataclasses.replace(SAMPLE, pooled=(dataclasses.replace(pooled, result=result),))
+
+
+def test_a_heat_map_has_a_cell_for_each_number_and_a_table_of_them():
+    text = render_html(SAMPLE)
+    drawn = re.search(r'<svg class="heat" .*?</svg></div>', text, re.DOTALL).group()
+    cells = re.findall(r'<rect class="h(\d+)" x="([\d.]+)%"[^>]*><title>(.*?)</title>', drawn)
+    assert [(int(colour), float(x)) for colour, x, _ in cells[4:8]] == [
+        *((0, 0.0), (6, 25.0), (11, 50.0), (11, 75.0))
+    ]
+    assert [said for *_, said in cells[8:]] == [
+        "L0: 2e-07",
+        "L1: 0.00400",
+        "L2: 0.0200",
+        "L3: 0.316",
+    ]
+    assert re.findall(r'class="x own" x="([\d.]+)%"[^>]*>(\w+)<', drawn) == [("62.5", "L2")]
+    table = re.search(r'<table class="heattable">.*?</table>', text, re.DOTALL).group()
+    numbers = re.findall(r'<td class="num">(.*?)</td>', table)
+    assert numbers[:4] == ["0", "3e-05", "0.910", "0.200"]
+    assert table.count('scope="row"') == 3
+    page = Page(text)
+    assert "heat-1-t heat-1-d" in page.attributes("aria-labelledby")
+    assert "Mean over 5 seeds; the writeups' prompts: mean 0.705 at L2" in page.text
 
 
 def test_a_scatter_has_a_mark_for_each_example_and_a_shape_and_a_colour_for_each_class():

@@ -88,6 +88,13 @@ def test_it_expands_by_keyboard(page):
     assert not page.evaluate("document.activeElement.parentElement.open")
 
 
+def test_the_numbers_of_a_heat_map_open_by_keyboard_and_can_be_scrolled(page):
+    page.tab_to("at.matches('.heats .fold > summary')")
+    page.press("Enter")
+    assert page.evaluate("document.querySelector('.heattable td').checkVisibility()")
+    page.tab_to("at.matches('.heats .scroll')", most=1)
+
+
 def test_a_link_opens_its_claim_and_moves_there(page):
     page.tab_to("at.matches('#table a')")
     target = page.evaluate("document.activeElement.hash")
@@ -130,6 +137,13 @@ def test_print_shows_what_is_folded_and_hides_what_is_pressed(page):
     page.view(1280, media="print")
     assert page.evaluate(inside)
     assert not page.evaluate("document.getElementById('filters').checkVisibility()")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_what_is_printed_is_no_wider_than_paper(page):
+    page.evaluate("document.querySelectorAll('details').forEach(at => { at.open = true })")
+    page.view(718, media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
 
 
 def test_without_scripts_all_of_it_is_there(page, file):

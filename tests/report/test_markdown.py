@@ -26,6 +26,7 @@ def test_sections_come_in_reading_order():
         "## probe",
         "## Which known defect produces a published number?",
         "## The writeups' prompts through the lens",
+        "## Lens heat maps",
         "## Engrams in the plane of their first two principal components",
         "## Layer by layer",
         "## Training curves",
@@ -37,7 +38,7 @@ def test_sections_come_in_reading_order():
 def test_every_table_has_as_many_cells_in_every_row():
     blocks = render(SAMPLE).replace("\\|", "").split("\n\n")
     tables = [block.splitlines() for block in blocks if block.startswith("| ")]
-    assert len(tables) == 12
+    assert len(tables) == 13
     for lines in tables:
         assert len({line.count("|") for line in lines}) == 1
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import re
 from xml.etree import ElementTree
 
 import pytest
@@ -12,8 +11,7 @@ from rendered_page import NASTY, Page
 from sample_report import SAMPLE, SCATTER
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.plugin.options import PICTURES
-from lazarus_bench.report import Scatter, load, pictures, render, save, write_pictures
+from lazarus_bench.report import Scatter, load, save, write_pictures
 from lazarus_bench.report.scatter import FOLDER, MOST, scatter_section, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -76,11 +74,6 @@ def test_a_title_cannot_break_out_of_the_markdown(name, subject):
     assert set(page.tags) <= {"h2", "h3", "img", "p", "code"}
 
 
-def test_the_markdown_links_every_picture_there_is():
-    linked = re.findall(r"\]\((scatters/[\d]+\.svg)\)", render(SAMPLE))
-    assert linked == list(pictures(SAMPLE.scatters)) == ["scatters/01.svg"]
-
-
 def test_pictures_of_an_earlier_report_do_not_stay_and_other_files_do(tmp_path):
     folder = tmp_path / "scatters"
     folder.mkdir()
@@ -100,13 +93,8 @@ def test_pictures_that_cannot_be_written_are_one_sentence(tmp_path):
         write_pictures(SAMPLE, tmp_path)
 
 
-def test_the_options_know_the_folder_of_the_pictures():
-    assert PICTURES == FOLDER
-
-
 def test_no_scatter_no_section():
     assert list(scatter_section([])) == []
-    assert pictures(()) == {}
 
 
 def test_too_many_points_and_a_point_of_no_class_are_refused():

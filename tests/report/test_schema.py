@@ -127,6 +127,7 @@ def test_a_version_4_report_opens_without_digests_heat_maps_and_defects(tmp_path
     assert {(row.quirk, row.quirks, row.explained) for row in old.rows} == {("", (), ())}
     assert {job.quirks for job in old.jobs} == {()}
     assert "defect" not in render(old)
+    assert "heat maps" not in render(old)
     assert "Amended since" not in render(old)
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
@@ -228,6 +229,17 @@ def test_damaged_pooled_claims_are_refused(tmp_path, field, value):
     pooled[0][field] = value
     with pytest.raises(UserError, match="is damaged"):
         load(_with(tmp_path / "report.json", pooled=pooled))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("groups", []), ("groups", [{"name": "a", "rows": [{"prompt": "b"}]}]), ("layer", 9)],
+)
+def test_damaged_heat_maps_are_refused(tmp_path, field, value):
+    heatmaps = to_dict(SAMPLE)["heatmaps"]
+    heatmaps[0][field] = value
+    with pytest.raises(UserError, match="is damaged"):
+        load(_with(tmp_path / "report.json", heatmaps=heatmaps))
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, family_level
 from lazarus_bench.published.records import Finding, Labelled
-from lazarus_bench.report import Curves, LayerCurves, LensTable
+from lazarus_bench.report import Curves, HeatGroup, HeatMap, HeatRow, LayerCurves, LensTable
 from lazarus_bench.trials.trial import (
     FAILABLE,
     Trial,
@@ -85,11 +85,14 @@ def test_tables_and_curves_are_kept_apart():
     table = LensTable(title="A", subject="s", layer=0, rows=())
     curves = Curves(title="A", subject="s", unit="nats", series=())
     layers = LayerCurves(title="A", subject="s", unit="nats", layers=(0,), series=())
-    for item in (curves, table, layers, curves):
+    lines = HeatGroup(name="g", rows=(HeatRow(prompt="p", gold="add", probability=(0.5,)),))
+    heat = HeatMap(title="A", subject="s", layer=0, seeds=1, groups=(lines,))
+    for item in (curves, table, heat, layers, curves):
         judge.show(item)
     assert judge.tables == [table]
     assert judge.curves == [curves, curves]
     assert judge.layer_curves == [layers]
+    assert judge.heatmaps == [heat]
 
 
 def test_nothing_printed_is_not_applicable_with_the_note():

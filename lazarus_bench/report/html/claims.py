@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate, Outcome, Region, Verdict
 from lazarus_bench.judge.replication import Criterion, criteria
-from lazarus_bench.report.html.lanes import Axis, Bar, Lane, axis, bar, lane
+from lazarus_bench.report.html.forest import Forest, forest
+from lazarus_bench.report.html.lanes import Axis, Lane, axis, lane
 from lazarus_bench.report.rows import PooledClaim, Report, Row
 from lazarus_bench.report.summary import PUBLISHED
 
@@ -33,15 +34,6 @@ class Judged:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PooledView:
-    """What a claim pools to, drawn."""
-
-    item: PooledClaim
-    diamond: Bar | None
-    at: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class ClaimView:
     """One claim, on every subject it was put to.
 
@@ -63,12 +55,21 @@ class ClaimView:
     published: Verdict | None
     printed: Lane
     axis: Axis
-    pooled: PooledView | None
+    pooled: Forest | None
 
     @property
     def compared(self) -> tuple[Judged, ...]:
         """Rows that have an estimate to compare with the writeup's."""
         return tuple(item for item in self.judged if item.replication)
+
+    @property
+    def unasked(self) -> tuple[str, ...]:
+        """Subjects that a published estimate is not compared with, since a control failed."""
+        return tuple(
+            item.row.subject
+            for item in self.judged
+            if item.row.verdict.outcome == Outcome.INVALID and _comparable(item.row)
+        )
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -120,7 +121,7 @@ def _view(rows: list[Row], anchor: str, pooled: PooledClaim | None) -> ClaimView
         published=apart,
         printed=lane(printed, shared),
         axis=shared,
-        pooled=_pooled(pooled, shared) if pooled else None,
+        pooled=forest(pooled, region, shared.scale) if pooled else None,
     )
 
 
@@ -138,7 +139,7 @@ def _judged(row: Row, shared: Axis) -> Judged:
 
 def _replication(row: Row, ours: Estimate | None) -> tuple[Criterion, ...]:
     original = row.published.estimate if row.published else None
-    if row.subject == PUBLISHED or ours is None or original is None:
+    if not _comparable(row) or ours is None or original is None:
         return ()
     # As for pooling: where a control failed, the estimate is no evidence of anything.
     if row.verdict.outcome == Outcome.INVALID:
@@ -146,11 +147,7 @@ def _replication(row: Row, ours: Estimate | None) -> tuple[Criterion, ...]:
     return criteria(original, ours, row.verdict.region)
 
 
-def _pooled(item: PooledClaim, shared: Axis) -> PooledView:
-    if item.result is None:
-        return PooledView(item=item, diamond=None, at=None)
-    return PooledView(
-        item=item,
-        diamond=bar(item.result.interval, shared.scale),
-        at=shared.scale.at(item.result.value),
-    )
+def _comparable(row: Row) -> bool:
+    """Whether a row is a model's and the writeup printed a number for its estimand."""
+    printed = row.published is not None and row.published.estimate is not None
+    return row.subject != PUBLISHED and printed

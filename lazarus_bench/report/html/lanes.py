@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,10 +71,15 @@ class Axis:
 
 def axis(region: Region, estimates: Iterable[Estimate], pooled: Pooled | None = None) -> Axis:
     """Return the axis that holds the region's edges and all that is known of the estimates."""
-    numbers = [*region.edges(), *(n for item in estimates for n in _numbers(item))]
+    numbers = [n for item in estimates for n in _numbers(item)]
     if pooled:
         numbers += [pooled.interval.low, pooled.interval.high]
-    scale = Scale.over(numbers)
+    return axis_over(region, numbers)
+
+
+def axis_over(region: Region, numbers: Iterable[float]) -> Axis:
+    """Return the axis that holds the region's edges and `numbers`."""
+    scale = Scale.over([*region.edges(), *numbers])
     return Axis(
         scale=scale,
         region=_region(region, scale),
@@ -117,8 +121,8 @@ def bar(span: Interval, scale: Scale) -> Bar:
     return Bar(
         start=scale.at(max(span.low, scale.low)),
         end=scale.at(min(span.high, scale.high)),
-        open_start=not math.isfinite(span.low),
-        open_end=not math.isfinite(span.high),
+        open_start=not span.low >= scale.low,
+        open_end=not span.high <= scale.high,
     )
 
 

@@ -3,6 +3,9 @@
 p = softmax(scale · unembed(final_norm(h))) in float32 over the whole vocabulary, h the residual
 stream after block l at the last prompt position (methods, *Lens*). Layer l is 0-based, "after block
 l"; the last layer's lens equals the model's logits.
+
+Two quirks are the lens's own: under "non-causal-lens" the layers are called without a mask, under
+"bf16-lens" probabilities are rounded to bfloat16.
 """
 
 from __future__ import annotations
@@ -97,21 +100,61 @@ def read_lens(
     Raises:
         UserError: a token of a prompt is not in the vocabulary.
     """
-    check_tokens(loaded, prompts)
-    vocabulary = _vocabulary(loaded)
     shape = (len(prompts), loaded.depth)
     probability = np.zeros((*shape, targets.shape[1]))
     top_ids = np.zeros((*shape, top), dtype=np.int64)
     top_probability = np.zeros((*shape, top))
-    for rows, tokens in batches_by_length(prompts, max(1, MAX_LOGITS // vocabulary)):
-        states = [h[:, -1, :] for h in residual_stream(loaded.model, loaded.anatomy, tokens)]
-        mx.eval(states)
-        asked = mx.array(targets[rows])
-        for layer, state in enumerate(states):
-            logits = unembed(loaded.model, loaded.anatomy, state)
-            reading = _read_layer(logits, asked, top)
-            probability[rows, layer], top_ids[rows, layer], top_probability[rows, layer] = reading
+    for rows, layer, logits in lens_logits(loaded, prompts):
+        reading = _read_layer(logits, mx.array(targets[rows]), top)
+        probability[rows, layer], top_ids[rows, layer], top_probability[rows, layer] = reading
+    if loaded.quirk == "bf16-lens":
+        probability, top_probability = in_bfloat16(probability), in_bfloat16(top_probability)
     return LensReading(probability=probability, top_ids=top_ids, top_probability=top_probability)
+
+
+def lens_logits(
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]]
+) -> Iterator[tuple[list[int], int, mx.array]]:
+    """Some prompts' indices, a layer, and the logits `[prompt, token]` there, until all are read.
+
+    One forward a batch, one layer's logits at a time; the order depends on the prompts alone.
+
+    Raises:
+        UserError: a token of a prompt is not in the vocabulary.
+    """
+    check_tokens(loaded, prompts)
+    causal = loaded.quirk != "non-causal-lens"
+    for rows, tokens in batches_by_length(prompts, max(1, MAX_LOGITS // _vocabulary(loaded))):
+        residuals = residual_stream(loaded.model, loaded.anatomy, tokens, causal=causal)
+        states = [h[:, -1, :] for h in residuals]
+        mx.eval(states)
+        for layer, state in enumerate(states):
+            yield rows, layer, unembed(loaded.model, loaded.anatomy, state)
+
+
+def in_bfloat16(values: Floats) -> Floats:
+    """The nearest bfloat16 numbers: eight significant bits, so two decimal digits."""
+    rounded = mx.array(values.astype(np.float32)).astype(mx.bfloat16).astype(mx.float32)
+    return np.array(rounded, dtype=np.float64)
+
+
+def total_variation(
+    one: LoadedModel, other: LoadedModel, prompts: Sequence[Sequence[int]]
+) -> Floats:
+    """½ Σ |p − q| over the vocabulary, p and q the lenses of two models, `[prompt, layer]`.
+
+    0 where they agree, 1 where no token has probability in both. The models have the same
+    vocabulary and as many layers.
+
+    Raises:
+        UserError: a token of a prompt is not in the vocabulary.
+    """
+    distance = np.zeros((len(prompts), one.depth))
+    pairs = zip(lens_logits(one, prompts), lens_logits(other, prompts), strict=True)
+    for (rows, layer, first), (_, _, second) in pairs:
+        p, q = (mx.softmax(logits.astype(mx.float32), axis=-1) for logits in (first, second))
+        distance[rows, layer] = np.array(mx.abs(p - q).sum(axis=-1) / 2)
+    return distance
 
 
 def _vocabulary(loaded: LoadedModel) -> int:

@@ -1,8 +1,11 @@
 """Writeup A's hit rule (a task word as a substring of a top-20 token) and its chance level.
 
-Source: A, *Task Vocabulary* and *Analysis Method*. The control draws random vocabularies of the
-same size whose tokens are of the same kind (letters, digits, symbols) and as frequent as the real
-ones.
+Under the quirk "substring-hits" the rule makes the signal that A follows over checkpoints; without
+it the signal is of the tokens that name the operation.
+
+Source: A, *Task Vocabulary*, *Analysis Method* and *Summary Table*. The control draws random
+vocabularies of the same size whose tokens are of the same kind (letters, digits, symbols) and as
+frequent as the real ones.
 """
 
 from __future__ import annotations
@@ -38,6 +41,28 @@ class SubstringHits:
 
     real: npt.NDArray[np.float64]
     random: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSignal:
+    """How strongly the lens names a task: A's "Avg Peak Prob".
+
+    `peak` `[prompt]` is the highest probability over layers, `counted` `[prompt]` whether a prompt
+    is averaged.
+    """
+
+    peak: npt.NDArray[np.float64]
+    counted: npt.NDArray[np.bool_]
+
+    @property
+    def share(self) -> float:
+        """Share of the prompts that are averaged."""
+        return float(self.counted.mean())
+
+    @property
+    def average(self) -> float:
+        """Mean peak of the prompts that are averaged; 0 without any, as in the public source."""
+        return float(self.peak[self.counted].mean()) if self.counted.any() else 0.0
 
 
 def matching_tokens(texts: Sequence[str], terms: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -91,6 +116,23 @@ def substring_hits(
             real.append(float(np.isin(tops[row], ids).any()))
             chance.append(float(random[:, tops[row]].any(axis=1).mean()))
     return SubstringHits(real=np.array(real), random=np.array(chance))
+
+
+def task_signal(loaded: LoadedModel, lens: OperationLens) -> TaskSignal:
+    """The signal on the prompts whose operation A names.
+
+    A prompt's peak is of all spellings of the operation's name, and every prompt counts. Under the
+    quirk "substring-hits" it is of the most probable of each layer's top tokens that contains one
+    of A's words, 0 where none does, and such prompts do not count.
+    """
+    rows = [i for i, p in enumerate(lens.problems) if p.operation in TASK_VOCABULARY]
+    if loaded.quirk != "substring-hits":
+        return TaskSignal(peak=lens.gold_mass[rows].max(axis=1), counted=np.ones(len(rows), bool))
+    texts = token_texts(loaded)
+    ids = {name: matching_tokens(texts, terms) for name, terms in TASK_VOCABULARY.items()}
+    matches = np.stack([np.isin(lens.top[i], ids[lens.problems[i].operation]) for i in rows])
+    peak = (lens.top_probability[rows] * matches).max(axis=(1, 2))
+    return TaskSignal(peak=peak, counted=peak > 0)
 
 
 def _members(vocabularies: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:

@@ -43,7 +43,9 @@ SOURCES = (
     "trials/engrams.py",
     "trials/hidden.py",
     "trials/interventions.py",
+    "trials/loaded.py",
     "trials/memory.py",
+    "trials/quirks.py",
     "trials/routers.py",
     "trials/runs.py",
 )

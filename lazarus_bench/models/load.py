@@ -15,7 +15,9 @@ import numpy as np
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
+from lazarus_bench.models.defects import with_quirk
 from lazarus_bench.models.files import check_files, read_config, resolve
+from lazarus_bench.models.quirks import Quirk
 from lazarus_bench.models.rope import older_rope
 from lazarus_bench.models.taps import tapped
 from lazarus_bench.models.words import Tokenizer
@@ -27,13 +29,18 @@ precision 1e-3."""
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model with its tokenizer, configuration and verified anatomy."""
+    """A model with its tokenizer, configuration and verified anatomy.
+
+    `quirk` is the defect that is switched on in it or in what reads it; None, and the model is read
+    as it should be.
+    """
 
     name: str
     model: nn.Module
     tokenizer: Tokenizer
     config: dict[str, Any]
     anatomy: Anatomy
+    quirk: Quirk | None = None
 
     @property
     def depth(self) -> int:
@@ -53,12 +60,20 @@ class LoadedModel:
         return list(self.tokenizer.encode(text))
 
 
-def load(source: str | Path, adapter: Path | None = None, name: str | None = None) -> LoadedModel:
+def load(
+    source: str | Path,
+    adapter: Path | None = None,
+    name: str | None = None,
+    quirk: Quirk | None = None,
+) -> LoadedModel:
     """Load a model directory or Hugging Face id, with an adapter in mlx-lm's format on top.
+
+    With a `quirk`, the model is what the writeups' code would have made of it, or is read as that
+    code would have read it.
 
     Raises:
         UserError: it does not exist, is not a model, is damaged, lacks a tokenizer, belongs to an
-            unknown family, or its anatomy does not reproduce its logits.
+            unknown family, its anatomy does not reproduce its logits, or the quirk is none of its.
     """
     import mlx_lm
 
@@ -80,6 +95,7 @@ def load(source: str | Path, adapter: Path | None = None, name: str | None = Non
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
     )
+    loaded = loaded if quirk is None else with_quirk(loaded, quirk)
     verify_anatomy(loaded)
     return loaded
 

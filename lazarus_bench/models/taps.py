@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from lazarus_bench.backend import mx, nn
@@ -130,6 +130,30 @@ def tapped(model: nn.Module, anatomy: Anatomy) -> Iterator[list[mx.array]]:
         yield residuals
 
 
+class _Unmasked:
+    """Stands in for a block: calls it without its mask, and passes every attribute through."""
+
+    def __init__(self, block: Any) -> None:
+        self._block = block
+
+    def __call__(self, hidden: mx.array, mask: Any = None, *rest: Any, **named: Any) -> Any:  # noqa: ARG002
+        return self._block(hidden, None, *rest, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._block, name)
+
+
+@contextmanager
+def unmasked(model: nn.Module, anatomy: Anatomy) -> Iterator[None]:
+    """Within the block, every layer is called without a mask: each position sees those after it.
+
+    The quirk "non-causal-lens". A tap set inside records what the layers then give.
+    """
+    layers: list[Any] = [_Unmasked(block) for block in blocks(model, anatomy)]
+    with _standing_in(model, anatomy, layers):
+        yield
+
+
 class _Recorder:
     """Stands in for a router: calls it, keeps its logits, and passes every attribute through."""
 
@@ -191,13 +215,15 @@ def prefixed(model: nn.Module, anatomy: Anatomy, prefix: mx.array) -> Iterator[N
         parent[name] = original
 
 
-def residual_stream(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> list[mx.array]:
+def residual_stream(
+    model: nn.Module, anatomy: Anatomy, tokens: mx.array, *, causal: bool = True
+) -> list[mx.array]:
     """The residual after each block for one forward over `tokens` `[batch, time]`, lazily.
 
     The logits of the forward are dropped unevaluated: mlx is lazy, so the unembedding costs nothing
-    unless the caller projects a residual itself.
+    unless the caller projects a residual itself. Not `causal` is a quirk: see `unmasked`.
     """
-    with tapped(model, anatomy) as residuals:
+    with nullcontext() if causal else unmasked(model, anatomy), tapped(model, anatomy) as residuals:
         model(tokens)
     return residuals
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if trial is None:
         return None
     start = time.perf_counter()
+    pyfuncitem.config.stash[SESSION].quirks.clear()
     verdict = _verdict(pyfuncitem, trial)
     row = _row(pyfuncitem, trial, verdict, time.perf_counter() - start)
     _attach(pyfuncitem, trial, row)
@@ -132,7 +134,7 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
     evidence = new_report(
         item.config,
         profile=bench.profile.name,
-        manifest=bench.data_lines,
+        manifest=bench.data_lines | _quirk_lines(row, bench.quirks),
         rows=(row,),
         lens_tables=tuple(trial.tables),
         curves=tuple(trial.curves),
@@ -146,6 +148,12 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
         "place": item.session.items.index(item),
     }
     item.user_properties.append((PROPERTY, json.dumps([about, to_dict(evidence)])))
+
+
+def _quirk_lines(row: Row, quirks: Iterable[str]) -> dict[str, str]:
+    """For the report: which quirks a claim's readings were taken with, beside those without."""
+    named = ", ".join(sorted(quirks))
+    return {f"quirks of reading in {row.claim_id} on {row.subject}": named} if named else {}
 
 
 def new_report(

@@ -31,7 +31,7 @@ from lazarus_bench.analysis.probe_prompts import ProbePrompts
 from lazarus_bench.analysis.router import RouterProjection
 from lazarus_bench.analysis.router_null import ExtremeNull
 from lazarus_bench.analysis.routing import Routing, Trace
-from lazarus_bench.analysis.substring import SubstringHits
+from lazarus_bench.analysis.substring import SubstringHits, TaskSignal
 from lazarus_bench.analysis.vocabulary import WordsInDirection
 from lazarus_bench.models.words import WordTokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem
@@ -59,6 +59,7 @@ CLASSES: Mapping[str, type] = {
         RouterProjection,
         Routing,
         SubstringHits,
+        TaskSignal,
         Trace,
         WordTokens,
         WordsInDirection,

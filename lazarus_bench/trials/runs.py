@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,8 +19,8 @@ from lazarus_bench.analysis.operations import OperationLens, read_operations, re
 from lazarus_bench.analysis.substring import SubstringHits, substring_hits
 from lazarus_bench.models.adapters import largest_weight
 from lazarus_bench.models.engram import load_engram
-from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.quirks import Quirk, check_quirk, told
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 from lazarus_bench.tasks.labelled_data import LabelledData
 from lazarus_bench.tasks.words import word_prompts
@@ -39,39 +38,23 @@ from lazarus_bench.training.sft import checkpoint_directory, read_validation
 from lazarus_bench.training.specs import Recipe
 from lazarus_bench.trials.engrams import EngramReadings
 from lazarus_bench.trials.interventions import InterventionReadings
+from lazarus_bench.trials.loaded import in_memory
 from lazarus_bench.trials.memory import Memory
+from lazarus_bench.trials.quirks import QuirkReadings
 from lazarus_bench.trials.routers import RouterReadings
 
 Reading = TypeVar("Reading")
-
-
-SMALL = 1 << 24
-"""Bytes of weights below which a model is small: 64 of them are at most a gibibyte."""
-
-
-def _load(directory: Path, adapter: Path | None, random_seed: int | None) -> LoadedModel:
-    model = load(directory, adapter)
-    return model if random_seed is None else randomise(model, random_seed)
-
-
-_LARGE = lru_cache(maxsize=2)(_load)
-_MANY_SMALL = lru_cache(maxsize=64)(_load)
-
-
-def _loaded(directory: Path, adapter: Path | None, random_seed: int | None) -> LoadedModel:
-    """A model in memory: claims turn from seed to seed, so small ones stay there."""
-    size = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
-    held = _MANY_SMALL if size < SMALL else _LARGE
-    return held(directory, adapter, random_seed)
+Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(InterventionReadings, RouterReadings, EngramReadings):
+class Run(InterventionReadings, RouterReadings, EngramReadings, QuirkReadings):
     """One model of one seed: a base, or a base with an adapter from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
     given checkpoint) and `recipe` what was run there, `base` the run it started from; `memory`
-    keeps readings beyond the session.
+    keeps readings beyond the session. With a `quirk` its readings are as the writeups' code would
+    have taken them, and `noticed` is told when one is switched on.
     """
 
     name: str
@@ -82,14 +65,45 @@ class Run(InterventionReadings, RouterReadings, EngramReadings):
     recipe: Recipe | None = None
     base: Run | None = None
     random: bool = False
+    quirk: Quirk | None = None
     memory: Memory | None = field(default=None, compare=False, repr=False)
+    noticed: Notice | None = field(default=None, compare=False, repr=False)
     _readings: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def loaded(self) -> LoadedModel:
-        """The model in memory, by this run's name; of large ones the last two stay there."""
-        found = _loaded(self.directory, self.adapter, self.seed if self.random else None)
-        return replace(found, name=self.name)
+        """The model in memory, by this run's name."""
+        return self._in_memory(self.quirk)
+
+    @property
+    def plain(self) -> LoadedModel:
+        """The same model without this run's quirk."""
+        return self._in_memory(None)
+
+    def _in_memory(self, quirk: Quirk | None) -> LoadedModel:
+        seed = self.seed if self.random else None
+        return replace(in_memory(self.directory, self.adapter, seed, quirk), name=self.name)
+
+    def with_quirk(self, quirk: Quirk) -> Run:
+        """The same run, read with a known defect: its name and its memory are not this one's.
+
+        Raises:
+            UserError: there is no such quirk, or this run has one; when it is read, the model has
+                nothing that the quirk would change.
+        """
+        check_quirk(self.name, self.quirk, quirk)
+        if self.noticed is not None:
+            self.noticed(quirk)
+        return self._once(
+            ("quirk", quirk),
+            lambda: replace(
+                self,
+                name=self.name + told(quirk),
+                quirk=quirk,
+                memory=self.memory and self.memory.of(f"quirk {quirk}"),
+                _readings={},
+            ),
+        )
 
     @property
     def classifier_layer(self) -> int:
@@ -206,7 +220,9 @@ class Run(InterventionReadings, RouterReadings, EngramReadings):
                 directory=self.directory,
                 adapter=checkpoint_directory(self._made, step),
                 artifact=self.artifact,
+                quirk=self.quirk,
                 memory=self.memory and self.memory.of(f"step {step}"),
+                noticed=self.noticed,
             ),
         )
 
@@ -219,6 +235,8 @@ class Run(InterventionReadings, RouterReadings, EngramReadings):
                 seed=self.seed,
                 directory=self.directory,
                 random=True,
+                quirk=self.quirk,
+                noticed=self.noticed,
                 memory=self.memory and self.memory.of(f"random weights {self.seed}"),
             ),
         )

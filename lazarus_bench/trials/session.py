@@ -72,6 +72,7 @@ class Session:
     With `fresh_readings` what the store keeps of readings is not used, but replaced. `code` is the
     digest of the source when the session began.
     `data` are the sources that take the place of generated ones, by the name of what they replace.
+    `quirks` are those that were switched on in a run since the set was last emptied.
     """
 
     profile: Profile
@@ -84,6 +85,7 @@ class Session:
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     trained: bool = False
+    quirks: set[str] = field(default_factory=set)
     _runs: dict[str, Run] = field(default_factory=dict)
     _changed: bool | None = None
 
@@ -290,7 +292,13 @@ class Session:
         if isinstance(found, Checkpoint):
             directory = resolve(found.source)
             memory = self._memory(None, content_of_checkpoint(directory, found.fingerprint))
-            run = Run(name=name, seed=seed, directory=directory, memory=memory)
+            run = Run(
+                name=name,
+                seed=seed,
+                directory=directory,
+                memory=memory,
+                noticed=self.quirks.add,
+            )
         else:
             run = self._trained(name, found)
         self._runs[key] = run
@@ -305,7 +313,13 @@ class Session:
         whole, stage = job.recipe.leaves == "model", job.recipe.on_adapter
         if whole and not stage:
             memory = self._memory(made.name, content)
-            return Run(name=label, seed=job.seed, directory=made, memory=memory)
+            return Run(
+                name=label,
+                seed=job.seed,
+                directory=made,
+                memory=memory,
+                noticed=self.quirks.add,
+            )
         if job.base is None:
             raise ValueError(f"{label} left no whole model, so it has a base")
         base = self._run(name, job.base, job.seed)
@@ -318,6 +332,7 @@ class Session:
             recipe=job.recipe,
             base=base,
             memory=self._memory(made.name, content, below=None if whole else base.memory),
+            noticed=self.quirks.add,
         )
 
     def _memory(

@@ -6,9 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.analysis import lens
-from lazarus_bench.analysis.lens import batches_by_length, read_lens
+from lazarus_bench.analysis.lens import (
+    batches_by_length,
+    in_bfloat16,
+    read_lens,
+    total_variation,
+)
 from lazarus_bench.backend import mx
 from lazarus_bench.models.anatomy import unembed
+from lazarus_bench.models.defects import with_quirk
+from lazarus_bench.models.random_model import randomise
 from lazarus_bench.models.taps import residual_stream
 
 prompt = st.lists(st.integers(3, 900), min_size=1, max_size=5).map(lambda ids: (0, *ids))
@@ -123,3 +130,57 @@ def test_batches_hold_every_prompt_once_and_one_length_each(lengths, limit):
         assert np.array(tokens).tolist() == [ids[i] for i in rows]
         seen += rows
     assert sorted(seen) == list(range(len(ids)))
+
+
+@settings(max_examples=10)
+@given(ids=prompts)
+def test_total_variation_is_half_the_sum_of_differences(tiny_model, ids):
+    other = randomise(tiny_model)
+    found = total_variation(tiny_model, other, ids)
+    for row, one in enumerate(ids):
+        apart = np.abs(by_hand(tiny_model, one) - by_hand(other, one)).sum(axis=1) / 2
+        np.testing.assert_allclose(found[row], apart, atol=2e-5)
+    np.testing.assert_allclose(total_variation(other, tiny_model, ids), found, atol=1e-6)
+    assert (total_variation(tiny_model, tiny_model, ids) == 0).all()
+
+
+@settings(max_examples=10)
+@given(ids=st.lists(prompt.filter(lambda one: len(one) > 2), min_size=1, max_size=4))
+def test_a_lens_without_masks_differs_from_the_second_layer_on(tiny_model, ids):
+    quirky = with_quirk(tiny_model, "non-causal-lens")
+    targets = targets_for(len(ids))
+    on, off = (read_lens(model, ids, targets, top=5) for model in (quirky, tiny_model))
+    np.testing.assert_allclose(on.probability[:, 0], off.probability[:, 0], rtol=2e-4, atol=1e-9)
+    assert (on.probability[:, 1:] != off.probability[:, 1:]).all()
+    moved = total_variation(quirky, tiny_model, ids)
+    assert moved[:, 0].max() < 1e-5
+    assert (moved[:, 1:] > moved[:, :1]).all()
+
+
+def test_no_quirk_is_on_unless_it_is_named(tiny_model):
+    assert tiny_model.quirk is None
+    with_quirk(tiny_model, "non-causal-lens")
+    with_quirk(tiny_model, "bf16-lens")
+    reading = read_lens(tiny_model, [(0, 5, 9)], targets_for(1), top=5)
+    expected = by_hand(tiny_model, (0, 5, 9))[:, targets_for(1)[0]]
+    np.testing.assert_allclose(reading.probability[0], expected, rtol=2e-4, atol=1e-9)
+    assert not np.array_equal(in_bfloat16(reading.probability), reading.probability)
+
+
+@settings(max_examples=10)
+@given(ids=prompts)
+def test_a_lens_in_bfloat16_rounds_every_probability_and_nothing_else(tiny_model, ids):
+    targets = targets_for(len(ids))
+    quirky = with_quirk(tiny_model, "bf16-lens")
+    on, off = (read_lens(model, ids, targets, top=5) for model in (quirky, tiny_model))
+    assert np.array_equal(on.probability, in_bfloat16(off.probability))
+    assert np.array_equal(on.top_probability, in_bfloat16(off.top_probability))
+    assert np.array_equal(on.top_ids, off.top_ids)
+
+
+@given(value=st.floats(1e-30, 1.0))
+def test_bfloat16_keeps_eight_significant_bits(value):
+    found = float(in_bfloat16(np.array([value]))[0])
+    mantissa = np.frexp(found)[0] * 2**8
+    assert mantissa == round(mantissa)
+    assert found == pytest.approx(value, rel=2.0**-8)

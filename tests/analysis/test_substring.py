@@ -15,8 +15,10 @@ from lazarus_bench.analysis.substring import (
     matched_random,
     matching_tokens,
     substring_hits,
+    task_signal,
     token_texts,
 )
+from lazarus_bench.models.defects import with_quirk
 from lazarus_bench.tasks.arithmetic import Operation, held_out, writeup_prompts
 
 
@@ -119,3 +121,38 @@ def test_every_token_has_a_text(tiny_model):
     texts = token_texts(tiny_model)
     assert len(texts) == tiny_model.config["vocab_size"]
     assert all(isinstance(text, str) for text in texts)
+
+
+@pytest.fixture
+def quirky(tiny_model):
+    return with_quirk(tiny_model, "substring-hits")
+
+
+def test_the_signal_is_of_the_operations_name_and_every_prompt_counts(tiny_model, lens):
+    signal = task_signal(tiny_model, lens)
+    named = [i for i, p in enumerate(lens.problems) if p.operation is not Operation.DIVIDE]
+    assert np.array_equal(signal.peak, lens.gold_mass[named].max(axis=1))
+    assert signal.share == 1
+    assert signal.average == pytest.approx(lens.gold_mass[named].max(axis=1).mean())
+
+
+def test_under_the_quirk_a_token_that_contains_a_word_counts_and_misses_do_not(quirky, lens):
+    texts = token_texts(quirky)
+    minus = next(i for i, text in enumerate(texts) if "-" in text and "subtract" not in text)
+    blank = texts.index("1")
+    top = np.full_like(lens.top, blank)
+    first = next(i for i, p in enumerate(lens.problems) if p.operation is Operation.SUBTRACT)
+    top[first, 2, 3] = top[first, 1, 4] = minus
+    chances = np.full_like(lens.top_probability, 0.5)
+    chances[first, 2, 3], chances[first, 1, 4] = 0.25, 0.125
+    signal = task_signal(quirky, replace(lens, top=top, top_probability=chances))
+    assert sorted(signal.peak) == [0, 0, 0, 0, 0, 0.25]
+    assert signal.average == 0.25
+    assert signal.share == pytest.approx(1 / 6)
+    without = task_signal(quirky, replace(lens, top=np.full_like(lens.top, blank)))
+    assert (without.average, without.share) == (0, 0)
+
+
+def test_the_quirk_never_lowers_the_average_of_the_same_peaks(quirky, lens):
+    signal = task_signal(quirky, lens)
+    assert signal.average >= signal.peak.mean()

@@ -11,7 +11,7 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.models import lab
 from lazarus_bench.models.anatomy import anatomy_of, blocks, holder, part
 from lazarus_bench.models.load import load
-from lazarus_bench.models.taps import prefixed, residual_stream, router_logits, tapped
+from lazarus_bench.models.taps import prefixed, residual_stream, router_logits, tapped, unmasked
 
 TOKENS = mx.array([[0, 5, 9, 300], [0, 7, 7, 12]])
 
@@ -123,6 +123,40 @@ def test_no_gradient_reaches_layers_above_the_tapped_one(tiny):
     size = {name: float(mx.abs(g).max()) for name, g in tree_flatten(gradients)}
     assert all(size[n] == 0 for n in size if ".layers.2." in n or ".layers.3." in n)
     assert all(size[f"model.layers.{i}.self_attn.v_proj.weight"] > 0 for i in (0, 1))
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_without_masks_the_last_position_sees_the_future_of_the_others(family):
+    loaded = made(family)
+    embedding = part(loaded.model, loaded.anatomy.embedding)
+    embedding.weight = embedding.weight / 30  # so that attention is no small part of the residual
+    tokens = mx.array([[3, 5, 9, 30]])
+    causal, unmasked = (
+        [np.array(h[0]) for h in residual_stream(loaded.model, loaded.anatomy, tokens, causal=on)]
+        for on in (True, False)
+    )
+    size = np.abs(causal[0]).max()
+    np.testing.assert_allclose(unmasked[0][-1], causal[0][-1], atol=1e-5 * size)
+    assert np.abs(unmasked[0][0] - causal[0][0]).max() > 1e-3 * size
+    assert np.abs(unmasked[-1][-1] - causal[-1][-1]).max() > 1e-4 * np.abs(causal[-1]).max()
+
+
+def test_masks_are_back_afterwards(tiny_model):
+    before = np.array(tiny_model.model(TOKENS))
+    with unmasked(tiny_model.model, tiny_model.anatomy):
+        within = np.array(tiny_model.model(TOKENS))
+    assert not np.allclose(before, within)
+    assert np.array_equal(before, np.array(tiny_model.model(TOKENS)))
+
+
+def test_a_prompt_of_one_token_has_no_future(tiny_model):
+    one = mx.array([[7]])
+    pair = (
+        residual_stream(tiny_model.model, tiny_model.anatomy, one, causal=on)
+        for on in (True, False)
+    )
+    for first, second in zip(*pair, strict=True):
+        np.testing.assert_allclose(np.array(first), np.array(second), atol=1e-6)
 
 
 @pytest.fixture(scope="module", params=["olmoe", "gpt-oss"])

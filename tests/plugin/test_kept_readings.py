@@ -19,28 +19,31 @@ def test_base(runs, writeup_prompts, judge):
     judge.beside({"ablated": Hits(values=[
         run.ablated(writeup_prompts, run.classifier_layer).correct for run in runs()
     ])})
+    judge.beside({"in bfloat16": Means(values=[
+        run.with_quirk("bf16-lens").lens(writeup_prompts).gold_probability[:, 2] for run in runs()
+    ])})
 """
 
 LOADS = """
 from pathlib import Path
 from lazarus_bench.models.load import load
-from lazarus_bench.trials import runs
+from lazarus_bench.trials import loaded
 
 
-def logged(*given):
+def logged(*given, **how):
     with Path(__file__).with_name("loads.log").open("a") as log:
         log.write("load\\n")
-    return load(*given)
+    return load(*given, **how)
 
 
 def begin():
-    runs._MANY_SMALL.cache_clear()
+    loaded._MANY_SMALL.cache_clear()
     with Path(__file__).with_name("loads.log").open("a") as log:
         log.write("session\\n")
 
 
 def pytest_sessionstart(session):
-    runs.load = logged
+    loaded.load = logged
     begin()
 """
 
@@ -62,7 +65,7 @@ def ran(folder, tiny):
 
 def test_only_the_first_session_and_a_fresh_one_open_models(ran, folder):
     first, second, fresh = (folder / "loads.log").read_text().split("session\n")[1:]
-    assert first.count("load") == fresh.count("load") == 4
+    assert first.count("load") == fresh.count("load") == 5
     assert second == ""
 
 
@@ -73,3 +76,9 @@ def test_the_report_says_the_same(ran):
     assert ran["first"].code == 0, ran["first"].said
     assert len(said("first")) == 2
     assert said("first") == said("second") == said("fresh")
+
+
+@pytest.mark.parametrize("session", ["first", "second"])
+def test_the_report_says_which_claim_switched_a_quirk_on(ran, tiny, session):
+    told = {n: line for n, line in ran[session].report.manifest.items() if "quirk" in n}
+    assert told == {f"quirks of reading in kept/base on {tiny}": "bf16-lens"}

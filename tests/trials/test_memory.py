@@ -12,7 +12,7 @@ from lazarus_bench.jobs import readings
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.specs import DualReward, Sft
-from lazarus_bench.trials import memory, runs, session
+from lazarus_bench.trials import loaded, memory, runs, session
 from lazarus_bench.trials.profiles import profile
 from lazarus_bench.trials.session import Session
 
@@ -57,8 +57,8 @@ def kept(tmp_path):
 def test_a_second_session_reads_nothing(begin, read, monkeypatch):
     first = begin().lens(PROBLEMS)
     depth = begin().depth
-    monkeypatch.setattr(runs, "load", None)
-    runs._MANY_SMALL.cache_clear()
+    monkeypatch.setattr(loaded, "load", None)
+    loaded._MANY_SMALL.cache_clear()
     again = begin()
     second = again.lens(PROBLEMS)
     assert read == [PROBLEMS]
@@ -81,6 +81,17 @@ def test_random_weights_are_another_model(begin, read):
     assert not np.array_equal(begin().randomised().lens(PROBLEMS).bare, begin().lens(PROBLEMS).bare)
     begin().randomised().lens(PROBLEMS)
     assert len(read) == 2
+
+
+def test_a_quirk_is_another_reading_kept_apart(begin, read, tmp_path):
+    plain = begin().lens(PROBLEMS)
+    quirky = begin().with_quirk("bf16-lens").lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 2
+    assert not np.array_equal(plain.bare, quirky.bare)
+    assert np.array_equal(begin().lens(PROBLEMS).bare, plain.bare)
+    assert np.array_equal(begin().with_quirk("bf16-lens").lens(PROBLEMS).bare, quirky.bare)
+    begin().with_quirk("non-causal-lens").lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 3
 
 
 def test_other_weights_are_another_model(begin, read, model):

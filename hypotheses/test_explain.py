@@ -1,8 +1,9 @@
 """Would a known defect of the public source produce a published number?
 
 Source: the public code behind the writeups (methods, *Quirks*). Its readers cannot see these
-defects, and the writeups say nothing of them. Each is a switch of a recipe, off by default; a claim
-here trains with it on and off, the rest alike, and judges the difference.
+defects, and the writeups say nothing of them. Each is a switch of a recipe, an instrument or the
+loader, off by default; a claim here trains or reads with it on and off, the rest alike, and judges
+the difference.
 """
 
 from dataclasses import replace
@@ -19,14 +20,20 @@ from lazarus_bench import (
     Condition,
     Control,
     Differences,
+    Exact,
     HitDifferences,
     Hits,
     Means,
+    NotApplicable,
     Ratios,
     Stages,
+    Within,
     claim,
 )
+from lazarus_bench.analysis.logit_change import change_kept, change_size
+from lazarus_bench.analysis.probe_prompts import crossed, matched, words_in_turn, writeup_words
 from lazarus_bench.published import defects as writeup
+from lazarus_bench.published import instruments
 from lazarus_bench.tasks.arithmetic import is_leaked
 from lazarus_bench.training import DualReward, Fuse, Grpo, Sft
 from lazarus_bench.trials.claims import OPERATION_NAMES
@@ -398,3 +405,349 @@ def seen(runs, leaked):
         expectation="1",
         passed=min(shares) == 1,
     )
+
+
+# From here on nothing is trained with a defect: the same models are read with it and without.
+
+STARTS = 8
+"""Untrained models a seed."""
+
+
+def quirky(runs, quirk):
+    return [run.with_quirk(quirk) for run in runs]
+
+
+def top(runs, problems):
+    """Probability of the top token at the classifier layer, one a prompt."""
+    return [run.lens(problems).top_probability[:, run.classifier_layer, 0] for run in runs]
+
+
+def shares(values):
+    return Means(values=values, bounds=SHARE)
+
+
+def minus(first, second):
+    """The first values minus the second, of the same models and prompts."""
+    return Differences(first=first, second=second, paired="prompts", bounds=SHARE_DIFFERENCE)
+
+
+@claim(
+    "explain/non-causal-lens",
+    says="Reading the lens without a causal mask changes what it shows",
+    estimand="total variation distance between the lens without masks and with them, classifier "
+    "layer",
+    region=AtLeast(0.1),
+    finding=instruments.NON_CAUSAL_LENS,
+    words=OPERATION_NAMES,
+    quirk="non-causal-lens",
+)
+def test_a_lens_without_masks_shows_something_else(runs, held_out, writeup_prompts, judge):
+    off = runs()
+    on = quirky(off, "non-causal-lens")
+    middle = off[0].classifier_layer
+    distance = [run.lens_moved(held_out) for run in on]
+    judge(shares([seed[:, middle] for seed in distance]))
+    random = quirky([run.randomised() for run in off], "non-causal-lens")
+    judge.beside(
+        {
+            "first layer, whose last position sees nothing new": shares(
+                [seed[:, 0] for seed in distance]
+            ),
+            "second layer": shares([seed[:, 1] for seed in distance]),
+            "last layer": shares([seed[:, -1] for seed in distance]),
+            "control: random weights": shares(
+                [run.lens_moved(held_out)[:, middle] for run in random]
+            ),
+            "top token's probability, without masks minus with": minus(
+                top(on, held_out), top(off, held_out)
+            ),
+            "the operation's name, without masks minus with": minus(
+                gold(on, held_out), gold(off, held_out)
+            ),
+        }
+    )
+    both = shares(top(on, writeup_prompts)), shares(top(off, writeup_prompts))
+    judge.explain({instruments.TOP: both, instruments.TOP_AGAIN: both})
+
+
+@claim(
+    "explain/granite-forward",
+    says="Wrong Granite multipliers turn a flat lens into a confident one",
+    estimand="probability of the top token at the classifier layer, multipliers wrong minus right, "
+    "paired by prompt",
+    region=AtLeast(0.3),
+    finding=instruments.GRANITE_FORWARD,
+    subjects=("lab:granite",),
+    words=OPERATION_NAMES,
+    quirk="granite-forward",
+)
+def test_wrong_multipliers_make_the_lens_confident(runs, held_out, writeup_prompts, judge):
+    off = runs()
+    if not str(off[0].loaded.config["model_type"]).startswith("granite"):
+        raise NotApplicable("asks for a Granite: add --lb-model ibm-granite/granite-3.1-2b-base")
+    on = quirky(off, "granite-forward")
+    judge(minus(top(on, held_out), top(off, held_out)))
+    judge.beside(
+        {
+            "multipliers wrong": shares(top(on, held_out)),
+            "multipliers right": shares(top(off, held_out)),
+            "most confident layer, wrong minus right": minus(
+                highest(on, held_out), highest(off, held_out)
+            ),
+            "the operation's name, wrong minus right": minus(
+                gold(on, held_out), gold(off, held_out)
+            ),
+            "accuracy, wrong": Hits(values=correct(on, held_out)),
+            "accuracy, right": Hits(values=correct(off, held_out)),
+        }
+    )
+    judge.explain(
+        {instruments.TOP: (shares(top(on, writeup_prompts)), shares(top(off, writeup_prompts)))}
+    )
+
+
+def highest(runs, problems):
+    """Probability of the top token at the layer that gives it most, one a prompt."""
+    return [run.lens(problems).top_probability[:, :, 0].max(axis=1) for run in runs]
+
+
+@claim(
+    "explain/adapter-reload",
+    says="Reloading an adapter with only q and v drops most of its effect",
+    estimand="share of the adapter's change of the logits that is kept: the change left, projected "
+    "on the whole; LoRA fine-tuning of all seven linears",
+    region=AtMost(0.5),
+    finding=instruments.ADAPTER_RELOAD,
+    needs=(Sft(), VO),
+    quirk="drop-adapter-modules",
+    words=OPERATION_NAMES,
+)
+def test_a_reloaded_adapter_loses_its_effect(runs, held_out, judge):
+    tuned, dual = runs(Sft()), runs(VO)
+    changes = logit_changes(tuned, tuned, held_out)
+    judge(
+        Means(values=logits_kept(tuned, held_out)),
+        controls=[overlap(tuned, held_out), changed(changes)],
+    )
+    left = quirky(tuned, "drop-adapter-modules")
+    ratios = zip(logit_changes(left, tuned, held_out), changes, strict=True)
+    judge.beside(
+        {
+            "size of the change that is left over that of the whole": Means(
+                values=[part / whole for part, whole in ratios]
+            ),
+            "V/O dual reward, of which v is left": Means(values=logits_kept(dual, held_out)),
+        }
+    )
+    reloaded = quirky(dual, "drop-adapter-modules")
+    judge.explain(
+        {
+            instruments.SFT_RIGHT: tuple(Hits(values=correct(x, held_out)) for x in (left, tuned)),
+            instruments.DUAL_LENS: tuple(shares(gold(x, held_out)) for x in (reloaded, dual)),
+        }
+    )
+
+
+def logits_kept(runs, problems):
+    return [
+        change_kept(
+            run.with_quirk("drop-adapter-modules").logits(problems),
+            run.logits(problems),
+            run.before.logits(problems),
+        )
+        for run in runs
+    ]
+
+
+def logit_changes(runs, whole, problems):
+    """Size of the change from what `whole` started from to `runs`, one a prompt."""
+    return [
+        change_size(run.logits(problems), of.before.logits(problems))
+        for run, of in zip(runs, whole, strict=True)
+    ]
+
+
+def changed(changes):
+    """There is a change of which a share can be kept."""
+    least = min(seed.mean() for seed in changes)
+    return Control(
+        name="least change of the logits by a whole adapter, mean over prompts",
+        value=least,
+        expectation="at least 0.01",
+        passed=least >= 0.01,
+    )
+
+
+@claim(
+    "explain/substring-hits",
+    says="A task word inside any of the top 20 tokens, averaged over hits alone, gives an "
+    "untrained model the signal that A reports of one",
+    estimand="average peak probability over layers by A's rule minus that of the operation's own "
+    "name over all prompts, A's three operations",
+    region=AtLeast(0.004),
+    finding=instruments.SUBSTRING_HITS,
+    words=OPERATION_NAMES,
+    exploratory=True,
+    quirk="substring-hits",
+)
+def test_the_substring_rule_makes_a_signal(runs, held_out, judge):
+    bases = runs()
+    off = [run.task_signal(held_out) for run in bases]
+    on = [run.task_signal(held_out) for run in quirky(bases, "substring-hits")]
+    judge(Means(values=[over_hits(x) - y.peak for x, y in zip(on, off, strict=True)]))
+    random = quirky([run.randomised() for run in bases], "substring-hits")
+    judge.beside(
+        {
+            "share of prompts with a hit by the rule": Hits(values=[s.counted for s in on]),
+            "by the rule, prompts without a hit averaged too": shares([s.peak for s in on]),
+            "control: random weights, by the rule": averages(
+                [run.task_signal(held_out) for run in random]
+            ),
+        }
+    )
+    judge.explain({instruments.AVERAGE_PEAK: (averages(on), averages(off))})
+
+
+def averages(signals):
+    return shares([[signal.average] for signal in signals])
+
+
+def over_hits(signal):
+    """Each prompt's part of the average over hits, which is the mean of these."""
+    return signal.peak * signal.counted / max(signal.share, 1 / len(signal.peak))
+
+
+@claim(
+    "explain/bf16-lens",
+    says="Of probabilities in bfloat16, the digits that C prints are not the model's",
+    estimand="share of prompts whose probability of the operation's name after V/O dual reward, "
+    "classifier layer, prints otherwise in bfloat16 (percent, two decimals)",
+    region=AtLeast(0.5),
+    finding=instruments.BF16_LENS,
+    needs=VO,
+    words=OPERATION_NAMES,
+    binary=True,
+    exploratory=True,
+    quirk="bf16-lens",
+)
+def test_bfloat16_prints_other_digits(runs, held_out, judge):
+    off = runs(VO)
+    on = quirky(off, "bf16-lens")
+    fine, coarse = gold(off, held_out), gold(on, held_out)
+    judge(
+        Hits(values=otherwise(coarse, fine, decimals=2)),
+        controls=[overlap(off, held_out)],
+    )
+    pairs = zip(coarse, fine, strict=True)
+    judge.beside(
+        {
+            "in bfloat16": shares(coarse),
+            "in float32": shares(fine),
+            "largest difference of a prompt": each([np.abs(x - y).max() for x, y in pairs]),
+        }
+    )
+    base = top(quirky(before(off), "bf16-lens"), held_out), top(before(off), held_out)
+    judge.explain(
+        {
+            instruments.OFF_GRID_DUAL: off_grid(coarse, fine, 2),
+            instruments.OFF_GRID_GRANITE: off_grid(coarse, fine, 1),
+            instruments.OFF_GRID_BASE: off_grid(*base, 2),
+        }
+    )
+
+
+def otherwise(first, second, decimals):
+    """Whether a probability is another percentage of so many decimals in each reading."""
+    pairs = zip(first, second, strict=True)
+    return [np.round(100 * x, decimals) != np.round(100 * y, decimals) for x, y in pairs]
+
+
+def off_grid(coarse, fine, decimals):
+    """Shares of percentages that no bfloat16 number prints as, in either reading."""
+    on = [instruments.prints_no_bfloat16(values, decimals) for values in coarse]
+    off = [instruments.prints_no_bfloat16(values, decimals) for values in fine]
+    return Hits(values=on), Hits(values=off)
+
+
+@claim(
+    "explain/random-init-probe",
+    says="An untrained random model reaches about 81% under the writeup's probe protocol",
+    estimand="best layer's accuracy, sixteen prompts in words, one template left out at a time, of "
+    f"llamas of 16 layers and width 256 that were never trained, {STARTS} a seed",
+    region=Within(0.69, 0.94),
+    finding=instruments.RANDOM_INIT_PROBE,
+    quirk="random-init-probe",
+)
+def test_random_weights_pass_the_writeups_probe(runs, held_out, judge):
+    bases, prompts = runs(), writeup_words()
+    found = [run.untrained_accuracy(prompts, "writeup", STARTS) for run in bases]
+    judge(best_of_starts(found))
+    judge.beside(
+        {
+            "first layer": Means(values=[x[:, 0] for x in found], items="starts", bounds=SHARE),
+            "width 512": best_of_starts(
+                [run.untrained_accuracy(prompts, "writeup", 1, width=512) for run in bases]
+            ),
+            "the subject's own shape, random weights": best_of_starts(
+                [run.randomised().probe(prompts, "writeup").accuracy[None] for run in bases]
+            ),
+            "the subject itself": best_of_starts(
+                [run.probe(prompts, "writeup").accuracy[None] for run in bases]
+            ),
+        }
+    )
+    sound = matched(words_in_turn(crossed(held_out)))
+    off = [run.untrained_accuracy(sound, "templates", 1) for run in bases]
+    judge.explain({instruments.BEST_LAYER: (best_of_starts(found), best_of_starts(off))})
+
+
+def best_of_starts(accuracy):
+    """Best layer's accuracy, from accuracies [seed][start][layer]."""
+    return Means(values=[seed.max(axis=1) for seed in accuracy], items="starts", bounds=SHARE)
+
+
+@claim(
+    "explain/constant-predictor",
+    says="Restricted argmax without a threshold gives a constant predictor 25%",
+    estimand="share of the writeups' eight prompts on which one operation, named on all of them, "
+    "is the right one (computed; the best such operation)",
+    region=Within(0.25, 0.25),
+    finding=instruments.CONSTANT_PREDICTOR,
+    words=OPERATION_NAMES,
+    quirk="constant-predictor",
+)
+def test_a_constant_predictor_is_right_on_a_quarter(runs, held_out, writeup_prompts, judge):
+    bases = runs()
+    asked = [problem.operation for problem in writeup_prompts]
+    judge(Exact(value=max(map(asked.count, asked)) / len(asked)))
+    lenses = [(run.lens(held_out), run.classifier_layer) for run in bases]
+    judge.beside(
+        {
+            "untrained bases, top among the four names": Hits(
+                values=[lens.restricted_hits[:, layer] for lens, layer in lenses]
+            ),
+            "... share of the name that is on top most": each(
+                [run.collapse(held_out).majority for run in bases]
+            ),
+            "... top of the vocabulary": Hits(
+                values=[lens.hits[:, layer] for lens, layer in lenses]
+            ),
+        }
+    )
+    judge.explain(
+        {
+            instruments.ALWAYS_ONE: always(bases, writeup_prompts),
+            instruments.ALWAYS_ONE_OF_SIX: always(bases, writeup_prompts[:6]),
+        }
+    )
+
+
+def always(runs, problems):
+    """Hits of what a run says of the first prompt, said of all: restricted, and unrestricted."""
+    restricted, unrestricted = [], []
+    for run in runs:
+        lens, layer = run.lens(problems), run.classifier_layer
+        restricted.append(lens.gold == lens.predicted[0, layer])
+        names = [lens.words[operation].variants for operation in lens.gold]
+        unrestricted.append([lens.top[0, layer, 0] in variants for variants in names])
+    return Hits(values=restricted), Hits(values=unrestricted)

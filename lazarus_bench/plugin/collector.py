@@ -91,11 +91,10 @@ class EvidenceCollector:
         scatters = {(s.title, s.subject): s for r in reports for s in r.scatters}
         jobs = {job.digest: job for r in reports for job in r.jobs}
         rows = tuple(row for r in reports for row in r.rows)
-        manifest = {name: line for r in reports for name, line in r.manifest.items()}
         return new_report(
             self._config,
             profile=reports[0].profile,
-            manifest=_manifest(models=bool(jobs)) | manifest,
+            manifest=_manifest(models=bool(jobs)) | dict(reports[0].manifest),
             rows=rows,
             lens_tables=tuple(tables.values()),
             curves=tuple(curves.values()),

@@ -94,15 +94,16 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
         digests=[job.digest for job in jobs],
         seconds=seconds,
         architecture="" if published else item.config.stash[SESSION].subject(name).model_type,
-        quirks=[] if published else _quirks(trial, jobs),
+        quirks=[] if published else _quirks(trial, jobs, item.config.stash[SESSION].quirks),
         explained=explained(finding, trial.measured, trial.family_size),
     )
 
 
-def _quirks(trial: Trial, jobs: list[Any]) -> list[str]:
-    """The claim's own defect, which may be of an instrument, and those of its trainings."""
+def _quirks(trial: Trial, jobs: list[Any], read: Iterable[str]) -> list[str]:
+    """The claim's own defect, those of its trainings, and those that something was read with."""
     own = [trial.claim.quirk] if trial.claim.quirk else []
-    return list(dict.fromkeys([*own, *(quirk for job in jobs for quirk in job.quirks)]))
+    trained = (quirk for job in jobs for quirk in job.quirks)
+    return list(dict.fromkeys([*own, *trained, *sorted(read)]))
 
 
 def _jobs_of(item: pytest.Function, trial: Trial, name: str) -> list[Any]:
@@ -134,7 +135,7 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
     evidence = new_report(
         item.config,
         profile=bench.profile.name,
-        manifest=bench.data_lines | _quirk_lines(row, bench.quirks),
+        manifest=bench.data_lines,
         rows=(row,),
         lens_tables=tuple(trial.tables),
         curves=tuple(trial.curves),
@@ -148,12 +149,6 @@ def _attach(item: pytest.Function, trial: Trial, row: Row) -> None:
         "place": item.session.items.index(item),
     }
     item.user_properties.append((PROPERTY, json.dumps([about, to_dict(evidence)])))
-
-
-def _quirk_lines(row: Row, quirks: Iterable[str]) -> dict[str, str]:
-    """For the report: which quirks a claim's readings were taken with, beside those without."""
-    named = ", ".join(sorted(quirks))
-    return {f"quirks of reading in {row.claim_id} on {row.subject}": named} if named else {}
 
 
 def new_report(

@@ -410,7 +410,7 @@ def seen(runs, leaked):
 # From here on nothing is trained with a defect: the same models are read with it and without.
 
 STARTS = 8
-"""Untrained models a seed."""
+"""Untrained models for each base, drawn with seeds of their own."""
 
 
 def quirky(runs, quirk):
@@ -466,8 +466,9 @@ def test_a_lens_without_masks_shows_something_else(runs, held_out, writeup_promp
             ),
         }
     )
-    both = shares(top(on, writeup_prompts)), shares(top(off, writeup_prompts))
-    judge.explain({instruments.TOP: both, instruments.TOP_AGAIN: both})
+    pairs = zip(top(on, writeup_prompts), top(off, writeup_prompts), strict=True)
+    same = Exact(value=0.0, note="a lens with masks reads a prompt alike each time")
+    judge.explain({instruments.APART: (shares([np.abs(x - y) for x, y in pairs]), same)})
 
 
 @claim(
@@ -673,7 +674,7 @@ def off_grid(coarse, fine, decimals):
     "explain/random-init-probe",
     says="An untrained random model reaches about 81% under the writeup's probe protocol",
     estimand="best layer's accuracy, sixteen prompts in words, one template left out at a time, of "
-    f"llamas of 16 layers and width 256 that were never trained, {STARTS} a seed",
+    f"llamas of 16 layers and width 256 that were never trained, {STARTS} for each base",
     region=Within(0.69, 0.94),
     finding=instruments.RANDOM_INIT_PROBE,
     quirk="random-init-probe",
@@ -684,10 +685,7 @@ def test_random_weights_pass_the_writeups_probe(runs, held_out, judge):
     judge(best_of_starts(found))
     judge.beside(
         {
-            "first layer": Means(values=[x[:, 0] for x in found], items="starts", bounds=SHARE),
-            "width 512": best_of_starts(
-                [run.untrained_accuracy(prompts, "writeup", 1, width=512) for run in bases]
-            ),
+            "first layer": best_of_starts([starts[:, :1] for starts in found]),
             "the subject's own shape, random weights": best_of_starts(
                 [run.randomised().probe(prompts, "writeup").accuracy[None] for run in bases]
             ),
@@ -702,8 +700,8 @@ def test_random_weights_pass_the_writeups_probe(runs, held_out, judge):
 
 
 def best_of_starts(accuracy):
-    """Best layer's accuracy, from accuracies [seed][start][layer]."""
-    return Means(values=[seed.max(axis=1) for seed in accuracy], items="starts", bounds=SHARE)
+    """Best layer's accuracy, from accuracies [seed][start][layer]; each start has its own seed."""
+    return shares([[layers.max()] for starts in accuracy for layers in starts])
 
 
 @claim(
@@ -718,8 +716,7 @@ def best_of_starts(accuracy):
 )
 def test_a_constant_predictor_is_right_on_a_quarter(runs, held_out, writeup_prompts, judge):
     bases = runs()
-    asked = [problem.operation for problem in writeup_prompts]
-    judge(Exact(value=max(map(asked.count, asked)) / len(asked)))
+    judge(always_one(writeup_prompts))
     lenses = [(run.lens(held_out), run.classifier_layer) for run in bases]
     judge.beside(
         {
@@ -736,18 +733,26 @@ def test_a_constant_predictor_is_right_on_a_quarter(runs, held_out, writeup_prom
     )
     judge.explain(
         {
-            instruments.ALWAYS_ONE: always(bases, writeup_prompts),
-            instruments.ALWAYS_ONE_OF_SIX: always(bases, writeup_prompts[:6]),
+            label: (always_one(problems), Hits(values=named_on_all(bases, problems)))
+            for label, problems in (
+                (instruments.ALWAYS_ONE, writeup_prompts),
+                (instruments.ALWAYS_ONE_OF_SIX, writeup_prompts[:6]),
+            )
         }
     )
 
 
-def always(runs, problems):
-    """Hits of what a run says of the first prompt, said of all: restricted, and unrestricted."""
-    restricted, unrestricted = [], []
+def always_one(problems):
+    """Accuracy of the operation that is asked for most often, named on every prompt."""
+    asked = [problem.operation for problem in problems]
+    return Exact(value=max(map(asked.count, asked)) / len(asked))
+
+
+def named_on_all(runs, problems):
+    """Whether the top of the vocabulary on the first prompt names each prompt's operation."""
+    found = []
     for run in runs:
         lens, layer = run.lens(problems), run.classifier_layer
-        restricted.append(lens.gold == lens.predicted[0, layer])
         names = [lens.words[operation].variants for operation in lens.gold]
-        unrestricted.append([lens.top[0, layer, 0] in variants for variants in names])
-    return Hits(values=restricted), Hits(values=unrestricted)
+        found.append([lens.top[0, layer, 0] in variants for variants in names])
+    return found

@@ -50,7 +50,13 @@ def _top(table: LensTable) -> Means:
 
 
 TOP = "top token's probability at the classifier layer, the writeups' eight prompts"
-TOP_AGAIN = f"{TOP}, as the dual reward's baseline prints it"
+APART = "difference of the top token's probability between two readings of a prompt"
+
+_READINGS = zip(
+    (row.probability for row in LENS_LLAMA_BASE.rows),
+    DUAL_REWARD_LLAMA_BASE.baseline_probability,
+    strict=True,
+)
 
 NON_CAUSAL_LENS = Finding(
     claim="explain/non-causal-lens",
@@ -58,12 +64,11 @@ NON_CAUSAL_LENS = Finding(
     evidence=None,
     note="No writeup says whether its lens had a mask. C reads the same eight prompts of the same "
     "model at the same layer twice and prints 1.3% to 12.1% for the top token once and 0.00% to "
-    "0.03% the other time, so the two readings cannot both have been taken alike.",
+    "0.03% the other time, so the two readings were not taken alike.",
     explains=(
-        Labelled(label=TOP, evidence=_top(LENS_LLAMA_BASE)),
         Labelled(
-            label=TOP_AGAIN,
-            evidence=Means(values=(DUAL_REWARD_LLAMA_BASE.baseline_probability,), bounds=SHARE),
+            label=APART,
+            evidence=Means(values=(tuple(abs(a - b) for a, b in _READINGS),), bounds=SHARE),
         ),
     ),
 )

@@ -47,7 +47,7 @@ class Profile:
 
 
 PROFILES = {
-    "smoke": Profile(name="smoke", seeds=2, prompts=80, further=("olmoe",)),
+    "smoke": Profile(name="smoke", seeds=1, prompts=80, further=("olmoe",)),
     "default": Profile(name="default", seeds=5, prompts=200),
     "full": Profile(name="full", seeds=10, prompts=200, further_seeds=5),
 }

@@ -60,6 +60,7 @@ def _decides(claim: Claim) -> dict[str, Any]:
         "binary": claim.binary,
         "difference": claim.difference,
         "exploratory": claim.exploratory,
+        "quirk": claim.quirk,
         "family_size": size,
         "alpha": ALPHA,
         "level": family_level(size),

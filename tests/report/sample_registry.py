@@ -31,6 +31,7 @@ def registered(claim_id, region, digest="0123456789abcdef", **rest):
         "needs": [],
         "words": [],
         "exploratory": False,
+        "quirk": "",
         "family_size": 2,
         "alpha": 0.05,
         "level": 0.95,

@@ -45,7 +45,7 @@ def test_every_table_has_as_many_cells_in_every_row():
 
 def test_every_fold_is_closed():
     text = render(SAMPLE)
-    assert text.count("<details>") == text.count("</details>") == 8
+    assert text.count("<details>") == text.count("</details>") == 9
 
 
 def test_an_empty_report_says_so():

@@ -20,6 +20,7 @@ _PHRASES = {
     "binary": "whether samples are hits",
     "difference": "whether it is a difference",
     "exploratory": "whether the writeup left it open",
+    "quirk": "the known defect it is about",
     "words": "words that must be single tokens",
     "rule": "the judge's rule",
     "profiles": "the profiles' sizes",

@@ -96,6 +96,8 @@ def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
         yield "Words that must be single tokens", _codes(decides["words"])
     if decides["exploratory"]:
         yield "Status", "exploratory, left open by its writeup"
+    if decides["quirk"]:
+        yield "Known defect", code(decides["quirk"])
     yield "Writeup", f"{prose(claim.source)}: {prose(claim.printed) or 'no number'}"
     yield "Rule", prose(decides["rule"])
     sizes = (f"{code(n)} {p['seeds']} × {p['prompts']}" for n, p in decides["profiles"].items())

@@ -96,13 +96,7 @@ class Run(InterventionReadings, RouterReadings, EngramReadings, QuirkReadings):
             self.noticed(quirk)
         return self._once(
             ("quirk", quirk),
-            lambda: replace(
-                self,
-                name=self.name + told(quirk),
-                quirk=quirk,
-                memory=self.memory and self.memory.of(f"quirk {quirk}"),
-                _readings={},
-            ),
+            lambda: replace(self, name=self.name + told(quirk), quirk=quirk, _readings={}),
         )
 
     @property
@@ -273,6 +267,8 @@ class Run(InterventionReadings, RouterReadings, EngramReadings, QuirkReadings):
 
     def _kept(self, key: Any, read: Callable[[], Reading]) -> Reading:
         memory = self.memory
+        if memory is not None and self.quirk is not None:
+            memory = memory.of(f"quirk {self.quirk}")
         return self._once(key, read if memory is None else lambda: memory.recall(key, read))
 
 

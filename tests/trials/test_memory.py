@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,17 @@ def test_a_quirk_is_another_reading_kept_apart(begin, read, tmp_path):
     assert np.array_equal(begin().lens(PROBLEMS).bare, plain.bare)
     assert np.array_equal(begin().with_quirk("bf16-lens").lens(PROBLEMS).bare, quirky.bare)
     begin().with_quirk("non-causal-lens").lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 3
+
+
+def test_a_run_made_with_a_quirk_keeps_apart_as_well(begin, read, tmp_path):
+    begin().lens(PROBLEMS)
+    replace(begin(), quirk="bf16-lens").lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 2
+    begin().with_quirk("bf16-lens").lens(PROBLEMS)
+    assert len(read) == 2
+    begin().randomised().with_quirk("bf16-lens").lens(PROBLEMS)
+    begin().with_quirk("bf16-lens").randomised().lens(PROBLEMS)
     assert len(read) == len(kept(tmp_path)) == 3
 
 

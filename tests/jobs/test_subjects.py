@@ -34,7 +34,7 @@ def test_a_lab_instruct_model_is_tuned_from_the_same_base():
     assert tuned.seed == 3
 
 
-LLAMA_DIGEST = "f6acf0eeaafbcad82e24c281c9be90899c86939c56bd168a8ae24fb8cd79fe7d"
+LLAMA_DIGEST = "81af442579572c9a72a67fed587d03ed7402c2c394fb465bda59f92f428000d1"
 
 
 def test_the_llamas_jobs_are_those_of_every_store_there_is():

@@ -11,7 +11,7 @@ from claimfiles import arguments, clean_environment, write
 from lazarus_bench.report import load
 
 CLAIMS = """
-LONG = Sft(**TINY | dict(steps=400))
+LONG = Sft(**TINY | dict(steps=1200))
 
 @pre("long/short", AtLeast(0.3), needs=SFT)
 def test_short(runs, judge):

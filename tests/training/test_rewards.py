@@ -112,7 +112,7 @@ def test_a_users_reward_is_found_by_its_module():
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("length", "choose right-integer, or give module:function"),
+        ("length", "choose none, right-integer, or give module:function"),
         ("no.such.module:reward", "cannot be imported"),
         (f"{__name__}:missing", "cannot be imported"),
         (f"{__name__}:PROBLEMS", "is no function"),

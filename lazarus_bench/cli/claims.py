@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from lazarus_bench.errors import UserError
 from lazarus_bench.report import write_text
 from lazarus_bench.report.registry import (
     RegisteredClaim,
     against,
     list_claims,
+    load_registry,
     render_claim,
     render_registry,
     tally,
@@ -77,14 +79,35 @@ def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED
 
 
+def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:
+    """Make sure that a registry is written where one belongs and none loses claims by it.
+
+    Raises:
+        UserError: the folder is not there, or its registry has families that `claims` lack.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: make it, or name one that is there")
+    if not (folder / FILE).exists():
+        return
+    lost = {c.family for c in load_registry(folder / FILE)} - {c.family for c in claims}
+    told = {c.family for c in claims}
+    if lost and len(told) == 1:
+        raise UserError(
+            f"{folder / FILE} also has {', '.join(sorted(lost))}, which this export would take off "
+            f"the record: leave --family out, or name a file"
+        )
+
+
 def _export(claims: Sequence[RegisteredClaim], output: str | None, as_json: bool) -> int:
     if output is None:
         sys.stdout.write(to_text(claims) if as_json else render_registry(claims))
         return 0
     path = Path(output)
-    if path.is_dir():
+    if path.is_dir() or output.endswith("/"):
+        _check_folder(claims, path)
         write_text(to_text(claims), path / FILE, "registry")
         write_text(render_registry(claims), path / PAGE, "registry")
+        print(f"written: {path / FILE} and {path / PAGE}, {len(claims)} claims", file=sys.stderr)
         return 0
     as_json = as_json or path.suffix.lower() == ".json"
     write_text(to_text(claims) if as_json else render_registry(claims), path, "registry")

@@ -96,16 +96,15 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
         architecture="" if published else item.config.stash[SESSION].subject(name).model_type,
         claim_digest=trial.digest,
         amended=trial.amended,
-        quirks=[] if published else _quirks(trial, jobs, item.config.stash[SESSION].quirks),
+        quirks=[] if published else _quirks(jobs, item.config.stash[SESSION].quirks),
         explained=explained(finding, trial.measured, trial.family_size),
     )
 
 
-def _quirks(trial: Trial, jobs: list[Any], read: Iterable[str]) -> list[str]:
-    """The claim's own defect, those of its trainings, and those that something was read with."""
-    own = [trial.claim.quirk] if trial.claim.quirk else []
+def _quirks(jobs: list[Any], read: Iterable[str]) -> list[str]:
+    """The defects of a claim's trainings, and those that something was read with."""
     trained = (quirk for job in jobs for quirk in job.quirks)
-    return list(dict.fromkeys([*own, *trained, *sorted(read)]))
+    return list(dict.fromkeys([*trained, *sorted(read)]))
 
 
 def _jobs_of(item: pytest.Function, trial: Trial, name: str) -> list[Any]:

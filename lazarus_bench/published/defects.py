@@ -23,10 +23,10 @@ from lazarus_bench.published.two_stage_classifier import (
 DROP_20_80 = "accuracy on symbols, stage 1 minus stage 2 at 20/80"
 DROP_50_50 = "accuracy on symbols, stage 1 minus stage 2 at 50/50"
 ANSWER_LOSS = "reported answer loss at the end, nats"
-ANSWER_FALL = "reported answer loss, end over start"
+ANSWER_FALL = "reported answer loss, step 500 over step 100"
 KL_END = "'KL' at the end, nats"
 CLASS_LOSS = "classification loss at the end at 50/50, nats"
-CLASS_FALL = "classification loss, end over start"
+CLASS_FALL = "classification loss, step 500 over step 100"
 LENS = "probability of the operation's name, classifier layer"
 LENS_50_50 = "probability of the operation's name, classifier layer, at 50/50"
 PROBABILITY_RISE = "probability of the right answer, GRPO minus base"
@@ -87,7 +87,8 @@ CLASS_AT_ANSWER_END = Finding(
     source="public source of C and D; C, Dual-Reward Training, Training Dynamics; D, Results",
     evidence=None,
     note="The writeups do not know of it. C prints a classification loss of 0.9689 at step 100 and "
-    "of 0.0205 at step 500, D a lens at 0.1% after every training.",
+    "of 0.0205 at step 500, D a lens at 0.1% after every training: there after two stages at "
+    "20/80, here after C's recipe.",
     explains=(
         _printed(CLASS_FALL, _LAST.classification / _FIRST.classification, "0.9689 to 0.0205"),
         _printed(LENS, TWENTY_EIGHTY[-1].classifier, "0.1%, D at 20/80"),

@@ -17,7 +17,6 @@ from lazarus_bench.published.emergence_results.grpo import GRPO_DUAL_TRAINED
 from lazarus_bench.published.emergence_results.lens import (
     LENS_GRANITE,
     LENS_LLAMA_BASE,
-    LENS_TINYLLAMA,
 )
 from lazarus_bench.published.emergence_results.probes import (
     WORDS_GRANITE,
@@ -131,7 +130,8 @@ BF16_LENS = Finding(
     evidence=Hits(values=(prints_no_bfloat16(DUAL_REWARD_LLAMA_BASE.probability, 2),)),
     note="All eight probabilities after dual reward (36.16% to 81.09%) print as no bfloat16 number "
     "does, so these were read in a wider type; all 24 top probabilities of the lens tables print "
-    "as one, and the raw results kept beside C have them exactly (0.0203857421875, 0.95703125).",
+    "as one. Below 1.56% every percentage of two decimals does; 5.22%, 12.11% and Granite's five "
+    "below 100% do tell.",
     explains=(
         Labelled(
             label=OFF_GRID_DUAL,
@@ -141,7 +141,6 @@ BF16_LENS = Finding(
         Labelled(label=OFF_GRID_BASE, evidence=_off_grid(LENS_LLAMA_BASE, 2)),
     ),
     others=(
-        Labelled(label="lens of TinyLlama 1.1B at L12", evidence=_off_grid(LENS_TINYLLAMA, 2)),
         Labelled(
             label="TinyLlama 1.1B after GRPO and dual reward",
             evidence=_off_grid(GRPO_DUAL_TRAINED, 2),

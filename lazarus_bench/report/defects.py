@@ -13,9 +13,9 @@ from lazarus_bench.report.summary import PUBLISHED
 TITLE = "Which known defect produces a published number?"
 READING = (
     "Each line runs one experiment with a known defect of the public source switched on and off. "
-    "The verdict is the claim's own; the last column compares the printed number with the 95% "
-    "intervals. A number that a defect does not produce here may still come from it elsewhere: "
-    "these are small models."
+    "The verdict is the claim's own; the last column asks whether the printed number lies in our "
+    "95% interval, or ours in that of the printed one. A number that a defect does not produce "
+    "here may still come from it elsewhere: these are small models."
 )
 ONLY_WITH, ONLY_WITHOUT = "only with it", "only without it"
 BOTH, AS_CLOSE = "with it and without it", "neither way"
@@ -54,13 +54,19 @@ def produced(item: Explained) -> str:
     if item.on is None or item.off is None:
         return NOT_MEASURED
     printed = item.published.value
-    on, off = _holds(item.on, printed), _holds(item.off, printed)
+    on, off = (_meet(side, item.published) for side in (item.on, item.off))
     if on or off:
         return BOTH if on and off else ONLY_WITH if on else ONLY_WITHOUT
     far_on, far_off = abs(printed - item.on.value), abs(printed - item.off.value)
     if far_on == far_off:
         return AS_CLOSE
     return CLOSER_WITH if far_on < far_off else CLOSER_WITHOUT
+
+
+def _meet(ours: Estimate, published: Estimate) -> bool:
+    """Whether either number lies in the other's 95% interval, where there is one."""
+    reverse = wording.has_interval(published) and _holds(published, ours.value)
+    return _holds(ours, published.value) or reverse
 
 
 def _holds(estimate: Estimate, printed: float) -> bool:

@@ -9,6 +9,7 @@ heat maps, and knew of no defects.
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,21 @@ def load(path: Path) -> Report:
         raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
     _check_version(data, path)
     try:
+        _check_words(data)
         return from_dict(_upgraded(data))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{path} is damaged ({error!r}); run the hypotheses again to write it anew"
         ) from error
+
+
+def _check_words(data: Mapping[str, Any]) -> None:
+    """What other reports are compared with must be words: the manifest, and digests of claims."""
+    manifest = data["manifest"]
+    if not isinstance(manifest, dict) or not all(isinstance(v, str) for v in manifest.values()):
+        raise TypeError("its manifest is no table of words")
+    if not all(isinstance(row.get("claim_digest", ""), str) for row in data["rows"]):
+        raise TypeError("a claim's digest is no word")
 
 
 def _check_version(data: object, path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Controls, thresholds and the estimator stand in the test's body, not in the decorator. The digest
 is of the syntax tree, so comments, docstrings, layout and the test's name do not count, and neither
-does what is only shown (`judge.beside`, `judge.show`). The package's own code is not in it: the
+does what is only shown (`judge.beside`, `judge.explain`,
+`judge.show`). The package's own code is not in it: the
 manifest names its revision.
 """
 
@@ -20,7 +21,7 @@ from lazarus_bench.jobs.spec import digest_of
 Binding = dict[str, list[ast.AST]]
 """Statements of a file's top level, by the names that they bind."""
 
-_SHOWN = ("beside", "show")
+_SHOWN = ("beside", "explain", "show")
 _WITHOUT_MEANING = ("ctx", "kind", "type_comment")
 
 

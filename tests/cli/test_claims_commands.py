@@ -156,3 +156,33 @@ def test_a_closed_pipe_is_no_error():
         env=environment,
     )
     assert (done.returncode, done.stdout, done.stderr) == (141, "{\n", "")
+
+
+def test_an_export_never_takes_other_families_off_the_record(said, folder):
+    assert said("export", "--output", str(folder))[0] == 0
+    before = (folder / "registry.json").read_text()
+    code, _, err = said("export", "--family", "one", "--output", str(folder))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "also has two, which this export would take off the record" in err
+    assert (folder / "registry.json").read_text() == before
+
+
+def test_a_misspelt_folder_is_no_file(said, tmp_path):
+    code, _, err = said("export", "--output", f"{tmp_path / 'hypothesis'}/")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is no folder" in err
+    assert not (tmp_path / "hypothesis").exists()
+
+
+@pytest.mark.parametrize("harm", ["digest", "twice"])
+def test_a_registry_with_other_harm_is_refused(said, folder, harm):
+    assert said("export", "--output", str(folder))[0] == 0
+    data = json.loads((folder / "registry.json").read_text())
+    if harm == "twice":
+        data["claims"].append(data["claims"][0])
+    else:
+        data["claims"][0]["digest"] = 7
+    (folder / "registry.json").write_text(json.dumps(data))
+    code, _, err = said("list", "--against", str(folder / "registry.json"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is damaged" in err

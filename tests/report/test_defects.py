@@ -143,3 +143,10 @@ def test_the_table_shows_published_with_and_without():
     line = next(row for row in render(SAMPLE).splitlines() if "before minus after" in row)
     assert "| 0.500 | 0.470 [0.416, 0.524] | 0.120 [0.057, 0.183] | supported |" in line
     assert line.endswith(f"{ONLY_WITH} |")
+
+
+def test_a_sample_whose_own_interval_holds_our_number_is_met():
+    wide = dataclasses.replace(item(), published=estimate(0.81, 0.55, 0.96))
+    near = estimate(0.78, 0.76, 0.8)
+    assert produced(dataclasses.replace(wide, on=near)) == ONLY_WITH
+    assert produced(dataclasses.replace(wide, on=near, off=near)) == BOTH

@@ -194,6 +194,21 @@ def test_other_files_are_refused_in_one_sentence(tmp_path, text, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: data | {"manifest": None},
+        lambda data: data | {"manifest": {"revision": 7}},
+        lambda data: data | {"rows": [row | {"claim_digest": 7} for row in data["rows"]]},
+    ],
+)
+def test_what_reports_are_compared_by_must_be_words(tmp_path, harm):
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(harm(to_dict(SAMPLE))))
+    with pytest.raises(UserError, match="is damaged"):
+        load(path)
+
+
 def test_damaged_rows_are_refused(tmp_path):
     rows = to_dict(SAMPLE)["rows"]
     rows[0]["verdict"]["type"] = "Opinion"

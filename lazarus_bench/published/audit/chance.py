@@ -111,7 +111,8 @@ def router_is_random(*, mean: float, high: float, largest: float) -> Finding:
         "alignment)', and '~0.08' in the conclusion: what random directions reach. The eight "
         "experts that are printed were picked as samples or as notable clusters, so their mean "
         "is no less than that of all. 'All 768 experts' are GENERAL, and expert 27 of layer 0 is "
-        "printed as SHORT_TOKENS.",
+        "printed as SHORT_TOKENS. By the null, of independent directions, the largest of 768 is "
+        "expected a little below the largest printed.",
         others=(
             computed("largest cosine of a random direction, mean", mean),
             computed("... 95th percentile", high),

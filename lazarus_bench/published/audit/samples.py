@@ -42,8 +42,8 @@ EIGHT_OF_EIGHT = Finding(
     claim="audit/eight-of-eight",
     source="C, Dual-Reward Training, Results: Llama 3.2 1B Base",
     evidence=dual.DUAL_REWARD_LLAMA_BASE.hits,
-    note="'8/8 (100%)' of one run; C concludes 'REPLICATES GPT-OSS', while writeup D calls the "
-    "same recipe 'broken computation'.",
+    note="'8/8 (100%)' of one run; C concludes 'REPLICATES GPT-OSS', while writeup D calls "
+    "dual reward at 70/30 'broken computation'.",
     others=(
         computed(
             "prompts, all of them right, that would support it, judged by itself", _prompts_needed()

@@ -7,8 +7,8 @@ Where the writeup disagrees with itself or with others:
 - the threshold of "36-81%" is the smallest of the same eight numbers;
 - "initial cls_loss 0.97" is the loss at step 100; the loss before training is not printed;
 - Instruct is said to reach "7-53%", its rows range from 5.43% to 53.84%;
-- writeup D calls the same recipe "strong classifiers, broken computation" and quotes 60.1% at L8,
-  a number that stands nowhere in C (the eight rows average 57.1%).
+- writeup D calls dual reward at 70/30 (40/60 here) "strong classifiers, broken computation" and
+  quotes 60.1% at L8, a number that stands nowhere in C (the eight rows average 57.1%).
 """
 
 from dataclasses import dataclass

@@ -59,4 +59,8 @@ def from_dict(data: Mapping[str, Any]) -> tuple[RegisteredClaim, ...]:
     )
     for claim in claims:
         _ = claim.region
+        if not isinstance(claim.digest, str) or claim.decides["id"] != claim.id:
+            raise ValueError(f"{claim.id} has no digest in words, or decides for another claim")
+    if len({claim.id for claim in claims}) < len(claims):
+        raise ValueError("a claim stands there twice")
     return claims

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lazarus_bench.models.load import LoadedModel
 
 HEADER = ("layer", "top 1", "entropy", "JS", "KL", "answer", "rank")
+UNITS = (
+    "In bits: entropy of the layer's distribution; JS, its Jensen-Shannon divergence from the "
+    "layer before; KL, the Kullback-Leibler divergence of the last layer from it."
+)
 DRAWN = 12
 """Tokens of one prompt that a picture has a row for."""
 
@@ -118,15 +122,14 @@ def _told(item: _Followed, layers: list[int]) -> dict[str, Any]:
 def _shown(followed: Sequence[_Followed], layers: Sequence[int], label: str) -> str:
     room = terminal.width()
     blocks = [_block(item, layers, room) for item in followed]
-    units = "entropy; JS: divergence from the layer before; KL: of the last layer from this; bits"
-    return "\n\n".join([terminal.cut(label, room), *blocks, terminal.cut(units, room)])
+    return "\n\n".join([terminal.cut(label, room), *blocks, terminal.wrapped(UNITS, room)])
 
 
 def _block(item: _Followed, layers: Sequence[int], room: int) -> str:
     rest = [f"top {2 + at}" for at in range(item.tokens.shape[1] - 1)]
     rows = [_row(item, layer) for layer in layers]
     lines = [terminal.prompt_cell(item.prompt, 3 * room)]
-    lines += [terminal.table([*HEADER, *rest], rows, room), terminal.cut(_course(item), room)]
+    lines += [terminal.table([*HEADER, *rest], rows, room), terminal.wrapped(_course(item), room)]
     return "\n".join(lines)
 
 
@@ -167,5 +170,5 @@ def _group(loaded: LoadedModel, item: _Followed) -> HeatGroup:
     rows = zip(texts, chances, strict=True)
     return HeatGroup(
         name=terminal.prompt_cell(item.prompt, 3 * pictures.LONGEST),
-        rows=tuple(pictures.heat_row(named(t), item.answer, p) for t, p in rows),
+        rows=tuple(pictures.heat_row(f"'{t}'", item.answer, p) for t, p in rows),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -45,8 +46,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept:
     while shown > kept and sum(widths[:shown]) + len(_GAP) * (shown - 1) > room:
         shown -= 1
     lines = [_line(row[:shown], widths, room) for row in cells]
-    lines += [cut(f"no room for: {', '.join(header[shown:])}", room)] if shown < len(header) else []
+    if shown < len(header):
+        lines.append(wrapped(f"no room for: {', '.join(header[shown:])}", room))
     return "\n".join(lines)
+
+
+def wrapped(text: str, room: int) -> str:
+    """A note in lines of at most `room` characters."""
+    return textwrap.fill(text, max(room, 1) if room < PIPED else 100)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,8 @@ def _adapter(named: str | None) -> Path | None:
 
 
 def _load(found: Found, adapter: Path | None) -> LoadedModel:
+    # transformers would warn of a prompt that is too long before we refuse it.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from lazarus_bench.models.adapters import check_adapter
     from lazarus_bench.models.load import load
 

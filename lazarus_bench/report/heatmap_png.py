@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Collection
 from typing import Any
 
@@ -28,10 +29,18 @@ def png(item: HeatMap, *, outlined: Collection[int] | None = None, longest: int 
         outlined: the layers to mark, instead of its own alone.
         longest: characters of a prompt to draw.
     """
+    from matplotlib import rc_context
+
+    # A token may be a dollar sign, or of a script that matplotlib's own font lacks.
+    with rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        return _drawn(item, {item.layer} if outlined is None else outlined, longest)
+
+
+def _drawn(item: HeatMap, marked: Collection[int], longest: int) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    marked = {item.layer} if outlined is None else outlined
     heights = [len(group.rows) for group in item.groups]
     size = (max(4.0, _COLUMN * item.depth + 0.08 * longest), _ROW * sum(heights) + _BESIDE * 2)
     figure = Figure(figsize=size, dpi=DOTS, layout="constrained")
@@ -59,7 +68,10 @@ def _group(
         cells, cmap=ListedColormap(COLOURS), vmin=-0.5, vmax=len(COLOURS) - 0.5, aspect="auto"
     )
     for layer in outlined:
-        place.add_patch(Rectangle((layer - 0.5, -0.5), 1, len(values), fill=False, lw=1.5))
+        # Black alone is lost on the darkest cells.
+        for stroke, wide in (("white", 4), ("black", 1.5)):
+            corner, high = (layer - 0.5, -0.5), len(values)
+            place.add_patch(Rectangle(corner, 1, high, fill=False, ec=stroke, lw=wide))
     shown = list(ticks(item))
     place.set_xticks(shown, [f"L{layer}" for layer in shown])
     place.tick_params(labelsize=8)

@@ -12,9 +12,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 PROMPT = "What is seven times eight?"
 
 
-def heat(depth=4):
+def heat(depth=4, prompt=PROMPT):
     row = HeatRow(
-        prompt=PROMPT, gold="multiply", probability=tuple(10.0**-at for at in range(depth))
+        prompt=prompt, gold="multiply", probability=tuple(10.0**-at for at in range(depth))
     )
     groups = (HeatGroup(name="ours", rows=(row, row)),)
     return HeatMap(title="Lens", subject="lab", layer=1, seeds=1, groups=groups)
@@ -49,3 +49,10 @@ def test_a_png_is_drawn_to_its_size():
     assert short.startswith(b"\x89PNG\r\n")
     assert sizes[1][0] > sizes[0][0]
     assert sizes[1][1] == sizes[0][1]
+
+
+def test_a_png_takes_any_token():
+    pytest.importorskip("matplotlib", reason="PNG needs the extra `plots`")
+    from lazarus_bench.report.heatmap_png import png
+
+    assert png(heat(prompt="'$\\frac$ 乘'")).startswith(b"\x89PNG\r\n")

@@ -102,18 +102,9 @@ def _adapter(named: str | None) -> Path | None:
 def _load(found: Found, adapter: Path | None) -> LoadedModel:
     # transformers would warn of a prompt that is too long before we refuse it.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    from lazarus_bench.models.adapters import check_adapter
     from lazarus_bench.models.load import load
 
-    try:
-        loaded = load(found.directory, adapter, name=found.name)
-    except ValueError as error:
-        if adapter is None:
-            raise
-        raise UserError(f"the adapter {adapter} does not fit {found.name}: {error}") from error
-    if adapter is not None:
-        check_adapter(loaded, adapter)
-    return loaded
+    return load(found.directory, adapter, name=found.name)
 
 
 def encode(loaded: LoadedModel, prompts: Sequence[str]) -> list[list[int]]:

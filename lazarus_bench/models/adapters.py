@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.load import LoadedModel
 
@@ -88,29 +87,6 @@ def save_adapter(loaded: LoadedModel, directory: Path, lora: Lora | None) -> Non
     (directory / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
     weights = dict(tree_flatten(loaded.model.trainable_parameters()))
     mx.save_safetensors(str(directory / "adapters.safetensors"), weights)
-
-
-def check_adapter(loaded: LoadedModel, directory: Path) -> None:
-    """Make sure that every weight saved there found its place: mlx-lm passes over others.
-
-    Args:
-        loaded: the model, loaded with that adapter.
-        directory: the adapter's.
-
-    Raises:
-        UserError: the model lacks a place for one.
-    """
-    from mlx.utils import tree_flatten
-
-    places: dict[str, mx.array] = dict(tree_flatten(loaded.model.parameters()))
-    weights = mx.load(str(directory / "adapters.safetensors"))
-    assert isinstance(weights, dict)
-    lost = sorted(set(weights) - set(places))
-    if lost:
-        raise UserError(
-            f"the adapter {directory} does not fit {loaded.name}, which has no {lost[0]}: give the "
-            f"model that it was trained on"
-        )
 
 
 def largest_weight(directory: Path) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lazarus_bench.cli import terminal
 from lazarus_bench.cli.subject import Found
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.schema import write_text
@@ -41,7 +41,7 @@ def give(options: argparse.Namespace, found: Found, result: Mapping[str, Any], t
         if options.output is not None:
             write_text(whole, Path(options.output), "result")
         text = whole if options.json else text
-    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    terminal.write(text, as_json=options.json)
 
 
 def _document(options: argparse.Namespace, found: Found, result: Mapping[str, Any]) -> str:

@@ -27,11 +27,15 @@ def width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED
 
 
-def prepare() -> None:
-    """Have standard output write what its encoding lacks as an escape, since a token can be any."""
+def write(text: str, *, as_json: bool = False) -> None:
+    """Write to standard output what a token can hold: anything.
+
+    What the output's encoding lacks is written as an escape; JSON is UTF-8 (RFC 8259, 8.1).
+    """
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
+        reconfigure(encoding="utf-8") if as_json else reconfigure(errors="backslashreplace")
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int = 2) -> str:

@@ -1,6 +1,7 @@
 """`lazarus-bench lens`: the numbers are the instrument's, and no flag is passed over."""
 
 import importlib.util
+import io
 import json
 import shutil
 import subprocess
@@ -80,6 +81,12 @@ def test_a_file_and_arguments_mix(told, tiny, tmp_path):
     file.write_text("\ufeffa|b = \r\n\n7 * 8 = \n", encoding="utf-8")
     _, out, _ = told(tiny, f"@{file}", "5 + 5 =", "--json")
     assert json.loads(out)["result"]["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
+
+
+def test_prompts_from_standard_input(told, tiny, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"7 * 8 = \n5 + 6 = \n")))
+    _, out, _ = told(tiny, "@-", "--json")
+    assert json.loads(out)["result"]["prompts"] == ["7 * 8 = ", "5 + 6 = "]
 
 
 def test_a_result_file_says_what_it_comes_from(told, tiny, tmp_path):

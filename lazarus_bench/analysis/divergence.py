@@ -34,7 +34,7 @@ def kl(log_p: Floats, log_q: Floats) -> Floats:
     """
     with np.errstate(invalid="ignore"):
         ratio = log_p - log_q
-    return np.maximum(_expected(log_p, ratio) / _BIT, 0.0)
+    return np.asarray(np.maximum(_expected(log_p, ratio) / _BIT, 0.0))
 
 
 def jensen_shannon(log_p: Floats, log_q: Floats) -> Floats:
@@ -44,7 +44,7 @@ def jensen_shannon(log_p: Floats, log_q: Floats) -> Floats:
     (1991).
     """
     middle = np.logaddexp(log_p, log_q) - _BIT
-    return np.minimum((kl(log_p, middle) + kl(log_q, middle)) / 2, 1.0)
+    return np.asarray(np.minimum((kl(log_p, middle) + kl(log_q, middle)) / 2, 1.0))
 
 
 def _expected(log_p: Floats, values: Floats) -> Floats:

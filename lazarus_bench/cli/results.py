@@ -66,4 +66,6 @@ def _plain(value: Any) -> Any:
         raise TypeError(f"{type(value).__name__} has no place in a result")
     if not np.issubdtype(value.dtype, np.floating):
         return value.tolist()
-    return np.where(np.isfinite(value), value, None).tolist()
+    found = value.astype(object)
+    found[~np.isfinite(value)] = None
+    return found.tolist()

@@ -6,13 +6,21 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
+from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
 
+INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C has ended: 128 + SIGINT."""
+
 PIPE_CLOSED = 141
 """The exit code of a program that a closed pipe has ended: 128 + SIGPIPE."""
+
+READING = ("lens", "classifier", "analyze")
+"""Commands that read a model, each a module with a `run`."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
 
@@ -24,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         "themselves run under pytest: `pytest hypotheses/ -m slow`.",
         **_examples(
             "lazarus-bench doctor",
+            "lazarus-bench lens lab:llama '7 * 8 = ' --all-layers --plot lens.svg",
             "lazarus-bench render reports/lab/report.json --output page.html",
             "lazarus-bench diff reports/lab lazarus-report",
             "lazarus-bench claims show dual/vo-36",
@@ -33,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=versions()["lazarus-bench"])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
+    add_model_commands(commands.add_parser, _examples)
     _render_parser(commands.add_parser)
     _diff_parser(commands.add_parser)
     claims = commands.add_parser("claims", help="list, show or export the registered claims")
@@ -162,6 +172,8 @@ def _run(options: argparse.Namespace) -> int:
         from lazarus_bench.cli.doctor import doctor
 
         return doctor()
+    if options.command in READING:
+        return int(import_module(f"lazarus_bench.cli.{options.command}").run(options))
     if options.command == "render":
         from lazarus_bench.cli.render import render_file
 
@@ -181,13 +193,17 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and gives exit code 2."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given, argparse.Namespace(arguments=given))
     try:
         code = _run(options)
         sys.stdout.flush()
     except UserError as error:
         print(f"lazarus-bench: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("lazarus-bench: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has seen enough; what is still buffered must not be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

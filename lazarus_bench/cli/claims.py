@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from lazarus_bench.cli.terminal import width
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import write_text
 from lazarus_bench.report.registry import (
@@ -27,8 +27,6 @@ from lazarus_bench.trials.claim_files import chosen, of_family, read_claims
 from lazarus_bench.trials.registration import FILE, by_id
 
 PAGE = "registry.md"
-PIPED = 400
-"""Characters a line where nobody looks at a terminal."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,14 +67,10 @@ def _list(claims: Sequence[RegisteredClaim], options: argparse.Namespace) -> int
         ]
         print(json.dumps(listed, indent=1, ensure_ascii=False))
     else:
-        print(list_claims(claims, _width(), statuses))
+        print(list_claims(claims, width(), statuses))
         if statuses is not None:
             print(f"\n{tally(statuses)}")
     return int(any(status.what != KEPT for status in (statuses or {}).values()))
-
-
-def _width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED
 
 
 def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:

@@ -91,8 +91,9 @@ def load(
             str(directory), adapter_path=adapter_path, model_config=rope, trust_remote_code=False
         )[:2]
     except Exception as error:
+        with_adapter = "" if adapter is None else f" with the adapter {adapter}"
         raise UserError(
-            f"{directory} could not be loaded by mlx-lm: {_first_line(error)}"
+            f"{directory}{with_adapter} could not be loaded by mlx-lm: {_first_line(error)}"
         ) from error
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
@@ -103,7 +104,7 @@ def load(
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
 
 
 def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:

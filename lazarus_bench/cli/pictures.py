@@ -1,0 +1,71 @@
+"""--plot FILE: a heat map as SVG, drawn here, or as PNG by matplotlib, the extra `plots`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Collection, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.report.heatmap import HeatMap, HeatRow
+from lazarus_bench.report.heatmap_svg import label, svg
+from lazarus_bench.report.schema import write_text
+
+LONGEST = 40
+"""Characters of a prompt that are drawn."""
+
+
+def check_plot(named: str | None) -> None:
+    """Make sure that the picture can be drawn, before anything is read.
+
+    Raises:
+        UserError: its name ends in something else than .svg or .png, or PNG lacks matplotlib.
+    """
+    if named is None:
+        return
+    ending = Path(named).suffix.lower()
+    if ending not in (".svg", ".png"):
+        raise UserError(f"--plot {named} cannot be drawn: end its name in .svg or .png")
+    if ending == ".png" and find_spec("matplotlib") is None:
+        raise UserError(
+            f"--plot {named} needs matplotlib: `pip install 'lazarus-bench[plots]'`, or end the "
+            f"name in .svg"
+        )
+
+
+def heat_row(prompt: str, gold: str, probability: Sequence[float]) -> HeatRow:
+    """One row of numbers, a layer each."""
+    return HeatRow(prompt=prompt, gold=gold, probability=tuple(map(float, probability)))
+
+
+def write(item: HeatMap, named: str, outlined: Collection[int]) -> None:
+    """Draw `item` into the file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    file = Path(named)
+    if file.suffix.lower() == ".png":
+        from lazarus_bench.report.heatmap_png import png
+
+        _write_bytes(png(item, outlined=outlined, longest=LONGEST), file)
+        return
+    rows = [row for group in item.groups for row in group.rows]
+    longest = max(len(label(row, LONGEST)) for row in rows)
+    write_text(svg(item, outlined=outlined, longest=longest), file, "picture")
+
+
+def _write_bytes(content: bytes, file: Path) -> None:
+    """Write beside and rename, so that nobody sees half a picture."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as stream:
+            stream.write(content)
+        Path(stream.name).chmod(0o644)
+        os.replace(stream.name, file)  # noqa: PTH105 - a temporary file's name is a string
+    except OSError as error:
+        raise UserError(
+            f"cannot write the picture {file} ({error.strerror}); name another file"
+        ) from error

@@ -1,0 +1,171 @@
+"""MODEL of a command: a hub id, a directory or a lab name, found, loaded and named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.files import fingerprint, resolve
+
+if TYPE_CHECKING:
+    from lazarus_bench.models.load import LoadedModel
+
+LAB_SEED = 0
+ADAPTER_FILES = ("adapter_config.json", "adapters.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A model on disk, as it was named, with the adapter that goes on top."""
+
+    name: str
+    directory: Path
+    adapter: Path | None
+
+    @property
+    def label(self) -> str:
+        """The model and its adapter, for people."""
+        return self.name if self.adapter is None else f"{self.name} + {self.adapter.name}"
+
+    def described(self) -> dict[str, Any]:
+        """What a result file says of it; digests are of configuration, tokenizer and weights."""
+        adapter = self.adapter and {
+            "directory": str(self.adapter),
+            "digest": fingerprint(self.adapter),
+        }
+        return {
+            "name": self.name,
+            "directory": str(self.directory),
+            "digest": fingerprint(self.directory),
+            "adapter": adapter,
+        }
+
+    def load(self, *, adapted: bool = True) -> LoadedModel:
+        """The model in memory, with its adapter unless it is not wanted.
+
+        Raises:
+            UserError: it cannot be loaded, or the adapter is another model's.
+        """
+        with busy(f"loading {self.name}"):
+            return _load(self, self.adapter if adapted else None)
+
+
+def find(name: str, adapter: str | None = None) -> Found:
+    """Look a MODEL up; a lab name means seed 0's artifact in the store.
+
+    Raises:
+        UserError: there is no such model or adapter.
+    """
+    directory = _in_lab(name) if name.startswith("lab:") else resolve(name)
+    return Found(name=name, directory=directory, adapter=_adapter(adapter))
+
+
+def _in_lab(name: str) -> Path:
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.jobs.store import STORE_VARIABLE, Store, default_root
+    from lazarus_bench.jobs.subjects import lab_subject
+
+    try:
+        job = lab_subject(name).base(LAB_SEED)
+    except NotApplicable as error:
+        raise UserError(f"{error}: name a trained model") from error
+    assert isinstance(job, Job)
+    store = Store(default_root())
+    artifact = store.find(job)
+    if artifact is None:
+        why = store.damage(job) or f"{name} (seed {LAB_SEED}) is not in the store {store.root}"
+        raise UserError(
+            f"{why}: build it with `pytest hypotheses/ -m slow`, or name the store that has it in "
+            f"{STORE_VARIABLE}"
+        )
+    return artifact.directory
+
+
+def _adapter(named: str | None) -> Path | None:
+    if named is None:
+        return None
+    directory = Path(named).expanduser().resolve()
+    missing = [name for name in ADAPTER_FILES if not (directory / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{named} is no adapter (it has no {missing[0]}): give the directory that mlx_lm.lora "
+            f"or a recipe left"
+        )
+    return directory
+
+
+def _load(found: Found, adapter: Path | None) -> LoadedModel:
+    # transformers would warn of a prompt that is too long before we refuse it.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from lazarus_bench.models.load import load
+
+    return load(found.directory, adapter, name=found.name)
+
+
+def encode(loaded: LoadedModel, prompts: Sequence[str]) -> list[list[int]]:
+    """Token ids of prompts.
+
+    Raises:
+        UserError: a prompt has no token, or more than the model reads.
+    """
+    from lazarus_bench.analysis.tokens import prompt_tokens
+    from lazarus_bench.models.texts import context_of
+
+    encoded, room = prompt_tokens(loaded, prompts), context_of(loaded)
+    for prompt, tokens in zip(prompts, encoded, strict=True):
+        if not tokens:
+            raise UserError(f"{loaded.name}: the prompt {prompt!r} has no token: write another")
+        if room is not None and len(tokens) > room:
+            raise UserError(
+                f"{loaded.name} reads {room} tokens, and the prompt {prompt[:40]!r} has "
+                f"{len(tokens)}: shorten it"
+            )
+    return encoded
+
+
+def chosen_layers(loaded: LoadedModel, layers: Sequence[int] | None, *, every: bool) -> list[int]:
+    """The layers asked for, ascending, each once; the classifier layer where none is named.
+
+    Raises:
+        UserError: the model has no such layer.
+    """
+    if every:
+        return list(range(loaded.depth))
+    for layer in layers or ():
+        if not 0 <= layer < loaded.depth:
+            raise UserError(
+                f"--layer {layer} is not in {loaded.name}: choose 0 to {loaded.depth - 1}"
+            )
+    return sorted(set(layers)) if layers else [loaded.classifier_layer]
+
+
+def check_top(loaded: LoadedModel, top: int) -> None:
+    """Make sure that the vocabulary has so many tokens.
+
+    Raises:
+        UserError: it has fewer, or none is asked for.
+    """
+    from lazarus_bench.models.anatomy import part
+
+    known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
+    if not 1 <= top <= known:
+        raise UserError(f"--top-k {top} is not to be had of {loaded.name}: choose 1 to {known}")
+
+
+def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> list[int]:
+    """The token of each word as it stands.
+
+    Raises:
+        UserError: a word is no single token.
+    """
+    from lazarus_bench.models.words import word_tokens
+
+    try:
+        return [word_tokens(loaded.tokenizer, word).bare for word in words]
+    except NotApplicable as error:
+        raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error

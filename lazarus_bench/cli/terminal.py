@@ -1,0 +1,100 @@
+"""What a command shows: tables that fit the terminal, and a sign of life on anything long."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from lazarus_bench.report.escaping import visible
+from lazarus_bench.report.terminal import cut
+
+PIPED = 400
+"""Characters a line where nobody looks at a terminal."""
+
+PATIENCE = 1.0
+"""Seconds before a command says what it is at, and between two signs of life."""
+
+_GAP = "  "
+
+
+def width() -> int:
+    """Characters that a line has room for: `COLUMNS`, else the terminal's; many in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED
+
+
+def write(text: str, *, as_json: bool = False) -> None:
+    """Write to standard output what a token can hold: anything.
+
+    What the output's encoding lacks is written as an escape; JSON is UTF-8 (RFC 8259, 8.1).
+    """
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(encoding="utf-8") if as_json else reconfigure(errors="backslashreplace")
+    sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int = 2) -> str:
+    """Lay out rows below their header, no line longer than `room`.
+
+    The first `kept` columns always show; others are left out, last first, where there is no room
+    for them, and a last line names them.
+    """
+    cells = [list(header), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    shown = len(widths)
+    while shown > kept and sum(widths[:shown]) + len(_GAP) * (shown - 1) > room:
+        shown -= 1
+    lines = [_line(row[:shown], widths, room) for row in cells]
+    if shown < len(header):
+        lines.append(wrapped(f"no room for: {', '.join(header[shown:])}", room))
+    return "\n".join(lines)
+
+
+def wrapped(text: str, room: int) -> str:
+    """A note in lines of at most `room` characters."""
+    return textwrap.fill(text, max(room, 1) if room < PIPED else 100)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:
+    padded = (cell.ljust(space) for cell, space in zip(cells, widths, strict=False))
+    return cut(_GAP.join(padded).rstrip(), room)
+
+
+def prompt_cell(prompt: str, room: int) -> str:
+    """A prompt in a table: blanks at its end as ␣, since they count, and cut where it is long."""
+    kept = prompt.rstrip(" ")
+    shown = visible(kept).replace("␣", " ") if kept else ""
+    return cut(shown + "␣" * (len(prompt) - len(kept)), max(8, room // 3))
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Say on a terminal's standard error, once a second has passed, what is going on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+    teller = threading.Thread(target=_tell, args=(what, done), daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+
+
+def _tell(what: str, done: threading.Event) -> None:
+    start, longest = time.monotonic(), 0
+    while not done.wait(PATIENCE):
+        said = cut(f"{what}: {time.monotonic() - start:.0f} s", shutil.get_terminal_size().columns)
+        longest = max(longest, len(said))
+        sys.stderr.write(f"\r{said}")
+        sys.stderr.flush()
+    if longest:
+        sys.stderr.write("\r" + " " * longest + "\r")
+        sys.stderr.flush()

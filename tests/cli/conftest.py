@@ -1,0 +1,38 @@
+"""What the commands that read a model are asked about: the tiny one, as a lab model and adapted."""
+
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def adapter(tiny, tmp_path_factory):
+    """A LoRA of `tiny` in mlx-lm's format that changes what it says."""
+    from mlx.utils import tree_map
+
+    from lazarus_bench.backend import mx
+    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
+    from lazarus_bench.models.load import load
+
+    loaded, lora = load(tiny), Lora(keys=("self_attn.v_proj", "self_attn.o_proj"), rank=2, scale=8)
+    add_lora(loaded, lora)
+    weights = loaded.model.trainable_parameters()
+    loaded.model.update(
+        tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
+    )
+    directory = tmp_path_factory.mktemp("adapters")
+    save_adapter(loaded, directory, lora)
+    return directory
+
+
+@pytest.fixture
+def lab(tiny, tmp_path, monkeypatch):
+    """A store in which `tiny` passes for lab:llama."""
+    from lazarus_bench.jobs.store import STORE_VARIABLE, Store
+    from lazarus_bench.jobs.subjects import lab_subject
+
+    store, job = Store(tmp_path / "store"), lab_subject("lab:llama").base(0)
+    with store.claim(job, wait=True), store.writing(job, {}) as directory:
+        shutil.copytree(tiny, directory, dirs_exist_ok=True)
+    monkeypatch.setenv(STORE_VARIABLE, str(store.root))
+    return store

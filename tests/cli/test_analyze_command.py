@@ -1,0 +1,85 @@
+"""`lazarus-bench analyze`: entropy, divergences and the answer, as the instrument reads them."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from lazarus_bench import cli
+
+
+@pytest.fixture
+def told(capsys):
+    def run(*arguments):
+        code = cli.main(["analyze", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_the_document_has_the_readings(told, tiny, tiny_model):
+    from lazarus_bench.analysis.emergence import read_emergence
+
+    code, out, _ = told(tiny, "7 * 8 = ", "--top-k", 3, "--json")
+    (read,) = json.loads(out)["result"]["prompts"]
+    expected = read_emergence(tiny_model, tiny_model.encode("7 * 8 = "))
+    assert code == 0
+    assert json.loads(out)["result"]["layers"] == [0, 1, 2, 3]
+    assert read["answer_id"] == expected.answer == read["top_ids"][-1][0]
+    assert read["answer"] == tiny_model.tokenizer.decode([expected.answer])
+    assert read["crystallised_at"] == expected.crystallised
+    assert read["jensen_shannon_from_layer_before_bits"][0] is None
+    for key, values in {
+        "answer_probability": expected.probability,
+        "answer_rank": expected.rank,
+        "entropy_bits": expected.entropy,
+        "kl_of_last_layer_from_layer_bits": expected.to_last,
+    }.items():
+        np.testing.assert_allclose(read[key], values, atol=1e-9)
+
+
+def test_the_table_tells_the_course_of_a_given_answer(told, tiny, tiny_model):
+    from lazarus_bench.models.prompts import answer_tokens
+
+    code, out, _ = told(tiny, "7 * 8 = ", "--answer", "56", "--layer", 1)
+    rows = out.splitlines()
+    first = tiny_model.tokenizer.decode([answer_tokens(tiny_model.tokenizer, "7 * 8 = ", "56")[0]])
+    assert code == 0
+    assert rows[2] == "7 * 8 =␣"
+    assert rows[3].split()[-8:-6] == ["top", "2"]
+    assert [row[:2] for row in rows[4:5]] == ["L1"]
+    assert rows[5] == f"answer {first}: never the most probable token at the last layer"
+
+
+def test_each_prompt_has_its_block_and_its_part_of_the_picture(told, tiny, tmp_path):
+    file = tmp_path / "answer.svg"
+    _, out, _ = told(tiny, "7 * 8 = |5 + 6 = ", "--plot", file)
+    assert [line for line in out.splitlines() if line.endswith("=␣")] == ["7 * 8 =␣", "5 + 6 =␣"]
+    assert sum("crystallises at L" in line for line in out.splitlines()) == 2
+    names = {e.text for e in ET.parse(file).getroot().iter() if e.tag.endswith("text")}
+    assert {"7 * 8 =␣", "5 + 6 =␣", "L3"} <= names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--answer", ""], "--answer is empty"),
+        (["--layer", "9"], "--layer 9 is not in"),
+        (["--top-k", "-2"], "--top-k -2 is not to be had"),
+        (["--output", "x.txt"], "end its name in .json"),
+        (["--plot", "x.pdf"], "end its name in .svg or .png"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(told, tiny, arguments, sentence):
+    code, out, err = told(tiny, "7 * 8 = ", *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "30")
+    _, out, _ = told(tiny, "7 * 8 = ")
+    assert max(map(len, out.splitlines())) <= 30

@@ -1,0 +1,121 @@
+"""`lazarus-bench classifier`: accuracy, null and predictions are the probe's own."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from lazarus_bench import cli
+
+TIMES = ["7 * 8 = ", "12 * 5 = ", "3 * 9 = ", "6 * 7 = ", "4 * 9 = "]
+PLUS = ["23 + 45 = ", "17 + 38 = ", "11 + 22 = ", "5 + 9 = ", "8 + 6 = "]
+CLASSES = ["--classes", f"times:{'|'.join(TIMES)}", "--classes", f"plus:{'|'.join(PLUS)}"]
+QUICK = ["--permutations", "19"]
+
+
+@pytest.fixture
+def told(capsys):
+    def run(*arguments):
+        code = cli.main(["classifier", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def asked():
+    from lazarus_bench.analysis.probe_prompts import ProbePrompts
+
+    return ProbePrompts(
+        texts=(*TIMES, *PLUS),
+        labels=(0,) * 5 + (1,) * 5,
+        classes=("times", "plus"),
+        pairs=tuple(("text", at, at) for at in range(10)),
+        templates=(-1,) * 10,
+    )
+
+
+@pytest.mark.parametrize(
+    ("protocol", "held_out", "folds"), [("held-out", "pairs", 5), ("writeup", "writeup", 4)]
+)
+def test_the_document_has_the_readings(told, tiny, tiny_model, asked, protocol, held_out, folds):
+    from lazarus_bench.analysis.probe import permutation_null, probe, transfer
+    from lazarus_bench.analysis.states import read_states
+
+    test = ["9 * 9 = ", "30 + 12 = "]
+    code, out, _ = told(tiny, *CLASSES, *QUICK, "--test", *test, "--protocol", protocol, "--json")
+    read = json.loads(out)["result"]
+    states, others = read_states(tiny_model, asked.texts), read_states(tiny_model, test)
+    expected, null = probe(states, asked, held_out), permutation_null(states, asked, held_out, 19)
+    assert code == 0
+    assert (read["folds"], read["classes"]) == (folds, {"times": TIMES, "plus": PLUS})
+    assert read["accuracy"] == expected.accuracy.tolist()
+    assert read["best_layer"] == expected.best_layer
+    np.testing.assert_allclose(read["p"], null.layer_p_values)
+    np.testing.assert_allclose(read["null"]["mean"], null.permuted.mean(axis=0))
+    assert read["null"]["best_layer_upper95"] == pytest.approx(np.quantile(null.maxima, 0.95))
+    predicted = transfer(states, asked.labels, others, held_out)
+    for item, prompt, layers in zip(read["test"], test, predicted, strict=True):
+        assert item == {"prompt": prompt, "predicted": [asked.classes[at] for at in layers]}
+
+
+def test_the_tables_say_the_same(told, tiny):
+    arguments = [tiny, *CLASSES, *QUICK, "--test", "9 * 9 = |30 + 12 = "]
+    _, out, _ = told(*arguments, "--json")
+    read = json.loads(out)["result"]
+    code, shown, _ = told(*arguments)
+    lines = shown.splitlines()
+    assert code == 0
+    assert [float(line.split()[-3]) for line in lines[3:7]] == pytest.approx(
+        read["accuracy"], abs=0.006
+    )
+    assert lines[3 + read["best_layer"]].startswith(f"L{read['best_layer']} best")
+    assert "chance 0.50" in shown
+    first = next(line for line in lines if line.startswith("9 * 9 =␣"))
+    assert first.split("␣")[1].split()[0] == read["test"][0]["predicted"][read["best_layer"]]
+
+
+def test_classes_from_files(told, tiny, tmp_path):
+    (tmp_path / "plus.txt").write_text("\n".join(PLUS))
+    given = [CLASSES[0], CLASSES[1], "--classes", f"plus:@{tmp_path / 'plus.txt'}"]
+    _, out, _ = told(tiny, *given, *QUICK, "--json")
+    assert json.loads(out)["result"]["classes"]["plus"] == PLUS
+
+
+def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path):
+    file = tmp_path / "classifier.svg"
+    assert told(tiny, *CLASSES, *QUICK, "--plot", file)[0] == 0
+    drawn = ET.parse(file).getroot()
+    tags = [e.tag.rpartition("}")[2] for e in drawn.iter()]
+    assert tags.count("circle") == 4
+    assert tags.count("polyline") == 2
+    assert any("permuted labels" in (e.text or "") for e in drawn.iter())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (CLASSES[:2], "give --classes for at least two"),
+        (["--classes", "7 * 8 = ", *CLASSES], "names no class"),
+        (["--classes", f"again:{TIMES[0]}", *CLASSES], "leave it in one"),
+        (["--classes", "few:1|2|3|4", *CLASSES], "or --protocol writeup (4 folds)"),
+        (["--classes", "few:1|1|1|1|1", *CLASSES], "few has 1 different prompts"),
+        ([*CLASSES, "--permutations", "0"], "--permutations 0 is no null"),
+        ([*CLASSES, "--test", "a|"], "has an empty prompt"),
+        ([*CLASSES, "--plot", "x.png"], "end its name in .svg"),
+        ([*CLASSES, "--output", "x.yaml"], "end its name in .json"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(told, tiny, arguments, sentence):
+    code, out, err = told(tiny, *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "30")
+    _, out, _ = told(tiny, *CLASSES, *QUICK, "--test", "9 * 9 = ")
+    assert max(map(len, out.splitlines())) <= 30

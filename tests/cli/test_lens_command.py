@@ -1,0 +1,278 @@
+"""`lazarus-bench lens`: the numbers are the instrument's, and no flag is passed over."""
+
+import importlib.util
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from claimfiles import clean_environment
+from safetensors.numpy import load_file, save_file
+
+from lazarus_bench import cli
+from lazarus_bench.cli import terminal
+
+PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
+
+
+@pytest.fixture
+def told(capsys):
+    """What the command says: exit code, standard output, standard error."""
+
+    def run(*arguments):
+        code = cli.main(["lens", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def by_hand(loaded, texts, words=(), top=5):
+    from lazarus_bench.analysis.lens import read_lens
+
+    ids = [loaded.tokenizer.encode(word, add_special_tokens=False)[0] for word in words]
+    encoded = [loaded.encode(text) for text in texts]
+    return read_lens(loaded, encoded, np.tile(np.array(ids, dtype=np.int64), (len(texts), 1)), top)
+
+
+def test_the_document_has_the_readings(told, tiny, tiny_model):
+    words = ("multiply", "add")
+    asked = ["--targets", "multiply,add", "--layer", 3, "--layer", 1, "--top-k", 4, "--json"]
+    code, out, err = told(tiny, "|".join(PROMPTS), *asked)
+    read, expected = json.loads(out)["result"], by_hand(tiny_model, PROMPTS, words, 4)
+    assert (code, err) == (0, "")
+    assert (read["prompts"], read["targets"], read["layers"]) == (PROMPTS, list(words), [1, 3])
+    chosen = expected.probability[:, [1, 3]]
+    np.testing.assert_allclose(read["lens"]["target_probability"], chosen, rtol=1e-5)
+    np.testing.assert_array_equal(read["lens"]["top_ids"], expected.top_ids[:, [1, 3]])
+    spelt = tiny_model.tokenizer.decode([int(expected.top_ids[1, 3, 0])])
+    assert read["lens"]["top_tokens"][1][1][0] == spelt
+
+
+def test_the_table_has_the_classifier_layer_and_the_targets(told, tiny, tiny_model):
+    _, out, _ = told(tiny, PROMPTS[0], "--targets", "multiply", "--top-k", 1)
+    reading = by_hand(tiny_model, PROMPTS[:1], ["multiply"], 1)
+    _, _, header, row = out.splitlines()
+    assert header.split() == ["prompt", "layer", "multiply", "top", "1"]
+    assert row.startswith("7 * 8 =␣  L2 ")
+    shown = row.split("L2")[1].split()
+    assert float(shown[0]) == pytest.approx(reading.probability[0, 2, 0], rel=0.05)
+    assert float(shown[-1]) == pytest.approx(reading.top_probability[0, 2, 0], rel=0.05)
+
+
+def test_every_layer_has_a_row(told, tiny):
+    _, out, _ = told(tiny, PROMPTS[0], "--all-layers")
+    assert [line.split("L")[1][0] for line in out.splitlines()[3:]] == list("0123")
+
+
+def test_a_file_and_arguments_mix(told, tiny, tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("\ufeffa|b = \r\n\n7 * 8 = \n", encoding="utf-8")
+    _, out, _ = told(tiny, f"@{file}", "5 + 5 =", "--json")
+    assert json.loads(out)["result"]["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
+
+
+def test_prompts_from_standard_input(told, tiny, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"7 * 8 = \n5 + 6 = \n")))
+    _, out, _ = told(tiny, "@-", "--json")
+    assert json.loads(out)["result"]["prompts"] == ["7 * 8 = ", "5 + 6 = "]
+
+
+def test_a_result_file_says_what_it_comes_from(told, tiny, tmp_path):
+    from lazarus_bench.models.files import fingerprint
+
+    file = tmp_path / "new" / "lens.json"
+    code, out, _ = told(tiny, PROMPTS[0], "--output", file)
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    assert code == 0
+    assert out.startswith(str(tiny))
+    assert (kept["schema"], kept["kind"]) == (1, "lens")
+    assert kept["command"] == f"lazarus-bench lens {tiny} '7 * 8 = ' --output {file}"
+    assert kept["model"]["digest"] == fingerprint(tiny)
+    assert {"mlx", "revision", "device", "blas", "exp"} <= set(kept["manifest"])
+
+
+def test_a_lab_name_is_seed_0_of_the_store(told, lab, tiny):
+    _, ours, _ = told("lab:llama", PROMPTS[0], "--json")
+    _, direct, _ = told(tiny, PROMPTS[0], "--json")
+    assert json.loads(ours)["result"] == json.loads(direct)["result"]
+    assert json.loads(ours)["model"]["name"] == "lab:llama"
+
+
+def test_a_lab_model_that_is_not_built(told, lab):
+    code, out, err = told("lab:granite", PROMPTS[0])
+    assert (code, out) == (2, "")
+    assert "lab:granite (seed 0) is not in the store" in err
+    assert "build it with `pytest hypotheses/ -m slow`" in err
+
+
+def test_a_difference_is_of_the_two_models(told, tiny, tiny_model, adapter):
+    from lazarus_bench.analysis.lens import total_variation
+    from lazarus_bench.models.load import load
+
+    code, out, _ = told(tiny, PROMPTS[0], "--adapter", adapter, "--diff", "--all-layers", "--json")
+    read, encoded = json.loads(out)["result"], [tiny_model.encode(PROMPTS[0])]
+    moved = total_variation(tiny_model, load(tiny, adapter), encoded)
+    assert code == 0
+    np.testing.assert_allclose(read["total_variation"], moved, atol=1e-6)
+    assert moved[0, -1] > 0.01
+    before = by_hand(tiny_model, PROMPTS[:1])
+    np.testing.assert_array_equal(read["before"]["top_ids"], before.top_ids)
+    _, table, _ = told(tiny, PROMPTS[0], "--adapter", adapter, "--diff", "--targets", "add")
+    assert table.splitlines()[2].split() == ["prompt", "layer", "moved", "add", "before", "after"]
+    assert " → " in table.splitlines()[3]
+
+
+def test_a_picture_has_a_cell_for_every_prompt_and_layer(told, tiny, tmp_path):
+    file = tmp_path / "lens.svg"
+    assert told(tiny, "|".join(PROMPTS), "--targets", "multiply,add", "--plot", file)[0] == 0
+    drawn = ET.parse(file).getroot()
+    cells = [e for e in drawn.iter() if e.tag.endswith("rect") and len(e) == 1]
+    names = [e.text for e in drawn.iter() if e.tag.endswith("text")]
+    assert len(cells) == 2 * 2 * 4
+    assert {"multiply", "add", "What is 7 times 8?"} <= set(names)
+
+
+def test_a_picture_as_png(told, tiny, tmp_path):
+    pytest.importorskip("matplotlib", reason="PNG needs the extra `plots`")
+    file = tmp_path / "lens.png"
+    assert told(tiny, "|".join(PROMPTS), "--plot", file)[0] == 0
+    assert file.read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_png_without_matplotlib_is_one_sentence(told, tiny, tmp_path, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "lazarus_bench.cli.pictures.find_spec",
+        lambda name: None if name == "matplotlib" else found(name),
+    )
+    code, _, err = told(tiny, PROMPTS[0], "--plot", tmp_path / "lens.png")
+    assert code == 2
+    assert "pip install 'lazarus-bench[plots]'" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["7 * 8 = ", "--layer", "4"], "--layer 4 is not in"),
+        (["7 * 8 = ", "--layer", "-1"], "choose 0 to 3"),
+        (["7 * 8 = ", "--top-k", "0"], "--top-k 0 is not to be had"),
+        (["7 * 8 = ", "--top-k", "99999"], "--top-k 99999 is not to be had"),
+        (["7 * 8 = ", "--targets", "multiply,"], "has an empty word"),
+        (["7 * 8 = ", "--targets", "unbelievable"], "tokens in this tokenizer"),
+        (["7 * 8 = ", "--plot", "lens.gif"], "end its name in .svg or .png"),
+        (["7 * 8 = ", "--output", "lens.csv"], "end its name in .json"),
+        (["7 * 8 = ", "--diff"], "give --adapter DIR"),
+        (["7 * 8 = ", "--adapter", "."], "is no adapter (it has no adapter_config.json)"),
+        (["a||b"], "has an empty prompt"),
+        (["@nowhere.txt"], "cannot be read (No such file or directory)"),
+        (["7 * 8 = " * 60], "reads 128 tokens"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(told, tiny, empty, arguments, sentence):
+    code, out, err = told(tiny, *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+    assert not list(empty.iterdir())
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda name, w: (name.replace("layers.3", "layers.7"), w),
+        lambda name, w: (name, np.concatenate([w, w])),
+    ],
+    ids=["another depth", "another width"],
+)
+def test_an_adapter_of_another_model_is_refused(told, tiny, adapter, tmp_path, spoilt):
+    other = tmp_path / "adapter"
+    shutil.copytree(adapter, other)
+    weights = load_file(other / "adapters.safetensors")
+    changed = dict(spoilt(name, weight) for name, weight in weights.items())
+    save_file(changed, other / "adapters.safetensors")
+    code, _, err = told(tiny, PROMPTS[0], "--adapter", other)
+    assert code == 2
+    assert f"{tiny} with the adapter {other} could not be loaded by mlx-lm: " in err
+    assert "incompatible" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_one_layer_and_all_of_them_exclude_each_other(told, tiny):
+    with pytest.raises(SystemExit) as stopped:
+        told(tiny, PROMPTS[0], "--layer", "1", "--all-layers")
+    assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch, columns):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, out, _ = told(tiny, "|".join(PROMPTS), "--targets", "multiply,add,subtract", "--all-layers")
+    assert max(map(len, out.splitlines())) <= columns
+    assert "\x1b" not in out
+
+
+def test_what_has_no_room_is_named():
+    said = terminal.table(["prompt", "layer", "one", "two"], [["p", "L0", "1" * 9, "2" * 9]], 28)
+    assert said.splitlines()[-1] == "no room for: two"
+    assert "1" * 9 in said
+    assert "2" * 9 not in said
+
+
+def test_progress_is_told_on_a_terminal_alone(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "PATIENCE", 0.02)
+    with terminal.busy("reading"):
+        time.sleep(0.1)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with terminal.busy("reading"):
+        time.sleep(0.1)
+    said = capsys.readouterr().err
+    assert "reading: 0 s" in said
+    assert said.endswith("\r")
+
+
+def test_an_interrupt_is_no_trace(told, tiny, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lazarus_bench.cli.subject.find", interrupted)
+    code, out, err = told(tiny, PROMPTS[0])
+    assert (code, out, err) == (130, "", "lazarus-bench: interrupted\n")
+
+
+def test_a_whole_process_in_a_pipe_of_another_encoding(tiny):
+    ours = subprocess.run(
+        [sys.executable, "-m", "lazarus_bench", "lens", str(tiny), PROMPTS[0]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment(PYTHONIOENCODING="ascii"),
+    )
+    assert (ours.returncode, ours.stderr) == (0, "")
+    assert r"7 * 8 =\u2423  L2" in ours.stdout
+
+
+def test_help_imports_no_mlx_and_teaches_by_example():
+    code = (
+        "import sys; from lazarus_bench import cli\n"
+        "try: cli.main(['lens', '--help'])\n"
+        "except SystemExit: print('mlx' in sys.modules, 'numpy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "lens lab:llama '7 * 8 = |23 + 45 = ' --targets multiply,add" in done.stdout
+    assert done.stdout.endswith("False False\n")

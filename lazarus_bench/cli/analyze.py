@@ -16,6 +16,7 @@ from lazarus_bench.cli.tokens import Strings, head, named, words
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import wording
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
+from lazarus_bench.report.terminal import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.emergence import Emergence, Floats, Ints
@@ -122,7 +123,7 @@ def _told(item: _Followed, layers: list[int]) -> dict[str, Any]:
 def _shown(followed: Sequence[_Followed], layers: Sequence[int], label: str) -> str:
     room = terminal.width()
     blocks = [_block(item, layers, room) for item in followed]
-    return "\n\n".join([terminal.cut(label, room), *blocks, terminal.wrapped(UNITS, room)])
+    return "\n\n".join([cut(label, room), *blocks, terminal.wrapped(UNITS, room)])
 
 
 def _block(item: _Followed, layers: Sequence[int], room: int) -> str:

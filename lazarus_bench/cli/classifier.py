@@ -19,6 +19,7 @@ from lazarus_bench.report import wording
 from lazarus_bench.report.charts import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.report.layer_curves_svg import svg
 from lazarus_bench.report.schema import write_text
+from lazarus_bench.report.terminal import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.nulls import LayerNull
@@ -159,7 +160,7 @@ def _result(trained: _Trained, options: argparse.Namespace) -> dict[str, Any]:
 
 def _shown(trained: _Trained, label: str) -> str:
     room = terminal.width()
-    parts = [terminal.cut(label, room), _layers(trained, room), _said(trained, room)]
+    parts = [cut(label, room), _layers(trained, room), _said(trained, room)]
     return "\n\n".join([*parts, _tested(trained, room)] if trained.test else parts)
 
 

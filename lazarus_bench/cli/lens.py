@@ -16,6 +16,7 @@ from lazarus_bench.cli.tokens import Strings, head, named, words
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import wording
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
+from lazarus_bench.report.terminal import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.lens import Floats, LensReading
@@ -127,7 +128,7 @@ def _shown(read: _Read, label: str, room: int) -> str:
         for at, prompt in enumerate(read.prompts)
         for layer in read.layers
     ]
-    return f"{terminal.cut(label, room)}\n\n{terminal.table(header, rows, room)}"
+    return f"{cut(label, room)}\n\n{terminal.table(header, rows, room)}"
 
 
 def _header(read: _Read) -> list[str]:

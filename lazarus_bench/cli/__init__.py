@@ -93,7 +93,7 @@ def _diff_parser(add: _Commands) -> None:
     diff.add_argument(
         "--github",
         action="store_true",
-        help="also print an annotation for each verdict that moved, to standard error; without "
+        help="also print an annotation for each verdict that changed, to standard error; without "
         "asking where GITHUB_ACTIONS is true",
     )
     _hypotheses(diff, "where annotations find a claim's file and line")

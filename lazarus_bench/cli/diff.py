@@ -43,12 +43,12 @@ def _json(found: Comparison) -> str:
 
 
 def _annotate(found: Comparison, report: Path, hypotheses: Path) -> None:
-    """Print an annotation for each verdict that moved, where GitHub's runner reads it too.
+    """Print an annotation for each verdict that changed, where GitHub's runner reads it too.
 
     That is standard error, so that what is sent to a file, a summary or another program is the
     comparison alone.
     """
-    for pair in found.moved:
+    for pair in found.changed:
         file, line = _place(pair.row.claim_id, hypotheses) or (report, None)
         print(annotation(pair, _in_repository(file), line), file=sys.stderr)
 

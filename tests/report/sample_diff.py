@@ -55,7 +55,8 @@ NEW = replace(
     manifest={**SAMPLE.manifest, "mlx": "0.32.4", "revision": "abc|def"},
     rows=(
         *filter(None, map(_changed, SAMPLE.rows)),
-        row("dual/new: 5%, or more", "lab:llama", _FEWER, says="something else"),
+        row("dual/new", "lab:llama", _FEWER, says="something else"),
+        row("dual/new", "published", _FEWER, says="something else"),
     ),
 )
 FOUND = compare(OLD, NEW)
@@ -63,7 +64,7 @@ FOUND = compare(OLD, NEW)
 
 def annotations():
     places = [("hypotheses/test_dual.py", 7), ("a,b: 5%/report.json", None)]
-    lines = [annotation(pair, *places[at % 2]) for at, pair in enumerate(FOUND.moved)]
+    lines = [annotation(pair, *places[at % 2]) for at, pair in enumerate(FOUND.changed)]
     return "\n".join(lines) + "\n"
 
 

@@ -85,6 +85,21 @@ class Comparison:
     amended: Mapping[str, tuple[str, ...]]
     runs: tuple[Reason, ...]
 
+    @property
+    def changed(self) -> tuple[Pair, ...]:
+        """Verdicts that both reports have and that are not the same."""
+        return tuple(pair for pair in self.moved if pair.old and pair.new)
+
+    @property
+    def come(self) -> tuple[Pair, ...]:
+        """Verdicts that the newer report alone has."""
+        return tuple(pair for pair in self.moved if pair.old is None)
+
+    @property
+    def gone(self) -> tuple[Pair, ...]:
+        """Verdicts that the older report alone has."""
+        return tuple(pair for pair in self.moved if pair.new is None)
+
 
 def compare(old: Report, new: Report) -> Comparison:
     """Compare two reports claim by claim and subject by subject."""

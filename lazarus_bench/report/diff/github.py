@@ -1,4 +1,4 @@
-"""Verdicts that moved as annotations of GitHub Actions.
+"""Verdicts that changed as annotations of GitHub Actions.
 
 Source of the form and of what is escaped: GitHub's "Workflow commands" and the runner's
 `ActionCommand`, which reads `%25`, `%0D`, `%0A` everywhere and `%3A`, `%2C` in properties.
@@ -10,12 +10,12 @@ from lazarus_bench.report import wording
 from lazarus_bench.report.diff.compare import Pair
 from lazarus_bench.report.rows import Row
 
-_NO_VERDICT = "no verdict"
-
 
 def annotation(pair: Pair, file: str, line: int | None = None) -> str:
-    """A warning about one verdict that moved, at a place in the repository."""
-    before, after = (outcome or _NO_VERDICT for outcome in pair.outcomes)
+    """A warning about one verdict that changed, at a place in the repository."""
+    assert pair.old is not None
+    assert pair.new is not None
+    before, after = pair.outcomes
     title = f"{pair.row.claim_id}: {before} → {after}"
     why = "; ".join(reason.text for reason in pair.reasons)
     message = f"{pair.row.claim_id} on {pair.row.subject}: {_told(pair.old)} → {_told(pair.new)}"
@@ -28,9 +28,7 @@ def _at(file: str, line: int, title: str) -> dict[str, str]:
     return {"file": file, "line": str(line), "title": title}
 
 
-def _told(row: Row | None) -> str:
-    if row is None:
-        return _NO_VERDICT
+def _told(row: Row) -> str:
     estimate = row.verdict.estimate
     number = f" ({wording.estimate(estimate)})" if estimate else ""
     return f"{row.verdict.outcome.value}{number}"

@@ -11,8 +11,6 @@ from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.rows import Report, Row
 from lazarus_bench.report.summary import subject_name
 
-ABSENT = "no verdict"
-
 
 def render_diff(found: Comparison, *, everything: bool = False) -> str:
     """Render a comparison as Markdown, ending in a newline.
@@ -22,7 +20,9 @@ def render_diff(found: Comparison, *, everything: bool = False) -> str:
     sections = [
         f"# {headline(found)}",
         f"- before: {_run(found.old)}\n- after: {_run(found.new)}",
-        *_moved(found),
+        *("\n".join(_lines(pair, found.runs)) for pair in found.changed),
+        *_unpaired("Only in the newer report", found.come),
+        *_unpaired("Only in the older report", found.gone),
         *_reestimated(found, everything),
         *_amended(found),
         *_runs(found),
@@ -32,10 +32,12 @@ def render_diff(found: Comparison, *, everything: bool = False) -> str:
 
 def headline(found: Comparison) -> str:
     """Say in a few words whether anything moved."""
-    total = len(found.moved) + len(found.reestimated) + found.same
+    total = len(found.changed) + len(found.reestimated) + found.same
     if not found.moved:
         return f"Nothing moved: {_many(total, 'verdict')} compared"
-    return f"{len(found.moved)} of {_many(total, 'verdict')} moved"
+    moved = f"{len(found.changed)} of {_many(total, 'verdict')} moved"
+    rest = {"new": len(found.come), "gone": len(found.gone)}
+    return ", ".join([moved, *(f"{count} {what}" for what, count in rest.items() if count)])
 
 
 def _run(report: Report) -> str:
@@ -44,17 +46,13 @@ def _run(report: Report) -> str:
     return f"{prose(report.created)}, profile {code(report.profile)}{at}"
 
 
-def _moved(found: Comparison) -> Iterator[str]:
-    yield from ("\n".join(_lines(pair, found.runs)) for pair in found.moved)
-
-
 def _lines(pair: Pair, runs: tuple[Reason, ...]) -> Iterator[str]:
-    before, after = (outcome or ABSENT for outcome in pair.outcomes)
+    assert pair.old is not None
+    assert pair.new is not None
+    before, after = pair.outcomes
     yield f"- **{code(pair.row.claim_id)} on {subject_name(pair.row.subject)}: {before} → {after}**"
-    if pair.old is not None:
-        yield f"  - before: {_estimated(pair.old)}"
-    if pair.new is not None:
-        yield f"  - after: {_estimated(pair.new)}"
+    yield f"  - before: {_estimated(pair.old)}"
+    yield f"  - after: {_estimated(pair.new)}"
     yield f"  - why: {_why(pair, runs)}"
 
 
@@ -72,6 +70,21 @@ def _why(pair: Pair, runs: tuple[Reason, ...]) -> str:
     shared = dict.fromkeys(reason.kind for reason in pair.reasons if reason in runs)
     told = [f"between the runs: {', '.join(shared)}"] if shared else []
     return prose("; ".join([*own, *told]))
+
+
+def _unpaired(title: str, pairs: tuple[Pair, ...]) -> Iterator[str]:
+    """A line for each claim: a report of one family alone lacks all the others."""
+    if not pairs:
+        return
+    verdicts: dict[tuple[str, str], list[str]] = {}
+    for pair in pairs:
+        why = "; ".join(reason.text for reason in pair.reasons)
+        told = f"{subject_name(pair.row.subject)} {pair.row.verdict.outcome.value}"
+        verdicts.setdefault((pair.row.claim_id, why), []).append(told)
+    yield f"## {title}: {_many(len(pairs), 'verdict')}"
+    yield "\n".join(
+        f"- {code(name)}, {why}: {', '.join(told)}" for (name, why), told in verdicts.items()
+    )
 
 
 def _reestimated(found: Comparison, everything: bool) -> Iterator[str]:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.anatomy import part
@@ -93,11 +96,11 @@ def largest_weight(directory: Path) -> float:
     Raises:
         ValueError: no LoRA was saved there.
     """
-    weights: dict[str, mx.array] = mx.load(str(directory / "adapters.safetensors"))
+    weights: Any = mx.load(str(directory / "adapters.safetensors"))
     moved = [w for name, w in weights.items() if name.endswith(".lora_b")]
     if not moved:
         raise ValueError(f"{directory} holds no LoRA")
-    return max(float(mx.abs(w).max().item()) for w in moved)
+    return max(float(np.abs(np.array(w)).max()) for w in moved)
 
 
 def trainable_parameters(loaded: LoadedModel) -> int:

@@ -99,7 +99,8 @@ def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) 
 
 def _quirks(trial: Trial, jobs: list[Any]) -> list[str]:
     """The claim's own defect, which may be of an instrument, and those of its trainings."""
-    own = [trial.claim.quirk] if trial.claim.quirk else []
+    judged = trial.verdict is not None and trial.claim.quirk
+    own = [trial.claim.quirk] if judged else []
     return list(dict.fromkeys([*own, *(quirk for job in jobs for quirk in job.quirks)]))
 
 

@@ -10,13 +10,15 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.adapters import (
     Lora,
     add_lora,
+    largest_weight,
     lora_parameters,
     matched_rank,
+    save_adapter,
     trainable_parameters,
     unfreeze_blocks,
     without_adapter,
 )
-from lazarus_bench.models.anatomy import anatomy_of
+from lazarus_bench.models.anatomy import anatomy_of, part
 from lazarus_bench.models.lab import build
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.published import llama_3_2_1b as published
@@ -136,3 +138,23 @@ def test_without_the_adapter_a_model_is_its_base(tiny):
         assert np.array_equal(np.array(loaded.model(tokens)), base)
     assert np.array_equal(np.array(loaded.model(tokens)), adapted)
     assert not np.allclose(adapted, base)
+
+
+def test_the_largest_weight_is_of_b_alone(tiny, tmp_path):
+    loaded = load(tiny)
+    lora = Lora(keys=("self_attn.v_proj",), rank=2, scale=2.0)
+    add_lora(loaded, lora)
+    save_adapter(loaded, tmp_path / "fresh", lora)
+    assert largest_weight(tmp_path / "fresh") == 0
+    moved = part(loaded.model, loaded.anatomy.layers)[1].self_attn.v_proj
+    moved.lora_b = moved.lora_b.at[0, 0].add(-0.25)
+    save_adapter(loaded, tmp_path / "moved", lora)
+    assert largest_weight(tmp_path / "moved") == 0.25
+
+
+def test_full_weights_are_no_lora(tiny, tmp_path):
+    loaded = load(tiny)
+    unfreeze_blocks(loaded)
+    save_adapter(loaded, tmp_path, None)
+    with pytest.raises(ValueError, match="holds no LoRA"):
+        largest_weight(tmp_path)

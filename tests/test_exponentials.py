@@ -53,6 +53,28 @@ def test_more_rows_than_a_block_holds(monkeypatch):
     close(ours, mx.grad(lambda z: nn.losses.cross_entropy(z, targets).sum())(logits))
 
 
+def composed(logits, targets):
+    chosen = mx.take_along_axis(logits, targets[:, None], axis=-1)
+    return (log_sum_exp(logits) - chosen)[:, 0]
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=9), st.integers(0, 2), st.floats(-3, 3, width=32))
+def test_one_pass_gives_the_bits_of_the_sum_of_derivatives(values, target, weight):
+    logits, targets = rows(values), mx.full((len(values),), target)
+    ours, theirs = (
+        mx.value_and_grad(lambda z, f=f: (weight * f(z, targets)).sum())(logits)
+        for f in (cross_entropy, composed)
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(np.array(one), np.array(other))
+
+
+def test_compiled_cross_entropy_is_mlxs_own():
+    logits, targets = mx.random.normal((5, 30)), mx.random.randint(0, 30, (5,))
+    compiled = mx.compile(mx.grad(lambda z: cross_entropy(z, targets).sum()))(logits)
+    close(compiled, mx.grad(lambda z: nn.losses.cross_entropy(z, targets).sum())(logits))
+
+
 def test_infinite_and_undefined_numbers_pass_without_a_warning():
     x = mx.array([[float("inf"), float("-inf"), float("nan")]])
     assert np.array(sigmoid(x))[0, :2].tolist() == [1.0, 0.0]

@@ -14,7 +14,7 @@ from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, named, words
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
 from lazarus_bench.report.terminal import cut
 
@@ -139,7 +139,7 @@ def _row(item: _Followed, layer: int) -> list[str]:
     reading = item.reading
     bits = (reading.entropy, reading.from_before, reading.to_last)
     shown = ["" if np.isnan(of[layer]) else f"{of[layer]:.2f}" for of in bits]
-    answer = [wording.number(reading.probability[layer]), str(reading.rank[layer])]
+    answer = [printed.number(reading.probability[layer]), str(reading.rank[layer])]
     return [f"L{layer}", first, *shown, *answer, *rest]
 
 
@@ -147,7 +147,7 @@ def _course(item: _Followed) -> str:
     at, answer = item.reading.crystallised, named(item.answer)
     if at is None:
         return f"answer {answer}: never the most probable token at the last layer"
-    chance = wording.number(item.reading.probability[at])
+    chance = printed.number(item.reading.probability[at])
     return f"answer {answer}: crystallises at L{at} ({chance}), the most probable from there on"
 
 

@@ -15,10 +15,10 @@ from lazarus_bench.cli import subject, terminal
 from lazarus_bench.cli.prompts import read_classes, read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.charts import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.report.files import write_text
 from lazarus_bench.report.layer_curves_svg import svg
-from lazarus_bench.report.schema import write_text
 from lazarus_bench.report.terminal import cut
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _said(trained: _Trained, room: int) -> str:
         f"accuracy: held out, of {many} prompts; chance {1 / len(trained.names):.2f}. null: mean "
         f"under {len(null.permuted)} permutations of the labels. The best layer of a permutation "
         f"has {null.maxima.mean():.2f} on average and at most {trained.upper:.2f} in 95% of them; "
-        f"p compares with that best layer, {wording.number(null.p_value)} for the best here.",
+        f"p compares with that best layer, {printed.number(null.p_value)} for the best here.",
         room,
     )
 

@@ -14,7 +14,7 @@ from lazarus_bench.cli.prompts import read_prompts, read_words
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, named, words
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
 from lazarus_bench.report.terminal import cut
 
@@ -139,14 +139,14 @@ def _header(read: _Read) -> list[str]:
 
 
 def _cells(read: _Read, at: int, layer: int) -> list[str]:
-    chances = [wording.number(p) for p in read.after.probability[at, layer]]
+    chances = [printed.number(p) for p in read.after.probability[at, layer]]
     tops = head(read.tokens[at, layer], read.after.top_probability[at, layer])
     if read.before is None or read.earlier is None or read.moved is None:
         return [*chances, *tops]
-    earlier = [wording.number(p) for p in read.before.probability[at, layer]]
+    earlier = [printed.number(p) for p in read.before.probability[at, layer]]
     both = [f"{old} → {new}" for old, new in zip(earlier, chances, strict=True)]
     old = head(read.earlier[at, layer], read.before.top_probability[at, layer])
-    return [wording.number(read.moved[at, layer]), *both, old[0], tops[0]]
+    return [printed.number(read.moved[at, layer]), *both, old[0], tops[0]]
 
 
 def _draw(read: _Read, title: str, label: str, file: str) -> None:

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.report.files import write_text
 from lazarus_bench.report.heatmap import HeatMap, HeatRow
 from lazarus_bench.report.heatmap_svg import label, svg
-from lazarus_bench.report.schema import write_text
 
 LONGEST = 40
 """Characters of a prompt that are drawn."""

@@ -15,7 +15,7 @@ import numpy as np
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.subject import Found
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.schema import write_text
+from lazarus_bench.report.files import write_text
 
 SCHEMA = 1
 

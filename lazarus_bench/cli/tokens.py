@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.escaping import visible
 
 if TYPE_CHECKING:
@@ -32,4 +32,4 @@ def named(token: str) -> str:
 def head(tokens: Iterable[str], probability: Iterable[float]) -> list[str]:
     """Tokens with their probabilities, a cell each."""
     pairs = zip(tokens, probability, strict=True)
-    return [f"{named(token)} {wording.number(float(p))}" for token, p in pairs]
+    return [f"{named(token)} {printed.number(float(p))}" for token, p in pairs]

@@ -1,30 +1,36 @@
 """One versioned report and its renderings: JSON, Markdown, HTML, the table after a pytest run.
 
-Renderers are pure functions of a `Report`; nothing here trains, measures or judges. The page is
-made by `report.html`, not imported here, since it loads a template engine that few sessions need.
+Renderers are pure functions of a `Report`; nothing here trains, measures or judges. Names are
+loaded on first use: a command that prints numbers needs no statistics. The page (`report.html`) is
+not among them, since it loads a template engine that few sessions need.
 """
 
-from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
-from lazarus_bench.report.defects import quirks_line
-from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
-from lazarus_bench.report.markdown import render
-from lazarus_bench.report.pictures import pictures, write_pictures
-from lazarus_bench.report.pooling import pool_rows
-from lazarus_bench.report.rows import (
-    SCHEMA_VERSION,
-    Explained,
-    JobRow,
-    LensRow,
-    LensTable,
-    PooledClaim,
-    PooledFamily,
-    Report,
-    Row,
-    Secondary,
-)
-from lazarus_bench.report.scatter import Scatter
-from lazarus_bench.report.schema import load, save, write_text
-from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
+    from lazarus_bench.report.defects import quirks_line
+    from lazarus_bench.report.files import write_text
+    from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
+    from lazarus_bench.report.markdown import render
+    from lazarus_bench.report.pictures import write_pictures
+    from lazarus_bench.report.pooling import pool_rows
+    from lazarus_bench.report.rows import (
+        SCHEMA_VERSION,
+        Explained,
+        JobRow,
+        LensRow,
+        LensTable,
+        PooledClaim,
+        PooledFamily,
+        Report,
+        Row,
+        Secondary,
+    )
+    from lazarus_bench.report.scatter import Scatter
+    from lazarus_bench.report.schema import load, save
+    from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -49,7 +55,6 @@ __all__ = [
     "amended_line",
     "claims_table",
     "load",
-    "pictures",
     "pool_rows",
     "pooled_line",
     "quirks_line",
@@ -58,3 +63,27 @@ __all__ = [
     "write_pictures",
     "write_text",
 ]
+
+_MODULES = {
+    "charts": "Curve Curves LayerCurves LayerSeries NullBand",
+    "defects": "quirks_line",
+    "files": "write_text",
+    "heatmap": "HeatGroup HeatMap HeatRow",
+    "markdown": "render",
+    "pictures": "write_pictures",
+    "pooling": "pool_rows",
+    "rows": (
+        "SCHEMA_VERSION Explained JobRow LensRow LensTable PooledClaim PooledFamily Report Row "
+        "Secondary"
+    ),
+    "scatter": "Scatter",
+    "schema": "load save",
+    "terminal": "amended_line claims_table pooled_line",
+}
+_HOMES = {name: home for home, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

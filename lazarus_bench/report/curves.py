@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.charts import Curve, Curves, Line
 from lazarus_bench.report.escaping import code, prose, title
 from lazarus_bench.report.layout import fold, table
@@ -42,7 +42,7 @@ def _seeds(item: Curves) -> int:
 def _table(item: Curves) -> str:
     ends = _ends(item.series)
     columns = spread(ends, _COLUMNS)
-    header = [prose(item.x), *map(wording.number, columns), "Course"]
+    header = [prose(item.x), *map(printed.number, columns), "Course"]
     seeds = _seeds(item)
     rows = ([prose(c.name), *_cells(c, columns, seeds), _sparkline(c, ends)] for c in item.series)
     return table(header, rows, right=" " + "r" * len(columns))
@@ -74,8 +74,8 @@ def _summary(values: Sequence[float]) -> str:
     if not values:
         return NONE
     if len(values) == 1:
-        return wording.number(values[0])
-    return wording.over_seeds(mean(values), min(values), max(values))
+        return printed.number(values[0])
+    return printed.over_seeds(mean(values), min(values), max(values))
 
 
 def _sparkline(curve: Curve, ends: Sequence[float]) -> str:

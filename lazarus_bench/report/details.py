@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from lazarus_bench.judge import Control, Estimate, Verdict
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed, wording
 from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.layout import fold
 from lazarus_bench.report.rows import Row
@@ -39,7 +39,7 @@ def _lines(row: Row) -> Iterator[str]:
     if row.digests:
         yield f"Evidence: {', '.join(code(digest[:12]) for digest in row.digests)}"
     if row.seconds:
-        yield f"Took {wording.duration(row.seconds)}"
+        yield f"Took {printed.duration(row.seconds)}"
 
 
 def _since(row: Row) -> str:
@@ -50,7 +50,7 @@ def _reason(verdict: Verdict) -> str:
     if verdict.estimate is None or verdict.estimate.scope != "exact" or _failed(verdict):
         return _sentence(verdict.reason)
     met = "meets" if verdict.region.contains_value(verdict.estimate.value) else "misses"
-    return f"Computed {wording.number(verdict.estimate.value)}, which {met} {_region(verdict)}"
+    return f"Computed {printed.number(verdict.estimate.value)}, which {met} {_region(verdict)}"
 
 
 def _failed(verdict: Verdict) -> bool:
@@ -77,12 +77,12 @@ def _method(verdict: Verdict) -> Iterator[str]:
     if estimate.note and estimate.note not in verdict.reason:
         yield f"Limits: {prose(estimate.note)}"
     if verdict.detectable is not None:
-        yield f"Smallest detectable distance from the edge: {wording.number(verdict.detectable)}"
+        yield f"Smallest detectable distance from the edge: {printed.number(verdict.detectable)}"
 
 
 def _control(control: Control) -> str:
     passed = "passed" if control.passed else "**failed**"
-    value = wording.number(control.value)
+    value = printed.number(control.value)
     expected = f"expected {prose(control.expectation)}"
     return f"Control, {prose(control.name)}: {value}, {expected}, {passed}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from lazarus_bench.judge import Pooled
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed, wording
 from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.layout import fold, table
 from lazarus_bench.report.rows import PooledClaim, PooledFamily
@@ -33,7 +33,7 @@ def pooled_cells(item: PooledClaim) -> list[str]:
     if item.result is None:
         return ["not pooled", *[""] * 6]
     found = item.result
-    spread = f"τ {wording.number(found.tau)}, I² {wording.share(found.i2)}"
+    spread = f"τ {printed.number(found.tau)}, I² {printed.share(found.i2)}"
     interval = wording.interval(found.interval, found.value)
     return [
         heading(found.families),
@@ -63,12 +63,12 @@ def _lines(item: PooledClaim) -> Iterator[list[str]]:
 def _family(family: PooledFamily, weight: float | None) -> list[str]:
     subjects = ", ".join(map(code, family.subjects))
     name = f"{prose(family.name)} ({subjects})"
-    value, error = wording.numbers([family.value, family.standard_error])
-    return [name, value, error, "" if weight is None else wording.share(weight)]
+    value, error = printed.numbers([family.value, family.standard_error])
+    return [name, value, error, "" if weight is None else printed.share(weight)]
 
 
 def _value(found: Pooled) -> str:
-    return wording.numbers([found.value, found.interval.low, found.interval.high])[0]
+    return printed.numbers([found.value, found.interval.low, found.interval.high])[0]
 
 
 def _notes(item: PooledClaim) -> str:
@@ -81,9 +81,9 @@ def _spread(item: PooledClaim) -> Iterator[str]:
     if found is None:
         yield "not pooled, since that takes two families with an interval"
         return
-    low, high = wording.share(found.i2_interval.low), wording.share(found.i2_interval.high)
-    yield f"τ {wording.number(found.tau)}"
-    yield f"I² {wording.share(found.i2)} [{low}, {high}]"
-    yield f"Q {wording.number(found.q)} on {found.families - 1}"
+    low, high = printed.share(found.i2_interval.low), printed.share(found.i2_interval.high)
+    yield f"τ {printed.number(found.tau)}"
+    yield f"I² {printed.share(found.i2)} [{low}, {high}]"
+    yield f"Q {printed.number(found.q)} on {found.families - 1}"
     if found.prediction:
         yield f"another such family {wording.interval(found.prediction, found.value)}"

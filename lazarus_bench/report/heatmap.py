@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 
 DECADES = 6
 """Decades below 1 that the colours tell apart; what is less is shown as the least."""
@@ -96,7 +96,7 @@ def course(item: HeatMap) -> str:
 def _group(item: HeatMap, group: HeatGroup) -> str:
     at_layer = [row.probability[item.layer] for row in group.rows]
     mean = sum(at_layer) / len(at_layer)
-    return f"{group.name}: mean {wording.number(mean)} at L{item.layer}, {_highest(group)}"
+    return f"{group.name}: mean {printed.number(mean)} at L{item.layer}, {_highest(group)}"
 
 
 def _highest(group: HeatGroup) -> str:
@@ -109,7 +109,7 @@ def _highest(group: HeatGroup) -> str:
     if not cells:
         return "no finite number"
     value, prompt, layer = max(cells, key=lambda cell: cell[0])
-    return f"highest {wording.number(value)} at L{layer} of “{prompt.strip()}”"
+    return f"highest {printed.number(value)} at L{layer} of “{prompt.strip()}”"
 
 
 def over(item: HeatMap) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.escaping import code, prose, token
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow, course, over
 from lazarus_bench.report.layout import fold, picture, table
@@ -46,7 +46,7 @@ def _lines(group: HeatGroup, layers: Sequence[int]) -> Iterator[list[str]]:
 
 def _cells(row: HeatRow, layers: Sequence[int]) -> list[str]:
     prompt = token(row.prompt.rstrip()).replace("␣", " ")
-    return [prompt, prose(row.gold), *(wording.number(row.probability[at]) for at in layers)]
+    return [prompt, prose(row.gold), *(printed.number(row.probability[at]) for at in layers)]
 
 
 def _sentence(text: str) -> str:

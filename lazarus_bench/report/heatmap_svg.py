@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.escaping import visible, xml
 from lazarus_bench.report.heatmap import COLOURS, KEY, HeatMap, HeatRow, course, level
 
@@ -107,7 +107,7 @@ def _row(row: HeatRow, top: int, sheet: _Sheet) -> Iterator[str]:
             yield (
                 f'<rect x="{sheet.left + layer * sheet.step:g}" y="{top}" '
                 f'width="{sheet.step - 1:g}" height="{_ROW - 1}" fill="{COLOURS[at]}">'
-                f"<title>L{layer}: {wording.number(value)}</title></rect>"
+                f"<title>L{layer}: {printed.number(value)}</title></rect>"
             )
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.charts import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.report.escaping import code, prose, title
 from lazarus_bench.report.layout import fold, table
@@ -32,7 +32,7 @@ def _reading(item: LayerCurves) -> Iterator[str]:
         yield f"Mean over {many} seeds, in brackets the lowest and the highest of them."
     if item.null:
         yield (
-            f"Bold is above {wording.number(item.null.upper)}, the 95th percentile of the best "
+            f"Bold is above {printed.number(item.null.upper)}, the 95th percentile of the best "
             f"layer under the null: {prose(item.null.name)}."
         )
     yield "The bars of all rows share one scale."
@@ -55,7 +55,7 @@ def _cell(item: LayerCurves, series: LayerSeries, i: int) -> str:
     mean, low, high = series.mean[i], series.lowest[i], series.highest[i]
     if not math.isfinite(mean):
         return NONE
-    shown = wording.number(mean) if series.seeds == 1 else wording.over_seeds(mean, low, high)
+    shown = printed.number(mean) if series.seeds == 1 else printed.over_seeds(mean, low, high)
     above = item.null is not None and mean > item.null.upper
     return f"**{shown}**" if above else shown
 
@@ -65,13 +65,13 @@ def _highest(item: LayerCurves, series: LayerSeries) -> str:
     if not finite:
         return NONE
     best = max(finite, key=lambda i: series.mean[i])
-    return f"{wording.number(series.mean[best])} at L{item.layers[best]}"
+    return f"{printed.number(series.mean[best])} at L{item.layers[best]}"
 
 
 def _null_line(item: LayerCurves, null: NullBand, positions: Sequence[int]) -> list[str]:
     drawn = [null.mean[i] for i in positions]
-    cells = [wording.number(mean) if math.isfinite(mean) else NONE for mean in drawn]
-    upper = f"95%: {wording.number(null.upper)}"
+    cells = [printed.number(mean) if math.isfinite(mean) else NONE for mean in drawn]
+    upper = f"95%: {printed.number(null.upper)}"
     return [f"null: {prose(null.name)}", *cells, upper, _course(item, null.mean)]
 
 

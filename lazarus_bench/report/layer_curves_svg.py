@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.charts import LayerCurves, LayerSeries
 from lazarus_bench.report.escaping import xml
 from lazarus_bench.report.sparkline import spread
@@ -77,7 +77,7 @@ def _line(item: LayerCurves, series: LayerSeries, stroke: str) -> Iterator[str]:
     for at, value in enumerate(series.mean):
         yield (
             f'<circle cx="{_x(item, at):.1f}" cy="{_y(value):.1f}" r="3" fill="{stroke}">'
-            f"<title>L{item.layers[at]}: {wording.number(value)}</title></circle>"
+            f"<title>L{item.layers[at]}: {printed.number(value)}</title></circle>"
         )
 
 
@@ -102,7 +102,7 @@ def _names(item: LayerCurves) -> Iterator[str]:
     known = [(s.name, STROKES[at % len(STROKES)]) for at, s in enumerate(item.series)]
     if item.null is not None:
         said = f"{item.null.name}: mean (dashed); grey up to the best layer's 95th percentile"
-        known.append((f"{said}, {wording.number(item.null.upper)}", "#777777"))
+        known.append((f"{said}, {printed.number(item.null.upper)}", "#777777"))
     for at, (name, stroke) in enumerate(known):
         y = _TOP + _HIGH + _AXIS + _LINE * (at + 1)
         yield f'<rect x="{_LEFT}" y="{y - 9}" width="10" height="10" fill="{stroke}"/>'

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed, wording
 from lazarus_bench.report.curves import curves_section
 from lazarus_bench.report.defects import banner, defects_section, marked
 from lazarus_bench.report.details import family_details
@@ -153,7 +153,7 @@ def _estimate(row: Row) -> str:
     if estimate is None:
         return ""
     if not wording.has_interval(estimate):
-        return wording.number(estimate.value)
+        return printed.number(estimate.value)
     return f"{wording.estimate(estimate)}<br><sub>95%: {wording.interval95(estimate)}</sub>"
 
 
@@ -180,9 +180,9 @@ def _lens_line(row: LensRow) -> list[str]:
     return [
         token(row.prompt.rstrip()).replace("␣", " "),
         token(row.before_token),
-        wording.number(row.before_probability),
+        printed.number(row.before_probability),
         token(row.after_token),
-        wording.number(row.after_probability),
+        printed.number(row.after_probability),
         verdict,
     ]
 
@@ -191,7 +191,7 @@ def _jobs_section(jobs: tuple[JobRow, ...]) -> Iterator[str]:
     if not jobs:
         return
     fresh = [job for job in jobs if not job.cached]
-    spent = wording.duration(sum(job.seconds for job in fresh))
+    spent = printed.duration(sum(job.seconds for job in fresh))
     header = ("Job", "What", "Time", "tok/s", "From store")
     yield (
         f"## Jobs\n\n{len(jobs)} jobs, {len(fresh)} run now in {spent}, "
@@ -206,7 +206,7 @@ def _job_line(job: JobRow) -> list[str]:
     return [
         code(job.digest[:12]),
         prose(job.what),
-        wording.duration(job.seconds),
+        printed.duration(job.seconds),
         speed,
         stored,
     ]

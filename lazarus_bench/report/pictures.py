@@ -5,9 +5,9 @@ from pathlib import Path
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import heatmap_section, heatmap_svg, scatter
+from lazarus_bench.report.files import write_text
 from lazarus_bench.report.layout import is_picture, picture
 from lazarus_bench.report.rows import Report
-from lazarus_bench.report.schema import write_text
 
 FOLDERS = (heatmap_section.FOLDER, scatter.FOLDER)
 

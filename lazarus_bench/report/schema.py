@@ -7,8 +7,6 @@ heat maps, and knew of no defects.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from lazarus_bench.report.charts import (
     LayerSeries,
     NullBand,
 )
+from lazarus_bench.report.files import write_text
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.plain import from_dict, to_dict
 from lazarus_bench.report.rows import (
@@ -61,7 +60,6 @@ __all__ = [
     "load",
     "save",
     "to_dict",
-    "write_text",
 ]
 
 _ADDED: dict[int, tuple[str, ...]] = {
@@ -82,36 +80,6 @@ def save(report: Report, path: Path) -> None:
     """
     text = json.dumps(to_dict(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     write_text(text, path)
-
-
-def write_text(text: str, path: Path, what: str = "report") -> None:
-    """Write `text`, which is a `what`, to `path` whole or not at all, making the folders above it.
-
-    Raises:
-        UserError: The path cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(text, path)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(
-            f"cannot write the {what} to {path} ({reason}); name a file where you can write"
-        ) from error
-
-
-def _replace(text: str, path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(None, "is a directory")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        beside.chmod(0o644)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Report:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed, wording
 from lazarus_bench.report.rows import PooledClaim, Row
 from lazarus_bench.report.summary import PUBLISHED, amended
 
@@ -40,7 +40,7 @@ def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
     most = max(result.families for result in found)
     shares = [result.i2 for result in found]
     many = f"{len(found)} claims" if len(found) > 1 else "1 claim"
-    spread = f"I² {wording.share(min(shares))} to {wording.share(max(shares))}"
+    spread = f"I² {printed.share(min(shares))} to {printed.share(max(shares))}"
     return cut(f"pooled in the report: {many}, over up to {most} families, {spread}", width)
 
 

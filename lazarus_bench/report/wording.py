@@ -4,7 +4,6 @@ Everything is printed as a fraction, never as a percentage, so that two cells ca
 """
 
 import math
-from collections.abc import Iterable
 
 from lazarus_bench.judge import (
     Above,
@@ -19,9 +18,8 @@ from lazarus_bench.judge import (
     Verdict,
     Within,
 )
+from lazarus_bench.report.printed import brackets, number, numbers, signed
 
-_SIGNIFICANT = 3
-_NOISE = 1e-12
 _RELATION = {
     Outcome.SUPPORTED: "⊂",
     Outcome.REFUTED: "outside",
@@ -31,55 +29,10 @@ _RELATION = {
 }
 
 
-def number(value: float) -> str:
-    """Print one number to three significant digits: 0.571, 2e-06, 851,968, ∞."""
-    if not math.isfinite(value) or value == 0:
-        return _special(value)
-    if value == int(value) and abs(value) >= 1:
-        return _sign(f"{value:,.0f}")
-    if abs(value) < 1e-3:
-        return _sign(f"{value:.{_SIGNIFICANT - 1}g}")
-    return _sign(f"{value:.{_decimals([value])}f}")
-
-
-def numbers(values: Iterable[float]) -> list[str]:
-    """Print numbers that belong together with the same decimals: 0.90, 0.86 and 0.94.
-
-    A number that would lose its second digit to that is printed with its own: 4.6e-05 of
-    [0, 0.450].
-    """
-    values = list(values)
-    finite = [value for value in values if math.isfinite(value) and value != 0]
-    largest = max(map(abs, finite), default=0.0)
-    if largest < 1e-3 or all(value == int(value) for value in finite):
-        return [number(value) for value in values]
-    decimals = _decimals(finite)
-    return [_among(value, decimals, largest) for value in values]
-
-
-def _among(value: float, decimals: int, largest: float) -> str:
-    if abs(value) < _NOISE * largest:
-        return "0"
-    if not math.isfinite(value) or abs(value) < 10 ** (1 - decimals):
-        return number(value)
-    return _sign(f"{value:,.{decimals}f}")
-
-
-def share(value: float) -> str:
-    """Print a part of a whole to two decimals: 0.43."""
-    return f"{value:.2f}"
-
-
-def over_seeds(middle: float, low: float, high: float) -> str:
-    """Print a mean over seeds with the lowest and the highest of them: "0.900 (0.860 to 0.940)"."""
-    mean, least, most = numbers([middle, low, high])
-    return f"{mean} ({least} to {most})"
-
-
 def interval(span: Interval, value: float) -> str:
     """Print an interval alone, with the decimals of the value it belongs to."""
     _, low, high = numbers([value, span.low, span.high])
-    return _brackets(span.low, span.high, low, high)
+    return brackets(span.low, span.high, low, high)
 
 
 def interval95(item: Estimate) -> str:
@@ -101,7 +54,7 @@ def _with_interval(item: Estimate, span: Interval) -> str:
     if not has_interval(item):
         return number(item.value)
     value, low, high = numbers([item.value, span.low, span.high])
-    return f"{value} {_brackets(span.low, span.high, low, high)}"
+    return f"{value} {brackets(span.low, span.high, low, high)}"
 
 
 def has_interval(item: Estimate) -> bool:
@@ -115,7 +68,7 @@ def effect(item: Effect | None) -> str:
     if item is None:
         return ""
     value, low, high = numbers([item.value, item.low, item.high])
-    return f"{item.name} {value} {_brackets(item.low, item.high, low, high)}"
+    return f"{item.name} {value} {brackets(item.low, item.high, low, high)}"
 
 
 def sample(item: Estimate | None) -> str:
@@ -171,7 +124,7 @@ def region(region: Region) -> str:
 
 
 def _edge(x: float) -> str:
-    return number(x) if abs(x) >= 1000 else _sign(f"{x:g}")
+    return number(x) if abs(x) >= 1000 else signed(f"{x:g}")
 
 
 def relation(verdict: Verdict) -> str:
@@ -197,38 +150,3 @@ def published(verdict: Verdict | None) -> str:
     if verdict.estimate is None:
         return "no number"
     return f"{number(verdict.estimate.value)}: {verdict.outcome.value}"
-
-
-def duration(seconds: float) -> str:
-    """Print a time: 0.3 s, 42 s, 3 min 20 s, 1 h 4 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _decimals(values: Iterable[float]) -> int:
-    largest = max(map(abs, values))
-    return max(0, _SIGNIFICANT - 1 - math.floor(math.log10(largest)))
-
-
-def _brackets(low: float, high: float, left: str, right: str) -> str:
-    opening = "[" if math.isfinite(low) else "("
-    closing = "]" if math.isfinite(high) else ")"
-    return f"{opening}{left}, {right}{closing}"
-
-
-def _sign(printed: str) -> str:
-    return printed.replace("-", "−", 1) if printed.startswith("-") else printed
-
-
-def _special(value: float) -> str:
-    if math.isnan(value):
-        return "not a number"
-    if value == 0:
-        return "0"
-    return "∞" if value > 0 else "−∞"

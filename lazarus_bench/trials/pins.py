@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Outcome, Verdict
-from lazarus_bench.report.schema import write_text
+from lazarus_bench.report.files import write_text
 
 FILE = "pins.json"
 ANY = "any"

@@ -14,7 +14,7 @@ from typing import Any
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import canonical_recipe, digest_of
 from lazarus_bench.judge import ALPHA, RULE, Claim, Evidence, Region, family_level, to_json
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.registry import RegisteredClaim, differences, load_registry
 from lazarus_bench.report.rows import UNREGISTERED
 from lazarus_bench.trials.claims import (
@@ -41,7 +41,7 @@ def draw_up(claim: Claim) -> RegisteredClaim:
         id=claim.id,
         digest=digest_of(decides),
         source=claim.source,
-        printed="" if claim.published is None else wording.number(claim.published.point),
+        printed="" if claim.published is None else printed.number(claim.published.point),
         trainings=tuple(map(_label, needs_of(claim))),
         decides=decides,
     )

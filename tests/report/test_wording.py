@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sample_report import estimate, verdict
 
 from lazarus_bench.judge import Above, AtLeast, AtMost, Below, Effect, Outcome, Within
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed, wording
 
 
 @pytest.mark.parametrize(
@@ -29,14 +29,14 @@ from lazarus_bench.report import wording
     ],
 )
 def test_numbers_are_printed_for_people(value, shown):
-    assert wording.number(value) == shown
+    assert printed.number(value) == shown
 
 
 @settings(deadline=None)
 @given(st.floats(min_value=-1e6, max_value=1e6))
 def test_a_printed_number_is_within_half_a_percent(value):
-    printed = float(wording.number(value).replace("−", "-").replace(",", ""))
-    assert printed == pytest.approx(value, rel=0.051 if abs(value) < 1e-3 else 0.0051)
+    read = float(printed.number(value).replace("−", "-").replace(",", ""))
+    assert read == pytest.approx(value, rel=0.051 if abs(value) < 1e-3 else 0.0051)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_printed_number_is_within_half_a_percent(value):
     ],
 )
 def test_numbers_that_belong_together_share_their_decimals(values, shown):
-    assert wording.numbers(values) == shown
+    assert printed.numbers(values) == shown
 
 
 def test_an_open_end_is_written_as_one():
@@ -130,4 +130,4 @@ def test_a_bare_number_is_never_shown_as_lying_inside():
     [(0.26, "0.3 s"), (42.4, "42 s"), (200, "3 min 20 s"), (3840, "1 h 4 min")],
 )
 def test_times_are_printed_in_their_own_unit(seconds, shown):
-    assert wording.duration(seconds) == shown
+    assert printed.duration(seconds) == shown

@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report import defects, summary, wording
+from lazarus_bench.report import defects, printed, summary, wording
 from lazarus_bench.report.escaping import visible
 from lazarus_bench.report.heatmap import COLOURS, KEY
 from lazarus_bench.report.html.charts import layer_panel, training_panels
@@ -82,6 +82,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals |= {
+        "printed": printed,
         "wording": wording,
         "summary": summary,
         "defects": defects,

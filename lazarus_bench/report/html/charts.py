@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries
 from lazarus_bench.report.html.scale import Scale, Tick
 
@@ -92,7 +92,7 @@ def _course(curve: Curve, course: Points) -> str:
     least, most = min(y for _, y in course), max(y for _, y in course)
     seeds = len(curve.lines)
     over = f"mean over {seeds} seeds" if seeds > 1 else "one seed"
-    first_, last_, least_, most_ = wording.numbers([first, last, least, most])
+    first_, last_, least_, most_ = printed.numbers([first, last, least, most])
     return f"{over}: from {first_} to {last_} at {end:g}; least {least_}, most {most_}"
 
 
@@ -176,5 +176,5 @@ def _best(item: LayerCurves, series: LayerSeries) -> str:
     if not finite:
         return f"{series.name}: no finite number"
     best = max(finite, key=lambda i: series.mean[i])
-    value = wording.number(series.mean[best])
+    value = printed.number(series.mean[best])
     return f"{series.name}: highest {value} at layer {item.layers[best]}"

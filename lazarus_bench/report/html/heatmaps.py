@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow, course, level, over
 from lazarus_bench.report.heatmap_svg import label, ticks
 from lazarus_bench.report.html.scale import Tick
@@ -118,4 +118,4 @@ def _cells(row: HeatRow) -> Iterator[Cell]:
         found = level(value)
         if found is not None:
             place = round(100 * layer / len(row.probability), 3)
-            yield Cell(at=place, level=found, text=f"L{layer}: {wording.number(value)}")
+            yield Cell(at=place, level=found, text=f"L{layer}: {printed.number(value)}")

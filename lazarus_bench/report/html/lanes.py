@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate, Interval, Pooled, Region
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed, wording
 from lazarus_bench.report.html.scale import Scale, Tick
 
 _FAR = 1e300
@@ -127,7 +127,7 @@ def bar(span: Interval, scale: Scale) -> Bar:
 
 
 def _dots(values: Sequence[float], scale: Scale, unit: str) -> tuple[Dot, ...]:
-    shown = enumerate(wording.numbers(values))
+    shown = enumerate(printed.numbers(values))
     return tuple(
         Dot(at=scale.at(value), text=f"{unit} {i}: {text}")
         for value, (i, text) in zip(values, shown, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.scatter import SIZE, Scatter, counted, placed
 
 
@@ -39,7 +39,7 @@ class Plane:
 def scatter_plane(item: Scatter) -> Plane:
     """Draw a scatter."""
     points = placed(item)
-    x, y = map(wording.share, item.explained)
+    x, y = map(printed.share, item.explained)
     groups = tuple(
         Group(
             name=name,

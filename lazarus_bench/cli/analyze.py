@@ -16,7 +16,7 @@ from lazarus_bench.cli.tokens import Strings, head, named, words
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.emergence import Emergence, Floats, Ints

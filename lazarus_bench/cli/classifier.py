@@ -19,7 +19,7 @@ from lazarus_bench.report import printed
 from lazarus_bench.report.charts import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.report.files import write_text
 from lazarus_bench.report.layer_curves_svg import svg
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.nulls import LayerNull

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 PIPED = 400
 """Characters a line where nobody looks at a terminal."""

@@ -257,6 +257,8 @@ def _started(workers: int) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
 
+    from lazarus_bench.jobs.leaving import Leaving
+
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with (
         dask.config.set(QUIET),
@@ -270,6 +272,7 @@ def _started(workers: int) -> Iterator[Client]:
         ) as cluster,
         Client(cluster) as client,
     ):
+        client.register_plugin(Leaving())
         yield client
 
 

@@ -1,4 +1,4 @@
-"""How numbers and durations are printed, the same everywhere.
+"""How numbers, durations and long lines are printed, the same everywhere.
 
 Apart from `wording`, which knows verdicts: a command that only prints numbers should not have to
 load the judge's statistics.
@@ -91,3 +91,8 @@ def _special(value: float) -> str:
     if value == 0:
         return "0"
     return "∞" if value > 0 else "−∞"
+
+
+def cut(line: str, width: int) -> str:
+    """End a line that is longer than `width` with an ellipsis."""
+    return line if len(line) <= width else line[: max(width - 1, 0)] + "…"

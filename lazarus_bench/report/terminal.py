@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from lazarus_bench.report import printed, wording
+from lazarus_bench.report.printed import cut
 from lazarus_bench.report.rows import PooledClaim, Row
 from lazarus_bench.report.summary import PUBLISHED, amended
 
@@ -79,8 +80,3 @@ def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
     padded = (cell.ljust(space) for cell, space in zip(cells, widths, strict=False))
     line = _GAP.join(padded).rstrip()
     return cut(line, width)
-
-
-def cut(line: str, width: int) -> str:
-    """End a line that is longer than `width` with an ellipsis."""
-    return line if len(line) <= width else line[: max(width - 1, 0)] + "…"

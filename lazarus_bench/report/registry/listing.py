@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lazarus_bench.report import wording
+from lazarus_bench.report.printed import cut
 from lazarus_bench.report.registry.amendments import Status
 from lazarus_bench.report.registry.records import RegisteredClaim
-from lazarus_bench.report.terminal import cut, fitted_table
+from lazarus_bench.report.terminal import fitted_table
 
 SHORT_DIGEST = 12
 _GAP = "   "

@@ -14,8 +14,8 @@ from lazarus_bench.published import audit
 
 # 0.0844, 0.0934 and 0.1074. The list of claims has 0.083, 0.094 and 0.106: the location, the 95th
 # percentile and the location for 768 rows of the Gumbel limit for normal cosines, √(2 ln n) −
-# (ln ln n + ln 4π) / (2 √(2 ln n)) over √d. A location is a mode: the mean lies higher, and the limit
-# is not yet reached at n = V. `ExtremeNull` is exact for independent rows, so the audit has its means.
+# (ln ln n + ln 4π) / (2 √(2 ln n)) over √d. A location is a mode, and the mean lies higher.
+# `ExtremeNull` is exact for independent rows, so the audit has its means.
 RANDOM = ExtremeNull(width=audit.GPT_OSS_WIDTH, vocabulary=audit.GPT_OSS_VOCABULARY)
 ROUTER_IS_RANDOM = audit.router_is_random(
     mean=RANDOM.mean(), high=RANDOM.quantile(0.95), largest=RANDOM.mean(audit.EXPERTS)

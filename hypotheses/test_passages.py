@@ -1,7 +1,7 @@
 """The passages with a number that no row of the list of claims judges.
 
 Source: writeups A, C, D and E, by section in each claim; `reports/coverage.md` says which passage
-is judged where. A family of their own, so that they widen the interval of no other claim. Nothing is
+is judged where. They are a family of their own and widen the interval of no other claim. Nothing is
 trained for them: they read the bases, or what the families dual, grpo-dual and two-stage train.
 """
 
@@ -190,8 +190,8 @@ def taught(count):
 @claim(
     "passages/probe-confidence",
     says="A probe's confidence says how well it tells operations apart",
-    estimand="probability of the predicted operation minus whether it is right, held-out prompts in "
-    "symbols, probe of the writeups' protocol at its best layer",
+    estimand="probability of the predicted operation minus whether it is right, held-out prompts "
+    "in symbols, probe of the writeups' protocol at its best layer",
     region=Within(-0.1, 0.1),
     finding=writeup.PROBE_CONFIDENCE,
     subjects=("lab:llama", "lab:granite"),
@@ -315,14 +315,10 @@ def separated_more(first, second, prompts):
 def test_full_training_does_not_separate_the_operations(runs, held_out, judge):
     light, both, fixed = runs(VO), runs(SHARED), runs(BALANCED)
     prompts = symbols(held_out)
-    judge(
-        separated_more(light, both, prompts), controls=[overlap([*light, *both], held_out)]
-    )
+    judge(separated_more(light, both, prompts), controls=[overlap([*light, *both], held_out)])
     judge.beside(
         {
-            "minus GRPO + dual reward with balanced batches": separated_more(
-                light, fixed, prompts
-            ),
+            "minus GRPO + dual reward with balanced batches": separated_more(light, fixed, prompts),
             "V/O dual reward": Means(values=separation(light, prompts)),
             "GRPO + dual reward": Means(values=separation(both, prompts)),
             "before training": Means(values=separation([r.before for r in light], prompts)),
@@ -353,8 +349,8 @@ def test_the_class_loss_stays_high(runs, judge):
 
 @claim(
     "passages/tinyllama-cannot",
-    says="TinyLlama's size (22 layers) or its layer L12 keeps a classification loss from putting an "
-    "operation's word into the lens there",
+    says="TinyLlama's size (22 layers) or its layer L12 keeps a classification loss from putting "
+    "an operation's word into the lens there",
     estimand="probability of the word on top of TinyLlama's lens at L12, an operation's on every "
     "prompt, after training with a classification loss there",
     region=AtMost(0.01),

@@ -24,7 +24,10 @@ DROP_20_80 = "accuracy on symbols, stage 1 minus stage 2 at 20/80"
 DROP_50_50 = "accuracy on symbols, stage 1 minus stage 2 at 50/50"
 ANSWER_LOSS = "reported answer loss at the end, nats"
 ANSWER_FALL = "reported answer loss, step 500 over step 100"
-KL_END = "'KL' at the end, nats"
+KL_END = (
+    "'KL' at the end, nats: printed of GRPO with the classification loss, measured of the penalty "
+    "alone"
+)
 CLASS_LOSS = "classification loss at the end at 50/50, nats"
 CLASS_FALL = "classification loss, step 500 over step 100"
 LENS = (

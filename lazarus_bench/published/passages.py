@@ -60,8 +60,8 @@ GRANITE_TROUGH = Finding(
     claim="passages/granite-trough",
     source=_SYMBOLS,
     evidence=_above(_BASE[0], min(_BASE.values())),
-    note="100% at L0 to L2, 87.5% and 75% at L3 to L8, 56.2% at L10 and L11: 16 of 16 prompts and 9, "
-    "the lowest of 40 layers picked on the prompts that it is read on.",
+    note="100% at L0 to L2, 87.5% and 75% at L3 to L8, 56.2% at L10 and L11: 16 of 16 prompts and "
+    "9, the lowest of 40 layers picked on the prompts that it is read on.",
     others=(
         Labelled(
             label="Granite 3.1 2B Instruct, of the Summary Table",
@@ -109,8 +109,8 @@ LAST_LAYERS_LOSE = Finding(
     claim="passages/last-layers-lose",
     source="C, TinyLlama 1.1B Chat (Word-Based), Interpretation",
     evidence=_last_below_best(WORDS_TINYLLAMA),
-    note="81.2% at L16 and L17 of 22, 56.2% at L21: 13 of 16 prompts and 9, the best layer picked on "
-    "the prompts that it is read on. 'Peaks LATE' is one prompt more than L5 to L7 have; L8 to L15 "
+    note="81.2% at L16 and L17 of 22, 56.2% at L21: 13 of 16 prompts and 9, the best layer picked "
+    "on the prompts that it is read on. 'Peaks LATE' is one prompt more than L5 to L7 have; L8 to L15 "
     "are not printed.",
     others=(
         Labelled(
@@ -126,9 +126,7 @@ LAST_LAYERS_LOSE = Finding(
 def _confidence(values: Sequence[float]) -> Differences:
     """Confidence minus whether the prediction is right, which all of C's are."""
     right = (1.0,) * len(values)
-    return Differences(
-        first=(values,), second=(right,), paired="prompts", bounds=SHARE_DIFFERENCE
-    )
+    return Differences(first=(values,), second=(right,), paired="prompts", bounds=SHARE_DIFFERENCE)
 
 
 PROBE_CONFIDENCE = Finding(
@@ -136,8 +134,8 @@ PROBE_CONFIDENCE = Finding(
     source="C, Test Predictions (Held-Out Prompts), Note on confidence",
     evidence=_confidence([row.llama for row in HELD_OUT]),
     note="Confidences of 26.8% to 31.5% (Llama), 25.3% to 25.8% (TinyLlama) and 44.2% to 54.9% "
-    "(Granite), read as 'just above chance' and 'higher discrimination'; all three are right on all "
-    "eight prompts. The states are not standardised and C = 1, so a model with small states gets "
+    "(Granite), read as 'just above chance' and 'higher discrimination'; all three are right on "
+    "all eight prompts. The states are not standardised and C = 1, so a model with small states gets "
     "small confidences whatever it tells apart.",
     others=(
         Labelled(label="TinyLlama 1.1B", evidence=_confidence([r.tinyllama for r in HELD_OUT])),
@@ -202,8 +200,8 @@ TINYLLAMA_CANNOT = Finding(
         values=(tuple(row.probability for row in GRPO_DUAL_TRAINED.rows),), bounds=SHARE
     ),
     note="D supposes that TinyLlama is too small or L12 the wrong layer. C trained the same model "
-    "with a classification loss at the same layer, and its lens there gives 'add' 79% to 80% on all "
-    "six prompts: size and layer do not keep a word from being announced, the right one is another "
+    "with a classification loss at the same layer, and its lens there gives 'add' 79% to 80% on "
+    "all six prompts: size and layer do not keep a word from being announced, the right one is another "
     "matter. That another layer works better is not tested by this.",
     others=(
         computed(
@@ -238,8 +236,8 @@ ENGRAM_PARAMETERS = Finding(
         value=_digits_off(_COUNTS["adapter and classification head"]),
         note="41.29M counted: rank 16 on seven linear maps of 28 blocks, and the head",
     ),
-    note="'~41M trainable params, <1% of total', in the line on LoRA. What model 1 trains is counted, "
-    "adapter and head; the adapter alone has 40.37M, which would print as ~40M.",
+    note="'~41M trainable params, <1% of total', in the line on LoRA. What model 1 trains is "
+    "counted, adapter and head; the adapter alone has 40.37M, which would print as ~40M.",
     others=(
         *(
             computed(f"distance from the print, {name}", _digits_off(count))
@@ -274,8 +272,8 @@ TEN_THOUSAND_STEPS = Finding(
         value=_START + _RATE * MANY_STEPS,
         note="the straight line through 0.4 / 0.8 / 1.2 / 1.0% at steps 0/100/300/500, at 10,000",
     ),
-    note="'10K+ steps to see if classifiers reach GPT-OSS-level confidence', 50% to 80%: a plan that "
-    "was not carried out. No growth need be straight; of what is printed, the last step falls.",
+    note="'10K+ steps to see if classifiers reach GPT-OSS-level confidence', 50% to 80%: a plan "
+    "that was not carried out. No growth need be straight; of what is printed, the last step falls.",
     others=(
         computed("steps at which the line reaches 50%", (GPT_OSS_RANGE[0] - _START) / _RATE),
         computed(

@@ -19,7 +19,7 @@ FILE = Path(__file__).parents[2] / "hypotheses" / "test_passages.py"
 
 @pytest.fixture(scope="module")
 def judged():
-    """Claim, finding and verdict on the printed number by name, as `pytest hypotheses/` has them."""
+    """Claim, finding and verdict on the printed number by name, as `pytest hypotheses/` has it."""
     with set_apart():
         spec = importlib.util.spec_from_file_location("passage_claims", FILE)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
@@ -28,8 +28,7 @@ def judged():
         name.removeprefix("passages/"): (
             claim,
             findings[name],
-            claim.published
-            and decide(claim.published, claim.region, family_size=len(claims)),
+            claim.published and decide(claim.published, claim.region, family_size=len(claims)),
         )
         for name, claim in claims.items()
     }

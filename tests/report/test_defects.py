@@ -82,7 +82,7 @@ def test_a_number_without_an_interval_is_met_exactly_or_not():
     ],
 )
 def test_a_printed_range_is_met_by_a_number_inside_it_and_not_by_its_middle(span, answer):
-    """On is 0.4 [0.3, 0.5] and off 0.1 [0, 0.2]: an interval that reaches the range is not in it."""
+    """On is 0.4 [0.3, 0.5] and off 0.1 [0, 0.2]: an interval that reaches the range is not in."""
     of_range = dataclasses.replace(item(sum(span) / 2), span=span)
     assert produced(of_range) == answer
     row = dataclasses.replace(ABOUT, explained=(of_range,))

@@ -44,7 +44,9 @@ def test_a_printed_range_reads_back_and_stands_only_where_there_is_one(tmp_path)
     path = tmp_path / "report.json"
     (about,) = (row for row in SAMPLE.rows if len(row.explained) > 1)
     first, *rest = about.explained
-    ranged = dataclasses.replace(about, explained=(dataclasses.replace(first, span=(10, 13)), *rest))
+    ranged = dataclasses.replace(
+        about, explained=(dataclasses.replace(first, span=(10, 13)), *rest)
+    )
     kept = dataclasses.replace(SAMPLE, rows=(ranged,))
     save(kept, path)
     assert load(path) == kept

@@ -10,8 +10,8 @@ _HEAD = """\
 Every sentence, heading, table and code block with a number in the five writeups, and what becomes
 of it. Names of models and data sets, list markers and the numbering of headings count as no
 numbers; a table or a block is one passage. `tests/published/test_coverage.py` finds the passages in
-the writeups' text and fails when one has neither a claim nor a reason, when one that is testable has
-no claim, when a claim named here does not exist, and when this page is not the one that
+the writeups' text and fails when one has neither a claim nor a reason, when a testable one has no
+claim, when a claim named here does not exist, and when this page is not the one that
 `python -m lazarus_bench.published.coverage` prints.
 
 - **judged**: by the claims named; what of the passage they leave out is noted. Their verdicts are

@@ -110,8 +110,8 @@ LAST_LAYERS_LOSE = Finding(
     source="C, TinyLlama 1.1B Chat (Word-Based), Interpretation",
     evidence=_last_below_best(WORDS_TINYLLAMA),
     note="81.2% at L16 and L17 of 22, 56.2% at L21: 13 of 16 prompts and 9, the best layer picked "
-    "on the prompts that it is read on. 'Peaks LATE' is one prompt more than L5 to L7 have; L8 to L15 "
-    "are not printed.",
+    "on the prompts that it is read on. 'Peaks LATE' is one prompt more than L5 to L7 have; L8 to "
+    "L15 are not printed.",
     others=(
         Labelled(
             label="L16 above L5, TinyLlama 1.1B",
@@ -135,8 +135,8 @@ PROBE_CONFIDENCE = Finding(
     evidence=_confidence([row.llama for row in HELD_OUT]),
     note="Confidences of 26.8% to 31.5% (Llama), 25.3% to 25.8% (TinyLlama) and 44.2% to 54.9% "
     "(Granite), read as 'just above chance' and 'higher discrimination'; all three are right on "
-    "all eight prompts. The states are not standardised and C = 1, so a model with small states gets "
-    "small confidences whatever it tells apart.",
+    "all eight prompts. The states are not standardised and C = 1, so a model with small states "
+    "gets small confidences whatever it tells apart.",
     others=(
         Labelled(label="TinyLlama 1.1B", evidence=_confidence([r.tinyllama for r in HELD_OUT])),
         Labelled(label="Granite 3.1 2B", evidence=_confidence([r.granite for r in HELD_OUT])),
@@ -201,8 +201,8 @@ TINYLLAMA_CANNOT = Finding(
     ),
     note="D supposes that TinyLlama is too small or L12 the wrong layer. C trained the same model "
     "with a classification loss at the same layer, and its lens there gives 'add' 79% to 80% on "
-    "all six prompts: size and layer do not keep a word from being announced, the right one is another "
-    "matter. That another layer works better is not tested by this.",
+    "all six prompts: size and layer do not keep a word from being announced, the right one is "
+    "another matter. That another layer works better is not tested by this.",
     others=(
         computed(
             "layers of TinyLlama minus those of Llama-3.2-1B, where dual reward worked",
@@ -273,7 +273,7 @@ TEN_THOUSAND_STEPS = Finding(
         note="the straight line through 0.4 / 0.8 / 1.2 / 1.0% at steps 0/100/300/500, at 10,000",
     ),
     note="'10K+ steps to see if classifiers reach GPT-OSS-level confidence', 50% to 80%: a plan "
-    "that was not carried out. No growth need be straight; of what is printed, the last step falls.",
+    "that was not carried out. No growth need be straight; of the four, the last falls.",
     others=(
         computed("steps at which the line reaches 50%", (GPT_OSS_RANGE[0] - _START) / _RATE),
         computed(

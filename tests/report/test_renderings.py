@@ -1,6 +1,7 @@
 """Every rendering of a report is its golden file.
 
-`python tests/report/sample_report.py` writes them anew. `test_diff` and `test_registry` have the same for theirs.
+`python tests/report/sample_report.py` writes them anew. `test_diff` and `test_registry` have the
+same for theirs.
 """
 
 import pytest

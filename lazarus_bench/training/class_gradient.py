@@ -1,7 +1,7 @@
 """Where a classification loss at a middle layer has its gradient, block by block.
 
 Source: writeup C, *Root Cause Analysis*, which supposes one in every later block and a conflict
-with what else is trained.
+with what else is trained. No recipe; it stands beside the losses, which `analysis` does not know.
 """
 
 from __future__ import annotations

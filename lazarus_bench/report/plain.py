@@ -153,11 +153,12 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
 
 
 def _explained_from_dict(data: Mapping[str, Any]) -> Explained:
-    found = {name: data[name] and _read(data[name], Estimate) for name in _MEASURED}
-    if "span" in data:
-        low, high = map(float, data["span"])
-        return Explained(reads=data["reads"], **found, span=(low, high))
-    return Explained(reads=data["reads"], **found)
+    published, on, off = (data[name] and _read(data[name], Estimate) for name in _MEASURED)
+    span = data.get("span")
+    if span is not None:
+        low, high = map(float, span)
+        span = (low, high)
+    return Explained(reads=data["reads"], published=published, on=on, off=off, span=span)
 
 
 def _job_from_dict(data: Mapping[str, Any]) -> JobRow:

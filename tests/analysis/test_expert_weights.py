@@ -70,7 +70,7 @@ def test_parts_add_up_to_the_whole(monkeypatch):
 
 
 def test_quantised_experts_are_read_as_the_numbers_they_stand_for():
-    loaded = made("olmoe", hidden_size=64, intermediate_size=64)
+    loaded = made("olmoe", hidden_size=64, intermediate_size=64, head_dim=16)
     exact = read_weights(loaded, 2)
     nn.quantize(loaded.model, group_size=64, bits=8)
     close = read_weights(loaded, 2)

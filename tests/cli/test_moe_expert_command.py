@@ -1,12 +1,14 @@
 """`lazarus-bench moe-expert`: its numbers are the instruments', and no flag is passed over."""
 
 import json
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from lazarus_bench import cli
 
@@ -208,10 +210,6 @@ def test_project_has_the_claims_own_numbers(result, tiny_mixture, tiny_mixture_m
 
 
 def test_a_row_that_points_at_a_word_is_told(result, told, tiny_mixture, tmp_path):
-    import shutil
-
-    from safetensors.numpy import load_file, save_file
-
     from lazarus_bench.models.load import load
 
     planted = tmp_path / "planted"
@@ -243,8 +241,6 @@ def test_an_adapter_on_routers_and_experts_counts(told, tiny_mixture, adapter, a
 
 
 def test_an_adapted_router_is_read_with_its_adapter(result, tiny_mixture, adapter):
-    from safetensors.numpy import load_file
-
     read = result("weights", tiny_mixture, "--adapter", adapter)
     base = load_file(tiny_mixture / "model.safetensors")["model.layers.1.mlp.gate.weight"]
     added = load_file(adapter / "adapters.safetensors")

@@ -34,11 +34,19 @@ def first_tokens(
     encoded: Sequence[Sequence[int]],
     answers: Sequence[str] | None,
 ) -> list[int]:
-    """The first token of each answer as it follows its prompt, else the model's own next token."""
+    """The first token of each answer as it follows its prompt, else the model's own next token.
+
+    Raises:
+        UserError: an answer has no token.
+    """
     from lazarus_bench.analysis.ablations import read_next
     from lazarus_bench.models.prompts import answer_tokens
 
     if answers is None:
         return read_next(loaded, encoded, [0] * len(encoded)).top.tolist()
     pairs = zip(prompts, answers, strict=True)
-    return [answer_tokens(loaded.tokenizer, prompt, answer)[0] for prompt, answer in pairs]
+    found = [answer_tokens(loaded.tokenizer, prompt, answer) for prompt, answer in pairs]
+    for answer, tokens in zip(answers, found, strict=True):
+        if not tokens:
+            raise UserError(f"{loaded.name}: the answer {answer!r} has no token: write another")
+    return [tokens[0] for tokens in found]

@@ -76,14 +76,14 @@ def _known(loaded: LoadedModel, asked: Sequence[str]) -> Sequence[WordTokens]:
     """The words asked for, all of them; else those of the writeup's that are single tokens.
 
     Raises:
-        UserError: a word that was asked for is no single token.
+        UserError: a word that was asked for is no single token, or none of the writeup's is.
     """
     from lazarus_bench.analysis.vocabulary import known_words
     from lazarus_bench.models.words import word_tokens
 
-    if not asked:
-        return known_words(loaded, CLASSIFICATION_WORDS)
     try:
+        if not asked:
+            return known_words(loaded, CLASSIFICATION_WORDS)
         return [word_tokens(loaded.tokenizer, word) for word in asked]
     except NotApplicable as error:
         raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error

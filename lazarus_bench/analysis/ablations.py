@@ -89,7 +89,7 @@ def read_without(
     """
     with ExitStack() as stack:
         for removal in removals:
-            stack.enter_context(removed(loaded, removal, means and means[removal]))
+            stack.enter_context(removed(loaded, removal, None if means is None else means[removal]))
         return read_next(loaded, prompts, answers)
 
 

@@ -108,7 +108,8 @@ def _stacks(loaded: LoadedModel, layer: int, count: int) -> list[nn.Module]:
 
     home = part(blocks(loaded.model, loaded.anatomy)[layer], loaded.anatomy.feed_forward)
     kinds = (SwitchLinear, QuantizedSwitchLinear)
-    found = [m for _, m in home.named_modules() if isinstance(m, kinds) and m.num_experts == count]
+    modules: list[nn.Module] = [m for _, m in home.named_modules() if isinstance(m, kinds)]
+    found = [m for m in modules if m.num_experts == count]
     if not found:
         family = loaded.config.get("model_type")
         raise UserError(
@@ -128,8 +129,9 @@ def _flat(stack: nn.Module, count: int) -> Iterator[mx.array]:
 
 def _part(stack: nn.Module, start: int, stop: int) -> mx.array:
     """Some outputs of every expert `[expert, output, input]`, dequantised."""
+    weight: mx.array = stack.weight[:, start:stop]
     if "scales" not in stack:
-        return stack.weight[:, start:stop]
+        return weight
     if stack.global_scale is not None:
         raise UserError(
             "experts quantised with a scale of their own (nvfp4) cannot be compared: dequantise "
@@ -137,7 +139,7 @@ def _part(stack: nn.Module, start: int, stop: int) -> mx.array:
         )
     biases = stack.get("biases")
     whole: mx.array = mx.dequantize(
-        stack.weight[:, start:stop],
+        weight,
         stack.scales[:, start:stop],
         None if biases is None else biases[:, start:stop],
         group_size=stack.group_size,

@@ -43,7 +43,7 @@ def first_tokens(
     from lazarus_bench.models.prompts import answer_tokens
 
     if answers is None:
-        return read_next(loaded, encoded, [0] * len(encoded)).top.tolist()
+        return [int(token) for token in read_next(loaded, encoded, [0] * len(encoded)).top]
     pairs = zip(prompts, answers, strict=True)
     found = [answer_tokens(loaded.tokenizer, prompt, answer) for prompt, answer in pairs]
     for answer, tokens in zip(answers, found, strict=True):

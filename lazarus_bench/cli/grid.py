@@ -9,6 +9,12 @@ from lazarus_bench.cli import terminal
 _GAP = 2
 
 
+def hundredths(value: float) -> str:
+    """A number around 0 in a column of such: 0.97, −0.02, and 0.00 however it was rounded."""
+    shown = f"{value:.2f}"
+    return "0.00" if shown == "-0.00" else shown.replace("-", "−")
+
+
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int) -> str:
     """One table below another, each with the first `kept` columns and as many others as fit."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]

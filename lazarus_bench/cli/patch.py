@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lazarus_bench.cli import pictures, subject, terminal
 from lazarus_bench.cli.answers import first_tokens, read_answers
-from lazarus_bench.cli.grid import grid
+from lazarus_bench.cli.grid import grid, hundredths
 from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import named, words
@@ -89,7 +89,7 @@ def _patch(
     from lazarus_bench.analysis.patching import patch_pairs
 
     encoded = [subject.encode(loaded, side) for side in (clean, corrupted)]
-    _check_lengths(clean, corrupted, *encoded)
+    _check_lengths(clean, corrupted, encoded[0], encoded[1])
     with terminal.busy(f"patching {len(clean)} pairs of prompts in {len(layers)} layers"):
         sides = [
             first_tokens(loaded, texts, tokens, given)
@@ -98,7 +98,7 @@ def _patch(
         wanted = list(zip(*sides, strict=True))
         spelt = words(loaded, np.array(wanted))
         _check_answers(clean, corrupted, wanted, spelt[:, 0].tolist())
-        patched = patch_pairs(loaded, *encoded, wanted, layers)
+        patched = patch_pairs(loaded, encoded[0], encoded[1], wanted, layers)
     return [
         _Pair(
             clean=clean[at],
@@ -212,7 +212,7 @@ def _chances(log_p: Floats) -> str:
 
 def _table(names: Sequence[str], values: Floats, layers: Sequence[int], room: int) -> str:
     rows = [
-        [cut(name, max(8, room // 3)), *(f"{value:.2f}" for value in values[:, at])]
+        [cut(name, max(8, room // 3)), *map(hundredths, values[:, at])]
         for at, name in enumerate(names)
     ]
     return grid(["position", *(f"L{layer}" for layer in layers)], rows, room, kept=1)

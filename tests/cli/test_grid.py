@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazarus_bench.cli.grid import grid
+from lazarus_bench.cli.grid import grid, hundredths
 
 CELLS = st.text("abc", min_size=1, max_size=9)
 
@@ -11,6 +11,11 @@ CELLS = st.text("abc", min_size=1, max_size=9)
 def test_columns_that_do_not_fit_side_by_side_stand_below():
     shown = grid(["t", "L0", "L1", "L2"], [["7", "e1", "e22", "e3"], ["*", "e4", "e5", "e6"]], 9, 1)
     assert shown == "t  L0\n7  e1\n*  e4\n\nt  L1\n7  e22\n*  e5\n\nt  L2\n7  e3\n*  e6"
+
+
+def test_hundredths_have_one_zero_and_the_fields_own_minus():
+    values = (0.966, -0.021, -0.004, 0.0, 12.0, float("nan"))
+    assert [*map(hundredths, values)] == ["0.97", "−0.02", "0.00", "0.00", "12.00", "nan"]
 
 
 @given(

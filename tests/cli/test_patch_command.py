@@ -46,6 +46,10 @@ def by_hand(loaded, layers=(0, 1, 2, 3)):
     return wanted, patch_pairs(loaded, *sides, wanted, layers)
 
 
+def numbers(line):
+    return [float(cell.replace("−", "-")) for cell in line.split()[-4:]]
+
+
 def test_the_document_has_the_readings(result, tiny, tiny_model):
     asked = ["|".join(CLEAN), "|".join(CORRUPTED), *ANSWERS, "--layer", 3, "--layer", 1]
     read = result(tiny, *asked)
@@ -74,13 +78,12 @@ def test_the_table_has_a_row_a_position_and_the_mean_of_the_pairs(told, tiny, ti
     _, out, _ = told(tiny, "|".join(CLEAN), "|".join(CORRUPTED), *ANSWERS)
     lines = out.splitlines()
     assert "7 * 8 =␣ → 7 + 8 =␣" in lines
-    differing = [line for line in lines if "* → +" in line]
-    at = int(differing[0].split()[0])
-    shown = [float(cell) for cell in differing[0].split()[-4:]]
-    np.testing.assert_allclose(shown, expected[0].recovered[:, at], atol=0.006)
+    differing = next(line for line in lines if "* → ␣+" in line)
+    at = int(differing.split()[0])
+    np.testing.assert_allclose(numbers(differing), expected[0].recovered[:, at], atol=0.006)
     mean = next(line for line in lines if line.startswith(f"position {at} "))
     both = np.mean([own.recovered[:, at] for own in expected], axis=0)
-    np.testing.assert_allclose([float(cell) for cell in mean.split()[-4:]], both, atol=0.006)
+    np.testing.assert_allclose(numbers(mean), both, atol=0.006)
     assert "mean of 2 pairs" in lines
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lazarus_bench.cli import pictures, subject, terminal
+from lazarus_bench.cli.grid import hundredths
 from lazarus_bench.cli.moe_expert import mixture
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.report import wording
@@ -77,7 +78,7 @@ def _cells(likeness: Likeness) -> list[str]:
     return [
         wording.number(float(norms.mean())),
         "-".join(wording.number(float(edge)) for edge in (norms.min(), norms.max())),
-        f"{pairs.mean():.2f}" if len(pairs) else "",
+        hundredths(pairs.mean()) if len(pairs) else "",
         _closest(likeness) if len(pairs) else "",
     ]
 
@@ -86,7 +87,7 @@ def _closest(likeness: Likeness) -> str:
     """The two rows of largest |cosine|."""
     apart = np.abs(likeness.cosines) - 2 * np.eye(len(likeness.norms))
     one, other = sorted(map(int, np.unravel_index(apart.argmax(), apart.shape)))
-    return f"e{one}~e{other} {likeness.cosines[one, other]:.2f}"
+    return f"e{one}~e{other} {hundredths(likeness.cosines[one, other])}"
 
 
 def _said(read: Sequence[LayerWeights], room: int) -> str:

@@ -96,6 +96,13 @@ def mean_contributions(loaded: LoadedModel, problems: Sequence[Problem], part: P
         UserError: no prompt has a second token, or a block lacks the part.
     """
     prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    return mean_contributions_of(loaded, prompts, part)
+
+
+def mean_contributions_of(
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]], part: Part
+) -> Floats:
+    """The same of prompts given as token ids."""
     if max(map(len, prompts), default=0) < 2:
         raise UserError("a mean contribution needs prompts of two tokens or more to be taken over")
     total: Floats = np.zeros(())
@@ -180,8 +187,14 @@ def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> 
         raise UserError(
             f"a direction toward {toward} needs prompts of it and of other operations: give both"
         )
-    values = np.asarray(states, dtype=np.float64)
-    direction: Floats = values[own].mean(axis=0) - values[~own].mean(axis=0)
+    values = np.asarray(states)
+    return difference_of_means(values[own], values[~own])
+
+
+def difference_of_means(toward: States, away: States) -> Floats:
+    """Mean of states `[prompt, ...]` minus the mean of others, in float64 `[...]`."""
+    means = [np.asarray(side, dtype=np.float64).mean(axis=0) for side in (toward, away)]
+    direction: Floats = means[0] - means[1]
     return direction
 
 

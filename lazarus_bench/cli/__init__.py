@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
+from lazarus_bench.cli.moe_expert.commands import add_moe_expert
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
 
@@ -19,7 +21,7 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 """The exit code of a program that a closed pipe has ended: 128 + SIGPIPE."""
 
-READING = ("lens", "classifier", "analyze")
+READING = ("lens", "classifier", "analyze", "moe-expert", "ablate", "patch", "steer")
 """Commands that read a model, each a module with a `run`."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
@@ -43,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
     add_model_commands(commands.add_parser, _examples)
+    add_moe_expert(commands.add_parser, _examples)
+    add_intervention_commands(commands.add_parser, _examples)
     _render_parser(commands.add_parser)
     _diff_parser(commands.add_parser)
     claims = commands.add_parser("claims", help="list, show or export the registered claims")
@@ -173,7 +177,8 @@ def _run(options: argparse.Namespace) -> int:
 
         return doctor()
     if options.command in READING:
-        return int(import_module(f"lazarus_bench.cli.{options.command}").run(options))
+        name = options.command.replace("-", "_")
+        return int(import_module(f"lazarus_bench.cli.{name}").run(options))
     if options.command == "render":
         from lazarus_bench.cli.render import render_file
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import write_text
 from lazarus_bench.report.heatmap import HeatMap, HeatRow
+from lazarus_bench.report.heatmap_scale import PROBABILITY, Scale
 from lazarus_bench.report.heatmap_svg import label, svg
 
 LONGEST = 40
@@ -40,7 +41,7 @@ def heat_row(prompt: str, gold: str, probability: Sequence[float]) -> HeatRow:
     return HeatRow(prompt=prompt, gold=gold, probability=tuple(map(float, probability)))
 
 
-def write(item: HeatMap, named: str, outlined: Collection[int]) -> None:
+def write(item: HeatMap, named: str, outlined: Collection[int], scale: Scale = PROBABILITY) -> None:
     """Draw `item` into the file.
 
     Raises:
@@ -50,11 +51,11 @@ def write(item: HeatMap, named: str, outlined: Collection[int]) -> None:
     if file.suffix.lower() == ".png":
         from lazarus_bench.report.heatmap_png import png
 
-        _write_bytes(png(item, outlined=outlined, longest=LONGEST), file)
+        _write_bytes(png(item, outlined=outlined, longest=LONGEST, scale=scale), file)
         return
     rows = [row for group in item.groups for row in group.rows]
     longest = max(len(label(row, LONGEST)) for row in rows)
-    write_text(svg(item, outlined=outlined, longest=longest), file, "picture")
+    write_text(svg(item, outlined=outlined, longest=longest, scale=scale), file, "picture")
 
 
 def _write_bytes(content: bytes, file: Path) -> None:

@@ -77,7 +77,7 @@ def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
             raise UserError(f'--classes {text!r} names no class: write it as "name:prompt|prompt"')
         classes.setdefault(name.strip(), []).extend(read_prompts([prompts]))
     if len(classes) < 2:
-        raise UserError("a classifier tells classes apart: give --classes for at least two of them")
+        raise UserError("one class is told from nothing: give --classes for at least two of them")
     _check_apart(classes)
     return classes
 

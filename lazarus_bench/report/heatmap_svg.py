@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from lazarus_bench.report import printed
 from lazarus_bench.report.escaping import visible, xml
-from lazarus_bench.report.heatmap import COLOURS, KEY, HeatMap, HeatRow, course, level
+from lazarus_bench.report.heatmap import COLOURS, HeatMap, HeatRow, course
+from lazarus_bench.report.heatmap_scale import PROBABILITY, Scale
 
 LONGEST = 14
 """Characters of a prompt that a report draws; the table beside the drawing has all of them."""
@@ -22,15 +23,22 @@ _NUMBER = 24
 """Width of a column that has room for its layer's number."""
 
 
-def svg(item: HeatMap, *, outlined: Collection[int] | None = None, longest: int = LONGEST) -> str:
+def svg(
+    item: HeatMap,
+    *,
+    outlined: Collection[int] | None = None,
+    longest: int = LONGEST,
+    scale: Scale = PROBABILITY,
+) -> str:
     """Draw a heat map on white; a cell's number shows when it is pointed at.
 
     Args:
         item: the heat map.
         outlined: the layers to mark, instead of its own alone.
         longest: characters of a prompt to draw.
+        scale: which colour a number has.
     """
-    sheet = _Sheet.of(item, {item.layer} if outlined is None else outlined, longest)
+    sheet = _Sheet.of(item, {item.layer} if outlined is None else outlined, longest, scale)
     width = sheet.left + max(sheet.step * item.depth, 240) + _RIGHT
     parts = list(_rows(item, sheet))
     height = _bottom(item) + _AXIS + _KEY
@@ -47,18 +55,19 @@ def svg(item: HeatMap, *, outlined: Collection[int] | None = None, longest: int 
 
 @dataclass(frozen=True, kw_only=True)
 class _Sheet:
-    """Where things go: the cells' left edge, a column's width, and which layers are marked."""
+    """Where things go: the cells' left edge, a column's width, which layers are marked; colours."""
 
     left: int
     step: float
     outlined: Collection[int]
     longest: int
+    scale: Scale
 
     @classmethod
-    def of(cls, item: HeatMap, outlined: Collection[int], longest: int) -> _Sheet:
+    def of(cls, item: HeatMap, outlined: Collection[int], longest: int, scale: Scale) -> _Sheet:
         left = round(_CHARACTER * longest) + _GAP
         step = min(_WIDE, _WHOLE / item.depth)
-        return cls(left=left, step=step, outlined=outlined, longest=longest)
+        return cls(left=left, step=step, outlined=outlined, longest=longest, scale=scale)
 
 
 def ticks(item: HeatMap) -> range:
@@ -102,7 +111,7 @@ def _row(row: HeatRow, top: int, sheet: _Sheet) -> Iterator[str]:
         f'font-family="monospace">{xml(label(row, sheet.longest))}</text>'
     )
     for layer, value in enumerate(row.probability):
-        at = level(value)
+        at = sheet.scale.level(value)
         if at is not None:
             yield (
                 f'<rect x="{sheet.left + layer * sheet.step:g}" y="{top}" '
@@ -134,7 +143,7 @@ def _key(item: HeatMap, sheet: _Sheet) -> Iterator[str]:
             f'<rect x="{sheet.left + at * step:g}" y="{top + 6}" width="{step:g}" height="12" '
             f'fill="{colour}"/>'
         )
-    for at, name in enumerate(KEY):
+    for at, name in enumerate(sheet.scale.key):
         x = sheet.left + 2 * at * step
         yield (
             f'<text x="{x:g}" y="{top + 33}" text-anchor="middle" font-size="11" '

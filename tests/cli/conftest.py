@@ -36,3 +36,28 @@ def lab(tiny, tmp_path, monkeypatch):
         shutil.copytree(tiny, directory, dirs_exist_ok=True)
     monkeypatch.setenv(STORE_VARIABLE, str(store.root))
     return store
+
+
+@pytest.fixture(scope="session")
+def tiny_mixture(tmp_path_factory):
+    """An untrained lab mixture of 3 layers with 6 experts each, in Hugging Face layout."""
+    from lazarus_bench.models import lab
+
+    config = lab.config_of("olmoe") | {
+        "hidden_size": 48,
+        "intermediate_size": 24,
+        "num_hidden_layers": 3,
+        "head_dim": 16,
+        "num_experts": 6,
+    }
+    directory = tmp_path_factory.mktemp("tiny-mixture")
+    lab.save(lab.initialise(config, 0), config, directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_mixture_model(tiny_mixture):
+    """`tiny_mixture`, loaded; treat it as read-only."""
+    from lazarus_bench.models.load import load
+
+    return load(tiny_mixture)

@@ -1,0 +1,149 @@
+"""Weights of a mixture of experts: how large router rows and experts are, and how alike.
+
+The cosine of two directions drawn at random in N dimensions has mean 0 and standard deviation
+1/√N, which is the chance beside every cosine here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lazarus_bench.analysis.router import routed_layers
+from lazarus_bench.analysis.router_stream import dense, row_count
+from lazarus_bench.analysis.routing import Floats
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import blocks, part
+from lazarus_bench.models.load import LoadedModel
+
+MAX_NUMBERS = 1 << 26
+"""Most weights of all experts that are float32 at once: 256 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """Lengths `[row]` of some rows of `width` numbers each, and their cosines `[row, row]`."""
+
+    width: int
+    norms: Floats
+    cosines: Floats
+
+    @classmethod
+    def of(cls, products: Floats, width: int) -> Likeness:
+        """From the rows' inner products `[row, row]`; rows of zeros have cosine 0."""
+        norms = np.sqrt(np.diagonal(products))
+        lengths = np.where(norms > 0, norms, 1.0)
+        return cls(width=width, norms=norms, cosines=products / np.outer(lengths, lengths))
+
+    @property
+    def pairs(self) -> Floats:
+        """The cosine of each pair once `[pair]`."""
+        return np.asarray(self.cosines[np.triu_indices(len(self.norms), k=1)])
+
+    @property
+    def closest(self) -> Floats:
+        """Each row's largest |cosine| with another one `[row]`."""
+        return np.asarray((np.abs(self.cosines) - 2 * np.eye(len(self.norms))).max(axis=1))
+
+    @property
+    def chance(self) -> float:
+        """Standard deviation of the cosine of two random directions."""
+        return float(self.width**-0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerWeights:
+    """One layer's router rows, and its experts with all their matrices end to end.
+
+    Biases are left out: they add the same whatever the token.
+    """
+
+    layer: int
+    router: Likeness
+    experts: Likeness
+
+
+def read_weights(loaded: LoadedModel, layer: int) -> LayerWeights:
+    """Read the router and the experts of a layer.
+
+    Raises:
+        NotApplicable: the model is dense.
+        UserError: the layer has no router, keeps its experts where mlx-lm's other families do not,
+            or a weight is not finite.
+    """
+    gates = routed_layers(loaded)
+    if layer not in gates:
+        raise UserError(f"layer {layer} has no router: choose {', '.join(map(str, gates))}")
+    gate = gates[layer]
+    rows = dense(gate, 0, row_count(gate))
+    return LayerWeights(
+        layer=layer,
+        router=_likeness(loaded, layer, [rows]),
+        experts=_likeness(loaded, layer, _expert_rows(loaded, layer, rows.shape[0])),
+    )
+
+
+def _likeness(loaded: LoadedModel, layer: int, parts: Iterable[mx.array]) -> Likeness:
+    """Of rows `[row, some numbers]` that come in parts."""
+    products, width = np.zeros(()), 0
+    for rows in parts:
+        products = products + np.array(rows @ rows.T, dtype=np.float64)
+        width += rows.shape[1]
+    if not np.isfinite(products).all():
+        raise UserError(f"{loaded.name}: weights of layer {layer} are not finite: copy them again")
+    return Likeness.of(products, width)
+
+
+def _expert_rows(loaded: LoadedModel, layer: int, count: int) -> Iterator[mx.array]:
+    for stack in _stacks(loaded, layer, count):
+        yield from _flat(stack, count)
+
+
+def _stacks(loaded: LoadedModel, layer: int, count: int) -> list[nn.Module]:
+    """The layer's modules that hold one matrix of every expert."""
+    from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
+
+    home = part(blocks(loaded.model, loaded.anatomy)[layer], loaded.anatomy.feed_forward)
+    kinds = (SwitchLinear, QuantizedSwitchLinear)
+    modules: list[nn.Module] = [m for _, m in home.named_modules() if isinstance(m, kinds)]
+    found = [m for m in modules if m.num_experts == count]
+    if not found:
+        family = loaded.config.get("model_type")
+        raise UserError(
+            f"{loaded.name}: where {family!r} keeps its experts is not known here: mend "
+            f"lazarus_bench/analysis/expert_weights.py"
+        )
+    return found
+
+
+def _flat(stack: nn.Module, count: int) -> Iterator[mx.array]:
+    """The stack's weights `[expert, some numbers]` in float32, part by part."""
+    outputs = stack.weight.shape[1]
+    step = max(1, MAX_NUMBERS // (count * stack.input_dims))
+    for start in range(0, outputs, step):
+        yield _part(stack, start, start + step).astype(mx.float32).reshape(count, -1)
+
+
+def _part(stack: nn.Module, start: int, stop: int) -> mx.array:
+    """Some outputs of every expert `[expert, output, input]`, dequantised."""
+    weight: mx.array = stack.weight[:, start:stop]
+    if "scales" not in stack:
+        return weight
+    if stack.global_scale is not None:
+        raise UserError(
+            "experts quantised with a scale of their own (nvfp4) cannot be compared: dequantise "
+            "the model first"
+        )
+    biases = stack.get("biases")
+    whole: mx.array = mx.dequantize(
+        weight,
+        stack.scales[:, start:stop],
+        None if biases is None else biases[:, start:stop],
+        group_size=stack.group_size,
+        bits=stack.bits,
+        mode=stack.mode,
+    )
+    return whole

@@ -1,0 +1,92 @@
+"""Patching: a patched last layer is the clean prompt, an untouched position changes nothing."""
+
+import numpy as np
+import pytest
+
+from lazarus_bench.analysis.patching import Patching, patch_pairs
+from lazarus_bench.backend import mx
+from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import blocks
+from lazarus_bench.models.load import load
+
+CLEAN = ["7 * 8 = ", "6 * 4 = ", "12 * 5 = "]
+CORRUPTED = ["7 + 8 = ", "6 + 4 = ", "12 - 5 = "]
+
+
+def encoded(loaded, texts):
+    return [loaded.encode(text) for text in texts]
+
+
+def pairs(loaded, answers=(5, 9), layers=(0, 1, 2, 3)):
+    sides = encoded(loaded, CLEAN), encoded(loaded, CORRUPTED)
+    return patch_pairs(loaded, *sides, [answers] * 3, layers)
+
+
+def log_p(loaded, tokens, answers=(5, 9)):
+    logits = np.array(loaded.model(mx.array([tokens]))[0, -1], dtype=np.float64)
+    return (logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max())[list(answers)]
+
+
+def test_the_ends_are_the_prompts_as_they_are(tiny_model):
+    for at, found in enumerate(pairs(tiny_model)):
+        clean, corrupted = (tiny_model.encode(side[at]) for side in (CLEAN, CORRUPTED))
+        np.testing.assert_allclose(found.clean, log_p(tiny_model, clean), atol=1e-4)
+        np.testing.assert_allclose(found.corrupted, log_p(tiny_model, corrupted), atol=1e-4)
+
+
+def test_the_last_position_of_the_last_layer_recovers_all_and_no_other_anything(tiny_model):
+    for found in pairs(tiny_model):
+        np.testing.assert_allclose(found.recovered[3, -1], 1, atol=1e-3)
+        np.testing.assert_allclose(found.recovered[3, :-1], 0, atol=1e-3)
+        assert found.probability[3, -1] == pytest.approx(np.exp(found.clean[0]), rel=1e-3)
+
+
+def test_positions_before_the_prompts_differ_carry_nothing(tiny_model):
+    for at, found in enumerate(pairs(tiny_model)):
+        clean, corrupted = (tiny_model.encode(side[at]) for side in (CLEAN, CORRUPTED))
+        first = next(i for i, (a, b) in enumerate(zip(clean, corrupted, strict=True)) if a != b)
+        assert first > 0
+        np.testing.assert_allclose(found.recovered[:, :first], 0, atol=1e-3)
+        assert np.abs(found.recovered[0, first]) > 0.01
+
+
+def test_each_token_alone_carries_what_it_is_where_nothing_moves_between_them(tiny):
+    """Attention silenced, the last position is all there is: the others recover nothing."""
+    loaded = load(tiny)
+    for block in blocks(loaded.model, loaded.anatomy):
+        block.self_attn.o_proj.weight = mx.zeros_like(block.self_attn.o_proj.weight)
+    clean, corrupted = [[3, 7, 9]], [[3, 8, 4]]
+    (found,) = patch_pairs(loaded, clean, corrupted, [(5, 9)], (0, 1, 2, 3))
+    np.testing.assert_allclose(found.recovered[:, -1], 1, atol=1e-3)
+    np.testing.assert_allclose(found.recovered[:, :-1], 0, atol=1e-3)
+
+
+def test_layers_are_in_the_order_asked_for(tiny_model):
+    every, chosen = pairs(tiny_model)[0], pairs(tiny_model, layers=(3, 1))[0]
+    np.testing.assert_allclose(chosen.patched, every.patched[[3, 1]], atol=1e-6)
+
+
+def test_shares_are_of_the_gap_in_log_odds():
+    patched = np.array([[[-1.0, -1.0], [-3.0, -1.0], [-1.0, -3.0]]])
+    found = Patching(
+        clean=np.array([-1.0, -2.0]), corrupted=np.array([-2.0, -1.0]), patched=patched
+    )
+    assert found.gap == 2
+    np.testing.assert_allclose(found.recovered, [[0.5, -0.5, 1.5]])
+    np.testing.assert_allclose(found.probability, np.exp(patched[:, :, 0]))
+    none = Patching(clean=found.clean, corrupted=found.clean, patched=patched)
+    assert np.isnan(none.recovered).all()
+
+
+@pytest.mark.parametrize(
+    ("clean", "answers", "layers", "complaint"),
+    [
+        ([[3, 4]], [(5, 9)], (0,), "prompts of as many tokens and two answers"),
+        ([[3, 4, 5]], [(5, 5)], (0,), "prompts of as many tokens and two answers"),
+        ([[3, 4, 5]], [(5, 9)], (4,), "layer 4 is not in this model: choose 0 to 3"),
+        ([[3, 4, 99999]], [(5, 9)], (0,), "there is no token 99999"),
+    ],
+)
+def test_what_cannot_be_patched_is_refused(tiny_model, clean, answers, layers, complaint):
+    with pytest.raises(UserError, match=complaint):
+        patch_pairs(tiny_model, clean, [[3, 7, 9]], answers, layers)

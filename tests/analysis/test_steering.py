@@ -1,0 +1,87 @@
+"""Steering any prompts: no strength changes nothing, a word's own row brings the word."""
+
+import numpy as np
+import pytest
+
+from lazarus_bench.analysis.answers import greedy
+from lazarus_bench.analysis.interventions import steer
+from lazarus_bench.analysis.lens import read_lens
+from lazarus_bench.analysis.states import last_states
+from lazarus_bench.analysis.steering import Asked, directions, moved_at_random, read_steered
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.arithmetic import held_out
+
+PROBLEMS = held_out(6, 3)
+TARGETS = np.array([5, 300])
+ASKED = Asked(targets=TARGETS, top=3, length=4)
+
+
+def encoded(loaded):
+    return [loaded.encode(problem.symbols) for problem in PROBLEMS]
+
+
+def row_of(loaded, token):
+    return np.array(loaded.model.model.embed_tokens.weight[token], dtype=np.float64)
+
+
+def test_a_direction_is_the_difference_of_mean_states(tiny_model):
+    prompts = encoded(tiny_model)
+    states = last_states(tiny_model, prompts).astype(np.float64)
+    found = directions(tiny_model, prompts[:2], prompts[2:])
+    np.testing.assert_allclose(found, states[:2].mean(axis=0) - states[2:].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(directions(tiny_model, prompts, prompts), 0, atol=1e-12)
+
+
+def test_no_strength_is_the_model_as_it_is(tiny_model):
+    prompts = encoded(tiny_model)
+    found = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), 0.0)
+    expected = read_lens(tiny_model, prompts, np.tile(TARGETS, (6, 1)), 3)
+    np.testing.assert_allclose(found.reading.probability, expected.probability, rtol=1e-5)
+    np.testing.assert_array_equal(found.reading.top_ids, expected.top_ids)
+    assert [list(ids) for ids in found.continuations] == greedy(tiny_model, prompts, 4)
+    assert found.moved.tolist() == [0] * 6
+
+
+def test_a_words_own_row_brings_the_word_from_the_layer_on(tiny_model):
+    prompts = encoded(tiny_model)
+    plain = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), 0.0)
+    found = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), 200.0)
+    np.testing.assert_allclose(
+        found.reading.probability[:, :2], plain.reading.probability[:, :2], rtol=1e-5
+    )
+    assert (found.reading.top_ids[:, 2:, 0] == 300).all()
+    assert all(set(ids) == {300} for ids in found.continuations)
+    assert (found.moved > 0.5).all()
+    away = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), -200.0)
+    assert (away.reading.probability[:, -1, 1] < plain.reading.probability[:, -1, 1]).all()
+
+
+def test_it_is_what_claims_read(tiny_model):
+    direction = row_of(tiny_model, 300)
+    names = steer(tiny_model, PROBLEMS, 1, direction, 3.0).names
+    from lazarus_bench.analysis.operations import operation_words
+
+    bare = np.array([word.bare for word in operation_words(tiny_model)])
+    asked = Asked(targets=bare, top=1, length=1)
+    found = read_steered(tiny_model, encoded(tiny_model), asked, 1, direction, 3.0)
+    np.testing.assert_allclose(found.reading.probability, names, rtol=1e-4)
+
+
+def test_random_directions_are_as_long_and_differ_by_draw(tiny_model):
+    prompts, like = encoded(tiny_model), 50 * row_of(tiny_model, 300)
+    found = moved_at_random(tiny_model, prompts, 2, like, 1.0, 3)
+    assert found.shape == (3, 6)
+    assert (found > 0).all()
+    assert (found < 1 + 1e-6).all()
+    assert len({round(float(row.sum()), 6) for row in found}) == 3
+    np.testing.assert_array_equal(moved_at_random(tiny_model, prompts, 2, like, 1.0, 3), found)
+    assert moved_at_random(tiny_model, prompts, 2, like, 1e-6, 1).max() < 1e-3
+
+
+def test_what_cannot_be_steered_is_refused(tiny_model):
+    with pytest.raises(UserError, match="layer 4 is not in this model"):
+        read_steered(tiny_model, encoded(tiny_model), ASKED, 4, np.ones(48), 1.0)
+    with pytest.raises(UserError, match="a direction of shape"):
+        read_steered(tiny_model, encoded(tiny_model), ASKED, 1, np.ones(7), 1.0)
+    with pytest.raises(UserError, match="there is no token 99999"):
+        read_steered(tiny_model, [[99999]], ASKED, 1, np.ones(48), 1.0)

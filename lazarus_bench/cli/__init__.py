@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from lazarus_bench.cli.model_commands import add_model_commands
+from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
 
@@ -28,12 +29,14 @@ _Commands = Callable[..., argparse.ArgumentParser]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lazarus-bench",
-        description="Claims about neural networks as pre-registered hypotheses. The claims "
-        "themselves run under pytest: `pytest hypotheses/ -m slow`.",
+        description="Claims about neural networks as pre-registered hypotheses: trained, read "
+        "and judged.",
         **_examples(
             "lazarus-bench doctor",
+            "lazarus-bench run --published",
+            "lazarus-bench lab build llama",
             "lazarus-bench lens lab:llama '7 * 8 = ' --all-layers --plot lens.svg",
-            "lazarus-bench render reports/lab/report.json --output page.html",
+            "lazarus-bench report reports/lab --output page.html",
             "lazarus-bench diff reports/lab lazarus-report",
             "lazarus-bench claims show dual/vo-36",
             "lazarus-bench COMMAND --help",
@@ -42,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=versions()["lazarus-bench"])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
+    add_running_commands(commands.add_parser, _examples)
     add_model_commands(commands.add_parser, _examples)
     _render_parser(commands.add_parser)
     _diff_parser(commands.add_parser)
@@ -101,7 +105,9 @@ def _diff_parser(add: _Commands) -> None:
 
 def _hypotheses(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
-        "--hypotheses", metavar="DIR", default="hypotheses", help=f"{what} (default: hypotheses)"
+        "--hypotheses",
+        metavar="DIR",
+        help=f"{what} (default: ./hypotheses, else those that came installed)",
     )
 
 
@@ -172,7 +178,7 @@ def _run(options: argparse.Namespace) -> int:
         from lazarus_bench.cli.doctor import doctor
 
         return doctor()
-    if options.command in READING:
+    if options.command in (*READING, *RUNNING):
         return int(import_module(f"lazarus_bench.cli.{options.command}").run(options))
     if options.command == "render":
         from lazarus_bench.cli.render import render_file

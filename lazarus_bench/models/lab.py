@@ -53,6 +53,13 @@ def build(config: Mapping[str, Any]) -> nn.Module:
     return model
 
 
+def count_parameters(config: Mapping[str, Any]) -> int:
+    """How many numbers a model of `config` has; none of them is drawn."""
+    from mlx.utils import tree_flatten
+
+    return sum(array.size for _, array in tree_flatten(build(config).parameters()))
+
+
 def number_waves(numbers: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
     """Features that turn sums into rotations: waves of the number and of its logarithm.
 

@@ -81,7 +81,7 @@ def judge(options: argparse.Namespace, chosen: Collection[str], folder: Path) ->
 def _arguments(options: argparse.Namespace, folder: Path) -> list[str]:
     """Pytest's arguments: no settings of its own, and the plugin's options."""
     where = ["-c", os.devnull, "--rootdir", str(folder), str(folder)]
-    plain = ["-p", "no:cacheprovider", "-p", "no:terminalprogress", "--strict-markers"]
+    plain = ["-p", "no:cacheprovider", "-p", "no:terminalprogress"]
     which = ["-m", "not slow" if options.published else MODELS]
     return [*where, *plain, *which, *_options(options)]
 
@@ -197,8 +197,9 @@ class _Session:
 
     def pytest_warning_recorded(self, warning_message: Any) -> None:
         """Hand a warning that is meant for the user on, once."""
-        text = str(warning_message.message)
-        if issubclass(warning_message.category, UserWarning) and text not in self._warned:
+        text, category = str(warning_message.message), warning_message.category
+        ours = issubclass(category, UserWarning) and not issubclass(category, pytest.PytestWarning)
+        if ours and text not in self._warned:
             self._warned.add(text)
             self.lines.say(f"lazarus-bench: warning: {text}")
 

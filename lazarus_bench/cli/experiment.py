@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def _record(
         "kind": "experiment",
         "experiment": experiment.name,
         "writeup": experiment.page,
-        "command": " ".join(["lazarus-bench", *options.arguments]),
+        "command": shlex.join(["lazarus-bench", *options.arguments]),
         "models": options.model,
         "profile": options.profile,
         "seeds": options.seeds,

@@ -82,6 +82,9 @@ def ran(folder):
             *("experiment", "run", "classifier_emergence", "--baseline-only", "--published"),
             *("--fail-on", "none", "--json", "-o", "base", *own),
         ],
+        "pins": ["run", "audit", "--published", "--update-pins"],
+        "installed": ["run", "audit/kl-sign", "--json", "--report", "installed"],
+        "folder of all": ["experiment", "status", "-o", "somewhere", *own],
         "after": ["experiment", "status", "two_stage_classifier", "--json", *own],
     }
     return commands(folder, cases)
@@ -155,6 +158,11 @@ def test_the_printed_configuration_chooses_its_arm(ran):
         ("steps", "two_stage_classifier has no setting --steps: leave it out; what its claims "),
         ("baseline of two", "every claim of two_stage_classifier trains something: leave --base"),
         ("fewer steps", "--steps [100] is not what the claims register, which is [100, 300, 500"),
+        (
+            "pins",
+            f"--update-pins would change the claims that came installed in {HYPOTHESES}: copy",
+        ),
+        ("folder of all", "--report is the folder of one experiment: name which"),
         ("unknown", "no experiment is called two_stage; the nearest are two_stage_classifier"),
     ],
 )
@@ -196,3 +204,12 @@ def test_the_baseline_alone_asks_for_no_training(ran, folder):
 def test_a_standing_names_the_report_of_a_run(ran):
     [found] = ran["after"].json["experiments"]
     assert found["report"] is None  # the published numbers have a folder of their own
+
+
+def test_without_claim_files_here_those_that_came_installed_are_judged(ran):
+    said = ran["installed"]
+    assert said.json["hypotheses"] == str(HYPOTHESES)
+    assert f"the claims that came installed, in {HYPOTHESES}" in said.err
+    # Its verdict is the one on record there.
+    assert [(v["moved"], v["pinned"] is None) for v in said.json["verdicts"]] == [(False, False)]
+    assert said.code == 0

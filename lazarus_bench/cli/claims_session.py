@@ -158,13 +158,14 @@ class _Session:
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         """Keep the claims that were chosen."""
-        kept, dropped = [], []
-        for item in items:
-            claim = claim_of(item)
-            (kept if claim is not None and claim.id in self._chosen else dropped).append(item)
+        dropped = [item for item in items if not self._wants(item)]
         if dropped:
             config.hook.pytest_deselected(items=dropped)
-            items[:] = kept
+            items[:] = filter(self._wants, items)
+
+    def _wants(self, item: pytest.Item) -> bool:
+        claim = claim_of(item)
+        return claim is not None and claim.id in self._chosen
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what will be judged, and say what the profile leaves out."""

@@ -57,7 +57,8 @@ def count_parameters(config: Mapping[str, Any]) -> int:
     """How many numbers a model of `config` has; none of them is drawn."""
     from mlx.utils import tree_flatten
 
-    return sum(array.size for _, array in tree_flatten(build(config).parameters()))
+    weights: dict[str, mx.array] = dict(tree_flatten(build(config).parameters()))
+    return sum(array.size for array in weights.values())
 
 
 def number_waves(numbers: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:

@@ -170,12 +170,13 @@ def having(claims: Iterable[Claim], settings: Iterable[Setting]) -> tuple[Claim,
         if not any(_same(value, setting.value) for value in values):
             raise UserError(_refusal(setting, values))
     found = tuple(claim for claim in kept if _has(claim, settings))
-    if not all(any(_of_kind(claim, s.kind) for claim in found) for s in settings):
-        given = ", ".join(f"{s.given} {s.value}" for s in settings)
-        raise UserError(
-            f"no registered training has all of {given}: leave one out, or train it by itself with "
-            f"`lazarus-bench train`"
-        )
+    for kind in dict.fromkeys(setting.kind for setting in settings):
+        if not any(_of_kind(claim, kind) for claim in found):
+            together = ", ".join(f"{s.given} {s.value}" for s in settings if s.kind == kind)
+            raise UserError(
+                f"no registered training has all of {together}: leave one out, or train it by "
+                f"itself with `lazarus-bench train`"
+            )
     return found
 
 

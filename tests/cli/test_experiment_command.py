@@ -34,12 +34,13 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("experiment")
     for name, text in {
         "printed": CONFIG,
-        "other": CONFIG.replace("0.00005", "0.001"),
+        "other": CONFIG.replace("0.00005", "0.5"),
+        "halves": CONFIG.replace("0.00005", "0.001"),
         "twenty": "stage2: {max_steps: 200, classifier_weight: 0.8}",
         "mixed": "stage2: {max_steps: 200, classifier_weight: 0.5}",
         "key": "stage2: {warmup: 10}",
         "section": "stage3: {max_steps: 10}",
-        "list": "- stage1",
+        "sequence": "- stage1",
         "broken": "stage1: {",
         "model": f"model: lab:llama\n{CONFIG}",
     }.items():
@@ -61,7 +62,17 @@ def ran(folder):
         **{
             name: [*two, "--config", f"{name}.yaml", *plan, "--profile", "smoke", *own]
             for name in (
-                *("printed", "other", "twenty", "mixed", "key", "section", "list", "broken"),
+                *(
+                    "printed",
+                    "other",
+                    "halves",
+                    "twenty",
+                    "mixed",
+                    "key",
+                    "section",
+                    "sequence",
+                    "broken",
+                ),
                 *("model", "absent"),
             )
         },
@@ -147,11 +158,15 @@ def test_the_printed_configuration_chooses_its_arm(ran):
 @pytest.mark.parametrize(
     ("case", "sentence"),
     [
-        ("other", "stage2.learning_rate 0.001 is not what the claims register, which is "),
+        ("other", "stage2.learning_rate 0.5 is not what the claims register, which is "),
+        ("halves", "no registered training has all of stage2.method dual_reward, stage2.max_st"),
         ("mixed", "no registered training has all of stage2.max_steps 200, stage2.classifier_w"),
         ("key", "stage2.warmup is no setting here: choose from learning_rate, lora.rank, "),
         ("section", "two_stage_classifier has no section 'stage3' with settings: its sections "),
-        ("list", "--config list.yaml has no sections: write one such as stage1: with settings"),
+        (
+            "sequence",
+            "--config sequence.yaml has no sections: write one such as stage1: with settings",
+        ),
         ("broken", "--config broken.yaml is no YAML (while parsing"),
         ("absent", "--config absent.yaml cannot be read (No such file or directory): name a YAML"),
         ("two models", "--model lab:olmoe and model: lab:llama in --config differ: give one"),

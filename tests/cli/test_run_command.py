@@ -79,7 +79,9 @@ def ran(folder, tiny):
 def test_the_printed_numbers_are_judged_without_mlx_and_shown_in_a_table(ran, folder):
     said = ran["published"]
     assert (said.code, said.mlx) == (0, False)
-    verdicts = dict(line.split()[::2][:2] for line in said.out.splitlines() if "published" in line)
+    verdicts = dict(
+        line.split()[::2][:2] for line in said.out.splitlines() if " published " in line
+    )
     assert verdicts["printed/good"] == "supported"
     assert verdicts["printed/bad"] == "refuted"
     assert verdicts["asked/trained"] == "not"

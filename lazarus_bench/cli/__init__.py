@@ -12,6 +12,7 @@ from typing import Any
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
+from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
 
@@ -30,12 +31,14 @@ _Commands = Callable[..., argparse.ArgumentParser]
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lazarus-bench",
-        description="Claims about neural networks as pre-registered hypotheses. The claims "
-        "themselves run under pytest: `pytest hypotheses/ -m slow`.",
+        description="Claims about neural networks as pre-registered hypotheses: trained, read "
+        "and judged.",
         **_examples(
             "lazarus-bench doctor",
+            "lazarus-bench run --published",
+            "lazarus-bench lab build llama",
             "lazarus-bench lens lab:llama '7 * 8 = ' --all-layers --plot lens.svg",
-            "lazarus-bench render reports/lab/report.json --output page.html",
+            "lazarus-bench report reports/lab --output page.html",
             "lazarus-bench diff reports/lab lazarus-report",
             "lazarus-bench claims show dual/vo-36",
             "lazarus-bench COMMAND --help",
@@ -44,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=versions()["lazarus-bench"])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
+    add_running_commands(commands.add_parser, _examples)
     add_model_commands(commands.add_parser, _examples)
     add_moe_expert(commands.add_parser, _examples)
     add_intervention_commands(commands.add_parser, _examples)
@@ -105,7 +109,9 @@ def _diff_parser(add: _Commands) -> None:
 
 def _hypotheses(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
-        "--hypotheses", metavar="DIR", default="hypotheses", help=f"{what} (default: hypotheses)"
+        "--hypotheses",
+        metavar="DIR",
+        help=f"{what} (default: ./hypotheses, else those that came installed)",
     )
 
 
@@ -176,7 +182,7 @@ def _run(options: argparse.Namespace) -> int:
         from lazarus_bench.cli.doctor import doctor
 
         return doctor()
-    if options.command in READING:
+    if options.command in (*READING, *RUNNING):
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
     if options.command == "render":

@@ -24,6 +24,7 @@ from lazarus_bench.report.registry import (
 )
 from lazarus_bench.report.registry.amendments import KEPT
 from lazarus_bench.trials.claim_files import chosen, of_family, read_claims
+from lazarus_bench.trials.claims_folder import claims_folder
 from lazarus_bench.trials.registration import FILE, by_id
 
 PAGE = "registry.md"
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         UserError: a claim, family, folder or registry that is not there, or a file that cannot be
             written.
     """
-    claims = read_claims(Path(options.hypotheses))
+    claims = read_claims(claims_folder(options.hypotheses))
     if options.action == "show":
         return _show(chosen(claims, options.claim), options.json)
     if options.family:

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         write_text(text, Path(options.output), "comparison")
     if options.github or os.environ.get("GITHUB_ACTIONS") == "true":
-        _annotate(found, new, Path(options.hypotheses))
+        _annotate(found, new, Path(options.hypotheses or "hypotheses"))
     return MOVED if found.moved else 0
 
 

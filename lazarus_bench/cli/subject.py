@@ -80,8 +80,8 @@ def _in_lab(name: str) -> Path:
     if artifact is None:
         why = store.damage(job) or f"{name} (seed {LAB_SEED}) is not in the store {store.root}"
         raise UserError(
-            f"{why}: build it with `pytest hypotheses/ -m slow`, or name the store that has it in "
-            f"{STORE_VARIABLE}"
+            f"{why}: build it with `lazarus-bench lab build {name.removeprefix('lab:')}`, or name "
+            f"the store that has it in {STORE_VARIABLE}"
         )
     return artifact.directory
 

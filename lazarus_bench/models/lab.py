@@ -53,6 +53,14 @@ def build(config: Mapping[str, Any]) -> nn.Module:
     return model
 
 
+def count_parameters(config: Mapping[str, Any]) -> int:
+    """How many numbers a model of `config` has; none of them is drawn."""
+    from mlx.utils import tree_flatten
+
+    weights: dict[str, mx.array] = dict(tree_flatten(build(config).parameters()))
+    return sum(array.size for array in weights.values())
+
+
 def number_waves(numbers: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
     """Features that turn sums into rotations: waves of the number and of its logarithm.
 

@@ -29,10 +29,10 @@ class EvidenceCollector:
     """Gathers the evidence that travels in test reports and, at the end, writes what it says."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Collect for one session."""
+        """Collect for one session; `written` names the report's files once they are there."""
         self._config = config
         self._evidence: list[tuple[dict[str, Any], Report]] = []
-        self._written: list[Path] = []
+        self.written: list[Path] = []
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport
@@ -72,10 +72,10 @@ class EvidenceCollector:
         report = self._merged()
         published = all(row.subject == PUBLISHED for row in report.rows)
         folder = report_folder(self._config, only_published=published)
-        self._written = [folder / name for name in REPORT_FILES]
-        save(report, self._written[0])
-        write_text(render(report), self._written[1])
-        write_text(render_html(report), self._written[2])
+        self.written = [folder / name for name in REPORT_FILES]
+        save(report, self.written[0])
+        write_text(render(report), self.written[1])
+        write_text(render_html(report), self.written[2])
         write_pictures(report, folder)
         if self._config.getoption("--lb-update-pins"):
             self._pin()
@@ -142,7 +142,7 @@ class EvidenceCollector:
         for row in rows:
             if _asks_for_words(row, self._config):
                 terminalreporter.write_line(sentence(row))
-        for file in self._written:
+        for file in self.written:
             terminalreporter.write_line(f"written: {file}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lazarus_bench.plugin.options import PUBLISHED, fail_on
-from lazarus_bench.plugin.stash import SESSION, TRIAL, UNATTAINABLE
+from lazarus_bench.plugin.stash import COMMAND, SESSION, TRIAL, UNATTAINABLE
 
 if TYPE_CHECKING:
     from lazarus_bench.judge import Verdict
@@ -168,7 +168,8 @@ def new_report(
 
 
 def _command(config: pytest.Config) -> str:
-    return " ".join(["pytest", *map(str, config.invocation_params.args)])
+    own = " ".join(["pytest", *map(str, config.invocation_params.args)])
+    return config.stash.get(COMMAND, own)
 
 
 def sentence(row: Row) -> str:

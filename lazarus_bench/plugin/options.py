@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -150,7 +150,16 @@ def report_folder(config: pytest.Config, only_published: bool) -> Path:
 
 
 def new_session(config: pytest.Config) -> Session:
-    """The session that the options ask for.
+    """The session that pytest's options ask for.
+
+    Raises:
+        UserError: as `session_of`.
+    """
+    return session_of(config.getoption)
+
+
+def session_of(given: Callable[[str], Any]) -> Session:
+    """The session that options ask for; `given` hands out the value of each `--lb-` option.
 
     Raises:
         UserError: an unknown profile, no seeds, no workers, options that exclude each other, data
@@ -161,31 +170,31 @@ def new_session(config: pytest.Config) -> Session:
     from lazarus_bench.trials.profiles import profile
     from lazarus_bench.trials.session import Session
 
-    store = config.getoption("--lb-store")
+    store = given("--lb-store")
     root = Path(store).expanduser() if store else default_root()
     return Session(
         profile=profile(
-            config.getoption("--lb-profile"),
-            config.getoption("--lb-seeds"),
-            named=bool(config.getoption("--lb-model")),
+            given("--lb-profile"),
+            given("--lb-seeds"),
+            named=bool(given("--lb-model")),
         ),
         store=Store(root.absolute()),  # a worker has another working directory
-        resources=_resources(config),
-        fresh_readings=config.getoption("--lb-fresh-readings"),
-        data=given_data(config.getoption("--lb-data")),
+        resources=_resources(given),
+        fresh_readings=given("--lb-fresh-readings"),
+        data=given_data(given("--lb-data")),
     )
 
 
-def _resources(config: pytest.Config) -> Resources:
+def _resources(given: Callable[[str], Any]) -> Resources:
     from lazarus_bench.trials.session import Resources
 
-    hosts = config.getoption("--lb-hosts")
+    hosts = given("--lb-hosts")
     found = Resources(
-        workers=_workers(config.getoption("--lb-workers")),
-        scheduler=config.getoption("--lb-scheduler"),
-        ranks=config.getoption("--lb-ranks"),
+        workers=_workers(given("--lb-workers")),
+        scheduler=given("--lb-scheduler"),
+        ranks=given("--lb-ranks"),
         hosts=None if hosts is None else Path(hosts).expanduser().absolute(),
-        offline=config.getoption("--lb-offline"),
+        offline=given("--lb-offline"),
     )
     _check_resources(found)
     return found

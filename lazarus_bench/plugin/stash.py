@@ -14,3 +14,5 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
 UNATTAINABLE: pytest.StashKey[str] = pytest.StashKey()
 LEFT_OUT: pytest.StashKey[str] = pytest.StashKey()
+COMMAND: pytest.StashKey[str] = pytest.StashKey()
+"""The command line that made this session, where it was not pytest's own."""

@@ -45,10 +45,11 @@ def show_plan(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> Non
         return
     for line in table(plan).splitlines():
         say(line)
-    say(f"{_cost(plan, bench)}; the store is {bench.store.root}")
+    say(f"{cost(plan, bench)}; the store is {bench.store.root}")
 
 
-def _cost(plan: Plan, bench: Session) -> str:
+def cost(plan: Plan, bench: Session) -> str:
+    """Say how much there is to run and about how long it takes."""
     from lazarus_bench.jobs.plan import duration
 
     if not plan.todo:

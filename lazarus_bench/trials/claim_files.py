@@ -10,36 +10,54 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.judge import Claim
 from lazarus_bench.report.registry import RegisteredClaim
 from lazarus_bench.trials.claims import REGISTRY, set_apart
+from lazarus_bench.trials.claims_folder import PATTERNS
 from lazarus_bench.trials.registration import draw_up
 
-_PATTERNS = ("test_*.py", "*_test.py")
 _PACKAGE = "lazarus_bench_claim_files"
 _NEAREST = 3
 
 
 def read_claims(directory: Path) -> tuple[RegisteredClaim, ...]:
-    """The claims in the files of `directory`, by file and in the order they stand there.
+    """The claims in the files of `directory`, drawn up for the registry, in the order of the files.
 
     Raises:
         UserError: There is no such folder, no claim in it, or a file that cannot be read.
     """
+    with _claims_of(directory) as claims:
+        return tuple(draw_up(claim) for claim in claims)
+
+
+def read_records(directory: Path) -> tuple[Claim, ...]:
+    """The claims in the files of `directory` as they are written there, in the order of the files.
+
+    Raises:
+        UserError: As `read_claims`.
+    """
+    with _claims_of(directory) as claims:
+        return claims
+
+
+@contextmanager
+def _claims_of(directory: Path) -> Iterator[tuple[Claim, ...]]:
+    """The claims, for as long as the block lasts on the registry as its only ones."""
     if not directory.is_dir():
         raise UserError(
             f"there is no folder {directory}: name the folder of claim files with --hypotheses"
         )
-    files = dict.fromkeys(p for pattern in _PATTERNS for p in directory.rglob(pattern))
+    files = dict.fromkeys(p for pattern in PATTERNS for p in directory.rglob(pattern))
     with set_apart():
         for file in sorted(files):
             _read(file, directory)
-        claims = tuple(draw_up(claim) for claim in REGISTRY.claims.values())
-    if not claims:
-        raise UserError(
-            f"no file of {directory} holds a claim: name the folder of claim files with "
-            f"--hypotheses"
-        )
-    return claims
+        claims = tuple(REGISTRY.claims.values())
+        if not claims:
+            raise UserError(
+                f"no file of {directory} holds a claim: name the folder of claim files with "
+                f"--hypotheses"
+            )
+        yield claims
 
 
 def _read(file: Path, directory: Path) -> None:
@@ -82,7 +100,7 @@ def chosen(claims: Sequence[RegisteredClaim], claim_id: str) -> RegisteredClaim:
         if claim.id == claim_id:
             return claim
     raise UserError(
-        f"no claim is called {claim_id}{_nearest(claim_id, [claim.id for claim in claims])}: "
+        f"no claim is called {claim_id}{nearest(claim_id, [claim.id for claim in claims])}: "
         "`lazarus-bench claims list` lists them"
     )
 
@@ -100,10 +118,10 @@ def of_family(claims: Sequence[RegisteredClaim], family: str) -> tuple[Registere
     return found
 
 
-def _nearest(wanted: str, names: Sequence[str]) -> str:
-    """Names like `wanted`, whole or by the part after the slash; empty where none is."""
+def nearest(wanted: str, names: Sequence[str]) -> str:
+    """Say which `names` are like `wanted`, whole or after the slash; empty where none is."""
     found = get_close_matches(wanted, names, _NEAREST, cutoff=0.5)
     ends = {name.partition("/")[2]: name for name in names}
     found += [ends[end] for end in get_close_matches(wanted.rpartition("/")[2], ends, _NEAREST)]
-    nearest = list(dict.fromkeys(found))[:_NEAREST]
-    return f"; the nearest are {', '.join(nearest)}" if nearest else ""
+    likely = list(dict.fromkeys(found))[:_NEAREST]
+    return f"; the nearest are {', '.join(likely)}" if likely else ""

@@ -114,7 +114,7 @@ def test_a_lab_model_that_is_not_built(told, lab):
     code, out, err = told("lab:granite", PROMPTS[0])
     assert (code, out) == (2, "")
     assert "lab:granite (seed 0) is not in the store" in err
-    assert "build it with `pytest hypotheses/ -m slow`" in err
+    assert "build it with `lazarus-bench lab build" in err
 
 
 def test_a_difference_is_of_the_two_models(told, tiny, tiny_model, adapter):

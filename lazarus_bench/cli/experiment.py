@@ -1,0 +1,176 @@
+"""`lazarus-bench experiment`: the writeups' experiments by name, run, listed and looked up."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lazarus_bench.cli import experiments_told
+from lazarus_bench.cli.experiments_told import RESULTS
+from lazarus_bench.cli.plans import planned, show_plan
+from lazarus_bench.cli.report import FILE
+from lazarus_bench.cli.run import check, judged
+from lazarus_bench.cli.verdicts import tally
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.subjects import PUBLISHED
+from lazarus_bench.judge import Claim
+from lazarus_bench.published.experiments import Experiment
+from lazarus_bench.report import load, write_text
+from lazarus_bench.trials.claim_files import read_records
+from lazarus_bench.trials.claims_folder import claims_folder
+from lazarus_bench.trials.experiments import (
+    Setting,
+    experiment_named,
+    having,
+    settings_of,
+    trains,
+)
+from lazarus_bench.trials.selection import select
+
+RECORD = "experiment.json"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out `options.action`.
+
+    Raises:
+        UserError: there is no such experiment, or it has no such setting.
+    """
+    if options.action == "run":
+        return _run(options)
+    return experiments_told.run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    experiment, folder = experiment_named(options.name), claims_folder(options.hypotheses)
+    claims = read_records(folder)
+    config = _config(options.config)
+    options.model = _models(options.model, config.pop("model", None))
+    settings = [*_flags(experiment, options), *settings_of(experiment, config)]
+    chosen = _chosen(experiment, claims, settings, baseline=options.baseline_only)
+    _prepare(options, experiment)
+    check(options, folder)
+    if options.plan:
+        show_plan(options, *planned(options, chosen, claims))
+        return 0
+    code = judged(options, [claim.id for claim in chosen], folder)
+    _record(options, experiment, settings, chosen, code)
+    return code
+
+
+def _prepare(options: argparse.Namespace, experiment: Experiment) -> None:
+    """Fill in what the experiment has of its own: its folder and its data."""
+    folder = Path(RESULTS, experiment.name)
+    options.report = options.report or str(folder / PUBLISHED if options.published else folder)
+    options.data = options.data or ([] if options.published else list(experiment.data))
+
+
+def _config(file: str | None) -> dict[str, Any]:
+    """The content of a YAML file.
+
+    Raises:
+        UserError: it cannot be read, or is no table of sections.
+    """
+    if file is None:
+        return {}
+    import yaml
+
+    try:
+        content = yaml.safe_load(Path(file).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"--config {file} cannot be read ({error.strerror}): name a YAML file"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise UserError(f"--config {file} is no YAML ({said}): mend it") from error
+    if not isinstance(content, dict):
+        raise UserError(f"--config {file} has no sections: write one such as stage1: with settings")
+    return content
+
+
+def _models(given: list[str], configured: object) -> list[str]:
+    """The models that flags name, or else the configuration.
+
+    Raises:
+        UserError: the configuration's is no name, or another one.
+    """
+    if configured is None:
+        return given
+    if not isinstance(configured, str):
+        raise UserError(f"model: {configured} in --config is no name: write an id or a directory")
+    if given not in ([], [configured]):
+        raise UserError(
+            f"--model {', '.join(given)} and model: {configured} in --config differ: give one"
+        )
+    return [configured]
+
+
+def _flags(experiment: Experiment, options: argparse.Namespace) -> Iterator[Setting]:
+    """The settings that were given as flags.
+
+    Raises:
+        UserError: the experiment has no such flag.
+    """
+    for key, flag in (("steps", "--steps"), ("problems", "-n")):
+        value = getattr(options, key)
+        if value is None:
+            continue
+        if key not in experiment.flags:
+            raise UserError(
+                f"{experiment.name} has no setting {flag}: leave it out; what its claims train is "
+                f"shown by `lazarus-bench experiment list {experiment.name}`"
+            )
+        yield Setting(given=flag, kind="sft", key=key, value=value)
+
+
+def _chosen(
+    experiment: Experiment, claims: Sequence[Claim], settings: Sequence[Setting], *, baseline: bool
+) -> tuple[Claim, ...]:
+    """The experiment's claims that have the settings.
+
+    Raises:
+        UserError: no claim has one of them, or none trains nothing.
+    """
+    found = having(select(claims, experiment.claims), settings)
+    if not baseline:
+        return found
+    bare = tuple(claim for claim in found if not trains(claim))
+    if not bare:
+        raise UserError(
+            f"every claim of {experiment.name} trains something: leave --baseline-only out"
+        )
+    return bare
+
+
+def _record(
+    options: argparse.Namespace,
+    experiment: Experiment,
+    settings: Sequence[Setting],
+    chosen: Sequence[Claim],
+    code: int,
+) -> None:
+    """Leave beside the report what was run with which settings, and what came of it."""
+    report = Path(options.report, FILE)
+    rows = load(report).rows if report.exists() else ()
+    document = {
+        "schema": 1,
+        "kind": "experiment",
+        "experiment": experiment.name,
+        "writeup": experiment.page,
+        "command": shlex.join(["lazarus-bench", *options.arguments]),
+        "models": options.model,
+        "profile": options.profile,
+        "seeds": options.seeds,
+        "data": options.data,
+        "settings": {setting.given: setting.value for setting in settings},
+        "claims": [claim.id for claim in chosen],
+        "verdicts": tally(rows),
+        "exit_code": code,
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    write_text(text, report.with_name(RECORD), "record of the experiment")

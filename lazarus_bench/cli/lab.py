@@ -1,0 +1,205 @@
+"""`lazarus-bench lab`: the lab's own models, listed and built."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazarus_bench.cli import quantities, terminal
+from lazarus_bench.cli.status_line import StatusLine
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.plan import duration
+from lazarus_bench.jobs.spec import Job, with_dependencies
+from lazarus_bench.jobs.store import Store, Stored, default_root
+from lazarus_bench.jobs.subjects import BLANK, LAB, lab_family, lab_subject
+
+if TYPE_CHECKING:
+    from lazarus_bench.trials.session import Session
+
+HEADERS = ("name", "built", "parameters", "layers", "size", "builds in", "family")
+FAILED = 1
+OFFICIAL = "lab:"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out `options.action`.
+
+    Raises:
+        UserError: there is no such model, or the store cannot be used.
+    """
+    return _build(options) if options.action == "build" else _list(options)
+
+
+def _root(named: str | None) -> Path:
+    return (Path(named).expanduser() if named else default_root()).absolute()
+
+
+def _base(name: str, seed: int) -> Job:
+    job = lab_subject(name).base(seed)
+    assert isinstance(job, Job)
+    return job
+
+
+def _list(options: argparse.Namespace) -> int:
+    store = Store(_root(options.store))
+    with terminal.busy("counting parameters"):
+        found = [_described(name, built, store) for name, built in _built(store).items()]
+    if options.json:
+        document = {"schema": 1, "kind": "lab", "store": str(store.root), "models": found}
+        terminal.write(json.dumps(document, indent=1), as_json=True)
+        return 0
+    table = terminal.table(HEADERS, [_row(model) for model in found], terminal.width())
+    end = f"seeds that are built in {store.root}; `lazarus-bench lab build NAME` builds seed 0"
+    terminal.write(f"{table}\n\n{terminal.wrapped(end, terminal.width())}")
+    return 0
+
+
+def _built(store: Store) -> Mapping[str, list[Stored]]:
+    """What the store has of each model of the lab, whole or under way."""
+    found: dict[str, list[Stored]] = {name: [] for name in LAB}
+    kinds = {_base(name, 0).recipe.kind for name in LAB}
+    for stored in store.artifacts():
+        if stored.kind in kinds and stored.seed is not None:
+            for name in LAB:
+                if store.path(_base(name, stored.seed)).name == stored.name:
+                    found[name].append(stored)
+    return found
+
+
+def _described(name: str, built: Sequence[Stored], store: Store) -> dict[str, Any]:
+    from lazarus_bench.models import lab
+
+    config = lab.config_of(str(lab_family(name)))
+    return {
+        "name": name,
+        "family": config["model_type"],
+        "parameters": lab.count_parameters(config),
+        "layers": config["num_hidden_layers"],
+        "seconds": _seconds(name, store),
+        "built": [_artifact(stored) for stored in sorted(built, key=lambda s: s.seed or 0)],
+    }
+
+
+def _artifact(stored: Stored) -> dict[str, Any]:
+    return {
+        "seed": stored.seed,
+        "state": stored.state,
+        "seconds": stored.seconds,
+        "bytes": stored.size,
+        "digest": stored.digest,
+        "directory": str(stored.directory),
+    }
+
+
+def _seconds(name: str, store: Store) -> float | None:
+    """About what seed 0 takes from nothing: what it took in this store, else what is measured."""
+    took = [job.recipe.lab_seconds for job in with_dependencies([_base(name, 0)])]
+    known = [seconds for seconds in took if seconds is not None]
+    whole = [store.find(job) for job in with_dependencies([_base(name, 0)])]
+    if all(whole):
+        return sum(artifact.seconds for artifact in whole if artifact)
+    return sum(known) if len(known) == len(took) else None
+
+
+def _row(model: Mapping[str, Any]) -> list[str]:
+    whole = [item for item in model["built"] if item["state"] == "whole"]
+    other = [f"{item['seed']} {item['state']}" for item in model["built"] if item not in whole]
+    seeds = ", ".join([*(str(item["seed"]) for item in whole), *other]) or "no"
+    sizes = [item["bytes"] for item in whole]
+    return [
+        model["name"],
+        seeds,
+        f"{model['parameters']:,}",
+        str(model["layers"]),
+        quantities.size(max(sizes)) if sizes else "",
+        "" if model["seconds"] is None else f"about {duration(model['seconds'])}",
+        model["family"],
+    ]
+
+
+def _build(options: argparse.Namespace) -> int:
+    names = [_lab_name(name) for name in options.names]
+    session = _session(options)
+    jobs = [_base(name, seed) for name in names for seed in range(options.seeds)]
+    there = {job.digest for job in jobs if session.store.find(job) is not None}
+    _train(session, jobs)
+    found = [_outcome(job, session, job.digest in there) for job in jobs]
+    if options.json:
+        document = {"schema": 1, "kind": "lab", "store": str(session.store.root), "models": found}
+        terminal.write(json.dumps(document, indent=1), as_json=True)
+    else:
+        names_of = [name for name in names for _ in range(options.seeds)]
+        terminal.write("\n".join(_told(names_of, found)))
+    return FAILED if any(item["failure"] for item in found) else 0
+
+
+def _lab_name(given: str) -> str:
+    """The lab's model that is meant: `llama` is `lab:llama`.
+
+    Raises:
+        UserError: there is no such model, or it is made for data.
+    """
+    name = given if given.startswith(OFFICIAL) else f"{OFFICIAL}{given}"
+    if name == BLANK:
+        raise UserError(
+            f"{BLANK} is untrained and made for the data that a claim reads: `lazarus-bench run "
+            f"engram` makes it"
+        )
+    if name not in LAB:
+        raise UserError(f"{given} is not in the lab: choose from {', '.join(LAB)}")
+    return name
+
+
+def _session(options: argparse.Namespace) -> Session:
+    from lazarus_bench.cli.claims_session import own_words
+    from lazarus_bench.plugin.options import session_of
+
+    given = {"--lb-store": options.store, "--lb-seeds": options.seeds}
+    given |= {"--lb-workers": options.workers, "--lb-profile": "default", "--lb-ranks": 1}
+    given |= {"--lb-model": [], "--lb-data": [], "--lb-offline": False}
+    given |= {"--lb-fresh-readings": False, "--lb-scheduler": None, "--lb-hosts": None}
+    try:
+        return session_of(given.__getitem__)
+    except UserError as error:
+        raise UserError(own_words(str(error))) from error
+
+
+def _train(session: Session, jobs: Iterable[Job]) -> None:
+    """Build what is missing, with a line for each model and a live one on a terminal."""
+    from lazarus_bench.trials.session import Watch
+
+    lines = StatusLine()
+    try:
+        plan = session.plan(jobs)
+        session.train(plan, Watch(say=lines.say, live=lines.live))
+    finally:
+        lines.clear()
+
+
+def _outcome(job: Job, session: Session, there: bool) -> dict[str, Any]:
+    artifact = session.store.find(job)
+    failures = (session.failures.get(step.digest) for step in with_dependencies([job]))
+    failure = next((found.reason for found in failures if found is not None), None)
+    return {
+        "label": job.label,
+        "seed": job.seed,
+        "digest": job.digest,
+        "there_before": there,
+        "seconds": None if artifact is None else artifact.seconds,
+        "directory": None if artifact is None else str(artifact.directory),
+        "failure": None if artifact is not None else failure or "it left no whole artifact",
+    }
+
+
+def _told(names: Sequence[str], found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for name, item in zip(names, found, strict=True):
+        what = f"{name} seed {item['seed']}"
+        if item["failure"]:
+            yield f"{what}: {item['failure']}"
+        elif item["there_before"]:
+            yield f"{what}: there already, {item['directory']}"
+        else:
+            yield f"{what}: built in {duration(item['seconds'])}, {item['directory']}"

@@ -1,0 +1,89 @@
+"""What claims would train: the session that the options ask for, and its plan, shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lazarus_bench.cli import terminal
+from lazarus_bench.errors import UserError
+from lazarus_bench.report.terminal import cut
+from lazarus_bench.trials.selection import put_to_models
+
+if TYPE_CHECKING:
+    from lazarus_bench.jobs.plan import Entry, Plan
+    from lazarus_bench.judge import Claim
+    from lazarus_bench.trials.session import Session
+
+
+def session_of(options: argparse.Namespace) -> Session:
+    """The session that the options ask for.
+
+    Raises:
+        UserError: one of them is wrong.
+    """
+    from lazarus_bench.cli.claims_session import own_words
+    from lazarus_bench.plugin.options import session_of as make
+
+    try:
+        return make(lambda name: getattr(options, name.removeprefix("--lb-").replace("-", "_")))
+    except UserError as error:
+        raise UserError(own_words(str(error))) from error
+
+
+def planned(
+    options: argparse.Namespace, chosen: Sequence[Claim], claims: Sequence[Claim]
+) -> tuple[Session, Plan]:
+    """What the `chosen` ones of all `claims` train, and what the store has of it.
+
+    Raises:
+        UserError: an option or a model is wrong.
+    """
+    session = session_of(options)
+    for name in options.model:
+        session.subject(name)
+    asked = put_to_models(chosen, claims, options.model, options.profile)
+    return session, session.plan(job for one in asked for job in one.jobs(session))
+
+
+def show_plan(options: argparse.Namespace, session: Session, plan: Plan) -> None:
+    """Print a plan: a line for each training over its seeds, and what it costs."""
+    from lazarus_bench.jobs.plan import table
+    from lazarus_bench.plugin.trainings import cost
+
+    if options.json:
+        _print(session, plan)
+        return
+    if not plan.entries:
+        terminal.write("the chosen claims need no training")
+        return
+    end = f"{cost(plan, session)}; the store is {session.store.root}"
+    lines = [*plan.damaged, *table(plan).splitlines(), "", end]
+    terminal.write("\n".join(cut(line, terminal.width()) for line in lines))
+
+
+def _print(session: Session, plan: Plan) -> None:
+    document = {
+        "schema": 1,
+        "kind": "plan",
+        "store": str(session.store.root),
+        "trainings": [training(entry, session) for entry in plan.entries],
+        "to_run": len(plan.todo),
+        "seconds": plan.seconds(session.workers),
+        "workers": session.workers,
+    }
+    terminal.write(json.dumps(document, indent=1, ensure_ascii=False), as_json=True)
+
+
+def training(entry: Entry, session: Session) -> dict[str, Any]:
+    """One training of a plan; `seconds` is what it took, or will take."""
+    return {
+        "label": entry.job.label,
+        "seed": entry.job.seed,
+        "digest": entry.job.digest,
+        "state": entry.state.value,
+        "seconds": entry.seconds,
+        "directory": str(session.store.path(entry.job)),
+    }

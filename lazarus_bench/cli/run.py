@@ -1,0 +1,91 @@
+"""`lazarus-bench run`: claims judged without knowing pytest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lazarus_bench.cli import terminal
+from lazarus_bench.cli.plans import planned, show_plan
+from lazarus_bench.cli.verdicts import records, shown, tally, why
+from lazarus_bench.errors import UserError
+from lazarus_bench.report import load
+from lazarus_bench.trials.claim_files import read_records
+from lazarus_bench.trials.claims_folder import claims_folder, installed
+from lazarus_bench.trials.selection import select
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge the claims that `options` name, or show what that would train.
+
+    Raises:
+        UserError: a claim, an option, the store or the report's folder is wrong.
+    """
+    folder = claims_folder(options.hypotheses)
+    claims = read_records(folder)
+    chosen = select(claims, options.claims)
+    check(options, folder)
+    if options.plan:
+        show_plan(options, *planned(options, chosen, claims))
+        return 0
+    return judged(options, [claim.id for claim in chosen], folder)
+
+
+def check(options: argparse.Namespace, folder: Path) -> None:
+    """Make sure that the options go together, and say where claims come from that are not here.
+
+    Raises:
+        UserError: two exclude each other, or the verdicts on record are not the user's.
+    """
+    if options.published and options.model:
+        raise UserError("--published asks no model: leave --model out")
+    if options.published and options.plan:
+        raise UserError("--published trains nothing, so there is no plan: leave --plan out")
+    if options.hypotheses is not None or folder != installed():
+        return
+    if options.update_pins:
+        raise UserError(
+            f"--update-pins would change the claims that came installed in {folder}: copy that "
+            f"folder and name the copy with --hypotheses"
+        )
+    print(f"lazarus-bench: the claims that came installed, in {folder}", file=sys.stderr)
+
+
+def judged(options: argparse.Namespace, chosen: Sequence[str], folder: Path) -> int:
+    """Judge the claims called `chosen`, print their verdicts, and say where the report lies."""
+    from lazarus_bench.cli.claims_session import judge
+
+    done = judge(options, chosen, folder)
+    report = None if done.report is None else load(done.report)
+    if options.json:
+        print_json(options, done.code, done.report, records(report), {"hypotheses": str(folder)})
+        return done.code
+    if report is not None:
+        fails = tuple(options.fail_on.split(","))
+        lines = [*shown(report), "", tally(report.rows), *why(report.rows, fails)]
+        written = f"written: {done.report.with_suffix('.html')}" if done.report else ""
+        terminal.write("\n".join([*lines, written]))
+    return done.code
+
+
+def print_json(
+    options: argparse.Namespace,
+    code: int,
+    report: Path | None,
+    verdicts: Sequence[dict[str, Any]],
+    more: dict[str, Any],
+) -> None:
+    """Print what came of a session as one JSON document."""
+    document = {
+        "schema": 1,
+        "kind": options.command,
+        **more,
+        "exit_code": code,
+        "report": None if report is None else str(report),
+        "verdicts": list(verdicts),
+    }
+    terminal.write(json.dumps(document, indent=1, ensure_ascii=False), as_json=True)

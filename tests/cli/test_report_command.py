@@ -1,0 +1,132 @@
+"""`lazarus-bench report`: a report as lines, Markdown, a page or JSON, whole or in part."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from lazarus_bench import cli
+from lazarus_bench.judge import AtLeast, Means, decide
+from lazarus_bench.report import Report, Row, render, save
+from lazarus_bench.report.html import render_html
+
+HIGH = ((0.50, 0.51, 0.52, 0.53) * 5,)
+LOW = ((0.10, 0.11, 0.12, 0.13) * 5,)
+
+
+def row(name, values, pinned=None):
+    verdict = decide(Means(values=values), AtLeast(0.3), family_size=1)
+    return Row(
+        claim_id=name,
+        family=name.partition("/")[0],
+        says="A statement.",
+        estimand="a number",
+        source="A",
+        subject="lab:llama",
+        verdict=verdict,
+        published=None,
+        pinned=pinned,
+    )
+
+
+ROWS = (row("one/high", HIGH), row("one/low", LOW, "supported"), row("two/low", LOW, "refuted"))
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch):
+    """A report in a folder of the default name, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    made = Report(created="2026-01-01", profile="smoke", command="pytest", manifest={}, rows=ROWS)
+    save(made, tmp_path / "lazarus-report" / "report.json")
+    return made
+
+
+@pytest.fixture
+def said(report, capsys):
+    def run(*arguments):
+        code = cli.main(["report", *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def ids(out):
+    return [line.split()[0] for line in out.splitlines() if "lab:llama   " in line]
+
+
+def test_a_line_for_each_verdict_and_a_sentence_on_what_moved(said):
+    code, out, err = said()
+    assert (code, err) == (0, "")
+    assert out.startswith("lazarus-report/report.json, made 2026-01-01 with the smoke profile\n")
+    assert ids(out) == ["one/high", "one/low", "two/low"]
+    assert "1 supported, 1 refuted, 1 moved" in out
+    assert "one/low on lab:llama: moved from supported to refuted: " in out
+    assert "two/low on lab:llama:" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("--claim", "one"), ["one/high", "one/low"]),
+        (("--claim", "*/low", "--outcome", "refuted"), ["one/low", "two/low"]),
+        (("--outcome", "moved,supported"), ["one/high", "one/low"]),
+        (("--outcome", "invalid"), []),
+    ],
+)
+def test_lines_are_chosen_by_claim_and_outcome(said, arguments, found):
+    code, out, _ = said("lazarus-report", *arguments)
+    assert (code, ids(out)) == (0, found)
+    _, out, _ = said("lazarus-report/report.json", *arguments, "--json")
+    assert [verdict["claim"] for verdict in json.loads(out)["verdicts"]] == found
+
+
+def test_json_has_the_numbers_and_says_open_ends_as_null(said):
+    verdict = json.loads(said("--claim", "one/high", "--json")[1])["verdicts"][0]
+    assert verdict["interval"][0] < verdict["estimate"] < verdict["interval"][1]
+    assert (verdict["region"], verdict["pinned"], verdict["moved"]) == ("≥ 0.3", None, False)
+
+
+def test_the_whole_is_rendered_as_markdown_or_as_a_page(said, report, tmp_path):
+    assert said("--as", "md")[1] == render(report)
+    assert said("--output", "page.html") == (0, "", "")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == render_html(report)
+    assert said("--output", "below/report.md")[0] == 0
+    assert (tmp_path / "below" / "report.md").read_text(encoding="utf-8") == render(report)
+    assert said("--json", "--output", "verdicts.json") == (0, "", "")
+    assert len(json.loads((tmp_path / "verdicts.json").read_text())["verdicts"]) == 3
+
+
+def test_render_is_short_for_a_rendering(said, report, capsys):
+    assert cli.main(["render", "lazarus-report/report.json"]) == 0
+    assert capsys.readouterr().out == said("--as", "md")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("nowhere",), "cannot read the report nowhere; name an existing report.json"),
+        (("--claim", "three"), "no claim of lazarus-report is called three: leave --claim out"),
+        (("--outcome", "good"), "--outcome 'good' is unknown: choose from supported, "),
+        (("--as", "md", "--claim", "one"), "--claim and --outcome choose lines of the table"),
+        (("--as", "md", "--output", "a.html"), "--output a.html is no place for md"),
+        (("--json", "--as", "md"), "--json and --as md are two forms: give one of them"),
+        (("--json", "--output", "a.html"), "--output a.html is no place for table"),
+    ],
+)
+def test_a_mistake_is_one_sentence(said, arguments, sentence):
+    code, out, err = said(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"lazarus-bench: {sentence}")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_narrow_terminal_is_not_overrun(said, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert all(len(line) <= 40 for line in said()[1].splitlines())
+
+
+def test_an_empty_report_says_so(said, report, tmp_path):
+    save(replace(report, rows=()), tmp_path / "lazarus-report" / "report.json")
+    assert said()[1].endswith("\n\nno verdict in it was asked for\n")

@@ -1,0 +1,210 @@
+"""`lazarus-bench run`: claims by name, verdicts on standard output, exit codes with a meaning."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from claimfiles import clean_environment, write
+from commandcases import commands
+
+from lazarus_bench.report import load
+
+PRINTED = """
+@pre("printed/good", AtLeast(0.3), NARROW)
+def test_good(runs, judge):
+    judge(Means(values=NARROW))
+
+@pre("printed/bad", AtMost(0.3), NARROW)
+def test_bad(runs, judge):
+    judge(Means(values=NARROW))
+
+@pre("printed/computed", AtLeast(0.3), NARROW, subjects=())
+def test_computed(judge):
+    raise NotImplementedError
+"""
+
+ASKED = """
+@pre("asked/trained", AtLeast(0.3), needs=SFT)
+def test_trained(runs, judge):
+    print("a word in passing")
+    assert len(runs(SFT)) == 2
+    judge(Means(values=NARROW))
+
+@pre("asked/broken", AtLeast(0.3))
+def test_broken(judge):
+    raise ZeroDivisionError("a mistake of the claim's own")
+
+@pre("asked/printed", AtLeast(0.3))
+def test_printed_id(judge):
+    judge(Means(values=NARROW))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    write(folder / "hypotheses", test_printed=PRINTED, test_asked=ASKED)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ran(folder, tiny):
+    two = ("--model", tiny, "--seeds", "2", "--workers", "1")
+    return commands(
+        folder,
+        {
+            "published": ["run", "--published", "--fail-on", "none"],
+            "refuted": ["run", "printed/*", "--published", "--report", "own"],
+            "json": ["run", "printed/good", "--published", "--json", "--report", "json"],
+            "computed": ["run", "printed/computed", "--report", "computed"],
+            "unknown": ["run", "printed/goood"],
+            "both": ["run", "--published", "--model", tiny],
+            "no plan": ["run", "--published", "--plan"],
+            "fail on": ["run", "printed/good", "--published", "--fail-on", "sometimes"],
+            "seeds": ["run", "asked", "--seeds", "0"],
+            "offline": ["run", "asked/trained", *two, "--offline"],
+            "plan": ["run", "asked/trained", *two, "--plan"],
+            "plan as json": ["run", "asked/trained", *two, "--plan", "--json"],
+            "trained": ["run", "asked/trained", *two, "--json"],
+            "broken": ["run", "asked/broken", "asked/printed", *two],
+            "nowhere": ["run", "--hypotheses", "nowhere", "--published"],
+            "pinned": ["run", "printed/good", "--published", "--update-pins", "--report", "p"],
+        },
+    )
+
+
+def test_the_printed_numbers_are_judged_without_mlx_and_shown_in_a_table(ran, folder):
+    said = ran["published"]
+    assert (said.code, said.mlx) == (0, False)
+    verdicts = dict(
+        line.split()[::2][:2] for line in said.out.splitlines() if " published " in line
+    )
+    assert verdicts["printed/good"] == "supported"
+    assert verdicts["printed/bad"] == "refuted"
+    assert verdicts["asked/trained"] == "not"
+    assert said.out.splitlines()[-1] == "written: lazarus-report/published/report.html"
+    assert (folder / "lazarus-report" / "published" / "report.html").exists()
+    assert "=====" not in said.out + said.err
+
+
+def test_a_refuted_claim_sets_the_exit_code_and_is_put_into_words(ran, folder):
+    said = ran["refuted"]
+    assert said.code == 1
+    assert "printed/bad on published: refuted: " in said.out
+    assert "2 supported, 1 refuted" in said.out
+    report = load(folder / "own" / "report.json")
+    assert [row.claim_id for row in report.rows] == [
+        "printed/good",
+        "printed/bad",
+        "printed/computed",
+    ]
+    assert report.command == "lazarus-bench run 'printed/*' --published --report own"
+
+
+def test_json_is_all_of_standard_output(ran):
+    told = ran["json"].json
+    assert (told["exit_code"], told["report"]) == (0, "json/report.json")
+    [verdict] = told["verdicts"]
+    assert (verdict["claim"], verdict["outcome"]) == ("printed/good", "supported")
+    low, high = verdict["interval"]
+    assert low < verdict["estimate"] < high
+
+
+def test_a_claim_that_asks_no_model_is_judged_on_what_was_printed(ran):
+    assert ran["computed"].code == 0
+    assert ran["computed"].out.split()[:3] == ["printed/computed", "published", "supported"]
+
+
+@pytest.mark.parametrize(
+    ("case", "sentence"),
+    [
+        ("unknown", "no claim and no family is called printed/goood; the nearest are printed/good"),
+        ("both", "--published asks no model: leave --model out"),
+        ("no plan", "--published trains nothing, so there is no plan: leave --plan out"),
+        ("fail on", "--fail-on 'sometimes' is unknown: choose from moved, refuted"),
+        ("seeds", "--seeds 0 leaves nothing to judge: give 1 or more"),
+        ("nowhere", "there is no folder nowhere: name the folder of claim files with --hypotheses"),
+    ],
+)
+def test_a_mistake_is_one_sentence_in_the_commands_own_words(ran, case, sentence):
+    assert ran[case].refusal().startswith(sentence)
+
+
+def test_offline_without_trainings_is_refused_after_saying_what_lacks(ran):
+    said = ran["offline"]
+    assert (said.code, said.out) == (2, "")
+    first, *_, last = said.err.splitlines()
+    assert "the store lacks SFT LoRA all on " in first
+    assert "--offline: the store" in last
+    assert "name another with --store, or train without --offline" in last
+    assert "--lb-" not in said.err
+
+
+def test_a_plan_names_each_training_and_its_state(ran):
+    assert ran["plan"].code == 0
+    assert "2 trainings to run, of unknown cost until one of each kind has run" in ran["plan"].out
+    told = ran["plan as json"].json
+    assert (told["to_run"], told["seconds"]) == (2, None)
+    assert [(t["seed"], t["state"]) for t in told["trainings"]] == [(0, "missing"), (1, "missing")]
+
+
+def test_a_model_is_trained_and_judged_and_what_tests_print_is_no_result(ran, folder):
+    said = ran["trained"]
+    told = said.json
+    assert (said.code, [v["outcome"] for v in told["verdicts"]]) == (0, ["supported"])
+    assert "2 trainings to run, 1 at a time on this machine" in said.err
+    assert "in passing" not in said.out + said.err
+    assert len(list((folder / "store").glob("sft-*"))) == 2
+
+
+def test_a_claim_whose_code_breaks_shows_its_trace_and_the_others_are_judged(ran):
+    said = ran["broken"]
+    assert said.code == 3
+    assert "ZeroDivisionError: a mistake of the claim's own" in said.err
+    assert "asked/broken on " in said.err
+    assert said.out.split()[0] == "asked/printed"
+    assert "Traceback" not in said.out
+
+
+def test_verdicts_are_put_on_record_beside_the_claims(ran, folder):
+    assert ran["pinned"].code == 0
+    pins = json.loads((folder / "hypotheses" / "pins.json").read_text())
+    assert pins == {"published": {"published": {"printed/good": "supported"}}}
+
+
+LONG = """
+LONG = Sft(**TINY | dict(steps=5000))
+
+@pre("long/long", AtLeast(0.3), needs=LONG)
+def test_long(runs, judge):
+    assert len(runs(LONG)) == 1
+    judge(Means(values=NARROW))
+"""
+
+
+def test_an_interrupt_ends_the_training_and_says_that_it_goes_on(tmp_path, tiny):
+    write(tmp_path / "hypotheses", test_long=LONG)
+    ours = [sys.executable, "-m", "lazarus_bench", "run", "--model", str(tiny), "--seeds", "1"]
+    process = subprocess.Popen(
+        ours,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(LAZARUS_BENCH_STORE=str(tmp_path / "store")),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("store/.partial/*/metrics.jsonl")):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "what is done is kept, run the same command to go on" in err
+    assert err.splitlines()[-1] == "lazarus-bench: interrupted"
+    assert "Traceback" not in err

@@ -1,0 +1,188 @@
+"""What the output of a documentation's example has to show, command by command."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+PNG = b"\x89PNG"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """An example that was run: its arguments after the program, exit code, output and folder."""
+
+    arguments: Sequence[str]
+    code: int
+    out: str
+    folder: Path
+
+    def given(self, flag: str) -> list[str]:
+        """The values of a flag that takes one, in order."""
+        return [value for name, value in pairwise(self.arguments) if name == flag]
+
+    def has(self, flag: str) -> bool:
+        return flag in self.arguments
+
+    def document(self) -> dict[str, Any] | None:
+        """The result as JSON, printed or left in a file; None where it is neither."""
+        if self.has("--json"):
+            printed: dict[str, Any] = json.loads(self.out)
+            return printed
+        files = [name for name in self.given("--output") if name.endswith(".json")]
+        return json.loads((self.folder / files[-1]).read_text(encoding="utf-8")) if files else None
+
+
+def check(ran: Ran) -> None:
+    """Make sure that the example did what its command is for.
+
+    Raises:
+        AssertionError: it did not, or nothing here knows what that would be.
+    """
+    command = ran.arguments[0]
+    assert command in CHECKS, f"no check of what {command} shows: add one to tests/cli/doc_checks"
+    assert ran.code in ((0, 1) if command == "doctor" else (0,)), ran.out
+    CHECKS[command](ran)
+    for file in ran.given("--plot"):
+        _is_a_picture(ran.folder / file)
+
+
+def _is_a_picture(file: Path) -> None:
+    if file.suffix == ".svg":
+        assert ET.parse(file).getroot().tag.endswith("svg")
+    else:
+        assert file.read_bytes().startswith(PNG)
+
+
+def _result(ran: Ran, kind: str) -> dict[str, Any] | None:
+    """The result of a document, whose frame is checked here."""
+    document = ran.document()
+    if document is None:
+        return None
+    assert document["kind"] == kind
+    assert document["command"].startswith(f"lazarus-bench {kind} ")
+    assert {"device", "blas", "mlx"} <= set(document["manifest"])
+    assert document["model"]["digest"]
+    found: dict[str, Any] = document["result"]
+    return found
+
+
+def _title(ran: Ran) -> None:
+    """A table begins with the name of the model."""
+    if not ran.has("--json"):
+        assert ran.out.startswith(Path(ran.arguments[1]).name) or ran.out.startswith(
+            ran.arguments[1]
+        )
+
+
+def _targets(ran: Ran) -> list[str]:
+    return [word for given in ran.given("--targets") for word in given.replace("|", ",").split(",")]
+
+
+def _prompts(ran: Ran, first: int = 2) -> list[str]:
+    """The prompts of the positional arguments, which stand before any flag."""
+    found: list[str] = []
+    for word in ran.arguments[first:]:
+        if word.startswith("--"):
+            break
+        lines = (ran.folder / word[1:]).read_text().splitlines() if word[0] == "@" else [word]
+        found += lines if word[0] == "@" else word.split("|")
+    return found
+
+
+def _lens(ran: Ran) -> None:
+    _title(ran)
+    layers = [int(n) for n in ran.given("--layer")] or (list(range(8)) if _all(ran) else [4])
+    result = _result(ran, "lens")
+    if result is not None:
+        assert result["prompts"] == _prompts(ran)
+        assert result["targets"] == _targets(ran)
+        assert result["layers"] == layers
+        read = result["lens"]["top_probability"]
+        assert [len(read), len(read[0])] == [len(result["prompts"]), len(layers)]
+        assert all(0 <= p <= 1 for prompt in read for layer in prompt for p in layer)
+    if not ran.has("--json"):
+        assert all(word in ran.out for word in _targets(ran))
+        assert all(f"L{layer} " in ran.out for layer in layers)
+        assert not ran.has("--diff") or "moved" in ran.out
+
+
+def _all(ran: Ran) -> bool:
+    return ran.has("--all-layers")
+
+
+def _classifier(ran: Ran) -> None:
+    _title(ran)
+    names = [given.split(":")[0] for given in ran.given("--classes")]
+    tested = [prompt for given in ran.given("--test") for prompt in given.split("|")]
+    result = _result(ran, "classifier")
+    if result is not None:
+        assert list(result["classes"]) == names
+        assert len(result["accuracy"]) == 8
+        assert all(0 <= share <= 1 for share in result["accuracy"])
+        assert [item["prompt"] for item in result["test"]] == tested
+        assert all(set(item["predicted"]) <= set(names) for item in result["test"])
+    assert all(word in ran.out for word in ("accuracy", "null", "L0", "L7"))
+    assert sum(prompt.strip() in ran.out for prompt in tested) == len(tested)
+
+
+def _analyze(ran: Ran) -> None:
+    _title(ran)
+    result = _result(ran, "analyze")
+    if result is not None:
+        assert result["layers"] == list(range(8))
+        assert [item["prompt"] for item in result["prompts"]] == _prompts(ran)
+        bits = [bit for item in result["prompts"] for bit in item["entropy_bits"]]
+        assert len(bits) == 8 * len(result["prompts"])
+        assert min(bits) > 0
+    assert all(word in ran.out for word in ("entropy", "JS", "KL", "rank", "L0", "L7"))
+    assert "crystallises at L" in ran.out or "never the most probable" in ran.out
+
+
+def _render(ran: Ran) -> None:
+    page = (ran.folder / ran.given("--output")[0]).read_text(encoding="utf-8")
+    assert page.lower().startswith("<!doctype html>")
+    assert "dual/vo-36" in page
+
+
+def _diff(ran: Ran) -> None:
+    if ran.has("--json"):
+        (file,) = ran.given("--output")
+        assert json.loads((ran.folder / file).read_text(encoding="utf-8"))["moved"] == []
+    else:
+        assert ran.out.startswith("# Nothing moved")
+
+
+def _claims(ran: Ran) -> None:
+    mine = "my-claims" in ran.given("--hypotheses")
+    claim = "mine/base-silent" if mine else "dual/vo-36"
+    if ran.arguments[1] == "export":
+        assert claim in (ran.folder / ran.given("--output")[0] / "registry.json").read_text()
+    else:
+        assert claim in ran.out
+    if ran.arguments[1] == "show":
+        assert "≥ 0.36" in ran.out
+
+
+def _store(ran: Ran) -> None:
+    assert "pretrain" in ran.out
+
+
+def _doctor(ran: Ran) -> None:
+    assert "GFLOP/s" in ran.out
+    assert "blas" in ran.out
+
+
+CHECKS: dict[str, Callable[[Ran], None]] = {
+    "analyze": _analyze,
+    "claims": _claims,
+    "classifier": _classifier,
+    "diff": _diff,
+    "doctor": _doctor,
+    "lens": _lens,
+    "render": _render,
+    "store": _store,
+}

@@ -90,7 +90,7 @@ EXCUSES = (
 
 @dataclass(frozen=True)
 class Extra:
-    """Examples of pytest that match `pattern` get `more`, because of `reason`."""
+    """Examples that match `pattern` get `more`, because of `reason`."""
 
     pattern: str
     more: tuple[str, ...]
@@ -98,6 +98,16 @@ class Extra:
 
 
 EXTRAS = (
+    Extra(
+        r"lazarus-bench (run|experiment run)\b(?!.*--(plan|published|baseline-only)).*",
+        ("--plan",),
+        "it would train for minutes or hours: the plan takes every option and trains nothing",
+    ),
+    Extra(
+        r"lazarus-bench experiment run .*--baseline-only.*",
+        ("--profile", "smoke", "--fail-on", "none"),
+        "the store of the tests has the base of one seed, untrained",
+    ),
     Extra(
         r".*--lb-offline\b.*",
         ("--lb-profile", "smoke", "-k", "base-no-mass", "--lb-fail-on", "none"),

@@ -1,10 +1,12 @@
 """What the output of a documentation's example has to show, command by command."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add, floordiv, mul, sub
 from pathlib import Path
 from typing import Any
 
@@ -176,13 +178,91 @@ def _doctor(ran: Ran) -> None:
     assert "blas" in ran.out
 
 
+def _data(ran: Ran) -> None:
+    folder = ran.folder / ran.given("--output")[0]
+    for split, flag in (("train", "--count"), ("valid", "--validation")):
+        lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        assert len(lines) == int(ran.given(flag)[0])
+        for line in lines:
+            a, sign, b, _, answer = json.loads(line)["text"].split()
+            assert MEANS[sign](int(a), int(b)) == int(answer), line
+
+
+MEANS: dict[str, Callable[[int, int], int]] = {
+    "+": add,
+    "-": sub,
+    "*": mul,
+    "/": floordiv,
+}
+
+
+def _train(ran: Ran) -> None:
+    folder = ran.folder / ran.given("--output")[0]
+    stages = ("stage1", "fused", "stage2") if ran.arguments[1] == "two-stage" else (".",)
+    for stage in stages:
+        assert list((folder / stage).glob("*.safetensors")), stage
+        assert json.loads((folder / stage / "manifest.json").read_text(encoding="utf-8"))
+    assert "loss" in ran.out
+    assert re.search(r"^ *3 +\d", ran.out, re.MULTILINE), "no line for the third and last step"
+
+
+def _fuse(ran: Ran) -> None:
+    folder = ran.folder / ran.given("--output")[0]
+    assert {"config.json", "tokenizer.json"} <= {file.name for file in folder.iterdir()}
+    assert list(folder.glob("*.safetensors"))
+
+
+def _moe_expert(ran: Ran) -> None:
+    action, model = ran.arguments[1:3]
+    assert ran.out.startswith(model)
+    shown = {
+        "analyze": ("multiply", "divide", "L0", "L7"),
+        "trace": ("'7'", "distinct", "L0", "L7"),
+        "weights": ("norm", "cosine", "L0", "L7"),
+        "project": ("L0", "L7"),
+    }
+    assert all(word in ran.out for word in shown[action])
+
+
+def _run(ran: Ran) -> None:
+    if ran.has("--plan"):
+        assert re.search(r"\d+ trainings to run, about|nothing to run", ran.out)
+        return
+    assert "dual/vo-36" in ran.out
+    assert re.search(r"\d+ supported, \d+ refuted", ran.out)
+    assert (ran.folder / "lazarus-report" / "published" / "report.html").stat().st_size > 0
+
+
+def _experiment(ran: Ran) -> None:
+    if ran.has("--plan"):
+        _run(ran)
+        return
+    folder = ran.folder / ran.given("-o")[0]
+    verdicts = json.loads((folder / "report.json").read_text(encoding="utf-8"))["rows"]
+    assert {row["claim_id"] for row in verdicts} == {"lens/substring-is-chance"}
+    assert "lens/substring-is-chance" in ran.out
+    assert (folder / "experiment.json").stat().st_size > 0
+
+
+def _lab(ran: Ran) -> None:
+    assert "lab:llama" in ran.out
+    assert ran.arguments[1] == "build" or "lab:gpt-oss" in ran.out
+
+
 CHECKS: dict[str, Callable[[Ran], None]] = {
     "analyze": _analyze,
     "claims": _claims,
     "classifier": _classifier,
+    "data": _data,
     "diff": _diff,
     "doctor": _doctor,
+    "experiment": _experiment,
+    "fuse": _fuse,
+    "lab": _lab,
     "lens": _lens,
+    "moe-expert": _moe_expert,
     "render": _render,
+    "run": _run,
     "store": _store,
+    "train": _train,
 }

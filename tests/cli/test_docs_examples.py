@@ -189,7 +189,6 @@ def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
 def said(words: list[str], capsys) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
     if words[0] in ("run", "experiment") and "--plan" not in words:  # it is a session of pytest's
-        command = [sys.executable, "-m", "lazarus_bench", *words]
         environment = claimfiles.clean_environment(LAZARUS_BENCH_STORE=str(Path("store").resolve()))
         done = subprocess.run(
             command,

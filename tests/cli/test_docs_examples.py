@@ -191,7 +191,7 @@ def said(words: list[str], capsys) -> tuple[int, str, str]:
     if words[0] in ("run", "experiment") and "--plan" not in words:  # it is a session of pytest's
         environment = claimfiles.clean_environment(LAZARUS_BENCH_STORE=str(Path("store").resolve()))
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", "lazarus_bench", *words],
             capture_output=True,
             text=True,
             timeout=120,

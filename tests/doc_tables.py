@@ -34,7 +34,11 @@ STAND_INS = {
 SMALLER = {
     "classifier": {"--permutations": "9"},
     "data": {"--count": "40", "--validation": "8"},
-    "train": {"--steps": "3", "--examples": "40"},
+    "moe-expert analyze": {"--permutations": "9"},
+    "train dual-reward": {"--steps": "3", "--examples": "40"},
+    "train full": {"--steps": "3", "--examples": "40", "--validation": "8"},
+    "train sft": {"--steps": "3", "--examples": "40", "--validation": "8"},
+    "train two-stage": {"--stage1-steps": "3", "--stage2-steps": "3"},
 }
 """Flags that make an example of a command small, in place of its own or beside them."""
 

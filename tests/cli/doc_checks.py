@@ -4,7 +4,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import add, floordiv, mul, sub
 from pathlib import Path
@@ -74,10 +74,7 @@ def _result(ran: Ran, kind: str) -> dict[str, Any] | None:
 
 def _title(ran: Ran) -> None:
     """A table begins with the name of the model."""
-    if not ran.has("--json"):
-        assert ran.out.startswith(Path(ran.arguments[1]).name) or ran.out.startswith(
-            ran.arguments[1]
-        )
+    assert ran.has("--json") or ran.out.startswith(ran.arguments[1])
 
 
 def _targets(ran: Ran) -> list[str]:
@@ -212,21 +209,56 @@ def _fuse(ran: Ran) -> None:
     assert list(folder.glob("*.safetensors"))
 
 
+def _words(ran: Ran, kind: str, words: Sequence[str], keys: Sequence[str]) -> None:
+    """The table has these words, or the document these parts."""
+    _title(ran)
+    result = _result(ran, kind)
+    assert result is None or set(keys) <= set(result)
+    assert ran.has("--json") or all(word in ran.out for word in words)
+
+
 def _moe_expert(ran: Ran) -> None:
-    action, model = ran.arguments[1:3]
-    assert ran.out.startswith(model)
+    action = ran.arguments[1]
     shown = {
-        "analyze": ("multiply", "divide", "L0", "L7"),
-        "trace": ("'7'", "distinct", "L0", "L7"),
-        "weights": ("norm", "cosine", "L0", "L7"),
-        "project": ("L0", "L7"),
+        "analyze": (("told", "null"), ("classes", "load")),
+        "trace": (("token", "distinct"), ("prompts", "experts")),
+        "weights": (("norm", "cosine"), ("router", "layers")),
+        "project": (("random",), ()),
     }
-    assert all(word in ran.out for word in shown[action])
+    kind, (words, keys) = f"moe-expert {action}", shown[action]
+    _words(replace(ran, arguments=ran.arguments[1:]), kind, words, keys)
+
+
+def _ablate(ran: Ran) -> None:
+    _words(ran, "ablate", ("without", "change"), ("answers", "removals"))
+
+
+def _patch(ran: Ran) -> None:
+    _words(ran, "patch", ("position", "L0", "L7"), ("pairs", "layers"))
+
+
+def _steer(ran: Ran) -> None:
+    _words(ran, "steer", ("steered", "moved", "random"), ("as_it_is", "steered"))
+
+
+def _generate(ran: Ran) -> None:
+    _words(ran, "generate", _prompts(ran), ("prompts", "texts"))
+
+
+def _report(ran: Ran) -> None:
+    files = ran.given("--output")
+    text = (ran.folder / files[0]).read_text(encoding="utf-8") if files else ran.out
+    assert "dual/" in text
+    assert not ran.has("--json") or json.loads(text)["verdicts"]
+
+
+def _completion(ran: Ran) -> None:
+    assert "lazarus" in ran.out
 
 
 def _run(ran: Ran) -> None:
     if ran.has("--plan"):
-        assert re.search(r"\d+ trainings to run, about|nothing to run", ran.out)
+        assert re.search(r"\d+ trainings to run, |nothing to run|need no training", ran.out)
         return
     assert "dual/vo-36" in ran.out
     assert re.search(r"\d+ supported, \d+ refuted", ran.out)
@@ -234,13 +266,16 @@ def _run(ran: Ran) -> None:
 
 
 def _experiment(ran: Ran) -> None:
+    if ran.arguments[1] != "run":
+        assert "two_stage_classifier" in ran.out
+        return
     if ran.has("--plan"):
         _run(ran)
         return
-    folder = ran.folder / ran.given("-o")[0]
+    folder = ran.folder / (*ran.given("-o"), f"experiments/{ran.arguments[2]}")[0]
     verdicts = json.loads((folder / "report.json").read_text(encoding="utf-8"))["rows"]
-    assert {row["claim_id"] for row in verdicts} == {"lens/substring-is-chance"}
-    assert "lens/substring-is-chance" in ran.out
+    assert verdicts
+    assert all(row["claim_id"] in ran.out for row in verdicts)
     assert (folder / "experiment.json").stat().st_size > 0
 
 
@@ -250,19 +285,25 @@ def _lab(ran: Ran) -> None:
 
 
 CHECKS: dict[str, Callable[[Ran], None]] = {
+    "ablate": _ablate,
     "analyze": _analyze,
     "claims": _claims,
     "classifier": _classifier,
+    "completion": _completion,
     "data": _data,
     "diff": _diff,
     "doctor": _doctor,
     "experiment": _experiment,
     "fuse": _fuse,
+    "generate": _generate,
     "lab": _lab,
     "lens": _lens,
     "moe-expert": _moe_expert,
+    "patch": _patch,
     "render": _render,
+    "report": _report,
     "run": _run,
+    "steer": _steer,
     "store": _store,
     "train": _train,
 }

@@ -12,7 +12,7 @@ import doc_instead as instead
 OWN_TESTS: dict[str, str] = {}
 """Pages whose examples another test module runs, and which."""
 
-PENDING = (
+PENDING: tuple[str, ...] = (
     "data",
     "experiment",
     "fuse",

@@ -255,12 +255,12 @@ def test_no_line_of_the_tables_is_without_an_example():
     assert idle == []
 
 
-@pytest.mark.parametrize("command", tables.PENDING)
-def test_a_command_to_come_is_not_there_yet(command, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        cli.main([command, "--help"])
-    capsys.readouterr()
-    assert stopped.value.code == 2, f"take {command!r} off PENDING in tests/doc_tables.py"
+def test_commands_to_come_are_not_there_yet(capsys):
+    for command in tables.PENDING:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([command, "--help"])
+        capsys.readouterr()
+        assert stopped.value.code == 2, f"take {command!r} off PENDING in tests/doc_tables.py"
 
 
 def test_pages_with_tests_of_their_own_have_them():

@@ -273,10 +273,11 @@ def _experiment(ran: Ran) -> None:
         _run(ran)
         return
     folder = ran.folder / (*ran.given("-o"), f"experiments/{ran.arguments[2]}")[0]
-    verdicts = json.loads((folder / "report.json").read_text(encoding="utf-8"))["rows"]
+    (report,) = folder.rglob("report.json")
+    verdicts = json.loads(report.read_text(encoding="utf-8"))["rows"]
     assert verdicts
     assert all(row["claim_id"] in ran.out for row in verdicts)
-    assert (folder / "experiment.json").stat().st_size > 0
+    assert list(folder.rglob("experiment.json"))
 
 
 def _lab(ran: Ran) -> None:

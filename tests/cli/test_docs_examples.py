@@ -46,9 +46,17 @@ def runs(example: Example, program: str) -> bool:
 
 
 def on(page: Path) -> list[Example]:
+    """The examples of our program that are run for `page`: a session of claims once for all pages."""
     name = str(page.relative_to(ROOT))
+    here = [e for e in EXAMPLES if e.page == name and runs(e, "lazarus-bench")]
+    first = {e.command: e for e in reversed(EXAMPLES)}
     own = name not in tables.OWN_TESTS
-    return [e for e in EXAMPLES if e.page == name and own and runs(e, "lazarus-bench")]
+    return [e for e in here if own and (e is first[e.command] or not is_session(arguments(e)))]
+
+
+def is_session(words: list[str]) -> bool:
+    """Whether a command judges claims, which is a session of pytest's own and takes seconds."""
+    return words[0] == "run" or words[:2] == ["experiment", "run"]
 
 
 def made(words: list[str]) -> set[str]:
@@ -194,7 +202,7 @@ def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
 
 def said(words: list[str], capsys) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
-    if words[0] in ("run", "experiment") and "--plan" not in words:  # it is a session of pytest's
+    if is_session(words) and "--plan" not in words:
         environment = claimfiles.clean_environment(LAZARUS_BENCH_STORE=str(Path("store").resolve()))
         done = subprocess.run(
             [sys.executable, "-m", "lazarus_bench", *words],
@@ -216,7 +224,8 @@ def more(example: Example) -> tuple[str, ...]:
 
 def test_the_examples_of_pytest_do_what_the_pages_say(here):
     """One process for all: what is new in one of them is only what it asks of the claims."""
-    cases = {str(e): [*arguments(e), *more(e)] for e in PYTEST}
+    asked = {(*arguments(e), *more(e)): str(e) for e in PYTEST}
+    cases = {name: list(words) for words, name in asked.items()}
     environment = {"LAZARUS_BENCH_STORE": str(here / "store")}
     for name, ran in claimfiles.run(here, cases, **environment).items():
         assert ran.code == 0, f"{name}\n{ran.said}"
@@ -224,7 +233,7 @@ def test_the_examples_of_pytest_do_what_the_pages_say(here):
         if "--lb-plan" in words:
             assert re.search(r"\d+ trainings to run, ", ran.said), name
         elif "--lb-offline" in words:
-            assert "1 passed, 1 skipped" in ran.said, name
+            assert re.search(r"\b1 skipped, .*\b1 (passed|inconclusive)", ran.said), name
         else:
             assert "mine/base-silent" in ran.said, name
 

@@ -46,7 +46,7 @@ def runs(example: Example, program: str) -> bool:
 
 
 def on(page: Path) -> list[Example]:
-    """The examples of our program that are run for `page`: a session of claims once for all pages."""
+    """The examples of our program that are run for `page`; a session of claims once for all."""
     name = str(page.relative_to(ROOT))
     here = [e for e in EXAMPLES if e.page == name and runs(e, "lazarus-bench")]
     first = {e.command: e for e in reversed(EXAMPLES)}

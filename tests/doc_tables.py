@@ -1,16 +1,14 @@
 """What the tests of the documentation's examples do otherwise than the page says, and why.
 
 Everything stands here and nowhere else: an example that is neither run nor named in one of these
-tables fails, and so does a line of a table that no example needs any more.
+tables fails, and so does a line of a table that no example needs any more. A page with a test module
+of its own, tests/cli/test_<page>_page.py, is left to that.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import doc_instead as instead
-
-OWN_TESTS: dict[str, str] = {}
-"""Pages whose examples another test module runs, and which."""
 
 PENDING: tuple[str, ...] = (
     "data",

@@ -50,8 +50,13 @@ def on(page: Path) -> list[Example]:
     name = str(page.relative_to(ROOT))
     here = [e for e in EXAMPLES if e.page == name and runs(e, "lazarus-bench")]
     first = {e.command: e for e in reversed(EXAMPLES)}
-    own = name not in tables.OWN_TESTS
-    return [e for e in here if own and (e is first[e.command] or not is_session(arguments(e)))]
+    left = own_test(page).exists()
+    return [e for e in here if not left and (e is first[e.command] or not is_session(arguments(e)))]
+
+
+def own_test(page: Path) -> Path:
+    """The module that runs a page's examples instead of this one, where there is one."""
+    return ROOT / "tests" / "cli" / f"test_{page.stem.replace('-', '_')}_page.py"
 
 
 def is_session(words: list[str]) -> bool:
@@ -272,10 +277,10 @@ def test_commands_to_come_are_not_there_yet(capsys):
         assert stopped.value.code == 2, f"take {command!r} off PENDING in tests/doc_tables.py"
 
 
-def test_pages_with_tests_of_their_own_have_them():
-    for page, module in tables.OWN_TESTS.items():
-        assert Path(page).name in (ROOT / module).read_text(encoding="utf-8")
-        assert any(e.page == page for e in EXAMPLES)
+def test_a_page_with_a_test_of_its_own_is_read_by_it():
+    for page in PAGES:
+        if own_test(page).exists():
+            assert page.name in own_test(page).read_text(encoding="utf-8")
 
 
 def test_no_example_hides_in_a_block_without_a_language():

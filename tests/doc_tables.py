@@ -1,8 +1,8 @@
 """What the tests of the documentation's examples do otherwise than the page says, and why.
 
 Everything stands here and nowhere else: an example that is neither run nor named in one of these
-tables fails, and so does a line of a table that no example needs any more. A page with a test module
-of its own, tests/cli/test_<page>_page.py, is left to that.
+tables fails, and so does a line of a table that no example needs any more. A page that has a test
+of its own, tests/cli/test_<page>_page.py, is left to it.
 """
 
 from collections.abc import Callable

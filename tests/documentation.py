@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAM = re.compile(r"((chuk-)?lazarus|mlx_lm)\b|python3? |\./\S+\.sh\b|DualRewardTrainer\(")
 SCRIPT = re.compile(r"(experiment|generate)\w*\.py")
 """Programs of the writeups, wherever they stand; in a shell block every line is a command."""

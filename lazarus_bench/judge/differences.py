@@ -40,8 +40,8 @@ class Differences(Evidence):
     each Welch over prompts (values in [0, 1]: the hull with limits recovered from each side).
 
     Attributes:
-        first: first[seed][prompt].
-        second: second[seed][prompt].
+        first: `first[seed][prompt]`.
+        second: `second[seed][prompt]`.
         paired: "prompts" and "seeds" pair index by index; "no" compares independent samples.
         items: what a seed's samples are of, where it is not prompts.
         support: whether values in [0, 1] could be nothing else, as probabilities and shares. Not

@@ -193,7 +193,7 @@ def freeze(owner: object, depth: int, *names: str) -> None:
 
     Args:
         owner: the instance under construction.
-        depth: levels of nesting, for example 2 for values[seed][prompt].
+        depth: levels of nesting, for example 2 for `values[seed][prompt]`.
         names: its fields.
 
     Raises:

@@ -118,7 +118,7 @@ class LayerMax(Evidence):
     above; below, t over means that read each prompt at the layer best on the *other* prompts.
 
     Attributes:
-        values: values[seed][prompt][layer].
+        values: `values[seed][prompt][layer]`.
         items: what a seed's samples are of, where it is not prompts.
         bounds: where the estimand can lie, such as `SHARE`.
     """

@@ -36,7 +36,7 @@ class Means(Evidence):
     93%, and a one-sided 5% error on the side of the long tail is 10%.
 
     Attributes:
-        values: values[seed][prompt].
+        values: `values[seed][prompt]`.
         clusters: one key per prompt, read with one run only, or None when prompts are independent.
         items: what a seed's samples are of, where it is not prompts.
         bounds: where the estimand can lie, such as `SHARE`.

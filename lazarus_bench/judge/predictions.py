@@ -79,7 +79,7 @@ class ClassEntropy(Evidence):
     that such a share allows. They are wider than a sampling error.
 
     Attributes:
-        predictions: index of the predicted class, predictions[seed][prompt].
+        predictions: index of the predicted class, `predictions[seed][prompt]`.
         classes: number of classes, at least 2.
     """
 

@@ -26,7 +26,7 @@ class Hits(Evidence):
     sample size, so that agreement of a few seeds is not taken for certainty.
 
     Attributes:
-        values: values[seed][prompt], each 0 or 1.
+        values: `values[seed][prompt]`, each 0 or 1.
         minus: known constant such as the chance rate, subtracted from value and interval.
         items: what a seed's samples are of, where it is not prompts.
     """
@@ -86,8 +86,8 @@ class HitDifferences(Evidence):
     Unpaired: limits recovered from each side's exact ones.
 
     Attributes:
-        first: first[seed][prompt], each 0 or 1.
-        second: second[seed][prompt], each 0 or 1.
+        first: `first[seed][prompt]`, each 0 or 1.
+        second: `second[seed][prompt]`, each 0 or 1.
         paired: "prompts" pairs index by index; "no" compares independent samples.
         items: what a seed's samples are of, where it is not prompts.
     """

@@ -86,7 +86,7 @@ class Trend(Evidence):
     at most (1 − level)/2. Checkpoints of one run depend on each other, so one seed yields [−1, 1].
 
     Attributes:
-        values: values[seed][checkpoint], at least two checkpoints, in training order.
+        values: `values[seed][checkpoint]`, at least two checkpoints, in training order.
     """
 
     values: Sequence[Sequence[float]]

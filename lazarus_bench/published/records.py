@@ -119,12 +119,12 @@ class LensTable:
 
     @property
     def gold_probability(self) -> Means:
-        """Probability of the right operation word, values[1][prompt]."""
+        """Probability of the right operation word, `values[1][prompt]`."""
         return Means(values=(tuple(row.gold for row in self.rows),), bounds=SHARE)
 
     @property
     def hits(self) -> Hits:
-        """1 where the top token is the right operation word, values[1][prompt]."""
+        """1 where the top token is the right operation word, `values[1][prompt]`."""
         return Hits(values=(tuple(float(row.hit) for row in self.rows),))
 
 
@@ -152,12 +152,12 @@ class BeforeAfter:
 
     @property
     def hits(self) -> Hits:
-        """1 where the top token after training is the right word, values[1][prompt]."""
+        """1 where the top token after training is the right word, `values[1][prompt]`."""
         return _hits(self.prompts, self.token)
 
     @property
     def baseline_hits(self) -> Hits:
-        """1 where the top token before training is the right word, values[1][prompt]."""
+        """1 where the top token before training is the right word, `values[1][prompt]`."""
         return _hits(self.prompts, self.baseline_token)
 
     def share_at_least(self, threshold: float) -> Hits:

@@ -49,7 +49,7 @@ class LayerSeries:
 
     @classmethod
     def of(cls, name: str, values: Sequence[Sequence[float]]) -> LayerSeries:
-        """Summarise values[seed][layer], finite, with as many layers for every seed."""
+        """Summarise `values[seed][layer]`, finite, with as many layers for every seed."""
         layers = [[float(value) for value in layer] for layer in zip(*values, strict=True)]
         return cls(
             name=name,

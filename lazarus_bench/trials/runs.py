@@ -273,5 +273,5 @@ class Run(InterventionReadings, RouterReadings, EngramReadings, QuirkReadings):
 
 
 def by_seed(runs: Iterable[Run], read: Callable[[Run], Any]) -> tuple[tuple[Any, ...], ...]:
-    """`read(run)` of every run as nested tuples [seed][prompt], the shape evidence takes."""
+    """`read(run)` of every run as nested tuples `[seed][prompt]`, the shape evidence takes."""
     return tuple(tuple(np.asarray(read(run), dtype=float).tolist()) for run in runs)

@@ -28,11 +28,11 @@ PROMPTS = 16
 CLASSES = 4
 
 Sample = Sequence[Sequence[Sequence[float]]]
-"""Hits [seed][prompt][layer]."""
+"""Hits `[seed][prompt][layer]`."""
 
 
 def hits_of(accuracy: float) -> tuple[tuple[float, ...]]:
-    """Hits [1][prompt] of a printed accuracy, the right ones first."""
+    """Hits `[1][prompt]` of a printed accuracy, the right ones first."""
     right = round(accuracy * PROMPTS)
     return ((1.0,) * right + (0.0,) * (PROMPTS - right),)
 
@@ -166,7 +166,7 @@ def _log_distance(*tokens: str) -> Means:
 def not_vocabulary(
     judged: Callable[[Sequence[Sequence[float]], Sequence[str]], Evidence],
 ) -> Finding:
-    """The finding on words at a direction's ends, `judged` from log distances [1][word]."""
+    """The finding on words at a direction's ends, `judged` from log distances `[1][word]`."""
     return Finding(
         claim="probe/not-vocabulary",
         source="C, Probe Direction Vocabulary Projection",

@@ -112,7 +112,7 @@ GRPO_NO_WORDS_IN_PROBE = Finding(
 
 
 def collapses(judged: Callable[[Sequence[Sequence[float]], int], Evidence]) -> Finding:
-    """The finding on mode collapse, `judged` from predictions [1][prompt] and their classes."""
+    """The finding on mode collapse, `judged` from predictions `[1][prompt]` and their classes."""
     return Finding(
         claim="grpo-dual/collapses",
         source="C, GRPO + Dual-Reward, Results",

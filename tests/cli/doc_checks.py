@@ -1,0 +1,310 @@
+"""What the output of a documentation's example has to show, command by command."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import add, floordiv, mul, sub
+from pathlib import Path
+from typing import Any
+
+PNG = b"\x89PNG"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """An example that was run: its arguments after the program, exit code, output and folder."""
+
+    arguments: Sequence[str]
+    code: int
+    out: str
+    folder: Path
+
+    def given(self, flag: str) -> list[str]:
+        """The values of a flag that takes one, in order."""
+        return [value for name, value in pairwise(self.arguments) if name == flag]
+
+    def has(self, flag: str) -> bool:
+        return flag in self.arguments
+
+    def document(self) -> dict[str, Any] | None:
+        """The result as JSON, printed or left in a file; None where it is neither."""
+        if self.has("--json"):
+            printed: dict[str, Any] = json.loads(self.out)
+            return printed
+        files = [name for name in self.given("--output") if name.endswith(".json")]
+        return json.loads((self.folder / files[-1]).read_text(encoding="utf-8")) if files else None
+
+
+def check(ran: Ran) -> None:
+    """Make sure that the example did what its command is for.
+
+    Raises:
+        AssertionError: it did not, or nothing here knows what that would be.
+    """
+    command = ran.arguments[0]
+    assert command in CHECKS, f"no check of what {command} shows: add one to tests/cli/doc_checks"
+    assert ran.code in ((0, 1) if command == "doctor" else (0,)), ran.out
+    CHECKS[command](ran)
+    for file in ran.given("--plot"):
+        _is_a_picture(ran.folder / file)
+
+
+def _is_a_picture(file: Path) -> None:
+    if file.suffix == ".svg":
+        assert ET.parse(file).getroot().tag.endswith("svg")
+    else:
+        assert file.read_bytes().startswith(PNG)
+
+
+def _result(ran: Ran, kind: str) -> dict[str, Any] | None:
+    """The result of a document, whose frame is checked here."""
+    document = ran.document()
+    if document is None:
+        return None
+    assert document["kind"] == kind
+    assert document["command"].startswith(f"lazarus-bench {kind} ")
+    assert {"device", "blas", "mlx"} <= set(document["manifest"])
+    assert document["model"]["digest"]
+    found: dict[str, Any] = document["result"]
+    return found
+
+
+def _title(ran: Ran) -> None:
+    """A table begins with the name of the model."""
+    assert ran.has("--json") or ran.out.startswith(ran.arguments[1])
+
+
+def _targets(ran: Ran) -> list[str]:
+    return [word for given in ran.given("--targets") for word in given.replace("|", ",").split(",")]
+
+
+def _prompts(ran: Ran, first: int = 2) -> list[str]:
+    """The prompts of the positional arguments, which stand before any flag."""
+    found: list[str] = []
+    for word in ran.arguments[first:]:
+        if word.startswith("--"):
+            break
+        lines = (ran.folder / word[1:]).read_text().splitlines() if word[0] == "@" else [word]
+        found += lines if word[0] == "@" else word.split("|")
+    return found
+
+
+def _lens(ran: Ran) -> None:
+    _title(ran)
+    layers = [int(n) for n in ran.given("--layer")] or (list(range(8)) if _all(ran) else [4])
+    result = _result(ran, "lens")
+    if result is not None:
+        assert result["prompts"] == _prompts(ran)
+        assert result["targets"] == _targets(ran)
+        assert result["layers"] == layers
+        read = result["lens"]["top_probability"]
+        assert [len(read), len(read[0])] == [len(result["prompts"]), len(layers)]
+        assert all(0 <= p <= 1 for prompt in read for layer in prompt for p in layer)
+    if not ran.has("--json"):
+        assert all(word in ran.out for word in _targets(ran))
+        assert all(f"L{layer} " in ran.out for layer in layers)
+        assert not ran.has("--diff") or "moved" in ran.out
+
+
+def _all(ran: Ran) -> bool:
+    return ran.has("--all-layers")
+
+
+def _classifier(ran: Ran) -> None:
+    _title(ran)
+    names = [given.split(":")[0] for given in ran.given("--classes")]
+    tested = [prompt for given in ran.given("--test") for prompt in given.split("|")]
+    result = _result(ran, "classifier")
+    if result is not None:
+        assert list(result["classes"]) == names
+        assert len(result["accuracy"]) == 8
+        assert all(0 <= share <= 1 for share in result["accuracy"])
+        assert [item["prompt"] for item in result["test"]] == tested
+        assert all(set(item["predicted"]) <= set(names) for item in result["test"])
+    assert all(word in ran.out for word in ("accuracy", "null", "L0", "L7"))
+    assert sum(prompt.strip() in ran.out for prompt in tested) == len(tested)
+
+
+def _analyze(ran: Ran) -> None:
+    _title(ran)
+    result = _result(ran, "analyze")
+    if result is not None:
+        assert result["layers"] == list(range(8))
+        assert [item["prompt"] for item in result["prompts"]] == _prompts(ran)
+        bits = [bit for item in result["prompts"] for bit in item["entropy_bits"]]
+        assert len(bits) == 8 * len(result["prompts"])
+        assert min(bits) > 0
+    assert all(word in ran.out for word in ("entropy", "JS", "KL", "rank", "L0", "L7"))
+    assert "crystallises at L" in ran.out or "never the most probable" in ran.out
+
+
+def _render(ran: Ran) -> None:
+    page = (ran.folder / ran.given("--output")[0]).read_text(encoding="utf-8")
+    assert page.lower().startswith("<!doctype html>")
+    assert "dual/vo-36" in page
+
+
+def _diff(ran: Ran) -> None:
+    if ran.has("--json"):
+        (file,) = ran.given("--output")
+        assert json.loads((ran.folder / file).read_text(encoding="utf-8"))["moved"] == []
+    else:
+        assert ran.out.startswith("# Nothing moved")
+
+
+def _claims(ran: Ran) -> None:
+    mine = "my-claims" in ran.given("--hypotheses")
+    claim = "mine/base-silent" if mine else "dual/vo-36"
+    if ran.arguments[1] == "export":
+        assert claim in (ran.folder / ran.given("--output")[0] / "registry.json").read_text()
+    else:
+        assert claim in ran.out
+    if ran.arguments[1] == "show":
+        assert "≥ 0.36" in ran.out
+
+
+def _store(ran: Ran) -> None:
+    assert "pretrain" in ran.out
+
+
+def _doctor(ran: Ran) -> None:
+    assert "GFLOP/s" in ran.out
+    assert "blas" in ran.out
+
+
+def _data(ran: Ran) -> None:
+    folder = ran.folder / ran.given("--output")[0]
+    for split, flag in (("train", "--count"), ("valid", "--validation")):
+        lines = (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        assert len(lines) == int(ran.given(flag)[0])
+        for line in lines:
+            a, sign, b, _, answer = json.loads(line)["text"].split()
+            assert MEANS[sign](int(a), int(b)) == int(answer), line
+
+
+MEANS: dict[str, Callable[[int, int], int]] = {
+    "+": add,
+    "-": sub,
+    "*": mul,
+    "/": floordiv,
+}
+
+
+def _train(ran: Ran) -> None:
+    folder = ran.folder / ran.given("--output")[0]
+    stages = ("stage1", "fused", "stage2") if ran.arguments[1] == "two-stage" else (".",)
+    for stage in stages:
+        assert list((folder / stage).glob("*.safetensors")), stage
+        assert json.loads((folder / stage / "manifest.json").read_text(encoding="utf-8"))
+    assert "loss" in ran.out
+    assert re.search(r"^ *3 +\d", ran.out, re.MULTILINE), "no line for the third and last step"
+
+
+def _fuse(ran: Ran) -> None:
+    folder = ran.folder / ran.given("--output")[0]
+    assert {"config.json", "tokenizer.json"} <= {file.name for file in folder.iterdir()}
+    assert list(folder.glob("*.safetensors"))
+
+
+def _words(ran: Ran, kind: str, words: Sequence[str], keys: Sequence[str]) -> None:
+    """The table has these words, or the document these parts."""
+    _title(ran)
+    result = _result(ran, kind)
+    assert result is None or set(keys) <= set(result)
+    assert ran.has("--json") or all(word in ran.out for word in words)
+
+
+def _moe_expert(ran: Ran) -> None:
+    action = ran.arguments[1]
+    shown = {
+        "analyze": (("told", "null"), ("classes", "load")),
+        "trace": (("token", "distinct"), ("prompts", "experts")),
+        "weights": (("norm", "cosine"), ("router", "layers")),
+        "project": (("random",), ()),
+    }
+    kind, (words, keys) = f"moe-expert {action}", shown[action]
+    _words(replace(ran, arguments=ran.arguments[1:]), kind, words, keys)
+
+
+def _ablate(ran: Ran) -> None:
+    _words(ran, "ablate", ("without", "change"), ("answers", "removals"))
+
+
+def _patch(ran: Ran) -> None:
+    _words(ran, "patch", ("position", "L0", "L7"), ("pairs", "layers"))
+
+
+def _steer(ran: Ran) -> None:
+    _words(ran, "steer", ("steered", "moved", "random"), ("as_it_is", "steered"))
+
+
+def _generate(ran: Ran) -> None:
+    _words(ran, "generate", _prompts(ran), ("prompts", "texts"))
+
+
+def _report(ran: Ran) -> None:
+    files = ran.given("--output")
+    text = (ran.folder / files[0]).read_text(encoding="utf-8") if files else ran.out
+    assert "dual/" in text
+    assert not ran.has("--json") or json.loads(text)["verdicts"]
+
+
+def _completion(ran: Ran) -> None:
+    assert "lazarus" in ran.out
+
+
+def _run(ran: Ran) -> None:
+    if ran.has("--plan"):
+        assert re.search(r"\d+ trainings to run, |nothing to run|need no training", ran.out)
+        return
+    assert "dual/vo-36" in ran.out
+    assert re.search(r"\d+ supported, \d+ refuted", ran.out)
+    assert (ran.folder / "lazarus-report" / "published" / "report.html").stat().st_size > 0
+
+
+def _experiment(ran: Ran) -> None:
+    if ran.arguments[1] != "run":
+        assert "two_stage_classifier" in ran.out
+        return
+    if ran.has("--plan"):
+        _run(ran)
+        return
+    folder = ran.folder / (*ran.given("-o"), f"experiments/{ran.arguments[2]}")[0]
+    (report,) = folder.rglob("report.json")
+    verdicts = json.loads(report.read_text(encoding="utf-8"))["rows"]
+    assert verdicts
+    assert all(row["claim_id"] in ran.out for row in verdicts)
+    assert list(folder.rglob("experiment.json"))
+
+
+def _lab(ran: Ran) -> None:
+    assert "lab:llama" in ran.out
+    assert ran.arguments[1] == "build" or "lab:gpt-oss" in ran.out
+
+
+CHECKS: dict[str, Callable[[Ran], None]] = {
+    "ablate": _ablate,
+    "analyze": _analyze,
+    "claims": _claims,
+    "classifier": _classifier,
+    "completion": _completion,
+    "data": _data,
+    "diff": _diff,
+    "doctor": _doctor,
+    "experiment": _experiment,
+    "fuse": _fuse,
+    "generate": _generate,
+    "lab": _lab,
+    "lens": _lens,
+    "moe-expert": _moe_expert,
+    "patch": _patch,
+    "render": _render,
+    "report": _report,
+    "run": _run,
+    "steer": _steer,
+    "store": _store,
+    "train": _train,
+}

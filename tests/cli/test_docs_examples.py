@@ -1,0 +1,293 @@
+"""Every shell example of README.md and docs/, run on small models in the lab's place.
+
+Which examples wait, are made smaller, or are not run, and why, stands in `doc_tables`.
+"""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import claimfiles
+import doc_tables as tables
+import pytest
+from doc_checks import Ran, check
+from documentation import PAGES, ROOT, Example, blocks, examples
+
+from lazarus_bench import cli
+
+EXAMPLES = examples()
+PROGRAM = re.compile(r"(\.venv/bin/)?(lazarus-bench|pytest) ")
+LAB = {"lab:llama": "llama", "lab:olmoe": "olmoe", "lab:gpt-oss": "gpt-oss"}
+
+
+def excuse(example: Example) -> tables.Excuse | None:
+    found = [e for e in tables.EXCUSES if re.fullmatch(e.pattern, example.command)]
+    assert len(found) <= 1, f"{example} has several excuses"
+    return found[0] if found else None
+
+
+def arguments(example: Example) -> list[str]:
+    """The words after the program, with what stands in for what a test does not have."""
+    command = example.command
+    for pattern, other in tables.STAND_INS.items():
+        command = re.sub(pattern, other, command)
+    return shlex.split(PROGRAM.sub("", command, count=1))
+
+
+def runs(example: Example, program: str) -> bool:
+    found = PROGRAM.match(example.command)
+    return found is not None and found[2] == program and excuse(example) is None
+
+
+def on(page: Path) -> list[Example]:
+    """The examples of our program that are run for `page`; a session of claims once for all."""
+    name = str(page.relative_to(ROOT))
+    here = [e for e in EXAMPLES if e.page == name and runs(e, "lazarus-bench")]
+    first = {e.command: e for e in reversed(EXAMPLES)}
+    left = own_test(page).exists()
+    return [e for e in here if not left and (e is first[e.command] or not is_session(arguments(e)))]
+
+
+def own_test(page: Path) -> Path:
+    """The module that runs a page's examples instead of this one, where there is one."""
+    return ROOT / "tests" / "cli" / f"test_{page.stem.replace('-', '_')}_page.py"
+
+
+def is_session(words: list[str]) -> bool:
+    """Whether a command judges claims, which is a session of pytest's own and takes seconds."""
+    return words[0] == "run" or words[:2] == ["experiment", "run"]
+
+
+def made(words: list[str]) -> set[str]:
+    """What a command leaves, by which others may name it."""
+    return {value for flag, value in pairwise(words) if flag == "--output"}
+
+
+def now(found: list[Example]) -> Iterator[Example]:
+    """Those that can run: not of a command to come, nor of what such a command leaves."""
+    missing: set[str] = set()
+    for example in found:
+        words = arguments(example)
+        if words[0] in tables.PENDING or missing & set(words):
+            missing |= made(words)
+        else:
+            yield example
+
+
+@pytest.fixture(scope="session")
+def small_lab(tmp_path_factory) -> Path:
+    """A store in which untrained models of eight layers pass for the lab's."""
+    from lazarus_bench.jobs.store import Store
+    from lazarus_bench.jobs.subjects import lab_subject
+    from lazarus_bench.models import lab
+
+    store = Store(tmp_path_factory.mktemp("lab") / "store")
+    for name, family in LAB.items():
+        job = lab_subject(name).base(0)
+        config = lab.config_of(family) | {
+            "hidden_size": 48,
+            "intermediate_size": 96,
+            "num_attention_heads": 3,
+            "num_key_value_heads": 3,
+            "head_dim": 16,
+        }
+        with store.claim(job, wait=True), store.writing(job, {}) as directory:
+            lab.save(lab.initialise(config, 0), config, directory)
+    return store.root
+
+
+@pytest.fixture(scope="session")
+def small_adapter(small_lab, tmp_path_factory) -> Path:
+    """A LoRA of the small llama that changes what it says."""
+    from mlx.utils import tree_map
+
+    from lazarus_bench.backend import mx
+    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
+    from lazarus_bench.models.load import load
+
+    loaded = load(llama_in(small_lab))
+    lora = Lora(keys=("self_attn.v_proj", "self_attn.o_proj"), rank=2, scale=8)
+    add_lora(loaded, lora)
+    weights = loaded.model.trainable_parameters()
+    loaded.model.update(
+        tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
+    )
+    directory = tmp_path_factory.mktemp("adapters")
+    save_adapter(loaded, directory, lora)
+    return directory
+
+
+def llama_in(store: Path) -> Path:
+    from lazarus_bench.jobs.store import Store
+    from lazarus_bench.jobs.subjects import lab_subject
+
+    found = Store(store).find(lab_subject("lab:llama").base(0))
+    assert found is not None
+    return found.directory
+
+
+@pytest.fixture
+def here(small_lab, small_adapter, tmp_path, monkeypatch) -> Path:
+    """A folder with what the examples name, and the small lab as the store."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    _files(folder, small_lab, small_adapter)
+    shutil.copytree(small_lab, folder / "store", symlinks=True)
+    monkeypatch.setenv("LAZARUS_BENCH_STORE", str(folder / "store"))
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _files(folder: Path, lab: Path, adapter: Path) -> None:
+    shutil.copytree(ROOT / "hypotheses", folder / "hypotheses")
+    for report in ("reports/lab", "lazarus-report", "old", "new"):
+        (folder / report).mkdir(parents=True)
+        shutil.copy(ROOT / "reports" / "lab" / "report.json", folder / report)
+    (folder / "my-model").symlink_to(llama_in(lab))
+    (folder / "adapters").symlink_to(adapter)
+    (folder / "prompts.txt").write_text("7 * 8 = \n5 + 6 = \n")
+    hosts = [{"ssh": f"mac{n}", "ips": [f"192.168.0.{n}"]} for n in (1, 2, 3)]
+    (folder / "hosts.json").write_text(json.dumps({"backend": "ring", "hosts": hosts}))
+    _labelled(folder)
+    (own,) = [b for b in _blocks("docs/extend.md") if b.language == "python" and "@claim" in b.text]
+    (folder / "my-claims").mkdir()
+    (folder / "my-claims" / "test_mine.py").write_text(own.text)
+
+
+def _labelled(folder: Path) -> None:
+    for name in ("sst2", "ag_news"):
+        (folder / name).mkdir()
+    for split in ("train", "dev"):
+        rows = [f"{split} text {n} of class {n % 2}\t{n % 2}" for n in range(8)]
+        (folder / "sst2" / f"{split}.tsv").write_text("\n".join(["sentence\tlabel", *rows, ""]))
+        news = [f'"{n % 4 + 1}","{split} {n}","about {n % 4}"' for n in range(16)]
+        (folder / "ag_news" / f"{split}.csv").write_text("\n".join([*news, ""]))
+
+
+def _blocks(page: str):
+    return blocks((ROOT / page).read_text(encoding="utf-8"))
+
+
+def smaller(words: list[str]) -> list[str]:
+    """The same command with the sizes of `doc_tables`."""
+    sizes = [found for key, found in tables.SMALLER.items() if is_of(words, key)]
+    for flag, value in (pair for found in sizes for pair in found.items()):
+        if flag in words:
+            at = words.index(flag) + 1
+            words = [*words[:at], value, *words[at + 1 :]]
+        else:
+            words = [*words, flag, value]
+    return words
+
+
+def is_of(words: list[str], command: str) -> bool:
+    """Whether the words call a command such as "moe-expert analyze"."""
+    return words[: len(command.split())] == command.split()
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if list(now(on(p)))], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
+    for example in now(on(page)):
+        words = [*smaller(arguments(example)), *more(example)]
+        code, out, err = said(words, capsys)
+        try:
+            check(Ran(arguments=words, code=code, out=out, folder=here))
+        except AssertionError as failed:
+            raise AssertionError(f"{example}\n{failed}\n{out}{err}") from failed
+
+
+def said(words: list[str], capsys) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    if is_session(words) and "--plan" not in words:
+        environment = claimfiles.clean_environment(LAZARUS_BENCH_STORE=str(Path("store").resolve()))
+        done = subprocess.run(
+            [sys.executable, "-m", "lazarus_bench", *words],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=environment | {"COLUMNS": "120"},
+        )
+        return done.returncode, done.stdout, done.stderr
+    return cli.main(words), *capsys.readouterr()
+
+
+PYTEST = [e for e in EXAMPLES if runs(e, "pytest")]
+
+
+def more(example: Example) -> tuple[str, ...]:
+    return next((e.more for e in tables.EXTRAS if re.fullmatch(e.pattern, example.command)), ())
+
+
+def test_the_examples_of_pytest_do_what_the_pages_say(here):
+    """One process for all: what is new in one of them is only what it asks of the claims."""
+    asked = {(*arguments(e), *more(e)): str(e) for e in PYTEST}
+    cases = {name: list(words) for words, name in asked.items()}
+    environment = {"LAZARUS_BENCH_STORE": str(here / "store")}
+    for name, ran in claimfiles.run(here, cases, **environment).items():
+        assert ran.code == 0, f"{name}\n{ran.said}"
+        words = cases[name]
+        if "--lb-plan" in words:
+            assert re.search(r"\d+ trainings to run, ", ran.said), name
+        elif "--lb-offline" in words:
+            assert re.search(r"\b1 skipped, .*\b1 (passed|inconclusive)", ran.said), name
+        else:
+            assert "mine/base-silent" in ran.said, name
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if excuse(e)], ids=str)
+def test_an_example_that_is_not_run_is_checked_otherwise(example):
+    found = excuse(example)
+    assert found is not None
+    found.check(example.command)
+
+
+def test_every_example_is_run_or_excused():
+    known = {*filter(excuse, EXAMPLES), *PYTEST}
+    known |= {e for e in EXAMPLES if runs(e, "lazarus-bench")}
+    left = [str(e) for e in EXAMPLES if e not in known]
+    assert left == [], "make it run, or say in tests/doc_tables.py why it cannot"
+
+
+def test_no_line_of_the_tables_is_without_an_example():
+    """What no example needs any more says something untrue."""
+    every = [e.command for e in EXAMPLES]
+    entries = [*tables.EXCUSES, *tables.EXTRAS]
+    idle = [e.pattern for e in entries if not any(re.fullmatch(e.pattern, c) for c in every)]
+    idle += [p for p in tables.STAND_INS if not any(re.search(p, c) for c in every)]
+    called = [arguments(e) for e in EXAMPLES if runs(e, "lazarus-bench")]
+    commands = (*tables.PENDING, *tables.SMALLER)
+    idle += [name for name in commands if not any(is_of(words, name) for words in called)]
+    assert idle == []
+
+
+def test_commands_to_come_are_not_there_yet(capsys):
+    for command in tables.PENDING:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([command, "--help"])
+        capsys.readouterr()
+        assert stopped.value.code == 2, f"take {command!r} off PENDING in tests/doc_tables.py"
+
+
+def test_a_page_with_a_test_of_its_own_is_read_by_it():
+    for page in PAGES:
+        if own_test(page).exists():
+            assert page.name in own_test(page).read_text(encoding="utf-8")
+
+
+def test_no_example_hides_in_a_block_without_a_language():
+    hidden = [
+        (str(page.relative_to(ROOT)), block.line)
+        for page in PAGES
+        for block in blocks(page.read_text(encoding="utf-8"))
+        if block.language == "" and re.search(r"^(lazarus-bench|pytest) ", block.text, re.MULTILINE)
+    ]
+    assert hidden == []

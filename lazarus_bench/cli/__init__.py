@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from lazarus_bench.cli.benchmark_command import add_benchmark
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
     add_model_commands(commands.add_parser, _examples)
+    add_benchmark(commands.add_parser, _examples)
     _render_parser(commands.add_parser)
     _diff_parser(commands.add_parser)
     claims = commands.add_parser("claims", help="list, show or export the registered claims")
@@ -172,6 +174,10 @@ def _run(options: argparse.Namespace) -> int:
         from lazarus_bench.cli.doctor import doctor
 
         return doctor()
+    if options.command == "benchmark":
+        from lazarus_bench.cli import benchmark
+
+        return benchmark.run(options)
     if options.command in READING:
         return int(import_module(f"lazarus_bench.cli.{options.command}").run(options))
     if options.command == "render":

@@ -70,9 +70,7 @@ def test_of_what_was_measured_twice_the_later_counts():
 
 def test_documents_of_two_machines_are_not_added_up():
     other = replace(DOCUMENT, machine=MACHINE | {"blas": "Accelerate"})
-    with pytest.raises(
-        UserError, match=r"different machines .blas: libmkl_rt\.so\.2 and Accelerate"
-    ):
+    with pytest.raises(UserError, match=r"different machines \(blas: libmkl_rt.* and Acc"):
         merged([DOCUMENT, other])
     with pytest.raises(UserError, match="no benchmark document"):
         merged([])

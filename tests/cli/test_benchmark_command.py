@@ -7,8 +7,6 @@ from sample_benchmark import DOCUMENT
 
 from lazarus_bench.cli import main
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmark"))
-
 
 @pytest.fixture
 def kept(tmp_path):

@@ -208,14 +208,24 @@ def _profile(row: dict[str, Any]) -> Profile:
     return Profile(**_intervals(row, "step") | {"parts": tuple(Part(**p) for p in row["parts"])})
 
 
+def by_machine(documents: Sequence[Document]) -> list[Document]:
+    """One document of the runs on each device, in the order of their first.
+
+    Raises:
+        UserError: there is none, or runs on one device differ in software.
+    """
+    if not documents:
+        raise UserError("there is no benchmark document: name one or more")
+    devices = dict.fromkeys(d.machine["device"] for d in documents)
+    return [merged([d for d in documents if d.machine["device"] == name]) for name in devices]
+
+
 def merged(documents: Sequence[Document]) -> Document:
     """One document of several runs on one machine; of a number measured twice, the later one.
 
     Raises:
-        UserError: there is none, or they come from different machines.
+        UserError: they come from different machines.
     """
-    if not documents:
-        raise UserError("there is no benchmark document: name one or more")
     first = documents[0]
     for other in documents[1:]:
         for name in ("device", "blas", "exp", "mlx", "mlx-lm", "cores", "threads"):

@@ -134,5 +134,5 @@ def _generation(loaded: LoadedModel, count: int, rounds: int) -> Iterator[Readin
 
 
 def _tokens(continuations: Sequence[Sequence[int]]) -> int:
-    """Tokens decoded, the end-of-text token of each counted."""
-    return sum(len(ids) + 1 for ids in continuations)
+    """Tokens decoded, the end-of-text token of each that has one counted."""
+    return sum(min(len(ids) + 1, ANSWER_TOKENS) for ids in continuations)

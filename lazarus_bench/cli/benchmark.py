@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lazarus_bench.benchmark.document import Document, merged, read_document
+from lazarus_bench.benchmark.document import Document, by_machine, read_document
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.benchmark_command import SECTION_NAMES
@@ -36,10 +36,18 @@ def run(options: argparse.Namespace) -> int:
     if options.report is not None:
         from lazarus_bench.benchmark.markdown import write_report
 
-        write_report([(found.machine["device"], found)], Path(options.report))
-    text = found.to_json() if options.json else shown(found, terminal.width())
+        write_report([(d.machine["device"], d) for d in found], Path(options.report))
+    shown_all = "\n\n".join(shown(document, terminal.width()) for document in found)
+    text = _only(found, "--json").to_json() if options.json else shown_all
     terminal.write(text, as_json=options.json)
     return _gate(found) if options.gate else 0
+
+
+def _only(found: Sequence[Document], flag: str) -> Document:
+    if len(found) > 1:
+        devices = ", ".join(document.machine["device"] for document in found)
+        raise UserError(f"{flag} holds one machine's numbers, not {devices}: read each alone")
+    return found[0]
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -59,9 +67,9 @@ def _check(options: argparse.Namespace) -> None:
             raise UserError(f"there is no section {name!r}: choose {', '.join(SECTION_NAMES)}")
 
 
-def _found(options: argparse.Namespace) -> Document:
+def _found(options: argparse.Namespace) -> list[Document]:
     if options.documents:
-        return merged([read_document(Path(path)) for path in options.documents])
+        return by_machine([read_document(Path(path)) for path in options.documents])
     from lazarus_bench.benchmark.rivals import Effort
     from lazarus_bench.benchmark.sections import chosen_sections, measure_sections
 
@@ -70,7 +78,7 @@ def _found(options: argparse.Namespace) -> Document:
     with tempfile.TemporaryDirectory() as folder:
         subject = _subject(options.model, Path(folder))
         names = chosen_sections(options.sections)
-        return measure_sections(names, subject, effort, _tell, command)
+        return [measure_sections(names, subject, effort, _tell, command)]
 
 
 def _subject(name: str | None, folder: Path) -> Subject:
@@ -86,14 +94,15 @@ def _tell(what: str) -> None:
     print(f"measuring {what}", file=sys.stderr, flush=True)
 
 
-def _files(options: argparse.Namespace, found: Document) -> Sequence[tuple[str, str]]:
+def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[tuple[str, str]]:
     from lazarus_bench.benchmark.continuous import bigger_is_better
 
     files: list[tuple[str, str]] = []
     if options.output is not None:
-        files.append((options.output, found.to_json()))
+        files.append((options.output, _only(found, "--output").to_json()))
     if options.bigger_is_better is not None:
-        files.append((options.bigger_is_better, bigger_is_better(found)))
+        only = _only(found, "--bigger-is-better")
+        files.append((options.bigger_is_better, bigger_is_better(only)))
     return files
 
 
@@ -139,8 +148,8 @@ def _goal(at_least: float | None, at_most: float | None) -> str:
     return "" if at_most is None else f"≤ {at_most:g}"
 
 
-def _gate(found: Document) -> int:
-    fallen = regressions(found)
+def _gate(found: Sequence[Document]) -> int:
+    fallen = [regression for document in found for regression in regressions(document)]
     for regression in fallen:
         print(f"lazarus-bench: regression: {regression.sentence}", file=sys.stderr)
     return REGRESSED if fallen else 0

@@ -59,7 +59,7 @@ def _outputs(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.json",
         action="append",
         default=[],
-        help="measure nothing; take what an earlier run left; may be repeated, for one machine",
+        help="measure nothing; take what an earlier run left; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print JSON for other programs")
     parser.add_argument("--output", metavar="FILE.json", help="also leave the document there")

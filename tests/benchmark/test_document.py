@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_benchmark import DOCUMENT, MACHINE, interval
 
-from lazarus_bench.benchmark.document import Curve, Ratio, merged, read_document
+from lazarus_bench.benchmark.document import Curve, Ratio, by_machine, merged, read_document
 from lazarus_bench.errors import UserError
 
 
@@ -72,8 +72,13 @@ def test_documents_of_two_machines_are_not_added_up():
     other = replace(DOCUMENT, machine=MACHINE | {"blas": "Accelerate"})
     with pytest.raises(UserError, match=r"different machines \(blas: libmkl_rt.* and Acc"):
         merged([DOCUMENT, other])
+
+
+def test_each_device_has_a_document_of_its_own():
+    metal = replace(DOCUMENT, machine=MACHINE | {"device": "metal", "blas": "Accelerate"})
+    assert by_machine([DOCUMENT, metal, DOCUMENT]) == [merged([DOCUMENT, DOCUMENT]), metal]
     with pytest.raises(UserError, match="no benchmark document"):
-        merged([])
+        by_machine([])
 
 
 def test_a_curve_keeps_its_type_through_the_file(tmp_path):

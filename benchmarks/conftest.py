@@ -41,7 +41,7 @@ def findings(request):
 
 @pytest.fixture(scope="session")
 def effort(request):
-    from lazarus_bench.benchmark.rivals import Effort
+    from lazarus_bench.benchmark.rivals.compared import Effort
 
     option = request.config.getoption
     return Effort(rounds=option("--lb-rounds"), steps=option("--lb-steps"))

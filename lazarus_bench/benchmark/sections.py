@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lazarus_bench import backend
-from lazarus_bench.benchmark import rivals
 from lazarus_bench.benchmark.document import Curve, Document, Profile, Ratio, Reading, Roof
 from lazarus_bench.benchmark.instruments import measure_instruments
 from lazarus_bench.benchmark.llamas import MILLION, WIDE_VOCABULARY, Shape, write_llama
 from lazarus_bench.benchmark.machine import machine
 from lazarus_bench.benchmark.profile import profiled
 from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes
-from lazarus_bench.benchmark.rivals import Effort
+from lazarus_bench.benchmark.rivals.compared import Effort
+from lazarus_bench.benchmark.rivals.lens import lens_against_transformers
+from lazarus_bench.benchmark.rivals.probe import probe_against_sklearn
+from lazarus_bench.benchmark.rivals.sampling import sampling_against_mlx_lm
+from lazarus_bench.benchmark.rivals.training import dual_against_sft, sft_against_mlx_lm
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
 from lazarus_bench.benchmark.scaling import growths, measure
 from lazarus_bench.cores import on_own_core
@@ -86,20 +89,20 @@ def comparisons(
     base = subject.directory
 
     def lens(name: str, shape: Shape) -> Callable[[], list[Ratio]]:
-        return lambda: rivals.lens_against_transformers(
+        return lambda: lens_against_transformers(
             write_llama(folder / name, shape), what=shape.label, effort=effort
         )
 
     return {
-        "SFT": lambda: rivals.sft_against_mlx_lm(base, batch=8, effort=effort),
-        "SFT, 33 tokens a text": lambda: rivals.sft_against_mlx_lm(
+        "SFT": lambda: sft_against_mlx_lm(base, batch=8, effort=effort),
+        "SFT, 33 tokens a text": lambda: sft_against_mlx_lm(
             base, batch=8, effort=effort, length=33
         ),
-        "dual reward": lambda: rivals.dual_against_sft(base, batch=16, effort=effort),
+        "dual reward": lambda: dual_against_sft(base, batch=16, effort=effort),
         "lens, 32,000 words": lens("wide", WIDE_VOCABULARY),
         "lens, 1M parameters": lens("million", MILLION),
-        "sampling": lambda: rivals.sampling_against_mlx_lm(base, what=subject.name, effort=effort),
-        "probe": lambda: rivals.probe_against_sklearn(base, what=subject.name, effort=effort),
+        "sampling": lambda: sampling_against_mlx_lm(base, what=subject.name, effort=effort),
+        "probe": lambda: probe_against_sklearn(base, what=subject.name, effort=effort),
     }
 
 

@@ -70,7 +70,7 @@ def _check(options: argparse.Namespace) -> None:
 def _found(options: argparse.Namespace) -> list[Document]:
     if options.documents:
         return by_machine([read_document(Path(path)) for path in options.documents])
-    from lazarus_bench.benchmark.rivals import Effort
+    from lazarus_bench.benchmark.rivals.compared import Effort
     from lazarus_bench.benchmark.sections import chosen_sections, measure_sections
 
     effort = Effort(rounds=options.rounds, steps=options.steps, prompts=options.prompts)

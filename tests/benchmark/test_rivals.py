@@ -9,17 +9,12 @@ from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.backend import EXP, mx
 from lazarus_bench.benchmark.llamas import Shape, write_llama
-from lazarus_bench.benchmark.rivals import (
-    Effort,
-    as_shipped,
-    dual_against_sft,
-    pairs_of,
-    sampling_against_mlx_lm,
-    sft_against_mlx_lm,
-    sklearn_accuracy,
-    sklearn_null,
-    transformers_lens,
-)
+from lazarus_bench.benchmark.rivals.compared import Effort
+from lazarus_bench.benchmark.rivals.lens import transformers_lens
+from lazarus_bench.benchmark.rivals.probe import sklearn_accuracy, sklearn_null
+from lazarus_bench.benchmark.rivals.sampling import sampling_against_mlx_lm
+from lazarus_bench.benchmark.rivals.shipped import as_shipped
+from lazarus_bench.benchmark.rivals.training import dual_against_sft, pairs_of, sft_against_mlx_lm
 from lazarus_bench.benchmark.trainings import adapted, arithmetic, chunks_of, random_text, sft
 from lazarus_bench.models import activations
 from lazarus_bench.models.load import load

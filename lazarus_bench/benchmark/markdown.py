@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lazarus_bench.benchmark.document import Curve, Document, Profile, Ratio
+from lazarus_bench.benchmark.document import About, Curve, Document, Profile, Ratio
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.benchmark.plots import svg
+from lazarus_bench.report.escaping import prose
 from lazarus_bench.report.layout import table
 from lazarus_bench.report.schema import write_text
 
@@ -62,12 +63,12 @@ def _part(heading: str, document: Document, plots: Sequence[str]) -> str:
 def _machine(document: Document) -> str:
     said = ", ".join(f"{key} {value}" for key, value in document.machine.items())
     commands = "\n".join(f"    {line}" for line in document.command.splitlines())
-    return f"{said}. Model: {document.model}. {document.created}.\n\n{commands}"
+    return f"{prose(said)}. Model: {prose(document.model)}. {document.created}.\n\n{commands}"
 
 
 def _regressions(document: Document) -> Iterator[str]:
     for found in regressions(document):
-        yield f"**Regression:** {found.sentence}."
+        yield f"**Regression:** {prose(found.sentence)}."
 
 
 def _goal(at_least: float | None, at_most: float | None) -> str:
@@ -81,12 +82,12 @@ def _side_by_side(ratios: Sequence[Ratio]) -> Iterator[str]:
         return
     rows = [
         [
-            ratio.name,
+            prose(ratio.name),
             str(ratio.found),
             _goal(ratio.at_least, ratio.at_most),
             _MARK[ratio.outcome],
             str(ratio.rounds),
-            _about(ratio.about),
+            prose(_about(ratio.about)),
         ]
         for ratio in ratios
     ]
@@ -94,8 +95,7 @@ def _side_by_side(ratios: Sequence[Ratio]) -> Iterator[str]:
     yield table(["comparison", "ratio", "goal", "", "rounds", "where"], rows)
 
 
-def _about(about: object) -> str:
-    assert isinstance(about, dict)
+def _about(about: About) -> str:
     told = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in about.items())
     return ", ".join(told)
 
@@ -103,7 +103,7 @@ def _about(about: object) -> str:
 def _readings(document: Document) -> Iterator[str]:
     for group in dict.fromkeys(reading.group for reading in document.readings):
         own = [reading for reading in document.readings if reading.group == group]
-        rows = [[r.name, r.unit, str(r.found), str(r.rounds)] for r in own]
+        rows = [[prose(r.name), r.unit, str(r.found), str(r.rounds)] for r in own]
         yield f"### By itself: {group}"
         yield table(["what", "unit", "median", "rounds"], rows)
 
@@ -113,7 +113,7 @@ def _scaling(curves: Sequence[Curve], plots: Sequence[str]) -> Iterator[str]:
         return
     rows = [
         [
-            curve.what,
+            prose(curve.what),
             curve.along,
             f"{curve.sizes[0]:g} to {curve.sizes[-1]:g}",
             f"{curve.cost[0].value:.3g} to {curve.cost[-1].value:.3g} {curve.unit}",
@@ -155,7 +155,7 @@ def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
     )
     rows = [
         [
-            profile.recipe,
+            prose(profile.recipe),
             f"{profile.step.value:.3g}",
             *(_milliseconds(profile, kind) for kind in kinds),
         ]
@@ -165,7 +165,7 @@ def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
     stages = list(dict.fromkeys(name for profile in profiles for name in profile.phases))
     yield table(
         ["recipe", *stages],
-        [[p.recipe, *(f"{p.phases.get(s, 0.0):.3g}" for s in stages)] for p in profiles],
+        [[prose(p.recipe), *(f"{p.phases.get(s, 0.0):.3g}" for s in stages)] for p in profiles],
     )
     yield "Achieved: GFLOP of matrix products in a step over its time."
     head = ["recipe", "GFLOP", "GFLOP/s", "the machine's", "share", "its products alone"]
@@ -173,7 +173,7 @@ def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
         head,
         [
             [
-                p.recipe,
+                prose(p.recipe),
                 f"{p.gflop:.3g}",
                 f"{p.achieved:.3g}",
                 f"{p.machine:.3g}",
@@ -197,11 +197,11 @@ def _roofline(document: Document) -> Iterator[str]:
     if not document.roofs:
         return
     yield "### What this machine does at most"
-    rows = [[roof.operation, roof.size, f"{roof.rate}", roof.unit] for roof in document.roofs]
+    rows = [[r.operation, r.size, str(r.rate), r.unit] for r in document.roofs]
     yield table(["operation", "size", "rate", "unit"], rows)
 
 
 def _skipped(document: Document) -> Iterator[str]:
     if document.skipped:
         yield "### Left out"
-        yield "\n".join(f"- {name}: {why}" for name, why in document.skipped.items())
+        yield "\n".join(f"- {prose(name)}: {prose(why)}" for name, why in document.skipped.items())

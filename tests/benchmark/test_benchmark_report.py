@@ -26,5 +26,5 @@ def test_a_regression_is_said_on_top(tmp_path):
     fallen = replace(DOCUMENT.ratios[0], found=interval(0.5, 0.4, 0.6))
     path = write_report([("cpu", replace(DOCUMENT, ratios=(fallen,)))], tmp_path)
     text = path.read_text(encoding="utf-8")
-    assert "**Regression:** SFT over mlx_lm.lora: arithmetic, batch 8 is 0.5 [0.4, 0.6]" in text
+    assert "**Regression:** SFT over mlx\\_lm.lora: arithmetic, batch 8 is 0.5 [0.4, 0.6]" in text
     assert "❌ missed" in text

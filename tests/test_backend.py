@@ -190,6 +190,8 @@ LIGHT = (
     "lazarus_bench",
     "lazarus_bench.trials.claims",
     "lazarus_bench.judge",
+    "lazarus_bench.benchmark.document",
+    "lazarus_bench.benchmark.markdown",
     "lazarus_bench.published",
     "lazarus_bench.published.emergence_results",
     "lazarus_bench.published.llama_3_2_1b",

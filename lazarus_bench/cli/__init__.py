@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from lazarus_bench.cli.benchmark_command import add_benchmark
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add_model_commands(commands.add_parser, _examples)
     add_moe_expert(commands.add_parser, _examples)
     add_intervention_commands(commands.add_parser, _examples)
+    add_benchmark(commands.add_parser, _examples)
     _render_parser(commands.add_parser)
     _diff_parser(commands.add_parser)
     claims = commands.add_parser("claims", help="list, show or export the registered claims")
@@ -185,6 +187,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.command in (*READING, *RUNNING):
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
+    if options.command == "benchmark":
+        from lazarus_bench.cli import benchmark
+
+        return benchmark.run(options)
     if options.command == "render":
         from lazarus_bench.cli.render import render_file
 

@@ -1,0 +1,86 @@
+"""The model that is measured, the machine in the JSON, and what the suites found, in two files."""
+
+from pathlib import Path
+
+import pytest
+
+from lazarus_bench.errors import UserError
+
+FINDINGS = pytest.StashKey()
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("lazarus-bench")
+    group.addoption("--lb-rounds", type=int, default=7, help="rounds of arms that take turns")
+    group.addoption("--lb-steps", type=int, default=12, help="steps of a timed training")
+    group.addoption("--lb-findings", metavar="FILE.json", help="what `benchmark --from` reads")
+    group.addoption(
+        "--lb-bigger-is-better", metavar="FILE.json", help="a file for github-action-benchmark"
+    )
+
+
+def pytest_configure(config):
+    from lazarus_bench import backend
+    from lazarus_bench.benchmark.sections import Findings
+
+    backend.set_threads()
+    config.stash[FINDINGS] = Findings()
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    from lazarus_bench.benchmark.machine import machine
+
+    machine_info["lazarus_bench"] = machine()
+
+
+@pytest.fixture(scope="session")
+def findings(request):
+    """Where suites put what they find."""
+    return request.config.stash[FINDINGS]
+
+
+@pytest.fixture(scope="session")
+def effort(request):
+    from lazarus_bench.benchmark.rivals.compared import Effort
+
+    option = request.config.getoption
+    return Effort(rounds=option("--lb-rounds"), steps=option("--lb-steps"))
+
+
+@pytest.fixture(scope="session")
+def measured(request, tmp_path_factory):
+    """The subject of the suites: --lb-model, or an untrained lab llama."""
+    from lazarus_bench.benchmark.sections import Subject, lab_subject
+    from lazarus_bench.cli.subject import find
+
+    names = request.config.getoption("--lb-model")
+    if len(names) > 1:
+        raise UserError("the benchmarks measure one model a run: give --lb-model once")
+    if not names:
+        return lab_subject(tmp_path_factory.mktemp("models"))
+    name = names[0]
+    return Subject(name=name, directory=find(name).directory, lab=name.startswith("lab:"))
+
+
+@pytest.fixture
+def once(benchmark):
+    """Run what times itself exactly once."""
+    return lambda work: benchmark.pedantic(work, rounds=1, iterations=1, warmup_rounds=0)
+
+
+def pytest_sessionfinish(session):
+    from lazarus_bench.benchmark.continuous import bigger_is_better
+    from lazarus_bench.benchmark.sections import Subject, document
+    from lazarus_bench.report.schema import write_text
+
+    option = session.config.getoption
+    if option("collectonly") or not (option("--lb-findings") or option("--lb-bigger-is-better")):
+        return
+    names = option("--lb-model") or ["untrained lab llama"]
+    subject = Subject(name=names[0], directory=Path(), lab=False)
+    command = " ".join(["pytest", *session.config.invocation_params.args])
+    found = document(session.config.stash[FINDINGS], subject, command)
+    if option("--lb-findings"):
+        write_text(found.to_json(), Path(option("--lb-findings")), "document")
+    if option("--lb-bigger-is-better"):
+        write_text(bigger_is_better(found), Path(option("--lb-bigger-is-better")), "document")

@@ -1,0 +1,109 @@
+"""One recipe's training in a process of its own: its speed, and the peak of the whole process.
+
+A process has one peak of resident memory, so each training that is to be weighed gets its own.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lazarus_bench.errors import NotApplicable, UserError
+
+SETTLING = 3
+"""First steps that do not count."""
+
+REFUSALS = {error.__name__: error for error in (UserError, NotApplicable)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """Tokens a second of every step that counts, and peaks in bytes.
+
+    `allocated` is mlx's allocator's; `resident` the whole process's, `before` the same when all
+    modules were loaded and nothing was read yet.
+    """
+
+    rates: tuple[float, ...]
+    allocated: int
+    resident: int
+    before: int
+
+
+def begin(name: str, base: Path | None, steps: int) -> subprocess.Popen[str]:
+    """Start the process of recipe `name`, one of `recipes.RECIPES`, on the model in `base`."""
+    task = json.dumps({"name": name, "base": None if base is None else str(base), "steps": steps})
+    command = [sys.executable, "-m", "lazarus_bench.benchmark.alone", task]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def end(name: str, process: subprocess.Popen[str]) -> Weighed:
+    """Wait for the process and read what it found.
+
+    Raises:
+        UserError, NotApplicable: the recipe does.
+        RuntimeError: it ended without a result.
+    """
+    said, complained = process.communicate()
+    lines = said.splitlines()
+    if process.returncode or not lines:
+        last = (complained.splitlines() or ["it said nothing"])[-1]
+        raise RuntimeError(f"{name}: its process ended without a result: {last}")
+    answer: dict[str, Any] = json.loads(lines[-1])
+    if "refusal" in answer:
+        raise REFUSALS[answer["refusal"]](answer["reason"])
+    return Weighed(**answer | {"rates": tuple(answer["rates"])})
+
+
+def weighed(name: str, base: Path | None, steps: int) -> Weighed:
+    """Both, one after the other."""
+    return end(name, begin(name, base, steps))
+
+
+def _peak() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main(text: str) -> None:
+    """Be that process."""
+    from lazarus_bench import backend
+
+    task = json.loads(text)
+    backend.set_threads()
+    try:
+        found = _run(task["name"], task["base"] and Path(task["base"]), task["steps"])
+    except (UserError, NotApplicable) as error:
+        print(json.dumps({"refusal": type(error).__name__, "reason": str(error)}))
+    else:
+        print(json.dumps(vars(found)))
+
+
+def _run(name: str, base: Path | None, steps: int) -> Weighed:
+    import mlx_lm  # noqa: F401 - loaded by every recipe, so not a part of what one adds
+
+    from lazarus_bench import backend
+    from lazarus_bench.benchmark.recipes import RECIPES
+    from lazarus_bench.cores import on_own_core
+    from lazarus_bench.training.record import read_steps
+
+    spec = RECIPES[name].spec(steps + SETTLING)
+    module = import_module(f"lazarus_bench.training.{spec.kind}")
+    before = _peak()
+    with tempfile.TemporaryDirectory() as folder, on_own_core():
+        module.run(spec, base, Path(folder), 100, show=False)
+        taken = read_steps(Path(folder))[SETTLING:]
+    allocated, resident = backend.peak_memory()
+    rates = tuple(step.tokens / step.seconds for step in taken)
+    return Weighed(rates=rates, allocated=allocated, resident=resident, before=before)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

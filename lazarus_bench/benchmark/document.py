@@ -1,0 +1,255 @@
+"""What a run of the benchmarks found, as one JSON document. No mlx here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lazarus_bench.benchmark.intervals import Interval
+from lazarus_bench.errors import UserError
+
+SCHEMA = 1
+KIND = "benchmark"
+
+T = TypeVar("T")
+
+About = Mapping[str, str | float]
+"""What a number depends on besides the machine: sizes, batch, what counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One quantity of one subject in `unit`, such as SFT's training tok/s."""
+
+    group: str
+    name: str
+    unit: str
+    found: Interval
+    rounds: int
+    bigger_is_better: bool = True
+    about: About = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """How one arm compares with another in the same run, and what the ratio should be.
+
+    Attributes:
+        name: such as "SFT: tokens a second, over mlx_lm.lora".
+        found: the ratio of medians.
+        rounds: in which both were measured in turn.
+        at_least: what it should reach; None where nothing is asked from below.
+        at_most: what it should not pass.
+        about: sizes, and the two medians.
+    """
+
+    name: str
+    found: Interval
+    rounds: int
+    at_least: float | None = None
+    at_most: float | None = None
+    about: About = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """Where the interval lies: "met" on the goal's side, "missed" on the other, else "open"."""
+        if self.at_least is not None:
+            return _outcome(self.found.low >= self.at_least, self.found.high < self.at_least)
+        if self.at_most is not None:
+            return _outcome(self.found.high <= self.at_most, self.found.low > self.at_most)
+        return ""
+
+
+def _outcome(met: bool, missed: bool) -> str:
+    return "met" if met else "missed" if missed else "open"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """How a cost grows along one size: `cost` one a size, `exponent` over all of them.
+
+    `last` is the exponent between the two largest sizes. `unit` is the cost's.
+    """
+
+    what: str
+    along: str
+    unit: str
+    sizes: tuple[float, ...]
+    cost: tuple[Interval, ...]
+    exponent: Interval
+    last: Interval
+    rounds: int
+    at_most: float | None = None
+    about: About = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """Whether both exponents stay within `at_most`, as `Ratio.outcome`."""
+        if self.at_most is None:
+            return ""
+        high, low = max(self.exponent.high, self.last.high), max(self.exponent.low, self.last.low)
+        return _outcome(high <= self.at_most, low > self.at_most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One kind of work in a step: how many operations, ms each step, and GFLOP where it has any."""
+
+    kind: str
+    operations: int
+    milliseconds: float
+    gflop: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Where a training step's time goes.
+
+    `step` in ms; `parts` by kind of kernel, each timed by itself on the step's own shapes; `phases`
+    by stage in ms. `gflop` of matrix products a step, `achieved` GFLOP/s over the whole step,
+    `machine` GFLOP/s of the machine's best product and `attainable` of the step's own products.
+    """
+
+    recipe: str
+    step: Interval
+    parts: tuple[Part, ...]
+    phases: Mapping[str, float]
+    gflop: float
+    achieved: float
+    machine: float
+    attainable: float
+    rounds: int
+    about: About = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """Achieved rate over the machine's."""
+        return self.achieved / self.machine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roof:
+    """What the machine does at most: a rate of one operation at one size."""
+
+    operation: str
+    size: str
+    rate: Interval
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """All that one or several runs found, and the machine each section came from."""
+
+    created: str
+    command: str
+    machine: Mapping[str, str]
+    model: str
+    readings: tuple[Reading, ...] = ()
+    ratios: tuple[Ratio, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    roofs: tuple[Roof, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The document as text."""
+        body = {"schema": SCHEMA, "kind": KIND, **asdict(self)}
+        return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_document(path: Path) -> Document:
+    """The document in a file.
+
+    Raises:
+        UserError: it cannot be read, or is no such document.
+    """
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read as JSON ({error}): name a file of `lazarus-bench benchmark`"
+        ) from error
+    if not isinstance(row, dict) or row.get("kind") != KIND or row.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path} is no benchmark document of schema {SCHEMA}: make it with `lazarus-bench "
+            f"benchmark --output FILE.json`"
+        )
+    return _document(row)
+
+
+def _document(row: dict[str, Any]) -> Document:
+    kept = {name: row[name] for name in ("created", "command", "machine", "model", "skipped")}
+    return Document(
+        **kept,
+        readings=tuple(Reading(**_intervals(r, "found")) for r in row["readings"]),
+        ratios=tuple(Ratio(**_intervals(r, "found")) for r in row["ratios"]),
+        curves=tuple(_curve(r) for r in row["curves"]),
+        profiles=tuple(_profile(r) for r in row["profiles"]),
+        roofs=tuple(Roof(**_intervals(r, "rate")) for r in row["roofs"]),
+    )
+
+
+def _intervals(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return row | {name: Interval(**row[name]) for name in names}
+
+
+def _curve(row: dict[str, Any]) -> Curve:
+    cost = tuple(Interval(**one) for one in row["cost"])
+    return Curve(
+        **_intervals(row, "exponent", "last") | {"cost": cost, "sizes": tuple(row["sizes"])}
+    )
+
+
+def _profile(row: dict[str, Any]) -> Profile:
+    return Profile(**_intervals(row, "step") | {"parts": tuple(Part(**p) for p in row["parts"])})
+
+
+def by_machine(documents: Sequence[Document]) -> list[Document]:
+    """One document of the runs on each device, in the order of their first.
+
+    Raises:
+        UserError: there is none, or runs on one device differ in software.
+    """
+    if not documents:
+        raise UserError("there is no benchmark document: name one or more")
+    devices = dict.fromkeys(d.machine["device"] for d in documents)
+    return [merged([d for d in documents if d.machine["device"] == name]) for name in devices]
+
+
+def merged(documents: Sequence[Document]) -> Document:
+    """One document of several runs on one machine; of a number measured twice, the later one.
+
+    Raises:
+        UserError: they come from different machines.
+    """
+    first = documents[0]
+    for other in documents[1:]:
+        for name in ("device", "blas", "exp", "mlx", "mlx-lm", "cores", "threads"):
+            if other.machine.get(name) != first.machine.get(name):
+                raise UserError(
+                    f"the documents come from different machines ({name}: "
+                    f"{first.machine.get(name)} and {other.machine.get(name)}): report each alone"
+                )
+    return Document(
+        created=max(d.created for d in documents),
+        command="\n".join(d.command for d in documents),
+        machine=first.machine,
+        model=", ".join(dict.fromkeys(d.model for d in documents)),
+        readings=_later(
+            ((d.model, r.group, r.name, r.unit), r) for d in documents for r in d.readings
+        ),
+        ratios=_later((r.name, r) for d in documents for r in d.ratios),
+        curves=_later(((c.what, c.along), c) for d in documents for c in d.curves),
+        profiles=_later((p.recipe, p) for d in documents for p in d.profiles),
+        roofs=_later(((r.operation, r.size), r) for d in documents for r in d.roofs),
+        skipped={name: why for d in documents for name, why in d.skipped.items()},
+    )
+
+
+def _later(keyed: Iterable[tuple[Hashable, T]]) -> tuple[T, ...]:
+    """The last value of each key, in the order of the keys' first occurrence."""
+    return tuple(dict(keyed).values())

@@ -1,0 +1,207 @@
+"""The benchmarks' report: Markdown with its plots beside it, written from documents alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lazarus_bench.benchmark.document import About, Curve, Document, Profile, Ratio
+from lazarus_bench.benchmark.gate import regressions
+from lazarus_bench.benchmark.plots import svg
+from lazarus_bench.report.escaping import prose
+from lazarus_bench.report.layout import table
+from lazarus_bench.report.schema import write_text
+
+FILE = "benchmarks.md"
+PLOTS = "benchmarks"
+
+_MARK = {"met": "✅ met", "missed": "❌ missed", "open": "❔ open", "": ""}
+
+_READING = (
+    "Ratios are of medians over rounds in which all arms took turns in one process; intervals are "
+    "95%, by resampling rounds. A goal is *met* when the whole interval is on its side, *missed* "
+    "when it is wholly on the other, else *open*. Absolute numbers are of the machine named here."
+)
+
+
+def write_report(documents: Sequence[tuple[str, Document]], folder: Path) -> Path:
+    """Write `benchmarks.md` and its plots below `folder`; one part a machine.
+
+    Args:
+        documents: what was found on each machine, under a heading for it.
+        folder: where the report goes.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    parts = []
+    for index, (heading, document) in enumerate(documents):
+        plots = dict(_plots(document, index))
+        for name, drawn in plots.items():
+            write_text(drawn, folder / PLOTS / name)
+        parts.append(_part(heading, document, list(plots)))
+    path = folder / FILE
+    write_text("\n\n".join(["# Benchmarks", _READING, *parts]) + "\n", path)
+    return path
+
+
+def _part(heading: str, document: Document, plots: Sequence[str]) -> str:
+    sections = [
+        f"## {heading}",
+        _machine(document),
+        *_regressions(document),
+        *_side_by_side(document.ratios),
+        *_readings(document),
+        *_scaling(document.curves, plots),
+        *_profiles(document.profiles),
+        *_roofline(document),
+        *_skipped(document),
+    ]
+    return "\n\n".join(sections)
+
+
+def _machine(document: Document) -> str:
+    said = ", ".join(f"{key} {value}" for key, value in document.machine.items())
+    commands = "\n".join(f"    {line}" for line in document.command.splitlines())
+    return f"{prose(said)}. Model: {prose(document.model)}. {document.created}.\n\n{commands}"
+
+
+def _regressions(document: Document) -> Iterator[str]:
+    for found in regressions(document):
+        yield f"**Regression:** {prose(found.sentence)}."
+
+
+def _goal(at_least: float | None, at_most: float | None) -> str:
+    if at_least is not None:
+        return f"≥ {at_least:g}"
+    return "" if at_most is None else f"≤ {at_most:g}"
+
+
+def _side_by_side(ratios: Sequence[Ratio]) -> Iterator[str]:
+    if not ratios:
+        return
+    rows = [
+        [
+            prose(ratio.name),
+            str(ratio.found),
+            _goal(ratio.at_least, ratio.at_most),
+            _MARK[ratio.outcome],
+            str(ratio.rounds),
+            prose(_about(ratio.about)),
+        ]
+        for ratio in ratios
+    ]
+    yield "### Side by side"
+    yield table(["comparison", "ratio", "goal", "", "rounds", "where"], rows)
+
+
+def _about(about: About) -> str:
+    told = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in about.items())
+    return ", ".join(told)
+
+
+def _readings(document: Document) -> Iterator[str]:
+    for group in dict.fromkeys(reading.group for reading in document.readings):
+        own = [reading for reading in document.readings if reading.group == group]
+        rows = [[prose(r.name), r.unit, str(r.found), str(r.rounds)] for r in own]
+        yield f"### By itself: {group}"
+        yield table(["what", "unit", "median", "rounds"], rows)
+
+
+def _scaling(curves: Sequence[Curve], plots: Sequence[str]) -> Iterator[str]:
+    if not curves:
+        return
+    rows = [
+        [
+            prose(curve.what),
+            curve.along,
+            f"{curve.sizes[0]:g} to {curve.sizes[-1]:g}",
+            f"{curve.cost[0].value:.3g} to {curve.cost[-1].value:.3g} {curve.unit}",
+            str(curve.exponent),
+            str(curve.last),
+            _goal(None, curve.at_most),
+            _MARK[curve.outcome],
+        ]
+        for curve in curves
+    ]
+    head = ["cost of", "along", "sizes", "cost", "exponent", "between the last two", "goal", ""]
+    yield "### How cost grows"
+    yield (
+        "cost = c · size^exponent, least squares on logarithms of medians. A fixed cost keeps the "
+        "exponent below 1; between the last two sizes it weighs least. The goal is for both."
+    )
+    yield table(head, rows)
+    yield "\n".join(f"![{name.removesuffix('.svg')}]({PLOTS}/{name})" for name in plots)
+
+
+def _plots(document: Document, index: int) -> Iterator[tuple[str, str]]:
+    """One drawing for each size and unit."""
+    for along, unit in dict.fromkeys((curve.along, curve.unit) for curve in document.curves):
+        own = [c for c in document.curves if (c.along, c.unit) == (along, unit)]
+        name = f"{index + 1}-{along}-{unit}.svg".replace(" ", "-").lower()
+        yield name, svg(f"Cost by {along}", own)
+
+
+def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
+    if not profiles:
+        return
+    kinds = list(dict.fromkeys(part.kind for profile in profiles for part in profile.parts))
+    yield "### Where a step's time goes"
+    yield (
+        "Milliseconds a step. Every operation of the step's gradient is counted, and each kind "
+        "timed by itself on its own shapes with all it needs in cache; *dispatch* is what an "
+        "operation costs by being one, *not explained* is the rest of the step: Python, memory "
+        "that is cold, and what the parts gain by running beside each other (below 0)."
+    )
+    rows = [
+        [
+            prose(profile.recipe),
+            f"{profile.step.value:.3g}",
+            *(_milliseconds(profile, kind) for kind in kinds),
+        ]
+        for profile in profiles
+    ]
+    yield table(["recipe", "step", *kinds], rows)
+    stages = list(dict.fromkeys(name for profile in profiles for name in profile.phases))
+    yield table(
+        ["recipe", *stages],
+        [[prose(p.recipe), *(f"{p.phases.get(s, 0.0):.3g}" for s in stages)] for p in profiles],
+    )
+    yield "Achieved: GFLOP of matrix products in a step over its time."
+    head = ["recipe", "GFLOP", "GFLOP/s", "the machine's", "share", "its products alone"]
+    yield table(
+        head,
+        [
+            [
+                prose(p.recipe),
+                f"{p.gflop:.3g}",
+                f"{p.achieved:.3g}",
+                f"{p.machine:.3g}",
+                f"{p.share:.2f}",
+                f"{p.attainable:.3g}",
+            ]
+            for p in profiles
+        ],
+    )
+
+
+def _milliseconds(profile: Profile, kind: str) -> str:
+    found = next((part for part in profile.parts if part.kind == kind), None)
+    if found is None:
+        return ""
+    count = f" ({found.operations:,})" if found.operations else ""
+    return f"{found.milliseconds:.3g}{count}"
+
+
+def _roofline(document: Document) -> Iterator[str]:
+    if not document.roofs:
+        return
+    yield "### What this machine does at most"
+    rows = [[r.operation, r.size, str(r.rate), r.unit] for r in document.roofs]
+    yield table(["operation", "size", "rate", "unit"], rows)
+
+
+def _skipped(document: Document) -> Iterator[str]:
+    if document.skipped:
+        yield "### Left out"
+        yield "\n".join(f"- {prose(name)}: {prose(why)}" for name, why in document.skipped.items())

@@ -1,0 +1,175 @@
+"""Where a training step's time goes: by stage, and by kind of kernel.
+
+A recipe's own `run` is called with its loop exchanged for one that keeps what it was given, so what
+is profiled is the recipe's model, loss, batches and optimizer and no copy of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lazarus_bench.backend import mx, nn, optim
+from lazarus_bench.benchmark.document import Part, Profile
+from lazarus_bench.benchmark.intervals import median
+from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
+from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds
+from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
+from lazarus_bench.training.buckets import Bucketed
+from lazarus_bench.training.specs import Recipe
+
+LOOPS = ("sft", "dual_reward", "grpo", "engram", "pretrain", "instruct")
+"""Modules of `training` that call the loop by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caught:
+    """What a recipe hands to the loop."""
+
+    model: nn.Module
+    loss: Any
+    batches: Iterator[Any]
+    optimizer: optim.Optimizer
+    clip: float | None
+    prepare: Any
+
+    def batch(self) -> Any:
+        """The next batch as the loss takes it."""
+        drawn = next(self.batches)
+        return drawn if self.prepare is None else self.prepare(drawn)
+
+
+class _Stop(Exception):
+    """Ends a recipe's `run` where its training would begin."""
+
+    def __init__(self, caught: Caught) -> None:
+        self.caught = caught
+
+
+@contextmanager
+def _catching() -> Iterator[None]:
+    def fit(model: nn.Module, loss: Any, batches: Iterator[Any], **rest: Any) -> None:
+        raise _Stop(
+            Caught(
+                model=model,
+                loss=loss,
+                batches=batches,
+                optimizer=rest["optimizer"],
+                clip=rest.get("clip"),
+                prepare=rest.get("prepare"),
+            )
+        )
+
+    modules = [import_module(f"lazarus_bench.training.{name}") for name in LOOPS]
+    loops = [module.fit for module in modules]
+    for module in modules:
+        module.fit = fit  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for module, loop in zip(modules, loops, strict=True):
+            module.fit = loop  # type: ignore[attr-defined]
+
+
+def catch(spec: Recipe, base: Path | None, seed: int = 100) -> Caught:
+    """What `spec` would train with on `base`.
+
+    Raises:
+        ValueError: the recipe has no training loop.
+    """
+    module = import_module(f"lazarus_bench.training.{spec.kind}")
+    with tempfile.TemporaryDirectory() as folder, _catching():
+        try:
+            module.run(spec, base, Path(folder), seed, show=False)
+        except _Stop as stop:
+            return stop.caught
+    raise ValueError(f"{spec.label} has no training loop")
+
+
+def _stages(caught: Caught) -> dict[str, Arm]:
+    """Arms of a step's stages, on one batch; "step" is all of a step, on new ones."""
+    model, batch = caught.model, caught.batch()
+    gradient, bucketed = nn.value_and_grad(model, caught.loss), Bucketed(caught.optimizer)
+    (_, _), kept = gradient(model, batch)
+    mx.eval(kept)
+    bucketed.update(model, kept, caught.clip)
+
+    def update(gradients: Any) -> None:
+        bucketed.update(model, gradients, caught.clip)
+        mx.eval(model.trainable_parameters(), bucketed.state)
+
+    def step() -> None:
+        (value, parts), gradients = gradient(model, caught.batch())
+        update(gradients)
+        mx.eval(value, parts)
+
+    return {
+        "batch": timed(lambda: next(caught.batches)),
+        "batch and rollouts": timed(caught.batch),
+        "forward": timed(lambda: mx.eval(caught.loss(model, batch))),
+        "gradient": timed(lambda: mx.eval(gradient(model, batch))),
+        "optimizer": timed(lambda: update(kept)),
+        "step": timed(step),
+    }
+
+
+def profiled(
+    spec: Recipe, base: Path | None, *, rounds: int = 9, machine: float | None = None
+) -> Profile:
+    """The profile of a step of `spec` on `base`; `machine` GFLOP/s are measured unless given."""
+    caught = catch(spec, base)
+    seconds = interleaved(_stages(caught), rounds, warm=2)
+    ms = {name: 1e3 * float(np.median(found)) for name, found in seconds.items()}
+    found = _operations(caught)
+    dispatch = dispatch_seconds().value
+    parts = parts_of(found, dispatch, rounds=3)
+    own = (*parts, Part(kind="optimizer", operations=0, milliseconds=ms["optimizer"]))
+    products = next(part for part in parts if part.kind == MATMUL)
+    before = ms["batch and rollouts"]
+    rest = ms["step"] - before - sum(part.milliseconds for part in own)
+    made = Part(kind="batch and rollouts", operations=0, milliseconds=before)
+    other = Part(kind="not explained", operations=0, milliseconds=rest)
+    return Profile(
+        recipe=spec.label,
+        step=median(1e3 * seconds["step"]),
+        parts=(*own, made, other),
+        phases={
+            "batch": ms["batch"],
+            "rollouts": max(0.0, before - ms["batch"]),
+            "forward": ms["forward"],
+            "backward": ms["gradient"] - ms["forward"],
+            "optimizer": ms["optimizer"],
+        },
+        gflop=products.gflop,
+        achieved=products.gflop / (1e-3 * ms["step"]),
+        machine=best_product() if machine is None else machine,
+        attainable=products.gflop / (1e-3 * max(products.milliseconds, 1e-9)),
+        rounds=rounds,
+        about={"dispatch": f"{1e6 * dispatch:.2f} µs an operation"},
+    )
+
+
+def _operations(caught: Caught) -> Any:
+    """The operations of one gradient."""
+    from mlx.utils import tree_flatten, tree_unflatten
+
+    model, batch = caught.model, caught.batch()
+    before = dict(tree_flatten(model.trainable_parameters()))
+    gradient = nn.value_and_grad(model, caught.loss)
+
+    def function(*arrays: mx.array) -> list[mx.array]:
+        model.update(tree_unflatten(list(zip(before, arrays, strict=True))))
+        (value, _), gradients = gradient(model, batch)
+        return [value, *(array for _, array in tree_flatten(gradients))]
+
+    try:
+        return traced(function, *before.values())
+    finally:
+        model.update(tree_unflatten(list(before.items())))

@@ -1,0 +1,110 @@
+"""Speed and memory of every recipe on one model: training tok/s, and peaks of its own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lazarus_bench.benchmark.alone import Weighed, weighed
+from lazarus_bench.benchmark.document import Reading
+from lazarus_bench.benchmark.intervals import Interval, median
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.tasks.labelled_data import DataSource
+from lazarus_bench.training.specs import (
+    DualReward,
+    Engram,
+    Grpo,
+    GrpoDual,
+    Instruct,
+    Pretrain,
+    Recipe,
+    Sft,
+)
+
+GROUP = "recipe"
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """A recipe to be timed: its spec for so many steps, and which models it is for.
+
+    `lab` recipes read the lab's own corpus, so they need its tokenizer; one `from_scratch` needs no
+    base at all.
+    """
+
+    spec: Callable[[int], Recipe]
+    lab: bool = False
+    from_scratch: bool = False
+
+
+RECIPES: Mapping[str, Timed] = {
+    "pretraining": Timed(spec=lambda n: Pretrain(steps=n), lab=True, from_scratch=True),
+    "instruction tuning": Timed(spec=lambda n: Instruct(steps=n), lab=True),
+    "SFT, LoRA": Timed(spec=lambda n: Sft(steps=n, examples=400, validation=8, checkpoints=())),
+    "SFT, full": Timed(
+        spec=lambda n: Sft(
+            full=True, steps=n, examples=400, validation=8, checkpoints=(), learning_rate=1e-5
+        )
+    ),
+    "dual reward": Timed(spec=lambda n: DualReward(steps=n, examples=400)),
+    "GRPO": Timed(spec=lambda n: Grpo(iterations=n, examples=400)),
+    "GRPO + dual reward": Timed(spec=lambda n: GrpoDual(iterations=n, examples=400)),
+    "engram": Timed(spec=lambda n: Engram(data=DataSource(train=Engram.batch * n), epochs=1)),
+}
+"""Every recipe that takes steps, as claims use it but for the number of steps and of examples."""
+
+
+def applies(recipe: Timed, *, lab: bool) -> bool:
+    """Whether a recipe is for a model of the lab's tokenizer (`lab`) or of another."""
+    return lab or not recipe.lab
+
+
+def readings_of(name: str, found: Weighed) -> Iterator[Reading]:
+    """What a training in its own process gives: speed, allocator's and process's peak."""
+    yield Reading(
+        group=GROUP,
+        name=name,
+        unit="training tok/s",
+        found=median(found.rates),
+        rounds=len(found.rates),
+    )
+    for unit, size in (
+        ("MiB, allocator", found.allocated),
+        ("MiB, process", found.resident),
+        ("MiB, process beyond its modules", found.resident - found.before),
+    ):
+        value = max(size, 1) / MIB
+        once = Interval(value=value, low=value, high=value)
+        yield Reading(
+            group=GROUP, name=name, unit=unit, found=once, rounds=1, bigger_is_better=False
+        )
+
+
+def measure_recipe(name: str, base: Path, steps: int) -> list[Reading]:
+    """The readings of one recipe on the model in `base`.
+
+    Raises:
+        NotApplicable: the recipe is not for this model.
+    """
+    recipe = RECIPES[name]
+    return list(readings_of(name, weighed(name, None if recipe.from_scratch else base, steps)))
+
+
+def measure_recipes(
+    base: Path, *, lab: bool, steps: int = 20
+) -> tuple[list[Reading], dict[str, str]]:
+    """The readings of all recipes that are for this model, and why others are left out."""
+    found: list[Reading] = []
+    skipped: dict[str, str] = {}
+    for name, recipe in RECIPES.items():
+        if not applies(recipe, lab=lab):
+            skipped[name] = "it reads the lab's corpus, which is for the lab's tokenizer"
+            continue
+        try:
+            found += measure_recipe(name, base, steps)
+        except NotApplicable as error:
+            skipped[name] = str(error)
+    return found, skipped

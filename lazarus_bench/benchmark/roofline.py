@@ -1,0 +1,143 @@
+"""What the machine does at most: matrix products by size, memory, exp(), and one operation's cost.
+
+The roofline of Williams, Waterman and Patterson (Commun. ACM 52, 2009): a kernel is bounded by the
+rate of products or by bytes over bandwidth. Bytes are those read and written, 4 a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+
+from lazarus_bench.backend import mx
+from lazarus_bench.benchmark.document import Roof
+from lazarus_bench.benchmark.intervals import Floats, Interval, median
+from lazarus_bench.benchmark.stopwatch import interleaved
+
+SQUARES = (64, 128, 256, 512, 1024, 2048)
+
+LAB_PRODUCTS = ((80, 96, 96), (80, 96, 192), (80, 192, 96), (80, 96, 8), (640, 96, 192))
+"""Rows, inner and columns of products as a lab model's trainings ask them: eight prompts of ten
+tokens on its linears and LoRA, and a pretraining step's tokens."""
+
+BYTES = (1 << 18, 1 << 22, 1 << 26, 1 << 28)
+"""Within a core's cache, about its edge, and beyond all caches."""
+
+LEAST_SECONDS = 0.01
+"""Of one timing, so that the clock does not matter."""
+
+Work = Callable[[int], object]
+"""Does something so many times, to the end."""
+
+
+def rate(work: Work, units: float, rounds: int) -> Interval:
+    """Units a second: `units` of one time, `work` repeated until a timing lasts long enough."""
+    return median(rates({"one": (work, units)}, rounds)["one"])
+
+
+def rates(works: Mapping[str, tuple[Work, float]], rounds: int) -> dict[str, Floats]:
+    """The same of several works, timed in turn `[round]`."""
+    counts = {name: _repeats(work) for name, (work, _) in works.items()}
+    arms = {name: partial(_seconds_each, work, counts[name]) for name, (work, _) in works.items()}
+    found = interleaved(arms, rounds)
+    return {name: works[name][1] / seconds for name, seconds in found.items()}
+
+
+def _seconds_each(work: Work, count: int) -> float:
+    import time
+
+    start = time.perf_counter()
+    work(count)
+    return (time.perf_counter() - start) / count
+
+
+def _repeats(work: Work) -> int:
+    """How often to do it: until it takes `LEAST_SECONDS`."""
+    count = 1
+    while (each := _seconds_each(work, count)) * count < LEAST_SECONDS:
+        count = max(2 * count, min(100 * count, int(LEAST_SECONDS / max(each, 1e-9))))
+    return count
+
+
+def product(rows: int, inner: int, columns: int) -> tuple[Work, float]:
+    """A float32 product and its GFLOP, 2 · rows · inner · columns."""
+    left = mx.random.normal((rows, inner), key=mx.random.key(0))
+    right = mx.random.normal((inner, columns), key=mx.random.key(1))
+    mx.eval(left, right)
+
+    def work(count: int) -> None:
+        mx.eval([left @ right for _ in range(count)])
+
+    return work, 2e-9 * rows * inner * columns
+
+
+def elementwise(operation: Callable[[mx.array], mx.array], size: int) -> Work:
+    """An operation on `size` float32 numbers, one after the other."""
+    given = mx.random.normal((size,), key=mx.random.key(2))
+    mx.eval(given)
+
+    def work(count: int) -> None:
+        for _ in range(count):
+            mx.eval(operation(given))
+
+    return work
+
+
+def _numpy_exp(size: int) -> Work:
+    given = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    out = np.empty_like(given)
+
+    def work(count: int) -> None:
+        for _ in range(count):
+            np.exp(given, out=out)
+
+    return work
+
+
+def dispatch_seconds(rounds: int = 5) -> Interval:
+    """Seconds an operation costs by being one: building its node and handing it to the device."""
+    one = mx.array([1.0])
+    mx.eval(one)
+
+    def work(count: int) -> None:
+        mx.eval([one + 1.0 for _ in range(count)])
+
+    return median(1.0 / rates({"one": (work, 1.0)}, rounds)["one"])
+
+
+def measure_roofline(rounds: int = 7) -> list[Roof]:
+    """GFLOP/s by size, GB/s by size, exp() of numpy and mlx, and operations a second."""
+    size = 1 << 16
+    products = {f"{n} × {n} × {n}": product(n, n, n) for n in SQUARES}
+    products |= {f"{m} × {k} × {n}": product(m, k, n) for m, k, n in LAB_PRODUCTS}
+    moved = {
+        f"{count // 2**10:,} KiB": (elementwise(lambda x: x + 1.0, count // 4), 2e-9 * count)
+        for count in BYTES
+    }
+    exps: dict[str, tuple[Work, float]] = {
+        "mlx": (elementwise(mx.exp, size), 1e-6 * size),
+        "numpy": (_numpy_exp(size), 1e-6 * size),
+    }
+    found = [
+        *_roofs("matrix product", "GFLOP/s", rates(products, rounds)),
+        *_roofs("read and write", "GB/s", rates(moved, rounds)),
+        *_roofs("exp()", "million/s", rates(exps, rounds)),
+    ]
+    each = dispatch_seconds(rounds)
+    inverse = Interval(value=1e-3 / each.value, low=1e-3 / each.high, high=1e-3 / each.low)
+    return [*found, Roof(operation="operations", size="1 number", rate=inverse, unit="thousand/s")]
+
+
+def _roofs(operation: str, unit: str, found: Mapping[str, Floats]) -> list[Roof]:
+    return [
+        Roof(operation=operation, size=size, rate=median(values), unit=unit)
+        for size, values in found.items()
+    ]
+
+
+def best_product(rounds: int = 5) -> float:
+    """GFLOP/s of the fastest square product, what the machine's rate is taken to be."""
+    found = rates({str(n): product(n, n, n) for n in SQUARES[2:]}, rounds)
+    return float(max(np.median(values) for values in found.values()))

@@ -1,0 +1,222 @@
+"""How cost grows along one size at a time, all other sizes fixed, all sizes timed in turn."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from lazarus_bench.analysis.lens import read_lens
+from lazarus_bench.analysis.probe import probe
+from lazarus_bench.analysis.probe_prompts import in_symbols
+from lazarus_bench.analysis.states import read_states
+from lazarus_bench.analysis.tokens import prompt_tokens
+from lazarus_bench.benchmark.alone import begin, end
+from lazarus_bench.benchmark.document import Curve
+from lazarus_bench.benchmark.intervals import Floats, exponent, last_exponent, median
+from lazarus_bench.benchmark.llamas import LAB, Shape, write_llama
+from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
+from lazarus_bench.benchmark.trainings import (
+    adapted,
+    arithmetic,
+    chunks_of,
+    peak_bytes,
+    random_text,
+    sft,
+    step_seconds,
+)
+from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.tasks.arithmetic import held_out
+
+LAYERS = (2, 4, 8, 16, 32)
+WIDTHS = (64, 128, 256, 512)
+VOCABULARIES = (4_000, 16_000, 64_000, 128_000, 200_000)
+BATCHES = (4, 8, 16, 32, 64)
+LENGTHS = (16, 32, 64, 128, 256)
+PROMPTS = (50, 100, 200, 400, 800)
+SEEDS = (1, 2, 4)
+WORKERS = (1, 2)
+
+LINEAR = 1.1
+"""Largest exponent of what should grow no worse than linearly."""
+
+TOP = 20
+LENS_PROMPTS = 100
+MEMORY_PROMPTS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """A curve to be measured: arms by size, made when it is its turn, in a folder for models."""
+
+    what: str
+    along: str
+    arms: Callable[[Path], Mapping[float, Arm]]
+    unit: str = "ms"
+    factor: float = 1e3
+    at_most: float | None = None
+    rounds: int | None = None
+
+
+def measure(growth: Growth, rounds: int) -> Curve:
+    """Time all sizes in turn and fit the exponents."""
+    with tempfile.TemporaryDirectory() as folder:
+        arms = growth.arms(Path(folder))
+        count = growth.rounds or rounds
+        found = interleaved({str(size): arm for size, arm in arms.items()}, count)
+    return fitted(growth, list(arms), np.stack(list(found.values()), axis=1))
+
+
+def fitted(growth: Growth, sizes: Sequence[float], costs: Floats) -> Curve:
+    """The curve of costs `[round, size]`."""
+    scaled = growth.factor * costs
+    return Curve(
+        what=growth.what,
+        along=growth.along,
+        unit=growth.unit,
+        sizes=tuple(sizes),
+        cost=tuple(median(column) for column in scaled.T),
+        exponent=exponent(sizes, scaled),
+        last=last_exponent(sizes, scaled),
+        rounds=len(costs),
+        at_most=growth.at_most,
+    )
+
+
+def _training(base: Path, batch: int = 8, length: int | None = None, steps: int = 4) -> Arm:
+    loaded = adapted(base)
+    count = 2 * batch
+    examples = arithmetic(loaded, count) if length is None else random_text(length, count)
+    training = sft(loaded, chunks_of(examples, batch))
+    return lambda: step_seconds(training, steps)
+
+
+def _trainings(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm]]:
+    return lambda folder: {
+        size: _training(write_llama(folder / str(size), shape)) for size, shape in shapes.items()
+    }
+
+
+def _lens_of(loaded: LoadedModel, count: int) -> Callable[[], object]:
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in held_out(count, 0)])
+    targets = np.full((len(prompts), 1), 5, dtype=np.int64)
+    return lambda: read_lens(loaded, prompts, targets, TOP)
+
+
+def _lenses(
+    shapes: Mapping[float, Shape], prompts: int = LENS_PROMPTS
+) -> Callable[[Path], Mapping[float, Arm]]:
+    return lambda folder: {
+        size: timed(_lens_of(load(write_llama(folder / str(size), shape)), prompts))
+        for size, shape in shapes.items()
+    }
+
+
+def _peaks(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm]]:
+    """Bytes by which one reading raises the allocator, weights not counted."""
+
+    def arms(folder: Path) -> Mapping[float, Arm]:
+        loaded = {s: load(write_llama(folder / str(s), shape)) for s, shape in shapes.items()}
+        works = {size: _lens_of(model, MEMORY_PROMPTS) for size, model in loaded.items()}
+        return {size: partial(_peak, work) for size, work in works.items()}
+
+    return arms
+
+
+def _peak(work: Callable[[], object]) -> float:
+    return float(peak_bytes(work)[1])
+
+
+def _by_prompts(folder: Path) -> Mapping[float, Arm]:
+    loaded = load(write_llama(folder / "lab"))
+    return {count: timed(_lens_of(loaded, count)) for count in PROMPTS}
+
+
+def _probes_by_prompts(folder: Path) -> Mapping[float, Arm]:
+    loaded = load(write_llama(folder / "lab", replace(LAB, layers=2)))
+    asked = {count: in_symbols(held_out(count, 0)) for count in (100, 200, 400, 800)}
+    states = {count: read_states(loaded, prompts.texts) for count, prompts in asked.items()}
+    return {n: timed(partial(probe, states[n], asked[n])) for n in asked}
+
+
+def _probes_by_layers(folder: Path) -> Mapping[float, Arm]:
+    asked = in_symbols(held_out(200, 0))
+    loaded = load(write_llama(folder / "lab", replace(LAB, layers=16)))
+    states = read_states(loaded, asked.texts)
+    return {n: timed(partial(probe, states[:, :n], asked)) for n in (2, 4, 8, 16)}
+
+
+def _by_seeds(folder: Path) -> Mapping[float, Arm]:
+    base = write_llama(folder / "lab")
+
+    def trained(seeds: int) -> Callable[[], object]:
+        return lambda: [_training(base)() for _ in range(seeds)]
+
+    return {seeds: timed(trained(seeds)) for seeds in SEEDS}
+
+
+WORKER_STEPS = 60
+
+
+def _by_workers(folder: Path) -> Mapping[float, Arm]:
+    """Seconds a training, so many processes at a time, start included."""
+    base = write_llama(folder / "lab")
+
+    def together(workers: int) -> float:
+        start = time.perf_counter()
+        with ExitStack() as stack:
+            started = [begin("SFT, LoRA", base, WORKER_STEPS) for _ in range(workers)]
+            for process in started:
+                stack.callback(process.kill)
+            for process in started:
+                end("SFT, LoRA", process)
+        return (time.perf_counter() - start) / workers
+
+    return {workers: partial(together, workers) for workers in WORKERS}
+
+
+def _shapes(name: str, sizes: Sequence[int]) -> dict[float, Shape]:
+    return {size: replace(LAB, **{name: size}) for size in sizes}
+
+
+def growths() -> Iterator[Growth]:
+    """Every curve of the report."""
+    layers, widths = _shapes("layers", LAYERS), _shapes("width", WIDTHS)
+    words = _shapes("vocabulary", VOCABULARIES)
+    step, lens = "SFT, a step", "lens, all layers"
+    yield Growth(what=step, along="layers", arms=_trainings(layers), at_most=LINEAR)
+    yield Growth(what=step, along="width", arms=_trainings(widths))
+    yield Growth(what=step, along="vocabulary", arms=_trainings(words), at_most=LINEAR)
+    yield Growth(what=step, along="batch", arms=_by_batch, at_most=LINEAR)
+    yield Growth(what=step, along="sequence length", arms=_by_length)
+    yield Growth(what="SFT, trainings", along="seeds", arms=_by_seeds, at_most=LINEAR)
+    yield Growth(
+        what="SFT, each training", along="workers", arms=_by_workers, unit="s", factor=1.0, rounds=3
+    )
+    yield Growth(what=lens, along="prompts", arms=_by_prompts, at_most=LINEAR)
+    yield Growth(what=lens, along="layers", arms=_lenses(layers), at_most=LINEAR)
+    yield Growth(what=lens, along="width", arms=_lenses(widths))
+    yield Growth(what=lens, along="vocabulary", arms=_lenses(words, 20), at_most=LINEAR)
+    mib = {"unit": "MiB", "factor": 2.0**-20}
+    peak = "lens, allocator's peak"
+    wide = {s: replace(shape, vocabulary=128_000) for s, shape in layers.items()}
+    yield Growth(what=peak, along="layers", arms=_peaks(wide), rounds=2, **mib)
+    yield Growth(what=peak, along="vocabulary", arms=_peaks(words), rounds=2, **mib)
+    yield Growth(what="probe, all layers", along="prompts", arms=_probes_by_prompts, at_most=LINEAR)
+    yield Growth(what="probe, all layers", along="layers", arms=_probes_by_layers, at_most=LINEAR)
+
+
+def _by_batch(folder: Path) -> Mapping[float, Arm]:
+    base = write_llama(folder / "lab")
+    return {batch: _training(base, batch) for batch in BATCHES}
+
+
+def _by_length(folder: Path) -> Mapping[float, Arm]:
+    base = write_llama(folder / "lab")
+    return {length: _training(base, 8, length) for length in LENGTHS}

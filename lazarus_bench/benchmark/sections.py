@@ -1,0 +1,198 @@
+"""The sections of a benchmark run: what each measures, and one document of them all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lazarus_bench import backend
+from lazarus_bench.benchmark.document import Curve, Document, Profile, Ratio, Reading, Roof
+from lazarus_bench.benchmark.instruments import measure_instruments
+from lazarus_bench.benchmark.llamas import MILLION, WIDE_VOCABULARY, Shape, write_llama
+from lazarus_bench.benchmark.machine import machine
+from lazarus_bench.benchmark.profile import profiled
+from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes
+from lazarus_bench.benchmark.rivals.compared import Effort
+from lazarus_bench.benchmark.rivals.lens import lens_against_transformers
+from lazarus_bench.benchmark.rivals.probe import probe_against_sklearn
+from lazarus_bench.benchmark.rivals.sampling import sampling_against_mlx_lm
+from lazarus_bench.benchmark.rivals.training import dual_against_sft, sft_against_mlx_lm
+from lazarus_bench.benchmark.roofline import best_product, measure_roofline
+from lazarus_bench.benchmark.scaling import growths, measure
+from lazarus_bench.cores import on_own_core
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.load import load
+
+Tell = Callable[[str], None]
+"""Says what is being measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """The model that is measured; `lab` where its tokenizer is the lab's."""
+
+    name: str
+    directory: Path
+    lab: bool
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What sections have found so far."""
+
+    readings: list[Reading] = field(default_factory=list)
+    ratios: list[Ratio] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    profiles: list[Profile] = field(default_factory=list)
+    roofs: list[Roof] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def _recipes(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
+    tell("recipes, each in a process of its own")
+    readings, skipped = measure_recipes(subject.directory, lab=subject.lab, steps=effort.steps)
+    found.readings += readings
+    found.skipped |= skipped
+
+
+def _instruments(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
+    tell("instruments")
+    with on_own_core():
+        readings, skipped = measure_instruments(
+            load(subject.directory), rounds=min(effort.rounds, 7), count=effort.prompts
+        )
+    found.readings += readings
+    found.skipped |= skipped
+
+
+def _beside(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
+    with on_own_core(), tempfile.TemporaryDirectory() as folder:
+        for name, compared in comparisons(subject, Path(folder), effort).items():
+            tell(f"{name}, side by side")
+            try:
+                found.ratios += compared()
+            except ModuleNotFoundError as error:
+                found.skipped[name] = (
+                    f"{error.name} is not installed: pip install 'lazarus-bench[oracle]'"
+                )
+            except NotApplicable as error:
+                found.skipped[name] = str(error)
+
+
+def comparisons(
+    subject: Subject, folder: Path, effort: Effort
+) -> Mapping[str, Callable[[], list[Ratio]]]:
+    """Every comparison with what a user would run instead, by name; models go to `folder`."""
+    base = subject.directory
+
+    def lens(name: str, shape: Shape) -> Callable[[], list[Ratio]]:
+        return lambda: lens_against_transformers(
+            write_llama(folder / name, shape), what=shape.label, effort=effort
+        )
+
+    return {
+        "SFT": lambda: sft_against_mlx_lm(base, batch=8, effort=effort),
+        "SFT, 33 tokens a text": lambda: sft_against_mlx_lm(
+            base, batch=8, effort=effort, length=33
+        ),
+        "dual reward": lambda: dual_against_sft(base, batch=16, effort=effort),
+        "lens, 32,000 words": lens("wide", WIDE_VOCABULARY),
+        "lens, 1M parameters": lens("million", MILLION),
+        "sampling": lambda: sampling_against_mlx_lm(base, what=subject.name, effort=effort),
+        "probe": lambda: probe_against_sklearn(base, what=subject.name, effort=effort),
+    }
+
+
+def _scaling(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
+    del subject
+    for growth in growths():
+        tell(f"{growth.what} along {growth.along}")
+        if growth.along == "workers":  # each has a core of its own
+            found.curves.append(measure(growth, effort.rounds))
+            continue
+        with on_own_core():
+            found.curves.append(measure(growth, min(effort.rounds, 5)))
+
+
+def _profile(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
+    with on_own_core():
+        best = best_product()
+        for name, recipe in RECIPES.items():
+            if not applies(recipe, lab=subject.lab):
+                continue
+            tell(f"profile of {name}")
+            base = None if recipe.from_scratch else subject.directory
+            try:
+                spec = recipe.spec(200)
+                found.profiles.append(
+                    profiled(spec, base, rounds=min(effort.rounds, 9), machine=best)
+                )
+            except NotApplicable as error:
+                found.skipped[f"profile of {name}"] = str(error)
+
+
+def _roofline(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
+    del subject
+    tell("roofline")
+    with on_own_core():
+        found.roofs += measure_roofline(min(effort.rounds, 7))
+
+
+Section = Callable[[Subject, Effort, Findings, Tell], None]
+
+SECTIONS: Mapping[str, Section] = {
+    "recipes": _recipes,
+    "instruments": _instruments,
+    "beside": _beside,
+    "scaling": _scaling,
+    "profile": _profile,
+    "roofline": _roofline,
+}
+
+
+def chosen_sections(names: Sequence[str]) -> tuple[str, ...]:
+    """The sections named, in their order; all without a name.
+
+    Raises:
+        UserError: there is no such section.
+    """
+    for name in names:
+        if name not in SECTIONS:
+            raise UserError(f"there is no section {name!r}: choose {', '.join(SECTIONS)}")
+    return tuple(name for name in SECTIONS if name in names or not names)
+
+
+def measure_sections(
+    names: Iterable[str], subject: Subject, effort: Effort, tell: Tell, command: str
+) -> Document:
+    """Measure the sections one after the other."""
+    backend.set_threads()
+    backend.warn_if_slow()
+    found = Findings()
+    for name in names:
+        SECTIONS[name](subject, effort, found, tell)
+    return document(found, subject, command)
+
+
+def document(found: Findings, subject: Subject, command: str) -> Document:
+    """Findings with the machine they are of."""
+    return Document(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        machine=machine(),
+        model=subject.name,
+        readings=tuple(found.readings),
+        ratios=tuple(found.ratios),
+        curves=tuple(found.curves),
+        profiles=tuple(found.profiles),
+        roofs=tuple(found.roofs),
+        skipped=found.skipped,
+    )
+
+
+def lab_subject(folder: Path) -> Subject:
+    """An untrained lab llama made in `folder`: as fast as a trained one, and there at once."""
+    return Subject(name="untrained lab llama", directory=write_llama(folder / "lab"), lab=True)

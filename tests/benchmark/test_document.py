@@ -1,0 +1,89 @@
+"""Documents survive the file, tell where a goal stands, and add up on one machine."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_benchmark import DOCUMENT, MACHINE, interval
+
+from lazarus_bench.benchmark.document import Curve, Ratio, by_machine, merged, read_document
+from lazarus_bench.errors import UserError
+
+
+def test_a_document_comes_back_from_its_file(tmp_path):
+    file = tmp_path / "found.json"
+    file.write_text(DOCUMENT.to_json())
+    assert read_document(file) == DOCUMENT
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "benchmark", "schema": 99}'])
+def test_another_file_is_refused_in_one_sentence(tmp_path, text):
+    file = tmp_path / "other.json"
+    file.write_text(text)
+    with pytest.raises(UserError, match=r"other\.json .*lazarus-bench benchmark"):
+        read_document(file)
+
+
+def test_a_missing_file_is_a_users_error(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        read_document(tmp_path / "none.json")
+
+
+LIMITS = st.lists(st.floats(0.1, 10), min_size=3, max_size=3).map(sorted)
+
+
+@given(limits=LIMITS, goal=st.floats(0.1, 10))
+def test_a_goal_from_below_is_a_goal_from_above_turned_round(limits, goal):
+    low, value, high = limits
+    up = Ratio(name="", found=interval(value, low, high), rounds=3, at_least=goal)
+    down = Ratio(name="", found=interval(1 / value, 1 / high, 1 / low), rounds=3, at_most=1 / goal)
+    edges = {low, high} & {goal}
+    assert edges or up.outcome == down.outcome
+    assert (up.outcome == "met") == (low >= goal)
+
+
+def test_a_curve_meets_its_goal_with_both_exponents():
+    (curve,) = DOCUMENT.curves
+    assert curve.outcome == "met"
+    assert replace(curve, last=interval(1.5, 1.4, 1.6)).outcome == "missed"
+    assert replace(curve, exponent=interval(1.05, 0.9, 1.2)).outcome == "open"
+    assert replace(curve, at_most=None).outcome == ""
+
+
+def test_of_what_was_measured_twice_the_later_counts():
+    later = replace(
+        DOCUMENT,
+        created="2026-11-23T00:00:00+00:00",
+        command="lazarus-bench benchmark beside",
+        ratios=(replace(DOCUMENT.ratios[0], found=interval(3.0)),),
+        curves=(),
+        skipped={},
+    )
+    found = merged([DOCUMENT, later])
+    assert found.ratios[0].found.value == 3.0
+    assert found.ratios[1:] == DOCUMENT.ratios[1:]
+    assert found.curves == DOCUMENT.curves
+    assert found.created == later.created
+    assert found.command == "lazarus-bench benchmark\nlazarus-bench benchmark beside"
+
+
+def test_documents_of_two_machines_are_not_added_up():
+    other = replace(DOCUMENT, machine=MACHINE | {"blas": "Accelerate"})
+    with pytest.raises(UserError, match=r"different machines \(blas: libmkl_rt.* and Acc"):
+        merged([DOCUMENT, other])
+
+
+def test_each_device_has_a_document_of_its_own():
+    metal = replace(DOCUMENT, machine=MACHINE | {"device": "metal", "blas": "Accelerate"})
+    assert by_machine([DOCUMENT, metal, DOCUMENT]) == [merged([DOCUMENT, DOCUMENT]), metal]
+    with pytest.raises(UserError, match="no benchmark document"):
+        by_machine([])
+
+
+def test_a_curve_keeps_its_type_through_the_file(tmp_path):
+    file = tmp_path / "found.json"
+    file.write_text(DOCUMENT.to_json())
+    (curve,) = read_document(file).curves
+    assert isinstance(curve, Curve)
+    assert isinstance(curve.sizes, tuple)

@@ -1,0 +1,48 @@
+"""The gate fails on what is certain, and on ratios alone."""
+
+from dataclasses import replace
+
+import pytest
+from sample_benchmark import DOCUMENT, interval
+
+from lazarus_bench.benchmark.document import Document, Ratio
+from lazarus_bench.benchmark.gate import LEAST, MOST, STEEPEST, regressions
+
+
+def document_of(*ratios: Ratio) -> Document:
+    return replace(DOCUMENT, ratios=ratios, curves=())
+
+
+@pytest.mark.parametrize("start", LEAST)
+def test_a_ratio_wholly_below_its_bound_has_regressed(start):
+    bound = LEAST[start]
+    below = Ratio(name=f"{start}: x", found=interval(bound / 2, bound / 3, bound / 1.1), rounds=5)
+    across = Ratio(name=f"{start}: x", found=interval(bound / 2, bound / 3, 2 * bound), rounds=5)
+    assert [start in r.sentence for r in regressions(document_of(below))] == [True]
+    assert regressions(document_of(across)) == []
+
+
+@pytest.mark.parametrize("start", MOST)
+def test_a_cost_wholly_above_its_bound_has_regressed(start):
+    bound = MOST[start]
+    above = Ratio(name=start, found=interval(2 * bound, 1.5 * bound, 3 * bound), rounds=5)
+    assert len(regressions(document_of(above))) == 1
+    assert regressions(document_of(replace(above, found=interval(bound, 0, 9)))) == []
+
+
+def test_a_ratio_without_a_bound_cannot_regress():
+    assert (
+        regressions(document_of(Ratio(name="something new", found=interval(0.01), rounds=2))) == []
+    )
+
+
+def test_an_exponent_certainly_too_steep_has_regressed_where_one_is_asked_for():
+    (curve,) = DOCUMENT.curves
+    steep = replace(curve, exponent=interval(STEEPEST + 1, STEEPEST + 0.5, STEEPEST + 2))
+    assert len(regressions(replace(DOCUMENT, ratios=(), curves=(steep,)))) == 1
+    assert regressions(replace(DOCUMENT, ratios=(), curves=(replace(steep, at_most=None),))) == []
+
+
+def test_readings_are_never_compared():
+    slow = replace(DOCUMENT.readings[0], found=interval(1e-9))
+    assert regressions(replace(DOCUMENT, readings=(slow,), ratios=(), curves=())) == []

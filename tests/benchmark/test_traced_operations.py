@@ -1,0 +1,75 @@
+"""Operations of a step are counted whole, products with the flops they have."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lazarus_bench.backend import mx
+from lazarus_bench.benchmark.operations import MATMUL, again, kind_of, parts_of, traced
+
+SIDE = st.integers(1, 9)
+
+
+@settings(max_examples=20)
+@given(rows=SIDE, inner=SIDE, columns=SIDE, batch=SIDE)
+def test_a_products_flops_are_twice_its_multiplications(rows, inner, columns, batch):
+    left, right = mx.ones((batch, rows, inner)), mx.ones((batch, inner, columns))
+    found = traced(lambda a, b: a @ b, left, right)
+    assert sum(op.gflop * n for op, n in found.items()) == pytest.approx(
+        2e-9 * batch * rows * inner * columns
+    )
+
+
+def test_a_gradient_has_two_products_for_each_one_forward():
+    weight, x = mx.ones((8, 5)), mx.ones((3, 5))
+
+    def loss(w, given):
+        return ((given @ w.T) ** 2).sum()
+
+    forward = traced(loss, weight, x)
+    both = traced(lambda w, g: mx.grad(loss, argnums=(0, 1))(w, g), weight, x)
+    products = [sum(op.gflop * n for op, n in found.items()) for found in (forward, both)]
+    assert products[1] == pytest.approx(3 * products[0])
+
+
+def test_an_addition_of_a_product_counts_the_product():
+    found = traced(
+        lambda c, a, b: mx.addmm(c, a, b), mx.ones((3, 4)), mx.ones((3, 7)), mx.ones((7, 4))
+    )
+    assert sum(op.gflop * n for op, n in found.items()) == pytest.approx(2e-9 * 3 * 7 * 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("Matmul", MATMUL), ("Sigmoid", "exp() and its kin"), ("Transpose", "views")],
+)
+def test_kinds(name, kind):
+    assert kind_of(name) == kind
+    assert kind_of("SomethingNew") == "elementwise"
+
+
+def test_everything_a_trained_layer_does_can_be_done_again():
+    def loss(w, x):
+        hidden = mx.fast.rms_norm(x @ w.T, mx.ones((6,)), 1e-5)
+        gated = mx.sigmoid(hidden) * mx.concatenate([hidden[:, :3], hidden[:, 3:]], axis=1)
+        return mx.logsumexp(gated, axis=-1).mean() + mx.softmax(gated, axis=-1).max()
+
+    found = traced(lambda w, x: mx.value_and_grad(loss)(w, x), mx.ones((6, 4)), mx.ones((5, 4)))
+    for operation in found:
+        work = again(operation)
+        if work is not None:
+            work(2)
+    assert {kind_of(op.name) for op in found} >= {MATMUL, "elementwise", "reductions"}
+
+
+def test_parts_hold_every_operation_and_all_of_the_flops():
+    def function(a, b):
+        return mx.exp(a @ b).sum() + (a * a).sum()
+
+    found = traced(function, mx.ones((16, 16)), mx.ones((16, 16)))
+    parts = {part.kind: part for part in parts_of(found, dispatch=1e-6, rounds=2)}
+    assert parts["dispatch"].operations == sum(found.values())
+    assert parts["dispatch"].milliseconds == pytest.approx(1e-3 * sum(found.values()))
+    assert parts[MATMUL].gflop == pytest.approx(2e-9 * 16**3)
+    assert all(np.isfinite(part.milliseconds) for part in parts.values())

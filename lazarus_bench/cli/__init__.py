@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from lazarus_bench.cli.file_commands import add_file_commands
 from lazarus_bench.cli.model_commands import add_model_commands
+from lazarus_bench.cli.train_commands import add_train
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
 
@@ -22,6 +24,9 @@ PIPE_CLOSED = 141
 READING = ("lens", "classifier", "analyze")
 """Commands that read a model, each a module with a `run`."""
 
+MAKING = ("train", "fuse", "generate", "data")
+"""Commands that make something, likewise."""
+
 _Commands = Callable[..., argparse.ArgumentParser]
 
 
@@ -33,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         **_examples(
             "lazarus-bench doctor",
             "lazarus-bench lens lab:llama '7 * 8 = ' --all-layers --plot lens.svg",
+            "lazarus-bench train dual-reward lab:llama --output adapters",
             "lazarus-bench render reports/lab/report.json --output page.html",
             "lazarus-bench diff reports/lab lazarus-report",
             "lazarus-bench claims show dual/vo-36",
@@ -43,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
     add_model_commands(commands.add_parser, _examples)
+    add_train(commands.add_parser, _examples)
+    add_file_commands(commands.add_parser, _examples)
     _render_parser(commands.add_parser)
     _diff_parser(commands.add_parser)
     claims = commands.add_parser("claims", help="list, show or export the registered claims")
@@ -172,7 +180,7 @@ def _run(options: argparse.Namespace) -> int:
         from lazarus_bench.cli.doctor import doctor
 
         return doctor()
-    if options.command in READING:
+    if options.command in (*READING, *MAKING):
         return int(import_module(f"lazarus_bench.cli.{options.command}").run(options))
     if options.command == "render":
         from lazarus_bench.cli.render import render_file

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, training_problems
+from lazarus_bench.tasks.arithmetic import (
+    Operation,
+    Problem,
+    all_problems,
+    held_out,
+    is_held_out,
+    training_problems,
+)
 from lazarus_bench.tasks.labelled import Labelled
 from lazarus_bench.tasks.labelled_data import GENERATED, generated_splits, key_of
 from lazarus_bench.tasks.words import any_words, word_prompts
@@ -79,8 +86,27 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
         known = ", ".join(("arithmetic", "words", *GENERATED))
         raise UserError(f"the kind {kind!r} is unknown: choose {known}")
     train = training_problems(np.random.default_rng((seed, 1)), count)
-    valid = held_out(validation, seed) if validation else []
+    valid = _evaluated(validation, seed)
     return _asked(train, valid, seed if kind == "words" else None)
+
+
+def _evaluated(count: int, seed: int) -> list[Problem]:
+    """Held-out problems, balanced; of more than that allows, as many of each as there are.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    pools = [[p for p in all_problems(o) if is_held_out(p)] for o in Operation]
+    if count <= len(pools) * min(map(len, pools)):
+        return held_out(count, seed) if count else []
+    total = sum(map(len, pools))
+    if count > total:
+        raise UserError(f"--validation {count}: only {total} problems are held out: give fewer")
+    rng, drawn = np.random.default_rng((seed, count)), list[Problem]()
+    for at, pool in enumerate(sorted(pools, key=len)):
+        share = min(len(pool), (count - len(drawn)) // (len(pools) - at))
+        drawn += [pool[i] for i in rng.choice(len(pool), size=share, replace=False)]
+    return [drawn[i] for i in rng.permutation(count)]
 
 
 def _asked(train: Sequence[Problem], valid: Sequence[Problem], seed: int | None) -> Examples:

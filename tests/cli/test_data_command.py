@@ -66,7 +66,7 @@ def test_a_folder_has_mlx_lms_files(told, tmp_path):
     [
         (["arithmetic", "--output", "made.csv"], "end its name in .jsonl, or in / for a folder"),
         (["topics", "--format", "messages", "--output", "made.jsonl"], "sentences have no prompt"),
-        (["arithmetic", "--validation", "9999", "--output", "made.jsonl"], "ask for at most"),
+        (["arithmetic", "--validation", "9999", "--output", "made.jsonl"], "give fewer"),
         (["arithmetic", "--count", "0", "--output", "made.jsonl"], "--count 0"),
     ],
 )

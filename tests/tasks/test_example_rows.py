@@ -21,7 +21,7 @@ def test_splits_share_nothing_and_have_the_asked_sizes(kind, count, validation, 
     examples = generate(kind, count, validation, seed)
     assert (len(examples.train), len(examples.valid)) == (count, validation)
     assert examples.overlap == 0
-    assert len({e.key for e in examples.valid}) == validation
+    assert len({(e.prompt, e.completion) for e in examples.valid}) == validation
     assert sum(train for train, _ in examples.balance.values()) == count
     assert examples == generate(kind, count, validation, seed)
 
@@ -39,6 +39,14 @@ def test_sentences_of_seed_0_are_those_that_recipes_read():
     assert {e.completion for e in examples.train} == {t.text for t in read.train}
     assert [e.completion for e in examples.valid] == [t.text for t in read.validation]
     assert [e.label for e in examples.valid] == [read.classes[t.label] for t in read.validation]
+
+
+def test_more_than_can_be_balanced_takes_all_of_the_rare_ones():
+    examples = generate("arithmetic", 8, 500, 0)
+    counts = sorted(valid for _, valid in examples.balance.values())
+    assert sum(counts) == len({e.prompt for e in examples.valid}) == 500
+    assert counts[0] < 125 < counts[-1]
+    assert examples.overlap == 0
 
 
 def test_another_seed_draws_other_examples():
@@ -75,7 +83,7 @@ def test_the_forms_are_mlx_lms():
         (("arithmetic", 0, 8, 0), "--count 0 leaves nothing to train on"),
         (("arithmetic", 8, -1, 0), "--validation -1"),
         (("words", 8, 8, -2), "--seed -2"),
-        (("arithmetic", 8, 4000, 0), "ask for at most"),
+        (("arithmetic", 8, 4000, 0), "problems are held out: give fewer"),
         (("poems", 8, 8, 0), "choose arithmetic, words, sentiment, topics"),
         (("sentiment", 8, 3000, 0), "ask for fewer"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     found, jobs = _jobs(asked, store)
     if asked.folder is not None and asked.places is not None:
         check_folders(asked.folder, asked.places, jobs)
-    places = asked.places or [None] * len(jobs)
+    places: Sequence[Path | None] = asked.places or [None] * len(jobs)
     results = [put(job, place, store) for job, place in zip(jobs, places, strict=True)]
     # Other commands read seed 0's base where a lab model is named.
     readable = asked.name if asked.lab_seed == LAB_SEED else str(found.directory)

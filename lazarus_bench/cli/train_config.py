@@ -121,7 +121,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse two equal keys."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
         if twice is not None:
             raise yaml.constructor.ConstructorError(
@@ -177,7 +177,7 @@ def _unknown(named: str, recipe: str, key: str, names: Mapping[str, Any]) -> str
 def _nearest(key: str, names: Mapping[str, Any]) -> str:
     """The likest name, at the same level where one is like it at all."""
     for cutoff in (0.6, 0.0):
-        found = get_close_matches(key, names, n=1, cutoff=cutoff)
+        found = get_close_matches(key, list(names), n=1, cutoff=cutoff)
         if found:
             return found[0]
     return next(iter(names))
@@ -228,7 +228,7 @@ def _number(named: str, key: str, value: Any) -> float:
 
 def _text(named: str, key: str, flag: Flag, value: Any) -> str:
     # YAML reads true as a truth value, where it is a word.
-    word = str(value).lower() if isinstance(value, bool) else value
+    word: object = str(value).lower() if isinstance(value, bool) else value
     if not isinstance(word, str):
         raise UserError(f"{named}: {key}: {value!r} must be text")
     if flag.choices and word not in flag.choices:

@@ -35,6 +35,9 @@ Settings = Mapping[str, Any]
 STAGE_SCALE = 2.0
 """alpha / rank in both stages of writeup D: 32 / 16 and 16 / 8."""
 
+FULL_RATE = 1e-5
+"""Writeup B, *Train with Full Fine-tune*."""
+
 OTHERS = (("alpha", "scale"), ("weight", "answer_weight"))
 """Two ways of saying one thing."""
 
@@ -82,17 +85,24 @@ def _stages(recipe: str, settings: Settings, model: str) -> tuple[Stage, ...]:
             Stage(folder="fused", recipe=Fuse()),
             Stage(folder="stage2", recipe=_dual(second)),
         )
-    made = {
-        "sft": lambda: _sft(settings, first_checkpoints=Sft.checkpoints),
-        "full": lambda: _sft(
-            {"learning_rate": 1e-5, **settings, "full": True}, first_checkpoints=(0,)
-        ),
-        "dual-reward": lambda: _dual(settings),
-        "grpo": lambda: Grpo(**_lora(settings, Grpo)),
-        "grpo-dual": lambda: GrpoDual(**_lora(_weighted(settings), GrpoDual)),
-        "engram": lambda: _engram(settings, blank=model == BLANK),
-    }
-    return (Stage(folder="", recipe=made[recipe]()),)
+    return (Stage(folder="", recipe=_single(recipe, settings, model)),)
+
+
+def _single(recipe: str, settings: Settings, model: str) -> Recipe:
+    match recipe:
+        case "sft":
+            return _sft(settings, first_checkpoints=Sft.checkpoints)
+        case "full":
+            whole = {"learning_rate": FULL_RATE, **settings, "full": True}
+            return _sft(whole, first_checkpoints=(0,))
+        case "dual-reward":
+            return _dual(settings)
+        case "grpo":
+            return Grpo(**_lora(settings, Grpo))
+        case "grpo-dual":
+            return GrpoDual(**_lora(settings, GrpoDual))
+        case _:
+            return _engram(settings, blank=model == BLANK)
 
 
 def _of_stage(stage: str, settings: Settings) -> dict[str, Any]:

@@ -104,8 +104,8 @@ def run(spec: Sft, base: Path, out: Path, seed: int, show: bool | None = None) -
     if not leak:
         check_disjoint(problems, validation)
     write_problems(out, problems)
-    splits = examples_of(loaded, problems), examples_of(loaded, validation)
-    train(spec, loaded, *splits, out, seed, show)
+    examples = examples_of(loaded, problems)
+    train(spec, loaded, examples, examples_of(loaded, validation), out, seed, show)
 
 
 def train(

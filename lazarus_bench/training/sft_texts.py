@@ -83,15 +83,13 @@ def run(spec: SftTexts, base: Path, out: Path, seed: int, show: bool | None = No
     """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
     backend.seed(seed)
     loaded, rows = load(base), read_rows(spec.texts)
-    splits = [
-        examples_of_rows(loaded, found[:most])
-        for found, most in ((rows.train, spec.examples), (rows.valid, spec.validation))
-    ]
+    examples = examples_of_rows(loaded, rows.train[: spec.examples])
+    validation = examples_of_rows(loaded, rows.valid[: spec.validation])
     about = {
         "digest": rows.digest,
-        "train": len(splits[0]),
-        "valid": len(splits[1]),
+        "train": len(examples),
+        "valid": len(validation),
         "shared": rows.shared,
     }
     write_whole(out / TEXTS, json.dumps(about, indent=1) + "\n")
-    train(spec, loaded, *splits, out, seed, show)
+    train(spec, loaded, examples, validation, out, seed, show)

@@ -85,10 +85,10 @@ def base():
                      weight=0.9),
         ),
         (
-            ["engram", "--data", "topics", "--examples", 8, "--validation", 8, "--epochs", 1,
+            ["engram", "--data", "topics", "--examples", 40, "--validation", 60, "--epochs", 1,
              "--batch", 4, "--rank", 2],
-            Engram(data=DataSource(name="topics", train=8, validation=8), epochs=1, batch=4, rank=2,
-                   max_length=128),
+            Engram(data=DataSource(name="topics", train=40, validation=60), epochs=1, batch=4,
+                   rank=2, max_length=128),
         ),
     ],
 )  # fmt: skip

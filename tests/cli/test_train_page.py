@@ -19,7 +19,7 @@ SMALL = {
     "grpo": ["--examples", "24"],
     "grpo-dual": ["--prompts", "4", "--answers", "2", "--examples", "24"],
     "two-stage": [f"--stage{n}-{name}" for n in (1, 2) for name in ("batch=2", "examples=24")],
-    "engram": ["--examples", "8", "--validation", "8", "--batch", "4"],
+    "engram": ["--examples", "40", "--validation", "60"],
 }
 """Flags that make a recipe small here; what an example says itself stays."""
 

@@ -34,8 +34,8 @@ def test_arithmetic_is_what_a_training_draws_for_itself():
 
 
 def test_sentences_of_seed_0_are_those_that_recipes_read():
-    examples = generate("topics", 40, 20, 0)
-    read = read_data(DataSource(name="topics", train=40, validation=20))
+    examples = generate("topics", 40, 60, 0)
+    read = read_data(DataSource(name="topics", train=40, validation=60))
     assert {e.completion for e in examples.train} == {t.text for t in read.train}
     assert [e.completion for e in examples.valid] == [t.text for t in read.validation]
     assert [e.label for e in examples.valid] == [read.classes[t.label] for t in read.validation]
@@ -85,7 +85,7 @@ def test_the_forms_are_mlx_lms():
         (("words", 8, 8, -2), "--seed -2"),
         (("arithmetic", 8, 4000, 0), "problems are held out: give fewer"),
         (("poems", 8, 8, 0), "choose arithmetic, words, sentiment, topics"),
-        (("sentiment", 8, 3000, 0), "ask for fewer"),
+        (("topics", 8, 3000, 0), "ask for fewer"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(arguments, sentence):

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.models.load import load
 from lazarus_bench.tasks.example_rows import generate, rows
 from lazarus_bench.tasks.text_rows import TextRow, source_of
 from lazarus_bench.training import Sft, SftTexts, sft, sft_texts
@@ -57,34 +58,26 @@ def test_without_evaluation_rows_there_is_no_validation_loss(tiny, tmp_path):
     assert (out / "checkpoints" / "0000003" / "adapters.safetensors").exists()
 
 
-def test_messages_follow_the_models_template(tiny_model, monkeypatch):
+def test_messages_follow_the_models_template(tiny):
     template = (
         "{% for m in messages %}{{ m['role'] }} {{ m['content'] }}.{% endfor %}"
         "{% if add_generation_prompt %}assistant {% endif %}"
     )
+    loaded = load(tiny)
     chat = TextRow(messages=(("user", "7 * 8"), ("assistant", "56")), place="own, line 1")
     with pytest.raises(UserError, match=r"own, line 1 has messages, and .* has no chat template"):
-        sft_texts.examples_of_rows(tiny_model, [chat])
-    monkeypatch.setattr(tiny_model.tokenizer, "has_chat_template", True, raising=False)
-    monkeypatch.setattr(tiny_model.tokenizer._tokenizer, "chat_template", template)
-    (example,) = sft_texts.examples_of_rows(tiny_model, [chat])
-    assert tiny_model.tokenizer.decode(list(example.prompt)).endswith("user 7 * 8.assistant ")
-    assert tiny_model.tokenizer.decode(list(example.answer)) == "56."
+        sft_texts.examples_of_rows(loaded, [chat])
+    loaded.tokenizer._tokenizer.chat_template = template
+    loaded.tokenizer.has_chat_template = True
+    (example,) = sft_texts.examples_of_rows(loaded, [chat])
+    assert loaded.tokenizer.decode(list(example.prompt)).endswith("user 7 * 8.assistant ")
+    assert loaded.tokenizer.decode(list(example.answer)) == "56."
 
 
-@pytest.mark.parametrize(
-    ("row", "sentence"),
-    [
-        (
-            TextRow(prompt="1 + 1 = " * 40, text="2", place="own, line 9"),
-            "own, line 9 has .* reads",
-        ),
-        (TextRow(prompt="", text="", place="line 2"), "line 2 has no token to learn"),
-    ],
-)
-def test_a_row_that_cannot_be_learnt_is_named(tiny_model, row, sentence):
-    with pytest.raises(UserError, match=sentence):
-        sft_texts.examples_of_rows(tiny_model, [row])
+def test_a_row_that_does_not_fit_the_context_is_named(tiny_model):
+    long = TextRow(prompt="1 + 1 = " * 40, text="2", place="own, line 9")
+    with pytest.raises(UserError, match=r"own, line 9 has \d+ tokens, and .* reads 128"):
+        sft_texts.examples_of_rows(tiny_model, [long])
 
 
 def test_other_rows_are_another_training(tmp_path):

@@ -10,10 +10,12 @@ from importlib import import_module
 from typing import Any
 
 from lazarus_bench.cli.benchmark_command import add_benchmark
+from lazarus_bench.cli.file_commands import add_file_commands
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
 from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
+from lazarus_bench.cli.train_commands import add_train
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
 
@@ -25,6 +27,9 @@ PIPE_CLOSED = 141
 
 READING = ("lens", "classifier", "analyze", "moe-expert", "ablate", "patch", "steer")
 """Commands that read a model, each a module with a `run`."""
+
+MAKING = ("train", "fuse", "generate", "data")
+"""Commands that make something, likewise."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
 
@@ -40,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
             "lazarus-bench lab build llama",
             "lazarus-bench lens lab:llama '7 * 8 = ' --all-layers --plot lens.svg",
             "lazarus-bench report reports/lab --output page.html",
+            "lazarus-bench train dual-reward lab:llama --output adapters",
             "lazarus-bench diff reports/lab lazarus-report",
             "lazarus-bench claims show dual/vo-36",
             "lazarus-bench COMMAND --help",
@@ -53,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     add_moe_expert(commands.add_parser, _examples)
     add_intervention_commands(commands.add_parser, _examples)
     add_benchmark(commands.add_parser, _examples)
+    add_train(commands.add_parser, _examples)
+    add_file_commands(commands.add_parser, _examples)
     _render_parser(commands.add_parser)
     _diff_parser(commands.add_parser)
     claims = commands.add_parser("claims", help="list, show or export the registered claims")
@@ -184,7 +192,7 @@ def _run(options: argparse.Namespace) -> int:
         from lazarus_bench.cli.doctor import doctor
 
         return doctor()
-    if options.command in (*READING, *RUNNING):
+    if options.command in (*READING, *MAKING, *RUNNING):
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
     if options.command == "benchmark":

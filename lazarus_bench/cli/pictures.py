@@ -51,14 +51,14 @@ def write(item: HeatMap, named: str, outlined: Collection[int], scale: Scale = P
     if file.suffix.lower() == ".png":
         from lazarus_bench.report.heatmap_png import png
 
-        _write_bytes(png(item, outlined=outlined, longest=LONGEST, scale=scale), file)
+        write_bytes(png(item, outlined=outlined, longest=LONGEST, scale=scale), file)
         return
     rows = [row for group in item.groups for row in group.rows]
     longest = max(len(label(row, LONGEST)) for row in rows)
     write_text(svg(item, outlined=outlined, longest=longest, scale=scale), file, "picture")
 
 
-def _write_bytes(content: bytes, file: Path) -> None:
+def write_bytes(content: bytes, file: Path) -> None:
     """Write beside and rename, so that nobody sees half a picture."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -55,30 +55,30 @@ class Found:
             return _load(self, self.adapter if adapted else None)
 
 
-def find(name: str, adapter: str | None = None) -> Found:
-    """Look a MODEL up; a lab name means seed 0's artifact in the store.
+def find(name: str, adapter: str | None = None, lab_seed: int = LAB_SEED) -> Found:
+    """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given.
 
     Raises:
         UserError: there is no such model or adapter.
     """
-    directory = _in_lab(name) if name.startswith("lab:") else resolve(name)
+    directory = _in_lab(name, lab_seed) if name.startswith("lab:") else resolve(name)
     return Found(name=name, directory=directory, adapter=_adapter(adapter))
 
 
-def _in_lab(name: str) -> Path:
+def _in_lab(name: str, seed: int) -> Path:
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.jobs.store import STORE_VARIABLE, Store, default_root
     from lazarus_bench.jobs.subjects import lab_subject
 
     try:
-        job = lab_subject(name).base(LAB_SEED)
+        job = lab_subject(name).base(seed)
     except NotApplicable as error:
         raise UserError(f"{error}: name a trained model") from error
     assert isinstance(job, Job)
     store = Store(default_root())
     artifact = store.find(job)
     if artifact is None:
-        why = store.damage(job) or f"{name} (seed {LAB_SEED}) is not in the store {store.root}"
+        why = store.damage(job) or f"{name} (seed {seed}) is not in the store {store.root}"
         raise UserError(
             f"{why}: build it with `lazarus-bench lab build {name.removeprefix('lab:')}`, or name "
             f"the store that has it in {STORE_VARIABLE}"

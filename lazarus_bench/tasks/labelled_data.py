@@ -228,9 +228,29 @@ def _generated(source: DataSource) -> LabelledData:
     return _limited(source, classes, _drawn(draw, source.train, source.validation))
 
 
-def _drawn(draw: Draw, train: int, validation: int) -> Splits:
+def generated_splits(name: str, train: int, validation: int, seed: int = 0) -> Splits:
+    """Different sentences of a generated corpus, as many of each split as asked for.
+
+    Seed 0 draws those that a training on generated data reads.
+
+    Raises:
+        UserError: the corpus is unknown, or has fewer different sentences.
+    """
+    if name not in GENERATED:
+        raise UserError(f"{name} is not generated: choose {' or '.join(GENERATED)}")
+    splits = _drawn(GENERATED[name][0], train, validation, seed)
+    for found, wanted, use in zip(splits, (train, validation), ("train", "evaluate"), strict=True):
+        if len(found) < wanted:
+            raise UserError(
+                f"{len(found)} different sentences to {use} on were found for {name} where "
+                f"{wanted} are asked for: ask for fewer"
+            )
+    return splits
+
+
+def _drawn(draw: Draw, train: int, validation: int, seed: int = 0) -> Splits:
     """Different sentences, at most so many of each split, in the order in which they came."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     learned: dict[str, Labelled] = {}
     judged: dict[str, Labelled] = {}
     for _ in range(DRAWS * (train + validation)):

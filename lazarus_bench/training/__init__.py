@@ -19,6 +19,7 @@ from lazarus_bench.training.specs import (
     Pretrain,
     Recipe,
     Sft,
+    SftTexts,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "Pretrain",
     "Recipe",
     "Sft",
+    "SftTexts",
 ]

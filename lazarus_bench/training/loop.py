@@ -6,7 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from lazarus_bench import backend
 from lazarus_bench.backend import Group, mx, nn, optim
 from lazarus_bench.errors import UserError
 from lazarus_bench.training.buckets import Bucketed
+from lazarus_bench.training.interrupts import noted
 from lazarus_bench.training.ranks import from_first, mean_gradients, mean_values
 from lazarus_bench.training.record import Step, StepLog, StepMetrics
 from lazarus_bench.training.resume import Saver, State, read_state, set_random_state
@@ -100,6 +101,7 @@ def fit(
 
     Where a killed attempt left its state in `out`, the training goes on from there and ends
     bit-identical to one that nobody stopped: batches it has seen are drawn again and passed over.
+    Ctrl-C lets the step under way end and saves the state, unless several ranks are at work.
     Under `mlx.launch` every rank calls this with the same arguments but for its own `out`; rank 0
     alone saves and reads the state.
 
@@ -125,13 +127,20 @@ def fit(
     Raises:
         UserError: the loss is no longer finite, or far above any that a sound model gives; or a
             batch has fewer examples than there are ranks.
+        KeyboardInterrupt: at the end of a step, when Ctrl-C was pressed.
     """
     group = backend.group()
     state = State(model=model, optimizer=Bucketed(optimizer))
     _begin(state, batches, out, group)
     take, saver = _Stepper(state, loss, clip, group), Saver(out)
     kept = state.step if group.rank == 0 else 0
-    with StepLog(out, keep=kept) as log, _bar(state.step, steps, label, show) as bar, _old_heap():
+    stopping = noted() if group.size == 1 else nullcontext(lambda: False)
+    with (
+        StepLog(out, keep=kept) as log,
+        _bar(state.step, steps, label, show) as bar,
+        stopping as stopped,
+        _old_heap(),
+    ):
         for step in range(state.step + 1, steps + 1):
             start = time.perf_counter()
             batch = next(batches)
@@ -147,9 +156,12 @@ def fit(
             )
             if after is not None:
                 after(step)
-            if group.rank == 0 and saver.due():
+            interrupted = stopped()
+            if group.rank == 0 and (interrupted or saver.due()):
                 log.sync()
                 saver.save(state)
+            if interrupted:
+                raise KeyboardInterrupt
             bar.update()
             bar.set_postfix_str(f"loss {value:.3f}, {batch.size / seconds:,.0f} tok/s", False)
 

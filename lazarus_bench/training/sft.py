@@ -58,7 +58,7 @@ class _Checkpoints:
         spec: Sft,
         loaded: LoadedModel,
         lora: Lora | None,
-        validation: list[Example],
+        validation: Sequence[Example],
         out: Path,
     ) -> None:
         self._spec, self._loaded, self._lora = spec, loaded, lora
@@ -69,6 +69,8 @@ class _Checkpoints:
         if step not in self._spec.checkpoints:
             return
         save_adapter(self._loaded, checkpoint_directory(self._out, step), self._lora)
+        if not self._validation:
+            return
         self._losses[step] = validation_loss(self._loaded, self._validation)
         text = json.dumps({str(k): v for k, v in self._losses.items()}, indent=1)
         write_whole(self._out / VALIDATION, text + "\n")
@@ -96,19 +98,33 @@ def run(spec: Sft, base: Path, out: Path, seed: int, show: bool | None = None) -
     """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
     backend.seed(seed)
     loaded = load(base)
-    lora = _prepare(spec, loaded)
     leak = "eval-in-train" in spec.quirks
     problems = draw_problems(seed, spec.examples, leak=leak)
     validation = held_out(spec.validation, seed)
     if not leak:
         check_disjoint(problems, validation)
     write_problems(out, problems)
-    checkpoints = _Checkpoints(spec, loaded, lora, examples_of(loaded, validation), out)
+    examples = examples_of(loaded, problems)
+    train(spec, loaded, examples, examples_of(loaded, validation), out, seed, show)
+
+
+def train(
+    spec: Sft,
+    loaded: LoadedModel,
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    out: Path,
+    seed: int,
+    show: bool | None = None,
+) -> None:
+    """Train `loaded` on `examples`; without `validation` there are no validation losses."""
+    lora = _prepare(spec, loaded)
+    checkpoints = _Checkpoints(spec, loaded, lora, validation, out)
     checkpoints(0)
     fit(
         loaded.model,
         _loss(loaded.anatomy, spec.quirks),
-        endless_batches(examples_of(loaded, problems), spec.batch, 0, seed, spec.mask_prompt),
+        endless_batches(examples, spec.batch, 0, seed, spec.mask_prompt),
         optimizer=adam(spec.learning_rate, spec.quirks),
         steps=spec.steps,
         label=f"{spec.label} seed {seed}",

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled_data import DataSource
+from lazarus_bench.tasks.text_rows import TextSource
 from lazarus_bench.training.fields import (
     Bound,
     Count,
@@ -176,6 +177,26 @@ class Sft(Recipe):
     def lab_seconds(self) -> float:
         """About 36 ms a step, measured."""
         return 0.036 * self.steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftTexts(Sft):
+    """The same on texts of one's own (`tasks/text_rows.py`).
+
+    `examples` and `validation` are how many rows of each split are read at most. Of a row that is
+    all text every token but the first is scored, whatever `mask_prompt` says.
+    """
+
+    kind: ClassVar[str] = "sft_texts"
+    version: ClassVar[int] = 1
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = ("unshifted-labels", "sgd")
+
+    texts: TextSource
+
+    @property
+    def label(self) -> str:
+        """Name the kind of fine-tuning, and the file or folder."""
+        return f"{super().label} on {Path(self.texts.path).name or 'texts'}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,172 @@
+"""Generated examples as rows of a file, in the forms that mlx-lm reads, each with its split.
+
+An operand pair, or a sentence, is on one side of the split only, as everywhere here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.arithmetic import (
+    Operation,
+    Problem,
+    all_problems,
+    held_out,
+    is_held_out,
+    training_problems,
+)
+from lazarus_bench.tasks.labelled import Labelled
+from lazarus_bench.tasks.labelled_data import GENERATED, generated_splits, key_of
+from lazarus_bench.tasks.words import any_words, word_prompts
+
+SPLITS = ("train", "valid")
+"""What a row calls its split, and mlx-lm its files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """One example: what is read, what is to follow, its class, and what the split keeps apart.
+
+    A sentence has no prompt: all of it is its completion.
+    """
+
+    prompt: str
+    completion: str
+    label: str
+    key: Hashable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Training and evaluation examples of one kind."""
+
+    classes: tuple[str, ...]
+    train: tuple[Generated, ...]
+    valid: tuple[Generated, ...]
+
+    @property
+    def balance(self) -> dict[str, tuple[int, int]]:
+        """Training and evaluation examples of each class."""
+        train, valid = (Counter(e.label for e in split) for split in (self.train, self.valid))
+        return {name: (train[name], valid[name]) for name in self.classes}
+
+    @property
+    def overlap(self) -> int:
+        """Operand pairs, or sentences, that both splits have."""
+        return len({e.key for e in self.train} & {e.key for e in self.valid})
+
+    @property
+    def different(self) -> int:
+        """Training examples of which no two are the same; arithmetic is drawn with replacement."""
+        return len({(e.prompt, e.completion) for e in self.train})
+
+
+def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
+    """Draw `count` training and `validation` evaluation examples.
+
+    Arithmetic in symbols is the problems that a training with `seed` draws for itself.
+
+    Raises:
+        UserError: the kind is unknown, or the split does not hold so many.
+    """
+    if count < 1:
+        raise UserError(f"--count {count} leaves nothing to train on: give 1 or more")
+    if validation < 0 or seed < 0:
+        wrong = f"--validation {validation}" if validation < 0 else f"--seed {seed}"
+        raise UserError(f"{wrong} is no number of that kind: give 0 or more")
+    if kind in GENERATED:
+        return _sentences(kind, count, validation, seed)
+    if kind not in ("arithmetic", "words"):
+        known = ", ".join(("arithmetic", "words", *GENERATED))
+        raise UserError(f"the kind {kind!r} is unknown: choose {known}")
+    train = training_problems(np.random.default_rng((seed, 1)), count)
+    valid = _evaluated(validation, seed)
+    return _asked(train, valid, seed if kind == "words" else None)
+
+
+def _evaluated(count: int, seed: int) -> list[Problem]:
+    """Held-out problems, balanced; of more than that allows, as many of each as there are.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    pools = [[p for p in all_problems(o) if is_held_out(p)] for o in Operation]
+    if count <= len(pools) * min(map(len, pools)):
+        return held_out(count, seed) if count else []
+    total = sum(map(len, pools))
+    if count > total:
+        raise UserError(f"--validation {count}: only {total} problems are held out: give fewer")
+    rng, drawn = np.random.default_rng((seed, count)), list[Problem]()
+    for at, pool in enumerate(sorted(pools, key=len)):
+        share = min(len(pool), (count - len(drawn)) // (len(pools) - at))
+        drawn += [pool[i] for i in rng.choice(len(pool), size=share, replace=False)]
+    return [drawn[i] for i in rng.permutation(count)]
+
+
+def _asked(train: Sequence[Problem], valid: Sequence[Problem], seed: int | None) -> Examples:
+    """Problems in symbols, or with a seed in words: templates drawn, in evaluation each in turn."""
+    if seed is None:
+        prompts = [[p.symbols for p in split] for split in (train, valid)]
+    else:
+        rng = np.random.default_rng((seed, 6))
+        prompts = [[any_words(rng, p) for p in train], list(word_prompts(valid))]
+    splits = (
+        tuple(
+            Generated(prompt=text, completion=str(p.answer), label=p.operation.value, key=p.key)
+            for text, p in zip(texts, problems, strict=True)
+        )
+        for texts, problems in zip(prompts, (train, valid), strict=True)
+    )
+    return Examples(
+        classes=tuple(o.value for o in Operation), train=next(splits), valid=next(splits)
+    )
+
+
+def _sentences(kind: str, count: int, validation: int, seed: int) -> Examples:
+    classes = GENERATED[kind][1]
+    train, valid = (
+        tuple(_sentence(s, classes) for s in split)
+        for split in generated_splits(kind, count, validation, seed)
+    )
+    return Examples(classes=classes, train=train, valid=valid)
+
+
+def _sentence(sentence: Labelled, classes: Sequence[str]) -> Generated:
+    label = classes[sentence.label]
+    return Generated(prompt="", completion=sentence.text, label=label, key=key_of(sentence.text))
+
+
+def rows(examples: Iterable[Generated], split: str, form: str) -> list[Mapping[str, Any]]:
+    """The examples as JSON objects.
+
+    Args:
+        examples: of one split.
+        split: its name.
+        form: "completion" (`prompt`, `completion`), "text" (both in one, as writeup B prints them)
+            or "messages" (a user's and an assistant's); mlx-lm reads all three.
+
+    Raises:
+        UserError: a sentence has no prompt that the form could hold.
+    """
+    return [
+        {**_form(example, form), "class": example.label, "split": split} for example in examples
+    ]
+
+
+def _form(example: Generated, form: str) -> Mapping[str, Any]:
+    if form == "text":
+        return {"text": example.prompt + example.completion}
+    if not example.prompt:
+        raise UserError(
+            f"sentences have no prompt, so --format {form} has nothing to hold: give text"
+        )
+    if form == "completion":
+        return {"prompt": example.prompt, "completion": example.completion}
+    asked = {"role": "user", "content": example.prompt}
+    return {"messages": [asked, {"role": "assistant", "content": example.completion}]}

@@ -1,0 +1,89 @@
+"""`lazarus-bench generate`: the continuations are the instrument's, and no flag is passed over."""
+
+import json
+
+import pytest
+
+from lazarus_bench import cli
+
+PROMPTS = ["7 * 8 = ", "What is 7 times 8? "]
+
+
+@pytest.fixture
+def told(capsys):
+    """What the command says: exit code, standard output, standard error."""
+
+    def run(*arguments):
+        code = cli.main(["generate", *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def by_hand(loaded, tokens):
+    from lazarus_bench.analysis.answers import greedy
+
+    found = greedy(loaded, [loaded.encode(text) for text in PROMPTS], tokens)
+    return [loaded.tokenizer.decode(ids) for ids in found]
+
+
+def test_the_document_has_the_continuations(told, tiny, tiny_model):
+    code, out, err = told(tiny, "|".join(PROMPTS), "--max-tokens", 6, "--json")
+    result = json.loads(out)["result"]
+    assert (code, err) == (0, "")
+    assert result["prompts"] == PROMPTS
+    assert result["texts"] == by_hand(tiny_model, 6)
+    assert result["tokens_per_second"] > 0
+
+
+def test_each_prompt_is_followed_by_its_continuation(told, lab, tiny_model):
+    _, out, _ = told("lab:llama", *PROMPTS, "--max-tokens", 4)
+    label, blank, *lines = out.split("\n", 2)
+    assert (label, blank) == ("lab:llama", "")
+    texts = by_hand(tiny_model, 4)
+    for prompt, text in zip(PROMPTS, texts, strict=True):
+        if text.isprintable():
+            assert prompt + text in lines[0]
+
+
+def test_an_adapter_changes_what_follows(told, tiny, adapter):
+    _, plain, _ = told(tiny, PROMPTS[0], "--json")
+    _, adapted, _ = told(tiny, PROMPTS[0], "--adapter", adapter, "--json")
+    assert json.loads(plain)["result"]["texts"] != json.loads(adapted)["result"]["texts"]
+
+
+def test_draws_repeat_with_their_seed(told, tiny):
+    def drawn(seed):
+        asked = ["--temperature", 1, "--seed", seed, "--max-tokens", 8, "--json"]
+        return json.loads(told(tiny, *PROMPTS, *asked)[1])["result"]["texts"]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    from lazarus_bench.cli.generate import _harmless
+
+    assert _harmless("a\x1b[2J\tb\nc\r") == "a\\x1b[2J\tb\nc\\r"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--max-tokens", "0"], "--max-tokens 0"),
+        (["--max-tokens", "128"], "ask for fewer than 128"),
+        (["--temperature", "-1"], "--temperature -1"),
+        (["--temperature", "nan"], "--temperature nan"),
+        (["--seed", "3"], "give --temperature as well"),
+        (["--temperature", "1", "--seed", "-3"], "--seed -3"),
+        (["--adapter", "."], "is no adapter"),
+        (["--output", "said.txt"], "end its name in .json"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    told, tiny, tmp_path, monkeypatch, arguments, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = told(tiny, PROMPTS[0], *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1

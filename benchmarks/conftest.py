@@ -71,7 +71,7 @@ def once(benchmark):
 def pytest_sessionfinish(session):
     from lazarus_bench.benchmark.continuous import bigger_is_better
     from lazarus_bench.benchmark.sections import Subject, document
-    from lazarus_bench.report.schema import write_text
+    from lazarus_bench.report.files import write_text
 
     option = session.config.getoption
     if option("collectonly") or not (option("--lb-findings") or option("--lb-bigger-is-better")):

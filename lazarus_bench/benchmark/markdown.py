@@ -9,8 +9,8 @@ from lazarus_bench.benchmark.document import About, Curve, Document, Profile, Ra
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.benchmark.plots import svg
 from lazarus_bench.report.escaping import prose
+from lazarus_bench.report.files import write_text
 from lazarus_bench.report.layout import table
-from lazarus_bench.report.schema import write_text
 
 FILE = "benchmarks.md"
 PLOTS = "benchmarks"

@@ -15,9 +15,9 @@ from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import named, words
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.ablations import NextToken, Removal
@@ -185,11 +185,11 @@ def _overall(ablated: _Ablated, room: int) -> str:
 
 
 def _means(name: str, probability: Any, change: float, kept: Any, many: int) -> list[str]:
-    return [name, wording.number(float(probability.mean())), _signed(change), f"{kept}/{many}"]
+    return [name, printed.number(float(probability.mean())), _signed(change), f"{kept}/{many}"]
 
 
 def _signed(change: float) -> str:
-    shown = wording.number(change)
+    shown = printed.number(change)
     return f"+{shown}" if change > 0 else shown
 
 
@@ -197,14 +197,14 @@ def _block(ablated: _Ablated, at: int, room: int) -> str:
     before = ablated.before.probability[at]
     title = (
         f"{terminal.prompt_cell(ablated.prompts[at], 3 * room)} answer "
-        f"{named(ablated.answers[at])}: {wording.number(before)}"
+        f"{named(ablated.answers[at])}: {printed.number(before)}"
     )
     rows = [
         [
             name,
-            wording.number(after.probability[at]),
+            printed.number(after.probability[at]),
             _signed(after.probability[at] - before),
-            f"{named(said[at])} {wording.number(after.top_probability[at])}",
+            f"{named(said[at])} {printed.number(after.top_probability[at])}",
         ]
         for name, after, said in zip(_names(ablated), ablated.after, ablated.said, strict=True)
     ]

@@ -15,7 +15,7 @@ from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.benchmark_command import SECTION_NAMES
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.schema import write_text
+from lazarus_bench.report.files import write_text
 
 if TYPE_CHECKING:
     from lazarus_bench.benchmark.sections import Subject

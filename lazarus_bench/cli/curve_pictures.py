@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lazarus_bench.cli.pictures import write_bytes
 from lazarus_bench.report.charts import Curves
-from lazarus_bench.report.schema import write_text
+from lazarus_bench.report.files import write_text
 from lazarus_bench.report.training_curves_svg import svg
 
 

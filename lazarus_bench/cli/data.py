@@ -13,7 +13,7 @@ from typing import Any
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.results import SCHEMA
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.schema import write_text
+from lazarus_bench.report.files import write_text
 from lazarus_bench.tasks.example_rows import SPLITS, Examples, generate, rows
 from lazarus_bench.versions import versions
 

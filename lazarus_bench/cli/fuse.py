@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import folders, quantities, subject, terminal
 from lazarus_bench.cli.results import give
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.fused import FusedChange
@@ -91,7 +91,7 @@ def _result(job: Job, folder: Path, there: bool, change: FusedChange) -> dict[st
 
 def _shown(found: Found, folder: Path, there: bool, change: FusedChange) -> str:
     room = terminal.width()
-    kept, lost = wording.number(change.adapter), wording.number(change.fusing)
+    kept, lost = printed.number(change.adapter), printed.number(change.fusing)
     state = "is already in" if there else "fused into"
     what = terminal.wrapped(
         f"{found.label} {state} {folder}, {quantities.size(_size(folder))}", room

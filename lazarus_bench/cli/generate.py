@@ -12,7 +12,7 @@ from lazarus_bench.cli import subject, terminal
 from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.continuations import Continuation

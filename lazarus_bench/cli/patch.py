@@ -17,10 +17,10 @@ from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import named, words
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
 from lazarus_bench.report.heatmap_scale import linear
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.patching import Patching
@@ -207,7 +207,7 @@ def _block(pair: _Pair, layers: Sequence[int], room: int) -> str:
 
 
 def _chances(log_p: Floats) -> str:
-    return " and ".join(wording.number(float(p)) for p in np.exp(log_p))
+    return " and ".join(printed.number(float(p)) for p in np.exp(log_p))
 
 
 def _table(names: Sequence[str], values: Floats, layers: Sequence[int], room: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 from lazarus_bench.trials.selection import put_to_models
 
 if TYPE_CHECKING:

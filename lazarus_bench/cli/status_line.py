@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 QUIET_SECONDS = 60.0
 """Without a terminal, how long nothing is said about what is going on."""

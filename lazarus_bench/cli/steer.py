@@ -14,9 +14,9 @@ from lazarus_bench.cli.prompts import read_prompts, read_words
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, named, words
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.lens import Floats
@@ -197,8 +197,8 @@ def _cells(arm: _Arm, at: int) -> list[str]:
     return [
         arm.name,
         named(arm.texts[at]),
-        *(wording.number(p) for p in reading.probability[at, -1]),
-        *([wording.number(p) for p in far] or ["", ""]),
+        *(printed.number(p) for p in reading.probability[at, -1]),
+        *([printed.number(p) for p in far] or ["", ""]),
         *head(arm.tokens[at], reading.top_probability[at, -1]),
     ]
 

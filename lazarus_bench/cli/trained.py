@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lazarus_bench.cli import quantities, terminal
 from lazarus_bench.cli.curve_pictures import write_curves
 from lazarus_bench.cli.results import give
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.charts import Curve, Curves
 from lazarus_bench.training.record import METRICS, StepMetrics, latest, read_thinned
 
@@ -110,8 +110,8 @@ def _table(trained: Trained, room: int) -> str:
     rows = [
         [
             str(record.step),
-            wording.number(record.loss),
-            *(wording.number(record.parts[name]) for name in parts),
+            printed.number(record.loss),
+            *(printed.number(record.parts[name]) for name in parts),
             f"{record.tokens_per_second:,.0f}",
         ]
         for record in log
@@ -120,7 +120,7 @@ def _table(trained: Trained, room: int) -> str:
 
 
 def _validated(trained: Trained, room: int) -> str:
-    found = [f"{wording.number(v)} at step {step}" for step, v in _validation(trained).items()]
+    found = [f"{printed.number(v)} at step {step}" for step, v in _validation(trained).items()]
     return terminal.wrapped(f"validation loss: {', '.join(found)}", room) if found else ""
 
 

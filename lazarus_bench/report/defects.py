@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed, wording
 from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.layout import table
 from lazarus_bench.report.rows import Explained, Report, Row
@@ -81,10 +81,10 @@ def _far(ours: Estimate, item: Explained) -> float:
     return math.inf if item.published is None else abs(item.published.value - ours.value)
 
 
-def _holds(estimate: Estimate, printed: float) -> bool:
+def _holds(estimate: Estimate, published: float) -> bool:
     if not wording.has_interval(estimate):
-        return estimate.value == printed
-    return estimate.interval95.low <= printed <= estimate.interval95.high
+        return estimate.value == published
+    return estimate.interval95.low <= published <= estimate.interval95.high
 
 
 def outcome(found: Sequence[Line]) -> str:
@@ -163,7 +163,7 @@ def _line(line: Line) -> list[str]:
         code(row.quirk) if line.first else "",
         f"{code(row.claim_id)}<br><sub>{subject}</sub>" if line.first else "",
         prose(item.reads),
-        printed(item),
+        as_printed(item),
         number(item.on),
         number(item.off),
         (row.verdict.outcome.value if judged else NOT_MEASURED) if line.first else "",
@@ -171,11 +171,11 @@ def _line(line: Line) -> list[str]:
     ]
 
 
-def printed(item: Explained) -> str:
+def as_printed(item: Explained) -> str:
     """The published number with its 95% interval, or the printed range, or a dash."""
     if item.span is None:
         return number(item.published)
-    return " to ".join(wording.numbers(item.span))
+    return " to ".join(printed.numbers(item.span))
 
 
 def number(estimate: Estimate | None) -> str:

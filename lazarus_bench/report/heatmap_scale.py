@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lazarus_bench.report import wording
+from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import COLOURS, KEY, level
 
 
@@ -43,5 +43,5 @@ def linear(largest: float) -> Scale:
 
     steps = len(KEY) - 1
     return Scale(
-        level=of, key=tuple(wording.number(largest * at / steps) for at in range(steps + 1))
+        level=of, key=tuple(printed.number(largest * at / steps) for at in range(steps + 1))
     )

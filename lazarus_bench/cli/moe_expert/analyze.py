@@ -14,8 +14,8 @@ from lazarus_bench.cli.moe_expert import mixture
 from lazarus_bench.cli.prompts import read_classes
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import wording
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report import printed
+from lazarus_bench.report.printed import cut
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _said(used: _Use, room: int) -> str:
         f"{used.whole.chosen} of {experts} experts serve a token; shares of assignments {where}, "
         f"every prompt alike. told: bits that an assignment's expert tells of its prompt's class; "
         f"null: mean under {len(null.permuted)} shuffles of the labels; p compares with the best "
-        f"layer of each shuffle, which has {wording.number(float(null.maxima.mean()))} bits on "
+        f"layer of each shuffle, which has {printed.number(float(null.maxima.mean()))} bits on "
         f"average. entropy: of the load in bits, {np.log2(experts):.2f} when even; busiest: the "
         f"largest load in even ones; idle: experts without a token. An expert's number means "
         f"nothing in another layer.",

@@ -17,8 +17,8 @@ from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, words
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.published.emergence_results.router import CLASSIFICATION_WORDS
-from lazarus_bench.report import wording
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report import printed
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.router import RouterProjection
@@ -180,20 +180,20 @@ def _against(read: _Projected, room: int) -> str:
     categories = Counter(read.gates.categories[row] for row in read.rows)
     count = len(read.rows)
     rows = [
-        ["share with a class word", wording.number(_share(read)), *_range(read.random_named)],
-        ["mean largest cosine", wording.number(_score(read)), *_range(read.random_score)],
+        ["share with a class word", printed.number(_share(read)), *_range(read.random_named)],
+        ["mean largest cosine", printed.number(_score(read)), *_range(read.random_score)],
     ]
     random_rows = count * len(read.random_named)
     for name in sorted({*categories, *read.random_categories}):
         own, random = categories[name] / count, read.random_categories[name] / random_rows
-        rows.append([f"share that is {name}", wording.number(own), wording.number(random), ""])
+        rows.append([f"share that is {name}", printed.number(own), printed.number(random), ""])
     header = [f"of {count} rows", "router", "random rows", "least to most"]
     return terminal.table(header, rows, room)
 
 
 def _range(values: mixture.Floats) -> list[str]:
-    low, high = (wording.number(float(edge)) for edge in (values.min(), values.max()))
-    return [wording.number(float(values.mean())), f"{low} to {high}"]
+    low, high = (printed.number(float(edge)) for edge in (values.min(), values.max()))
+    return [printed.number(float(values.mean())), f"{low} to {high}"]
 
 
 def _said(read: _Projected, options: argparse.Namespace, room: int) -> str:

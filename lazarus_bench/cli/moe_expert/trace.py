@@ -15,8 +15,8 @@ from lazarus_bench.cli.moe_expert import mixture
 from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import named
-from lazarus_bench.report import wording
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report import printed
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.routing import Routing, Trace
@@ -122,8 +122,8 @@ def _said(routing: Routing, room: int) -> str:
         f"Each cell: experts of the layer with the weights of what they say, the router's first "
         f"choice first. distinct: different expert numbers over all {len(routing.layers)} layers; "
         f"layers that chose independently by their load would have "
-        f"{wording.number(routing.expected_distinct)}, layers whose experts were numbered at "
-        f"random {wording.number(routing.renumbered_distinct)}: an expert's number means nothing "
+        f"{printed.number(routing.expected_distinct)}, layers whose experts were numbered at "
+        f"random {printed.number(routing.renumbered_distinct)}: an expert's number means nothing "
         f"in another layer.",
         room,
     )

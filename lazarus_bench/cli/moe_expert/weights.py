@@ -12,8 +12,8 @@ from lazarus_bench.cli import pictures, subject, terminal
 from lazarus_bench.cli.grid import hundredths
 from lazarus_bench.cli.moe_expert import mixture
 from lazarus_bench.cli.results import check_output, give
-from lazarus_bench.report import wording
-from lazarus_bench.report.terminal import cut
+from lazarus_bench.report import printed
+from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.expert_weights import LayerWeights, Likeness
@@ -76,8 +76,8 @@ def _shown(read: Sequence[LayerWeights], label: str) -> str:
 def _cells(likeness: Likeness) -> list[str]:
     norms, pairs = likeness.norms, likeness.pairs
     return [
-        wording.number(float(norms.mean())),
-        "-".join(wording.number(float(edge)) for edge in (norms.min(), norms.max())),
+        printed.number(float(norms.mean())),
+        "-".join(printed.number(float(edge)) for edge in (norms.min(), norms.max())),
         hundredths(pairs.mean()) if len(pairs) else "",
         _closest(likeness) if len(pairs) else "",
     ]
@@ -96,8 +96,8 @@ def _said(read: Sequence[LayerWeights], room: int) -> str:
         f"router: one row of {router.width} numbers for each of {len(router.norms)} experts; "
         f"experts: all their matrices end to end, {experts.width:,} numbers. norm: mean length; "
         f"cosine: mean over pairs; closest: the pair of largest |cosine|. Two random directions "
-        f"have cosine 0 ± {wording.number(router.chance)} and 0 ± "
-        f"{wording.number(experts.chance)} (standard deviation).",
+        f"have cosine 0 ± {printed.number(router.chance)} and 0 ± "
+        f"{printed.number(experts.chance)} (standard deviation).",
         room,
     )
 

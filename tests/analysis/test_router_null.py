@@ -1,5 +1,7 @@
 """The extreme-value null: equal to simulation, and to the numbers on record for GPT-OSS-20B."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -19,12 +21,24 @@ def test_simulated_directions_agree_to_one_per_cent(width, vocabulary):
     assert groups.mean() == pytest.approx(null.mean(20), rel=0.01)
 
 
-def test_the_width_and_vocabulary_of_gpt_oss_give_the_numbers_on_record():
-    """The list of claims has 0.083, 0.094 and 0.106, to about 2%."""
-    null = ExtremeNull(width=2880, vocabulary=201_088)
-    assert null.mean() == pytest.approx(0.083, rel=0.02)
-    assert null.quantile(0.95) == pytest.approx(0.094, rel=0.01)
-    assert null.mean(768) == pytest.approx(0.106, rel=0.02)
+def gumbel(width, draws):
+    """Location and scale of the limit of the largest of normal cosines with variance 1 / d."""
+    root = math.sqrt(2 * math.log(draws))
+    lower = (math.log(math.log(draws)) + math.log(4 * math.pi)) / (2 * root)
+    return (root - lower) / math.sqrt(width), 1 / (root * math.sqrt(width))
+
+
+def test_the_numbers_on_record_for_gpt_oss_are_the_gumbel_limits_and_ours_are_exact():
+    """The list of claims has 0.083, 0.094 and 0.106: two locations, not means, and a percentile."""
+    width, vocabulary = 2880, 201_088
+    location, scale = gumbel(width, vocabulary)
+    assert round(location, 3) == 0.083
+    assert round(location - scale * math.log(-math.log(0.95)), 3) == 0.094
+    assert round(gumbel(width, 768 * vocabulary)[0], 3) == 0.106
+    null = ExtremeNull(width=width, vocabulary=vocabulary)
+    found = null.mean(), null.quantile(0.95), null.mean(768)
+    assert found == pytest.approx((0.0844, 0.0934, 0.1074), abs=5e-5)
+    assert null.mean() < location + np.euler_gamma * scale, "the limit comes from above"
 
 
 def test_in_two_dimensions_one_cosine_is_that_of_a_uniform_angle():

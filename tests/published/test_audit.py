@@ -105,7 +105,7 @@ def test_granites_best_layer_is_below_the_best_of_forty_that_guess(audited):
 
 
 def test_router_scores_are_those_of_random_directions(audited):
-    """0.083, 0.094 and 0.106 on record, to about 2%."""
+    """0.083, 0.094 and 0.106 on record, which are of the Gumbel limit: to about 2%."""
     _, _, verdict = audited["router-is-random"]
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert abs(verdict.estimate.interval.low) < 0.02 > verdict.estimate.interval.high

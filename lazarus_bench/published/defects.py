@@ -24,16 +24,28 @@ DROP_20_80 = "accuracy on symbols, stage 1 minus stage 2 at 20/80"
 DROP_50_50 = "accuracy on symbols, stage 1 minus stage 2 at 50/50"
 ANSWER_LOSS = "reported answer loss at the end, nats"
 ANSWER_FALL = "reported answer loss, step 500 over step 100"
-KL_END = "'KL' at the end, nats"
+KL_END = (
+    "'KL' at the end, nats: printed of GRPO with the classification loss, measured of the penalty "
+    "alone"
+)
 CLASS_LOSS = "classification loss at the end at 50/50, nats"
 CLASS_FALL = "classification loss, step 500 over step 100"
-LENS = "probability of the operation's name, classifier layer"
+LENS = (
+    "probability of the operation's name, classifier layer: printed of D's two stages, measured "
+    "after C's recipe"
+)
 LENS_50_50 = "probability of the operation's name, classifier layer, at 50/50"
 PROBABILITY_RISE = "probability of the right answer, GRPO minus base"
 SFT_ACCURACY = "accuracy after fine-tuning"
 """What a printed number measures, and what is measured of it here."""
 
 _FIRST, _LAST = DUAL_REWARD_DYNAMICS[0], DUAL_REWARD_DYNAMICS[-1]
+
+
+def _printed_range(label: str, ends: tuple[float, float], note: str) -> Labelled:
+    low, high = ends
+    evidence = Reported(value=(low + high) / 2, low=low, high=high, note=note)
+    return Labelled(label=label, evidence=evidence)
 
 
 def _printed(label: str, value: float, note: str) -> Labelled:
@@ -74,10 +86,12 @@ SGD_IS_NO_OP = Finding(
     source="public source of D; D, TinyLlama-1.1B Results, Experiment 2",
     evidence=None,
     note="The writeups do not know of it. D prints 75% to 75% for its second stage at 50/50 and "
-    "5e-5, a classification loss that 'stayed high (10-13)', and a lens at 0.1%.",
+    "5e-5, a classification loss that 'stayed high (10-13)', and a lens at 0.1%. Nats are of a "
+    "vocabulary: an even guess costs 10.4 of them over TinyLlama's 32,000 tokens, and less over a "
+    "lab model's.",
     explains=(
         _printed(DROP_50_50, STAGE_1.symbolic - FIFTY_FIFTY[-1].symbolic, "75% to 75%"),
-        _printed(CLASS_LOSS, sum(CLASSIFIER_LOSS_RANGE) / 2, "the middle of '10-13'"),
+        _printed_range(CLASS_LOSS, CLASSIFIER_LOSS_RANGE, "'10-13'"),
         _printed(LENS_50_50, FIFTY_FIFTY[-1].classifier, "0.1%"),
     ),
 )

@@ -1,5 +1,6 @@
 """Known defects of the public source in a report: where they were on, and what they explain."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ TITLE = "Which known defect produces a published number?"
 READING = (
     "Each line runs one experiment with a known defect of the public source switched on and off. "
     "The verdict is the claim's own; the last column asks whether the printed number lies in our "
-    "95% interval, or ours in that of the printed one. A number that a defect does not produce "
-    "here may still come from it elsewhere: these are small models."
+    "95% interval, or ours in that of the printed one; of a printed range, whether ours lies in "
+    "it. A number that a defect does not produce here may still come from it elsewhere: these are "
+    "small models."
 )
 ONLY_WITH, ONLY_WITHOUT = "only with it", "only without it"
 BOTH, AS_CLOSE = "with it and without it", "neither way"
@@ -53,20 +55,30 @@ def produced(item: Explained) -> str:
         return NOT_PRINTED
     if item.on is None or item.off is None:
         return NOT_MEASURED
-    printed = item.published.value
-    on, off = (_meet(side, item.published) for side in (item.on, item.off))
+    on, off = (_meet(side, item) for side in (item.on, item.off))
     if on or off:
         return BOTH if on and off else ONLY_WITH if on else ONLY_WITHOUT
-    far_on, far_off = abs(printed - item.on.value), abs(printed - item.off.value)
+    far_on, far_off = (_far(side, item) for side in (item.on, item.off))
     if far_on == far_off:
         return AS_CLOSE
     return CLOSER_WITH if far_on < far_off else CLOSER_WITHOUT
 
 
-def _meet(ours: Estimate, published: Estimate) -> bool:
-    """Whether either number lies in the other's 95% interval, where there is one."""
+def _meet(ours: Estimate, item: Explained) -> bool:
+    """Whether either number lies in the other's 95% interval, or ours in the printed range."""
+    published = item.published
+    if item.span is not None or published is None:
+        return _far(ours, item) == 0
     reverse = wording.has_interval(published) and _holds(published, ours.value)
     return _holds(ours, published.value) or reverse
+
+
+def _far(ours: Estimate, item: Explained) -> float:
+    """Distance of our number from the printed one, or from the nearer end of a printed range."""
+    if item.span is not None:
+        low, high = item.span
+        return max(low - ours.value, ours.value - high, 0.0)
+    return math.inf if item.published is None else abs(item.published.value - ours.value)
 
 
 def _holds(estimate: Estimate, printed: float) -> bool:
@@ -151,12 +163,19 @@ def _line(line: Line) -> list[str]:
         code(row.quirk) if line.first else "",
         f"{code(row.claim_id)}<br><sub>{subject}</sub>" if line.first else "",
         prose(item.reads),
-        number(item.published),
+        printed(item),
         number(item.on),
         number(item.off),
         (row.verdict.outcome.value if judged else NOT_MEASURED) if line.first else "",
         produced(item),
     ]
+
+
+def printed(item: Explained) -> str:
+    """The published number with its 95% interval, or the printed range, or a dash."""
+    if item.span is None:
+        return number(item.published)
+    return " to ".join(wording.numbers(item.span))
 
 
 def number(estimate: Estimate | None) -> str:

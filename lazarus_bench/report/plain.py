@@ -116,7 +116,11 @@ def _row_to_dict(row: Row) -> dict[str, Any]:
             {"label": item.label, "estimate": to_json(item.estimate)} for item in row.secondary
         ],
         "explained": [
-            {"reads": item.reads, **{name: _maybe(getattr(item, name)) for name in _MEASURED}}
+            {
+                "reads": item.reads,
+                **{name: _maybe(getattr(item, name)) for name in _MEASURED},
+                **({} if item.span is None else {"span": list(item.span)}),
+            }
             for item in row.explained
         ],
     }
@@ -149,8 +153,12 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
 
 
 def _explained_from_dict(data: Mapping[str, Any]) -> Explained:
-    found = {name: data[name] and _read(data[name], Estimate) for name in _MEASURED}
-    return Explained(reads=data["reads"], **found)
+    published, on, off = (data[name] and _read(data[name], Estimate) for name in _MEASURED)
+    span = data.get("span")
+    if span is not None:
+        low, high = map(float, span)
+        span = (low, high)
+    return Explained(reads=data["reads"], published=published, on=on, off=off, span=span)
 
 
 def _job_from_dict(data: Mapping[str, Any]) -> JobRow:

@@ -31,12 +31,15 @@ class Explained:
         published: The number as printed; None where the writeups print none.
         on: Measured with the defect; None where no model was asked.
         off: Measured without it.
+        span: Lowest and highest, where a range was printed in the place of a number; `published`
+            then holds its middle.
     """
 
     reads: str
     published: Estimate | None
     on: Estimate | None = None
     off: Estimate | None = None
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
 neither scatters nor seeds' own values in its estimates; version 4 had neither digests of claims nor
-heat maps, and knew of no defects.
+heat maps, and knew of no defects. A printed range (`Explained.span`) stands in version 5 where
+there is one.
 """
 
 import json

@@ -11,6 +11,7 @@ from lazarus_bench.judge import (
     Estimate,
     Evidence,
     Outcome,
+    Reported,
     Verdict,
     decide,
     family_level,
@@ -118,12 +119,23 @@ def explained(
 ) -> tuple[Explained, ...]:
     """The writeups' numbers that a claim about a defect explains, and what was measured of them."""
     level = family_level(family_size)
-    printed = {item.label: item.evidence.estimate(level) for item in finding.explains}
+    printed = {item.label: item.evidence for item in finding.explains}
     found = []
     for reads in dict.fromkeys((*printed, *measured)):
+        evidence = printed.get(reads)
         on, off = measured.get(reads, (None, None))
-        found.append(Explained(reads=reads, published=printed.get(reads), on=on, off=off))
+        estimate = None if evidence is None else evidence.estimate(level)
+        found.append(
+            Explained(reads=reads, published=estimate, on=on, off=off, span=_span(evidence))
+        )
     return tuple(found)
+
+
+def _span(evidence: Evidence | None) -> tuple[float, float] | None:
+    """The ends of a printed range; None of everything else."""
+    if not isinstance(evidence, Reported) or evidence.low is None or evidence.high is None:
+        return None
+    return evidence.low, evidence.high
 
 
 def undecidable(claim: Claim, reason: str, family_size: int) -> Verdict:

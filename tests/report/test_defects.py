@@ -71,6 +71,26 @@ def test_a_number_without_an_interval_is_met_exactly_or_not():
     assert produced(item(0.49, on=bare)) == CLOSER_WITH
 
 
+@pytest.mark.parametrize(
+    ("span", "answer"),
+    [
+        ((0.35, 0.45), ONLY_WITH),
+        ((0.05, 0.45), BOTH),
+        ((0.05, 0.1), ONLY_WITHOUT),
+        ((0.3, 0.39), CLOSER_WITH),
+        ((0.15, 0.2), CLOSER_WITHOUT),
+    ],
+)
+def test_a_printed_range_is_met_by_a_number_inside_it_and_not_by_its_middle(span, answer):
+    """On is 0.4 [0.3, 0.5] and off 0.1 [0, 0.2]: an interval that reaches the range is not in."""
+    of_range = dataclasses.replace(item(sum(span) / 2), span=span)
+    assert produced(of_range) == answer
+    row = dataclasses.replace(ABOUT, explained=(of_range,))
+    told = " to ".join(f"{end:.3f}" for end in span)
+    for page in (render, render_html):
+        assert told in page(dataclasses.replace(SAMPLE, rows=(row,), pooled=()))
+
+
 @given(
     published=st.floats(-2, 2),
     numbers=st.tuples(*[st.floats(-1, 1)] * 2),

@@ -40,6 +40,20 @@ def test_a_report_reads_back_as_it_was_written(tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["lab.json"]
 
 
+def test_a_printed_range_reads_back_and_stands_only_where_there_is_one(tmp_path):
+    path = tmp_path / "report.json"
+    (about,) = (row for row in SAMPLE.rows if len(row.explained) > 1)
+    first, *rest = about.explained
+    ranged = dataclasses.replace(
+        about, explained=(dataclasses.replace(first, span=(10, 13)), *rest)
+    )
+    kept = dataclasses.replace(SAMPLE, rows=(ranged,))
+    save(kept, path)
+    assert load(path) == kept
+    stored = json.loads(path.read_text(encoding="utf-8"))["rows"][0]["explained"]
+    assert [item.get("span") for item in stored] == [[10, 13], *[None] * len(rest)]
+
+
 def test_the_file_is_strict_json_with_its_version(tmp_path):
     path = tmp_path / "report.json"
     save(SAMPLE, path)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, family_level
+from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, Reported, family_level
 from lazarus_bench.published.records import Finding, Labelled
 from lazarus_bench.report import Curves, HeatGroup, HeatMap, HeatRow, LayerCurves, LensTable
 from lazarus_bench.trials.trial import (
@@ -164,6 +164,13 @@ def test_what_a_defect_explains_stands_beside_what_was_printed():
         secondary=(), digests=(), seconds=0, quirks=["sgd"], explained=found,
     )  # fmt: skip
     assert (made.quirk, made.quirks, made.explained) == ("sgd", ("sgd",), found)
+
+
+def test_a_printed_range_keeps_its_ends():
+    ranged = Labelled(label="loss", evidence=Reported(value=11.5, low=10, high=13))
+    one_end = Labelled(label="at most", evidence=Reported(value=1, high=2))
+    found = explained(replace(finding(None), explains=(ranged, one_end)), {}, 4)
+    assert [item.span for item in found] == [(10, 13), None]
 
 
 def test_a_claim_about_no_defect_explains_nothing():

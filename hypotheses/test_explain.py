@@ -333,7 +333,8 @@ def accuracy_gap(on, off, problems):
     "explain/clip-to-reference",
     says="Clipped to the frozen reference, GRPO's gradients vanish after a small drift",
     estimand="share of the sampled tokens with an advantage whose gain the clip leaves without a "
-    "gradient, last fifth of the iterations; 0 where the ratio is to the sampling policy",
+    "gradient, last fifth of the iterations, ratio to the reference minus ratio to the sampling "
+    "policy, paired by seed",
     region=AtLeast(0.5),
     finding=writeup.CLIP_TO_REFERENCE,
     needs=(ALONE, TO_REFERENCE),
@@ -342,7 +343,17 @@ def accuracy_gap(on, off, problems):
 )
 def test_clipping_to_the_reference_ends_the_gradients(runs, held_out, judge):
     off, on = runs(ALONE), runs(TO_REFERENCE)
-    judge(Means(values=[late(run, "clipped") for run in on], bounds=SHARE))
+    # A step on fresh answers has a ratio of 1 to the policy that gave them, so none is clipped; the
+    # log holds no share then, but it holds the gain, which shows that the ratios are 1.
+    judge(
+        Differences(
+            first=[late(run, "clipped") for run in on],
+            second=[[0.0] for _ in off],
+            paired="prompts",
+            bounds=SHARE_DIFFERENCE,
+        ),
+        controls=[ratios_of_one(off)],
+    )
     for name, part in (("reward", "reward"), ("divergence (k3), nats a token", "kl")):
         judge.beside(
             {
@@ -356,6 +367,21 @@ def test_clipping_to_the_reference_ends_the_gradients(runs, held_out, judge):
     rises = [probability_rise(chosen, held_out) for chosen in (on, off)]
     judge.explain({writeup.PROBABILITY_RISE: (rises[0], rises[1])})
     judge.show(training_curves("Clipped to the reference", on, ("clipped", "reward"), "fraction"))
+
+
+def ratios_of_one(runs):
+    """Where every ratio is 1 the gain is the mean advantage, 0 in every group, and so in the log.
+
+    A clipped token leaves 0.2 of its advantage in the gain or more, an unclipped one what its ratio
+    lacks of 1.
+    """
+    gains = [abs(run.made_by.kl * s.parts["kl"] - s.loss) for run in runs for s in run.steps]
+    return Control(
+        name="largest gain in size of an iteration with the ratio to the sampling policy, nats",
+        value=max(gains),
+        expectation="at most 1e-4: every ratio is 1, and no token is clipped",
+        passed=max(gains) <= 1e-4,
+    )
 
 
 def late(run, part):

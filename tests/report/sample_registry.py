@@ -5,6 +5,7 @@ from pathlib import Path
 from lazarus_bench.judge import RULE, AtLeast, Within, to_json
 from lazarus_bench.report.registry import (
     RegisteredClaim,
+    list_claims,
     render_claim,
     render_registry,
     to_text,
@@ -13,6 +14,7 @@ from lazarus_bench.report.registry import (
 GOLDEN = Path(__file__).with_name("golden_registry.md")
 GOLDEN_CLAIM = Path(__file__).with_name("golden_registry_claim.md")
 GOLDEN_JSON = Path(__file__).with_name("golden_registry.json")
+GOLDEN_LIST = Path(__file__).with_name("golden_registry_list.txt")
 
 PROFILES = {
     "smoke": {"seeds": 2, "prompts": 80, "further": ["olmoe"], "further_seeds": 1},
@@ -71,6 +73,7 @@ RENDERINGS = {
     GOLDEN: lambda: render_registry(CLAIMS),
     GOLDEN_CLAIM: lambda: render_claim(CLAIMS[0]),
     GOLDEN_JSON: lambda: to_text(CLAIMS),
+    GOLDEN_LIST: lambda: "\n\n".join(list_claims(CLAIMS, width) for width in (60, 140)) + "\n",
 }
 
 if __name__ == "__main__":

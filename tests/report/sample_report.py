@@ -1,8 +1,9 @@
-"""A small hand-made report; run this file to write its renderings anew to golden.md and .html."""
+"""A small hand-made report; run this file to write its renderings anew to the golden files."""
 
 import dataclasses
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lazarus_bench.judge import (
     Above,
@@ -33,14 +34,27 @@ from lazarus_bench.report import (
     Row,
     Scatter,
     Secondary,
+    amended_line,
+    claims_table,
+    heatmap_svg,
+    layer_curves_svg,
     pool_rows,
+    pooled_line,
+    quirks_line,
     render,
+    save,
+    scatter,
 )
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.rows import UNREGISTERED
 
 GOLDEN = Path(__file__).with_name("golden.md")
 GOLDEN_PAGE = Path(__file__).with_name("golden.html")
+GOLDEN_JSON = Path(__file__).with_name("golden.json")
+GOLDEN_TERMINAL = Path(__file__).with_name("golden_terminal.txt")
+GOLDEN_HEAT = Path(__file__).with_name("golden_heatmap.svg")
+GOLDEN_SCATTER = Path(__file__).with_name("golden_scatter.svg")
+GOLDEN_LAYERS = Path(__file__).with_name("golden_layers.svg")
 
 
 def estimate(value, low, high, scope="seeds", seeds=5, prompts=200, **rest):
@@ -400,6 +414,36 @@ SAMPLE = Report(
     pooled=pool_rows(ROWS),
 )
 
+WIDTHS = (60, 100, 200)
+
+
+def as_json():
+    """The report as it lies on file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "report.json")
+        save(SAMPLE, path)
+        return path.read_text(encoding="utf-8")
+
+
+def terminal():
+    """What a session ends with, on terminals of several widths."""
+    screens = [
+        [claims_table(ROWS, width), pooled_line(SAMPLE.pooled, width), amended_line(ROWS, width)]
+        for width in WIDTHS
+    ]
+    return "\n\n".join(["\n".join(screen) for screen in screens] + [quirks_line(ROWS)]) + "\n"
+
+
+RENDERINGS = {
+    GOLDEN: lambda: render(SAMPLE),
+    GOLDEN_PAGE: lambda: render_html(SAMPLE),
+    GOLDEN_JSON: as_json,
+    GOLDEN_TERMINAL: terminal,
+    GOLDEN_HEAT: lambda: heatmap_svg.svg(HEAT),
+    GOLDEN_SCATTER: lambda: scatter.svg(SCATTER),
+    GOLDEN_LAYERS: lambda: layer_curves_svg.svg(LAYERS),
+}
+
 if __name__ == "__main__":
-    GOLDEN.write_text(render(SAMPLE), encoding="utf-8")
-    GOLDEN_PAGE.write_text(render_html(SAMPLE), encoding="utf-8")
+    for path, rendered in RENDERINGS.items():
+        path.write_text(rendered(), encoding="utf-8")

@@ -10,13 +10,13 @@ _HEAD = """\
 Every sentence, heading, table and code block with a number in the five writeups, and what becomes
 of it. Names of models and data sets, list markers and the numbering of headings count as no
 numbers; a table or a block is one passage. `tests/published/test_coverage.py` finds the passages in
-the writeups' text and fails when one has neither a claim nor a reason, when a claim named here does
-not exist, and when this page is not the one that `python -m lazarus_bench.published.coverage`
-prints.
+the writeups' text and fails when one has neither a claim nor a reason, when a testable one has no
+claim, when a claim named here does not exist, and when this page is not the one that
+`python -m lazarus_bench.published.coverage` prints.
 
 - **judged**: by the claims named; what of the passage they leave out is noted. Their verdicts are
   in [`published/report.md`](published/report.md) and [`lab/report.md`](lab/report.md).
-- **not covered**: testable, and no claim tests it; the note says what it would take.
+- **not covered**: testable, and no claim tests it; the tests allow none.
 - **untestable**: nothing that could be measured here bears on it; the note says why.
 - **configuration**: sizes, data, prompts, settings, commands, arithmetic of these; not a result.
 - **label**: a heading, date, file or name that states nothing by itself."""

@@ -31,23 +31,23 @@ Sample = Sequence[Sequence[Sequence[float]]]
 """Hits [seed][prompt][layer]."""
 
 
-def _hits(accuracy: float) -> tuple[tuple[float, ...]]:
+def hits_of(accuracy: float) -> tuple[tuple[float, ...]]:
     """Hits [1][prompt] of a printed accuracy, the right ones first."""
     right = round(accuracy * PROMPTS)
     return ((1.0,) * right + (0.0,) * (PROMPTS - right),)
 
 
 def _first(table: LayerAccuracy) -> Hits:
-    return Hits(values=_hits(table.first))
+    return Hits(values=hits_of(table.first))
 
 
 def _rise(table: LayerAccuracy) -> HitDifferences:
     """The best printed layer minus L0."""
-    return HitDifferences(first=_hits(table.peak), second=_hits(table.first), paired="no")
+    return HitDifferences(first=hits_of(table.peak), second=hits_of(table.first), paired="no")
 
 
 def _peaks(symbols: LayerAccuracy, words: LayerAccuracy) -> HitDifferences:
-    return HitDifferences(first=_hits(symbols.peak), second=_hits(words.peak), paired="no")
+    return HitDifferences(first=hits_of(symbols.peak), second=hits_of(words.peak), paired="no")
 
 
 SYMBOLS_TRIVIAL = Finding(
@@ -90,7 +90,7 @@ WORDS_EMERGE = Finding(
         Labelled(label="Granite 3.1 2B", evidence=_rise(WORDS_GRANITE)),
         Labelled(
             label="Llama's best layer alone, 13 of 16",
-            evidence=Hits(values=_hits(WORDS_LLAMA.peak)),
+            evidence=Hits(values=hits_of(WORDS_LLAMA.peak)),
         ),
     ),
 )
@@ -98,7 +98,7 @@ WORDS_EMERGE = Finding(
 GRANITE_FAILS = Finding(
     claim="probe/granite-fails",
     source="C, Granite 3.1 2B Base (Word-Based)",
-    evidence=Hits(values=_hits(WORDS_GRANITE.peak), minus=1 / CLASSES),
+    evidence=Hits(values=hits_of(WORDS_GRANITE.peak), minus=1 / CLASSES),
     note="31.2% at L37 and L39, 5 of 16, minus the chance of one layer, 25%; what a best of 40 "
     "layers reaches by chance is higher and not printed. L7 to L18 have 6.2%, 1 of 16.",
 )

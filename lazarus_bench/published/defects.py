@@ -86,7 +86,9 @@ SGD_IS_NO_OP = Finding(
     source="public source of D; D, TinyLlama-1.1B Results, Experiment 2",
     evidence=None,
     note="The writeups do not know of it. D prints 75% to 75% for its second stage at 50/50 and "
-    "5e-5, a classification loss that 'stayed high (10-13)', and a lens at 0.1%.",
+    "5e-5, a classification loss that 'stayed high (10-13)', and a lens at 0.1%. Nats are of a "
+    "vocabulary: an even guess costs 10.4 of them over TinyLlama's 32,000 tokens, and less over a "
+    "lab model's.",
     explains=(
         _printed(DROP_50_50, STAGE_1.symbolic - FIFTY_FIFTY[-1].symbolic, "75% to 75%"),
         _printed_range(CLASS_LOSS, CLASSIFIER_LOSS_RANGE, "'10-13'"),

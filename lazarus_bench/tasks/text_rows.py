@@ -80,6 +80,8 @@ def read_rows(source: TextSource) -> TextRows:
     Raises:
         UserError: they cannot be read, or are others than when the source was made.
     """
+    if not source.digest:
+        raise UserError("there are no rows to train on: name them with source_of(file)")
     rows = _read(Path(source.path), source.path)
     if rows.digest != source.digest:
         raise UserError(

@@ -27,6 +27,9 @@ from lazarus_bench.training.fields import (
 from lazarus_bench.training.quirks import Quirk, settled, told
 from lazarus_bench.training.rewards import NO_REWARD, RIGHT_INTEGER, Reward, reward_name
 
+NO_TEXTS = TextSource(digest="")
+"""Stands where no rows are named; nothing can be trained on it."""
+
 SENTIMENT = DataSource()
 """The generated sentences, default of every recipe that reads labelled texts."""
 
@@ -191,7 +194,7 @@ class SftTexts(Sft):
     version: ClassVar[int] = 1
     possible_quirks: ClassVar[tuple[Quirk, ...]] = ("unshifted-labels", "sgd")
 
-    texts: TextSource
+    texts: TextSource = NO_TEXTS
 
     @property
     def label(self) -> str:

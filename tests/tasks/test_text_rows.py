@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.text_rows import read_rows, source_of
+from lazarus_bench.tasks.text_rows import TextSource, read_rows, source_of
 
 CHAT = {"messages": [{"role": "user", "content": "7 * 8"}, {"role": "assistant", "content": "56"}]}
 
@@ -63,6 +63,11 @@ def test_rows_that_have_changed_are_refused(written):
     written({"text": "a c"})
     with pytest.raises(UserError, match="has other rows"):
         read_rows(source)
+
+
+def test_a_source_that_names_nothing_is_refused():
+    with pytest.raises(UserError, match="there are no rows to train on"):
+        read_rows(TextSource(digest=""))
 
 
 @pytest.mark.parametrize(

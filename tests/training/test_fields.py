@@ -76,7 +76,7 @@ def test_a_switch_is_true_or_false(cls, name):
 
 def test_every_field_of_every_recipe_is_of_a_kind_tested_here():
     kinds = {cls_name for kind in (int, float, bool, str) for cls_name in fields_of(kind)}
-    others = ("targets", "match_targets", "checkpoints", "labels", "data", "quirks")
+    others = ("targets", "match_targets", "checkpoints", "labels", "data", "quirks", "texts")
     literals = {(cls, n) for cls in RECIPES for n in others}
     for cls in RECIPES:
         assert {(cls, field.name) for field in dataclasses.fields(cls)} <= kinds | literals

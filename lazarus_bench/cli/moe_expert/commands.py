@@ -7,7 +7,7 @@ from typing import Any
 
 from lazarus_bench.cli.flags import CODES, Commands, given, layers, model, plot, prompts
 
-PERMUTATIONS = 500
+PERMUTATIONS = 200
 TOP = 20
 """Tokens kept for each router row, as the router's claims do."""
 

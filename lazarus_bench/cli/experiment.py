@@ -7,12 +7,11 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.cli import experiments_told
+from lazarus_bench.cli import experiments_told, terminal
 from lazarus_bench.cli.experiments_told import RESULTS
 from lazarus_bench.cli.plans import planned, show_plan
-from lazarus_bench.cli.report import FILE
 from lazarus_bench.cli.run import check, judged
 from lazarus_bench.cli.verdicts import tally
 from lazarus_bench.errors import UserError
@@ -31,6 +30,9 @@ from lazarus_bench.trials.experiments import (
 )
 from lazarus_bench.trials.selection import select
 
+if TYPE_CHECKING:
+    from lazarus_bench.cli.claims_session import Judged
+
 RECORD = "experiment.json"
 
 
@@ -47,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     experiment, folder = experiment_named(options.name), claims_folder(options.hypotheses)
-    claims = read_records(folder)
+    with terminal.busy("reading the claims"):
+        claims = read_records(folder)
     config = _config(options.config)
     options.model = _models(options.model, config.pop("model", None))
     settings = [*_flags(experiment, options), *settings_of(experiment, config)]
@@ -57,9 +60,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.plan:
         show_plan(options, *planned(options, chosen, claims))
         return 0
-    code = judged(options, [claim.id for claim in chosen], folder)
-    _record(options, experiment, settings, chosen, code)
-    return code
+    done = judged(options, [claim.id for claim in chosen], folder)
+    _record(options, experiment, settings, chosen, done)
+    return done.code
 
 
 def _prepare(options: argparse.Namespace, experiment: Experiment) -> None:
@@ -152,11 +155,10 @@ def _record(
     experiment: Experiment,
     settings: Sequence[Setting],
     chosen: Sequence[Claim],
-    code: int,
+    done: Judged,
 ) -> None:
     """Leave beside the report what was run with which settings, and what came of it."""
-    report = Path(options.report, FILE)
-    rows = load(report).rows if report.exists() else ()
+    rows = () if done.report is None else load(done.report).rows
     document = {
         "schema": 1,
         "kind": "experiment",
@@ -170,7 +172,7 @@ def _record(
         "settings": {setting.given: setting.value for setting in settings},
         "claims": [claim.id for claim in chosen],
         "verdicts": tally(rows),
-        "exit_code": code,
+        "exit_code": done.code,
     }
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    write_text(text, report.with_name(RECORD), "record of the experiment")
+    write_text(text, Path(options.report, RECORD), "record of the experiment")

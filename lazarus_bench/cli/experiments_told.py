@@ -104,7 +104,8 @@ def _print(**content: Any) -> None:
 
 
 def _list(look: _Look, wanted: tuple[Experiment, ...], named: bool) -> int:
-    found = [_described(experiment, look) for experiment in wanted]
+    with terminal.busy("reading the claims"):
+        found = [_described(experiment, look) for experiment in wanted]
     if look.options.json:
         _print(experiments=found)
     elif named:
@@ -176,7 +177,8 @@ def _whole(item: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _status(look: _Look, wanted: tuple[Experiment, ...], named: bool) -> int:
-    found = [_standing(experiment, look) for experiment in wanted]
+    with terminal.busy("looking the trainings up"):
+        found = [_standing(experiment, look) for experiment in wanted]
     root = look.session.store.root
     if look.options.json:
         _print(store=str(root), experiments=found)

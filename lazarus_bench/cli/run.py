@@ -7,16 +7,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.plans import planned, show_plan
 from lazarus_bench.cli.verdicts import records, shown, tally, why
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import load
+from lazarus_bench.report import Report, load
 from lazarus_bench.trials.claim_files import read_records
 from lazarus_bench.trials.claims_folder import claims_folder, installed
 from lazarus_bench.trials.selection import select
+
+if TYPE_CHECKING:
+    from lazarus_bench.cli.claims_session import Judged
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,13 +29,14 @@ def run(options: argparse.Namespace) -> int:
         UserError: a claim, an option, the store or the report's folder is wrong.
     """
     folder = claims_folder(options.hypotheses)
-    claims = read_records(folder)
+    with terminal.busy("reading the claims"):
+        claims = read_records(folder)
     chosen = select(claims, options.claims)
     check(options, folder)
     if options.plan:
         show_plan(options, *planned(options, chosen, claims))
         return 0
-    return judged(options, [claim.id for claim in chosen], folder)
+    return judged(options, [claim.id for claim in chosen], folder).code
 
 
 def check(options: argparse.Namespace, folder: Path) -> None:
@@ -55,37 +59,29 @@ def check(options: argparse.Namespace, folder: Path) -> None:
     print(f"lazarus-bench: the claims that came installed, in {folder}", file=sys.stderr)
 
 
-def judged(options: argparse.Namespace, chosen: Sequence[str], folder: Path) -> int:
+def judged(options: argparse.Namespace, chosen: Sequence[str], folder: Path) -> Judged:
     """Judge the claims called `chosen`, print their verdicts, and say where the report lies."""
     from lazarus_bench.cli.claims_session import judge
 
     done = judge(options, chosen, folder)
     report = None if done.report is None else load(done.report)
     if options.json:
-        print_json(options, done.code, done.report, records(report), {"hypotheses": str(folder)})
-        return done.code
-    if report is not None:
-        fails = tuple(options.fail_on.split(","))
+        _print(options, done, report, folder)
+    elif done.report is not None and report is not None:
+        fails = tuple(name.strip() for name in options.fail_on.split(","))
         lines = [*shown(report), "", tally(report.rows), *why(report.rows, fails)]
-        written = f"written: {done.report.with_suffix('.html')}" if done.report else ""
-        terminal.write("\n".join([*lines, written]))
-    return done.code
+        terminal.write("\n".join([*lines, f"written: {done.report.with_suffix('.html')}"]))
+    return done
 
 
-def print_json(
-    options: argparse.Namespace,
-    code: int,
-    report: Path | None,
-    verdicts: Sequence[dict[str, Any]],
-    more: dict[str, Any],
-) -> None:
+def _print(options: argparse.Namespace, done: Judged, report: Report | None, folder: Path) -> None:
     """Print what came of a session as one JSON document."""
     document = {
         "schema": 1,
         "kind": options.command,
-        **more,
-        "exit_code": code,
-        "report": None if report is None else str(report),
-        "verdicts": list(verdicts),
+        "hypotheses": str(folder),
+        "exit_code": done.code,
+        "report": None if done.report is None else str(done.report),
+        "verdicts": records(report),
     }
     terminal.write(json.dumps(document, indent=1, ensure_ascii=False), as_json=True)

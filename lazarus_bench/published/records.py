@@ -161,7 +161,7 @@ class BeforeAfter:
         return _hits(self.prompts, self.baseline_token)
 
     def share_at_least(self, threshold: float) -> Hits:
-        """1 where the top token is right and has at least `threshold`, values[1][prompt]."""
+        """1 where the top token is right and has at least `threshold`, `values[1][prompt]`."""
         rows = zip(self.prompts, self.token, self.probability, strict=True)
         return Hits(
             values=(tuple(float(t == operation_of(p) and x >= threshold) for p, t, x in rows),)

@@ -203,11 +203,10 @@ def growths() -> Iterator[Growth]:
     yield Growth(what=lens, along="layers", arms=_lenses(layers), at_most=LINEAR)
     yield Growth(what=lens, along="width", arms=_lenses(widths))
     yield Growth(what=lens, along="vocabulary", arms=_lenses(words, 20), at_most=LINEAR)
-    mib = {"unit": "MiB", "factor": 2.0**-20}
-    peak = "lens, allocator's peak"
+    peak = partial(Growth, what="lens, allocator's peak", unit="MiB", factor=2.0**-20, rounds=2)
     wide = {s: replace(shape, vocabulary=128_000) for s, shape in layers.items()}
-    yield Growth(what=peak, along="layers", arms=_peaks(wide), rounds=2, **mib)
-    yield Growth(what=peak, along="vocabulary", arms=_peaks(words), rounds=2, **mib)
+    yield peak(along="layers", arms=_peaks(wide))
+    yield peak(along="vocabulary", arms=_peaks(words))
     yield Growth(what="probe, all layers", along="prompts", arms=_probes_by_prompts, at_most=LINEAR)
     yield Growth(what="probe, all layers", along="layers", arms=_probes_by_layers, at_most=LINEAR)
 

@@ -10,7 +10,7 @@ from lazarus_bench.cores import on_own_core
 pytestmark = pytest.mark.benchmark(group="scaling")
 
 
-@pytest.mark.parametrize("growth", growths(), ids=lambda g: f"{g.what} by {g.along}")
+@pytest.mark.parametrize("growth", list(growths()), ids=lambda g: f"{g.what} by {g.along}")
 def test_growth(growth, effort, findings, once, benchmark):
     if growth.along == "workers":  # each takes a core of its own
         curve = once(lambda: measure(growth, effort.rounds))

@@ -87,11 +87,10 @@ class Curve:
 
     @property
     def outcome(self) -> str:
-        """Whether both exponents stay within `at_most`, as `Ratio.outcome`."""
+        """Whether the exponent over all sizes stays within `at_most`, as `Ratio.outcome`."""
         if self.at_most is None:
             return ""
-        high, low = max(self.exponent.high, self.last.high), max(self.exponent.low, self.last.low)
-        return _outcome(high <= self.at_most, low > self.at_most)
+        return _outcome(self.exponent.high <= self.at_most, self.exponent.low > self.at_most)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,7 +128,7 @@ def _scaling(curves: Sequence[Curve], plots: Sequence[str]) -> Iterator[str]:
     yield "### How cost grows"
     yield (
         "cost = c · size^exponent, least squares on logarithms of medians. A fixed cost keeps the "
-        "exponent below 1; between the last two sizes it weighs least. The goal is for both."
+        "exponent below 1; between the last two sizes it weighs least. The goal is for the first."
     )
     yield table(head, rows)
     yield "\n".join(f"![{name.removesuffix('.svg')}]({PLOTS}/{name})" for name in plots)

@@ -8,12 +8,14 @@ the trace holds mlx's own exp(), and numpy's is what is timed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from lazarus_bench import exponentials
 from lazarus_bench.backend import EXP, mx
 from lazarus_bench.benchmark.document import Part
 from lazarus_bench.benchmark.roofline import Work, rates
@@ -82,6 +84,17 @@ class Operation:
         return 2e-9 * inner * float(np.prod(self.gives[0]))
 
 
+@contextmanager
+def _mlx_own_exp() -> Iterator[None]:
+    """Within the block `exponentials` hands out mlx's own: what numpy computes has no trace."""
+    before = exponentials.EXP
+    exponentials.EXP = "mlx"
+    try:
+        yield
+    finally:
+        exponentials.EXP = before
+
+
 def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
     """Every operation of one call of `function`, counted."""
     found: Counter[Operation] = Counter()
@@ -102,7 +115,8 @@ def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
             )
         ] += 1
 
-    mx.export_function(note, function, *arguments)
+    with _mlx_own_exp():
+        mx.export_function(note, function, *arguments)
     return found
 
 
@@ -112,25 +126,26 @@ def _flips(arguments: Sequence[Any]) -> bool:
     return len(axes) > 1 and axes == [*ordered[:-2], ordered[-1], ordered[-2]]
 
 
-def _exp(x: mx.array) -> mx.array:
-    """Of rows of logits it is the softmax in a loss's derivative, which `exponentials` computes."""
+def _softmax(x: mx.array) -> mx.array:
+    """Of rows of logits it is in a loss's derivative, which `exponentials` computes."""
     if EXP != "numpy" or x.ndim != 2:
-        return mx.exp(x)
-    return mx.array(np.exp(np.asarray(x)))
+        return mx.softmax(x, axis=-1)
+    rows = np.asarray(x)
+    return mx.array(np.exp(rows - rows.max(axis=1, keepdims=True)))
 
 
 _UNARY: Mapping[str, Callable[[mx.array], mx.array]] = {
     "Abs": mx.abs,
     "Cos": mx.cos,
     "Erf": mx.erf,
-    "Exp": _exp,
+    "Exp": mx.exp,
     "Expm1": mx.expm1,
     "Log": mx.log,
     "Log1p": mx.log1p,
     "Negative": mx.negative,
     "Sigmoid": sigmoid if EXP == "numpy" else mx.sigmoid,
     "Sin": mx.sin,
-    "Softmax": lambda x: mx.softmax(x, axis=-1),
+    "Softmax": _softmax,
     "LogSumExp": lambda x: log_sum_exp(x.reshape(-1, x.shape[-1])),
     "Sqrt": mx.rsqrt,
     "Square": mx.square,
@@ -193,6 +208,10 @@ def _reduced(operation: Operation) -> list[int]:
     return [axis for axis, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
 
 
+BRIEF = 0.003
+"""Seconds of one timing of an operation: there are hundreds of them."""
+
+
 def parts_of(found: Counter[Operation], dispatch: float, rounds: int) -> tuple[Part, ...]:
     """The kinds of `found`, each operation timed by itself; `dispatch` seconds are apart.
 
@@ -203,7 +222,7 @@ def parts_of(found: Counter[Operation], dispatch: float, rounds: int) -> tuple[P
     """
     works = {op: work for op in found if (work := again(op)) is not None}
     named = {str(i): (work, 1.0) for i, work in enumerate(works.values())}
-    speeds = rates(named, rounds) if named else {}
+    speeds = rates(named, rounds, BRIEF) if named else {}
     seconds = {
         op: max(0.0, 1.0 / float(np.median(speeds[str(i)])) - dispatch)
         for i, op in enumerate(works)

@@ -167,7 +167,8 @@ def _operations(caught: Caught) -> Any:
     def function(*arrays: mx.array) -> list[mx.array]:
         model.update(tree_unflatten(list(zip(before, arrays, strict=True))))
         (value, _), gradients = gradient(model, batch)
-        return [value, *(array for _, array in tree_flatten(gradients))]
+        flat: dict[str, mx.array] = dict(tree_flatten(gradients))
+        return [value, *flat.values()]
 
     try:
         return traced(function, *before.values())

@@ -37,9 +37,11 @@ def rate(work: Work, units: float, rounds: int) -> Interval:
     return median(rates({"one": (work, units)}, rounds)["one"])
 
 
-def rates(works: Mapping[str, tuple[Work, float]], rounds: int) -> dict[str, Floats]:
-    """The same of several works, timed in turn `[round]`."""
-    counts = {name: _repeats(work) for name, (work, _) in works.items()}
+def rates(
+    works: Mapping[str, tuple[Work, float]], rounds: int, least: float = LEAST_SECONDS
+) -> dict[str, Floats]:
+    """The same of several works, timed in turn `[round]`, each timing at least so long."""
+    counts = {name: _repeats(work, least) for name, (work, _) in works.items()}
     arms = {name: partial(_seconds_each, work, counts[name]) for name, (work, _) in works.items()}
     found = interleaved(arms, rounds)
     return {name: works[name][1] / seconds for name, seconds in found.items()}
@@ -53,11 +55,11 @@ def _seconds_each(work: Work, count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def _repeats(work: Work) -> int:
-    """How often to do it: until it takes `LEAST_SECONDS`."""
+def _repeats(work: Work, least: float) -> int:
+    """How often to do it: until it takes `least` seconds."""
     count = 1
-    while (each := _seconds_each(work, count)) * count < LEAST_SECONDS:
-        count = max(2 * count, min(100 * count, int(LEAST_SECONDS / max(each, 1e-9))))
+    while (each := _seconds_each(work, count)) * count < least:
+        count = max(2 * count, min(100 * count, int(least / max(each, 1e-9))))
     return count
 
 

@@ -32,7 +32,7 @@ from lazarus_bench.benchmark.trainings import (
     step_seconds,
 )
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.tasks.arithmetic import held_out
+from lazarus_bench.training.arithmetic_data import draw_problems
 
 LAYERS = (2, 4, 8, 16, 32)
 WIDTHS = (64, 128, 256, 512)
@@ -104,7 +104,7 @@ def _trainings(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float,
 
 
 def _lens_of(loaded: LoadedModel, count: int) -> Callable[[], object]:
-    prompts = prompt_tokens(loaded, [problem.symbols for problem in held_out(count, 0)])
+    prompts = prompt_tokens(loaded, [problem.symbols for problem in draw_problems(100, count)])
     targets = np.full((len(prompts), 1), 5, dtype=np.int64)
     return lambda: read_lens(loaded, prompts, targets, TOP)
 
@@ -140,13 +140,13 @@ def _by_prompts(folder: Path) -> Mapping[float, Arm]:
 
 def _probes_by_prompts(folder: Path) -> Mapping[float, Arm]:
     loaded = load(write_llama(folder / "lab", replace(LAB, layers=2)))
-    asked = {count: in_symbols(held_out(count, 0)) for count in (100, 200, 400, 800)}
+    asked = {count: in_symbols(draw_problems(100, count)) for count in (100, 200, 400, 800)}
     states = {count: read_states(loaded, prompts.texts) for count, prompts in asked.items()}
     return {n: timed(partial(probe, states[n], asked[n])) for n in asked}
 
 
 def _probes_by_layers(folder: Path) -> Mapping[float, Arm]:
-    asked = in_symbols(held_out(200, 0))
+    asked = in_symbols(draw_problems(100, 200))
     loaded = load(write_llama(folder / "lab", replace(LAB, layers=16)))
     states = read_states(loaded, asked.texts)
     return {n: timed(partial(probe, states[:, :n], asked)) for n in (2, 4, 8, 16)}
@@ -203,11 +203,10 @@ def growths() -> Iterator[Growth]:
     yield Growth(what=lens, along="layers", arms=_lenses(layers), at_most=LINEAR)
     yield Growth(what=lens, along="width", arms=_lenses(widths))
     yield Growth(what=lens, along="vocabulary", arms=_lenses(words, 20), at_most=LINEAR)
-    mib = {"unit": "MiB", "factor": 2.0**-20}
-    peak = "lens, allocator's peak"
+    peak = partial(Growth, what="lens, allocator's peak", unit="MiB", factor=2.0**-20, rounds=2)
     wide = {s: replace(shape, vocabulary=128_000) for s, shape in layers.items()}
-    yield Growth(what=peak, along="layers", arms=_peaks(wide), rounds=2, **mib)
-    yield Growth(what=peak, along="vocabulary", arms=_peaks(words), rounds=2, **mib)
+    yield peak(along="layers", arms=_peaks(wide))
+    yield peak(along="vocabulary", arms=_peaks(words))
     yield Growth(what="probe, all layers", along="prompts", arms=_probes_by_prompts, at_most=LINEAR)
     yield Growth(what="probe, all layers", along="layers", arms=_probes_by_layers, at_most=LINEAR)
 

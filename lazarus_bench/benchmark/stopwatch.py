@@ -30,16 +30,15 @@ def interleaved(arms: Mapping[str, Arm], rounds: int, warm: int = 1) -> dict[str
     """Costs `[round]` of every arm; each round takes every arm once, in turning order.
 
     The order is reversed every second round, so that a machine that slows down favours none.
-    `warm` rounds before the first do not count. The garbage collector runs between arms only.
+    `warm` rounds before the first do not count. The garbage collector runs between rounds only.
     """
     found: dict[str, list[float]] = {name: [] for name in arms}
     for turn in range(-warm, rounds):
-        names = list(arms) if turn % 2 == 0 else list(reversed(arms))
-        for name in names:
-            with _no_collector():
+        with _no_collector():
+            for name in list(arms)[:: 1 if turn % 2 == 0 else -1]:
                 cost = arms[name]()
-            if turn >= 0:
-                found[name].append(cost)
+                if turn >= 0:
+                    found[name].append(cost)
     return {name: np.array(costs) for name, costs in found.items()}
 
 

@@ -43,10 +43,11 @@ def test_a_goal_from_below_is_a_goal_from_above_turned_round(limits, goal):
     assert (up.outcome == "met") == (low >= goal)
 
 
-def test_a_curve_meets_its_goal_with_both_exponents():
+def test_a_curve_meets_its_goal_with_the_exponent_over_all_sizes():
     (curve,) = DOCUMENT.curves
     assert curve.outcome == "met"
-    assert replace(curve, last=interval(1.5, 1.4, 1.6)).outcome == "missed"
+    assert replace(curve, exponent=interval(1.5, 1.4, 1.6)).outcome == "missed"
+    assert replace(curve, last=interval(1.5, 1.4, 1.6)).outcome == "met"
     assert replace(curve, exponent=interval(1.05, 0.9, 1.2)).outcome == "open"
     assert replace(curve, at_most=None).outcome == ""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from lazarus_bench import backend
 from lazarus_bench.analysis.probe import classifier_for, permutation_null, probe
 from lazarus_bench.analysis.probe_prompts import ProbePrompts, in_symbols
 from lazarus_bench.analysis.splits import Ints, permuted, split
@@ -19,7 +21,10 @@ from lazarus_bench.tasks.arithmetic import held_out
 
 
 def sklearn_accuracy(states: States, prompts: ProbePrompts, labels: Ints) -> Floats:
-    """Held-out accuracy `[layer]` by a plain loop over the layers with scikit-learn."""
+    """Held-out accuracy `[layer]` by a plain loop over the layers with scikit-learn.
+
+    The product's classifier with scikit-learn's own solver, so that both find the same minimum.
+    """
     from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
     folds = PredefinedSplit(split(prompts, "pairs").folds)
@@ -45,21 +50,23 @@ def probe_against_sklearn(base: Path, *, what: str, effort: Effort) -> list[Rati
     """The probe of every layer, and its null, beside a plain scikit-learn loop over both."""
     loaded, prompts = load(base), in_symbols(held_out(effort.prompts, 0))
     states, gold = read_states(loaded, prompts.texts), np.array(prompts.labels)
-    once = interleaved(
-        {
-            "ours": timed(lambda: probe(states, prompts)),
-            "loop": timed(lambda: sklearn_accuracy(states, prompts, gold)),
-        },
-        max(3, effort.rounds // 3),
-    )
-    null = interleaved(
-        {
-            "ours": timed(lambda: permutation_null(states, prompts, permutations=PERMUTATIONS)),
-            "loop": timed(lambda: sklearn_null(states, prompts, PERMUTATIONS)),
-        },
-        max(3, effort.rounds // 5),
-        warm=0,
-    )
+    # scikit-learn's OpenMP too: on one core, two of its threads wait for each other by spinning.
+    with threadpool_limits(limits=backend.set_threads()):
+        once = interleaved(
+            {
+                "ours": timed(lambda: probe(states, prompts)),
+                "loop": timed(lambda: sklearn_accuracy(states, prompts, gold)),
+            },
+            effort.rounds,
+        )
+        null = interleaved(
+            {
+                "ours": timed(lambda: permutation_null(states, prompts, permutations=PERMUTATIONS)),
+                "loop": timed(lambda: sklearn_null(states, prompts, PERMUTATIONS)),
+            },
+            max(3, effort.rounds // 3),
+            warm=0,
+        )
     about: dict[str, str | float] = {"model": what, "prompts": len(prompts), "layers": loaded.depth}
     fits = float(loaded.depth)
     return [

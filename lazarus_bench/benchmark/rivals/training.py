@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from lazarus_bench.benchmark.stopwatch import Arm, interleaved
 from lazarus_bench.benchmark.trainings import (
     RATE,
     SETTLING,
+    Training,
     adapted,
     arithmetic,
     chunks_of,
@@ -108,7 +110,7 @@ def sft_against_mlx_lm(
         effort.rounds,
     )
     data = "arithmetic" if length is None else f"{length} random tokens a text"
-    about = {"batch": batch, "data": data, "tokens a step": training.tokens}
+    about: dict[str, str | float] = {"batch": batch, "data": data, "tokens a step": training.tokens}
     where = f"{data}, batch {batch}"
     return [
         speed(f"SFT over mlx_lm.lora: {where}", found, "ours", "mlx-lm", "tok/s", 1.5, about),
@@ -117,10 +119,13 @@ def sft_against_mlx_lm(
             found=ratio_of_medians(peaks["ours"][1:], peaks["mlx-lm"][1:]),
             rounds=effort.rounds,
             at_most=1.0,
-            about=about
-            | {name: f"{np.median(peak) / 2**20:.1f} MiB" for name, peak in peaks.items()},
+            about=about | _sizes(peaks),
         ),
     ]
+
+
+def _sizes(peaks: Mapping[str, Sequence[int]]) -> dict[str, str | float]:
+    return {name: f"{np.median(peak) / 2**20:.1f} MiB" for name, peak in peaks.items()}
 
 
 def dual_against_sft(base: Path, *, batch: int, effort: Effort) -> list[Ratio]:
@@ -131,10 +136,11 @@ def dual_against_sft(base: Path, *, batch: int, effort: Effort) -> list[Ratio]:
         "dual": dual(models["dual"], chunks),
         "SFT": sft(models["SFT"], chunks),
     }
-    arms: dict[str, Arm] = {
-        name: (lambda t=training: step_seconds(t, effort.steps) / t.tokens)
-        for name, training in trainings.items()
-    }
+
+    def token_seconds(training: Training) -> float:
+        return step_seconds(training, effort.steps) / training.tokens
+
+    arms: dict[str, Arm] = {n: partial(token_seconds, t) for n, t in trainings.items()}
     found = interleaved(arms, effort.rounds)
     rates = {name: f"{1 / np.median(cost):,.0f} tok/s" for name, cost in found.items()}
     return [

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lazarus_bench.cli.flags import (
+from lazarus_bench.cli.train_setting import (
     ANSWER_WEIGHT,
     EXAMPLES,
     LAYER,

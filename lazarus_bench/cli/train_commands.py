@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lazarus_bench.cli.file_commands import MODEL
-from lazarus_bench.cli.train_flags import FLAGS, Flag
+from lazarus_bench.cli.train_flags import FLAGS
+from lazarus_bench.cli.train_setting import Flag
 
 _Commands = Callable[..., argparse.ArgumentParser]
 _Examples = Callable[..., dict[str, Any]]

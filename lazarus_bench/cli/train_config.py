@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from lazarus_bench.cli.train_flags import FLAGS, Flag
+from lazarus_bench.cli.train_flags import FLAGS
+from lazarus_bench.cli.train_setting import Flag
 from lazarus_bench.errors import UserError
 
 COMMON: Mapping[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""What a training can be given: each flag with the field that it sets and the writeups' names.
+"""What each training can be given: its flags with the fields that they set.
 
 No recipe is imported, for the help must not wait; a test holds the defaults against the specs.
 """
@@ -6,164 +6,21 @@ No recipe is imported, for the help must not wait; a test holds the defaults aga
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-TARGETS = ("vo", "qk", "mlp", "all")
-
-Kind = Literal["integer", "number", "text", "switch", "integers"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flag:
-    """One flag of a recipe.
-
-    Attributes:
-        field: the spec's field, or a word that `train_specs` makes fields of.
-        help: what it sets.
-        kind: what its value is; integers stand with commas between them.
-        default: the spec's, in words where it is not a plain value.
-        keys: names in a configuration file besides its own, dots between the levels.
-        choices: what it may be.
-        metavar: what the help calls its value.
-        name: the flag's name without dashes, of its field where it is empty.
-        many: it may be repeated.
-    """
-
-    field: str
-    help: str
-    kind: Kind = "integer"
-    default: Any = None
-    keys: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
-    metavar: str = "N"
-    name: str = ""
-    many: bool = False
-
-    @property
-    def flag(self) -> str:
-        """As it is typed."""
-        return f"--{self.key.replace('_', '-')}"
-
-    @property
-    def key(self) -> str:
-        """As a configuration file has it."""
-        return self.name or self.field
-
-    @property
-    def told(self) -> str:
-        """The help with the default."""
-        if self.default is None:
-            return self.help
-        plain = isinstance(self.default, int | float) and not isinstance(self.default, bool)
-        shown = f"{self.default:g}" if plain else _words(self.default)
-        return f"{self.help} (default: {shown})"
-
-
-def _words(default: Any) -> str:
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
-
-
-def _steps(default: int) -> Flag:
-    return Flag(field="steps", help="optimizer steps", default=default, keys=("max_steps", "iters"))
-
-
-def _batch(default: int, of: str = "examples a step") -> Flag:
-    return Flag(field="batch", help=of, default=default, keys=("batch_size",))
-
-
-def _rate(default: float) -> Flag:
-    return Flag(
-        field="learning_rate",
-        help="Adam's learning rate",
-        kind="number",
-        default=default,
-        keys=("lr",),
-        metavar="X",
-    )
-
-
-_EXAMPLES = Flag(
-    field="examples",
-    help="training problems drawn; with --data all rows, or as many as given",
-    default=4500,
-    keys=("num_samples", "train_samples"),
+from lazarus_bench.cli.train_setting import (
+    ANSWER_WEIGHT,
+    EXAMPLES,
+    LAYER,
+    QUIRK,
+    Flag,
+    batch,
+    lora,
+    rate,
+    steps,
+    weight,
 )
-_QUIRK = Flag(
-    field="quirks",
-    help="switch a defect of the public source on (docs/quirks.md); may be repeated",
-    kind="text",
-    metavar="NAME",
-    name="quirk",
-    many=True,
-    keys=("quirks",),
-)
-_LAYER = Flag(
-    field="layer",
-    help="the layer whose lens is trained, from 0",
-    default="⌊0.55 · layers⌋",
-    keys=("classifier_layer",),
-    name="layer",
-)
-
-
-def _weight(default: float) -> Flag:
-    return Flag(
-        field="weight",
-        help="of the classification loss, 0 to 1",
-        kind="number",
-        default=default,
-        keys=("cls_weight", "classifier_weight"),
-        metavar="W",
-    )
-
-
-ANSWER_WEIGHT = Flag(
-    field="answer_weight",
-    help="1 minus the weight of the classification loss; give either",
-    kind="number",
-    keys=("ans_weight",),
-    metavar="W",
-)
-
-
-def _lora(rank: int, scale: str, targets: str, scaled: bool = True) -> tuple[Flag, ...]:
-    flags = (
-        Flag(
-            field="targets",
-            help="which linears of every block get LoRA: attention's values and outputs, queries "
-            "and keys, the MLP's, or all",
-            kind="text",
-            default=targets,
-            choices=TARGETS,
-            metavar="|".join(TARGETS),
-        ),
-        Flag(
-            field="rank",
-            help="rank of LoRA",
-            default=rank,
-            keys=("lora_rank", "lora.rank", "lora_parameters.rank"),
-        ),
-        Flag(
-            field="alpha",
-            help="LoRA is scaled by alpha / rank",
-            kind="number",
-            default=scale,
-            keys=("lora_alpha", "lora.alpha", "lora_parameters.alpha"),
-            metavar="X",
-        ),
-    )
-    scale_flag = Flag(
-        field="scale",
-        help="what LoRA is scaled by, in place of --alpha",
-        kind="number",
-        keys=("lora_scale", "lora.scale", "lora_parameters.scale"),
-        metavar="X",
-    )
-    return (*flags, scale_flag) if scaled else flags
-
 
 _TUNED = (
     Flag(
@@ -185,7 +42,7 @@ _TUNED = (
         kind="switch",
         default=True,
     ),
-    _QUIRK,
+    QUIRK,
 )
 
 TEXTS = Flag(
@@ -198,23 +55,23 @@ TEXTS = Flag(
 )
 
 _OWN_EXAMPLES = replace(
-    _EXAMPLES, help="training problems drawn; with --data, rows that are read (all of them)"
+    EXAMPLES, help="training problems drawn; with --data, rows that are read (all of them)"
 )
 
 SFT = (
     TEXTS,
-    _steps(500),
-    _batch(8),
-    _rate(1e-4),
-    *_lora(8, "20 · rank", "all"),
+    steps(500),
+    batch(8),
+    rate(1e-4),
+    *lora(8, "20 · rank", "all"),
     _OWN_EXAMPLES,
     *_TUNED,
 )
 FULL = (
     TEXTS,
-    _steps(500),
-    _batch(8),
-    _rate(1e-5),
+    steps(500),
+    batch(8),
+    rate(1e-5),
     _OWN_EXAMPLES,
     *(
         replace(flag, default="0 and the last") if flag.field == "checkpoints" else flag
@@ -222,15 +79,15 @@ FULL = (
     ),
 )
 DUAL = (
-    _weight(0.4),
+    weight(0.4),
     ANSWER_WEIGHT,
-    _LAYER,
-    _steps(500),
-    _batch(16),
-    _rate(1e-3),
-    *_lora(16, "2 · rank", "vo", scaled=False),
-    _EXAMPLES,
-    _QUIRK,
+    LAYER,
+    steps(500),
+    batch(16),
+    rate(1e-3),
+    *lora(16, "2 · rank", "vo", scaled=False),
+    EXAMPLES,
+    QUIRK,
 )
 
 _REINFORCED = (
@@ -240,7 +97,7 @@ _REINFORCED = (
         default=8,
         keys=("group_size", "num_generations"),
     ),
-    _rate(3e-4),
+    rate(3e-4),
     Flag(
         field="clip",
         help="the ratio to the sampling policy is clipped to 1 ± this",
@@ -276,9 +133,9 @@ _REINFORCED = (
         kind="switch",
         default=True,
     ),
-    *_lora(16, "2 · rank", "all"),
-    _EXAMPLES,
-    _QUIRK,
+    *lora(16, "2 · rank", "all"),
+    EXAMPLES,
+    QUIRK,
 )
 
 
@@ -304,8 +161,8 @@ GRPO = (_prompts(64), _iterations(140), *_REINFORCED)
 GRPO_DUAL = (
     _prompts(8),
     _iterations(100),
-    _weight(0.4),
-    _LAYER,
+    weight(0.4),
+    LAYER,
     Flag(
         field="balanced",
         help="each operation equally often in a batch",
@@ -398,7 +255,7 @@ ENGRAM = (
         default="3; on lab:blank 24 of sentiment, 30 of topics",
         keys=("num_epochs",),
     ),
-    _batch(16, "texts a step; 32 on lab:blank with a file"),
+    batch(16, "texts a step; 32 on lab:blank with a file"),
     Flag(
         field="learning_rate",
         help="AdamW's learning rate",
@@ -422,7 +279,7 @@ ENGRAM = (
         kind="switch",
         default="off; on lab:blank on",
     ),
-    *(flag for flag in _lora(16, "2 · rank", "all") if flag.field != "targets"),
+    *(flag for flag in lora(16, "2 · rank", "all") if flag.field != "targets"),
     Flag(
         field="bits",
         help="quantise the blocks' linears to 2, 3, 4, 5, 6 or 8 bits below LoRA",

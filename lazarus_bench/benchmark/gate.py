@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from lazarus_bench.benchmark.document import Curve, Document, Ratio
 
 LEAST: Mapping[str, float] = {
-    "SFT over mlx_lm.lora": 1.2,
-    "lens over transformers on torch": 0.4,
-    "sampling over mlx-lm's batched generation": 1.0,
-    "probe over a plain loop": 1.0,
-    "probe's null over a plain loop": 2.0,
+    "SFT over mlx_lm.lora": 1.4,
+    "lens over transformers on torch": 0.3,
+    "sampling over mlx-lm's batched generation": 3.0,
+    "probe over a plain loop": 1.1,
+    "probe's null over a plain loop": 4.0,
 }
 """What each ratio has to reach, by the beginning of its name: not the goal, which the report holds
-beside the ratio, but what it was, with room for another machine."""
+beside the ratio, but what it was, less a quarter for another machine."""
 
 MOST: Mapping[str, float] = {
-    "dual reward over SFT": 1.35,
-    "SFT's peak memory over mlx_lm.lora's": 1.05,
+    "dual reward over SFT": 1.25,
+    "SFT's peak memory over mlx_lm.lora's: arithmetic": 0.8,
+    "SFT's peak memory over mlx_lm.lora's: 33 random": 1.3,
 }
+"""What costs may not pass, the same way."""
 
 STEEPEST = 1.25
 """Exponent that nothing which should grow linearly may pass."""

@@ -29,8 +29,13 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        """For people, in three digits."""
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        """For people, in three digits, and whole from a thousand on."""
+        value, low, high = map(_digits, (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def median(samples: Sequence[float] | Floats) -> Interval:

@@ -115,7 +115,7 @@ def _scaling(curves: Sequence[Curve], plots: Sequence[str]) -> Iterator[str]:
         [
             prose(curve.what),
             curve.along,
-            f"{curve.sizes[0]:g} to {curve.sizes[-1]:g}",
+            f"{curve.sizes[0]:,g} to {curve.sizes[-1]:,g}",
             f"{curve.cost[0].value:.3g} to {curve.cost[-1].value:.3g} {curve.unit}",
             str(curve.exponent),
             str(curve.last),

@@ -68,9 +68,14 @@ def _axes(frame: _Frame, curve: Curve) -> Iterator[str]:
         )
         yield _text(_LEFT - 6, y + 4, f"{tick:g}", "end")
     for size in frame.sizes:
-        yield _text(frame.x(size), _TOP + _HIGH + 16, f"{size:g}", "middle")
+        yield _text(frame.x(size), _TOP + _HIGH + 16, _short(size), "middle")
     yield _text(_LEFT + _WIDE / 2, _TOP + _HIGH + 31, curve.along, "middle")
     yield _text(_LEFT - 6, _TOP - 6, curve.unit, "end")
+
+
+def _short(size: float) -> str:
+    """A size on the axis: 128,000 is 128k."""
+    return f"{size / 1000:g}k" if size >= 1000 else f"{size:g}"
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start") -> str:

@@ -102,3 +102,8 @@ def test_an_exponent_needs_two_sizes():
         exponent([4.0], [[1.0]])
     with pytest.raises(ValueError, match="two sizes or more"):
         exponent([4.0, 4.0], [[1.0, 2.0]])
+
+
+def test_numbers_are_whole_from_a_thousand_on():
+    assert str(median([2512.3])) == "2,512 [2,512, 2,512]"
+    assert str(median([0.12345])) == "0.123 [0.123, 0.123]"

@@ -74,16 +74,23 @@ def from_dict(data: Mapping[str, Any]) -> Report:
     return Report(
         **{
             **data,
-            "rows": tuple(_row_from_dict(row) for row in data["rows"]),
-            "lens_tables": tuple(_lens_from_dict(table) for table in data["lens_tables"]),
-            "jobs": tuple(_job_from_dict(job) for job in data["jobs"]),
-            "curves": tuple(_curves_from_dict(item) for item in data["curves"]),
-            "layer_curves": tuple(_layer_curves_from_dict(item) for item in data["layer_curves"]),
-            "heatmaps": tuple(_heatmap_from_dict(item) for item in data["heatmaps"]),
-            "scatters": tuple(_scatter_from_dict(item) for item in data["scatters"]),
-            "pooled": tuple(_pooled_from_dict(item) for item in data["pooled"]),
+            "rows": tuple(map(_row_from_dict, _listed(data["rows"]))),
+            "lens_tables": tuple(map(_lens_from_dict, _listed(data["lens_tables"]))),
+            "jobs": tuple(map(_job_from_dict, _listed(data["jobs"]))),
+            "curves": tuple(map(_curves_from_dict, _listed(data["curves"]))),
+            "layer_curves": tuple(map(_layer_curves_from_dict, _listed(data["layer_curves"]))),
+            "heatmaps": tuple(map(_heatmap_from_dict, _listed(data["heatmaps"]))),
+            "scatters": tuple(map(_scatter_from_dict, _listed(data["scatters"]))),
+            "pooled": tuple(map(_pooled_from_dict, _listed(data["pooled"]))),
         }
     )
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """A list as a tuple; a word would fall into its letters."""
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"a list is expected, not {value!r:.40}")
+    return tuple(value)
 
 
 def _plain(value: _Record) -> dict[str, Any]:
@@ -140,13 +147,13 @@ def _row_from_dict(data: Mapping[str, Any]) -> Row:
             **_numbers(Row, data),
             "verdict": _read(data["verdict"], Verdict),
             "published": None if published is None else _read(published, Verdict),
-            "digests": tuple(data["digests"]),
-            "amended": tuple(data.get("amended", ())),
+            "digests": _listed(data["digests"]),
+            "amended": _listed(data.get("amended", ())),
             "secondary": tuple(
                 Secondary(label=item["label"], estimate=_read(item["estimate"], Estimate))
                 for item in data["secondary"]
             ),
-            "quirks": tuple(data.get("quirks", ())),
+            "quirks": _listed(data.get("quirks", ())),
             "explained": tuple(map(_explained_from_dict, data.get("explained", ()))),
         }
     )
@@ -162,7 +169,7 @@ def _explained_from_dict(data: Mapping[str, Any]) -> Explained:
 
 
 def _job_from_dict(data: Mapping[str, Any]) -> JobRow:
-    return JobRow(**{**_numbers(JobRow, data), "quirks": tuple(data.get("quirks", ()))})
+    return JobRow(**{**_numbers(JobRow, data), "quirks": _listed(data.get("quirks", ()))})
 
 
 def _lens_from_dict(data: Mapping[str, Any]) -> LensTable:
@@ -196,7 +203,7 @@ def _layer_curves_from_dict(data: Mapping[str, Any]) -> LayerCurves:
     return LayerCurves(
         **{
             **data,
-            "layers": tuple(data["layers"]),
+            "layers": _listed(data["layers"]),
             "series": tuple(LayerSeries(**_columns(one)) for one in series),
             "null": None
             if null is None
@@ -232,7 +239,7 @@ def _scatter_from_dict(data: Mapping[str, Any]) -> Scatter:
     x, y = map(float, data["explained"])
     points = tuple((float(x), float(y), int(label)) for x, y, label in data["points"])
     return Scatter(
-        **{**data, "classes": tuple(data["classes"]), "points": points, "explained": (x, y)}
+        **{**data, "classes": _listed(data["classes"]), "points": points, "explained": (x, y)}
     )
 
 
@@ -251,7 +258,9 @@ def _pooled_from_dict(data: Mapping[str, Any]) -> PooledClaim:
         **{
             **data,
             "families": tuple(
-                PooledFamily(**{**_numbers(PooledFamily, one), "subjects": tuple(one["subjects"])})
+                PooledFamily(
+                    **{**_numbers(PooledFamily, one), "subjects": _listed(one["subjects"])}
+                )
                 for one in data["families"]
             ),
             "left_out": tuple((subject, reason) for subject, reason in data["left_out"]),

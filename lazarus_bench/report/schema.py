@@ -8,7 +8,6 @@ there is one.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from lazarus_bench.report.charts import (
     LayerSeries,
     NullBand,
 )
+from lazarus_bench.report.checking import check
 from lazarus_bench.report.files import write_text
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.plain import from_dict, to_dict
@@ -90,38 +90,37 @@ def load(path: Path) -> Report:
         UserError: The file is missing, is no report, or has a schema version unknown here.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        # Editors and shells of Windows put a byte order mark before the text.
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read the report {path}; name an existing report.json") from error
-    except ValueError as error:
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not text in UTF-8; save it as that, or name another report.json"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
     _check_version(data, path)
     try:
-        _check_words(data)
-        return from_dict(_upgraded(data))
+        report = from_dict(_upgraded(data))
+        check(report, Report, "report")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{path} is damaged ({error!r}); run the hypotheses again to write it anew"
         ) from error
-
-
-def _check_words(data: Mapping[str, Any]) -> None:
-    """What other reports are compared with must be words: the manifest, and digests of claims."""
-    manifest = data["manifest"]
-    if not isinstance(manifest, dict) or not all(isinstance(v, str) for v in manifest.values()):
-        raise TypeError("its manifest is no table of words")
-    if not all(isinstance(row.get("claim_digest", ""), str) for row in data["rows"]):
-        raise TypeError("a claim's digest is no word")
+    return report
 
 
 def _check_version(data: object, path: Path) -> None:
     if not isinstance(data, dict) or "schema" not in data:
         raise UserError(f"{path} is not a report of lazarus-bench; it names no schema version")
-    if data["schema"] not in list(_ADDED):
+    version = data["schema"]
+    # 1.0 and true equal 1, and nothing of ours wrote them.
+    if type(version) is not int or version not in _ADDED:
         *older, newest = map(str, _ADDED)
         readable = f"{', '.join(older)} and {newest}"
         raise UserError(
-            f"{path} has schema version {data['schema']}, this lazarus-bench reads versions "
+            f"{path} has schema version {version}, this lazarus-bench reads versions "
             f"{readable}; read it with the version that wrote it, or run the hypotheses again"
         )
 

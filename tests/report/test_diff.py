@@ -110,6 +110,27 @@ def test_a_verdict_that_moved_for_no_recorded_reason_says_so():
     assert [(r.kind, r.text) for r in moved.reasons] == [("unknown", "nothing on record differs")]
 
 
+def test_a_defect_that_was_switched_on_is_named_wherever_the_verdict_is():
+    odd = replace(REFUTED, quirks=("bf16-lens",))
+    moved = pair_of(SUPPORTED, odd)
+    told = "known defects switched on: none → bf16-lens"
+    assert [(r.kind, r.text) for r in moved.reasons] == [("quirks", told)]
+    assert pair_of(odd, SUPPORTED).reasons[0].text.endswith("bf16-lens → none")
+    mark = "**⚠️ QUIRK bf16-lens**"
+    same = replace(odd, verdict=replace(SUPPORTED.verdict, estimate=estimate(0.8, 0.7, 0.9)))
+    for old, new in ((SUPPORTED, odd), (SUPPORTED, same), (replace(odd, claim_id="dual/b"), odd)):
+        assert mark in render_diff(compare(report(old), report(new)), everything=True)
+    assert "]), with the known defect bf16-lens. Why: " in annotation(moved, "f")
+    assert to_dict(compare(report(SUPPORTED), report(odd)))["moved"][0]["new"]["quirks"] == [
+        "bf16-lens"
+    ]
+
+
+def test_a_defect_that_was_on_in_both_runs_explains_nothing():
+    rows = (replace(row, quirks=("sgd",)) for row in (SUPPORTED, REFUTED))
+    assert kinds(pair_of(*rows)) == ["unknown"]
+
+
 def test_trainings_with_other_digests_are_named_by_what_they_are():
     new = replace(REFUTED, digests=("3f9a6c1d2b7e4455", "c"))
     (reason,) = pair_of(SUPPORTED, new).reasons

@@ -3,10 +3,13 @@
 import dataclasses
 import json
 import math
+import operator
+import tempfile
+from functools import reduce
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sample_report import ROWS, SAMPLE
 
@@ -177,7 +180,7 @@ def _with(path, **changes):
     return path
 
 
-@pytest.mark.parametrize("version", [0, 6, 99, "2", None, [1]])
+@pytest.mark.parametrize("version", [0, 6, 99, "2", None, [1], True, 5.0])
 def test_an_unknown_schema_version_is_refused(tmp_path, version):
     path = _with(tmp_path / "old.json", schema=version)
     with pytest.raises(
@@ -209,6 +212,30 @@ def test_other_files_are_refused_in_one_sentence(tmp_path, text, message):
 
 
 @pytest.mark.parametrize(
+    ("encoding", "message"), [("utf-16", "is not text in UTF-8"), ("latin-1", "is not text in")]
+)
+def test_another_encoding_is_told(tmp_path, encoding, message):
+    path = tmp_path / "report.json"
+    path.write_bytes("é".join(map(chr, range(48, 58))).encode(encoding))
+    with pytest.raises(UserError, match=message):
+        load(path)
+
+
+def test_a_byte_order_mark_is_no_harm(tmp_path):
+    path = tmp_path / "report.json"
+    save(SAMPLE, path)
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert load(path) == SAMPLE
+
+
+def test_brackets_without_end_are_refused(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("[" * 200_000)
+    with pytest.raises(UserError, match="is not JSON"):
+        load(path)
+
+
+@pytest.mark.parametrize(
     "harm",
     [
         lambda data: data | {"manifest": None},
@@ -221,6 +248,67 @@ def test_what_reports_are_compared_by_must_be_words(tmp_path, harm):
     path.write_text(json.dumps(harm(to_dict(SAMPLE))))
     with pytest.raises(UserError, match="is damaged"):
         load(path)
+
+
+def _places(value, above=()):
+    """The place of every value in JSON data, as keys and indices."""
+    if above:
+        yield above
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _places(item, (*above, name))
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from _places(item, (*above, at))
+
+
+PLAIN = json.dumps(to_dict(SAMPLE))
+PLACES = tuple(_places(json.loads(PLAIN)))
+
+
+@settings(max_examples=60)
+@given(
+    place=st.sampled_from(PLACES),
+    harm=st.sampled_from([None, 5, -1, True, 1e308, "x", "", "nan", [], {}, [1]]),
+)
+@example(place=("rows", 0, "claim_id"), harm=5)
+@example(place=("rows", 0, "says"), harm=None)
+@example(place=("rows", 0, "quirks"), harm="sgd")
+@example(place=("rows", 0, "verdict", "estimate", "value"), harm=None)
+@example(place=("created",), harm=5)
+@example(place=("rows",), harm={})
+def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
+    data = json.loads(PLAIN)
+    *above, name = place
+    holder = reduce(operator.getitem, above, data)
+    holder[name] = harm
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.json"
+        path.write_text(json.dumps(data), encoding="utf-8")
+        try:
+            report = load(path)
+        except UserError:
+            return
+    assert render(report).startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("place", "harm", "told"),
+    [
+        (("rows", 2, "claim_id"), 5, "report.rows[2].claim_id is 5"),
+        (("profile",), None, "report.profile is None"),
+        (("rows", 0, "quirks"), "sgd", "a list is expected, not 'sgd'"),
+    ],
+)
+def test_the_damaged_value_is_named(tmp_path, place, harm, told):
+    data = json.loads(PLAIN)
+    *above, name = place
+    reduce(operator.getitem, above, data)[name] = harm
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        load(path)
+    assert told in str(error.value)
 
 
 def test_damaged_rows_are_refused(tmp_path):

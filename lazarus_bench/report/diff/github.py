@@ -31,7 +31,8 @@ def _at(file: str, line: int, title: str) -> dict[str, str]:
 def _told(row: Row) -> str:
     estimate = row.verdict.estimate
     number = f" ({wording.estimate(estimate)})" if estimate else ""
-    return f"{row.verdict.outcome.value}{number}"
+    odd = f", with the known defect {', '.join(row.quirks)}" if row.quirks else ""
+    return f"{row.verdict.outcome.value}{number}{odd}"
 
 
 def _data(text: str) -> str:

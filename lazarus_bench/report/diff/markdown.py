@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lazarus_bench.report import wording
+from lazarus_bench.report.defects import marked
 from lazarus_bench.report.diff.compare import Comparison, Pair
 from lazarus_bench.report.diff.reasons import Reason
 from lazarus_bench.report.escaping import code, prose
@@ -50,7 +51,8 @@ def _lines(pair: Pair, runs: tuple[Reason, ...]) -> Iterator[str]:
     assert pair.old is not None
     assert pair.new is not None
     before, after = pair.outcomes
-    yield f"- **{code(pair.row.claim_id)} on {subject_name(pair.row.subject)}: {before} → {after}**"
+    name = f"{code(pair.row.claim_id)} on {subject_name(pair.row.subject)}"
+    yield f"- **{name}: {before} → {after}**{marked(pair.row)}"
     yield f"  - before: {_estimated(pair.old)}"
     yield f"  - after: {_estimated(pair.new)}"
     yield f"  - why: {_why(pair, runs)}"
@@ -80,6 +82,7 @@ def _unpaired(title: str, pairs: tuple[Pair, ...]) -> Iterator[str]:
     for pair in pairs:
         why = "; ".join(reason.text for reason in pair.reasons)
         told = f"{subject_name(pair.row.subject)} {pair.row.verdict.outcome.value}"
+        told += marked(pair.row)
         verdicts.setdefault((pair.row.claim_id, why), []).append(told)
     yield f"## {title}: {_many(len(pairs), 'verdict')}"
     yield "\n".join(
@@ -106,7 +109,7 @@ def _beside(pair: Pair, runs: tuple[Reason, ...]) -> Iterator[str]:
     name = f"{code(pair.row.claim_id)} on {subject_name(pair.row.subject)}"
     shown = [wording.estimate(item) if item else "no estimate" for item in (old, new)]
     alike = ", alike to the digits shown" if shown[0] == shown[1] else ""
-    yield f"- {name}, {pair.outcomes[1]}: {shown[0]} → {shown[1]}{alike}"
+    yield f"- {name}, {pair.outcomes[1]}: {shown[0]} → {shown[1]}{alike}{marked(pair.row)}"
     yield f"  - why: {_why(pair, runs)}"
 
 

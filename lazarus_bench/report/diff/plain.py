@@ -49,4 +49,5 @@ def _row(row: Row | None) -> dict[str, Any] | None:
     return {name: verdict[name] for name in kept} | {
         "claim_digest": row.claim_digest,
         "digests": list(row.digests),
+        "quirks": list(row.quirks),
     }

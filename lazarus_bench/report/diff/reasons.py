@@ -28,8 +28,8 @@ class Reason:
     """One difference.
 
     Attributes:
-        kind: "claim", "seeds", "prompts", "estimator", "control", "trainings", "model", "profile",
-            "code", "machine", "versions", "data", "added", "removed" or "unknown".
+        kind: "claim", "quirks", "seeds", "prompts", "estimator", "control", "trainings", "model",
+            "profile", "code", "machine", "versions", "data", "added", "removed" or "unknown".
         text: What it was and what it is.
     """
 
@@ -86,7 +86,8 @@ def of_pair(
     What differs between the runs comes last; a published number has no trainings, so its
     verdict depends on no device and no profile.
     """
-    own = [*_claim(old, new), *_design(old.verdict, new.verdict), *_controls(old, new)]
+    own = [*_claim(old, new), *_quirks(old, new)]
+    own += [*_design(old.verdict, new.verdict), *_controls(old, new)]
     counts = {reason.kind for reason in own} & {"seeds"}
     own += _trainings(old, new, before, after, seeds_differ=bool(counts))
     if old.architecture and new.architecture and old.architecture != new.architecture:
@@ -114,6 +115,16 @@ def _claim(old: Row, new: Row) -> Iterator[Reason]:
     found = ", ".join(amendments(old, new))
     if found:
         yield Reason(kind="claim", text=f"claim amended: {found}")
+
+
+def _quirks(old: Row, new: Row) -> Iterator[Reason]:
+    """Known defects of the public source that one row was judged with and the other was not.
+
+    Of a training its digest tells, too; a defect of reading stands nowhere else.
+    """
+    if set(old.quirks) != set(new.quirks):
+        before, after = (", ".join(row.quirks) or "none" for row in (old, new))
+        yield _changed("quirks", "known defects switched on:", before, after)
 
 
 def _design(old: Verdict, new: Verdict) -> Iterator[Reason]:

@@ -10,6 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 TARGETS = ("vo", "qk", "mlp", "all")
+QUIRKS = (
+    "unshifted-labels",
+    "class-at-answer-end",
+    "sgd",
+    "unbounded-kl",
+    "clip-to-reference",
+    "eval-in-train",
+)
+"""`training.quirks.QUIRKS`, which takes numpy to import."""
 
 Kind = Literal["integer", "number", "text", "switch", "integers"]
 
@@ -87,7 +96,7 @@ def _rate(default: float) -> Flag:
 
 _EXAMPLES = Flag(
     field="examples",
-    help="training problems drawn; with --data all rows, or as many as given",
+    help="training problems drawn",
     default=4500,
     keys=("num_samples", "train_samples"),
 )
@@ -95,6 +104,7 @@ _QUIRK = Flag(
     field="quirks",
     help="switch a defect of the public source on (docs/quirks.md); may be repeated",
     kind="text",
+    choices=QUIRKS,
     metavar="NAME",
     name="quirk",
     many=True,

@@ -18,6 +18,9 @@ from lazarus_bench.jobs import readings, upkeep
 from lazarus_bench.jobs.attempts import below
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
 
+SHOWN = 4
+"""Names that a refusal lists."""
+
 HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
 
 
@@ -136,9 +139,9 @@ def _chosen(everything: Sequence[Stored], prefix: str, store: Store) -> Stored:
             "`lazarus-bench store ls` lists what there is"
         )
     if len(names) > 1:
+        some = ", ".join([*names][:SHOWN]) + (", ..." if len(names) > SHOWN else "")
         raise UserError(
-            f"{prefix} is the beginning of {len(names)} digests ({', '.join(names)}): "
-            "give more digits"
+            f"{prefix} is the beginning of {len(names)} digests ({some}): give more digits"
         )
     return found[0]
 

@@ -125,6 +125,16 @@ def test_show_of_two_is_one_sentence(store, capsys):
     assert len(said.splitlines()) == 1
 
 
+def test_show_of_many_names_a_few(tmp_path, capsys):
+    for digest in "abcdef":
+        (tmp_path / f"sft-{digest * 20}").mkdir()
+    assert cli.main(["store", "show", "sft-", "--store", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "is the beginning of 6 digests" in said
+    assert said.count("sft-") == 5  # what was asked for, and four
+    assert "sft-dddddddddddddddddddd, ...)" in said
+
+
 def test_verify_reads_every_byte(store, say):
     assert say("verify") == (0, f"2 artifacts in {store.root}: none damaged\n")
     damage(store, TUNED)

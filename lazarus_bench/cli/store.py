@@ -12,7 +12,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-from lazarus_bench.cli import quantities
+from lazarus_bench.cli import quantities, terminal
+from lazarus_bench.cli.stored_table import table
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs import readings, upkeep
 from lazarus_bench.jobs.attempts import below
@@ -20,8 +21,6 @@ from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
 
 SHOWN = 4
 """Names that a refusal lists."""
-
-HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,26 +88,13 @@ def _ls(store: Store, as_json: bool) -> int:
     elif not contents:
         print(f"the store {store.root} is empty{beside}")
     else:
-        print(tabulate([_row(stored) for stored in contents], HEADERS, disable_numparse=True))
+        print(table(contents, terminal.width()))
         print(f"\n{len(contents)} in {store.root}, {quantities.size(total)}{beside}")
     return 0
 
 
 def _told_amount(kept: readings.Amount) -> str:
     return f"{kept}, {quantities.size(kept.size)}"
-
-
-def _row(stored: Stored) -> tuple[str, ...]:
-    return (
-        stored.kind,
-        stored.label or "?",
-        "?" if stored.seed is None else str(stored.seed),
-        quantities.span(time.time() - stored.created),
-        "?" if stored.seconds is None else quantities.span(stored.seconds),
-        quantities.size(stored.size),
-        stored.digest[:12],
-        stored.state,
-    )
 
 
 def _show(store: Store, prefix: str, as_json: bool) -> int:

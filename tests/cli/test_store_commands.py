@@ -73,6 +73,22 @@ def test_ls_tells_a_missing_file_and_a_live_process(store, say):
     assert said["bytes"] == sum(item["bytes"] for item in said["artifacts"])
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_ls_fits_a_terminal_and_keeps_digest_and_state(store, say, monkeypatch, columns):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    table = say("ls")[1].splitlines()[:-2]
+    assert max(map(len, table)) <= columns
+    assert table[0].split()[-2:] == ["digest", "state"]
+    assert [line.split()[-2] for line in table[2:5]] == [
+        job.digest[:12] for job in (BASE, TUNED, UNFINISHED)
+    ]
+    missing = {"kind", "label", "seed", "age", "duration", "size"} - set(table[0].split())
+    assert (
+        missing == set(table[-1].removeprefix("no room for: ").replace(",", "").split()) & missing
+    )
+
+
 def test_ls_of_an_empty_store_says_so(tmp_path, say):
     (tmp_path / "new").mkdir()
     said = say("ls", "--store", str(tmp_path / "new"))

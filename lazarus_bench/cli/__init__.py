@@ -100,11 +100,11 @@ def _render_parser(add: _Commands) -> None:
         "render",
         help="render a report.json as Markdown or HTML",
         **_examples(
-            "lazarus-bench render reports/lab/report.json",
-            "lazarus-bench render reports/lab/report.json --output page.html",
+            "lazarus-bench render reports/lab",
+            "lazarus-bench render reports/lab --output page.html",
         ),
     )
-    render.add_argument("report", help="path of a report.json")
+    render.add_argument("report", help="a report.json or the folder of one")
     render.add_argument(
         "--output",
         help="file to write instead of standard output; .html makes a page",
@@ -225,6 +225,9 @@ def _run(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and gives exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        # Helps and tables have signs that not every encoding has; an escape is no trace.
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parsed(given)
     try:
         _check_surroundings(given)

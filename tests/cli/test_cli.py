@@ -130,6 +130,15 @@ def test_render_of_a_bad_report_is_one_sentence(tmp_path, capsys, text, sentence
     assert len(said.err.splitlines()) == 1
 
 
+def test_render_of_a_folder_and_to_an_ending_that_is_no_form(tmp_path, report, capsys):
+    save(report, tmp_path / "report.json")
+    assert cli.main(["render", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == render(report)
+    assert cli.main(["render", str(tmp_path), "--output", str(tmp_path / "a.pdf")]) == 2
+    assert "a.pdf says no form: end its name in .md or .html" in capsys.readouterr().err
+    assert not (tmp_path / "a.pdf").exists()
+
+
 def test_render_to_a_place_that_is_a_file(tmp_path, report, capsys):
     save(replace(report, profile="smoke"), tmp_path / "report.json")
     below = tmp_path / "report.json" / "report.md"
@@ -181,6 +190,13 @@ def test_output_that_cannot_be_written_is_one_sentence(redirected, sentence):
     assert done.returncode == 2
     assert done.stderr.startswith(f"lazarus-bench: {sentence}")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["lens", "--help"], ["claims", "list"]])
+def test_an_output_without_the_signs_gets_escapes(arguments):
+    done = command(*arguments, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u" in done.stdout
 
 
 def test_no_command_is_a_usage_error(capsys):

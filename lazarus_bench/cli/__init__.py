@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from lazarus_bench.cli import surroundings
 from lazarus_bench.cli.benchmark_command import add_benchmark
 from lazarus_bench.cli.file_commands import add_file_commands
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
@@ -225,12 +224,10 @@ def _run(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and gives exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if hasattr(sys.stdout, "reconfigure"):
-        # Helps and tables have signs that not every encoding has; an escape is no trace.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    surroundings.prepare()
     options = _parsed(given)
     try:
-        _check_surroundings(given)
+        surroundings.check(given)
         code = _run(options)
         sys.stdout.flush()
     except UserError as error:
@@ -241,17 +238,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has seen enough.
-        _let_go()
+        surroundings.let_go()
         return PIPE_CLOSED
     except OSError as error:
-        # Files are named where they are opened; the one without a name is standard output.
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if not surroundings.is_full(error):
             raise
-        _let_go()
-        print(
-            "lazarus-bench: no space is left to write to: make some, or write elsewhere",
-            file=sys.stderr,
-        )
+        surroundings.let_go()
+        print(f"lazarus-bench: {surroundings.FULL}", file=sys.stderr)
         return 2
     return code
 
@@ -268,21 +261,3 @@ def _parsed(given: Sequence[str]) -> argparse.Namespace:
             f"--help` tells what there is"
         )
     return options
-
-
-def _check_surroundings(given: Sequence[str]) -> None:
-    """Make sure that words can be read and results written.
-
-    Raises:
-        UserError: an argument is not UTF-8, or standard output is closed.
-    """
-    if sys.stdout is None:
-        raise UserError("standard output is closed: leave it open, or send it to a file")
-    for word in given:
-        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            raise UserError(f"the argument {word!r} is not UTF-8: write it with that encoding")
-
-
-def _let_go() -> None:
-    """Let what is still buffered not be tried again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

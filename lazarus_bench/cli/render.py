@@ -17,7 +17,7 @@ ENDINGS = (*PAGES, ".md", ".markdown", ".txt", "")
 def render_file(report: str, output: str | None) -> int:
     """Render the file or folder `report` to `output`, else to standard output.
 
-    A name that ends in .html makes a page. Markdown has its pictures beside it; a page holds its own.
+    A name that ends in .html makes a page, which holds its pictures; Markdown has them beside it.
 
     Raises:
         UserError: it is no report, or `output` cannot be written or says another form.

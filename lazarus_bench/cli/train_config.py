@@ -232,7 +232,9 @@ def _integer(named: str, key: str, value: Any) -> int:
 def _number(named: str, key: str, value: Any) -> float:
     try:
         # YAML 1.1 reads 1e-4, which has no point, as text.
-        return float(value if isinstance(value, int | float | str) else "no")
+        # A truth value is an integer to Python; dates and lists are none to anybody.
+        known = isinstance(value, int | float | str) and not isinstance(value, bool)
+        return float(value if known else "no")
     except ValueError:
         raise UserError(f"{named}: {key}: {value!r} must be a number") from None
 

@@ -42,7 +42,7 @@ def continuations(
     Raises:
         UserError: prompt and continuation do not fit the context, or the logits are not finite.
     """
-    _check_room(loaded, prompts, tokens)
+    check_room(loaded, prompts, tokens)
     if temperature == 0:
         found = greedy(loaded, prompts, tokens)
     else:
@@ -50,7 +50,12 @@ def continuations(
     return tuple(Continuation(tokens=tuple(ids), ended=len(ids) < tokens) for ids in found)
 
 
-def _check_room(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: int) -> None:
+def check_room(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: int) -> None:
+    """Make sure that the context has room for `tokens` more after each prompt.
+
+    Raises:
+        UserError: it has not.
+    """
     room, longest = context_of(loaded), max(map(len, prompts))
     if room is not None and longest + tokens > room:
         raise UserError(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from lazarus_bench.cli import surroundings
 from lazarus_bench.cli.benchmark_command import add_benchmark
 from lazarus_bench.cli.file_commands import add_file_commands
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
 from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
+from lazarus_bench.cli.store_commands import add_store
 from lazarus_bench.cli.train_commands import add_train
 from lazarus_bench.errors import UserError
 from lazarus_bench.versions import versions
@@ -53,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=versions()["lazarus-bench"])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("doctor", help="show the device, BLAS and speed found, and the remedies")
+    _doctor_parser(commands.add_parser)
     add_running_commands(commands.add_parser, _examples)
     add_model_commands(commands.add_parser, _examples)
     add_moe_expert(commands.add_parser, _examples)
@@ -65,8 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _diff_parser(commands.add_parser)
     claims = commands.add_parser("claims", help="list, show or export the registered claims")
     _claims_parser(claims.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser)
-    store = commands.add_parser("store", help="list, show, verify or clean up trained artifacts")
-    _store_parser(store.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser)
+    add_store(commands.add_parser, _examples)
     return parser
 
 
@@ -79,9 +80,30 @@ def _examples(*lines: str, after: str = "") -> dict[str, Any]:
     }
 
 
+def _doctor_parser(add: _Commands) -> None:
+    doctor = add(
+        "doctor",
+        help="show the device, BLAS and speed found, and the remedies",
+        **_examples(
+            "lazarus-bench doctor",
+            "lazarus-bench doctor --json",
+            after="exit code:\n  0  all well\n  1  slow, with the remedy\n  2  what an environment "
+            "variable asks for is not there",
+        ),
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON for other programs")
+
+
 def _render_parser(add: _Commands) -> None:
-    render = add("render", help="render a report.json as Markdown or HTML")
-    render.add_argument("report", help="path of a report.json")
+    render = add(
+        "render",
+        help="render a report.json as Markdown or HTML",
+        **_examples(
+            "lazarus-bench render reports/lab",
+            "lazarus-bench render reports/lab --output page.html",
+        ),
+    )
+    render.add_argument("report", help="a report.json or the folder of one")
     render.add_argument(
         "--output",
         help="file to write instead of standard output; .html makes a page",
@@ -169,29 +191,12 @@ def _claims_parser(add: _Commands) -> None:
     )
 
 
-def _store_parser(add: _Commands) -> None:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--store", metavar="DIR", help="default: LAZARUS_BENCH_STORE, else the user's cache"
-    )
-    common.add_argument("--json", action="store_true", help="print JSON for other programs")
-    add("ls", parents=[common], help="list what was trained, and what is under way")
-    show = add("show", parents=[common], help="tell all about one artifact")
-    show.add_argument("digest", metavar="DIGEST-PREFIX", help="the first digits of its digest")
-    add("verify", parents=[common], help="compare every file with its checksum")
-    gc = add("gc", parents=[common], help="remove what is damaged, abandoned or outdated")
-    gc.add_argument(
-        "--older-than", type=float, metavar="DAYS", help="also whole artifacts made before that"
-    )
-    gc.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
-
-
 def _run(options: argparse.Namespace) -> int:
     # Each command imports its own needs: mlx takes a second, and the help must not wait for it.
     if options.command == "doctor":
-        from lazarus_bench.cli.doctor import doctor
+        from lazarus_bench.cli import doctor
 
-        return doctor()
+        return doctor.run(options)
     if options.command in (*READING, *MAKING, *RUNNING):
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
@@ -219,8 +224,10 @@ def _run(options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and gives exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given, argparse.Namespace(arguments=given))
+    surroundings.prepare()
+    options = _parsed(given)
     try:
+        surroundings.check(given)
         code = _run(options)
         sys.stdout.flush()
     except UserError as error:
@@ -230,7 +237,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("lazarus-bench: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has seen enough; what is still buffered must not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read has seen enough.
+        surroundings.let_go()
         return PIPE_CLOSED
+    except OSError as error:
+        if not surroundings.is_full(error):
+            raise
+        surroundings.let_go()
+        print(f"lazarus-bench: {surroundings.FULL}", file=sys.stderr)
+        return 2
     return code
+
+
+def _parsed(given: Sequence[str]) -> argparse.Namespace:
+    """The options; a refusal of what a command does not know says whose help to read."""
+    parser = _parser()
+    options, unknown = parser.parse_known_args(given, argparse.Namespace(arguments=given))
+    if unknown:
+        parts = ("command", "action", "recipe")
+        path = [value for name in parts if (value := getattr(options, name, None)) is not None]
+        parser.error(
+            f"unrecognized arguments: {shlex.join(unknown)}; `{shlex.join([parser.prog, *path])} "
+            f"--help` tells what there is"
+        )
+    return options

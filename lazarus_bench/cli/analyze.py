@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lazarus_bench.cli import pictures, subject, terminal
+from lazarus_bench.cli.answers import first_tokens
 from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, named, words
@@ -80,9 +81,10 @@ def _one(
     loaded: LoadedModel, prompt: str, tokens: Sequence[int], answer: str | None, top: int
 ) -> _Followed:
     from lazarus_bench.analysis.emergence import read_emergence
-    from lazarus_bench.models.prompts import answer_tokens
 
-    wanted = None if answer is None else answer_tokens(loaded.tokenizer, prompt, answer)[0]
+    wanted = None
+    if answer is not None:
+        (wanted,) = first_tokens(loaded, [prompt], [tokens], [answer])
     reading = read_emergence(loaded, tokens, wanted)
     ids, probability = reading.top(top)
     return _Followed(

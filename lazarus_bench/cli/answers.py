@@ -20,6 +20,8 @@ def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None
     """
     if given is None:
         return None
+    if not given:
+        raise UserError(f"{flag} is empty: give the text that should follow the prompt")
     answers = read_prompts([given])
     if len(answers) not in (1, prompts):
         raise UserError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lazarus_bench.benchmark.document import Document, by_machine, read_document
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.benchmark_command import SECTION_NAMES
+from lazarus_bench.cli.benchmark_command import PROMPTS, ROUNDS, SECTION_NAMES, STEPS
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import write_text
 
@@ -62,6 +62,9 @@ def _check(options: argparse.Namespace) -> None:
             raise UserError(f"--{flag} {given} is written as JSON: end its name in .json")
     if options.documents and (options.sections or options.model is not None):
         raise UserError("--from reads what was measured: leave sections and --model out")
+    for name, usual in {"rounds": ROUNDS, "steps": STEPS, "prompts": PROMPTS}.items():
+        if options.documents and getattr(options, name) != usual:
+            raise UserError(f"--from reads what was measured: leave --{name} out")
     for name in options.sections:
         if name not in SECTION_NAMES:
             raise UserError(f"there is no section {name!r}: choose {', '.join(SECTION_NAMES)}")

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+
+from lazarus_bench.cli import terminal
+
 FAST_ENOUGH = 20.0
 """GFLOP/s below which training on this machine is slower than it need be."""
 
+SLOW = 1
 
-def doctor() -> int:
+
+def run(options: argparse.Namespace) -> int:
     """Print what was found and how fast it is; 1 when it is slow."""
     from lazarus_bench import backend
 
-    for name, value in backend.manifest().as_strings().items():
-        print(f"{name:<14} {value}")
+    found = backend.manifest().as_strings()
     threads = backend.set_threads()
     speed = backend.measure_gflops()
-    print(f"{'speed':<14} {speed:.0f} GFLOP/s in float32 matmuls, {threads} BLAS thread(s)")
-    if speed >= FAST_ENOUGH or backend.on_accelerator():
-        print("all well")
-        return 0
-    print(f"slow: {backend.SLOW_REMEDY}")
-    return 1
+    well = speed >= FAST_ENOUGH or backend.on_accelerator()
+    if options.json:
+        document = {
+            "schema": 1,
+            "kind": "doctor",
+            "manifest": found,
+            "gflops": round(speed, 1),
+            "threads": threads,
+            "remedy": None if well else backend.SLOW_REMEDY,
+        }
+        terminal.write(json.dumps(document, indent=1, ensure_ascii=False), as_json=True)
+    else:
+        lines = [f"{name:<14} {value}" for name, value in found.items()]
+        told = f"{speed:.0f} GFLOP/s in float32 matmuls, {threads} BLAS thread(s)"
+        end = "all well" if well else f"slow: {backend.SLOW_REMEDY}"
+        terminal.write("\n".join([*lines, f"{'speed':<14} {told}", end]))
+    return 0 if well else SLOW

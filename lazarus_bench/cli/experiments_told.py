@@ -15,7 +15,7 @@ from lazarus_bench.cli.plans import session_of, training
 from lazarus_bench.cli.report import FILE
 from lazarus_bench.cli.verdicts import tally
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.plan import State, duration
+from lazarus_bench.jobs.plan import State, duration, groups
 from lazarus_bench.jobs.spec import Job, with_dependencies
 from lazarus_bench.judge import Claim
 from lazarus_bench.published.experiments import EXPERIMENTS, Experiment
@@ -195,8 +195,13 @@ def _standing(experiment: Experiment, look: _Look) -> dict[str, Any]:
         return {**standing, "asks": asks, "trainings": None, "lacks": 0, "seconds": None}
     plan = look.session.plan(look.jobs(experiment))
     states = [look.state(entry) for entry in plan.entries]
+    labels = {digest: group.label for group in groups(plan.entries) for digest in group.digests}
     trainings = [
-        {**training(entry, look.session), "state": state}
+        {
+            **training(entry, look.session),
+            "label": labels[entry.job.digest],
+            "state": state,
+        }
         for entry, state in zip(plan.entries, states, strict=True)
     ]
     return {

@@ -122,6 +122,8 @@ def _row(model: Mapping[str, Any]) -> list[str]:
 
 def _build(options: argparse.Namespace) -> int:
     names = [_lab_name(name) for name in options.names]
+    if options.seeds < 1:
+        raise UserError(f"--seeds {options.seeds} leaves nothing to build: give 1 or more")
     session = _session(options)
     jobs = [_base(name, seed) for name in names for seed in range(options.seeds)]
     there = {job.digest for job in jobs if session.store.find(job) is not None}

@@ -28,6 +28,8 @@ def read_prompts(given: Sequence[str]) -> list[str]:
 def _of(text: str) -> list[str]:
     if text.startswith(FROM_FILE):
         return _lines(text.removeprefix(FROM_FILE))
+    if not text:
+        raise UserError("a prompt is empty: write what the model should read")
     prompts = text.split(SEPARATOR)
     if not all(prompts):
         raise UserError(f"{text!r} has an empty prompt: leave out the {SEPARATOR!r} beside it")

@@ -16,6 +16,8 @@ from lazarus_bench.trials.trial import category
 
 FILE = "report.json"
 FORMS = {".md": "md", ".html": "html", ".htm": "html"}
+PLAIN = ("", ".txt", ".json")
+"""Endings that say nothing of the form."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,13 +47,21 @@ def _form(options: argparse.Namespace) -> str:
     """How to show it: as asked, or as the end of the output's name says.
 
     Raises:
-        UserError: these differ, or a choice of claims meets a rendering of the whole.
+        UserError: these differ, no form ends so, or a choice of claims meets a rendering of the
+            whole.
     """
     ending = Path(options.output).suffix.lower() if options.output else ""
     by_name = FORMS.get(ending)
+    if by_name is None and ending not in PLAIN and not (options.form or options.json):
+        raise UserError(
+            f"--output {options.output} says no form that a report has: end its name in .txt, .md "
+            f"or .html, or give --as or --json"
+        )
     form: str = options.form or ("table" if options.json else by_name or "table")
     if by_name is not None and by_name != form:
         raise UserError(f"--output {options.output} is no place for {form}: end its name otherwise")
+    if ending == ".json" and not options.json:
+        raise UserError(f"--output {options.output} is no place for {form}: give --json as well")
     if options.json and options.form is not None:
         raise UserError(f"--json and --as {options.form} are two forms: give one of them")
     if form != "table" and (options.claim or options.outcome):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.plans import planned, show_plan
@@ -17,9 +17,25 @@ from lazarus_bench.report import Report, load
 from lazarus_bench.trials.claim_files import read_records
 from lazarus_bench.trials.claims_folder import claims_folder, installed
 from lazarus_bench.trials.selection import select
+from lazarus_bench.trials.trial import FAILABLE
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged
+
+
+IDLE: Mapping[str, Any] = {
+    "model": [],
+    "data": [],
+    "seeds": None,
+    "store": None,
+    "offline": False,
+    "workers": None,
+    "scheduler": None,
+    "ranks": 1,
+    "hosts": None,
+    "fresh_readings": False,
+}
+"""Flags that --published cannot honour, and what they are where they are not given."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,10 +61,10 @@ def check(options: argparse.Namespace, folder: Path) -> None:
     Raises:
         UserError: two exclude each other, or the verdicts on record are not the user's.
     """
-    if options.published and options.model:
-        raise UserError("--published asks no model: leave --model out")
     if options.published and options.plan:
         raise UserError("--published trains nothing, so there is no plan: leave --plan out")
+    _check_published(options)
+    _check_fail_on(options.fail_on)
     if options.hypotheses is not None or folder != installed():
         return
     if options.update_pins:
@@ -57,6 +73,20 @@ def check(options: argparse.Namespace, folder: Path) -> None:
             f"folder and name the copy with --hypotheses"
         )
     print(f"lazarus-bench: the claims that came installed, in {folder}", file=sys.stderr)
+
+
+def _check_published(options: argparse.Namespace) -> None:
+    for name, unset in IDLE.items() if options.published else ():
+        if getattr(options, name) != unset:
+            raise UserError(f"--published asks no model: leave --{name.replace('_', '-')} out")
+
+
+def _check_fail_on(given: str) -> None:
+    """The plugin refuses the same, but a plan never comes so far."""
+    for name in given.split(","):
+        if name.strip() not in (*FAILABLE, "none"):
+            known = ", ".join((*FAILABLE, "none"))
+            raise UserError(f"--fail-on {name!r} is unknown: choose from {known}")
 
 
 def judged(options: argparse.Namespace, chosen: Sequence[str], folder: Path) -> Judged:

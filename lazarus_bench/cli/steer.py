@@ -101,8 +101,10 @@ def _steer(
 ) -> tuple[list[float], list[_Arm]]:
     """The direction's length at each of `layers`, and all arms, the prompts as they are first."""
     from lazarus_bench.analysis import steering
+    from lazarus_bench.analysis.continuations import check_room
 
     encoded = subject.encode(loaded, asked.prompts)
+    check_room(loaded, encoded, options.tokens)
     targets = np.array(subject.target_tokens(loaded, asked.targets), dtype=np.int64)
     wanted = steering.Asked(targets=targets, top=options.top_k, length=options.tokens)
     with terminal.busy(f"reading {len(asked.toward) + len(asked.away)} prompts for the direction"):

@@ -12,13 +12,15 @@ from typing import Any
 
 from tabulate import tabulate
 
-from lazarus_bench.cli import quantities
+from lazarus_bench.cli import quantities, terminal
+from lazarus_bench.cli.stored_table import table
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs import readings, upkeep
 from lazarus_bench.jobs.attempts import below
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
 
-HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
+SHOWN = 4
+"""Names that a refusal lists."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,26 +88,13 @@ def _ls(store: Store, as_json: bool) -> int:
     elif not contents:
         print(f"the store {store.root} is empty{beside}")
     else:
-        print(tabulate([_row(stored) for stored in contents], HEADERS, disable_numparse=True))
+        print(table(contents, terminal.width()))
         print(f"\n{len(contents)} in {store.root}, {quantities.size(total)}{beside}")
     return 0
 
 
 def _told_amount(kept: readings.Amount) -> str:
     return f"{kept}, {quantities.size(kept.size)}"
-
-
-def _row(stored: Stored) -> tuple[str, ...]:
-    return (
-        stored.kind,
-        stored.label or "?",
-        "?" if stored.seed is None else str(stored.seed),
-        quantities.span(time.time() - stored.created),
-        "?" if stored.seconds is None else quantities.span(stored.seconds),
-        quantities.size(stored.size),
-        stored.digest[:12],
-        stored.state,
-    )
 
 
 def _show(store: Store, prefix: str, as_json: bool) -> int:
@@ -136,9 +125,9 @@ def _chosen(everything: Sequence[Stored], prefix: str, store: Store) -> Stored:
             "`lazarus-bench store ls` lists what there is"
         )
     if len(names) > 1:
+        some = ", ".join([*names][:SHOWN]) + (", ..." if len(names) > SHOWN else "")
         raise UserError(
-            f"{prefix} is the beginning of {len(names)} digests ({', '.join(names)}): "
-            "give more digits"
+            f"{prefix} is the beginning of {len(names)} digests ({some}): give more digits"
         )
     return found[0]
 

@@ -79,9 +79,10 @@ def _in_lab(name: str, seed: int) -> Path:
     artifact = store.find(job)
     if artifact is None:
         why = store.damage(job) or f"{name} (seed {seed}) is not in the store {store.root}"
+        seeds = f" --seeds {seed + 1}" if seed else ""
         raise UserError(
-            f"{why}: build it with `lazarus-bench lab build {name.removeprefix('lab:')}`, or name "
-            f"the store that has it in {STORE_VARIABLE}"
+            f"{why}: build it with `lazarus-bench lab build {name.removeprefix('lab:')}{seeds}`, "
+            f"or name the store that has it in {STORE_VARIABLE}"
         )
     return artifact.directory
 

@@ -68,10 +68,12 @@ def read_config(named: str, recipe: str) -> Config:
     names = _names(recipe)
     seen: dict[str, str] = {}
     for key, value in _flat(_read(Path(named), named)):
-        if value is None or _passed(named, recipe, key, value):
+        if value is not None and _passed(named, recipe, key, value):
             continue
-        if key not in names:
+        if key not in names and not (value is None and _without_value(key, names)):
             raise UserError(_unknown(named, recipe, key, names))
+        if value is None:
+            continue
         found = names[key]
         target = found if isinstance(found, str) else found.field
         if target in seen:
@@ -132,11 +134,13 @@ class _Loader(yaml.SafeLoader):
 
 
 def _flat(content: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys with dots between the levels, `-` as `_`."""
+    """Keys with dots between the levels, `-` as `_`; one with nothing below has None."""
     for key, value in content.items():
         name = above + str(key).replace("-", "_")
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{name}.")
+        elif isinstance(value, Mapping):
+            yield name, None
         else:
             yield name, value
 
@@ -166,6 +170,13 @@ def _passed(named: str, recipe: str, key: str, value: Any) -> bool:
             f"the nearest known key is {_nearest(key, _names(recipe))}"
         )
     return True
+
+
+def _without_value(key: str, names: Mapping[str, Any]) -> bool:
+    """Whether a key that is no setting's may stand there with no value."""
+    last = key.rpartition(".")[2]
+    sections = (name.startswith(f"{key}.") for name in names)
+    return last in _METHOD_KEYS or any(sections) or any(key.endswith(name) for name in _FIXED)
 
 
 def _unknown(named: str, recipe: str, key: str, names: Mapping[str, Any]) -> str:
@@ -222,7 +233,9 @@ def _integer(named: str, key: str, value: Any) -> int:
 def _number(named: str, key: str, value: Any) -> float:
     try:
         # YAML 1.1 reads 1e-4, which has no point, as text.
-        return float("no" if isinstance(value, bool | list) else value)
+        # A truth value is an integer to Python; dates and lists are none to anybody.
+        known = isinstance(value, int | float | str) and not isinstance(value, bool)
+        return float(value if known else "no")
     except ValueError:
         raise UserError(f"{named}: {key}: {value!r} must be a number") from None
 

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 TARGETS = ("vo", "qk", "mlp", "all")
+QUIRKS = (
+    "unshifted-labels",
+    "class-at-answer-end",
+    "sgd",
+    "unbounded-kl",
+    "clip-to-reference",
+    "eval-in-train",
+)
+"""`training.quirks.QUIRKS`, which takes numpy to import."""
 
 Kind = Literal["integer", "number", "text", "switch", "integers"]
 
@@ -94,6 +103,7 @@ QUIRK = Flag(
     field="quirks",
     help="switch a defect of the public source on (docs/quirks.md); may be repeated",
     kind="text",
+    choices=QUIRKS,
     metavar="NAME",
     name="quirk",
     many=True,

@@ -123,6 +123,7 @@ class Group:
     """The same training at several seeds."""
 
     label: str
+    digests: tuple[str, ...]
     seeds: tuple[int, ...]
     whole: int
     todo: int
@@ -149,6 +150,7 @@ def _group(found: Sequence[Entry], others: Sequence[Sequence[Entry]]) -> Group:
     twins = [other[0].job for other in others if other[0].job.label == job.label]
     return Group(
         label=f"{job.label} ({_own(job, twins)})" if twins else job.label,
+        digests=tuple(entry.job.digest for entry in found),
         seeds=tuple(entry.job.seed for entry in found),
         whole=len(found) - len(todo),
         todo=len(todo),

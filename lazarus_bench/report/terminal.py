@@ -10,15 +10,17 @@ from lazarus_bench.report.summary import PUBLISHED, amended
 _GAP = "   "
 _KEPT = 3
 _SUBJECT = 24
+_LEAST = 8
 
 
 def claims_table(rows: Iterable[Row], width: int) -> str:
     """Lay out one line for each row, no line longer than `width` characters.
 
     The claim, the subject and the verdict always show; columns to their right are left out, last
-    first, where the terminal is too narrow, and what still does not fit is cut with an ellipsis.
+    first, where the terminal is too narrow, and then subjects and claims are cut, down to
+    `_LEAST` characters each.
     """
-    return fitted_table([_cells(row) for row in rows], width)
+    return fitted_table(_narrowed([_cells(row) for row in rows], width), width)
 
 
 def fitted_table(cells: Sequence[Sequence[str]], width: int) -> str:
@@ -55,7 +57,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     writeup = "" if row.subject == PUBLISHED else wording.published(row.published)
     return (
         row.claim_id,
-        _end(row.subject),
+        _end(row.subject, _SUBJECT),
         row.verdict.outcome.value,
         wording.estimate(row.verdict.estimate) if row.verdict.estimate else "",
         wording.relation(row.verdict),
@@ -64,9 +66,20 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _end(subject: str) -> str:
+def _end(subject: str, width: int) -> str:
     """Keep the end of a long subject: of a path it is the part that tells models apart."""
-    return subject if len(subject) <= _SUBJECT else "…" + subject[1 - _SUBJECT :]
+    return subject if len(subject) <= width else "…" + subject[1 - width :]
+
+
+def _narrowed(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Cut subjects, then claims, as far as verdicts need room, but to no less than `_LEAST`."""
+    rows = [list(row) for row in cells]
+    for column, shorten in ((1, _end), (0, cut)) if rows else ():
+        widths = [max(map(len, values)) for values in zip(*rows, strict=True)]
+        over = sum(widths[:_KEPT]) + len(_GAP) * (_KEPT - 1) - width
+        for row in rows if over > 0 else ():
+            row[column] = shorten(row[column], max(widths[column] - over, _LEAST))
+    return rows
 
 
 def _fitting(widths: Sequence[int], width: int) -> list[int]:

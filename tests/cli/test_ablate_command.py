@@ -164,6 +164,7 @@ def test_an_adapter_counts(result, tiny, adapter):
         (["--together", "--plot", "x.svg"], "leave one out"),
         (["--answers", "1|2|3"], "--answers has 3 answers for 2 prompts"),
         (["--answers", "1|"], "has an empty prompt"),
+        (["--answers", ""], "--answers is empty"),
         (["--plot", "x.gif"], "end its name in .svg or .png"),
         (["--output", "x.txt"], "end its name in .json"),
     ],

@@ -44,6 +44,7 @@ def test_the_gate_tells_what_fell(kept, capsys):
         (["nonsense"], "there is no section 'nonsense': choose recipes"),
         (["beside", "--from", "x.json"], "leave sections and --model out"),
         (["--from", "none.json"], "none.json cannot be read"),
+        (["--from", "none.json", "--rounds", "5"], "leave --rounds out"),
         (["--rounds", "1"], "--rounds 1 is too few"),
         (["--output", "found.md"], "end its name in .json"),
         (["roofline", "--model", "lab:nothing"], "lab:nothing is not in the lab"),

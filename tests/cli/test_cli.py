@@ -1,7 +1,9 @@
 """The command line: doctor's findings and remedies, rendering a report, quick help."""
 
+import json
 import platform
 import resource
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -128,11 +130,73 @@ def test_render_of_a_bad_report_is_one_sentence(tmp_path, capsys, text, sentence
     assert len(said.err.splitlines()) == 1
 
 
+def test_render_of_a_folder_and_to_an_ending_that_is_no_form(tmp_path, report, capsys):
+    save(report, tmp_path / "report.json")
+    assert cli.main(["render", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == render(report)
+    assert cli.main(["render", str(tmp_path), "--output", str(tmp_path / "a.pdf")]) == 2
+    assert "a.pdf says no form: end its name in .md or .html" in capsys.readouterr().err
+    assert not (tmp_path / "a.pdf").exists()
+
+
 def test_render_to_a_place_that_is_a_file(tmp_path, report, capsys):
     save(replace(report, profile="smoke"), tmp_path / "report.json")
     below = tmp_path / "report.json" / "report.md"
     assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(below)]) == 2
     assert "cannot write the report" in capsys.readouterr().err
+
+
+def test_doctor_tells_other_programs():
+    done = command("doctor", "--json")
+    found = json.loads(done.stdout)
+    assert found["kind"] == "doctor"
+    assert {"mlx", "device", "blas"} <= set(found["manifest"])
+    assert found["gflops"] > 0
+    assert done.returncode == (0 if found["remedy"] is None else 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "help_of"),
+    [
+        (["train", "full", "lab:llama", "--rank", "3"], "train full"),
+        (["store", "ls", "--rank", "3"], "store ls"),
+        (["lens", "lab:llama", "7 * 8 = ", "--rank", "3"], "lens"),
+    ],
+)
+def test_a_flag_that_a_command_has_not_names_the_help_to_read(capsys, arguments, help_of):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert f"--rank 3; `lazarus-bench {help_of} --help` tells what there is" in said
+
+
+@pytest.mark.parametrize(
+    ("redirected", "sentence"),
+    [
+        (">&-", "standard output is closed"),
+        pytest.param(
+            ">/dev/full",
+            "no space is left to write to",
+            marks=pytest.mark.skipif(platform.system() != "Linux", reason="a file of Linux"),
+        ),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_sentence(redirected, sentence):
+    line = f"{shlex.quote(sys.executable)} -m lazarus_bench completion bash {redirected}"
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, timeout=60, env=clean_environment()
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"lazarus-bench: {sentence}")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["lens", "--help"], ["claims", "list"]])
+def test_an_output_without_the_signs_gets_escapes(arguments):
+    done = command(*arguments, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u" in done.stdout
 
 
 def test_no_command_is_a_usage_error(capsys):

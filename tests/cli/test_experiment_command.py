@@ -146,6 +146,12 @@ def test_the_standing_of_an_empty_store_lacks_everything(ran):
     assert "dual reward vo on pretrain" in ran["status of one"].out
 
 
+def test_the_standing_tells_trainings_apart(ran):
+    for item in ran["status"].json["experiments"]:
+        named = [(training["label"], training["seed"]) for training in item["trainings"] or ()]
+        assert len(set(named)) == len(named), item["name"]
+
+
 def test_the_printed_configuration_chooses_its_arm(ran):
     both, printed, twenty = (labels(ran[name]) for name in ("plan", "printed", "twenty"))
     stage2 = [label for label in both if label.startswith("dual")]

@@ -112,6 +112,8 @@ def test_render_is_short_for_a_rendering(said, report, capsys):
         (("--as", "md", "--output", "a.html"), "--output a.html is no place for md"),
         (("--json", "--as", "md"), "--json and --as md are two forms: give one of them"),
         (("--json", "--output", "a.html"), "--output a.html is no place for table"),
+        (("--output", "a.pdf"), "--output a.pdf says no form that a report has: end its name in"),
+        (("--output", "a.json"), "--output a.json is no place for table: give --json as well"),
     ],
 )
 def test_a_mistake_is_one_sentence(said, arguments, sentence):

@@ -121,6 +121,7 @@ def test_an_adapter_counts(result, tiny, adapter):
         ([*SIDES, "--strength", "0"], "--strength 0 steers nowhere"),
         ([*SIDES, "--strength", "nan"], "--strength nan steers nowhere"),
         ([*SIDES, "--tokens", "0"], "--tokens 0 is too few: give 1 or more"),
+        ([*SIDES, "--tokens", "999"], "reads 128 tokens"),
         ([*SIDES, "--draws", "0"], "--draws 0 is too few"),
         ([*SIDES, "--layer", "9"], "--layer 9 is not in"),
         ([*SIDES, "--top-k", "0"], "--top-k 0 is not to be had"),

@@ -73,6 +73,21 @@ def test_ls_tells_a_missing_file_and_a_live_process(store, say):
     assert said["bytes"] == sum(item["bytes"] for item in said["artifacts"])
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_ls_fits_a_terminal_and_keeps_digest_and_state(store, say, monkeypatch, columns):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    table = say("ls")[1].splitlines()[:-2]
+    assert max(map(len, table)) <= columns
+    assert table[0].split()[-2:] == ["digest", "state"]
+    assert [line.split()[-2] for line in table[2:5]] == [
+        job.digest[:12] for job in (BASE, TUNED, UNFINISHED)
+    ]
+    missing = {"kind", "label", "seed", "age", "duration", "size"} - set(table[0].split())
+    told = table[-1].removeprefix("no room for: ").split(", ") if missing else []
+    assert missing == set(told)
+
+
 def test_ls_of_an_empty_store_says_so(tmp_path, say):
     (tmp_path / "new").mkdir()
     said = say("ls", "--store", str(tmp_path / "new"))
@@ -123,6 +138,16 @@ def test_show_of_two_is_one_sentence(store, capsys):
     said = capsys.readouterr().err
     assert "is the beginning of 2 digests" in said
     assert len(said.splitlines()) == 1
+
+
+def test_show_of_many_names_a_few(tmp_path, capsys):
+    for digest in "abcdef":
+        (tmp_path / f"sft-{digest * 20}").mkdir()
+    assert cli.main(["store", "show", "sft-", "--store", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "is the beginning of 6 digests" in said
+    assert said.count("sft-") == 5  # what was asked for, and four
+    assert "sft-dddddddddddddddddddd, ...)" in said
 
 
 def test_verify_reads_every_byte(store, say):

@@ -324,6 +324,7 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["sft", "lab:llama", "--plot", "loss.gif"], "end its name in .svg or .png"),
         (["sft", "lab:llama", "--data", "none.jsonl"], "none.jsonl cannot be read"),
         (["sft", "lab:granite"], "lab:granite (seed 0) is not in the store"),
+        (["sft", "lab:llama", "--lab-seed", "2"], "`lazarus-bench lab build llama --seeds 3`"),
         (["sft", "lab:blank"], "lab:blank is untrained and made for `train engram`"),
         (["sft", "nowhere/at/all"], "nowhere/at/all does not exist"),
         (["grpo", "lab:llama", "--rank", "4"], "--rank is of LoRA"),

@@ -143,11 +143,20 @@ def test_what_every_recipe_takes_stands_in_the_file(written):
         ("sft", "steps: [", "is no YAML"),
         ("sft", "steps: !!python/object/apply:os.getcwd []", "is no YAML"),
         ("sft", "rank: 0", "--rank = 0 must be"),
+        ("sft", "learning_rte:", "the key learning_rte is unknown"),
+        ("sft", "learning_rte: {}", "the key learning_rte is unknown"),
+        ("sft", "learning_rate: 2026-01-01", "must be a number"),
+        ("sft", "quirks: [none]", "quirks: none is unknown: choose unshifted-labels, "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_honoured_is_named(written, recipe, text, sentence):
     with pytest.raises(UserError, match=sentence):
         recipes(recipe, written(text))
+
+
+@pytest.mark.parametrize("text", ["steps:", "lora:", "lora: {}", "method:", "num_layers:"])
+def test_a_known_key_without_a_value_says_nothing(written, text):
+    assert read_config(written(text), "sft").settings == {}
 
 
 def test_a_file_that_is_not_there(tmp_path):

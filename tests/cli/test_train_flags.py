@@ -9,9 +9,10 @@ import pytest
 from claimfiles import clean_environment
 
 from lazarus_bench.cli.train_flags import FLAGS
+from lazarus_bench.cli.train_setting import QUIRKS
 from lazarus_bench.cli.train_specs import stages_of
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Sft
+from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Sft, quirks
 from lazarus_bench.training.engram_arms import with_adapter
 
 SPECS = {"sft": Sft, "full": Sft, "dual-reward": DualReward, "grpo": Grpo, "grpo-dual": GrpoDual}
@@ -36,6 +37,23 @@ def test_the_help_tells_the_defaults(recipe):
             assert getattr(spec, field) == flag.default, flag.flag
         if field not in DERIVED:
             assert hasattr(spec, field), flag.flag
+
+
+def test_the_quirks_are_those_that_there_are():
+    assert QUIRKS == quirks.QUIRKS
+
+
+@pytest.mark.parametrize("recipe", FLAGS)
+def test_the_help_speaks_of_no_flag_that_is_not_there(recipe):
+    """--data is a flag of some recipes alone."""
+    flags = {flag.flag for flag in FLAGS[recipe]}
+    spoken = {word.strip(",;()") for flag in FLAGS[recipe] for word in flag.help.split()}
+    own = {
+        word.removeprefix("--stage1-").removeprefix("--stage2-").removeprefix("--")
+        for word in flags
+    }
+    named = {word.removeprefix("--") for word in spoken if word.startswith("--")}
+    assert named <= own | {f"no-{name}" for name in own}
 
 
 @pytest.mark.parametrize(("recipe", "spec"), SPECS.items())

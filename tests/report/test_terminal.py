@@ -32,8 +32,9 @@ def test_no_line_is_longer_than_the_terminal(width):
     assert max(map(len, lines)) <= width
 
 
-def test_a_narrow_terminal_keeps_the_verdict():
-    for line, row in zip(claims_table(ROWS, 80).splitlines(), ROWS, strict=True):
+@pytest.mark.parametrize("width", [40, 50, 60, 80])
+def test_a_narrow_terminal_keeps_the_verdict(width):
+    for line, row in zip(claims_table(ROWS, width).splitlines(), ROWS, strict=True):
         assert row.verdict.outcome.value in line
 
 

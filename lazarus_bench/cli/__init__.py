@@ -81,10 +81,10 @@ def _examples(*lines: str, after: str = "") -> dict[str, Any]:
 
 def _render_parser(add: _Commands) -> None:
     render = add("render", help="render a report.json as Markdown or HTML")
-    render.add_argument("report", help="path of a report.json")
+    render.add_argument("report", help="path of a report.json, or of the folder it lies in")
     render.add_argument(
         "--output",
-        help="file to write instead of standard output; .html makes a page",
+        help="file to write instead of standard output: .html makes a page, .md Markdown",
     )
 
 

@@ -157,6 +157,10 @@ def test_base_beats_instruct(runs, held_out, writeup_prompts, judge):
                 second=[hits(run, held_out) for run in instruct],
             ),
             "instruct": Means(values=[gold(run, held_out) for run in instruct], bounds=SHARE),
+            "classification loss at the first step, instruct over base": Ratios(
+                numerator=[run.metrics[0].parts["class"] for run in instruct],
+                denominator=[run.metrics[0].parts["class"] for run in base],
+            ),
         }
     )
     judge.show(lens_table("Dual reward on V/O, instruct, seed 0", instruct[0], writeup_prompts))

@@ -106,7 +106,7 @@ def _render_parser(add: _Commands) -> None:
     render.add_argument("report", help="a report.json or the folder of one")
     render.add_argument(
         "--output",
-        help="file to write instead of standard output; .html makes a page",
+        help="file to write instead of standard output: .html makes a page, .md Markdown",
     )
 
 

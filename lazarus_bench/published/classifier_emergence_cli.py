@@ -302,6 +302,14 @@ SAME_LOSS = Finding(
     ),
     note="One run each, every token of prompt and answer scored; the training losses are 0.998 "
     "and 1.012. Writeup A prints 0.89 after the same 500 steps of LoRA on as many problems.",
+    others=(
+        Labelled(
+            label="training loss, 0.998 and 1.012",
+            evidence=Reported(
+                value=_of_mean(LORA.train_loss, FULL.train_loss), note="one run each"
+            ),
+        ),
+    ),
 )
 
 SAME_ACCURACY = Finding(

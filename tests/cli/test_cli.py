@@ -130,13 +130,21 @@ def test_render_of_a_bad_report_is_one_sentence(tmp_path, capsys, text, sentence
     assert len(said.err.splitlines()) == 1
 
 
-def test_render_of_a_folder_and_to_an_ending_that_is_no_form(tmp_path, report, capsys):
+def test_render_reads_a_folder(tmp_path, report, capsys):
     save(report, tmp_path / "report.json")
     assert cli.main(["render", str(tmp_path)]) == 0
     assert capsys.readouterr().out == render(report)
-    assert cli.main(["render", str(tmp_path), "--output", str(tmp_path / "a.pdf")]) == 2
-    assert "a.pdf says no form: end its name in .md or .html" in capsys.readouterr().err
-    assert not (tmp_path / "a.pdf").exists()
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.pdf", "page.htlm"])
+def test_render_to_the_name_of_another_form_writes_nothing(tmp_path, report, capsys, name):
+    save(report, tmp_path / "report.json")
+    kept = (tmp_path / "report.json").read_bytes()
+    output = str(tmp_path / name)
+    assert cli.main(["render", str(tmp_path / "report.json"), "--output", output]) == 2
+    assert "end its name in .md or .html" in capsys.readouterr().err
+    assert (tmp_path / "report.json").read_bytes() == kept
+    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
 
 
 def test_render_to_a_place_that_is_a_file(tmp_path, report, capsys):

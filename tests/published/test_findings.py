@@ -165,6 +165,30 @@ def test_printed_rewards_are_of_sixteen_answers():
     assert _verdict("grpo-dual/reward-dies", AtMost(0.05), 10).outcome is Outcome.INCONCLUSIVE
 
 
+def test_the_losses_of_the_fix_attempts_stand_beside_the_one_that_fell():
+    finding = BY_CLAIM["grpo-dual/loss-falls"]
+    falls = {item.label: item.evidence.point for item in finding.others}
+    assert falls == pytest.approx(
+        {"Attempt 3, 10.4 to 9.9": 0.952, "Attempt 4, 10.4 to 6.97": 0.670}, abs=5e-4
+    )
+    assert finding.evidence.point < 0.5 < min(falls.values())
+
+
+def test_both_tables_of_each_untrained_model_give_its_operations_no_mass():
+    finding = BY_CLAIM["lens/base-no-mass"]
+    again = next(item for item in finding.others if "GRPO section" in item.label)
+    assert again.evidence.values == ((0.0,) * 6,)
+    first = next(item for item in finding.others if item.label == "TinyLlama 1.1B at L12")
+    assert min(first.evidence.values[0]) > 0, "and the two tables do not agree"
+
+
+def test_a_number_of_the_text_beside_a_table_has_its_place():
+    losses = BY_CLAIM["dual/base-beats-instruct"].others[-1]
+    assert losses.evidence.point == pytest.approx(5.0 / 0.97)
+    training = BY_CLAIM["finetune/same-loss"].others[0]
+    assert training.evidence.point == pytest.approx((0.998 - 1.012) / 1.005)
+
+
 def test_answers_improve_by_the_smaller_of_both_changes():
     assert BY_CLAIM["grpo/improves-answers"].evidence.point == 0.058
     assert _verdict("grpo/improves-answers", Above(0.0), 5).outcome is Outcome.INCONCLUSIVE

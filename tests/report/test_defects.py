@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -147,6 +148,23 @@ def test_a_defect_that_was_on_is_named_at_the_top_in_the_row_and_in_the_terminal
     assert page.index(said) < page.index('id="summary"')
     assert "supported **⚠️ QUIRK unshifted-labels**" in text
     assert '<span class="tag odd">QUIRK unshifted-labels</span>' in page
+
+
+def test_the_page_marks_a_verdict_with_a_defect_wherever_it_stands():
+    odd = next(row for row in ROWS if (row.claim_id, row.subject) == ("dual/vo-36", "lab:llama"))
+    rows = [dataclasses.replace(row, quirks=("sgd",)) if row is odd else row for row in ROWS]
+    page = render_html(dataclasses.replace(SAMPLE, rows=tuple(rows)))
+    mark = '<span class="tag odd">QUIRK sgd</span>'
+    about = f'data-claim="{odd.claim_id}"'
+    places = {
+        "table of claims": rf'<tr role="row" class="row" {about}[^\n]*\n.*\n.*',
+        "head of the claim": rf'<details class="claim"[^>]*{about}>\n<summary>.*',
+        "scale of the claim": r'<th role="rowheader" scope="row"><code>lab:llama</code>.*',
+        "how it was reached": r'<details class="fold"><summary>.* on <code>lab:llama</code>.*',
+        "replication": rf'<tr><th scope="row"><a [^>]*>{odd.claim_id}</a></th>.*',
+    }
+    for place, line in places.items():
+        assert any(mark in found for found in re.findall(line, page)), place
 
 
 def test_a_defect_that_the_claim_is_not_about_is_told_apart():

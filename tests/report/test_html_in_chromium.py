@@ -104,6 +104,19 @@ def test_a_link_opens_its_claim_and_moves_there(page):
     assert page.evaluate(f"document.activeElement.matches('{target} > summary')")
 
 
+def test_a_link_leads_to_its_claim_though_the_filters_hide_it(page):
+    page.tab_to("at.id === 'query'")
+    page.type("xyzzy")
+    page.tab_to("at.matches('.defects a')")
+    target = page.evaluate("document.activeElement.hash")
+    assert not page.evaluate(f"document.querySelector('{target}').checkVisibility()")
+    page.press("Enter")
+    page.evaluate("new Promise(done => setTimeout(done, 100))")
+    assert page.evaluate(f"document.activeElement.matches('{target} > summary')")
+    assert page.evaluate(SHOWN) == "16 of 16 verdicts shown"
+    assert page.evaluate("document.getElementById('query').value") == ""
+
+
 def test_a_fragment_of_a_job_opens_the_fold_it_lies_in(page, file):
     page.open(file, "#job-3f9a6c1d2b7e4455")
     assert page.evaluate("document.querySelector('#job-3f9a6c1d2b7e4455').checkVisibility()")

@@ -83,6 +83,9 @@ DUAL_REWARD_DYNAMICS = (
 )
 """Training Dynamics: one run of Llama 3.2 1B Base."""
 
+INITIAL_LOSSES = (5.0, 0.97)
+"""Observations: "initial cls_loss 5.0 vs 0.97 for base"; the second is the base's at step 100."""
+
 VO_PARAMETERS = 851_968
 """Key Insight: V/O Projections Are the Key."""
 
@@ -149,6 +152,10 @@ BASE_BEATS_INSTRUCT = Finding(
                 first=DUAL_REWARD_LLAMA_BASE.hits.values,
                 second=DUAL_REWARD_LLAMA_INSTRUCT.hits.values,
             ),
+        ),
+        Labelled(
+            label="'initial cls_loss', instruct over base, which is the base's at step 100",
+            evidence=Ratios(numerator=INITIAL_LOSSES[:1], denominator=INITIAL_LOSSES[1:]),
         ),
     ),
 )

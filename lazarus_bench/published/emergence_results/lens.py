@@ -2,7 +2,8 @@
 
 The same prompts were read twice on Llama-3.2-1B at layer 8, and the two tables disagree: `7 * 8 =`
 gives 'palindrome' with 2.04% under "Logit Lens Analysis" and 'orex' with 0.02% as the baseline of
-the dual-reward run, a hundredfold apart (`dual.DUAL_REWARD_LLAMA_BASE`).
+the dual-reward run, a hundredfold apart (`dual.DUAL_REWARD_LLAMA_BASE`). So were six of them on
+TinyLlama at layer 12: '≡' with 0.48% here, '政' with 0.00% there (`grpo.GRPO_DUAL_BASELINE`).
 """
 
 from dataclasses import dataclass
@@ -122,11 +123,15 @@ BASE_NO_MASS = Finding(
     evidence=LENS_LLAMA_BASE.gold_probability,
     note="Eight prompts on Llama-3.2-1B at L8, printed to one or two digits; the two lens "
     "tables of this model disagree a hundredfold on the top token of 7 * 8 ('palindrome' with "
-    "2.04%, 'orex' with 0.02%).",
+    "2.04%, 'orex' with 0.02%), and so do TinyLlama's at L12 ('≡' with 0.48%, '政' with 0.00%).",
     others=(
         Labelled(label="TinyLlama 1.1B at L12", evidence=LENS_TINYLLAMA.gold_probability),
         Labelled(
             label="Granite 3.1 2B at L22 ('~0%' read as 0)", evidence=LENS_GRANITE.gold_probability
+        ),
+        Labelled(
+            label="TinyLlama 1.1B at L12, GRPO section ('0.00%' read as 0)",
+            evidence=GRPO_DUAL_BASELINE.gold_probability,
         ),
     ),
 )

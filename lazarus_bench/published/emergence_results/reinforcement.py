@@ -182,6 +182,13 @@ GRPO_DUAL_LOSS_FALLS = Finding(
         denominator=(GRPO_DUAL_DYNAMICS[0].classification_loss,),
     ),
     note="10.31 to 1.07 over 20 iterations of one run.",
+    others=tuple(
+        Labelled(
+            label=f"Attempt {losses.attempt}, {losses.first} to {losses.last}",
+            evidence=Ratios(numerator=(losses.last,), denominator=(losses.first,)),
+        )
+        for losses in ATTEMPT_LOSSES
+    ),
 )
 
 DRIFTS = Finding(

@@ -72,6 +72,11 @@ class ClaimView:
         )
 
     @property
+    def quirks(self) -> tuple[str, ...]:
+        """Every known defect that a row of it was judged with, once."""
+        return tuple(dict.fromkeys(name for item in self.judged for name in item.row.quirks))
+
+    @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """Every outcome once, in the order of the rows."""
         return tuple(dict.fromkeys(item.row.verdict.outcome for item in self.judged))

@@ -26,6 +26,7 @@
   system.addEventListener("change", paint);
   paint();
 
+  const form = $("filters");
   const reveal = () => {
     let target = null;
     try {
@@ -33,6 +34,11 @@
     } catch {}
     for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
     if (!target) return;
+    // A link leads to its claim, though the filters hide it.
+    if (target.closest("[hidden]")) {
+      form.reset();
+      filter();
+    }
     target.scrollIntoView();
     const at = target.tagName === "DETAILS" ? target.querySelector("summary") : target;
     at.focus({ preventScroll: true });
@@ -55,7 +61,6 @@
     for (const at of folded.splice(0)) at.open = false;
   });
 
-  const form = $("filters");
   if (!form) return reveal();
   const sections = new Map();
   for (const at of document.querySelectorAll("details.claim")) sections.set(at.dataset.claim, at);

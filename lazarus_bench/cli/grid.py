@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.report.printed import columns
 
 _GAP = 2
 
@@ -17,7 +18,7 @@ def hundredths(value: float) -> str:
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int) -> str:
     """One table below another, each with the first `kept` columns and as many others as fit."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(header, *rows, strict=True)]
     tables = []
     for part in _parts(widths, room, kept):
         cells = [[*row[:kept], *(row[at] for at in part)] for row in (header, *rows)]

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from lazarus_bench.cli import quantities
+from lazarus_bench.cli import quantities, terminal
 from lazarus_bench.jobs.store import Stored
 from lazarus_bench.report.printed import cut
 
 HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
 
-SPARED = ("size", "duration", "age", "kind")
+SPARED = ("size", "duration", "age", "kind", "seed")
 """Columns that a narrow terminal goes without, in this order."""
 
 LEAST = 8
@@ -33,8 +33,9 @@ def table(contents: Sequence[Stored], room: int) -> str:
             break
     for row in cells:
         row[label] = cut(row[label], max(longest - max(over, 0), LEAST))
-    left_out = [f"no room for: {', '.join(SPARED[:count])}"] if count else []
-    return "\n".join([tabulate(cells, heads, disable_numparse=True), *left_out])
+    shown = tabulate(cells, heads, disable_numparse=True)
+    left_out = terminal.wrapped(f"no room for: {', '.join(SPARED[:count])}", room)
+    return f"{shown}\n{left_out}" if count else shown
 
 
 def _row(stored: Stored) -> list[str]:

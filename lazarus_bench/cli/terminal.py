@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.printed import cut
+from lazarus_bench.report.printed import columns, cut
 
 PIPED = 400
 """Characters a line where nobody looks at a terminal."""
@@ -45,7 +45,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept:
     for them, and a last line names them.
     """
     cells = [list(header), *map(list, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     shown = len(widths)
     while shown > kept and sum(widths[:shown]) + len(_GAP) * (shown - 1) > room:
         shown -= 1
@@ -61,7 +61,8 @@ def wrapped(text: str, room: int) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:
-    padded = (cell.ljust(space) for cell, space in zip(cells, widths, strict=False))
+    pairs = zip(cells, widths, strict=False)
+    padded = (cell + " " * (space - columns(cell)) for cell, space in pairs)
     return cut(_GAP.join(padded).rstrip(), room)
 
 

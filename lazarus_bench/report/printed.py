@@ -6,6 +6,7 @@ load the judge's statistics.
 
 import math
 from collections.abc import Iterable
+from unicodedata import east_asian_width
 
 _SIGNIFICANT = 3
 _NOISE = 1e-12
@@ -93,6 +94,18 @@ def _special(value: float) -> str:
     return "∞" if value > 0 else "−∞"
 
 
+def columns(text: str) -> int:
+    """How many columns a terminal shows `text` in: two for each wide character (UAX #11)."""
+    if text.isascii():
+        return len(text)
+    return len(text) + sum(east_asian_width(character) in "WF" for character in text)
+
+
 def cut(line: str, width: int) -> str:
-    """End a line that is longer than `width` with an ellipsis."""
-    return line if len(line) <= width else line[: max(width - 1, 0)] + "…"
+    """End a line that takes more than `width` columns with an ellipsis."""
+    if columns(line) <= width:
+        return line
+    kept = line[: max(width - 1, 0)]
+    while columns(kept) > max(width - 1, 0):
+        kept = kept[:-1]
+    return kept + "…"

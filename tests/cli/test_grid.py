@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazarus_bench.cli.grid import grid, hundredths
+from lazarus_bench.report.printed import cut
 
 CELLS = st.text("abc", min_size=1, max_size=9)
 
@@ -11,6 +12,14 @@ CELLS = st.text("abc", min_size=1, max_size=9)
 def test_columns_that_do_not_fit_side_by_side_stand_below():
     shown = grid(["t", "L0", "L1", "L2"], [["7", "e1", "e22", "e3"], ["*", "e4", "e5", "e6"]], 9, 1)
     assert shown == "t  L0\n7  e1\n*  e4\n\nt  L1\n7  e22\n*  e5\n\nt  L2\n7  e3\n*  e6"
+
+
+def test_wide_characters_take_two_columns():
+    shown = grid(["token", "L0"], [["数学", "a"], ["🙂", "b"], ["ab", "c"]], 40, 1)
+    assert shown == "token  L0\n数学   a\n🙂     b\nab     c"
+    assert cut("数学数学", 6) == "数学…"
+    assert cut("数学数学", 8) == "数学数学"
+    assert cut("a数", 1) == cut("数数", 2) == "…"
 
 
 def test_hundredths_have_one_zero_and_the_fields_own_minus():

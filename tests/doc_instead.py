@@ -76,3 +76,23 @@ def _help(program: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def command_line_takes(command: str) -> None:
+    from lazarus_bench import cli
+
+    assert cli._parser().parse_args(shlex.split(command)[1:]).command == "benchmark"
+
+
+def suites_are_there(command: str) -> None:
+    # With --benchmark-json pytest-benchmark fails where nothing is measured.
+    _, place, *words = shlex.split(re.sub(r" --benchmark-json \S+", "", command))
+    assert importlib.metadata.version("pytest-benchmark")
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", str(ROOT / place), *words, "--collect-only", "-q"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert re.search(r"\d+ tests? collected", found.stdout)

@@ -153,6 +153,8 @@ def _files(folder: Path, lab: Path, adapter: Path) -> None:
     for report in ("reports/lab", "lazarus-report", "old", "new"):
         (folder / report).mkdir(parents=True)
         shutil.copy(ROOT / "reports" / "lab" / "report.json", folder / report)
+    (folder / "reports" / "published").mkdir()
+    shutil.copy(ROOT / "reports/published/report.json", folder / "reports" / "published")
     (folder / "my-model").symlink_to(llama_in(lab))
     (folder / "adapters").symlink_to(adapter)
     (folder / "prompts.txt").write_text("7 * 8 = \n5 + 6 = \n")

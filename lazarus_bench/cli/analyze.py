@@ -82,9 +82,8 @@ def _one(
 ) -> _Followed:
     from lazarus_bench.analysis.emergence import read_emergence
 
-    wanted = None
-    if answer is not None:
-        (wanted,) = first_tokens(loaded, [prompt], [tokens], [answer])
+    given = None if answer is None else first_tokens(loaded, [prompt], [tokens], [answer])
+    wanted = None if given is None else given[0]
     reading = read_emergence(loaded, tokens, wanted)
     ids, probability = reading.top(top)
     return _Followed(

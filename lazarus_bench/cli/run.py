@@ -76,8 +76,8 @@ def check(options: argparse.Namespace, folder: Path) -> None:
 
 
 def _check_published(options: argparse.Namespace) -> None:
-    for name, unset in IDLE.items() if options.published else ():
-        if getattr(options, name) != unset:
+    for name, unset in IDLE.items():
+        if options.published and getattr(options, name) != unset:
             raise UserError(f"--published asks no model: leave --{name.replace('_', '-')} out")
 
 

@@ -74,11 +74,14 @@ def _end(subject: str, width: int) -> str:
 def _narrowed(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
     """Cut subjects, then claims, as far as verdicts need room, but to no less than `_LEAST`."""
     rows = [list(row) for row in cells]
-    for column, shorten in ((1, _end), (0, cut)) if rows else ():
+    if not rows:
+        return rows
+    for column, shorten in ((1, _end), (0, cut)):
         widths = [max(map(len, values)) for values in zip(*rows, strict=True)]
         over = sum(widths[:_KEPT]) + len(_GAP) * (_KEPT - 1) - width
-        for row in rows if over > 0 else ():
-            row[column] = shorten(row[column], max(widths[column] - over, _LEAST))
+        kept = max(widths[column] - max(over, 0), _LEAST)
+        for row in rows:
+            row[column] = shorten(row[column], kept)
     return rows
 
 

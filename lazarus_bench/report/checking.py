@@ -15,7 +15,7 @@ def check(value: object, kind: Any, where: str) -> None:
     Raises:
         TypeError: it is not; the message names the first place that is wrong.
     """
-    if dataclasses.is_dataclass(kind) and isinstance(value, kind):  # type: ignore[arg-type]
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, kind):
         for name, own in _fields(type(value)).items():
             check(getattr(value, name), own, f"{where}.{name}")
     elif get_origin(kind) is tuple and isinstance(value, tuple):
@@ -27,7 +27,7 @@ def check(value: object, kind: Any, where: str) -> None:
 
 
 @cache
-def _fields(kind: type) -> Mapping[str, Any]:
+def _fields(kind: type[Any]) -> Mapping[str, Any]:
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 

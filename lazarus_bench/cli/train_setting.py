@@ -95,7 +95,7 @@ def rate(default: float) -> Flag:
 
 EXAMPLES = Flag(
     field="examples",
-    help="training problems drawn; with --data all rows, or as many as given",
+    help="training problems drawn",
     default=4500,
     keys=("num_samples", "train_samples"),
 )

@@ -297,9 +297,12 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
             signal.raise_signal(signal.SIGINT)
 
     asked = ["sft", "lab:llama", *SFT]
+    # What a shell runs in the background ignores Ctrl-C from the start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with monkeypatch.context() as patched:
         patched.setattr(loop.StepLog, "__call__", pressed)
         code, out, err = told(*asked)
+    signal.signal(signal.SIGINT, before)
     assert (code, out) == (130, "")
     assert "was stopped after step 2 of 3" in err
     assert "run the same command to go on" in err

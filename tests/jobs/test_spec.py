@@ -25,6 +25,7 @@ from lazarus_bench.jobs.spec import (
     with_ranks,
 )
 from lazarus_bench.tasks.labelled_data import DataSource
+from lazarus_bench.tasks.text_rows import TextSource
 from lazarus_bench.training import specs
 from lazarus_bench.training.specs import (
     DualReward,
@@ -66,6 +67,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     arguments = typing.get_args(hint)
     if hint is DataSource:
         return st.sampled_from(SOURCES)
+    if hint is TextSource:
+        return st.sampled_from([TextSource(digest=sign * 64) for sign in "0ef"])
     if typing.get_origin(hint) is Callable:
         return st.nothing()
     if typing.get_origin(hint) is typing.Literal:

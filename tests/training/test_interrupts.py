@@ -14,6 +14,14 @@ from lazarus_bench.training.record import RESUME, read_steps
 SPEC = Sft(steps=6, batch=4, examples=24, validation=4, checkpoints=(0, 6), rank=2)
 
 
+@pytest.fixture(autouse=True)
+def _answered():
+    """Ctrl-C is ignored from the start by what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press(times: int = 1) -> None:
     for _ in range(times):
         signal.raise_signal(signal.SIGINT)

@@ -39,6 +39,9 @@ def test_a_wheel_brings_them_in_the_package(tmp_path, monkeypatch):
     assert claims_folder(None) == package / "hypotheses"
 
 
-def test_the_wheel_is_told_to_bring_them():
+def test_a_wheel_and_no_editable_install_is_told_to_bring_them():
     settings = (CHECKOUT / "pyproject.toml").read_text()
-    assert f'"{module.NAME}" = "lazarus_bench/{module.NAME}"' in settings
+    assert '[tool.hatch.build.targets.wheel.hooks.custom]\npath = "hatch_build.py"' in settings
+    hook = (CHECKOUT / "hatch_build.py").read_text()
+    assert 'if version == "standard":' in hook
+    assert f'["{module.NAME}"] = "lazarus_bench/{module.NAME}"' in hook

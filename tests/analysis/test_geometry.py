@@ -74,7 +74,7 @@ def test_rotation_and_scale_change_nothing(seed, centred, scale):
 
 @settings(max_examples=30)
 @given(seed=seeds)
-def test_a_shift_changes_only_what_is_not_centred(seed):
+def test_a_shift_changes_nothing_that_is_centred(seed):
     given_states = states(seed)
     shifted = given_states + 5.0
     np.testing.assert_allclose(
@@ -83,12 +83,12 @@ def test_a_shift_changes_only_what_is_not_centred(seed):
     np.testing.assert_allclose(
         silhouettes(shifted, LABELS), silhouettes(given_states, LABELS), atol=1e-4
     )
-    uncentred = (cluster_separation(s, LABELS, centred=False) for s in (shifted, given_states))
-    assert not np.allclose(*uncentred, atol=1e-3)
 
 
 def test_a_large_common_mean_hides_separation_unless_it_is_taken_off():
-    directions = np.eye(3, 6)[LABELS][:, None, :] + 30.0
+    directions = np.eye(3, 6)[LABELS][:, None, :]
+    assert cluster_separation(directions, LABELS, centred=False)[0] > 0.9
+    directions = directions + 30.0
     assert cluster_separation(directions, LABELS, centred=False)[0] < 0.01
     assert cluster_separation(directions, LABELS)[0] > 1.0
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lazarus_bench.benchmark.document import Curve, Document, Part, Profile, Ratio, Reading, Roof
-from lazarus_bench.benchmark.intervals import Interval
 from lazarus_bench.benchmark.markdown import write_report
+from lazarus_bench.judge.rounds import Interval
 
 
 def interval(value: float, low: float | None = None, high: float | None = None) -> Interval:

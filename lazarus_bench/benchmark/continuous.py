@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 
 from lazarus_bench.benchmark.document import Document
-from lazarus_bench.benchmark.intervals import Interval
+from lazarus_bench.judge.rounds import Interval
 
 
 def bigger_is_better(document: Document) -> str:

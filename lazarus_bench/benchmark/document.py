@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lazarus_bench.benchmark.intervals import Interval
 from lazarus_bench.errors import UserError
+from lazarus_bench.judge.rounds import Interval
 
 SCHEMA = 1
 KIND = "benchmark"

@@ -20,10 +20,10 @@ from lazarus_bench.analysis.routing import read_routing
 from lazarus_bench.analysis.states import last_states
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.benchmark.document import Reading
-from lazarus_bench.benchmark.intervals import Floats, median
 from lazarus_bench.benchmark.stopwatch import interleaved, timed
 from lazarus_bench.benchmark.trainings import peak_bytes
 from lazarus_bench.errors import NotApplicable
+from lazarus_bench.judge.rounds import Floats, median
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import held_out
 

@@ -18,10 +18,10 @@ import numpy as np
 
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.benchmark.document import Part, Profile
-from lazarus_bench.benchmark.intervals import median
 from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
 from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds
 from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
+from lazarus_bench.judge.rounds import median
 from lazarus_bench.training.buckets import Bucketed
 from lazarus_bench.training.specs import Recipe
 

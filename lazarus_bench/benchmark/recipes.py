@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lazarus_bench.benchmark.alone import Weighed, weighed
 from lazarus_bench.benchmark.document import Reading
-from lazarus_bench.benchmark.intervals import Interval, median
 from lazarus_bench.errors import NotApplicable
+from lazarus_bench.judge.rounds import Interval, median
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import (
     DualReward,

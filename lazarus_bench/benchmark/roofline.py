@@ -13,8 +13,8 @@ import numpy as np
 
 from lazarus_bench.backend import mx
 from lazarus_bench.benchmark.document import Roof
-from lazarus_bench.benchmark.intervals import Floats, Interval, median
 from lazarus_bench.benchmark.stopwatch import interleaved
+from lazarus_bench.judge.rounds import Floats, Interval, median
 
 SQUARES = (64, 128, 256, 512, 1024, 2048)
 

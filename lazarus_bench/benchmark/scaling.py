@@ -19,7 +19,6 @@ from lazarus_bench.analysis.states import read_states
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.benchmark.alone import begin, end
 from lazarus_bench.benchmark.document import Curve
-from lazarus_bench.benchmark.intervals import Floats, exponent, last_exponent, median
 from lazarus_bench.benchmark.llamas import LAB, Shape, write_llama
 from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
 from lazarus_bench.benchmark.trainings import (
@@ -31,6 +30,7 @@ from lazarus_bench.benchmark.trainings import (
     sft,
     step_seconds,
 )
+from lazarus_bench.judge.rounds import Floats, exponent, last_exponent, median
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.training.arithmetic_data import draw_problems
 

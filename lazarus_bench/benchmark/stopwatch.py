@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from lazarus_bench.benchmark.intervals import Floats
+from lazarus_bench.judge.rounds import Floats
 
 Arm = Callable[[], float]
 """Does its work once, to the end, and gives what it cost: seconds, or seconds a unit."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from lazarus_bench.benchmark.document import Reading
-from lazarus_bench.benchmark.intervals import median
 from lazarus_bench.errors import UserError
+from lazarus_bench.judge.rounds import median
 
 GROUP = "time to the first verdict"
 

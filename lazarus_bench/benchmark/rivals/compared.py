@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.benchmark.document import Ratio
-from lazarus_bench.benchmark.intervals import Floats, ratio_of_medians
+from lazarus_bench.judge.rounds import Floats, ratio_of_medians
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from lazarus_bench import backend
 from lazarus_bench.analysis.lens import batches_by_length, read_lens
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.benchmark.document import Ratio
-from lazarus_bench.benchmark.intervals import Floats
 from lazarus_bench.benchmark.rivals.compared import Effort, speed
 from lazarus_bench.benchmark.stopwatch import interleaved, timed
+from lazarus_bench.judge.rounds import Floats
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import held_out
 

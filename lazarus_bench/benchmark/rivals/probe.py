@@ -13,9 +13,9 @@ from lazarus_bench.analysis.probe_prompts import ProbePrompts, in_symbols
 from lazarus_bench.analysis.splits import Ints, permuted, split
 from lazarus_bench.analysis.states import States, read_states
 from lazarus_bench.benchmark.document import Ratio
-from lazarus_bench.benchmark.intervals import Floats
 from lazarus_bench.benchmark.rivals.compared import Effort, speed
 from lazarus_bench.benchmark.stopwatch import interleaved, timed
+from lazarus_bench.judge.rounds import Floats
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import held_out
 

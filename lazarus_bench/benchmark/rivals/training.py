@@ -14,7 +14,6 @@ import numpy as np
 
 from lazarus_bench.backend import optim
 from lazarus_bench.benchmark.document import Ratio
-from lazarus_bench.benchmark.intervals import ratio_of_medians
 from lazarus_bench.benchmark.rivals.compared import Effort, speed
 from lazarus_bench.benchmark.rivals.shipped import as_shipped
 from lazarus_bench.benchmark.stopwatch import Arm, interleaved
@@ -31,6 +30,7 @@ from lazarus_bench.benchmark.trainings import (
     sft,
     step_seconds,
 )
+from lazarus_bench.judge.rounds import ratio_of_medians
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import Example
 

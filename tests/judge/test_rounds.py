@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.benchmark.intervals import exponent, last_exponent, median, ratio_of_medians
+from lazarus_bench.judge.rounds import exponent, last_exponent, median, ratio_of_medians
 
 POWERS = st.floats(-1, 3)
 CONSTANTS = st.floats(1e-6, 1e6)

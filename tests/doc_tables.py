@@ -10,10 +10,6 @@ from dataclasses import dataclass
 
 import doc_instead as instead
 
-PENDING: tuple[str, ...] = ()
-"""Commands that pages name before they are there: their examples wait. One that the command line
-has must go from this list, and then its examples are run."""
-
 STAND_INS = {
     r"mlx-community/[\w.-]+": "my-model",  # no hub is reached from a test
     r"/shared/lazarus": "store",

@@ -1,6 +1,6 @@
 """Every shell example of README.md and docs/, run on small models in the lab's place.
 
-Which examples wait, are made smaller, or are not run, and why, stands in `doc_tables`.
+Which examples are made smaller, or are not run, and why, stands in `doc_tables`.
 """
 
 import json
@@ -9,8 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import claimfiles
@@ -65,22 +63,6 @@ def own_test(page: Path) -> Path:
 def is_session(words: list[str]) -> bool:
     """Whether a command judges claims, which is a session of pytest's own and takes seconds."""
     return words[0] == "run" or words[:2] == ["experiment", "run"]
-
-
-def made(words: list[str]) -> set[str]:
-    """What a command leaves, by which others may name it."""
-    return {value for flag, value in pairwise(words) if flag == "--output"}
-
-
-def now(found: list[Example]) -> Iterator[Example]:
-    """Those that can run: not of a command to come, nor of what such a command leaves."""
-    missing: set[str] = set()
-    for example in found:
-        words = arguments(example)
-        if words[0] in tables.PENDING or missing & set(words):
-            missing |= made(words)
-        else:
-            yield example
 
 
 @pytest.fixture(scope="session")
@@ -198,10 +180,10 @@ def is_of(words: list[str], command: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if list(now(on(p)))], ids=lambda p: str(p.relative_to(ROOT))
+    "page", [p for p in PAGES if on(p)], ids=lambda p: str(p.relative_to(ROOT))
 )
 def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
-    for example in now(on(page)):
+    for example in on(page):
         words = [*smaller(arguments(example)), *more(example)]
         code, out, err = said(words, capsys)
         try:
@@ -269,17 +251,8 @@ def test_no_line_of_the_tables_is_without_an_example():
     idle = [e.pattern for e in entries if not any(re.fullmatch(e.pattern, c) for c in every)]
     idle += [p for p in tables.STAND_INS if not any(re.search(p, c) for c in every)]
     called = [arguments(e) for e in EXAMPLES if runs(e, "lazarus-bench")]
-    commands = (*tables.PENDING, *tables.SMALLER)
-    idle += [name for name in commands if not any(is_of(words, name) for words in called)]
+    idle += [name for name in tables.SMALLER if not any(is_of(words, name) for words in called)]
     assert idle == []
-
-
-def test_commands_to_come_are_not_there_yet(capsys):
-    for command in tables.PENDING:
-        with pytest.raises(SystemExit) as stopped:
-            cli.main([command, "--help"])
-        capsys.readouterr()
-        assert stopped.value.code == 2, f"take {command!r} off PENDING in tests/doc_tables.py"
 
 
 def test_a_page_with_a_test_of_its_own_is_read_by_it():

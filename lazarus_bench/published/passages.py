@@ -46,7 +46,7 @@ Steps = Mapping[str, HitDifferences]
 """How many prompts one printed accuracy lies above another, by the words that say so."""
 
 
-def _above(high: float, low: float) -> HitDifferences:
+def above(high: float, low: float) -> HitDifferences:
     """One printed accuracy minus another, as if their sixteen prompts were others."""
     return HitDifferences(first=hits_of(high), second=hits_of(low), paired="no")
 
@@ -59,24 +59,24 @@ _PLATEAU = range(14, 38)
 GRANITE_TROUGH = Finding(
     claim="passages/granite-trough",
     source=_SYMBOLS,
-    evidence=_above(_BASE[0], min(_BASE.values())),
+    evidence=above(_BASE[0], min(_BASE.values())),
     note="100% at L0 to L2, 87.5% and 75% at L3 to L8, 56.2% at L10 and L11: 16 of 16 prompts and "
     "9, the lowest of 40 layers picked on the prompts that it is read on.",
     others=(
         Labelled(
             label="Granite 3.1 2B Instruct, of the Summary Table",
-            evidence=_above(SUMMARY[-1].peak, SUMMARY[-1].least),
+            evidence=above(SUMMARY[-1].peak, SUMMARY[-1].least),
         ),
     ),
 )
 
 PHASES: Steps = {
-    "L2 above L3, where the fall begins": _above(_BASE[2], _BASE[3]),
-    "L8 above L10, the trough": _above(_BASE[8], _BASE[10]),
-    "L14 above L10, the recovery": _above(_BASE[14], _BASE[10]),
-    "L38 above L37, the improvement": _above(_BASE[38], _BASE[37]),
-    "base: L12 above L10, its trough": _above(_BASE[12], _BASE[10]),
-    "instruct: L10 above L12, its trough": _above(_INSTRUCT[10], _INSTRUCT[12]),
+    "L2 above L3, where the fall begins": above(_BASE[2], _BASE[3]),
+    "L8 above L10, the trough": above(_BASE[8], _BASE[10]),
+    "L14 above L10, the recovery": above(_BASE[14], _BASE[10]),
+    "L38 above L37, the improvement": above(_BASE[38], _BASE[37]),
+    "base: L12 above L10, its trough": above(_BASE[12], _BASE[10]),
+    "instruct: L10 above L12, its trough": above(_INSTRUCT[10], _INSTRUCT[12]),
 }
 """The five phases of Granite's curve and the shift of its trough under instruction tuning."""
 
@@ -102,7 +102,7 @@ def granite_phases(judged: Callable[[Steps], Evidence]) -> Finding:
 
 
 def _last_below_best(table: LayerAccuracy) -> HitDifferences:
-    return _above(table.peak, table.accuracy[-1])
+    return above(table.peak, table.accuracy[-1])
 
 
 LAST_LAYERS_LOSE = Finding(
@@ -115,7 +115,7 @@ LAST_LAYERS_LOSE = Finding(
     others=(
         Labelled(
             label="L16 above L5, TinyLlama 1.1B",
-            evidence=_above(WORDS_TINYLLAMA.peak, WORDS_TINYLLAMA.accuracy[5]),
+            evidence=above(WORDS_TINYLLAMA.peak, WORDS_TINYLLAMA.accuracy[5]),
         ),
         Labelled(label="Llama 3.2 1B", evidence=_last_below_best(WORDS_LLAMA)),
         Labelled(label="Granite 3.1 2B", evidence=_last_below_best(WORDS_GRANITE)),

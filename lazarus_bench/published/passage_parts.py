@@ -56,7 +56,7 @@ def _sureness(given: Sequence[float], right: Sequence[float]) -> Differences:
 
 
 ANSWER_CONFIDENCE = Finding(
-    claim="passages/answer-confidence",
+    claim="parts/answer-confidence",
     source="B, Results: Accuracy",
     evidence=_sureness([row.lora_probability for row in ANSWERS], _RIGHT_LORA),
     note="Seven prompts of one LoRA run: 100% on six right answers, 98% on the wrong one, 90 for "
@@ -72,7 +72,7 @@ ANSWER_CONFIDENCE = Finding(
 _BETWEEN = tuple(row for row in SUBTRACTION_BY_LAYER if row.token == "isté")
 
 ANSWER_TRANSITION = Finding(
-    claim="passages/answer-transition",
+    claim="parts/answer-transition",
     source="B, Layer-by-Layer Analysis: LoRA (89 - 34 = 55)",
     evidence=Reported(
         value=max(row.probability for row in _BETWEEN),
@@ -85,7 +85,7 @@ ANSWER_TRANSITION = Finding(
 )
 
 OPERAND_RECOGNISED = Finding(
-    claim="passages/operand-recognised",
+    claim="parts/operand-recognised",
     source="B, Layer-by-Layer Analysis: LoRA (7 x 8 = 56) and (89 - 34 = 55)",
     evidence=HitDifferences(first=((0.0, 1.0),), second=((0.0, 0.0),)),
     note="'8' leads at L11 for 7 * 8 (13.0%) and is called 'Operand recognition', '-eight' at L12 "
@@ -103,7 +103,7 @@ SYNONYMS: Mapping[str, Means] = {
 def subtraction_both(judged: Callable[[Mapping[str, Evidence]], Evidence]) -> Finding:
     """The finding on both methods' subtraction word, `judged` from what each has at L10."""
     return Finding(
-        claim="passages/subtraction-both",
+        claim="parts/subtraction-both",
         source="B, Subtraction Classifier Comparison; Key Observations, 4",
         evidence=judged(SYNONYMS),
         note="Two prompts of one run each: 53.9% and 46.3% of one token, ~67% and ~65% of five. "
@@ -119,7 +119,7 @@ def subtraction_both(judged: Callable[[Mapping[str, Evidence]], Evidence]) -> Fi
 
 
 SUBTRACTION_PEAK = Finding(
-    claim="passages/subtraction-peak",
+    claim="parts/subtraction-peak",
     source="B, Key Observations, 4; Layer-by-Layer Analysis: LoRA (89 - 34 = 55)",
     evidence=Hits(values=((1.0,),), minus=3 / LAYERS),
     note="One prompt of one LoRA run is printed by layer, and no layer but L10 leaves 'remaining' "
@@ -127,7 +127,7 @@ SUBTRACTION_PEAK = Finding(
 )
 
 FULL_STRONGER = Finding(
-    claim="passages/full-stronger",
+    claim="parts/full-stronger",
     source="A, Why Probabilities Are Low",
     evidence=None,
     note="A supposes that LoRA's 0.5% of the parameters is why its signal is weak; no run trains "
@@ -135,7 +135,7 @@ FULL_STRONGER = Finding(
 )
 
 GRANITE_ARCHITECTURE = Finding(
-    claim="passages/granite-architecture",
+    claim="parts/granite-architecture",
     source="C, Open Questions, 2",
     evidence=None,
     note="'Is this architectural or training-related?' One model of each architecture is printed, "
@@ -151,7 +151,7 @@ def _geometric(loss: float) -> float:
 
 
 FEWER_STEPS = Finding(
-    claim="passages/fewer-steps",
+    claim="parts/fewer-steps",
     source="C, Open Questions, 4; Training Dynamics",
     evidence=Reported(
         value=_geometric(_HALF.classification), note="a loss of 0.1228 at step 200 of one run"
@@ -167,7 +167,7 @@ FEWER_STEPS = Finding(
 )
 
 DUAL_PROBE = Finding(
-    claim="passages/dual-probe",
+    claim="parts/dual-probe",
     source="C, GRPO Classifier Emergence, Geometric Analysis",
     evidence=Reported(value=0.81, note="in a drawing, without prompts, layer or folds"),
     note="81% beside 'Dual-Reward' stands in no table; it is the number that words have on the "
@@ -175,7 +175,7 @@ DUAL_PROBE = Finding(
 )
 
 FUSING_PRESERVES = Finding(
-    claim="passages/fusing-preserves",
+    claim="parts/fusing-preserves",
     source="D, Key Findings, 1; Conclusions, 1",
     evidence=Reported(
         value=STAGE_1.symbolic - TWENTY_EIGHTY[-1].symbolic,
@@ -201,7 +201,7 @@ def least_loss(printed: Sequence[float]) -> float:
 
 
 INSTRUCT_STARTS_HIGHER = Finding(
-    claim="passages/instruct-starts-higher",
+    claim="parts/instruct-starts-higher",
     source="C, Results: Llama 3.2 1B Instruct, Observations; Open Questions, 6",
     evidence=Ratios(numerator=INITIAL_LOSSES[:1], denominator=INITIAL_LOSSES[1:]),
     note="'Initial cls_loss 5.0 (instruct) vs 0.97 (base)', one run each; 0.97 is the base model's "
@@ -231,7 +231,7 @@ def _at(table: LayerAccuracy, layer: int) -> float:
 
 
 PEAKS_LATE = Finding(
-    claim="passages/peaks-late",
+    claim="parts/peaks-late",
     source="C, TinyLlama 1.1B Chat (Word-Based)",
     evidence=above(_at(WORDS_TINYLLAMA, LATE), _at(WORDS_TINYLLAMA, EARLY)),
     note="81.2% at L16 and L17, 75.0% at L5 to L7: 13 of 16 prompts and 12, both layers picked on "
@@ -245,7 +245,7 @@ PEAKS_LATE = Finding(
 )
 
 BELOW_RANDOM = Finding(
-    claim="passages/below-random",
+    claim="parts/below-random",
     source="C, TinyLlama 1.1B Chat (Word-Based); Granite 3.1 2B Base (Word-Based)",
     evidence=Hits(values=hits_of(WORDS_TINYLLAMA.first)),
     note="'BELOW random!' is 2 of 16 prompts at L0 of TinyLlama, where guessing has 2 or fewer in "
@@ -266,7 +266,7 @@ def _errors(table: LayerAccuracy) -> Hits:
 
 
 SYMBOLS_EVERY_LAYER = Finding(
-    claim="passages/symbols-every-layer",
+    claim="parts/symbols-every-layer",
     source="C, Results: Linear Probe Accuracy by Layer; Linear Probe vs Logit Lens Comparison",
     evidence=_errors(SYMBOLS_LLAMA),
     note="100% of 16 prompts at all 16 layers, in the first table of Llama-3.2-1B; in the second, "

@@ -12,6 +12,7 @@ from lazarus_bench.published.coverage import (
     Coverage,
     Entry,
     Kind,
+    Part,
     Passage,
     coverage,
     passages,
@@ -64,7 +65,7 @@ def test_every_claim_that_is_named_exists(registered):
 
 def test_every_claim_with_a_printed_number_is_named_by_the_passage_that_prints_it(registered):
     entries = [entry for name in WRITEUPS for entry in coverage(name).entries]
-    named = {claim for entry in entries for claim in entry.claims}
+    named = {claim for entry in entries for claim in entry.named}
     printed = {name for name, claim in registered.items() if claim.published is not None}
     assert {name for name in printed if not {name, name.partition("[")[0]} & named} == set()
 
@@ -75,6 +76,51 @@ def test_the_page_is_the_one_that_the_entries_make():
         "reports/coverage.md is stale: python -m lazarus_bench.published.coverage > "
         "reports/coverage.md"
     )
+
+
+ADMITS = ("not judged", "is not", "not covered", "would take", "not separated", "See line", "open")
+"""Words by which a note once admitted that something of a judged passage is not judged."""
+
+
+def test_no_judged_passage_admits_in_words_what_nothing_judges():
+    """What is left out of a judged passage is a part of it, with its own reason."""
+    for name in WRITEUPS:
+        for entry in coverage(name).of_kind(Kind.JUDGED):
+            assert entry.note == "", (name, entry.line)
+            judged = [part for part in entry.parts if part.kind is Kind.JUDGED]
+            assert all(part.claims and not part.note for part in judged)
+            said = [part.says for part in judged if any(word in part.says for word in ADMITS)]
+            assert said == [], (name, entry.line)
+
+
+def test_every_part_that_is_judged_is_judged_by_claims_of_its_passage():
+    """So that who reads the passage's claims alone misses none."""
+    apart = [
+        (name, entry.line, part.says)
+        for name in WRITEUPS
+        for entry in coverage(name).entries
+        for part in entry.parts
+        if not set(part.claims) <= set(entry.claims)
+    ]
+    assert apart == []
+
+
+def test_no_part_is_left_without_a_claim_or_a_reason():
+    for name in WRITEUPS:
+        said = coverage(name)
+        assert said.parts_of_kind(Kind.NOT_COVERED) == ()
+        assert all(part.note for _, part in said.parts_of_kind(Kind.UNTESTABLE))
+
+
+def test_the_parts_that_were_once_admitted_in_notes_have_claims_or_reasons():
+    once = {
+        "classifier_emergence_cli": (87, 121, 134, 163),
+        "classifier_emergence_results": (261, 555, 632, 636, 640, 727, 909),
+        "two_stage_classifier": (57, 64, 65, 109, 117),
+    }
+    for name, lines in once.items():
+        parts = {e.line: e.parts for e in coverage(name).of_kind(Kind.JUDGED) if e.parts}
+        assert set(lines) <= set(parts), name
 
 
 def test_no_long_passage_of_a_writeup_is_copied():
@@ -150,6 +196,28 @@ def test_an_entry_owes_a_claim_or_a_reason():
         Entry(line=1, quote=" ", kind=Kind.LABEL)
 
 
+def test_what_a_judged_passage_leaves_out_is_a_part_and_no_note():
+    with pytest.raises(ValueError, match="line 1 is judged and has a note: make what it leaves"):
+        Entry(line=1, quote="x", claims=("a/b",), note="y is not judged")
+    with pytest.raises(ValueError, match="line 1 is label and has parts"):
+        Entry(line=1, quote="x", kind=Kind.LABEL, parts=(Part(says="y", claims=("a/b",)),))
+
+
+def test_a_part_owes_a_claim_or_a_reason():
+    with pytest.raises(ValueError, match="the part 'y' is judged and names 0 claims"):
+        Part(says="y")
+    with pytest.raises(ValueError, match="the part 'y' is judged and has a note"):
+        Part(says="y", claims=("a/b",), note="but not z")
+    with pytest.raises(ValueError, match="the part 'y' is untestable without a note"):
+        Part(says="y", kind=Kind.UNTESTABLE)
+    with pytest.raises(ValueError, match="the part 'y' is configuration without a note"):
+        Part(says="y", kind=Kind.CONFIGURATION)
+    with pytest.raises(ValueError, match="names 1 claims"):
+        Part(says="y", kind=Kind.UNTESTABLE, claims=("a/b",), note="why")
+    with pytest.raises(ValueError, match="says nothing"):
+        Part(says=" ", claims=("a/b",))
+
+
 def _said(*entries):
     return Coverage(writeup="A", file="a", title="T", entries=entries)
 
@@ -163,6 +231,9 @@ def test_what_is_missing_stale_or_unknown_is_named():
     assert list(said.missing([known, other])) == [other]
     assert [entry.line for entry in said.stale([known, other])] == [9]
     assert list(said.unknown({"f/one[a]", "f/two[x]"})) == ["f/gone"]
+    part = Part(says="a part", claims=("f/lost",))
+    whole = _said(Entry(line=1, quote="1", claims=("f/one",), parts=(part,)))
+    assert list(whole.unknown({"f/one"})) == ["f/lost"]
 
 
 def test_two_entries_for_one_passage_are_no_answer():
@@ -175,13 +246,26 @@ def test_a_page_survives_bars_and_backquotes():
     page = render(
         [
             _said(
-                Entry(line=1, quote="a | `b` | 3", claims=("f/one",), note="in part"),
+                Entry(
+                    line=1,
+                    quote="a | `b` | 3",
+                    claims=("f/one",),
+                    parts=(
+                        Part(says="the 3", claims=("f/one",)),
+                        Part(says="the b", kind=Kind.UNTESTABLE, note="no number of it."),
+                        Part(says="the a", kind=Kind.CONFIGURATION, note="a size"),
+                    ),
+                ),
                 Entry(line=2, quote="c 4", kind=Kind.UNTESTABLE, note="Why."),
                 Entry(line=3, quote="d 5", kind=Kind.CONFIGURATION),
             )
         ]
     )
-    assert r"| 1 | `` a \| `b` \| 3 `` | `f/one` | in part |" in page
+    assert (
+        r"| 1 | `` a \| `b` \| 3 `` | `f/one` | the 3: `f/one`; the b: untestable, see below; "
+        "the a: configuration, a size |" in page
+    )
+    assert r"- Line 1, part of `` a \| `b` \| 3 ``, the b: no number of it." in page
     assert "- Line 2, `c 4`: Why." in page
     assert "**Configuration, not a result.** 3 `d 5`." in page
-    assert "| A, T | 3 | 1 | 0 | 1 | 1 | 0 |" in page
+    assert "| A, T | 3 | 1 | 0 | 1 | 1 | 0 | 1 |" in page

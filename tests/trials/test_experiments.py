@@ -15,9 +15,9 @@ from lazarus_bench.trials.experiments import experiment_named, having, keys_of, 
 from lazarus_bench.trials.selection import matches
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
-ELSEWHERE = ("audit", "explain", "intervention", "passages")
+ELSEWHERE = ("audit", "explain", "intervention", "parts", "passages")
 """Families on the writeups' numbers, on defects of their source, on what they left open, and on
-passages that no list of theirs has."""
+passages, or parts of them, that no list of theirs has."""
 
 TWO = experiment_named("two_stage_classifier")
 

@@ -1,14 +1,32 @@
 """Which claim judges which passage of the writeups, and why no claim judges the others.
 
 `passages` finds every passage with a number in a writeup's text; the `.toml` files hold, for each
-one, the line, the words it is known by, and either the claims that judge it or why none does;
+one, the line, the words it is known by, and either the claims that judge it or why none does, and
+of a passage that says several things the same for each part;
 `entries` reads them and `page` makes `reports/coverage.md` of them:
 
     python -m lazarus_bench.published.coverage > reports/coverage.md
 """
 
-from lazarus_bench.published.coverage.entries import WRITEUPS, Coverage, Entry, Kind, coverage
+from lazarus_bench.published.coverage.entries import (
+    WRITEUPS,
+    Coverage,
+    Entry,
+    Kind,
+    Part,
+    coverage,
+)
 from lazarus_bench.published.coverage.page import render
 from lazarus_bench.published.coverage.passages import Passage, passages
 
-__all__ = ["WRITEUPS", "Coverage", "Entry", "Kind", "Passage", "coverage", "passages", "render"]
+__all__ = [
+    "WRITEUPS",
+    "Coverage",
+    "Entry",
+    "Kind",
+    "Part",
+    "Passage",
+    "coverage",
+    "passages",
+    "render",
+]

@@ -34,6 +34,39 @@ EXPLAINED = (Kind.NOT_COVERED, Kind.UNTESTABLE)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """One of several things that a judged passage says, and what becomes of it.
+
+    Attributes:
+        says: What it says, in our words or a few of its own.
+        kind: What becomes of it.
+        claims: Ids of the claims that judge it, as in an `Entry`.
+        note: Why none does; empty for a part that is judged.
+    """
+
+    says: str
+    kind: Kind = Kind.JUDGED
+    claims: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.says.strip():
+            raise ValueError("a part of a passage says nothing")
+        _check(f"the part {self.says!r}", self.kind, self.claims, self.note)
+        if self.kind is not Kind.JUDGED and not self.note:
+            raise ValueError(f"the part {self.says!r} is {self.kind} without a note that says why")
+
+
+def _check(what: str, kind: Kind, claims: tuple[str, ...], note: str) -> None:
+    if (kind is Kind.JUDGED) != bool(claims):
+        raise ValueError(f"{what} is {kind} and names {len(claims)} claims")
+    if kind is Kind.JUDGED and note:
+        raise ValueError(f"{what} is judged and has a note: make what it leaves out parts")
+    if kind in EXPLAINED and not note:
+        raise ValueError(f"{what} is {kind} without a note that says why")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """What is said of one passage.
 
@@ -42,22 +75,30 @@ class Entry:
         quote: Words of it that no other passage on that line has.
         kind: What becomes of it.
         claims: Ids of the claims that judge it; "family/name" stands for "family/name[...]" too.
-        note: What is not judged of it, or the reason why none of it is.
+        parts: Of a judged passage, what of it needs a word of its own: other claims judge it, or
+            none does.
+        note: The reason why none of it is judged.
     """
 
     line: int
     quote: str
     kind: Kind = Kind.JUDGED
     claims: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
     note: str = ""
 
     def __post_init__(self) -> None:
         if not self.quote.strip():
             raise ValueError(f"the entry of line {self.line} quotes nothing")
-        if (self.kind is Kind.JUDGED) != bool(self.claims):
-            raise ValueError(f"line {self.line} is {self.kind} and names {len(self.claims)} claims")
-        if self.kind in EXPLAINED and not self.note:
-            raise ValueError(f"line {self.line} is {self.kind} without a note that says why")
+        _check(f"line {self.line}", self.kind, self.claims, self.note)
+        if self.parts and self.kind is not Kind.JUDGED:
+            raise ValueError(f"line {self.line} is {self.kind} and has parts")
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every claim that judges it or a part of it."""
+        parts = (claim for part in self.parts for claim in part.claims)
+        return tuple(dict.fromkeys([*self.claims, *parts]))
 
     def covers(self, passage: Passage) -> bool:
         """Whether it speaks of `passage`."""
@@ -77,6 +118,10 @@ class Coverage:
         """The entries of one kind, in order."""
         return tuple(entry for entry in self.entries if entry.kind is kind)
 
+    def parts_of_kind(self, kind: Kind) -> tuple[tuple[Entry, Part], ...]:
+        """The parts of one kind, each with its passage, in order."""
+        return tuple((e, part) for e in self.entries for part in e.parts if part.kind is kind)
+
     def missing(self, found: Iterable[Passage]) -> Iterator[Passage]:
         """The passages that not exactly one entry speaks of."""
         for passage in found:
@@ -94,13 +139,18 @@ class Coverage:
         """Ids that entries name and that are none of `claims`."""
         known = set(claims)
         known |= {claim.partition("[")[0] for claim in known}
-        named = dict.fromkeys(name for entry in self.entries for name in entry.claims)
+        named = dict.fromkeys(name for entry in self.entries for name in entry.named)
         yield from (name for name in named if name not in known)
 
 
-def _entry(item: Mapping[str, Any]) -> Entry:
+def _said(item: Mapping[str, Any]) -> dict[str, Any]:
     kind = Kind(item["kind"]) if "kind" in item else Kind.JUDGED
-    return Entry(**{**item, "kind": kind, "claims": tuple(item.get("claims", ()))})
+    return {**item, "kind": kind, "claims": tuple(item.get("claims", ()))}
+
+
+def _entry(item: Mapping[str, Any]) -> Entry:
+    parts = tuple(Part(**_said(part)) for part in item.get("parts", ()))
+    return Entry(**{**_said(item), "parts": parts})
 
 
 def coverage(name: str) -> Coverage:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from lazarus_bench.published.coverage.entries import EXPLAINED, Coverage, Entry, Kind
+from lazarus_bench.published.coverage.entries import EXPLAINED, Coverage, Entry, Kind, Part
 
 _HEAD = """\
 # What the claims cover
@@ -14,8 +14,10 @@ the writeups' text and fails when one has neither a claim nor a reason, when a t
 claim, when a claim named here does not exist, and when this page is not the one that
 `python -m lazarus_bench.published.coverage` prints.
 
-- **judged**: by the claims named; what of the passage they leave out is noted. Their verdicts are
-  in [`published/report.md`](published/report.md) and [`lab/report.md`](lab/report.md).
+- **judged**: by the claims named; a part that needs a word of its own stands beside, each with the
+  claims that judge it or with the reason why none does, and untestable ones are listed again below.
+  Verdicts are in [`published/report.md`](published/report.md) and
+  [`lab/report.md`](lab/report.md).
 - **not covered**: testable, and no claim tests it; the tests allow none.
 - **untestable**: nothing that could be measured here bears on it; the note says why.
 - **configuration**: sizes, data, prompts, settings, commands, arithmetic of these; not a result.
@@ -56,12 +58,14 @@ def _summary(writeups: Sequence[Coverage]) -> str:
             f"{item.writeup}, {item.title}",
             str(len(item.entries)),
             *(str(len(item.of_kind(kind))) for kind in Kind),
+            str(len(item.parts_of_kind(Kind.UNTESTABLE))),
         ]
         for item in writeups
     ]
     counts = [sum(int(row[column]) for row in rows) for column in range(1, len(rows[0]))]
     rows.append(["all", *map(str, counts)])
-    return _table(["Writeup", "Passages", *(str(kind) for kind in Kind)], rows)
+    kinds = [str(kind) for kind in Kind]
+    return _table(["Writeup", "Passages", *kinds, "untestable parts of judged ones"], rows)
 
 
 def _writeup(item: Coverage) -> str:
@@ -71,22 +75,45 @@ def _writeup(item: Coverage) -> str:
 def _sections(item: Coverage) -> Iterator[str]:
     judged = item.of_kind(Kind.JUDGED)
     if judged:
-        yield _table(["Line", "Passage", "Judged by", "Note"], map(_judged, judged))
+        yield _table(["Line", "Passage", "Judged by", "Parts"], map(_judged, judged))
     for kind, title in _TITLES.items():
         found = item.of_kind(kind)
-        if found and kind in EXPLAINED:
-            yield f"**{title}**\n\n" + "\n".join(map(_explained, found))
+        if kind in EXPLAINED:
+            lines = [*map(_explained, found), *_explained_parts(item, kind)]
+            if lines:
+                yield f"**{title}**\n\n" + "\n".join(lines)
         elif found:
             yield f"**{title}.** {'; '.join(map(_short, found))}."
 
 
 def _judged(entry: Entry) -> list[str]:
-    claims = ", ".join(f"`{claim}`" for claim in entry.claims)
-    return [str(entry.line), _code(entry.quote), claims, entry.note]
+    return [
+        str(entry.line),
+        _code(entry.quote),
+        _names(entry.claims),
+        "; ".join(map(_part, entry.parts)),
+    ]
+
+
+def _names(claims: Iterable[str]) -> str:
+    return ", ".join(f"`{claim}`" for claim in claims)
+
+
+def _part(part: Part) -> str:
+    if part.kind is Kind.JUDGED:
+        return f"{part.says}: {_names(part.claims)}"
+    if part.kind in EXPLAINED:
+        return f"{part.says}: {part.kind}, see below"
+    return f"{part.says}: {part.kind}, {part.note}"
 
 
 def _explained(entry: Entry) -> str:
     return f"- Line {entry.line}, {_code(entry.quote)}: {entry.note}"
+
+
+def _explained_parts(item: Coverage, kind: Kind) -> Iterator[str]:
+    for entry, part in item.parts_of_kind(kind):
+        yield f"- Line {entry.line}, part of {_code(entry.quote)}, {part.says}: {part.note}"
 
 
 def _short(entry: Entry) -> str:

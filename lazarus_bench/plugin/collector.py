@@ -81,7 +81,7 @@ class EvidenceCollector:
             self._pin()
 
     def _merged(self) -> Report:
-        from lazarus_bench.report import pool_rows
+        from lazarus_bench.report import manifest_lines, pool_rows
 
         self._evidence.sort(key=lambda found: found[0]["place"])
         reports = [report for _, report in self._evidence]
@@ -95,7 +95,9 @@ class EvidenceCollector:
         return new_report(
             self._config,
             profile=reports[0].profile,
-            manifest=_manifest(models=bool(jobs)) | dict(reports[0].manifest),
+            manifest=_manifest(models=bool(jobs))
+            | dict(reports[0].manifest)
+            | manifest_lines(rows),
             rows=rows,
             lens_tables=tuple(tables.values()),
             curves=tuple(curves.values()),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
-    from lazarus_bench.report.defects import quirks_line
+    from lazarus_bench.report.defects import manifest_lines, quirks_line
     from lazarus_bench.report.files import write_text
     from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
     from lazarus_bench.report.markdown import render
@@ -55,6 +55,7 @@ __all__ = [
     "amended_line",
     "claims_table",
     "load",
+    "manifest_lines",
     "pool_rows",
     "pooled_line",
     "quirks_line",
@@ -66,7 +67,7 @@ __all__ = [
 
 _MODULES = {
     "charts": "Curve Curves LayerCurves LayerSeries NullBand",
-    "defects": "quirks_line",
+    "defects": "manifest_lines quirks_line",
     "files": "write_text",
     "heatmap": "HeatGroup HeatMap HeatRow",
     "markdown": "render",

@@ -126,6 +126,16 @@ def warning(rows: Sequence[Row]) -> str:
     return f"Known defects of the public source were switched on: {named}.{more}"
 
 
+IN_MANIFEST = "quirk "
+"""What the name of a defect's line in a manifest begins with."""
+
+
+def manifest_lines(rows: Iterable[Row]) -> dict[str, str]:
+    """A line of the manifest for each defect that was switched on, in a training or a reading."""
+    found = switched_on(rows).items()
+    return {f"{IN_MANIFEST}{quirk}": f"switched on in {', '.join(on)}" for quirk, on in found}
+
+
 def quirks_line(rows: Sequence[Row]) -> str:
     """The same for a terminal; never cut, as nothing may be switched on unnoticed."""
     return warning(rows)

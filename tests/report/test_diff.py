@@ -261,3 +261,8 @@ def test_an_annotation_is_one_line_that_reads_back(name, file, subject):
         "title": f"fam/{name}: supported → refuted",
     }
     assert message.startswith(f"fam/{name} on {subject}: supported (0.900 [0.860, 0.940]) → ")
+
+
+def test_a_defect_in_the_manifest_is_no_reason_beside_those_of_its_rows():
+    other = replace(SAMPLE, manifest={**SAMPLE.manifest, "quirk sgd": "switched on in odd/sgd"})
+    assert compare(SAMPLE, other).runs == compare(SAMPLE, SAMPLE).runs

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate, Verdict
 from lazarus_bench.report import wording
+from lazarus_bench.report.defects import IN_MANIFEST
 from lazarus_bench.report.rows import Report, Row
 from lazarus_bench.report.summary import PUBLISHED
 
@@ -51,6 +52,8 @@ def _changed(kind: str, name: str, old: object, new: object) -> Reason:
 
 def _manifests(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Reason]:
     for name in dict.fromkeys((*_CODE, *_MACHINE, *new, *old)):
+        if name.startswith(IN_MANIFEST):  # each row that it is about says so itself
+            continue
         before, after = old.get(name), new.get(name)
         if before != after:
             yield _changed(_kind(name), name, before or "not recorded", after or "not recorded")

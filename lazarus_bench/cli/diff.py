@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from lazarus_bench.cli.files_apart import check_apart
+from lazarus_bench.errors import UserError
 from lazarus_bench.report import load, write_text
 from lazarus_bench.report.diff import Comparison, annotation, compare, render_diff, to_dict
 
@@ -19,10 +21,17 @@ def run(options: argparse.Namespace) -> int:
     """Compare `options.old` with `options.new`; 1 when a verdict moved, else 0.
 
     Raises:
-        UserError: one of them is no report, or the output cannot be written.
+        UserError: one of them is no report, neither has a verdict, or the output cannot be written
+            or is one of them.
     """
     old, new = _report(options.old), _report(options.new)
+    check_apart(options.output, old, new)
     found = compare(load(old), load(new))
+    if not (found.old.rows or found.new.rows):
+        raise UserError(
+            f"there is nothing to compare: neither {old} nor {new} has a verdict; give reports of "
+            f"sessions that judged a claim"
+        )
     text = _json(found) if options.json else render_diff(found, everything=options.all)
     if options.output is None:
         sys.stdout.write(text)

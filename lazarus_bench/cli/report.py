@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.files_apart import check_apart
 from lazarus_bench.cli.verdicts import OUTCOMES, records, shown, tally, why
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import Report, Row, load, render, write_pictures, write_text
@@ -24,9 +25,11 @@ def run(options: argparse.Namespace) -> int:
     """Show the report that `options` name.
 
     Raises:
-        UserError: it is no report, nothing in it was asked for, or the output cannot be written.
+        UserError: it is no report, nothing in it was asked for, or the output cannot be written or
+            is the report itself.
     """
     form, path = _form(options), place(options.report)
+    check_apart(options.output, path)
     report = load(path)
     if options.json:
         _write(_json(report, path, _chosen(report.rows, options)), options.output, as_json=True)

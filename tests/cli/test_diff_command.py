@@ -124,6 +124,31 @@ def test_an_output_that_cannot_be_written_is_named(folders, capsys):
     assert "cannot write the comparison to" in capsys.readouterr().err
 
 
+def test_two_reports_without_a_verdict_cannot_be_compared(folders, capsys):
+    empty = replace(load(Path("old/report.json")), rows=())
+    for folder in folders:
+        save(empty, Path(folder, "report.json"))
+    assert cli.main(["diff", *folders]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "there is nothing to compare: neither old/report.json nor new/report.json has a" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_verdicts_in_one_report_only_are_compared(folders, capsys):
+    save(replace(load(Path("old/report.json")), rows=()), Path("old/report.json"))
+    assert cli.main(["diff", *folders]) == 1
+    assert "2 new" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("output", ["old/report.json", "new/../new/report.json"])
+def test_a_report_that_is_compared_is_not_overwritten(folders, capsys, output):
+    kept = Path(output).read_bytes()
+    assert cli.main(["diff", *folders, "--json", "--output", output]) == 2
+    assert f"--output {output} is the report that is read" in capsys.readouterr().err
+    assert Path(output).read_bytes() == kept
+
+
 @pytest.mark.parametrize("command", [["diff"], ["claims", "list"], ["claims", "export"], []])
 def test_help_ends_in_examples_and_exit_codes(capsys, command):
     with pytest.raises(SystemExit) as stopped:

@@ -123,6 +123,20 @@ def test_a_mistake_is_one_sentence(said, arguments, sentence):
     assert len(err.splitlines()) == 1
 
 
+def test_the_report_that_is_shown_is_not_overwritten(said, tmp_path):
+    own = tmp_path / "lazarus-report" / "report.json"
+    link = tmp_path / "link.json"
+    link.symlink_to(own)
+    kept = own.read_bytes()
+    for output in ("lazarus-report/report.json", str(own), "link.json"):
+        code, out, err = said("--json", "--output", output)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"lazarus-bench: --output {output} is the report that is read")
+        assert len(err.splitlines()) == 1
+    assert own.read_bytes() == kept
+    assert said("--json", "--output", "other.json")[0] == 0
+
+
 def test_a_narrow_terminal_is_not_overrun(said, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setenv("COLUMNS", "40")

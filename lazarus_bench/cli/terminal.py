@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from lazarus_bench.report.escaping import visible
+from lazarus_bench.report.escaping import unescaped, visible
 from lazarus_bench.report.printed import columns, cut
 
 PIPED = 400
@@ -20,6 +21,8 @@ PATIENCE = 1.0
 """Seconds before a command says what it is at, and between two signs of life."""
 
 _GAP = "  "
+_LIST = re.compile(r" *- ")
+"""How an item of a list begins."""
 
 
 def width() -> int:
@@ -55,9 +58,27 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept:
     return "\n".join(lines)
 
 
-def wrapped(text: str, room: int) -> str:
-    """A note in lines of at most `room` characters."""
-    return textwrap.fill(text, max(room, 1) if room < PIPED else 100)
+def wrapped(text: str, room: int, indent: str = "") -> str:
+    """A note in lines of at most `room` characters; all but the first begin with `indent`."""
+    columns = max(room, len(indent) + 1) if room < PIPED else 100
+    return textwrap.fill(text, columns, subsequent_indent=indent)
+
+
+def flowed(markdown: str, room: int) -> str:
+    """Markdown for a terminal: lines of at most `room`, an item's below its words, no escapes.
+
+    In a pipe it stays as it is, since there it is Markdown.
+    """
+    if room >= PIPED:
+        return markdown
+    lines = (_item(unescaped(line), max(room, 8)) for line in markdown.splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def _item(line: str, room: int) -> str:
+    start = _LIST.match(line)
+    indent = " " * (start.end() if start else 0)
+    return textwrap.fill(line, room, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:

@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     pictures.check_plot(asked.plot)
     store = Store(default_root())
     found, jobs = _jobs(asked, store)
+    _check_layers(options.recipe, asked, found)
     if asked.folder is not None and asked.places is not None:
         check_folders(asked.folder, asked.places, jobs)
     places: Sequence[Path | None] = asked.places or [None] * len(jobs)
@@ -127,6 +128,28 @@ def _base(asked: Asked) -> tuple[Found, Job | Checkpoint]:
 
     found = subject.find(asked.name, lab_seed=asked.lab_seed)
     return found, subject_of(asked.name).base(asked.lab_seed)
+
+
+def _check_layers(recipe: str, asked: Asked, found: Found) -> None:
+    """Make sure that the model has the layers that the stages name, before anything is trained.
+
+    A configuration that does not say how many there are leaves that to the training.
+
+    Raises:
+        UserError: it has fewer.
+    """
+    from lazarus_bench.cli.train_specs import with_flags
+    from lazarus_bench.models.files import read_config
+
+    depth = read_config(found.directory).get("num_hidden_layers")
+    for stage in asked.stages:
+        layer = getattr(stage.recipe, "layer", None)
+        if layer is not None and depth is not None and layer >= depth:
+            sentence = (
+                f"{type(stage.recipe).__name__}.layer = {layer} is not in {asked.name}, which has "
+                f"{depth} layers: choose 0 to {depth - 1}"
+            )
+            raise UserError(with_flags(recipe, sentence))
 
 
 def _blank(asked: Asked, store: Store) -> tuple[Found, Job | Checkpoint]:

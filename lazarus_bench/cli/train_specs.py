@@ -71,7 +71,7 @@ def stages_of(recipe: str, settings: Settings, model: str) -> tuple[Stage, ...]:
     try:
         return _stages(recipe, settings, model)
     except UserError as error:
-        raise UserError(_with_flag(recipe, str(error))) from error
+        raise UserError(with_flags(recipe, str(error))) from error
 
 
 def _stages(recipe: str, settings: Settings, model: str) -> tuple[Stage, ...]:
@@ -175,16 +175,18 @@ def _scaled(settings: Settings, rank: int) -> dict[str, Any]:
     return given
 
 
-_OF_LORA = ("targets", "rank", "alpha", "scale")
+_OF_LORA = ("targets", "rank", "alpha", "scale", "bits")
 
 
-def _lora(settings: Settings, kind: type[Grpo] | type[Engram], full: bool = True) -> dict[str, Any]:
+def _lora(
+    settings: Settings, kind: type[Grpo] | type[Engram], *, full: bool = True, blank: bool = False
+) -> dict[str, Any]:
     """Settings with a scale; those of LoRA are refused where every weight is trained."""
     idle = [name for name in _OF_LORA if name in settings]
     if settings.get("full", full) and idle:
+        instead = "" if blank else "give --no-full as well, or "
         raise UserError(
-            f"--{idle[0]} is of LoRA, and every weight is trained here: give --no-full as well, or "
-            f"leave it out"
+            f"--{idle[0]} is of LoRA, and every weight is trained here: {instead}leave it out"
         )
     return _scaled(settings, kind.rank)
 
@@ -198,7 +200,7 @@ def _engram(settings: Settings, *, blank: bool) -> Engram:
         for split, name in (("train", "examples"), ("validation", "validation"))
         if (count := given.pop(name, None)) is not None
     }
-    given = _lora(given, Engram, full=base.full)
+    given = _lora(given, Engram, full=base.full, blank=blank)
     if base.full and given.get("full") is False and blank:
         raise UserError(f"--no-full leaves {BLANK} as it was drawn: train every weight of it")
     return replace(base, data=replace(base.data, **wanted), **given)
@@ -223,17 +225,26 @@ def _data(named: str) -> DataSource:
     raise UserError(f"--data {named} is unknown: choose {known}")
 
 
-_FIELD = re.compile(r"^(?P<spec>\w+)\.(?P<field>\w+) = ")
+_FIELD = re.compile(r"^(?P<spec>\w+)\.(?P<field>\w+) = (?:\((?P<several>[^)]*?),?\))?")
+_PAIR = re.compile(r"^(?P<spec>\w+)\((?P<one>\w+)=[^,)]+, (?P<other>\w+)=[^)]+\)")
 
 
-def _with_flag(recipe: str, sentence: str) -> str:
-    """A spec's sentence about one of its fields, with the flag in the field's place."""
+def with_flags(recipe: str, sentence: str) -> str:
+    """A spec's sentence about its fields, with their flags in the fields' places."""
+    if pair := _PAIR.match(sentence):
+        one, other = (_flag(recipe, pair["spec"], pair[which]) for which in ("one", "other"))
+        return f"{one} with {other}{sentence[pair.end() :]}" if one and other else sentence
     found = _FIELD.match(sentence)
-    if found is None:
+    flag = found and _flag(recipe, found["spec"], found["field"])
+    if not (found and flag):
         return sentence
+    several = (found["several"] or "").replace(" ", "")
+    return f"{flag} = {several}{sentence[found.end() :]}"
+
+
+def _flag(recipe: str, spec: str, field: str) -> str | None:
     stage = ""
     if recipe == "two-stage":
-        stage = "stage1." if found["spec"] == "Sft" else "stage2."
-    name = {"train": "examples"}.get(found["field"], found["field"])
-    flag = next((f.flag for f in FLAGS[recipe] if f.field == stage + name), None)
-    return sentence if flag is None else f"{flag} = {sentence[found.end() :]}"
+        stage = "stage1." if spec == "Sft" else "stage2."
+    name = {"train": "examples"}.get(field, field)
+    return next((f.flag for f in FLAGS[recipe] if f.field == stage + name), None)

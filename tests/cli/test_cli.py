@@ -163,6 +163,21 @@ def test_doctor_tells_other_programs():
     assert done.returncode == (0 if found["remedy"] is None else 1)
 
 
+def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
+    cli.main(["doctor"])
+    whole = capsys.readouterr().out.splitlines()
+    assert {len(line.split()) > 1 for line in whole} == {True}
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    cli.main(["doctor"])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 40
+    assert max(map(len, whole)) > 40
+    # The speed is measured anew.
+    same = [line for line in whole if not line.startswith("speed")]
+    assert {word for line in same for word in line.split() if len(word) < 30} <= set(shown.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "help_of"),
     [

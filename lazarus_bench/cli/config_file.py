@@ -26,9 +26,15 @@ def read_yaml(named: str) -> Any:
         raise UserError(f"--config {named} is not UTF-8: save it again so") from error
     try:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader, see below
+    except _TwiceError as error:
+        raise UserError(f"--config {named} has {error}: leave one out") from error
     except yaml.YAMLError as error:
-        why = " ".join(str(error).split())
+        why = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
         raise UserError(f"--config {named} is no YAML ({why}): mend it there") from error
+
+
+class _TwiceError(Exception):
+    """A key comes twice; it says which and where."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,10 +42,12 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse two equal keys."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {twice!r} comes twice", node.start_mark
-            )
+        seen: list[Any] = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise _TwiceError(
+                    f"the key {key} twice, again in line {key_node.start_mark.line + 1}"
+                )
+            seen.append(key)
         return super().construct_mapping(node, deep)

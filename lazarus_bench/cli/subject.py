@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,11 +59,27 @@ class Found:
 def find(name: str, adapter: str | None = None, lab_seed: int = LAB_SEED) -> Found:
     """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given.
 
+    An adapter that was trained on another model is named on standard error.
+
     Raises:
         UserError: there is no such model or adapter.
     """
     directory = _in_lab(name, lab_seed) if name.startswith("lab:") else resolve(name)
-    return Found(name=name, directory=directory, adapter=_adapter(adapter))
+    found = Found(name=name, directory=directory, adapter=_adapter(adapter))
+    if found.adapter is not None:
+        _warn_of_another(found, found.adapter)
+    return found
+
+
+def _warn_of_another(found: Found, adapter: Path) -> None:
+    from lazarus_bench.cli.lineage import trained_elsewhere
+
+    if trained_elsewhere(adapter, found.directory):
+        print(
+            f"lazarus-bench: {adapter.name} was trained on another model than {found.name}: what "
+            f"it does here is no result of its training",
+            file=sys.stderr,
+        )
 
 
 def _in_lab(name: str, seed: int) -> Path:
@@ -91,6 +108,10 @@ def _adapter(named: str | None) -> Path | None:
     if named is None:
         return None
     directory = Path(named).expanduser().resolve()
+    if not directory.is_dir():
+        raise UserError(
+            f"--adapter {named} is no folder: give the one that mlx_lm.lora or a recipe left"
+        )
     missing = [name for name in ADAPTER_FILES if not (directory / name).is_file()]
     if missing:
         raise UserError(

@@ -151,6 +151,8 @@ def _weighted(settings: Settings) -> dict[str, Any]:
     answer = given.pop("answer_weight", None)
     if answer is None:
         return given
+    if not 0 <= answer <= 1:
+        raise UserError(f"--answer-weight {answer:g} is no share of the loss: give 0 to 1")
     weight = round(1 - answer, 12)
     if given.setdefault("weight", weight) != weight:
         raise UserError(
@@ -226,6 +228,7 @@ def _data(named: str) -> DataSource:
 
 
 _FIELD = re.compile(r"^(?P<spec>\w+)\.(?P<field>\w+) = (?:\((?P<several>[^)]*?),?\))?")
+_TUPLE = re.compile(r"(?<=such as )\((.*?),?\)")
 _PAIR = re.compile(r"^(?P<spec>\w+)\((?P<one>\w+)=[^,)]+, (?P<other>\w+)=[^)]+\)")
 
 
@@ -239,7 +242,13 @@ def with_flags(recipe: str, sentence: str) -> str:
     if not (found and flag):
         return sentence
     several = (found["several"] or "").replace(" ", "")
-    return f"{flag} = {several}{sentence[found.end() :]}"
+    return f"{flag} = {several}{_plain(sentence[found.end() :])}"
+
+
+def _plain(sentence: str) -> str:
+    """What a spec says of a value, as a command line gives it."""
+    said = sentence.replace(" or None", ", or left out").replace("a tuple, each item", "each")
+    return _TUPLE.sub(lambda found: found[1].replace(" ", ""), said)
 
 
 def _flag(recipe: str, spec: str, field: str) -> str | None:

@@ -174,8 +174,11 @@ def test_the_printed_configuration_chooses_its_arm(ran):
             "sequence",
             "--config sequence.yaml has no sections: write one such as stage1: with settings",
         ),
-        ("broken", "--config broken.yaml is no YAML (while parsing"),
-        ("twice", "--config twice.yaml is no YAML (the key 'steps' comes twice"),
+        (
+            "broken",
+            "--config broken.yaml is no YAML (while parsing a flow mapping at line 1, column 9",
+        ),
+        ("twice", "--config twice.yaml has the key steps twice, again in line 1: leave one out"),
         ("absent", "--config absent.yaml cannot be read (No such file or directory): name a YAML"),
         ("two models", "--model lab:olmoe and model: lab:llama in --config differ: give one"),
         ("steps", "two_stage_classifier has no setting --steps: leave it out; what its claims "),

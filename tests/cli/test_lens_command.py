@@ -159,7 +159,7 @@ def test_png_without_matplotlib_is_one_sentence(told, tiny, tmp_path, monkeypatc
     )
     code, _, err = told(tiny, PROMPTS[0], "--plot", tmp_path / "lens.png")
     assert code == 2
-    assert "pip install 'lazarus-bench[plots]'" in err
+    assert "pip install matplotlib" in err
 
 
 @pytest.mark.parametrize(

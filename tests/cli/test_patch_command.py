@@ -123,7 +123,7 @@ def test_an_adapter_counts(result, tiny, adapter):
     ("arguments", "sentence"),
     [
         (["7 * 8 = |6", "7 + 8 = "], "CLEAN has 2 prompts and CORRUPTED 1"),
-        (["7 * 8 = ", "7 + 8 + 1 = "], "a patch needs prompts of as many"),
+        (["7 * 8 = ", "7 + 8 + 1 = "], "give prompts of equally many tokens"),
         (["7 * 8 = ", "7 * 8 = "], "is patched into itself"),
         (["7 * 8 = ", "7 + 8 = ", "--clean-answers", "1|2"], "--clean-answers has 2 answers for 1"),
         (["7 * 8 = ", "7 + 8 = ", "--layer", "7"], "--layer 7 is not in"),

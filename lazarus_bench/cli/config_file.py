@@ -29,8 +29,14 @@ def read_yaml(named: str) -> Any:
     except _TwiceError as error:
         raise UserError(f"--config {named} has {error}: leave one out") from error
     except yaml.YAMLError as error:
-        why = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
-        raise UserError(f"--config {named} is no YAML ({why}): mend it there") from error
+        raise UserError(f"--config {named} is no YAML ({_where(error)}): mend it there") from error
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', '')}"
 
 
 class _TwiceError(Exception):

@@ -32,8 +32,7 @@ def check_plot(named: str | None) -> None:
         raise UserError(f"--plot {named} cannot be drawn: end its name in .svg or .png")
     if ending == ".png" and find_spec("matplotlib") is None:
         raise UserError(
-            f"--plot {named} needs matplotlib: `pip install matplotlib`, or end the "
-            f"name in .svg"
+            f"--plot {named} needs matplotlib: `pip install matplotlib`, or end the name in .svg"
         )
     check_place(Path(named).expanduser(), "picture")
 

@@ -163,6 +163,17 @@ def test_doctor_tells_other_programs():
     assert done.returncode == (0 if found["remedy"] is None else 1)
 
 
+@pytest.mark.parametrize("command", [["lens"], ["train", "sft"], ["diff"]])
+def test_a_helps_description_fits_a_narrow_terminal(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "50")
+    with pytest.raises(SystemExit):
+        cli.main([*command, "--help"])
+    shown = capsys.readouterr().out
+    folded, examples = shown.split("examples:\n")
+    assert max(map(len, folded.splitlines())) <= 50
+    assert examples.startswith(f"  lazarus-bench {' '.join(command)} ")
+
+
 def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
     cli.main(["doctor"])
     whole = capsys.readouterr().out.splitlines()

@@ -36,10 +36,5 @@ def run(options: argparse.Namespace) -> int:
         told = f"{speed:.0f} GFLOP/s in float32 matmuls, {threaded}"
         room, end = terminal.width(), "all well" if well else f"slow: {backend.SLOW_REMEDY}"
         lines = [f"{name:<14} {value}" for name, value in {**found, "speed": told}.items()]
-        terminal.write("\n".join(_fitted(line, room) for line in [*lines, end]))
+        terminal.write("\n".join(terminal.folded(line, room, "  ") for line in [*lines, end]))
     return 0 if well else SLOW
-
-
-def _fitted(line: str, room: int) -> str:
-    """A line as it is in a pipe, where a program may look for it; folded in a terminal."""
-    return line if room >= terminal.PIPED else terminal.wrapped(line, room, "  ")

@@ -279,3 +279,11 @@ def test_help_imports_no_mlx_and_teaches_by_example():
     )
     assert "lens lab:llama '7 * 8 = |23 + 45 = ' --targets multiply,add" in done.stdout
     assert done.stdout.endswith("False False\n")
+
+
+def test_a_narrow_table_cuts_names_and_not_what_is_said_of_them():
+    rows = [["a rather long name of something", "0", "missing"], ["short", "1", "whole"]]
+    said = terminal.table(["training", "seed", "state"], rows, 30, kept=3).splitlines()
+    assert [line.split()[-2:] for line in said[1:]] == [["0", "missing"], ["1", "whole"]]
+    assert said[1].startswith("a rather long …")
+    assert max(map(len, said)) == 30

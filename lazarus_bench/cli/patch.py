@@ -60,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
     clean, corrupted = read_prompts([options.clean]), read_prompts([options.corrupted])
     if len(clean) != len(corrupted):
         raise UserError(
-            f"CLEAN has {len(clean)} prompts and CORRUPTED {len(corrupted)}: give as many of both"
+            f"there are {len(clean)} prompts in CLEAN and {len(corrupted)} in CORRUPTED: give as "
+            f"many of both"
         )
     answers = [
         read_answers(flag, given, len(clean))

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from lazarus_bench.cli.train_specs import Stage
 
 
+LAST_SEED = 2**63 - 1
+"""mlx's generator takes an integer of 64 bits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What a command asks for: a model by `name`, its trainings, and where they go."""
@@ -105,6 +109,11 @@ def _check_seeds(given: Mapping[str, Any], model: str) -> None:
     for name in ("seed", "lab_seed"):
         if given.get(name, 0) < 0:
             raise UserError(f"--{name.replace('_', '-')} {given[name]} is no seed: give 0 or more")
+        if given.get(name, 0) > LAST_SEED:
+            raise UserError(
+                f"--{name.replace('_', '-')} {given[name]} is too large for mlx: give at most "
+                f"{LAST_SEED}"
+            )
     if "lab_seed" in given and not model.startswith("lab:"):
         raise UserError(f"--lab-seed chooses a base of the lab, and {model} is none: leave it out")
 

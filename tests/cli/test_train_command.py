@@ -328,6 +328,7 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         ),
         (["sft", "lab:llama", "--checkpoints", "900", "--steps", "5"], "--checkpoints = 900 must"),
         (["sft", "lab:llama", "--seed", "-1"], "--seed -1 is no seed"),
+        (["sft", "lab:llama", *SFT, "--seed", str(2**63)], "is too large for mlx: give at most"),
         (["sft", "lab:llama", "--plot", "loss.gif"], "end its name in .svg or .png"),
         (["sft", "lab:llama", "--data", "none.jsonl"], "none.jsonl cannot be read"),
         (["sft", "lab:granite"], "lab:granite (seed 0) is not in the store"),

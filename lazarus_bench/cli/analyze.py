@@ -152,7 +152,7 @@ def _row(item: _Followed, layer: int) -> list[str]:
 def _course(item: _Followed) -> str:
     at, answer = item.reading.crystallised, f"answer {named(item.answer)}"
     if item.given is not None and item.given != item.answer:
-        answer += f", the first token of {named(item.given)}"
+        answer += f" (the first token of {named(item.given)})"
     if at is None:
         return f"{answer}: {_lost(item.reading)}"
     chance = printed.number(item.reading.probability[at])

@@ -49,37 +49,38 @@ class Found:
     def load(self, *, adapted: bool = True) -> LoadedModel:
         """The model in memory, with its adapter unless it is not wanted.
 
+        An adapter that was trained on another model is named on standard error.
+
         Raises:
             UserError: it cannot be loaded, or the adapter is another model's.
         """
+        adapter = self.adapter if adapted else None
         with busy(f"loading {self.name}"):
-            return _load(self, self.adapter if adapted else None)
+            loaded = _load(self, adapter)
+        if adapter is not None:
+            self.warn_of_another()
+        return loaded
+
+    def warn_of_another(self) -> None:
+        """Say on standard error that the adapter was trained on another model, where it was."""
+        from lazarus_bench.cli.lineage import trained_elsewhere
+
+        if self.adapter is not None and trained_elsewhere(self.adapter, self.directory):
+            print(
+                f"lazarus-bench: {self.adapter.name} was trained on another model than "
+                f"{self.name}: what it does here is no result of its training",
+                file=sys.stderr,
+            )
 
 
 def find(name: str, adapter: str | None = None, lab_seed: int = LAB_SEED) -> Found:
     """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given.
 
-    An adapter that was trained on another model is named on standard error.
-
     Raises:
         UserError: there is no such model or adapter.
     """
     directory = _in_lab(name, lab_seed) if name.startswith("lab:") else resolve(name)
-    found = Found(name=name, directory=directory, adapter=_adapter(adapter))
-    if found.adapter is not None:
-        _warn_of_another(found, found.adapter)
-    return found
-
-
-def _warn_of_another(found: Found, adapter: Path) -> None:
-    from lazarus_bench.cli.lineage import trained_elsewhere
-
-    if trained_elsewhere(adapter, found.directory):
-        print(
-            f"lazarus-bench: {adapter.name} was trained on another model than {found.name}: what "
-            f"it does here is no result of its training",
-            file=sys.stderr,
-        )
+    return Found(name=name, directory=directory, adapter=_adapter(adapter))
 
 
 def _in_lab(name: str, seed: int) -> Path:

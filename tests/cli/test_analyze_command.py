@@ -52,7 +52,7 @@ def test_the_table_tells_the_course_of_a_given_answer(told, tiny, tiny_model):
     assert [row[:2] for row in rows[4:5]] == ["L1"]
     assert rows[5].startswith(f"answer {first}: never the most probable token; at the last layer")
     out = told(tiny, "7 * 8 = ", "--answer", "56 and more", "--layer", 1)[1]
-    assert f"answer {first}, the first token of 56␣and␣more: never" in out
+    assert f"answer {first} (the first token of 56␣and␣more): never" in out
 
 
 def test_an_answer_that_is_lost_is_placed_where_it_led_before(told, tiny):

@@ -33,6 +33,11 @@ def test_an_adapter_of_another_model_of_the_same_shape_is_named(trained, lab, ti
     out, err = capsys.readouterr()
     assert f"adapter {SAID} lab:granite" in err
     assert out
+    fused = ["fuse", "lab:granite", "--adapter", str(trained), "--output", str(lab.root / "fused")]
+    assert cli.main(fused) == 0
+    assert capsys.readouterr().err.count(SAID) == 1
+    assert cli.main(["lens", "lab:granite", *asked[2:], "--diff"]) == 0
+    assert capsys.readouterr().err.count(SAID) == 1
     # A copy without a record: nobody knows.
     assert cli.main(["lens", str(tiny), *asked[2:]]) == 0
     assert capsys.readouterr().err == ""

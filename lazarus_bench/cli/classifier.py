@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     found = subject.find(options.model, options.adapter)
     trained = _train(found.load(), classes, test, options)
     if options.plot is not None:
-        write_text(svg(_curves(trained, found.label)), Path(options.plot), "picture")
+        write_text(svg(_curves(trained, found.label)), Path(options.plot).expanduser(), "picture")
     give(options, found, _result(trained, options), _shown(trained, found.label))
     return 0
 

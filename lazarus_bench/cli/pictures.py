@@ -48,7 +48,7 @@ def write(item: HeatMap, named: str, outlined: Collection[int], scale: Scale = P
     Raises:
         UserError: it cannot be written.
     """
-    file = Path(named)
+    file = Path(named).expanduser()
     if file.suffix.lower() == ".png":
         from lazarus_bench.report.heatmap_png import png
 

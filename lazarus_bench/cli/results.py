@@ -29,7 +29,7 @@ def check_output(options: argparse.Namespace) -> None:
     if options.output is not None and Path(options.output).suffix.lower() != ".json":
         raise UserError(f"--output {options.output} is written as JSON: end its name in .json")
     if options.output is not None:
-        check_place(Path(options.output), "result")
+        check_place(Path(options.output).expanduser(), "result")
 
 
 def give(options: argparse.Namespace, found: Found, result: Mapping[str, Any], text: str) -> None:
@@ -41,7 +41,7 @@ def give(options: argparse.Namespace, found: Found, result: Mapping[str, Any], t
     if options.json or options.output is not None:
         whole = _document(options, found, result)
         if options.output is not None:
-            write_text(whole, Path(options.output), "result")
+            write_text(whole, Path(options.output).expanduser(), "result")
         text = whole if options.json else text
     terminal.write(text, as_json=options.json)
 

@@ -147,7 +147,7 @@ def _check_layers(recipe: str, asked: Asked, found: Found) -> None:
     Raises:
         UserError: it has fewer.
     """
-    from lazarus_bench.cli.train_specs import with_flags
+    from lazarus_bench.cli.spec_sentences import with_flags
     from lazarus_bench.models.files import read_config
 
     depth = read_config(found.directory).get("num_hidden_layers")

@@ -287,3 +287,9 @@ def test_a_narrow_table_cuts_names_and_not_what_is_said_of_them():
     assert [line.split()[-2:] for line in said[1:]] == [["0", "missing"], ["1", "whole"]]
     assert said[1].startswith("a rather long …")
     assert max(map(len, said)) == 30
+
+
+def test_a_home_directory_is_where_the_shell_would_say(told, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert told(tiny, PROMPTS[0], "--plot", "~/new/lens.svg", "--output", "~/new/lens.json")[0] == 0
+    assert {file.name for file in (tmp_path / "new").iterdir()} == {"lens.svg", "lens.json"}

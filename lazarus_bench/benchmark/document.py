@@ -169,8 +169,9 @@ def read_document(path: Path) -> Document:
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
         raise UserError(
-            f"{path} cannot be read as JSON ({error}): name a file of `lazarus-bench benchmark`"
+            f"{path} cannot be read as JSON ({why}): name a file of `lazarus-bench benchmark`"
         ) from error
     if not isinstance(row, dict) or row.get("kind") != KIND or row.get("schema") != SCHEMA:
         raise UserError(

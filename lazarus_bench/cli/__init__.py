@@ -12,6 +12,7 @@ from typing import Any
 from lazarus_bench.cli import surroundings
 from lazarus_bench.cli.benchmark_command import add_benchmark
 from lazarus_bench.cli.file_commands import add_file_commands
+from lazarus_bench.cli.help_format import EXAMPLES, Help
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
@@ -73,10 +74,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _examples(*lines: str, after: str = "") -> dict[str, Any]:
     """The end of a command's help."""
-    text = "\n".join(["examples:", *(f"  {line}" for line in lines)])
+    text = "\n".join([EXAMPLES, *(f"  {line}" for line in lines)])
     return {
         "epilog": f"{text}\n\n{after}" if after else text,
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "formatter_class": Help,
     }
 
 

@@ -34,9 +34,13 @@ DRAWN = 12
 
 @dataclass(frozen=True, kw_only=True)
 class _Followed:
-    """One prompt: its readings, and the most probable tokens of every layer `[layer, k]`."""
+    """One prompt: its readings, and the most probable tokens of every layer `[layer, k]`.
+
+    `answer` spells the token that is followed, the first of the answer that was `given` if any.
+    """
 
     prompt: str
+    given: str | None
     answer: str
     reading: Emergence
     ids: Ints
@@ -88,7 +92,8 @@ def _one(
     ids, probability = reading.top(top)
     return _Followed(
         prompt=prompt,
-        answer=str(loaded.tokenizer.decode([reading.answer])),
+        given=answer,
+        answer=str(words(loaded, np.array([reading.answer]))[0]),
         reading=reading,
         ids=ids,
         tokens=words(loaded, ids),
@@ -145,11 +150,24 @@ def _row(item: _Followed, layer: int) -> list[str]:
 
 
 def _course(item: _Followed) -> str:
-    at, answer = item.reading.crystallised, named(item.answer)
+    at, answer = item.reading.crystallised, f"answer {named(item.answer)}"
+    if item.given is not None and item.given != item.answer:
+        answer += f" (the first token of {named(item.given)})"
     if at is None:
-        return f"answer {answer}: never the most probable token at the last layer"
+        return f"{answer}: {_lost(item.reading)}"
     chance = printed.number(item.reading.probability[at])
-    return f"answer {answer}: crystallises at L{at} ({chance}), the most probable from there on"
+    return f"{answer}: crystallises at L{at} ({chance}), the most probable from there on"
+
+
+def _lost(reading: Emergence) -> str:
+    """Where the answer stands that is not the model's, and where it stood first before."""
+    rank, leads = int(reading.rank[-1]), np.flatnonzero(reading.rank == 1)
+    if len(leads) == 0:
+        return f"never the most probable token; at the last layer its rank is {rank}"
+    layers = ", ".join(f"L{layer}" for layer in leads)
+    return (
+        f"the most probable token at {layers}, but not at the last layer, where its rank is {rank}"
+    )
 
 
 def _draw(

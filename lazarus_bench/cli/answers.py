@@ -25,7 +25,7 @@ def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None
     answers = read_prompts([given])
     if len(answers) not in (1, prompts):
         raise UserError(
-            f"{flag} has {len(answers)} answers for {prompts} prompts: give one for all or one each"
+            f"answers in {flag}: {len(answers)}, prompts: {prompts}; give one for all or one each"
         )
     return answers * prompts if len(answers) == 1 else answers
 

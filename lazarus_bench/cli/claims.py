@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from lazarus_bench.cli.terminal import width
+from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import write_text
 from lazarus_bench.report.registry import (
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(claim: RegisteredClaim, as_json: bool) -> int:
     text = json.dumps(asdict(claim), indent=1, ensure_ascii=False) + "\n"
-    sys.stdout.write(text if as_json else render_claim(claim))
+    sys.stdout.write(text if as_json else flowed(render_claim(claim), width()))
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lazarus_bench.cli import subject, terminal
+from lazarus_bench.cli import pictures, subject, terminal
 from lazarus_bench.cli.prompts import read_classes, read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.errors import UserError
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     found = subject.find(options.model, options.adapter)
     trained = _train(found.load(), classes, test, options)
     if options.plot is not None:
-        write_text(svg(_curves(trained, found.label)), Path(options.plot), "picture")
+        write_text(svg(_curves(trained, found.label)), Path(options.plot).expanduser(), "picture")
     give(options, found, _result(trained, options), _shown(trained, found.label))
     return 0
 
@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
 def _check_plot(named: str | None) -> None:
     if named is not None and Path(named).suffix.lower() != ".svg":
         raise UserError(f"--plot {named} cannot be drawn: end its name in .svg")
+    pictures.check_plot(named)
 
 
 def _check_enough(classes: Mapping[str, Sequence[str]], protocol: str) -> None:
@@ -88,7 +89,7 @@ def _check_enough(classes: Mapping[str, Sequence[str]], protocol: str) -> None:
         if count < folds:
             other = " or --protocol writeup (4 folds)" if count == FOLDS["writeup"] else ""
             raise UserError(
-                f"the class {name} has {count} different prompts, and {folds} folds need {folds}: "
+                f"{folds} folds need {folds} different prompts of a class, and {name} has {count}: "
                 f"give more{other}"
             )
 

@@ -13,7 +13,7 @@ from typing import Any
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.results import SCHEMA
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.files import write_text
+from lazarus_bench.report.files import check_place, write_text
 from lazarus_bench.tasks.example_rows import SPLITS, Examples, generate, rows
 from lazarus_bench.versions import versions
 
@@ -29,7 +29,9 @@ def run(options: argparse.Namespace) -> int:
         UserError: a flag cannot be honoured, or the file cannot be written.
     """
     form = options.format or ("text" if options.kind in SENTENCES else "completion")
-    examples = generate(options.kind, options.count, options.validation, options.seed)
+    _check_output(options.output)
+    with terminal.busy(f"drawing {options.count} examples"):
+        examples = generate(options.kind, options.count, options.validation, options.seed)
     split = zip(SPLITS, (examples.train, examples.valid), strict=True)
     files = _files(options.output, {name: rows(chosen, name, form) for name, chosen in split})
     for file, content in files.items():
@@ -39,20 +41,31 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _files(output: str, splits: Mapping[str, Sequence[Row]]) -> dict[Path, list[Row]]:
-    """Which rows go where: all into one file, or into a folder a file a split, as mlx-lm reads.
+def _check_output(output: str) -> None:
+    """Make sure that the examples can be written, before any is drawn.
 
     Raises:
-        UserError: it is neither a folder nor a .jsonl.
+        UserError: it is neither a folder nor a .jsonl, or cannot be written.
     """
     path = Path(output).expanduser()
-    if output.endswith("/") or path.is_dir():
-        return {path / f"{name}.jsonl": list(found) for name, found in splits.items() if found}
-    if path.suffix.lower() != ".jsonl":
+    folder = _is_folder(output)
+    if not folder and path.suffix.lower() != ".jsonl":
         raise UserError(
             f"--output {output} is written as JSON lines: end its name in .jsonl, or in / for a "
             f"folder"
         )
+    check_place(path / "train.jsonl" if folder else path, "data")
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith("/") or Path(output).expanduser().is_dir()
+
+
+def _files(output: str, splits: Mapping[str, Sequence[Row]]) -> dict[Path, list[Row]]:
+    """Which rows go where: all into one file, or into a folder a file a split, as mlx-lm reads."""
+    path = Path(output).expanduser()
+    if _is_folder(output):
+        return {path / f"{name}.jsonl": list(found) for name, found in splits.items() if found}
     return {path: [row for found in splits.values() for row in found]}
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from lazarus_bench.cli.files_apart import check_apart
+from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import load, write_text
 from lazarus_bench.report.diff import Comparison, annotation, compare, render_diff, to_dict
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         )
     text = _json(found) if options.json else render_diff(found, everything=options.all)
     if options.output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(text if options.json else flowed(text, width()))
     else:
         write_text(text, Path(options.output), "comparison")
     if options.github or os.environ.get("GITHUB_ACTIONS") == "true":

@@ -32,8 +32,9 @@ def run(options: argparse.Namespace) -> int:
         }
         terminal.write(json.dumps(document, indent=1, ensure_ascii=False), as_json=True)
     else:
-        lines = [f"{name:<14} {value}" for name, value in found.items()]
-        told = f"{speed:.0f} GFLOP/s in float32 matmuls, {threads} BLAS thread(s)"
-        end = "all well" if well else f"slow: {backend.SLOW_REMEDY}"
-        terminal.write("\n".join([*lines, f"{'speed':<14} {told}", end]))
+        threaded = "1 BLAS thread" if threads == 1 else f"{threads} BLAS threads"
+        told = f"{speed:.0f} GFLOP/s in float32 matmuls, {threaded}"
+        room, end = terminal.width(), "all well" if well else f"slow: {backend.SLOW_REMEDY}"
+        lines = [f"{name:<14} {value}" for name, value in {**found, "speed": told}.items()]
+        terminal.write("\n".join(terminal.folded(line, room, "  ") for line in [*lines, end]))
     return 0 if well else SLOW

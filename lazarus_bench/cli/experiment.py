@@ -76,21 +76,13 @@ def _config(file: str | None) -> dict[str, Any]:
     """The content of a YAML file.
 
     Raises:
-        UserError: it cannot be read, or is no table of sections.
+        UserError: it cannot be read, has a key twice, or is no table of sections.
     """
     if file is None:
         return {}
-    import yaml
+    from lazarus_bench.cli.config_file import read_yaml
 
-    try:
-        content = yaml.safe_load(Path(file).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"--config {file} cannot be read ({error.strerror}): name a YAML file"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise UserError(f"--config {file} is no YAML ({said}): mend it") from error
+    content = read_yaml(file)
     if not isinstance(content, dict):
         raise UserError(f"--config {file} has no sections: write one such as stage1: with settings")
     return content

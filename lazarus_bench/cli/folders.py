@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.artifact import MANIFEST, damages
+from lazarus_bench.report.files import probe
 
 
 def content(folder: Path) -> list[str]:
@@ -55,6 +56,23 @@ def holds(folder: Path, digest: str) -> bool:
     return wrong is None
 
 
+def check_place(folder: Path) -> None:
+    """Make sure that `folder` can be written, before the work that fills it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        probe(folder.parent)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    why = (error.strerror or str(error)).lower()
+    return UserError(f"cannot write {folder} ({why}): name a folder where you can write")
+
+
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill that becomes `folder`, which is empty or not there, when the block ends.
@@ -68,9 +86,6 @@ def new_folder(folder: Path) -> Iterator[Path]:
         yield work
         work.rename(folder)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise UserError(
-            f"cannot write {folder} ({why}): name a folder where you can write"
-        ) from error
+        raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -30,7 +30,9 @@ def run(options: argparse.Namespace) -> int:
     there = folders.holds(folder, job.digest)
     if not there:
         folders.check_free(folder)
+        folders.check_place(folder)
         _fuse(found, job, folder)
+    found.warn_of_another()
     change = _change(found, folder)
     give(options, found, _result(job, folder, there, change), _shown(found, folder, there, change))
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lazarus_bench.cli import subject, terminal
 from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
+from lazarus_bench.cli.tokens import following
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.printed import cut
 
@@ -37,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
             loaded, encoded, options.max_tokens, options.temperature, options.seed or 0
         )
     seconds = time.perf_counter() - start
-    texts = [loaded.tokenizer.decode(list(f.tokens)) for f in followed]
+    pairs = zip(encoded, followed, strict=True)
+    texts = [following(loaded, before, found.tokens) for before, found in pairs]
     result = _result(options, prompts, texts, followed, seconds)
     give(options, found, result, _shown(found.label, prompts, texts))
     return 0
@@ -47,7 +49,9 @@ def _check(options: argparse.Namespace) -> None:
     if options.max_tokens < 1:
         raise UserError(f"--max-tokens {options.max_tokens} leaves nothing to say: give 1 or more")
     if not (math.isfinite(options.temperature) and options.temperature >= 0):
-        raise UserError(f"--temperature {options.temperature:g} is none: give 0 or more")
+        raise UserError(
+            f"--temperature {options.temperature:g} is none: give a finite number, 0 or more"
+        )
     if options.seed is not None and options.temperature == 0:
         raise UserError(
             "--seed has nothing to draw at temperature 0: give --temperature as well, such as 1"

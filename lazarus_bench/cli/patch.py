@@ -60,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
     clean, corrupted = read_prompts([options.clean]), read_prompts([options.corrupted])
     if len(clean) != len(corrupted):
         raise UserError(
-            f"CLEAN has {len(clean)} prompts and CORRUPTED {len(corrupted)}: give as many of both"
+            f"there are {len(clean)} prompts in CLEAN and {len(corrupted)} in CORRUPTED: give as "
+            f"many of both"
         )
     answers = [
         read_answers(flag, given, len(clean))
@@ -123,8 +124,8 @@ def _check_lengths(
     ):
         if len(first) != len(second):
             raise UserError(
-                f"{one!r} has {len(first)} tokens and {other!r} {len(second)}: a patch needs "
-                f"prompts of as many, position by position"
+                f"{one!r} has {len(first)} tokens and {other!r} {len(second)}: a patch goes "
+                f"position by position: give prompts of equally many tokens"
             )
         if first == second:
             raise UserError(f"{one!r} is patched into itself: give a prompt that differs")
@@ -197,7 +198,7 @@ def _block(pair: _Pair, layers: Sequence[int], room: int) -> str:
     lines = [
         cut(f"{clean} → {corrupted}", room),
         terminal.wrapped(
-            f"answers {right} and {wrong}: {_chances(patching.clean)} of the clean prompt, "
+            f"answers '{right}' and '{wrong}': {_chances(patching.clean)} of the clean prompt, "
             f"{_chances(patching.corrupted)} of the corrupted one",
             room,
         ),

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.files import write_text
+from lazarus_bench.report.files import check_place, unwritable, write_text
 from lazarus_bench.report.heatmap import HeatMap, HeatRow
 from lazarus_bench.report.heatmap_scale import PROBABILITY, Scale
 from lazarus_bench.report.heatmap_svg import label, svg
@@ -22,7 +22,8 @@ def check_plot(named: str | None) -> None:
     """Make sure that the picture can be drawn, before anything is read.
 
     Raises:
-        UserError: its name ends in something else than .svg or .png, or PNG lacks matplotlib.
+        UserError: its name ends in something else than .svg or .png, or PNG lacks matplotlib,
+            or the file cannot be written.
     """
     if named is None:
         return
@@ -31,9 +32,9 @@ def check_plot(named: str | None) -> None:
         raise UserError(f"--plot {named} cannot be drawn: end its name in .svg or .png")
     if ending == ".png" and find_spec("matplotlib") is None:
         raise UserError(
-            f"--plot {named} needs matplotlib: `pip install 'lazarus-bench[plots]'`, or end the "
-            f"name in .svg"
+            f"--plot {named} needs matplotlib: `pip install matplotlib`, or end the name in .svg"
         )
+    check_place(Path(named).expanduser(), "picture")
 
 
 def heat_row(prompt: str, gold: str, probability: Sequence[float]) -> HeatRow:
@@ -47,7 +48,7 @@ def write(item: HeatMap, named: str, outlined: Collection[int], scale: Scale = P
     Raises:
         UserError: it cannot be written.
     """
-    file = Path(named)
+    file = Path(named).expanduser()
     if file.suffix.lower() == ".png":
         from lazarus_bench.report.heatmap_png import png
 
@@ -67,6 +68,4 @@ def write_bytes(content: bytes, file: Path) -> None:
         Path(stream.name).chmod(0o644)
         os.replace(stream.name, file)  # noqa: PTH105 - a temporary file's name is a string
     except OSError as error:
-        raise UserError(
-            f"cannot write the picture {file} ({error.strerror}); name another file"
-        ) from error
+        raise unwritable(file, "picture", error) from error

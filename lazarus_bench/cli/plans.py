@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.printed import cut
+from lazarus_bench.report.printed import columns
 from lazarus_bench.trials.selection import put_to_models
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ def planned(
 
 def show_plan(options: argparse.Namespace, session: Session, plan: Plan) -> None:
     """Print a plan: a line for each training over its seeds, and what it costs."""
-    from lazarus_bench.jobs.plan import table
     from lazarus_bench.plugin.trainings import cost
 
     if options.json:
@@ -59,9 +58,20 @@ def show_plan(options: argparse.Namespace, session: Session, plan: Plan) -> None
     if not plan.entries:
         terminal.write("the chosen claims need no training")
         return
+    room = terminal.width()
     end = f"{cost(plan, session)}; the store is {session.store.root}"
-    lines = [*plan.damaged, *table(plan).splitlines(), "", end]
-    terminal.write("\n".join(cut(line, terminal.width()) for line in lines))
+    notes = (terminal.folded(line, room) for line in plan.damaged)
+    terminal.write("\n".join([*notes, _fitted(plan, room), "", terminal.folded(end, room)]))
+
+
+def _fitted(plan: Plan, room: int) -> str:
+    """The plan's table; where it has no room, with its names cut and not its counts."""
+    from lazarus_bench.jobs.plan import HEADS, rows, table
+
+    shown = table(plan)
+    if columns(shown.splitlines()[0]) <= room:
+        return shown
+    return terminal.table(HEADS, rows(plan), room, kept=4)
 
 
 def _print(session: Session, plan: Plan) -> None:

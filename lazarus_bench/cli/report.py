@@ -101,8 +101,9 @@ def _table(report: Report, path: Path, rows: Sequence[Row]) -> str:
     head = f"{path}, made {report.created} with the {report.profile} profile"
     if not rows:
         return f"{head}\n\nno verdict in it was asked for"
-    lines = [terminal.wrapped(head, terminal.width()), "", *shown(report, rows), "", tally(rows)]
-    return "\n".join([*lines, *why(rows)])
+    room = terminal.width()
+    end = terminal.folded(tally(rows), room)
+    return "\n".join([terminal.wrapped(head, room), "", *shown(report, rows), "", end, *why(rows)])
 
 
 def _json(report: Report, path: Path, rows: Sequence[Row]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.subject import Found
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.files import write_text
+from lazarus_bench.report.files import check_place, write_text
 
 SCHEMA = 1
 
@@ -24,10 +24,12 @@ def check_output(options: argparse.Namespace) -> None:
     """Make sure that the result can be written as asked, before anything is read.
 
     Raises:
-        UserError: the file's name ends in something else than .json.
+        UserError: the file's name ends in something else than .json, or the file cannot be written.
     """
     if options.output is not None and Path(options.output).suffix.lower() != ".json":
         raise UserError(f"--output {options.output} is written as JSON: end its name in .json")
+    if options.output is not None:
+        check_place(Path(options.output).expanduser(), "result")
 
 
 def give(options: argparse.Namespace, found: Found, result: Mapping[str, Any], text: str) -> None:
@@ -39,7 +41,7 @@ def give(options: argparse.Namespace, found: Found, result: Mapping[str, Any], t
     if options.json or options.output is not None:
         whole = _document(options, found, result)
         if options.output is not None:
-            write_text(whole, Path(options.output), "result")
+            write_text(whole, Path(options.output).expanduser(), "result")
         text = whole if options.json else text
     terminal.write(text, as_json=options.json)
 

@@ -12,7 +12,7 @@ import numpy as np
 from lazarus_bench.cli import pictures, subject, terminal
 from lazarus_bench.cli.prompts import read_prompts, read_words
 from lazarus_bench.cli.results import check_output, give
-from lazarus_bench.cli.tokens import Strings, head, named, words
+from lazarus_bench.cli.tokens import Strings, following, head, named, words
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import printed
 from lazarus_bench.report.heatmap import HeatGroup, HeatMap
@@ -118,7 +118,7 @@ def _steer(
             random = steering.moved_at_random(
                 loaded, encoded, layer, own, strength, options.draws if strength else 1
             )
-            arms.append(_arm(loaded, layer, strength, steered, random))
+            arms.append(_arm(loaded, encoded, layer, strength, steered, random))
     lengths = np.linalg.norm(directions[list(layers)], axis=1)
     return [float(length) for length in lengths], arms
 
@@ -131,14 +131,22 @@ def _arms(layers: Sequence[int], strengths: Sequence[float]) -> Iterator[tuple[i
 
 
 def _arm(
-    loaded: LoadedModel, layer: int, strength: float, steered: Steered, random: Floats
+    loaded: LoadedModel,
+    encoded: Sequence[Sequence[int]],
+    layer: int,
+    strength: float,
+    steered: Steered,
+    random: Floats,
 ) -> _Arm:
     return _Arm(
         layer=layer,
         strength=strength,
         steered=steered,
         tokens=words(loaded, steered.reading.top_ids[:, -1]),
-        texts=[loaded.tokenizer.decode(list(ids)) for ids in steered.continuations],
+        texts=[
+            following(loaded, before, ids)
+            for before, ids in zip(encoded, steered.continuations, strict=True)
+        ],
         random=np.asarray(random.mean(axis=0)),
     )
 
@@ -205,10 +213,14 @@ def _cells(arm: _Arm, at: int) -> list[str]:
     ]
 
 
+def _many(prompts: Sequence[str]) -> str:
+    return "1 prompt" if len(prompts) == 1 else f"{len(prompts)} prompts"
+
+
 def _said(asked: _Asked, room: int) -> str:
     return terminal.wrapped(
         f"Added after the layer, from the last prompt token on: strength × (mean state of "
-        f"{len(asked.toward)} prompts toward, minus that of {len(asked.away)} away). moved: total "
+        f"{_many(asked.toward)} toward, minus that of {_many(asked.away)} away). moved: total "
         f"variation of the next token's distribution, 0 to 1; random: the same of random "
         f"directions as long, on average. A direction that moves no more than those says nothing.",
         room,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from lazarus_bench.cli import quantities, terminal
+from lazarus_bench.cli.terminal import LEAST
 from lazarus_bench.jobs.store import Stored
 from lazarus_bench.report.printed import cut
 
@@ -15,9 +16,6 @@ HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state"
 
 SPARED = ("size", "duration", "age", "kind", "seed")
 """Columns that a narrow terminal goes without, in this order."""
-
-LEAST = 8
-"""Characters of a label that are shown."""
 
 
 def table(contents: Sequence[Stored], room: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,28 @@ class Found:
     def load(self, *, adapted: bool = True) -> LoadedModel:
         """The model in memory, with its adapter unless it is not wanted.
 
+        An adapter that was trained on another model is named on standard error.
+
         Raises:
             UserError: it cannot be loaded, or the adapter is another model's.
         """
+        adapter = self.adapter if adapted else None
         with busy(f"loading {self.name}"):
-            return _load(self, self.adapter if adapted else None)
+            loaded = _load(self, adapter)
+        if adapter is not None:
+            self.warn_of_another()
+        return loaded
+
+    def warn_of_another(self) -> None:
+        """Say on standard error that the adapter was trained on another model, where it was."""
+        from lazarus_bench.cli.lineage import trained_elsewhere
+
+        if self.adapter is not None and trained_elsewhere(self.adapter, self.directory):
+            print(
+                f"lazarus-bench: {self.adapter.name} was trained on another model than "
+                f"{self.name}: what it does here is no result of its training",
+                file=sys.stderr,
+            )
 
 
 def find(name: str, adapter: str | None = None, lab_seed: int = LAB_SEED) -> Found:
@@ -91,6 +109,10 @@ def _adapter(named: str | None) -> Path | None:
     if named is None:
         return None
     directory = Path(named).expanduser().resolve()
+    if not directory.is_dir():
+        raise UserError(
+            f"--adapter {named} is no folder: give the one that mlx_lm.lora or a recipe left"
+        )
     missing = [name for name in ADAPTER_FILES if not (directory / name).is_file()]
     if missing:
         raise UserError(

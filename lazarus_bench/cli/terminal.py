@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from lazarus_bench.report.escaping import visible
+from lazarus_bench.report.escaping import unescaped, visible
 from lazarus_bench.report.printed import columns, cut
 
 PIPED = 400
@@ -19,7 +20,12 @@ PIPED = 400
 PATIENCE = 1.0
 """Seconds before a command says what it is at, and between two signs of life."""
 
+LEAST = 8
+"""Characters of a table's first column that are shown."""
+
 _GAP = "  "
+_LIST = re.compile(r" *- ")
+"""How an item of a list begins."""
 
 
 def width() -> int:
@@ -42,22 +48,54 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept:
     """Lay out rows below their header, no line longer than `room`.
 
     The first `kept` columns always show; others are left out, last first, where there is no room
-    for them, and a last line names them.
+    for them, and a last line names them. Where the kept ones have none, the first is cut, down to
+    `LEAST` characters.
     """
     cells = [list(header), *map(list, rows)]
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     shown = len(widths)
-    while shown > kept and sum(widths[:shown]) + len(_GAP) * (shown - 1) > room:
+    while shown > kept and _taken(widths[:shown]) > room:
         shown -= 1
+    over = _taken(widths[:shown]) - room
+    if over > 0:
+        widths[0] = min(widths[0], max(widths[0] - over, LEAST))
+        cells = [[cut(row[0], widths[0]), *row[1:]] for row in cells]
     lines = [_line(row[:shown], widths, room) for row in cells]
     if shown < len(header):
         lines.append(wrapped(f"no room for: {', '.join(header[shown:])}", room))
     return "\n".join(lines)
 
 
-def wrapped(text: str, room: int) -> str:
-    """A note in lines of at most `room` characters."""
-    return textwrap.fill(text, max(room, 1) if room < PIPED else 100)
+def _taken(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def wrapped(text: str, room: int, indent: str = "") -> str:
+    """A note in lines of at most `room` characters; all but the first begin with `indent`."""
+    columns = max(room, len(indent) + 1) if room < PIPED else 100
+    return textwrap.fill(text, columns, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def folded(line: str, room: int, indent: str = "") -> str:
+    """A line as it is in a pipe, where a program may look for it; in lines that fit a terminal."""
+    return line if room >= PIPED else wrapped(line, room, indent)
+
+
+def flowed(markdown: str, room: int) -> str:
+    """Markdown for a terminal: lines of at most `room`, an item's below its words, no escapes.
+
+    In a pipe it stays as it is, since there it is Markdown.
+    """
+    if room >= PIPED:
+        return markdown
+    lines = (_item(unescaped(line), max(room, 8)) for line in markdown.splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def _item(line: str, room: int) -> str:
+    start = _LIST.match(line)
+    indent = " " * (start.end() if start else 0)
+    return textwrap.fill(line, room, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from lazarus_bench.cli.train_specs import Stage
 
 
+LAST_SEED = 2**63 - 1
+"""mlx's generator takes an integer of 64 bits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What a command asks for: a model by `name`, its trainings, and where they go."""
@@ -48,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     pictures.check_plot(asked.plot)
     store = Store(default_root())
     found, jobs = _jobs(asked, store)
+    _check_layers(options.recipe, asked, found)
     if asked.folder is not None and asked.places is not None:
         check_folders(asked.folder, asked.places, jobs)
     places: Sequence[Path | None] = asked.places or [None] * len(jobs)
@@ -104,6 +109,11 @@ def _check_seeds(given: Mapping[str, Any], model: str) -> None:
     for name in ("seed", "lab_seed"):
         if given.get(name, 0) < 0:
             raise UserError(f"--{name.replace('_', '-')} {given[name]} is no seed: give 0 or more")
+        if given.get(name, 0) > LAST_SEED:
+            raise UserError(
+                f"--{name.replace('_', '-')} {given[name]} is too large for mlx: give at most "
+                f"{LAST_SEED}"
+            )
     if "lab_seed" in given and not model.startswith("lab:"):
         raise UserError(f"--lab-seed chooses a base of the lab, and {model} is none: leave it out")
 
@@ -127,6 +137,28 @@ def _base(asked: Asked) -> tuple[Found, Job | Checkpoint]:
 
     found = subject.find(asked.name, lab_seed=asked.lab_seed)
     return found, subject_of(asked.name).base(asked.lab_seed)
+
+
+def _check_layers(recipe: str, asked: Asked, found: Found) -> None:
+    """Make sure that the model has the layers that the stages name, before anything is trained.
+
+    A configuration that does not say how many there are leaves that to the training.
+
+    Raises:
+        UserError: it has fewer.
+    """
+    from lazarus_bench.cli.spec_sentences import with_flags
+    from lazarus_bench.models.files import read_config
+
+    depth = read_config(found.directory).get("num_hidden_layers")
+    for stage in asked.stages:
+        layer = getattr(stage.recipe, "layer", None)
+        if layer is not None and depth is not None and layer >= depth:
+            sentence = (
+                f"{type(stage.recipe).__name__}.layer = {layer} is not in {asked.name}, which has "
+                f"{depth} layers: choose 0 to {depth - 1}"
+            )
+            raise UserError(with_flags(recipe, sentence))
 
 
 def _blank(asked: Asked, store: Store) -> tuple[Found, Job | Checkpoint]:

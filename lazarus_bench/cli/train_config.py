@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lazarus_bench.cli.config_file import read_yaml
 from lazarus_bench.cli.train_flags import FLAGS
 from lazarus_bench.cli.train_setting import Flag
 from lazarus_bench.errors import UserError
@@ -67,7 +65,7 @@ def read_config(named: str, recipe: str) -> Config:
     settings: dict[str, Any] = {}
     names = _names(recipe)
     seen: dict[str, str] = {}
-    for key, value in _flat(_read(Path(named), named)):
+    for key, value in _flat(_read(named)):
         if value is not None and _passed(named, recipe, key, value):
             continue
         if key not in names and not (value is None and _without_value(key, names)):
@@ -98,39 +96,13 @@ def _names(recipe: str) -> dict[str, str | Flag]:
     return names
 
 
-def _read(path: Path, named: str) -> Mapping[Any, Any]:
-    try:
-        text = path.expanduser().read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(
-            f"--config {named} cannot be read ({error.strerror}): name a YAML file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--config {named} is not UTF-8: save it again so") from error
-    try:
-        content = yaml.load(text, Loader=_Loader)  # a SafeLoader, see below
-    except yaml.YAMLError as error:
-        why = " ".join(str(error).split())
-        raise UserError(f"--config {named} is no YAML ({why}): mend it there") from error
+def _read(named: str) -> Mapping[Any, Any]:
+    content = read_yaml(named)
     if content is None:
         return {}
     if not isinstance(content, Mapping):
         raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
     return content
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, but for a key that comes twice: the first would be passed over."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse two equal keys."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {twice!r} comes twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
 
 
 def _flat(content: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:

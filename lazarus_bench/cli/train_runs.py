@@ -35,16 +35,17 @@ class Trained:
 
 
 def check_folders(folder: Path, places: Sequence[Path], jobs: Sequence[Job]) -> None:
-    """Make sure that --output is empty, or holds these trainings or some of them.
+    """Make sure that --output can be written, and is empty or holds some of these trainings.
 
     Raises:
-        UserError: it holds something else.
+        UserError: it holds something else, or cannot be written.
     """
     if folder not in places:
         folders.check_free(folder, [place.name for place in places])
     for place, job in zip(places, jobs, strict=True):
         if not folders.holds(place, job.digest):
             folders.check_free(place)
+            folders.check_place(place)
 
 
 def put(job: Job, place: Path | None, store: Store) -> Trained:
@@ -98,6 +99,10 @@ def _run(job: Job, store: Store) -> None:
     if result is None:
         say("another process is at this training; waiting for what it leaves")
         result = run_job(job, place)
+    if isinstance(result, Failure) and not result.applicable:
+        raise UserError(
+            f"{job.recipe.label} does not fit this model ({result.reason}): train another one"
+        )
     if isinstance(result, Failure):
         raise UserError(result.reason)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lazarus_bench.cli.train_flags import FLAGS, STAGE_1, STAGE_2
+from lazarus_bench.cli.spec_sentences import with_flags
+from lazarus_bench.cli.train_flags import STAGE_1, STAGE_2
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import BLANK
 from lazarus_bench.tasks.labelled_data import GENERATED, DataSource, source_at
@@ -71,7 +71,7 @@ def stages_of(recipe: str, settings: Settings, model: str) -> tuple[Stage, ...]:
     try:
         return _stages(recipe, settings, model)
     except UserError as error:
-        raise UserError(_with_flag(recipe, str(error))) from error
+        raise UserError(with_flags(recipe, str(error))) from error
 
 
 def _stages(recipe: str, settings: Settings, model: str) -> tuple[Stage, ...]:
@@ -151,6 +151,8 @@ def _weighted(settings: Settings) -> dict[str, Any]:
     answer = given.pop("answer_weight", None)
     if answer is None:
         return given
+    if not 0 <= answer <= 1:
+        raise UserError(f"--answer-weight {answer:g} is no share of the loss: give 0 to 1")
     weight = round(1 - answer, 12)
     if given.setdefault("weight", weight) != weight:
         raise UserError(
@@ -175,16 +177,18 @@ def _scaled(settings: Settings, rank: int) -> dict[str, Any]:
     return given
 
 
-_OF_LORA = ("targets", "rank", "alpha", "scale")
+_OF_LORA = ("targets", "rank", "alpha", "scale", "bits")
 
 
-def _lora(settings: Settings, kind: type[Grpo] | type[Engram], full: bool = True) -> dict[str, Any]:
+def _lora(
+    settings: Settings, kind: type[Grpo] | type[Engram], *, full: bool = True, blank: bool = False
+) -> dict[str, Any]:
     """Settings with a scale; those of LoRA are refused where every weight is trained."""
     idle = [name for name in _OF_LORA if name in settings]
     if settings.get("full", full) and idle:
+        instead = "" if blank else "give --no-full as well, or "
         raise UserError(
-            f"--{idle[0]} is of LoRA, and every weight is trained here: give --no-full as well, or "
-            f"leave it out"
+            f"--{idle[0]} is of LoRA, and every weight is trained here: {instead}leave it out"
         )
     return _scaled(settings, kind.rank)
 
@@ -198,7 +202,7 @@ def _engram(settings: Settings, *, blank: bool) -> Engram:
         for split, name in (("train", "examples"), ("validation", "validation"))
         if (count := given.pop(name, None)) is not None
     }
-    given = _lora(given, Engram, full=base.full)
+    given = _lora(given, Engram, full=base.full, blank=blank)
     if base.full and given.get("full") is False and blank:
         raise UserError(f"--no-full leaves {BLANK} as it was drawn: train every weight of it")
     return replace(base, data=replace(base.data, **wanted), **given)
@@ -221,19 +225,3 @@ def _data(named: str) -> DataSource:
         return source_at(name, folder)
     known = ", ".join([*GENERATED, *(f"{name}=DIR" for name in CORPORA)])
     raise UserError(f"--data {named} is unknown: choose {known}")
-
-
-_FIELD = re.compile(r"^(?P<spec>\w+)\.(?P<field>\w+) = ")
-
-
-def _with_flag(recipe: str, sentence: str) -> str:
-    """A spec's sentence about one of its fields, with the flag in the field's place."""
-    found = _FIELD.match(sentence)
-    if found is None:
-        return sentence
-    stage = ""
-    if recipe == "two-stage":
-        stage = "stage1." if found["spec"] == "Sft" else "stage2."
-    name = {"train": "examples"}.get(found["field"], found["field"])
-    flag = next((f.flag for f in FLAGS[recipe] if f.field == stage + name), None)
-    return sentence if flag is None else f"{flag} = {sentence[found.end() :]}"

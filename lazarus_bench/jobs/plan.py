@@ -174,16 +174,22 @@ def _flat(value: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", part
 
 
+HEADS = ("training", "seeds", "in the store", "to run", "each")
+
+
+def rows(plan: Plan) -> list[list[str]]:
+    """Cells below `HEADS`: a row a training, over its seeds."""
+    return [
+        [group.label, _span(group.seeds), str(group.whole), str(group.todo), _each(group)]
+        for group in groups(plan.entries)
+    ]
+
+
 def table(plan: Plan) -> str:
     """The plan for people: a line a training, over its seeds."""
     from tabulate import tabulate
 
-    rows = [
-        [group.label, _span(group.seeds), group.whole, group.todo, _each(group)]
-        for group in groups(plan.entries)
-    ]
-    heads = ["training", "seeds", "in the store", "to run", "each"]
-    return tabulate(rows, headers=heads, tablefmt="simple", colalign=("left", *["right"] * 4))
+    return tabulate(rows(plan), headers=HEADS, tablefmt="simple", colalign=("left", *["right"] * 4))
 
 
 def _each(group: Group) -> str:

@@ -148,8 +148,10 @@ def check_hosts(file: Path, ranks: int) -> str:
     """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _no_hosts(file, str(error)) from error
+    except OSError as error:
+        raise _no_hosts(file, (error.strerror or str(error)).lower()) from error
+    except ValueError as error:
+        raise _no_hosts(file, f"it is not JSON: {error}") from error
     hosts = found.get("hosts") if isinstance(found, dict) else found
     backend = found.get("backend", "ring") if isinstance(found, dict) else "ring"
     if backend not in BACKENDS:

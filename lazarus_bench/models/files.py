@@ -28,7 +28,7 @@ def resolve(source: str) -> Path:
         return path.resolve()
     if path.exists():
         raise UserError(f"{source} is a file: give the directory that holds config.json")
-    if source.startswith((".", "/", "~")) or source.count("/") != 1:
+    if source.startswith((".", "/", "~")) or source.endswith("/") or source.count("/") != 1:
         raise UserError(f"{source} does not exist: give a model directory or a Hugging Face id")
     return _download(source)
 
@@ -53,7 +53,11 @@ def read_config(directory: Path) -> dict[str, Any]:
     """
     file = directory / "config.json"
     if not file.exists():
-        raise UserError(f"{directory} is not a model: it has no config.json")
+        adapter = (directory / "adapter_config.json").exists()
+        remedy = ", but an adapter: name the model that it is for, and this as its adapter"
+        raise UserError(
+            f"{directory} is not a model: it has no config.json{remedy if adapter else ''}"
+        )
     config = read_json(file)
     if not isinstance(config, dict) or "model_type" not in config:
         raise UserError(f"{file} names no model_type: it is not a model's configuration")

@@ -92,8 +92,10 @@ def load(
         )[:2]
     except Exception as error:
         with_adapter = "" if adapter is None else f" with the adapter {adapter}"
+        remedy = "" if adapter is None else ": give an adapter that was trained on this model"
         raise UserError(
-            f"{directory}{with_adapter} could not be loaded by mlx-lm: {_first_line(error)}"
+            f"{name or directory}{with_adapter} could not be loaded by mlx-lm: "
+            f"{_first_line(error)}{remedy}"
         ) from error
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy

@@ -91,7 +91,8 @@ def _say_what_lacks(config: pytest.Config, bench: Session, jobs: Iterable[Job]) 
     for sentence in plan.damaged:
         say(sentence)
     for group in groups([entry for entry in plan.entries if entry.state is not State.WHOLE]):
-        say(f"the store lacks {group.label}: {group.todo} trainings")
+        many = "1 training" if group.todo == 1 else f"{group.todo} trainings"
+        say(f"the store lacks {group.label}: {many}")
 
 
 def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:

@@ -9,6 +9,7 @@ import unicodedata
 
 _PROSE = re.compile(r"([\\`*_<|~$]|^[#>]|\](?=[(\[:]))")
 _BLANKS = re.compile(r"\s+")
+_MARKED = re.compile(r"\\([\\`*_<|~$#>\]])|(`[^`]*`)|<code>(.*?)</code>|&amp;")
 _ENDS_A_SPAN = re.compile(r"[`|\\]|^\s|\s$|^$")
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~$#&@:!]")
 
@@ -28,6 +29,21 @@ def code(text: str) -> str:
     if not _ENDS_A_SPAN.search(line):
         return f"`{line}`"
     return f"<code>{_MARKUP.sub(lambda mark: f'&#{ord(mark[0])};', line)}</code>"
+
+
+def unescaped(markdown: str) -> str:
+    """A line of `prose` and `code` as somebody reads it who sees no Markdown rendered.
+
+    Backticks stay, as they set names apart from words.
+    """
+    return _MARKED.sub(_seen, markdown)
+
+
+def _seen(mark: re.Match[str]) -> str:
+    escaped, span, tagged = mark.groups()
+    if tagged is not None:
+        return html.unescape(tagged)
+    return escaped or span or "&"
 
 
 def title(text: str) -> str:

@@ -7,6 +7,43 @@ from pathlib import Path
 from lazarus_bench.errors import UserError
 
 
+def check_place(path: Path, what: str) -> None:
+    """Make sure that a `what` can be written to `path`, before anything is done to fill it.
+
+    A file is made and taken away in the nearest folder above that is there: rights alone do not
+    tell of a full or read-only file system.
+
+    Raises:
+        UserError: The path cannot be written.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a directory")
+        probe(path.parent)
+    except OSError as error:
+        raise unwritable(path, what, error) from error
+
+
+def probe(folder: Path) -> None:
+    """Try to write below `folder`, which need not be there yet, and leave nothing.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    handle, name = tempfile.mkstemp(dir=above, prefix=".", suffix=".part")
+    os.close(handle)
+    Path(name).unlink()
+
+
+def unwritable(path: Path, what: str, error: OSError) -> UserError:
+    """The sentence on a `what` that cannot be written to `path`."""
+    reason = (error.strerror or str(error)).lower()
+    return UserError(
+        f"cannot write the {what} to {path} ({reason}); name a file where you can write"
+    )
+
+
 def write_text(text: str, path: Path, what: str = "report") -> None:
     """Write `text`, which is a `what`, to `path` whole or not at all, making the folders above it.
 
@@ -17,10 +54,7 @@ def write_text(text: str, path: Path, what: str = "report") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(text, path)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(
-            f"cannot write the {what} to {path} ({reason}); name a file where you can write"
-        ) from error
+        raise unwritable(path, what, error) from error
 
 
 def _replace(text: str, path: Path) -> None:

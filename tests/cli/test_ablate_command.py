@@ -162,7 +162,10 @@ def test_an_adapter_counts(result, tiny, adapter):
         (["--head", "0"], "--head names heads, and --component is layer: give heads"),
         (["--reference", "a b"], "give --mean as well"),
         (["--together", "--plot", "x.svg"], "leave one out"),
-        (["--answers", "1|2|3"], "--answers has 3 answers for 2 prompts"),
+        (
+            ["--answers", "1|2|3"],
+            "answers in --answers: 3, prompts: 2; give one for all or one each",
+        ),
         (["--answers", "1|"], "has an empty prompt"),
         (["--answers", ""], "--answers is empty"),
         (["--plot", "x.gif"], "end its name in .svg or .png"),

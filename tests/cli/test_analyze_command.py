@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lazarus_bench import cli
+from lazarus_bench.report.escaping import visible
 
 
 @pytest.fixture
@@ -49,7 +50,30 @@ def test_the_table_tells_the_course_of_a_given_answer(told, tiny, tiny_model):
     assert rows[2] == "7 * 8 =␣"
     assert rows[3].split()[-8:-6] == ["top", "2"]
     assert [row[:2] for row in rows[4:5]] == ["L1"]
-    assert rows[5] == f"answer {first}: never the most probable token at the last layer"
+    assert rows[5].startswith(f"answer {first}: never the most probable token; at the last layer")
+    out = told(tiny, "7 * 8 = ", "--answer", "56 and more", "--layer", 1)[1]
+    assert f"answer {first} (the first token of 56␣and␣more): never" in out
+
+
+def test_an_answer_that_is_lost_is_placed_where_it_led_before(told, tiny):
+    found = json.loads(told(tiny, "7 * 8 = ", "--json")[1])["result"]["prompts"][0]
+    top = [ids[0] for ids in found["top_ids"]]
+    lost = next(layer for layer, token in enumerate(top) if token != top[-1])
+    text = found["top_tokens"][lost][0]
+    out = told(tiny, "7 * 8 = ", "--answer", text, "--json")[1]
+    read = json.loads(out)["result"]["prompts"][0]
+    assert read["answer"] == text
+    assert read["crystallised_at"] is None
+    said = told(tiny, "7 * 8 = ", "--answer", text)[1].splitlines()
+    leads = [f"L{layer}" for layer, rank in enumerate(read["answer_rank"]) if rank == 1]
+    assert f"L{lost}" in leads
+    assert any(
+        line.startswith(
+            f"answer {visible(text)}: the most probable token at {', '.join(leads)}, but"
+        )
+        and line.endswith(f"at the last layer, where its rank is {read['answer_rank'][-1]}")
+        for line in said
+    )
 
 
 def test_each_prompt_has_its_block_and_its_part_of_the_picture(told, tiny, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from claimfiles import clean_environment, write
 
 from lazarus_bench import cli
+from lazarus_bench.report.escaping import unescaped
 from lazarus_bench.report.registry import load_registry, render_registry
 from lazarus_bench.trials.claim_files import read_claims
 
@@ -186,3 +187,14 @@ def test_a_registry_with_other_harm_is_refused(said, folder, harm):
     code, _, err = said("list", "--against", str(folder / "registry.json"))
     assert (code, err.count("\n")) == (2, 1)
     assert "is damaged" in err
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_a_claim_fits_the_terminal(said, monkeypatch, columns):
+    whole = said("show", "one/a")[1]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = said("show", "one/a")[1]
+    assert max(map(len, shown.splitlines())) <= columns
+    assert "1 - 2\\*alpha" in whole
+    assert "".join(shown.split()) == "".join(unescaped(whole).split())

@@ -100,7 +100,10 @@ def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path
         (["--classes", "7 * 8 = ", *CLASSES], "names no class"),
         (["--classes", f"again:{TIMES[0]}", *CLASSES], "leave it in one"),
         (["--classes", "few:1|2|3|4", *CLASSES], "or --protocol writeup (4 folds)"),
-        (["--classes", "few:1|1|1|1|1", *CLASSES], "few has 1 different prompts"),
+        (
+            ["--classes", "few:1|1|1|1|1", *CLASSES],
+            "5 folds need 5 different prompts of a class, and few has 1: give more",
+        ),
         ([*CLASSES, "--permutations", "0"], "--permutations 0 is no null"),
         ([*CLASSES, "--test", "a|"], "has an empty prompt"),
         ([*CLASSES, "--plot", "x.png"], "end its name in .svg"),

@@ -163,6 +163,33 @@ def test_doctor_tells_other_programs():
     assert done.returncode == (0 if found["remedy"] is None else 1)
 
 
+@pytest.mark.parametrize("command", [["lens"], ["train", "sft"], ["diff"]])
+def test_a_helps_description_fits_a_narrow_terminal(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit):
+        cli.main([*command, "--help"])
+    shown = capsys.readouterr().out
+    folded, examples = shown.split("examples:\n")
+    description = folded.partition("\n\n")[2]  # behind the usage, whose groups stay together
+    assert max(map(len, description.splitlines())) <= 60
+    assert examples.startswith(f"  lazarus-bench {' '.join(command)} ")
+
+
+def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
+    cli.main(["doctor"])
+    whole = capsys.readouterr().out.splitlines()
+    assert {len(line.split()) > 1 for line in whole} == {True}
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    cli.main(["doctor"])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 40
+    assert max(map(len, whole)) > 40
+    # The speed is measured anew.
+    same = [line for line in whole if not line.startswith("speed")]
+    assert {word for line in same for word in line.split() if len(word) < 30} <= set(shown.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "help_of"),
     [

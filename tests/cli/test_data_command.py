@@ -67,6 +67,8 @@ def test_a_folder_has_mlx_lms_files(told, tmp_path):
         (["arithmetic", "--output", "made.csv"], "end its name in .jsonl, or in / for a folder"),
         (["topics", "--format", "messages", "--output", "made.jsonl"], "sentences have no prompt"),
         (["arithmetic", "--validation", "9999", "--output", "made.jsonl"], "give fewer"),
+        (["arithmetic", "--output", "/proc/made.jsonl"], "cannot write the data to /proc/made"),
+        (["arithmetic", "--output", "/proc/new/"], "cannot write the data to /proc/new"),
         (["arithmetic", "--count", "0", "--output", "made.jsonl"], "--count 0"),
     ],
 )
@@ -76,3 +78,14 @@ def test_what_cannot_be_done_is_one_sentence(told, tmp_path, arguments, sentence
     assert sentence in err
     assert len(err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("output", ["made.csv", "/proc/made.jsonl"])
+def test_where_nothing_can_be_written_nothing_is_drawn(told, monkeypatch, output):
+    from lazarus_bench.cli import data
+
+    drawn = []
+    monkeypatch.setattr(data, "generate", lambda *given: drawn.append(given))
+    code, _, err = told("arithmetic", "--count", 10**9, "--output", output)
+    assert (code, drawn) == (2, [])
+    assert len(err.splitlines()) == 1

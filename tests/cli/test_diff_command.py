@@ -10,6 +10,7 @@ from lazarus_bench import cli
 from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report import Report, Row, load, save
 from lazarus_bench.report.diff import compare, render_diff
+from lazarus_bench.report.escaping import unescaped
 
 OLDER = Path(__file__).resolve().parents[1] / "report"
 
@@ -158,3 +159,17 @@ def test_help_ends_in_examples_and_exit_codes(capsys, command):
     assert "examples:\n  lazarus-bench " in out
     if command in (["diff"], ["claims", "list"]):
         assert "exit code:\n  0  " in out
+
+
+@pytest.mark.parametrize("columns", [30, 60])
+def test_a_comparison_fits_the_terminal(folders, capsys, monkeypatch, columns):
+    cli.main(["diff", *folders])
+    whole = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    cli.main(["diff", *folders])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= columns < max(map(len, whole.splitlines()))
+    assert "".join(shown.split()) == "".join(unescaped(whole).split())
+    cli.main(["diff", *folders, "--json"])
+    assert json.loads(capsys.readouterr().out)["moved"]

@@ -42,6 +42,7 @@ def folder(tmp_path_factory):
         "section": "stage3: {max_steps: 10}",
         "sequence": "- stage1",
         "broken": "stage1: {",
+        "twice": "stage2: {steps: 200, steps: 500}",
         "model": f"model: lab:llama\n{CONFIG}",
     }.items():
         (folder / f"{name}.yaml").write_text(dedent(text))
@@ -73,7 +74,7 @@ def ran(folder):
                     "sequence",
                     "broken",
                 ),
-                *("model", "absent"),
+                *("twice", "model", "absent"),
             )
         },
         "two models": [*two, "--config", "model.yaml", "-m", "lab:olmoe", *plan, *own],
@@ -173,7 +174,11 @@ def test_the_printed_configuration_chooses_its_arm(ran):
             "sequence",
             "--config sequence.yaml has no sections: write one such as stage1: with settings",
         ),
-        ("broken", "--config broken.yaml is no YAML (while parsing"),
+        (
+            "broken",
+            "--config broken.yaml is no YAML (line 1, column 10: expected the node content",
+        ),
+        ("twice", "--config twice.yaml has the key steps twice, again in line 1: leave one out"),
         ("absent", "--config absent.yaml cannot be read (No such file or directory): name a YAML"),
         ("two models", "--model lab:olmoe and model: lab:llama in --config differ: give one"),
         ("steps", "two_stage_classifier has no setting --steps: leave it out; what its claims "),

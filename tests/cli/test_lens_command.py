@@ -159,7 +159,7 @@ def test_png_without_matplotlib_is_one_sentence(told, tiny, tmp_path, monkeypatc
     )
     code, _, err = told(tiny, PROMPTS[0], "--plot", tmp_path / "lens.png")
     assert code == 2
-    assert "pip install 'lazarus-bench[plots]'" in err
+    assert "pip install matplotlib" in err
 
 
 @pytest.mark.parametrize(
@@ -279,3 +279,17 @@ def test_help_imports_no_mlx_and_teaches_by_example():
     )
     assert "lens lab:llama '7 * 8 = |23 + 45 = ' --targets multiply,add" in done.stdout
     assert done.stdout.endswith("False False\n")
+
+
+def test_a_narrow_table_cuts_names_and_not_what_is_said_of_them():
+    rows = [["a rather long name of something", "0", "missing"], ["short", "1", "whole"]]
+    said = terminal.table(["training", "seed", "state"], rows, 30, kept=3).splitlines()
+    assert [line.split()[-2:] for line in said[1:]] == [["0", "missing"], ["1", "whole"]]
+    assert said[1].startswith("a rather long …")
+    assert max(map(len, said)) == 30
+
+
+def test_a_home_directory_is_where_the_shell_would_say(told, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert told(tiny, PROMPTS[0], "--plot", "~/new/lens.svg", "--output", "~/new/lens.json")[0] == 0
+    assert {file.name for file in (tmp_path / "new").iterdir()} == {"lens.svg", "lens.json"}

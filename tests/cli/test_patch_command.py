@@ -122,10 +122,16 @@ def test_an_adapter_counts(result, tiny, adapter):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["7 * 8 = |6", "7 + 8 = "], "CLEAN has 2 prompts and CORRUPTED 1"),
-        (["7 * 8 = ", "7 + 8 + 1 = "], "a patch needs prompts of as many"),
+        (
+            ["7 * 8 = |6", "7 + 8 = "],
+            "there are 2 prompts in CLEAN and 1 in CORRUPTED: give as many",
+        ),
+        (["7 * 8 = ", "7 + 8 + 1 = "], "give prompts of equally many tokens"),
         (["7 * 8 = ", "7 * 8 = "], "is patched into itself"),
-        (["7 * 8 = ", "7 + 8 = ", "--clean-answers", "1|2"], "--clean-answers has 2 answers for 1"),
+        (
+            ["7 * 8 = ", "7 + 8 = ", "--clean-answers", "1|2"],
+            "answers in --clean-answers: 2, prompts: 1; give one for all",
+        ),
         (["7 * 8 = ", "7 + 8 = ", "--layer", "7"], "--layer 7 is not in"),
         (["7 * 8 = ", "7 + 8 = ", "--plot", "x.gif"], "end its name in .svg or .png"),
         (["7 * 8 = ", "@nowhere.txt"], "cannot be read (No such file or directory)"),

@@ -322,8 +322,13 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["sft", "lab:llama", "--steps", "0"], "--steps = 0 must be an integer of at least 1"),
         (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "are two ways of saying one thing"),
         (["sft", "lab:llama", "--quirk", "unbounded-kl"], "cannot have the quirk"),
-        (["sft", "lab:llama", "--checkpoints", "0,900"], "--checkpoints = (0, 900) must lie in"),
+        (
+            ["sft", "lab:llama", "--checkpoints", "0,900"],
+            "--checkpoints = 0,900 must lie in 0..500: give fewer, or more steps",
+        ),
+        (["sft", "lab:llama", "--checkpoints", "900", "--steps", "5"], "--checkpoints = 900 must"),
         (["sft", "lab:llama", "--seed", "-1"], "--seed -1 is no seed"),
+        (["sft", "lab:llama", *SFT, "--seed", str(2**63)], "is too large for mlx: give at most"),
         (["sft", "lab:llama", "--plot", "loss.gif"], "end its name in .svg or .png"),
         (["sft", "lab:llama", "--data", "none.jsonl"], "none.jsonl cannot be read"),
         (["sft", "lab:granite"], "lab:granite (seed 0) is not in the store"),
@@ -333,16 +338,38 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["grpo", "lab:llama", "--rank", "4"], "--rank is of LoRA"),
         (["grpo", "lab:llama", "--iterations", "1"], "--iterations = 1 must be"),
         (["grpo", "lab:llama", "--reward", "mine"], "reward 'mine' is unknown"),
-        (["grpo-dual", "lab:llama", "--balanced", "--shared-target"], "give one of the two"),
+        (
+            ["grpo-dual", "lab:llama", "--balanced", "--shared-target"],
+            "--balanced with --shared-target puts",
+        ),
         (
             ["dual-reward", "lab:llama", "--weight", "0.4", "--answer-weight", "0.5"],
             "do not sum to 1",
         ),
-        (["dual-reward", "lab:llama", "--layer", "4"], "layer 4 is not in"),
+        (
+            ["dual-reward", "lab:llama", "--layer", "4"],
+            "--layer = 4 is not in lab:llama, which has 4 layers: choose 0 to 3",
+        ),
+        (
+            ["two-stage", "lab:llama", "--stage2-layer", "99"],
+            "--stage2-layer = 99 is not in lab:llama, which has 4 layers: choose 0 to 3",
+        ),
         (["dual-reward", "lab:llama", "--weight", "2"], "--weight = 2.0 must be"),
         (["two-stage", "lab:llama", "--stage2-rank", "0"], "--stage2-rank = 0 must be"),
         (["engram", "lab:llama", "--data", "poems"], "--data poems is unknown"),
         (["engram", "lab:llama", "--full", "--rank", "4"], "--rank is of LoRA"),
+        (
+            ["engram", "lab:llama", "--full", "--bits", "7"],
+            "--bits is of LoRA, and every weight is trained here: give --no-full as well",
+        ),
+        (
+            ["engram", "lab:blank", "--bits", "4"],
+            "--bits is of LoRA, and every weight is trained here: leave it out",
+        ),
+        (["engram", "lab:llama", "--bits", "7"], "--bits = 7 is no width"),
+        (["sft", "lab:llama", *SFT, "--output", "/proc/x"], "cannot write /proc/x"),
+        (["sft", "lab:llama", *SFT, "--plot", "/proc/x.svg"], "cannot write the picture to /proc"),
+        (["sft", "lab:llama", *SFT, "--plot", "/proc/x.png"], "cannot write the picture to /proc"),
         (["engram", "lab:blank", "--no-full"], "--no-full leaves lab:blank as it was drawn"),
         (["engram", "lab:llama", "--examples", "1"], "--examples = 1 must be"),
     ],
@@ -356,6 +383,7 @@ def test_what_cannot_be_done_is_one_sentence(told, lab, tmp_path, monkeypatch, a
     assert sentence in err
     assert len(err.splitlines()) == 1
     assert not list(here.iterdir())
+    assert len(list(lab.artifacts())) == 1  # the base; nothing was trained for it
 
 
 def test_a_flag_of_another_recipe_is_refused(told, lab):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.report.escaping import code, prose, token
+from lazarus_bench.report.escaping import code, prose, token, unescaped
 from lazarus_bench.report.layout import table
 
 NASTY = st.text(alphabet="|`\\\n\r\t <>&*_~[]()#$!:@ab12'\"…҆\x00\u2028") | st.text()
@@ -69,3 +69,14 @@ def test_tokens_of_the_writeups_can_be_read(text, shown):
 
 def test_prose_keeps_tildes_and_stars_from_meaning_anything():
     assert prose("~0% of *all*\n| ok") == r"\~0% of \*all\* \| ok"
+
+
+@settings(deadline=None)
+@given(NASTY)
+def test_a_terminal_shows_the_words_that_were_escaped(text):
+    words = re.sub(r"\s+", " ", text).strip()
+    assert unescaped(prose(text)) == words
+    assert unescaped(f"{code(text)}: {prose(text)}").removesuffix(f": {words}") in (
+        words,
+        f"`{words}`",
+    )

@@ -14,7 +14,7 @@ from lazarus_bench.cli.grid import grid
 from lazarus_bench.cli.moe_expert import mixture
 from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
-from lazarus_bench.cli.tokens import named
+from lazarus_bench.cli.tokens import named, words
 from lazarus_bench.report import printed
 from lazarus_bench.report.printed import cut
 
@@ -62,8 +62,7 @@ def _trace(loaded: LoadedModel, prompts: Sequence[str], layers: Sequence[int]) -
 
     with terminal.busy(f"routing {len(prompts)} prompts"):
         routing = read_routing(loaded, subject.encode(loaded, prompts))
-    decode = loaded.tokenizer.decode
-    texts = [[decode([token]) for token in trace.tokens] for trace in routing.traces]
+    texts = [list(words(loaded, np.array(trace.tokens))) for trace in routing.traces]
     return _Traced(prompts=prompts, texts=texts, layers=layers, routing=routing)
 
 

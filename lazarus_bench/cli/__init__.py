@@ -19,7 +19,6 @@ from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
 from lazarus_bench.cli.store_commands import add_store
 from lazarus_bench.cli.train_commands import add_train
 from lazarus_bench.errors import UserError
-from lazarus_bench.versions import versions
 
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C has ended: 128 + SIGINT."""
@@ -34,6 +33,16 @@ MAKING = ("train", "fuse", "generate", "data")
 """Commands that make something, likewise."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
+
+
+class _Version(argparse.Action):
+    """Looks the version up when asked: every start would wait for it otherwise."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from lazarus_bench.versions import versions
+
+        print(versions()["lazarus-bench"])
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
             "lazarus-bench COMMAND --help",
         ),
     )
-    parser.add_argument("--version", action="version", version=versions()["lazarus-bench"])
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _doctor_parser(commands.add_parser)
     add_running_commands(commands.add_parser, _examples)
@@ -225,8 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and gives exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     surroundings.prepare()
-    options = _parsed(given)
     try:
+        options = _parsed(given)
         surroundings.check(given)
         code = _run(options)
         sys.stdout.flush()

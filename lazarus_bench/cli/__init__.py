@@ -119,6 +119,11 @@ def _render_parser(add: _Commands) -> None:
         "--output",
         help="file to write instead of standard output: .html makes a page, .md Markdown",
     )
+    render.add_argument(
+        "--json",
+        action="store_true",
+        help="print JSON for other programs: the form and the text, or where --output has left it",
+    )
 
 
 def _diff_parser(add: _Commands) -> None:
@@ -218,7 +223,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "render":
         from lazarus_bench.cli.render import render_file
 
-        return render_file(options.report, options.output)
+        return render_file(options.report, options.output, as_json=options.json)
     if options.command == "diff":
         from lazarus_bench.cli import diff
 

@@ -56,6 +56,7 @@ def models(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     for family in ("llama", "olmoe"):
         config = lab.config_of(family)
+        (folder / family).mkdir()
         lab.save(lab.initialise(config, 0), config, folder / family)
     return folder
 

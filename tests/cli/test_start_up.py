@@ -38,8 +38,10 @@ LIGHT = {
 
 HEAVY = {"classifier": ["classifier", "llama", *CLASSES]}
 
+# scikit-learn imports pandas where it finds it; nothing here needs it.
 TOLD = """
 import sys
+sys.modules["pandas"] = None
 from lazarus_bench import cli
 code = cli.main(sys.argv[1:])
 found = {"mlx", "scipy", "sklearn"} & {name.split(".")[0] for name in sys.modules}

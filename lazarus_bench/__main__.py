@@ -1,5 +1,23 @@
-"""`python -m lazarus_bench` is the command line."""
+"""`python -m lazarus_bench` is the command line, and so is `lazarus-bench`."""
 
-from lazarus_bench.cli import main
+from __future__ import annotations
 
-raise SystemExit(main())
+import sys
+
+
+def main() -> int:
+    """Run the command that was typed, and give its exit code.
+
+    Importing the commands takes a moment in which Ctrl-C can be pressed too.
+    """
+    try:
+        from lazarus_bench import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        print("lazarus-bench: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

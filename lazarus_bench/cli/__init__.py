@@ -20,7 +20,6 @@ from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
 from lazarus_bench.cli.store_commands import add_store
 from lazarus_bench.cli.train_commands import add_train
 from lazarus_bench.errors import UserError
-from lazarus_bench.versions import versions
 
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C has ended: 128 + SIGINT."""
@@ -35,6 +34,16 @@ MAKING = ("train", "fuse", "generate", "data")
 """Commands that make something, likewise."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
+
+
+class _Version(argparse.Action):
+    """Looks the version up when asked: every start would wait for it otherwise."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from lazarus_bench.versions import versions
+
+        print(versions()["lazarus-bench"])
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
             "lazarus-bench COMMAND --help",
         ),
     )
-    parser.add_argument("--version", action="version", version=versions()["lazarus-bench"])
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _doctor_parser(commands.add_parser)
     add_running_commands(commands.add_parser, _examples)
@@ -108,6 +119,11 @@ def _render_parser(add: _Commands) -> None:
     render.add_argument(
         "--output",
         help="file to write instead of standard output: .html makes a page, .md Markdown",
+    )
+    render.add_argument(
+        "--json",
+        action="store_true",
+        help="print JSON for other programs: the form and the text, or where --output has left it",
     )
 
 
@@ -208,7 +224,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "render":
         from lazarus_bench.cli.render import render_file
 
-        return render_file(options.report, options.output)
+        return render_file(options.report, options.output, as_json=options.json)
     if options.command == "diff":
         from lazarus_bench.cli import diff
 
@@ -226,8 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and gives exit code 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     surroundings.prepare()
-    options = _parsed(given)
     try:
+        options = _parsed(given)
         surroundings.check(given)
         code = _run(options)
         sys.stdout.flush()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 
 import shtab
 
+from lazarus_bench.cli import completion_tcsh
+from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import BLANK, LAB
 from lazarus_bench.published.experiments import EXPERIMENTS
 from lazarus_bench.trials.claims_folder import installed
@@ -22,13 +25,29 @@ REGISTRY = "registry.json"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the script for `options.shell`."""
-    script = shtab.complete(_parser(), shell=options.shell)
+    """Print the script for `options.shell`, or with --words what tcsh asks for.
+
+    Raises:
+        UserError: --words of another shell, or with --json.
+    """
+    if options.words:
+        return _tell_words(options)
+    script = completion_tcsh.SCRIPT
+    if options.shell != "tcsh":
+        script = shtab.complete(_parser(), shell=options.shell)
     if options.json:
         document = {"schema": 1, "kind": "completion", "shell": options.shell, "script": script}
         script = json.dumps(document, indent=1)
     # Not by `terminal`, which loads much: a shell may ask for this whenever it starts.
     sys.stdout.write(f"{script.rstrip()}\n")
+    return 0
+
+
+def _tell_words(options: argparse.Namespace) -> int:
+    if options.shell != "tcsh" or options.json:
+        raise UserError("--words is what tcsh asks at a TAB: name that shell, without --json")
+    line = os.environ.get(completion_tcsh.LINE, "")
+    sys.stdout.write("".join(f"{word}\n" for word in completion_tcsh.offered(_parser(), line)))
     return 0
 
 
@@ -43,9 +62,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """Every argument of a parser and of the commands below it."""
+    """Every argument of a parser and of the commands below it, which get their short help."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
+            # zsh shows what stands beside a command in one line.
+            for told in action._choices_actions:
+                action.choices[told.dest].description = told.help
             for command in action.choices.values():
                 yield from _actions(command)
         else:

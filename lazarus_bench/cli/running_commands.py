@@ -333,8 +333,13 @@ def _completion(add: _Commands, examples: _Examples) -> None:
         **examples(
             'eval "$(lazarus-bench completion bash)"    # now; in ~/.bashrc for good',
             "lazarus-bench completion zsh > ~/.zfunc/_lazarus-bench",
-            "lazarus-bench completion tcsh > ~/.lazarus-bench.tcsh",
+            "lazarus-bench completion tcsh > ~/.lazarus-bench.tcsh    # source it in ~/.tcshrc",
         ),
     )
     completion.add_argument("shell", choices=SHELLS, help="bash, zsh or tcsh")
     completion.add_argument("--json", action="store_true", help="the script in a JSON document")
+    completion.add_argument(
+        "--words",
+        action="store_true",
+        help="for tcsh, whose script asks at each TAB: the words that can follow $COMMAND_LINE",
+    )

@@ -35,7 +35,10 @@ def add_store(add: Commands, examples: Callable[..., dict[str, Any]]) -> None:
         "verify",
         parents=[common],
         help="compare every file with its checksum",
-        **examples("lazarus-bench store verify"),
+        **examples(
+            "lazarus-bench store verify",
+            after="exit code:\n  0  all whole\n  1  something is damaged\n  2  bad input",
+        ),
     )
     gc = add(
         "gc",

@@ -18,6 +18,7 @@ from lazarus_bench.models import activations
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
 from lazarus_bench.models.defects import with_quirk
 from lazarus_bench.models.files import check_files, read_config, resolve
+from lazarus_bench.models.generic_tokenizer import tokenizer_config
 from lazarus_bench.models.quirks import Quirk
 from lazarus_bench.models.rope import older_rope
 from lazarus_bench.models.taps import tapped
@@ -88,7 +89,11 @@ def load(
     adapter_path = None if adapter is None else str(adapter)
     try:
         model, tokenizer = mlx_lm.load(
-            str(directory), adapter_path=adapter_path, model_config=rope, trust_remote_code=False
+            str(directory),
+            tokenizer_config=tokenizer_config(directory, config),
+            adapter_path=adapter_path,
+            model_config=rope,
+            trust_remote_code=False,
         )[:2]
     except Exception as error:
         with_adapter = "" if adapter is None else f" with the adapter {adapter}"

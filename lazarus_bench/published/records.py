@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lazarus_bench.judge import SHARE, Evidence, Exact, Hits, Means
+from lazarus_bench.published.words import OPERATIONS as OPERATIONS
 
-OPERATIONS = ("multiply", "add", "subtract", "divide")
 _SYMBOLS = dict(zip("*+-/", OPERATIONS, strict=True))
 
 

@@ -1,52 +1,28 @@
-"""`lazarus-bench completion`: the script that it prints completes commands in bash."""
+"""`lazarus-bench completion`: the scripts that it prints complete commands in their shells."""
 
 import json
 import shutil
-import subprocess
+from contextlib import redirect_stdout
 
 import pytest
+from shells import SCRIPT, Shell
 
 from lazarus_bench import cli
 
-COMPLETE = """
-source {script}
-COMP_WORDS=({words}) COMP_CWORD=$(({count} - 1)) COMP_LINE="{line}" COMP_POINT=${{#COMP_LINE}}
-COMPREPLY=()
-function=$(complete -p lazarus-bench | sed 's/.*-F \\([^ ]*\\).*/\\1/')
-"$function" lazarus-bench "${{COMP_WORDS[COMP_CWORD]}}" "${{COMP_WORDS[COMP_CWORD-1]}}"
-printf '%s\\n' ${{COMPREPLY[@]+"${{COMPREPLY[@]}}"}}
-"""
 
-
-@pytest.fixture(scope="module")
-def script(tmp_path_factory):
-    from contextlib import redirect_stdout
-
-    path = tmp_path_factory.mktemp("completion") / "lazarus-bench.bash"
-    with path.open("w") as out, redirect_stdout(out):
-        assert cli.main(["completion", "bash"]) == 0
-    return path
-
-
-@pytest.fixture
-def completed(script, tmp_path):
-    if shutil.which("bash") is None:
-        pytest.skip("bash is not here")
-    (tmp_path / "report.json").write_text("{}")
-    (tmp_path / "results").mkdir()
-
-    def of(*words):
-        """What bash offers for the last of `words`."""
-        quoted = " ".join(f"'{word}'" for word in ("lazarus-bench", *words))
-        line = " ".join(("lazarus-bench", *words))
-        text = COMPLETE.format(script=script, words=quoted, count=1 + len(words), line=line)
-        done = subprocess.run(
-            ["bash", "--norc", "-c", text], cwd=tmp_path, capture_output=True, text=True, timeout=20
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        return {word.strip() for word in done.stdout.splitlines()} - {""}
-
-    return of
+@pytest.fixture(scope="module", params=["bash", "zsh", "tcsh"])
+def completed(request, tmp_path_factory):
+    """What a shell offers for the last of some words."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    scripts, folder = tmp_path_factory.mktemp("scripts"), tmp_path_factory.mktemp("folder")
+    (folder / "report.json").write_text("{}")
+    (folder / "results").mkdir()
+    with (scripts / SCRIPT[request.param]).open("w") as out, redirect_stdout(out):
+        assert cli.main(["completion", request.param]) == 0
+    shell = Shell(request.param, scripts, folder)
+    yield shell.offers
+    shell.close()
 
 
 def test_commands_and_their_actions_are_offered(completed):
@@ -60,6 +36,12 @@ def test_flags_and_their_choices_are_offered(completed):
     assert completed("run", "--publ") == {"--published"}
     assert completed("run", "--profile", "") == {"smoke", "default", "full"}
     assert completed("report", "--as", "") == {"table", "md", "html"}
+
+
+def test_flags_of_other_commands_are_not_offered(completed):
+    assert completed("lens", "--all") == {"--all-layers"}
+    assert completed("render", "--") == {"--help", "--output"}
+    assert completed("moe-expert", "weights", "--cl") == set()
 
 
 def test_names_of_claims_experiments_and_lab_models_are_offered(completed):
@@ -89,3 +71,17 @@ def test_an_unknown_shell_is_refused(capsys):
         cli.main(["completion", "fish"])
     assert stopped.value.code == 2
     assert "fish" in capsys.readouterr().err
+
+
+def test_what_tcsh_asks_for_is_told(capsys, monkeypatch):
+    def told(line, *more):
+        monkeypatch.setenv("COMMAND_LINE", line)
+        return cli.main(["completion", "tcsh", "--words", *more]), capsys.readouterr()
+
+    assert told("lazarus-bench lens '7 * 8 = ' --all")[1].out == "--all-layers\n"
+    assert told("lazarus-bench lens lab:llama '7 * ")[1].out == ""
+    assert told("lazarus-bench abacus ")[1].out == ""
+    assert told("lazarus-bench run --profile smoke dual/vo-a")[1].out == "dual/vo-all-right\n"
+    code, said = told("lazarus-bench ", "--json")
+    assert (code, said.out) == (2, "")
+    assert said.err.startswith("lazarus-bench: --words is what tcsh asks")

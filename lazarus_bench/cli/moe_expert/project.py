@@ -16,7 +16,7 @@ from lazarus_bench.cli.prompts import read_words
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, words
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.published.emergence_results.router import CLASSIFICATION_WORDS
+from lazarus_bench.published.words import ROUTER_WORDS
 from lazarus_bench.report import printed
 from lazarus_bench.report.printed import cut
 
@@ -83,7 +83,7 @@ def _known(loaded: LoadedModel, asked: Sequence[str]) -> Sequence[WordTokens]:
 
     try:
         if not asked:
-            return known_words(loaded, CLASSIFICATION_WORDS)
+            return known_words(loaded, ROUTER_WORDS)
         return [word_tokens(loaded.tokenizer, word) for word in asked]
     except NotApplicable as error:
         raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error
@@ -198,7 +198,7 @@ def _range(values: mixture.Floats) -> list[str]:
 
 def _said(read: _Projected, options: argparse.Namespace, room: int) -> str:
     known = [word.word for word in read.known]
-    missing = [] if options.targets else [w for w in CLASSIFICATION_WORDS if w not in known]
+    missing = [] if options.targets else [w for w in ROUTER_WORDS if w not in known]
     left_out = f" No single token here, so left out: {', '.join(missing)}." if missing else ""
     return terminal.wrapped(
         f"Cosine of a router row with the output head's row of a token, as the writeup has it. "

@@ -11,7 +11,8 @@ direction of 2,880 numbers is not in it (`analysis.router_null`).
 from dataclasses import dataclass
 
 from lazarus_bench.judge import Hits, Means, Reported
-from lazarus_bench.published.records import OPERATIONS, Finding, Labelled
+from lazarus_bench.published.records import Finding, Labelled
+from lazarus_bench.published.words import ROUTER_WORDS
 
 MODEL = "openai/gpt-oss-20b"
 EXPERTS = 32
@@ -29,8 +30,7 @@ TYPICAL_SCORE = 0.08
 STRONG_SCORE = 0.5
 """Analysis: "would expect 0.5+ for strong alignment"."""
 
-CLASSIFICATION_WORDS = ("correct", "incorrect", *OPERATIONS)
-"""Analysis, 3, and Conclusion: "CORRECT, INCORRECT, multiply, etc."; operation type tokens."""
+CLASSIFICATION_WORDS = ROUTER_WORDS
 
 EXPERTS_WITH_WORDS = 0
 """Analysis, 3, and Conclusion: "No experts specialize in classification tokens"."""

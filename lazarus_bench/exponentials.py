@@ -70,16 +70,18 @@ tanh = _pointwise(mx.tanh, _IGNORED(np.tanh), lambda value: 1 - value * value)
 """tanh(x), elementwise."""
 
 
-def _blocks(rows: int, width: int) -> Iterator[slice]:
+def row_blocks(rows: int, width: int) -> Iterator[slice]:
+    """Slices of `rows` rows of `width` numbers, each of `BLOCK` numbers or of one row."""
     step = max(1, BLOCK // max(1, width))
     return (slice(start, start + step) for start in range(0, rows, step))
 
 
 @_IGNORED
-def _log_sum_exp(x: _Floats) -> _Floats:
+def log_sum_exp_of(x: _Floats, largest: _Floats | None = None) -> _Floats:
+    """`log_sum_exp` of numpy's numbers `[row, number]`, whose `largest` `[row, 1]` may be known."""
     found = np.empty((len(x), 1), dtype=np.float32)
-    for rows in _blocks(*x.shape):
-        most = x[rows].max(axis=1, keepdims=True)
+    for rows in row_blocks(*x.shape):
+        most = x[rows].max(axis=1, keepdims=True) if largest is None else largest[rows]
         heap = x[rows] - most
         np.exp(heap, out=heap)
         found[rows] = np.log(heap.sum(axis=1, keepdims=True)) + most
@@ -89,7 +91,7 @@ def _log_sum_exp(x: _Floats) -> _Floats:
 @_IGNORED
 def _softmax(x: _Floats, log_z: _Floats) -> _Floats:
     found = np.empty(x.shape, dtype=np.float32)
-    for rows in _blocks(*x.shape):
+    for rows in row_blocks(*x.shape):
         np.subtract(x[rows], log_z[rows], out=found[rows])
         np.exp(found[rows], out=found[rows])
     return found
@@ -99,7 +101,7 @@ def _log_z_value(x: mx.array) -> mx.array:
     values = _values(x)
     if values is None:
         return mx.logsumexp(x, axis=-1, keepdims=True)
-    return mx.array(_log_sum_exp(values))
+    return mx.array(log_sum_exp_of(values))
 
 
 def _log_z_vjp(x: mx.array, cotangent: mx.array, value: mx.array) -> mx.array:
@@ -132,7 +134,7 @@ def _slopes(x: _Floats, log_z: _Floats, targets: npt.NDArray[Any], by: _Floats) 
     """Derivatives by the logits, each row times its `by`, written once."""
     found = mx.zeros(x.shape)
     view = np.asarray(found)
-    for rows in _blocks(*x.shape):
+    for rows in row_blocks(*x.shape):
         np.subtract(x[rows], log_z[rows], out=view[rows])
         np.exp(view[rows], out=view[rows])
         view[rows] *= by[rows, None]

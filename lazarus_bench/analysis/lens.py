@@ -17,15 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.backend import mx
+from lazarus_bench.analysis.largest import Floats32, Ints, largest
+from lazarus_bench.backend import EXP, mx, on_accelerator
 from lazarus_bench.errors import UserError
-from lazarus_bench.exponentials import log_sum_exp
+from lazarus_bench.exponentials import log_sum_exp, log_sum_exp_of, row_blocks
 from lazarus_bench.models.anatomy import part, unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 MAX_LOGITS = 1 << 25
 """Most logits held at once (prompts × vocabulary of one layer): 128 MiB in float32."""
@@ -69,9 +69,30 @@ def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
             raise UserError(f"{loaded.name}: there is no token {token}: choose 0 to {known - 1}")
 
 
-def _read_layer(logits: mx.array, targets: mx.array, top: int) -> tuple[Floats, Ints, Floats]:
+def _read_layer(logits: mx.array, targets: Ints, top: int) -> tuple[Floats, Ints, Floats]:
     """One layer: probabilities of `targets` `[batch, target]` and the `top` most probable."""
     logits = logits.astype(mx.float32)
+    if EXP != "numpy" or on_accelerator():
+        return _read_by_mlx(logits, mx.array(targets), top)
+    values = np.asarray(logits)
+    parts = [
+        _read_rows(values[rows], targets[rows], top) for rows in row_blocks(*values.shape)
+    ]  # so few rows that what is made of them stays in a core's cache
+    wanted, ids, best = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return np.exp(wanted), ids, np.exp(best)
+
+
+def _read_rows(values: Floats32, targets: Ints, top: int) -> tuple[Floats, Ints, Floats]:
+    """Logarithms of the probabilities; the logits `[row, token]` are numpy's own."""
+    ids = largest(values, top)
+    best = np.take_along_axis(values, ids, axis=1)
+    log_z = log_sum_exp_of(values, best[:, :1])
+    wanted = np.take_along_axis(values, targets, axis=1) - log_z
+    return wanted.astype(np.float64), ids, (best - log_z).astype(np.float64)
+
+
+def _read_by_mlx(logits: mx.array, targets: mx.array, top: int) -> tuple[Floats, Ints, Floats]:
+    """The same where mlx computes on an accelerator, or was told to by itself."""
     log_z = log_sum_exp(logits)
     wanted = mx.take_along_axis(logits, targets, axis=-1) - log_z
     best = mx.argpartition(-logits, top - 1, axis=-1)[:, :top]
@@ -106,8 +127,9 @@ def read_lens(
     top_ids = np.zeros((*shape, top), dtype=np.int64)
     top_probability = np.zeros((*shape, top))
     for rows, layer, logits in lens_logits(loaded, prompts):
-        reading = _read_layer(logits, mx.array(targets[rows]), top)
+        reading = _read_layer(logits, targets[rows], top)
         probability[rows, layer], top_ids[rows, layer], top_probability[rows, layer] = reading
+        del logits  # so that the next layer's take its place
     if loaded.quirk == "bf16-lens":
         probability, top_probability = in_bfloat16(probability), in_bfloat16(top_probability)
     return LensReading(probability=probability, top_ids=top_ids, top_probability=top_probability)

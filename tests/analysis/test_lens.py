@@ -1,5 +1,7 @@
 """The lens: equal to NumPy's softmax of the logits, whatever shares the batch."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -184,3 +186,31 @@ def test_bfloat16_keeps_eight_significant_bits(value):
     mantissa = np.frexp(found)[0] * 2**8
     assert mantissa == round(mantissa)
     assert found == pytest.approx(value, rel=2.0**-8)
+
+
+def memory_of_a_lens(directory, layers: int) -> tuple[int, int]:
+    """Peak bytes beyond the model, mlx's and numpy's, over 64 prompts and 6,000 words."""
+    from lazarus_bench.benchmark.llamas import Shape, write_llama
+    from lazarus_bench.models.load import load
+
+    shape = Shape(layers=layers, width=32, vocabulary=6_000)
+    loaded = load(write_llama(directory / str(layers), shape))
+    ids, targets = [(0, 5, 3 + i) for i in range(64)], targets_for(64)
+    read_lens(loaded, ids, targets)
+    mx.clear_cache()
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    tracemalloc.start()
+    try:
+        read_lens(loaded, ids, targets)
+        return mx.get_peak_memory() - before, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_layers_times_vocabulary(tmp_path):
+    one_layer = 4 * 64 * 6_000
+    few, many = memory_of_a_lens(tmp_path, 2), memory_of_a_lens(tmp_path, 8)
+    assert few[0] >= one_layer
+    for less, more in zip(few, many, strict=True):
+        assert more - less < one_layer / 2

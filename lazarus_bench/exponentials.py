@@ -23,7 +23,7 @@ _Floats = npt.NDArray[np.float32]
 _IGNORED = np.errstate(over="ignore", invalid="ignore")
 
 
-def _values(x: mx.array) -> _Floats | None:
+def values_of(x: mx.array) -> _Floats | None:
     """The numbers of `x` without a copy; None where mlx only traces, and has none yet."""
     try:
         return np.asarray(x)
@@ -39,7 +39,7 @@ def _pointwise(
     """`own` by `fast`, with its derivative as a function of its value."""
 
     def value_of(x: mx.array) -> mx.array:
-        values = _values(x)
+        values = values_of(x)
         return own(x) if values is None else mx.array(fast(values))
 
     def vjp(_: mx.array, cotangent: mx.array, value: mx.array) -> mx.array:
@@ -65,6 +65,17 @@ def _sigmoid(x: _Floats) -> _Floats:
 
 sigmoid = _pointwise(mx.sigmoid, _sigmoid, lambda value: value * (1 - value))
 """1 / (1 + exp(−x)), elementwise."""
+
+
+def gated_of(gate: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
+    """sigmoid(gate) and gate · sigmoid(gate) · x, of evaluated float32 arrays, as new ones."""
+    share, product = mx.zeros(gate.shape), mx.zeros(gate.shape)
+    np.copyto(np.asarray(share), _sigmoid(np.asarray(gate)))
+    view = np.asarray(product)
+    np.multiply(np.asarray(gate), np.asarray(share), out=view)
+    view *= np.asarray(x)
+    return share, product
+
 
 tanh = _pointwise(mx.tanh, _IGNORED(np.tanh), lambda value: 1 - value * value)
 """tanh(x), elementwise."""
@@ -98,14 +109,14 @@ def _softmax(x: _Floats, log_z: _Floats) -> _Floats:
 
 
 def _log_z_value(x: mx.array) -> mx.array:
-    values = _values(x)
+    values = values_of(x)
     if values is None:
         return mx.logsumexp(x, axis=-1, keepdims=True)
     return mx.array(log_sum_exp_of(values))
 
 
 def _log_z_vjp(x: mx.array, cotangent: mx.array, value: mx.array) -> mx.array:
-    values, log_z = _values(x), _values(value)
+    values, log_z = values_of(x), values_of(value)
     if values is None or log_z is None:
         return cotangent * mx.exp(x - value)
     return cotangent * mx.array(_softmax(values, log_z))
@@ -148,7 +159,7 @@ def _nats_vjp(
     found: tuple[mx.array, mx.array],
 ) -> tuple[mx.array, mx.array]:
     (logits, targets), by, log_z = given, cotangents[0], found[1]
-    x, z, weight = _values(logits), _values(log_z), _values(by)
+    x, z, weight = values_of(logits), values_of(log_z), values_of(by)
     if x is None or z is None or weight is None:
         chosen = mx.arange(logits.shape[-1]) == targets[:, None]
         slopes = by[:, None] * (mx.exp(logits - log_z) - chosen)

@@ -23,12 +23,17 @@ _Floats = npt.NDArray[np.float32]
 _IGNORED = np.errstate(over="ignore", invalid="ignore")
 
 
-def values_of(x: mx.array) -> _Floats | None:
+def _values(x: mx.array) -> _Floats | None:
     """The numbers of `x` without a copy; None where mlx only traces, and has none yet."""
     try:
         return np.asarray(x)
     except ValueError:
         return None
+
+
+def evaluated_early(x: mx.array) -> bool:
+    """Whether numpy computes on `x`, whose graph is then evaluated while it is still being built."""
+    return EXP == "numpy" and x.dtype == mx.float32 and _values(x) is not None
 
 
 def _pointwise(
@@ -39,7 +44,7 @@ def _pointwise(
     """`own` by `fast`, with its derivative as a function of its value."""
 
     def value_of(x: mx.array) -> mx.array:
-        values = values_of(x)
+        values = _values(x)
         return own(x) if values is None else mx.array(fast(values))
 
     def vjp(_: mx.array, cotangent: mx.array, value: mx.array) -> mx.array:
@@ -109,14 +114,14 @@ def _softmax(x: _Floats, log_z: _Floats) -> _Floats:
 
 
 def _log_z_value(x: mx.array) -> mx.array:
-    values = values_of(x)
+    values = _values(x)
     if values is None:
         return mx.logsumexp(x, axis=-1, keepdims=True)
     return mx.array(log_sum_exp_of(values))
 
 
 def _log_z_vjp(x: mx.array, cotangent: mx.array, value: mx.array) -> mx.array:
-    values, log_z = values_of(x), values_of(value)
+    values, log_z = _values(x), _values(value)
     if values is None or log_z is None:
         return cotangent * mx.exp(x - value)
     return cotangent * mx.array(_softmax(values, log_z))
@@ -159,7 +164,7 @@ def _nats_vjp(
     found: tuple[mx.array, mx.array],
 ) -> tuple[mx.array, mx.array]:
     (logits, targets), by, log_z = given, cotangents[0], found[1]
-    x, z, weight = values_of(logits), values_of(log_z), values_of(by)
+    x, z, weight = _values(logits), _values(log_z), _values(by)
     if x is None or z is None or weight is None:
         chosen = mx.arange(logits.shape[-1]) == targets[:, None]
         slopes = by[:, None] * (mx.exp(logits - log_z) - chosen)

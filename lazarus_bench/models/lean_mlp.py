@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lazarus_bench.backend import EXP, mx, nn
-from lazarus_bench.exponentials import gated_of, values_of
+from lazarus_bench.exponentials import evaluated_early, gated_of
 
 FORWARD = ("down_proj", "swiglu", "gate_proj", "up_proj")
 """What mlx-lm's families name in `down_proj(swiglu(gate_proj(x), up_proj(x)))`, in this order."""
@@ -92,8 +92,7 @@ def _lean(usual: type) -> type:
 
 def _worth_while(x: mx.array) -> bool:
     """Not in decoding, and not where mlx only traces and there are no values yet."""
-    several = x.ndim > 1 and x.shape[-2] > 1
-    return x.dtype == mx.float32 and several and x.size >= LEAST and values_of(x) is not None
+    return x.ndim > 1 and x.shape[-2] > 1 and x.size >= LEAST and evaluated_early(x)
 
 
 def _frozen(linear: nn.Module) -> bool:

@@ -35,19 +35,20 @@ def keep_little(mlp: nn.Module) -> None:
     if EXP != "numpy" or code is None or code.co_names != FORWARD:
         return
     linears = [getattr(mlp, name) for name in LINEARS]
-    if all(_plain(linear) for linear in linears):
+    if all(map(_suits, linears)):
         mlp._kept = _Kept([linear.linear.weight for linear in linears])
         mlp.__class__ = _lean(type(mlp))
 
 
-def _plain(module: nn.Module) -> bool:
-    """Whether it is LoRA without dropout on a float32 linear layer without bias."""
+def _suits(module: nn.Module) -> bool:
+    """Whether it is LoRA without dropout on a frozen float32 linear layer without bias."""
     linear = getattr(module, "linear", None)
     return (
         type(linear) is nn.Linear
         and "lora_b" in module
         and "bias" not in linear
         and linear.weight.dtype == mx.float32
+        and "weight" in linear._no_grad
         and getattr(module.dropout, "_p_1", 0.0) == 1.0
     )
 
@@ -79,7 +80,7 @@ def _lean(usual: type) -> type:
     class Lean(usual):  # type: ignore[misc]
         def __call__(self, x: mx.array) -> mx.array:
             linears = [getattr(self, name) for name in LINEARS]
-            if not (_worth_while(x) and all(map(_frozen, linears))):
+            if not (_worth_while(x) and all(map(_suits, linears))):
                 return super().__call__(x)
             weights = self._kept([linear.linear.weight for linear in linears])
             function = _function(weights, [linear.scale for linear in linears])
@@ -93,10 +94,6 @@ def _lean(usual: type) -> type:
 def _worth_while(x: mx.array) -> bool:
     """Not in decoding, and not where mlx only traces and there are no values yet."""
     return x.ndim > 1 and x.shape[-2] > 1 and x.size >= LEAST and evaluated_early(x)
-
-
-def _frozen(linear: nn.Module) -> bool:
-    return "weight" in linear.linear._no_grad and hasattr(linear, "lora_a")
 
 
 def _function(weights: Sequence[mx.array], scales: Sequence[float]) -> Any:

@@ -121,6 +121,26 @@ def test_weights_that_are_trained_too_have_their_gradient(directory, usual):
     np.testing.assert_array_equal(found[name], expected[name])
 
 
+def test_a_fused_model_goes_its_usual_way(directory, usual):
+    loaded, tokens = adapted(directory), tokens_of(8, 20)
+    for block in loaded.model.model.layers:
+        for name in lean_mlp.LINEARS:
+            setattr(block.mlp, name, getattr(block.mlp, name).fuse())
+    np.testing.assert_array_equal(
+        np.array(loaded.model(tokens)), usual(lambda: np.array(loaded.model(tokens)))
+    )
+
+
+def test_a_base_quantised_since_goes_its_usual_way(directory, usual):
+    loaded, tokens = adapted(directory), tokens_of(8, 20)
+    for block in loaded.model.model.layers:
+        linear = block.mlp.down_proj.linear
+        block.mlp.down_proj.linear = nn.QuantizedLinear.from_linear(linear, bits=8)
+    np.testing.assert_array_equal(
+        np.array(loaded.model(tokens)), usual(lambda: np.array(loaded.model(tokens)))
+    )
+
+
 def test_without_the_adapter_it_is_the_base(directory):
     loaded, tokens = adapted(directory), tokens_of(8, 20)
     with without_adapter(loaded.model):

@@ -4,7 +4,7 @@ import pytest
 
 from lazarus_bench.benchmark.document import Document
 from lazarus_bench.benchmark.gate import regressions
-from lazarus_bench.benchmark.scaling import growths, measure
+from lazarus_bench.benchmark.scaling import ROUNDS, growths, measure
 from lazarus_bench.cores import on_own_core
 
 pytestmark = pytest.mark.benchmark(group="scaling")
@@ -16,7 +16,7 @@ def test_growth(growth, effort, findings, once, benchmark):
         curve = once(lambda: measure(growth, effort.rounds))
     else:
         with on_own_core():
-            curve = once(lambda: measure(growth, min(effort.rounds, 5)))
+            curve = once(lambda: measure(growth, min(effort.rounds, ROUNDS)))
     findings.curves.append(curve)
     benchmark.extra_info |= {"exponent": vars(curve.exponent), "last": vars(curve.last)}
     found = Document(created="", command="", machine={}, model="", curves=(curve,))

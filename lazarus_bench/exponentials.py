@@ -31,6 +31,11 @@ def _values(x: mx.array) -> _Floats | None:
         return None
 
 
+def evaluated_early(x: mx.array) -> bool:
+    """Whether numpy computes on `x`, whose graph is then evaluated while it is still being built."""
+    return EXP == "numpy" and x.dtype == mx.float32 and _values(x) is not None
+
+
 def _pointwise(
     own: Callable[[mx.array], mx.array],
     fast: Callable[[_Floats], _Floats],
@@ -65,6 +70,17 @@ def _sigmoid(x: _Floats) -> _Floats:
 
 sigmoid = _pointwise(mx.sigmoid, _sigmoid, lambda value: value * (1 - value))
 """1 / (1 + exp(−x)), elementwise."""
+
+
+def gated_of(gate: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
+    """sigmoid(gate) and gate · sigmoid(gate) · x, of evaluated float32 arrays, as new ones."""
+    share, product = mx.zeros(gate.shape), mx.zeros(gate.shape)
+    np.copyto(np.asarray(share), _sigmoid(np.asarray(gate)))
+    view = np.asarray(product)
+    np.multiply(np.asarray(gate), np.asarray(share), out=view)
+    view *= np.asarray(x)
+    return share, product
+
 
 tanh = _pointwise(mx.tanh, _IGNORED(np.tanh), lambda value: 1 - value * value)
 """tanh(x), elementwise."""

@@ -86,6 +86,8 @@ DOCUMENT = Document(
             step=interval(36, 35, 37),
             parts=(
                 Part(kind="matrix products", operations=400, milliseconds=9, gflop=0.5),
+                Part(kind="dispatch", operations=3000, milliseconds=15.5),
+                Part(kind="optimizer", operations=0, milliseconds=13),
                 Part(kind="not explained", operations=0, milliseconds=-1.5),
             ),
             phases={"forward": 12.0, "backward": 20.0},

@@ -93,6 +93,13 @@ class Curve:
         return _outcome(self.exponent.high <= self.at_most, self.exponent.low > self.at_most)
 
 
+OPTIMIZER, MADE, REST = "optimizer", "batch and rollouts", "not explained"
+"""Parts of a step that are none of its gradient's operations."""
+
+WANTED_SHARE = 0.35
+"""Of the machine's product rate, what a training should reach."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One kind of work in a step: how many operations, ms each step, and GFLOP where it has any."""
@@ -127,6 +134,27 @@ class Profile:
     def share(self) -> float:
         """Achieved rate over the machine's."""
         return self.achieved / self.machine
+
+    @property
+    def ceiling(self) -> float:
+        """The share of a step that took only its operations' own time, and their dispatch.
+
+        No optimizer, no batch, no Python: as they are dispatched, no step comes above it.
+        """
+        least = sum(p.milliseconds for p in self.parts if p.kind not in (OPTIMIZER, MADE, REST))
+        return self.gflop / (1e-3 * least) / self.machine if least > 0 else 0.0
+
+    @property
+    def outcome(self) -> str:
+        """Whether `WANTED_SHARE` is "met", "forbidden" by the operations themselves, or "missed"."""
+        if self.share >= WANTED_SHARE:
+            return "met"
+        return "forbidden" if self.ceiling < WANTED_SHARE else "missed"
+
+    def dearest(self, count: int) -> list[Part]:
+        """The `count` parts that take most of a step, products and what is not explained aside."""
+        other = [p for p in self.parts if p.kind != REST and not p.gflop]
+        return sorted(other, key=lambda part: -part.milliseconds)[:count]
 
 
 @dataclass(frozen=True, kw_only=True)

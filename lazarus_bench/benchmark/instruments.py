@@ -20,6 +20,7 @@ from lazarus_bench.analysis.routing import read_routing
 from lazarus_bench.analysis.states import last_states
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.benchmark.document import Reading
+from lazarus_bench.benchmark.resident import resident_peak
 from lazarus_bench.benchmark.stopwatch import interleaved, timed
 from lazarus_bench.benchmark.trainings import peak_bytes
 from lazarus_bench.errors import NotApplicable
@@ -82,10 +83,10 @@ def measure_instruments(
 ) -> tuple[list[Reading], dict[str, str]]:
     """Readings of all instruments that the model has, and why others are left out."""
     known, skipped = uses(loaded, count), {}
-    peaks: dict[str, int] = {}
+    peaks: dict[str, Peak] = {}
     for name, use in known.items():
         try:
-            peaks[name] = peak_bytes(use.work)[1]
+            peaks[name] = _peak(use)
         except NotApplicable as error:
             skipped[name] = str(error)
     chosen = {name: known[name] for name in peaks}
@@ -98,12 +99,21 @@ def measure_instruments(
     return [*readings, *_generation(loaded, count, rounds)], skipped
 
 
-def _readings(name: str, use: Use, seconds: Floats, peak: int) -> Iterator[Reading]:
-    rounds = len(seconds)
+Peak = tuple[int, int | None]
+"""Bytes by which mlx's allocator rose, and what the whole process held, where it can be told."""
+
+
+def _peak(use: Use) -> Peak:
+    resident, allocated = peak_bytes(lambda: resident_peak(use.work))
+    return allocated, resident
+
+
+def _readings(name: str, use: Use, seconds: Floats, peak: Peak) -> Iterator[Reading]:
     yield _reading(name, "prompts/s", use.prompts / seconds)
     yield _reading(name, "prompt_tps", use.tokens / seconds)
-    bytes_ = np.full(rounds, max(peak, 1) / MIB)
-    yield _reading(name, "MiB, allocator", bytes_, bigger=False)
+    for unit, size in zip(("MiB, allocator", "MiB, process"), peak, strict=True):
+        if size is not None:
+            yield _reading(name, unit, np.array([max(size, 1) / MIB]), bigger=False)
 
 
 def _reading(name: str, unit: str, values: Floats, *, bigger: bool = True) -> Reading:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.backend import mx, nn, optim
-from lazarus_bench.benchmark.document import Part, Profile
+from lazarus_bench.benchmark.document import MADE, OPTIMIZER, REST, Part, Profile
 from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
 from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds
 from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
@@ -130,12 +130,12 @@ def profiled(
     found = _operations(caught)
     dispatch = dispatch_seconds().value
     parts = parts_of(found, dispatch, rounds=3)
-    own = (*parts, Part(kind="optimizer", operations=0, milliseconds=ms["optimizer"]))
+    own = (*parts, Part(kind=OPTIMIZER, operations=0, milliseconds=ms["optimizer"]))
     products = next(part for part in parts if part.kind == MATMUL)
     before = ms["batch and rollouts"]
     rest = ms["step"] - before - sum(part.milliseconds for part in own)
-    made = Part(kind="batch and rollouts", operations=0, milliseconds=before)
-    other = Part(kind="not explained", operations=0, milliseconds=rest)
+    made = Part(kind=MADE, operations=0, milliseconds=before)
+    other = Part(kind=REST, operations=0, milliseconds=rest)
     return Profile(
         recipe=spec.label,
         step=median(1e3 * seconds["step"]),

@@ -43,6 +43,9 @@ PROMPTS = (50, 100, 200, 400, 800)
 SEEDS = (1, 2, 4)
 WORKERS = (1, 2)
 
+ROUNDS = 3
+"""Rounds of a curve at most: a fit over all its sizes evens out what one of them is off."""
+
 LINEAR = 1.1
 """Largest exponent of what should grow no worse than linearly."""
 

@@ -21,7 +21,9 @@ from lazarus_bench.benchmark.rivals.probe import probe_against_sklearn
 from lazarus_bench.benchmark.rivals.sampling import sampling_against_mlx_lm
 from lazarus_bench.benchmark.rivals.training import dual_against_sft, sft_against_mlx_lm
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
-from lazarus_bench.benchmark.scaling import growths, measure
+from lazarus_bench.benchmark.scaling import ROUNDS, growths, measure
+from lazarus_bench.benchmark.verdict_time import GROUP as VERDICT
+from lazarus_bench.benchmark.verdict_time import measure_first_verdict
 from lazarus_bench.cores import on_own_core
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.load import load
@@ -32,11 +34,17 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """The model that is measured; `lab` where its tokenizer is the lab's."""
+    """The model that is measured; `lab` where its tokenizer is the lab's.
+
+    `hypotheses` are the claims whose first verdict is timed, on this model if pytest can be told
+    its name (`judged`).
+    """
 
     name: str
     directory: Path
     lab: bool
+    hypotheses: Path | None = None
+    judged: bool = False
 
 
 @dataclass(kw_only=True)
@@ -114,7 +122,7 @@ def _scaling(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> N
             found.curves.append(measure(growth, effort.rounds))
             continue
         with on_own_core():
-            found.curves.append(measure(growth, min(effort.rounds, 5)))
+            found.curves.append(measure(growth, min(effort.rounds, ROUNDS)))
 
 
 def _profile(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
@@ -141,11 +149,26 @@ def _roofline(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> 
         found.roofs += measure_roofline(min(effort.rounds, 7))
 
 
+def _verdict(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
+    tell(VERDICT)
+    try:
+        if subject.hypotheses is None:
+            raise UserError("there is no folder of claims: run it beside hypotheses/")
+        model = subject.name if subject.judged else None
+        with tempfile.TemporaryDirectory() as folder:
+            found.readings += measure_first_verdict(
+                subject.hypotheses, model, Path(folder), min(effort.rounds, 3)
+            )
+    except UserError as error:
+        found.skipped[VERDICT] = str(error)
+
+
 Section = Callable[[Subject, Effort, Findings, Tell], None]
 
 SECTIONS: Mapping[str, Section] = {
     "recipes": _recipes,
     "instruments": _instruments,
+    "verdict": _verdict,
     "beside": _beside,
     "scaling": _scaling,
     "profile": _profile,

@@ -7,6 +7,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,9 +89,25 @@ def _subject(name: str | None, folder: Path) -> Subject:
     from lazarus_bench.benchmark.sections import Subject, lab_subject
     from lazarus_bench.cli.subject import find
 
+    hypotheses = _claims()
     if name is None:
-        return lab_subject(folder)
-    return Subject(name=name, directory=find(name).directory, lab=name.startswith("lab:"))
+        return replace(lab_subject(folder), hypotheses=hypotheses)
+    return Subject(
+        name=name,
+        directory=find(name).directory,
+        lab=name.startswith("lab:"),
+        hypotheses=hypotheses,
+        judged=True,
+    )
+
+
+def _claims() -> Path | None:
+    from lazarus_bench.trials.claims_folder import claims_folder
+
+    try:
+        return claims_folder(None)
+    except UserError:
+        return None
 
 
 def _tell(what: str) -> None:
@@ -128,7 +145,7 @@ def _tables(found: Document, room: int) -> list[str]:
         for part in p.parts
     ]
     shares = [
-        [p.recipe, f"{p.achieved:.3g}", f"{p.machine:.3g}", f"{p.share:.2f}"]
+        [p.recipe, f"{p.achieved:.3g}", f"{p.machine:.3g}", f"{p.share:.2f}", f"{p.ceiling:.2f}"]
         for p in found.profiles
     ]
     roofs = [[r.operation, r.size, str(r.rate), r.unit] for r in found.roofs]
@@ -138,7 +155,7 @@ def _tables(found: Document, room: int) -> list[str]:
         (("by itself", "median", "unit"), readings),
         (("cost of", "exponent", "last two sizes", "goal", ""), curves),
         (("recipe", "step", "part", "time"), profiles),
-        (("recipe", "GFLOP/s", "the machine's", "share"), shares),
+        (("recipe", "GFLOP/s", "the machine's", "share", "at most"), shares),
         (("the machine", "size", "rate", "unit"), roofs),
         (("left out", "why"), left_out),
     )

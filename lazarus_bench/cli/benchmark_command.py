@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-SECTION_NAMES = ("recipes", "instruments", "beside", "scaling", "profile", "roofline")
+SECTION_NAMES = ("recipes", "instruments", "verdict", "beside", "scaling", "profile", "roofline")
 ROUNDS, STEPS, PROMPTS = 15, 12, 200
 
 
@@ -18,7 +18,7 @@ def add_benchmark(
         "benchmark",
         help="measure speed, memory and how cost grows, beside what you would run instead",
         description="Measure this machine: every recipe and instrument by itself (recipes, "
-        "instruments), beside mlx_lm.lora, transformers on torch, mlx-lm's batched generation and "
+        "instruments), the time to a first verdict (verdict), speed and memory beside mlx_lm.lora, transformers on torch, mlx-lm's batched generation and "
         "a plain scikit-learn loop (beside), the growth of cost along each size (scaling), where "
         "a step's time goes (profile) and what the machine does at most (roofline). Without a "
         "section, all.",

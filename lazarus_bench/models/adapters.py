@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models.anatomy import part
+from lazarus_bench.models.anatomy import blocks, part
+from lazarus_bench.models.lean_mlp import keep_little
 from lazarus_bench.models.load import LoadedModel
 
 
@@ -48,6 +49,8 @@ def add_lora(loaded: LoadedModel, lora: Lora) -> None:
 
     loaded.model.freeze()
     linear_to_lora_layers(loaded.model, loaded.depth, _parameters(lora))
+    for block in blocks(loaded.model, loaded.anatomy):
+        keep_little(part(block, loaded.anatomy.feed_forward))
 
 
 @contextmanager

@@ -1,0 +1,30 @@
+"""The process's peak is of what was done, and not of what was done before."""
+
+import numpy as np
+import pytest
+
+from lazarus_bench.benchmark import resident
+from lazarus_bench.benchmark.resident import resident_peak
+
+MIB = 2**20
+
+
+def touched(size: int) -> object:
+    return np.ones(size // 8).sum()
+
+
+def test_a_peak_is_of_the_work_and_not_of_earlier_work():
+    before = resident_peak(lambda: None)
+    if before is None:
+        pytest.skip("this system does not forget an earlier peak")
+    more = resident_peak(lambda: touched(64 * MIB))
+    after = resident_peak(lambda: None)
+    assert more - before > 50 * MIB
+    assert after < more - 50 * MIB
+
+
+def test_where_no_peak_can_be_reset_the_work_is_done_all_the_same(monkeypatch, tmp_path):
+    monkeypatch.setattr(resident, "RESET", tmp_path / "none" / "clear_refs")
+    done = []
+    assert resident_peak(lambda: done.append(1)) is None
+    assert done == [1]

@@ -41,7 +41,13 @@ HEAVY = {"classifier": ["classifier", "llama", *CLASSES]}
 # scikit-learn imports pandas where it finds it; nothing here needs it.
 TOLD = """
 import sys
-sys.modules["pandas"] = None
+
+class NoPandas:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoPandas())
 from lazarus_bench import cli
 code = cli.main(sys.argv[1:])
 found = {"mlx", "scipy", "sklearn"} & {name.split(".")[0] for name in sys.modules}

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.largest import Floats32, Ints, largest
+from lazarus_bench.analysis.largest import Floats32, largest
 from lazarus_bench.backend import EXP, mx, on_accelerator
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import log_sum_exp, log_sum_exp_of, row_blocks
@@ -26,6 +26,7 @@ from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 MAX_LOGITS = 1 << 25
 """Most logits held at once (prompts × vocabulary of one layer): 128 MiB in float32."""

@@ -32,7 +32,7 @@ def _values(x: mx.array) -> _Floats | None:
 
 
 def evaluated_early(x: mx.array) -> bool:
-    """Whether numpy computes on `x`, whose graph is then evaluated while it is still being built."""
+    """Whether numpy computes on `x`, whose graph is then evaluated while it is built."""
     return EXP == "numpy" and x.dtype == mx.float32 and _values(x) is not None
 
 

@@ -146,7 +146,7 @@ class Profile:
 
     @property
     def outcome(self) -> str:
-        """Whether `WANTED_SHARE` is "met", "forbidden" by the operations themselves, or "missed"."""
+        """Whether `WANTED_SHARE` is "met", "forbidden" by the operations, or "missed"."""
         if self.share >= WANTED_SHARE:
             return "met"
         return "forbidden" if self.ceiling < WANTED_SHARE else "missed"

@@ -18,10 +18,10 @@ def add_benchmark(
         "benchmark",
         help="measure speed, memory and how cost grows, beside what you would run instead",
         description="Measure this machine: every recipe and instrument by itself (recipes, "
-        "instruments), the time to a first verdict (verdict), speed and memory beside mlx_lm.lora, transformers on torch, mlx-lm's batched generation and "
-        "a plain scikit-learn loop (beside), the growth of cost along each size (scaling), where "
-        "a step's time goes (profile) and what the machine does at most (roofline). Without a "
-        "section, all.",
+        "instruments), the time to a first verdict (verdict), speed and memory beside "
+        "mlx_lm.lora, transformers on torch, mlx-lm's batched generation and a plain scikit-learn "
+        "loop (beside), the growth of cost along each size (scaling), where a step's time goes "
+        "(profile) and what the machine does at most (roofline). Without a section, all.",
         **examples(
             "lazarus-bench benchmark",
             "lazarus-bench benchmark beside --model lab:llama --output beside.json",

@@ -81,7 +81,8 @@ def _lean(usual: type) -> type:
         def __call__(self, x: mx.array) -> mx.array:
             linears = [getattr(self, name) for name in LINEARS]
             if not (_worth_while(x) and all(map(_suits, linears))):
-                return super().__call__(x)
+                usual: mx.array = super().__call__(x)
+                return usual
             weights = self._kept([linear.linear.weight for linear in linears])
             function = _function(weights, [linear.scale for linear in linears])
             loras = [matrix for linear in linears for matrix in (linear.lora_a, linear.lora_b)]

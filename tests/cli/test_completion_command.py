@@ -40,7 +40,7 @@ def test_flags_and_their_choices_are_offered(completed):
 
 def test_flags_of_other_commands_are_not_offered(completed):
     assert completed("lens", "--all") == {"--all-layers"}
-    assert completed("render", "--") == {"--help", "--output"}
+    assert completed("render", "--") == {"--help", "--json", "--output"}
     assert completed("moe-expert", "weights", "--cl") == set()
 
 

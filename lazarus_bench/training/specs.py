@@ -489,7 +489,7 @@ class FinetuneCost(Recipe):
     """
 
     kind: ClassVar[str] = "finetune_cost"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     leaves: ClassVar[Leaves] = "record"
     ranked: ClassVar[bool] = False
     seeded: ClassVar[bool] = False

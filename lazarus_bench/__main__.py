@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 
 def main() -> int:
     """Run the command that was typed, and give its exit code.
@@ -15,7 +13,9 @@ def main() -> int:
 
         return cli.main()
     except KeyboardInterrupt:
-        print("lazarus-bench: interrupted", file=sys.stderr)
+        from lazarus_bench.errors import say_interrupted
+
+        say_interrupted()
         return 130
 
 

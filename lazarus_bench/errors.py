@@ -1,4 +1,10 @@
-"""Exceptions with a meaning of their own: a user's mistake, and a claim that does not fit."""
+"""Exceptions with a meaning of their own: a user's mistake, and a claim that does not fit.
+
+What a command says when the user interrupts it lives here too, since it must be at hand before
+anything else is imported.
+"""
+
+import sys
 
 
 class UserError(Exception):
@@ -15,3 +21,9 @@ class NotApplicable(Exception):
     Raised by instruments (a word that is no single token, a family without routers); the claim's
     verdict is then "not applicable", never a failure.
     """
+
+
+def say_interrupted() -> None:
+    """Say on standard error that the user pressed Ctrl-C, over the "^C" that a terminal shows."""
+    over = "\r" if sys.stderr.isatty() else ""
+    print(f"{over}lazarus-bench: interrupted", file=sys.stderr)

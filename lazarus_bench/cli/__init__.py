@@ -19,7 +19,7 @@ from lazarus_bench.cli.moe_expert.commands import add_moe_expert
 from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
 from lazarus_bench.cli.store_commands import add_store
 from lazarus_bench.cli.train_commands import add_train
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, say_interrupted
 
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C has ended: 128 + SIGINT."""
@@ -251,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lazarus-bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("lazarus-bench: interrupted", file=sys.stderr)
+        say_interrupted()
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read has seen enough.

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -260,20 +261,35 @@ def _started(workers: int) -> Iterator[Client]:
     from lazarus_bench.jobs.leaving import Leaving
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with (
-        dask.config.set(QUIET),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address="127.0.0.1:0",
-            memory_limit=None,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with dask.config.set(QUIET), ExitStack() as stack:
+        with _deaf_children():
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                memory_limit=None,
+                silence_logs=logging.CRITICAL,
+            )
+            stack.enter_context(cluster)
+        client = stack.enter_context(Client(cluster))
         client.register_plugin(Leaving())
         yield client
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Threads started in the block, and their processes, take no Ctrl-C; ours comes after it.
+
+    A terminal sends it to workers too, which would end themselves, each with a trace, while they
+    are being closed.
+    """
+    resource_tracker.ensure_running()  # starting it later would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """A joined dask cluster: the same artifacts, also when a worker dies; and clear refusals."""
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -8,7 +9,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from dask_cluster import scheduler, worker
+from dask_cluster import scheduler, wait_for, worker
 from distributed import Client
 
 from lazarus_bench.errors import UserError
@@ -196,3 +197,26 @@ def test_nothing_stays_behind_in_the_store(tiny, tmp_path):
     run(jobs_on(tiny, SHORT, range(2)), Cluster(Place(root=store.root), workers=2))
     assert not [*(store.root / ".sessions").iterdir()]
     assert os.access(store.root, os.W_OK)
+
+
+def _blocked_signals():
+    return signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_ctrl_c_reaches_no_worker_not_even_one_that_took_a_dead_one_s_place(tmp_path):
+    with Cluster(Place(root=tmp_path), workers=1) as cluster:
+        client = cluster._client
+        [(first, signals)] = client.run(_blocked_signals).items()
+        assert signal.SIGINT in signals
+        os.kill(*client.run(os.getpid).values(), signal.SIGKILL)
+        wait_for(lambda: {*client.scheduler_info()["workers"]} - {first}, "a new worker")
+        assert signal.SIGINT in client.run(_blocked_signals).popitem()[1]
+        assert signal.SIGINT not in _blocked_signals()
+
+
+def test_ctrl_c_while_workers_start_ends_them(tmp_path):
+    pressing = (threading.main_thread().ident, signal.SIGINT)
+    threading.Timer(0.05, signal.pthread_kill, pressing).start()
+    with pytest.raises(KeyboardInterrupt), Cluster(Place(root=tmp_path), workers=1):
+        pytest.fail("the interrupt was lost")
+    assert multiprocessing.active_children() == []

@@ -156,6 +156,26 @@ def on_accelerator() -> bool:
     return bool(mx.default_device() == mx.Device(mx.gpu))
 
 
+# mallopt(3)'s names for the two thresholds; it takes an int, so less than 2 GiB.
+_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -3, -1
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc use again what mlx frees; `MALLOC_MMAP_THRESHOLD_` in the environment forbids it.
+
+    mlx's CPU backend allocates every result anew. By default glibc takes large ones from the kernel
+    and gives them back at once, so that the pages of 24 MB of logits are zeroed at every step.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt") and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+if platform.system() == "Linux" and not on_accelerator():
+    _keep_freed_memory()
+
+
 def _choose_exp(name: str | None) -> str:
     """Whose exp() to use, "numpy" or "mlx": see `exponentials`."""
     scalar = platform.system() == "Linux" and not on_accelerator()

@@ -153,6 +153,32 @@ def test_peak_memory_counts_from_the_reset():
     assert process > 10 * 2**20
 
 
+PAGE_FAULTS = """
+import resource
+from lazarus_bench.backend import mx
+
+def step():
+    left = mx.arange(6_000_000, dtype=mx.float32)
+    mx.eval(mx.sum(left * 2 + 1))
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+step(); step()
+before = faults()
+for _ in range(5):
+    step()
+print((faults() - before) // 5)
+"""
+
+
+@linux
+@pytest.mark.parametrize(("given", "kept"), [({}, True), ({"MALLOC_MMAP_THRESHOLD_": "9"}, False)])
+def test_freed_memory_is_used_again_unless_the_user_says_how(given, kept):
+    [faults] = started(PAGE_FAULTS, LAZARUS_BENCH_DEVICE="cpu", **given)
+    assert (int(faults) < 100) == kept
+
+
 def test_the_manifest_names_what_a_number_depends_on():
     strings = backend.manifest().as_strings()
     assert set(DISTRIBUTIONS) | {

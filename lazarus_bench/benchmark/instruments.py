@@ -99,13 +99,13 @@ def measure_instruments(
     return [*readings, *_generation(loaded, count, rounds)], skipped
 
 
-Peak = tuple[int, int | None]
-"""Bytes by which mlx's allocator rose, and what the whole process held, where it can be told."""
+Peak = tuple[int | None, int | None]
+"""Bytes by which mlx's allocator rose, where mlx is used, and what the process held, if told."""
 
 
 def _peak(use: Use) -> Peak:
     resident, allocated = peak_bytes(lambda: resident_peak(use.work))
-    return allocated, resident
+    return allocated or None, resident
 
 
 def _readings(name: str, use: Use, seconds: Floats, peak: Peak) -> Iterator[Reading]:
@@ -113,7 +113,7 @@ def _readings(name: str, use: Use, seconds: Floats, peak: Peak) -> Iterator[Read
     yield _reading(name, "prompt_tps", use.tokens / seconds)
     for unit, size in zip(("MiB, allocator", "MiB, process"), peak, strict=True):
         if size is not None:
-            yield _reading(name, unit, np.array([max(size, 1) / MIB]), bigger=False)
+            yield _reading(name, unit, np.array([size / MIB]), bigger=False)
 
 
 def _reading(name: str, unit: str, values: Floats, *, bigger: bool = True) -> Reading:

@@ -70,7 +70,9 @@ def _instruments(subject: Subject, effort: Effort, found: Findings, tell: Tell) 
     tell("instruments")
     with on_own_core():
         readings, skipped = measure_instruments(
-            load(subject.directory), rounds=min(effort.rounds, 7), count=effort.prompts
+            load(subject.directory, name=subject.name),
+            rounds=min(effort.rounds, 7),
+            count=effort.prompts,
         )
     found.readings += readings
     found.skipped |= skipped

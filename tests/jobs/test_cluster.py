@@ -214,6 +214,15 @@ def test_ctrl_c_reaches_no_worker_not_even_one_that_took_a_dead_one_s_place(tmp_
         assert signal.SIGINT not in _blocked_signals()
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, also where the tests run in processes that pass it over."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_while_workers_start_ends_them(tmp_path):
     pressing = (threading.main_thread().ident, signal.SIGINT)
     threading.Timer(0.05, signal.pthread_kill, pressing).start()

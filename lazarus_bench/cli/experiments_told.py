@@ -15,7 +15,7 @@ from lazarus_bench.cli.plans import session_of, training
 from lazarus_bench.cli.report import FILE
 from lazarus_bench.cli.verdicts import tally
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.plan import State, duration, groups
+from lazarus_bench.jobs.plan import State, duration, groups, trainings
 from lazarus_bench.jobs.spec import Job, with_dependencies
 from lazarus_bench.judge import Claim
 from lazarus_bench.published.experiments import EXPERIMENTS, Experiment
@@ -166,7 +166,7 @@ def _whole(item: Mapping[str, Any]) -> Iterator[str]:
         "started there by": item["printed"],
         "data, unless others are named": ", ".join(item["data"]),
         "sections of a configuration": ", ".join(item["sections"]),
-        f"{item['trainings']} trainings": f"{_cost(item)} of one process on the lab",
+        trainings(item["trainings"]): f"{_cost(item)} of one process on the lab",
     }
     room = terminal.width()
     yield from (terminal.wrapped(f"{name}: {fact}", room) for name, fact in facts.items() if fact)

@@ -206,6 +206,11 @@ def _span(seeds: Sequence[int]) -> str:
     return f"{first}-{last}" if whole else ", ".join(map(str, sorted(seeds)))
 
 
+def trainings(count: int) -> str:
+    """How many, in words: "1 training", "2 trainings"."""
+    return "1 training" if count == 1 else f"{count} trainings"
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: "40 s", "13 min", "2 h 05 min"."""
     if seconds < 90:

@@ -50,15 +50,16 @@ def show_plan(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> Non
 
 def cost(plan: Plan, bench: Session) -> str:
     """Say how much there is to run and about how long it takes."""
-    from lazarus_bench.jobs.plan import duration
+    from lazarus_bench.jobs.plan import duration, trainings
 
     if not plan.todo:
         return "nothing to run"
     one, many = plan.seconds(1), plan.seconds(bench.workers)
+    todo = f"{trainings(len(plan.todo))} to run"
     if one is None or many is None:
-        return f"{len(plan.todo)} trainings to run, of unknown cost until one of each kind has run"
+        return f"{todo}, of unknown cost until one of each kind has run"
     shared = "" if bench.workers == 1 else f", {duration(many)} with {bench.workers} workers"
-    return f"{len(plan.todo)} trainings to run, about {duration(one)} of one process{shared}"
+    return f"{todo}, about {duration(one)} of one process{shared}"
 
 
 def leave_out(
@@ -69,6 +70,8 @@ def leave_out(
     Raises:
         UserError: no claim is left that the store could judge.
     """
+    from lazarus_bench.jobs.plan import trainings
+
     left_out = {item: jobs for item, jobs in lacking.items() if jobs}
     if not left_out:
         return
@@ -80,19 +83,18 @@ def leave_out(
         )
     for item, jobs in left_out.items():
         names = ", ".join(dict.fromkeys(job.label for job in jobs))
-        reason = f"{item.name}: the store lacks {len(jobs)} trainings ({names})"
+        reason = f"{item.name}: the store lacks {trainings(len(jobs))} ({names})"
         item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def _say_what_lacks(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
-    from lazarus_bench.jobs.plan import State, groups
+    from lazarus_bench.jobs.plan import State, groups, trainings
 
     say, plan = _speaker(config), bench.plan(jobs)
     for sentence in plan.damaged:
         say(sentence)
     for group in groups([entry for entry in plan.entries if entry.state is not State.WHOLE]):
-        many = "1 training" if group.todo == 1 else f"{group.todo} trainings"
-        say(f"the store lacks {group.label}: {many}")
+        say(f"the store lacks {group.label}: {trainings(group.todo)}")
 
 
 def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:

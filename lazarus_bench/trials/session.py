@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.execute import choose, execute
 from lazarus_bench.jobs.executors import Tick, automatic_workers
-from lazarus_bench.jobs.plan import Plan, make_plan
+from lazarus_bench.jobs.plan import Plan, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.readings import (
     Room,
@@ -243,22 +243,22 @@ class Session:
         todo = plan.todo
         if not todo:
             return
-        self._check_store(len(todo))
+        self._check_store(trainings(len(todo)))
         self.trained = True
         place = Place(root=self.store.root, hosts=self.resources.hosts)
         with choose(place, len(todo), self.workers, self.resources.scheduler) as executor:
             where = self.resources.scheduler or "this machine"
             watch.say(
-                f"{len(todo)} trainings to run, {executor.workers} at a time on {where}, kept in "
+                f"{trainings(len(todo))} to run, {executor.workers} at a time on {where}, kept in "
                 f"{self.store.root}"
             )
             progress = Progress(todo, executor.workers, self.store, plan.estimates)
             execute(todo, executor, self._noted(progress, watch), _tick(progress, watch))
 
-    def _check_store(self, trainings: int) -> None:
+    def _check_store(self, lacking: str) -> None:
         if not self.store.writable():
             raise UserError(
-                f"the store {self.store.root} is read-only and lacks {trainings} trainings: name "
+                f"the store {self.store.root} is read-only and lacks {lacking}: name "
                 f"another with --lb-store, or judge what it has with --lb-offline"
             )
 

@@ -61,7 +61,7 @@ def test_a_model_is_built_once_and_then_there_for_every_command(said, store, cap
     assert (code, directory.is_dir()) == (0, True)
     assert out.startswith("lab:llama seed 0: built in ")
     assert out.endswith(f", {directory}\n")
-    assert "1 trainings to run, 1 at a time on this machine" in err
+    assert "1 training to run, 1 at a time on this machine" in err
     assert "[1/1] pretrain seed 0: " in err
     assert said("build", "lab:llama") == (0, f"lab:llama seed 0: there already, {directory}\n", "")
     [built] = models(said("list", "--json")[1])["lab:llama"]["built"]

@@ -5,9 +5,12 @@ import os
 import pytest
 from claimfiles import run, write
 
+from lazarus_bench.jobs.executors import automatic_workers
 from lazarus_bench.plugin import ahead
 
 CLAIMS = 8
+
+two_cores = pytest.mark.skipif(automatic_workers() < 2, reason="nothing is read ahead on one core")
 
 SUITE = """
 import os, time
@@ -67,6 +70,7 @@ def logged(folder, name):
     return [tuple(line.split()) for line in (folder / name).read_text().splitlines()]
 
 
+@two_cores
 def test_it_starts_at_the_other_end_and_only_where_much_is_to_be_read(ran, folder):
     assert ran["cold"].code == ran["warm"].code == 0, ran["cold"].said
     tests = logged(folder, "log")
@@ -79,6 +83,7 @@ def test_it_starts_at_the_other_end_and_only_where_much_is_to_be_read(ran, folde
     assert theirs == [f"test_{at}" for at in reversed(range(CLAIMS))][: len(theirs)]
 
 
+@two_cores
 def test_the_session_takes_over_what_was_read_and_the_other_process_is_gone(ran, folder):
     read = logged(folder, "read")
     (other,) = {process for process, _ in logged(folder, "log")} - {read[0][0]}

@@ -6,7 +6,6 @@ A process has one peak of resident memory, so each training that is to be weighe
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench.benchmark.resident import peak_since_start
 from lazarus_bench.errors import NotApplicable, UserError
 
 SETTLING = 3
@@ -67,11 +67,6 @@ def weighed(name: str, base: Path | None, steps: int) -> Weighed:
     return end(name, begin(name, base, steps))
 
 
-def _peak() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def main(text: str) -> None:
     """Be that process."""
     from lazarus_bench import backend
@@ -96,11 +91,11 @@ def _run(name: str, base: Path | None, steps: int) -> Weighed:
 
     spec = RECIPES[name].spec(steps + SETTLING)
     module = import_module(f"lazarus_bench.training.{spec.kind}")
-    before = _peak()
+    before = peak_since_start()
     with tempfile.TemporaryDirectory() as folder, on_own_core():
         module.run(spec, base, Path(folder), 100, show=False)
         taken = read_steps(Path(folder))[SETTLING:]
-    allocated, resident = backend.peak_memory()
+    allocated, resident = backend.peak_memory()[0], peak_since_start()
     rates = tuple(step.tokens / step.seconds for step in taken)
     return Weighed(rates=rates, allocated=allocated, resident=resident, before=before)
 

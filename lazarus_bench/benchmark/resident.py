@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +23,23 @@ def resident_peak(work: Callable[[], object]) -> int | None:
         work()
         return None
     work()
+    return _high_water()
+
+
+def peak_since_start() -> int:
+    """Most bytes that this process has held in memory so far.
+
+    Linux keeps in `ru_maxrss` what the process that started this one held (`exec` carries it over),
+    so that there the kernel's own mark for this program is read.
+    """
+    try:
+        return _high_water()
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _high_water() -> int:
     lines = STATUS.read_text(encoding="ascii").splitlines()
     (line,) = (line for line in lines if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024

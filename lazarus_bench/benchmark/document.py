@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -206,13 +207,21 @@ def read_document(path: Path) -> Document:
             f"{path} is no benchmark document of schema {SCHEMA}: make it with `lazarus-bench "
             f"benchmark --output FILE.json`"
         )
-    return _document(row)
+    try:
+        return _document(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged ({type(error).__name__}: {error}): make it anew with "
+            f"`lazarus-bench benchmark --output FILE.json`"
+        ) from error
 
 
 def _document(row: dict[str, Any]) -> Document:
-    kept = {name: row[name] for name in ("created", "command", "machine", "model", "skipped")}
+    kept = {name: _text(row[name]) for name in ("created", "command", "model")}
     return Document(
         **kept,
+        machine=_texts(row["machine"], *SHOWN),
+        skipped=_texts(row["skipped"]),
         readings=tuple(Reading(**_intervals(r, "found")) for r in row["readings"]),
         ratios=tuple(Ratio(**_intervals(r, "found")) for r in row["ratios"]),
         curves=tuple(_curve(r) for r in row["curves"]),
@@ -221,19 +230,60 @@ def _document(row: dict[str, Any]) -> Document:
     )
 
 
+SHOWN = ("device", "blas", "exp", "cores")
+"""What of a machine is shown wherever its numbers are."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _texts(value: Mapping[str, Any], *needed: str) -> dict[str, str]:
+    found = {name: _text(text) for name, text in value.items()}
+    return found | {name: found[name] for name in needed}
+
+
+def _numbers(values: Iterable[Any], above: float) -> None:
+    """Finite numbers above a bound: what is none would slip through every comparison.
+
+    Raises:
+        ValueError, TypeError: one is not.
+    """
+    for value in values:
+        if not (math.isfinite(value) and value > above):
+            raise ValueError(f"{value} where a number above {above:g} belongs")
+
+
+def _interval(row: Mapping[str, Any], above: float = 0.0) -> Interval:
+    found = Interval(**row)
+    _numbers((found.value, found.low, found.high), above)
+    if not found.low <= found.value <= found.high:
+        raise ValueError(f"{found} is no interval")
+    return found
+
+
 def _intervals(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: Interval(**row[name]) for name in names}
+    return row | {name: _interval(row[name]) for name in names}
 
 
 def _curve(row: dict[str, Any]) -> Curve:
-    cost = tuple(Interval(**one) for one in row["cost"])
-    return Curve(
-        **_intervals(row, "exponent", "last") | {"cost": cost, "sizes": tuple(row["sizes"])}
-    )
+    cost = tuple(_interval(one) for one in row["cost"])
+    sizes = tuple(row["sizes"])
+    _numbers(sizes, 0.0)
+    if len(sizes) != len(cost) or len(sizes) < 2:
+        raise ValueError(f"{len(cost)} costs of {len(sizes)} sizes")
+    exponents = {name: _interval(row[name], -math.inf) for name in ("exponent", "last")}
+    return Curve(**row | exponents | {"cost": cost, "sizes": sizes})
 
 
 def _profile(row: dict[str, Any]) -> Profile:
-    return Profile(**_intervals(row, "step") | {"parts": tuple(Part(**p) for p in row["parts"])})
+    found = Profile(**_intervals(row, "step") | {"parts": tuple(Part(**p) for p in row["parts"])})
+    _numbers((found.machine, found.attainable, found.achieved, found.gflop), 0.0)
+    _numbers((of for p in found.parts for of in (p.milliseconds, p.gflop)), -math.inf)
+    _numbers(found.phases.values(), -math.inf)
+    return found
 
 
 def by_machine(documents: Sequence[Document]) -> list[Document]:

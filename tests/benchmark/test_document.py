@@ -1,5 +1,6 @@
 """Documents survive the file, tell where a goal stands, and add up on one machine."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,49 @@ def test_another_file_is_refused_in_one_sentence(tmp_path, text):
     file = tmp_path / "other.json"
     file.write_text(text)
     with pytest.raises(UserError, match=r"other\.json .*lazarus-bench benchmark"):
+        read_document(file)
+
+
+NAN = float("nan")
+
+
+def _spoilt(where: list[str | int], value: object) -> str:
+    """The document as text with one thing in it exchanged; without it where `value` is ..."""
+    row = json.loads(DOCUMENT.to_json())
+    at = row
+    for key in where[:-1]:
+        at = at[key]
+    at[where[-1]] = value
+    if value is ...:
+        del at[where[-1]]
+    return json.dumps(row)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (["curves"], ...),
+        (["ratios"], None),
+        (["machine"], ["cpu"]),
+        (["machine", "device"], ...),
+        (["created"], 5),
+        (["skipped"], {"lens": None}),
+        (["ratios", 0, "more"], 1),
+        (["ratios", 0, "found", "high"], NAN),
+        (["ratios", 0, "found", "high"], 0.1),
+        (["ratios", 0, "found", "low"], "2"),
+        (["readings", 1, "found"], {"value": 0, "low": 0, "high": 0}),
+        (["curves", 0, "sizes"], []),
+        (["curves", 0, "cost", 0, "low"], 0),
+        (["curves", 0, "exponent", "value"], NAN),
+        (["profiles", 0, "machine"], 0),
+        (["profiles", 0, "parts", 0, "milliseconds"], "9"),
+    ],
+)
+def test_a_damaged_document_is_refused_in_one_sentence(tmp_path, where, value):
+    file = tmp_path / "other.json"
+    file.write_text(_spoilt(where, value))
+    with pytest.raises(UserError, match=r"other\.json is damaged \(.*lazarus-bench benchmark"):
         read_document(file)
 
 

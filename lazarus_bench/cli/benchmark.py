@@ -16,12 +16,13 @@ from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.benchmark_command import PROMPTS, ROUNDS, SECTION_NAMES, STEPS
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.files import write_text
+from lazarus_bench.report.files import check_place, write_text
 
 if TYPE_CHECKING:
     from lazarus_bench.benchmark.sections import Subject
 
 REGRESSED = 1
+REPORT = "benchmarks.md"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,15 +32,16 @@ def run(options: argparse.Namespace) -> int:
         UserError: a flag cannot be honoured.
     """
     _check(options)
+    _check_places(options)
     found = _found(options)
-    for path, text in _files(options, found):
-        write_text(text, Path(path), "document")
+    shown_all = "\n\n".join(shown(document, terminal.width()) for document in found)
+    text = _only(found, "--json").to_json() if options.json else shown_all
+    for path, written in _files(options, found):
+        write_text(written, path, "document")
     if options.report is not None:
         from lazarus_bench.benchmark.markdown import write_report
 
-        write_report([(d.machine["device"], d) for d in found], Path(options.report))
-    shown_all = "\n\n".join(shown(document, terminal.width()) for document in found)
-    text = _only(found, "--json").to_json() if options.json else shown_all
+        write_report([(d.machine["device"], d) for d in found], Path(options.report).expanduser())
     terminal.write(text, as_json=options.json)
     return _gate(found) if options.gate else 0
 
@@ -69,6 +71,18 @@ def _check(options: argparse.Namespace) -> None:
     for name in options.sections:
         if name not in SECTION_NAMES:
             raise UserError(f"there is no section {name!r}: choose {', '.join(SECTION_NAMES)}")
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """What cannot be written is told before anything is measured, which takes many minutes."""
+    files = [options.output, options.bigger_is_better]
+    places = [Path(given).expanduser() for given in files if given is not None]
+    if len(places) == 2 and places[0].absolute() == places[1].absolute():
+        raise UserError(f"--output and --bigger-is-better both name {places[0]}: name two files")
+    for place in places:
+        check_place(place, "document")
+    if options.report is not None:
+        check_place(Path(options.report).expanduser() / REPORT, "report")
 
 
 def _found(options: argparse.Namespace) -> list[Document]:
@@ -114,7 +128,7 @@ def _tell(what: str) -> None:
     print(f"measuring {what}", file=sys.stderr, flush=True)
 
 
-def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[tuple[str, str]]:
+def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:
     from lazarus_bench.benchmark.continuous import bigger_is_better
 
     files: list[tuple[str, str]] = []
@@ -123,7 +137,7 @@ def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[t
     if options.bigger_is_better is not None:
         only = _only(found, "--bigger-is-better")
         files.append((options.bigger_is_better, bigger_is_better(only)))
-    return files
+    return [(Path(name).expanduser(), text) for name, text in files]
 
 
 def shown(found: Document, room: int) -> str:
@@ -169,6 +183,16 @@ def _goal(at_least: float | None, at_most: float | None) -> str:
 
 
 def _gate(found: Sequence[Document]) -> int:
+    """The exit code; what fell is told on standard error.
+
+    Raises:
+        UserError: there is nothing that could have fallen.
+    """
+    if not any(document.ratios or document.curves for document in found):
+        raise UserError(
+            "--gate has nothing to judge: no ratio and no exponent was measured; measure `beside` "
+            "or `scaling`, or leave it out"
+        )
     fallen = [regression for document in found for regression in regressions(document)]
     for regression in fallen:
         print(f"lazarus-bench: regression: {regression.sentence}", file=sys.stderr)

@@ -37,9 +37,9 @@ class Weighed:
     before: int
 
 
-def begin(name: str, base: Path | None, steps: int) -> subprocess.Popen[str]:
+def begin(name: str, base: Path, steps: int) -> subprocess.Popen[str]:
     """Start the process of recipe `name`, one of `recipes.RECIPES`, on the model in `base`."""
-    task = json.dumps({"name": name, "base": None if base is None else str(base), "steps": steps})
+    task = json.dumps({"name": name, "base": str(base), "steps": steps})
     command = [sys.executable, "-m", "lazarus_bench.benchmark.alone", task]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -62,7 +62,7 @@ def end(name: str, process: subprocess.Popen[str]) -> Weighed:
     return Weighed(**answer | {"rates": tuple(answer["rates"])})
 
 
-def weighed(name: str, base: Path | None, steps: int) -> Weighed:
+def weighed(name: str, base: Path, steps: int) -> Weighed:
     """Both, one after the other."""
     return end(name, begin(name, base, steps))
 
@@ -74,22 +74,22 @@ def main(text: str) -> None:
     task = json.loads(text)
     backend.set_threads()
     try:
-        found = _run(task["name"], task["base"] and Path(task["base"]), task["steps"])
+        found = _run(task["name"], Path(task["base"]), task["steps"])
     except (UserError, NotApplicable) as error:
         print(json.dumps({"refusal": type(error).__name__, "reason": str(error)}))
     else:
         print(json.dumps(vars(found)))
 
 
-def _run(name: str, base: Path | None, steps: int) -> Weighed:
+def _run(name: str, model: Path, steps: int) -> Weighed:
     import mlx_lm  # noqa: F401 - loaded by every recipe, so not a part of what one adds
 
     from lazarus_bench import backend
-    from lazarus_bench.benchmark.recipes import RECIPES
+    from lazarus_bench.benchmark.recipes import task_of
     from lazarus_bench.cores import on_own_core
     from lazarus_bench.training.record import read_steps
 
-    spec = RECIPES[name].spec(steps + SETTLING)
+    spec, base = task_of(name, model, steps + SETTLING)
     module = import_module(f"lazarus_bench.training.{spec.kind}")
     before = peak_since_start()
     with tempfile.TemporaryDirectory() as folder, on_own_core():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lazarus_bench.benchmark.alone import Weighed, weighed
 from lazarus_bench.benchmark.document import Reading
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.judge.rounds import Interval, median
+from lazarus_bench.models.files import read_config
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import (
     DualReward,
@@ -31,17 +32,15 @@ MIB = 2**20
 class Timed:
     """A recipe to be timed: its spec for so many steps, and which models it is for.
 
-    `lab` recipes read the lab's own corpus, so they need its tokenizer; one `from_scratch` needs no
-    base at all.
+    `lab` recipes read the lab's own corpus, so they need its tokenizer.
     """
 
     spec: Callable[[int], Recipe]
     lab: bool = False
-    from_scratch: bool = False
 
 
 RECIPES: Mapping[str, Timed] = {
-    "pretraining": Timed(spec=lambda n: Pretrain(steps=n), lab=True, from_scratch=True),
+    "pretraining": Timed(spec=lambda n: Pretrain(steps=n), lab=True),
     "instruction tuning": Timed(spec=lambda n: Instruct(steps=n), lab=True),
     "SFT, LoRA": Timed(spec=lambda n: Sft(steps=n, examples=400, validation=8, checkpoints=())),
     "SFT, full": Timed(
@@ -60,6 +59,20 @@ RECIPES: Mapping[str, Timed] = {
 def applies(recipe: Timed, *, lab: bool) -> bool:
     """Whether a recipe is for a model of the lab's tokenizer (`lab`) or of another."""
     return lab or not recipe.lab
+
+
+def task_of(name: str, model: Path, steps: int) -> tuple[Recipe, Path | None]:
+    """Recipe `name` for so many steps, and what it starts from, so that it is of the `model`.
+
+    Raises:
+        UserError: the model's configuration cannot be read.
+    """
+    recipe = RECIPES[name]
+    spec = recipe.spec(steps)
+    if not isinstance(spec, Pretrain):
+        return spec, model
+    family = str(read_config(model)["model_type"]).replace("_", "-")
+    return replace(spec, family=family), None
 
 
 def readings_of(name: str, found: Weighed) -> Iterator[Reading]:
@@ -89,8 +102,7 @@ def measure_recipe(name: str, base: Path, steps: int) -> list[Reading]:
     Raises:
         NotApplicable: the recipe is not for this model.
     """
-    recipe = RECIPES[name]
-    return list(readings_of(name, weighed(name, None if recipe.from_scratch else base, steps)))
+    return list(readings_of(name, weighed(name, base, steps)))
 
 
 def measure_recipes(

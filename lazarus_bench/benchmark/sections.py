@@ -152,16 +152,16 @@ def _roofline(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> 
 
 def _verdict(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
     tell(VERDICT)
-    try:
-        if subject.hypotheses is None:
-            raise UserError("there is no folder of claims: run it beside hypotheses/")
-        model = subject.name if subject.judged else None
-        with tempfile.TemporaryDirectory() as folder:
-            found.readings += measure_first_verdict(
-                subject.hypotheses, model, Path(folder), min(effort.rounds, 3)
-            )
-    except UserError as error:
-        found.skipped[VERDICT] = str(error)
+    if subject.hypotheses is None:
+        found.skipped[VERDICT] = "there is no folder of claims: run it beside hypotheses/"
+        return
+    model = subject.name if subject.judged else None
+    with tempfile.TemporaryDirectory() as folder:
+        readings, skipped = measure_first_verdict(
+            subject.hypotheses, model, Path(folder), min(effort.rounds, 3)
+        )
+    found.readings += readings
+    found.skipped |= skipped
 
 
 Section = Callable[[Subject, Effort, Findings, Tell], None]

@@ -192,6 +192,9 @@ def _once(operation: Operation, inputs: list[mx.array]) -> Callable[[], mx.array
     name = operation.name
     if name == "AddMM":
         return lambda: mx.addmm(inputs[2], inputs[0], inputs[1])
+    if name == "GatherMM":
+        rows = [mx.zeros(shape, dtype=mx.uint32) for shape in operation.takes[2:4]]
+        return lambda: mx.gather_mm(inputs[0], inputs[1], *rows)
     if name in _UNARY:
         return lambda: _UNARY[name](inputs[0])
     if name in _BINARY:
@@ -213,12 +216,15 @@ BRIEF = 0.003
 """Seconds of one timing of an operation: there are hundreds of them."""
 
 
-def parts_of(found: Counter[Operation], dispatch: float, rounds: int) -> tuple[Part, ...]:
-    """The kinds of `found`, each operation timed by itself; `dispatch` seconds are apart.
+def parts_of(
+    found: Counter[Operation], *, dispatch: float, view: float, rounds: int
+) -> tuple[Part, ...]:
+    """The kinds of `found`, each operation timed by itself; what it costs by being one is apart.
 
     Args:
         found: the operations of one step.
-        dispatch: seconds that an operation costs by being one.
+        dispatch: seconds that an operation with a kernel costs by being one.
+        view: the same of one that has none.
         rounds: how often each is timed, in turn.
     """
     works = {op: work for op in found if (work := again(op)) is not None}
@@ -230,8 +236,9 @@ def parts_of(found: Counter[Operation], dispatch: float, rounds: int) -> tuple[P
     }
     kinds = (MATMUL, EXPONENTIAL, ELEMENTWISE, REDUCTION, MOVEMENT)
     parts = [_part(kind, found, seconds) for kind in kinds]
-    total = sum(found.values())
-    return (*parts, Part(kind="dispatch", operations=total, milliseconds=1e3 * dispatch * total))
+    total, kernels = sum(found.values()), sum(found[op] for op in works)
+    milliseconds = 1e3 * (dispatch * kernels + view * (total - kernels))
+    return (*parts, Part(kind="dispatch", operations=total, milliseconds=milliseconds))
 
 
 def _part(kind: str, found: Counter[Operation], seconds: Mapping[Operation, float]) -> Part:

@@ -33,6 +33,11 @@ class Reading:
     bigger_is_better: bool = True
     about: About = field(default_factory=dict)
 
+    @property
+    def said(self) -> str:
+        """The median with its interval, which one measurement alone has not."""
+        return str(self.found) if self.rounds > 1 else str(self.found).partition(" ")[0]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:

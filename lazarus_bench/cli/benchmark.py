@@ -148,7 +148,7 @@ def shown(found: Document, room: int) -> str:
 
 def _tables(found: Document, room: int) -> list[str]:
     ratios = [[r.name, str(r.found), _goal(r.at_least, r.at_most), r.outcome] for r in found.ratios]
-    readings = [[r.name, str(r.found), r.unit] for r in found.readings]
+    readings = [[r.name, r.said, r.unit, r.group] for r in found.readings]
     curves = [
         [f"{c.what} by {c.along}", str(c.exponent), str(c.last), _goal(None, c.at_most), c.outcome]
         for c in found.curves
@@ -166,7 +166,7 @@ def _tables(found: Document, room: int) -> list[str]:
     left_out = [[name, why] for name, why in found.skipped.items()]
     tables = (
         (("side by side", "ratio", "goal", ""), ratios),
-        (("by itself", "median", "unit"), readings),
+        (("by itself", "median", "unit", "of"), readings),
         (("cost of", "exponent", "last two sizes", "goal", ""), curves),
         (("recipe", "step", "part", "time"), profiles),
         (("recipe", "GFLOP/s", "the machine's", "share", "at most"), shares),

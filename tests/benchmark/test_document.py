@@ -132,3 +132,9 @@ def test_a_curve_keeps_its_type_through_the_file(tmp_path):
     (curve,) = read_document(file).curves
     assert isinstance(curve, Curve)
     assert isinstance(curve.sizes, tuple)
+
+
+def test_what_was_measured_once_has_no_interval():
+    (speed, memory) = DOCUMENT.readings
+    assert speed.said == "2,500 [2,400, 2,600]"
+    assert memory.said == "50"

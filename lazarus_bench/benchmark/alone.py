@@ -55,7 +55,9 @@ def end(name: str, process: subprocess.Popen[str]) -> Weighed:
     lines = said.splitlines()
     if process.returncode or not lines:
         last = (complained.splitlines() or ["it said nothing"])[-1]
-        raise RuntimeError(f"{name}: its process ended without a result: {last}")
+        raise RuntimeError(
+            f"{name}: its process ended with {process.returncode} and no result: {last}"
+        )
     answer: dict[str, Any] = json.loads(lines[-1])
     if "refusal" in answer:
         raise REFUSALS[answer["refusal"]](answer["reason"])
@@ -63,8 +65,12 @@ def end(name: str, process: subprocess.Popen[str]) -> Weighed:
 
 
 def weighed(name: str, base: Path, steps: int) -> Weighed:
-    """Both, one after the other."""
-    return end(name, begin(name, base, steps))
+    """Both, one after the other; nothing runs on where the waiting was interrupted."""
+    process = begin(name, base, steps)
+    try:
+        return end(name, process)
+    finally:
+        process.kill()
 
 
 def main(text: str) -> None:

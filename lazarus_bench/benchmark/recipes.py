@@ -108,7 +108,10 @@ def measure_recipe(name: str, base: Path, steps: int) -> list[Reading]:
 def measure_recipes(
     base: Path, *, lab: bool, steps: int = 20
 ) -> tuple[list[Reading], dict[str, str]]:
-    """The readings of all recipes that are for this model, and why others are left out."""
+    """The readings of all recipes that are for this model, and why others are left out.
+
+    One whose process ends early, as for want of memory, costs the others nothing.
+    """
     found: list[Reading] = []
     skipped: dict[str, str] = {}
     for name, recipe in RECIPES.items():
@@ -117,6 +120,6 @@ def measure_recipes(
             continue
         try:
             found += measure_recipe(name, base, steps)
-        except NotApplicable as error:
+        except (NotApplicable, RuntimeError) as error:
             skipped[name] = str(error)
     return found, skipped

@@ -292,15 +292,28 @@ def _profile(row: dict[str, Any]) -> Profile:
 
 
 def by_machine(documents: Sequence[Document]) -> list[Document]:
-    """One document of the runs on each device, in the order of their first.
+    """One document of the runs of each model on each device, in the order of their first.
 
     Raises:
         UserError: there is none, or runs on one device differ in software.
     """
     if not documents:
         raise UserError("there is no benchmark document: name one or more")
-    devices = dict.fromkeys(d.machine["device"] for d in documents)
-    return [merged([d for d in documents if d.machine["device"] == name]) for name in devices]
+    apart = dict.fromkeys(map(_place, documents))
+    return [merged([d for d in documents if _place(d) == place]) for place in apart]
+
+
+def _place(document: Document) -> tuple[str, str]:
+    return document.machine["device"], document.model
+
+
+def headings(documents: Sequence[Document]) -> list[str]:
+    """The device of each, with the model where it alone does not tell them apart."""
+    devices = [document.machine["device"] for document in documents]
+    return [
+        device if devices.count(device) == 1 else f"{device}, {document.model}"
+        for device, document in zip(devices, documents, strict=True)
+    ]
 
 
 def merged(documents: Sequence[Document]) -> Document:
@@ -329,8 +342,27 @@ def merged(documents: Sequence[Document]) -> Document:
         curves=_later(((c.what, c.along), c) for d in documents for c in d.curves),
         profiles=_later((p.recipe, p) for d in documents for p in d.profiles),
         roofs=_later(((r.operation, r.size), r) for d in documents for r in d.roofs),
-        skipped={name: why for d in documents for name, why in d.skipped.items()},
+        skipped=_left_out(documents),
     )
+
+
+def _left_out(documents: Sequence[Document]) -> dict[str, str]:
+    """What none of the documents has: what one left out, a later one may have measured."""
+    found: dict[str, str] = {}
+    for document in documents:
+        found = {name: why for name, why in found.items() if not _has(document, name)}
+        found |= document.skipped
+    return found
+
+
+def _has(document: Document, name: str) -> bool:
+    """Whether what is left out under `name` was measured: a reading, or a comparison by its start.
+
+    "lens, 32,000 words" is left out of the ratios "lens over transformers on torch: ...".
+    """
+    readings = {text for r in document.readings for text in (r.name, r.unit, r.group)}
+    start = f"{name.split(',')[0]} over "
+    return name in readings or any(ratio.name.startswith(start) for ratio in document.ratios)
 
 
 def _later(keyed: Iterable[tuple[Hashable, T]]) -> tuple[T, ...]:

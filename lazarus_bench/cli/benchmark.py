@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lazarus_bench.benchmark.document import Document, by_machine, read_document
+from lazarus_bench.benchmark.document import Document, by_machine, headings, read_document
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.benchmark_command import PROMPTS, ROUNDS, SECTION_NAMES, STEPS
@@ -41,15 +41,18 @@ def run(options: argparse.Namespace) -> int:
     if options.report is not None:
         from lazarus_bench.benchmark.markdown import write_report
 
-        write_report([(d.machine["device"], d) for d in found], Path(options.report).expanduser())
+        parts = list(zip(headings(found), found, strict=True))
+        write_report(parts, Path(options.report).expanduser())
     terminal.write(text, as_json=options.json)
     return _gate(found) if options.gate else 0
 
 
 def _only(found: Sequence[Document], flag: str) -> Document:
     if len(found) > 1:
-        devices = ", ".join(document.machine["device"] for document in found)
-        raise UserError(f"{flag} holds one machine's numbers, not {devices}: read each alone")
+        several = "; ".join(headings(found))
+        raise UserError(
+            f"{flag} holds one machine's numbers of one model, not {several}: read each alone"
+        )
     return found[0]
 
 

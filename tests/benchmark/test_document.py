@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_benchmark import DOCUMENT, MACHINE, interval
 
-from lazarus_bench.benchmark.document import Curve, Ratio, by_machine, merged, read_document
+from lazarus_bench.benchmark.document import (
+    Curve,
+    Ratio,
+    by_machine,
+    headings,
+    merged,
+    read_document,
+)
 from lazarus_bench.errors import UserError
 
 
@@ -138,3 +145,23 @@ def test_what_was_measured_once_has_no_interval():
     (speed, memory) = DOCUMENT.readings
     assert speed.said == "2,500 [2,400, 2,600]"
     assert memory.said == "50"
+
+
+def test_each_model_has_a_document_of_its_own():
+    other = replace(DOCUMENT, model="stories", ratios=(replace(DOCUMENT.ratios[0], rounds=3),))
+    assert by_machine([DOCUMENT, other]) == [DOCUMENT, other]
+    assert headings([DOCUMENT]) == ["cpu (made up)"]
+    wanted = ["cpu (made up), untrained lab llama", "cpu (made up), stories"]
+    assert headings([DOCUMENT, other]) == wanted
+
+
+def test_what_was_left_out_and_measured_later_is_left_out_no_more():
+    (reading,) = DOCUMENT.readings[:1]
+    names = ["SFT, 33 tokens a text", "lens, 32,000 words", reading.name, "routing"]
+    earlier = replace(DOCUMENT, ratios=(), readings=(), skipped=dict.fromkeys(names, "no torch"))
+    assert list(merged([earlier, DOCUMENT]).skipped) == [
+        "lens, 32,000 words",
+        "routing",
+        *DOCUMENT.skipped,
+    ]
+    assert set(merged([DOCUMENT, earlier]).skipped) == {*names, *DOCUMENT.skipped}

@@ -19,6 +19,7 @@ from lazarus_bench import exponentials
 from lazarus_bench.backend import EXP, mx
 from lazarus_bench.benchmark.document import Part
 from lazarus_bench.benchmark.roofline import Work, rates
+from lazarus_bench.errors import NotApplicable
 from lazarus_bench.exponentials import log_sum_exp, sigmoid, tanh
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -97,7 +98,11 @@ def _mlx_own_exp() -> Iterator[None]:
 
 
 def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
-    """Every operation of one call of `function`, counted."""
+    """Every operation of one call of `function`, counted.
+
+    Raises:
+        NotApplicable: mlx cannot export one of them, as a mixture's gradient has.
+    """
     found: Counter[Operation] = Counter()
     flips: set[str] = set()
 
@@ -117,7 +122,12 @@ def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
         ] += 1
 
     with _mlx_own_exp():
-        mx.export_function(note, function, *arguments)
+        try:
+            mx.export_function(note, function, *arguments)
+        except ValueError as error:
+            if "export" not in str(error):
+                raise
+            raise NotApplicable(f"mlx cannot export its gradient to be counted: {error}") from error
     return found
 
 

@@ -123,11 +123,15 @@ def _stages(caught: Caught) -> dict[str, Arm]:
 def profiled(
     spec: Recipe, base: Path | None, *, rounds: int = 9, machine: float | None = None
 ) -> Profile:
-    """The profile of a step of `spec` on `base`; `machine` GFLOP/s are measured unless given."""
+    """The profile of a step of `spec` on `base`; `machine` GFLOP/s are measured unless given.
+
+    Raises:
+        NotApplicable: its operations cannot be counted, or the recipe is not for this model.
+    """
     caught = catch(spec, base)
+    found = _operations(caught)
     seconds = interleaved(_stages(caught), rounds, warm=2)
     ms = {name: 1e3 * float(np.median(found)) for name, found in seconds.items()}
-    found = _operations(caught)
     dispatch, view = dispatch_seconds().value, view_seconds().value
     parts = parts_of(found, dispatch=dispatch, view=view, rounds=3)
     own = (*parts, Part(kind=OPTIMIZER, operations=0, milliseconds=ms["optimizer"]))

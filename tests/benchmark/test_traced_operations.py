@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lazarus_bench.backend import mx
 from lazarus_bench.benchmark.operations import MATMUL, again, kind_of, parts_of, traced
 from lazarus_bench.benchmark.roofline import _seconds_each, best_product
+from lazarus_bench.errors import NotApplicable
 
 SIDE = st.integers(1, 9)
 
@@ -89,3 +90,16 @@ def test_a_gathered_product_is_timed_as_one():
     assert product.gflop == pytest.approx(2e-9 * 4 * 64 * 512 * 256)
     seconds = _seconds_each(again(product), 3)
     assert product.gflop / seconds < 2 * best_product(1)  # a pass over its result took far less
+
+
+def test_what_mlx_cannot_export_is_not_applicable():
+    def gradient(x, weights):
+        chosen = mx.array([0, 1, 2, 2])
+
+        def loss(w):
+            return mx.gather_mm(x, w, rhs_indices=chosen, sorted_indices=True).sum()
+
+        return mx.grad(loss)(weights)
+
+    with pytest.raises(NotApplicable, match="cannot export"):
+        traced(gradient, mx.ones((4, 1, 8)), mx.ones((3, 8, 5)))

@@ -145,7 +145,8 @@ class Profile:
     def ceiling(self) -> float:
         """The share of a step that took only its operations' own time, and their dispatch.
 
-        No optimizer, no batch, no Python: as they are dispatched, no step comes above it.
+        No optimizer, no batch, and no Python but what makes an operation: as they are dispatched,
+        each by itself and with all it needs in cache, no step should come above it.
         """
         least = sum(p.milliseconds for p in self.parts if p.kind not in (OPTIMIZER, MADE, REST))
         return self.gflop / (1e-3 * least) / self.machine if least > 0 else 0.0

@@ -187,7 +187,8 @@ def _shares(profiles: Sequence[Profile]) -> Iterator[str]:
         "machine's rate, that of its fastest square product. *At most* is the share of a step that "
         "took nothing but its operations' own time and their dispatch: no optimizer, no batch, no "
         f"Python but what makes an operation. Where that is below {WANTED_SHARE:g} the goal is "
-        "*forbidden* at this size, while every operation is dispatched by itself; where it is not, the goal is *missed*."
+        "*forbidden* at this size, while every operation is dispatched by itself; where it is not, "
+        "the goal is *missed*."
     )
     head = ["recipe", "GFLOP", "GFLOP/s", "the machine's", "its products alone", "share", "at most"]
     rows = [

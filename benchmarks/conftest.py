@@ -23,8 +23,25 @@ def pytest_configure(config):
     from lazarus_bench import backend
     from lazarus_bench.benchmark.sections import Findings
 
+    _check(config)
     backend.set_threads()
     config.stash[FINDINGS] = Findings()
+
+
+def _check(config):
+    """Refuse what could not be judged or written, before the hour that it takes to find out."""
+    from lazarus_bench.report.files import check_place
+
+    for flag, least in (("--lb-rounds", 2), ("--lb-steps", 1)):
+        if config.getoption(flag) < least:
+            given = config.getoption(flag)
+            raise pytest.UsageError(f"{flag} {given} is too few: give {least} or more")
+    for flag in ("--lb-findings", "--lb-bigger-is-better"):
+        if config.getoption(flag):
+            try:
+                check_place(Path(config.getoption(flag)), "document")
+            except UserError as error:
+                raise pytest.UsageError(str(error)) from error
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):

@@ -3,7 +3,7 @@
 import pytest
 
 from lazarus_bench.benchmark.profile import profiled
-from lazarus_bench.benchmark.recipes import RECIPES, applies
+from lazarus_bench.benchmark.recipes import RECIPES, applies, task_of
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
 from lazarus_bench.cores import on_own_core
 from lazarus_bench.errors import NotApplicable
@@ -27,15 +27,12 @@ def best():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_profile(name, measured, effort, findings, best, once, benchmark):
-    recipe = RECIPES[name]
-    if not applies(recipe, lab=measured.lab):
+    if not applies(RECIPES[name], lab=measured.lab):
         pytest.skip("it reads the lab's corpus, which is for the lab's tokenizer")
-    base = None if recipe.from_scratch else measured.directory
+    spec, base = task_of(name, measured.directory, 200)
     try:
         with on_own_core():
-            found = once(
-                lambda: profiled(recipe.spec(200), base, rounds=effort.rounds, machine=best)
-            )
+            found = once(lambda: profiled(spec, base, rounds=effort.rounds, machine=best))
     except NotApplicable as error:
         pytest.skip(str(error))
     findings.profiles.append(found)

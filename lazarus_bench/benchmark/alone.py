@@ -6,7 +6,6 @@ A process has one peak of resident memory, so each training that is to be weighe
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench.benchmark.resident import peak_since_start
 from lazarus_bench.errors import NotApplicable, UserError
 
 SETTLING = 3
@@ -37,9 +37,9 @@ class Weighed:
     before: int
 
 
-def begin(name: str, base: Path | None, steps: int) -> subprocess.Popen[str]:
+def begin(name: str, base: Path, steps: int) -> subprocess.Popen[str]:
     """Start the process of recipe `name`, one of `recipes.RECIPES`, on the model in `base`."""
-    task = json.dumps({"name": name, "base": None if base is None else str(base), "steps": steps})
+    task = json.dumps({"name": name, "base": str(base), "steps": steps})
     command = [sys.executable, "-m", "lazarus_bench.benchmark.alone", task]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -55,21 +55,22 @@ def end(name: str, process: subprocess.Popen[str]) -> Weighed:
     lines = said.splitlines()
     if process.returncode or not lines:
         last = (complained.splitlines() or ["it said nothing"])[-1]
-        raise RuntimeError(f"{name}: its process ended without a result: {last}")
+        raise RuntimeError(
+            f"{name}: its process ended with {process.returncode} and no result: {last}"
+        )
     answer: dict[str, Any] = json.loads(lines[-1])
     if "refusal" in answer:
         raise REFUSALS[answer["refusal"]](answer["reason"])
     return Weighed(**answer | {"rates": tuple(answer["rates"])})
 
 
-def weighed(name: str, base: Path | None, steps: int) -> Weighed:
-    """Both, one after the other."""
-    return end(name, begin(name, base, steps))
-
-
-def _peak() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def weighed(name: str, base: Path, steps: int) -> Weighed:
+    """Both, one after the other; nothing runs on where the waiting was interrupted."""
+    process = begin(name, base, steps)
+    try:
+        return end(name, process)
+    finally:
+        process.kill()
 
 
 def main(text: str) -> None:
@@ -79,28 +80,28 @@ def main(text: str) -> None:
     task = json.loads(text)
     backend.set_threads()
     try:
-        found = _run(task["name"], task["base"] and Path(task["base"]), task["steps"])
+        found = _run(task["name"], Path(task["base"]), task["steps"])
     except (UserError, NotApplicable) as error:
         print(json.dumps({"refusal": type(error).__name__, "reason": str(error)}))
     else:
         print(json.dumps(vars(found)))
 
 
-def _run(name: str, base: Path | None, steps: int) -> Weighed:
+def _run(name: str, model: Path, steps: int) -> Weighed:
     import mlx_lm  # noqa: F401 - loaded by every recipe, so not a part of what one adds
 
     from lazarus_bench import backend
-    from lazarus_bench.benchmark.recipes import RECIPES
+    from lazarus_bench.benchmark.recipes import task_of
     from lazarus_bench.cores import on_own_core
     from lazarus_bench.training.record import read_steps
 
-    spec = RECIPES[name].spec(steps + SETTLING)
+    spec, base = task_of(name, model, steps + SETTLING)
     module = import_module(f"lazarus_bench.training.{spec.kind}")
-    before = _peak()
+    before = peak_since_start()
     with tempfile.TemporaryDirectory() as folder, on_own_core():
         module.run(spec, base, Path(folder), 100, show=False)
         taken = read_steps(Path(folder))[SETTLING:]
-    allocated, resident = backend.peak_memory()
+    allocated, resident = backend.peak_memory()[0], peak_since_start()
     rates = tuple(step.tokens / step.seconds for step in taken)
     return Weighed(rates=rates, allocated=allocated, resident=resident, before=before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +32,11 @@ class Reading:
     rounds: int
     bigger_is_better: bool = True
     about: About = field(default_factory=dict)
+
+    @property
+    def said(self) -> str:
+        """The median with its interval, which one measurement alone has not."""
+        return str(self.found) if self.rounds > 1 else str(self.found).partition(" ")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +145,8 @@ class Profile:
     def ceiling(self) -> float:
         """The share of a step that took only its operations' own time, and their dispatch.
 
-        No optimizer, no batch, no Python: as they are dispatched, no step comes above it.
+        No optimizer, no batch, and no Python but what makes an operation: as they are dispatched,
+        each by itself and with all it needs in cache, no step should come above it.
         """
         least = sum(p.milliseconds for p in self.parts if p.kind not in (OPTIMIZER, MADE, REST))
         return self.gflop / (1e-3 * least) / self.machine if least > 0 else 0.0
@@ -206,13 +213,21 @@ def read_document(path: Path) -> Document:
             f"{path} is no benchmark document of schema {SCHEMA}: make it with `lazarus-bench "
             f"benchmark --output FILE.json`"
         )
-    return _document(row)
+    try:
+        return _document(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged ({type(error).__name__}: {error}): make it anew with "
+            f"`lazarus-bench benchmark --output FILE.json`"
+        ) from error
 
 
 def _document(row: dict[str, Any]) -> Document:
-    kept = {name: row[name] for name in ("created", "command", "machine", "model", "skipped")}
+    kept = {name: _text(row[name]) for name in ("created", "command", "model")}
     return Document(
         **kept,
+        machine=_texts(row["machine"], *SHOWN),
+        skipped=_texts(row["skipped"]),
         readings=tuple(Reading(**_intervals(r, "found")) for r in row["readings"]),
         ratios=tuple(Ratio(**_intervals(r, "found")) for r in row["ratios"]),
         curves=tuple(_curve(r) for r in row["curves"]),
@@ -221,31 +236,85 @@ def _document(row: dict[str, Any]) -> Document:
     )
 
 
+SHOWN = ("device", "blas", "exp", "cores")
+"""What of a machine is shown wherever its numbers are."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _texts(value: Mapping[str, Any], *needed: str) -> dict[str, str]:
+    found = {name: _text(text) for name, text in value.items()}
+    return found | {name: found[name] for name in needed}
+
+
+def _numbers(values: Iterable[Any], above: float) -> None:
+    """Finite numbers above a bound: what is none would slip through every comparison.
+
+    Raises:
+        ValueError, TypeError: one is not.
+    """
+    for value in values:
+        if not (math.isfinite(value) and value > above):
+            raise ValueError(f"{value} where a number above {above:g} belongs")
+
+
+def _interval(row: Mapping[str, Any], above: float = 0.0) -> Interval:
+    found = Interval(**row)
+    _numbers((found.value, found.low, found.high), above)
+    if not found.low <= found.value <= found.high:
+        raise ValueError(f"{found} is no interval")
+    return found
+
+
 def _intervals(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: Interval(**row[name]) for name in names}
+    return row | {name: _interval(row[name]) for name in names}
 
 
 def _curve(row: dict[str, Any]) -> Curve:
-    cost = tuple(Interval(**one) for one in row["cost"])
-    return Curve(
-        **_intervals(row, "exponent", "last") | {"cost": cost, "sizes": tuple(row["sizes"])}
-    )
+    cost = tuple(_interval(one) for one in row["cost"])
+    sizes = tuple(row["sizes"])
+    _numbers(sizes, 0.0)
+    if len(sizes) != len(cost) or len(sizes) < 2:
+        raise ValueError(f"{len(cost)} costs of {len(sizes)} sizes")
+    exponents = {name: _interval(row[name], -math.inf) for name in ("exponent", "last")}
+    return Curve(**row | exponents | {"cost": cost, "sizes": sizes})
 
 
 def _profile(row: dict[str, Any]) -> Profile:
-    return Profile(**_intervals(row, "step") | {"parts": tuple(Part(**p) for p in row["parts"])})
+    found = Profile(**_intervals(row, "step") | {"parts": tuple(Part(**p) for p in row["parts"])})
+    _numbers((found.machine, found.attainable, found.achieved, found.gflop), 0.0)
+    _numbers((of for p in found.parts for of in (p.milliseconds, p.gflop)), -math.inf)
+    _numbers(found.phases.values(), -math.inf)
+    return found
 
 
 def by_machine(documents: Sequence[Document]) -> list[Document]:
-    """One document of the runs on each device, in the order of their first.
+    """One document of the runs of each model on each device, in the order of their first.
 
     Raises:
         UserError: there is none, or runs on one device differ in software.
     """
     if not documents:
         raise UserError("there is no benchmark document: name one or more")
-    devices = dict.fromkeys(d.machine["device"] for d in documents)
-    return [merged([d for d in documents if d.machine["device"] == name]) for name in devices]
+    apart = dict.fromkeys(map(_place, documents))
+    return [merged([d for d in documents if _place(d) == place]) for place in apart]
+
+
+def _place(document: Document) -> tuple[str, str]:
+    return document.machine["device"], document.model
+
+
+def headings(documents: Sequence[Document]) -> list[str]:
+    """The device of each, with the model where it alone does not tell them apart."""
+    devices = [document.machine["device"] for document in documents]
+    return [
+        device if devices.count(device) == 1 else f"{device}, {document.model}"
+        for device, document in zip(devices, documents, strict=True)
+    ]
 
 
 def merged(documents: Sequence[Document]) -> Document:
@@ -274,8 +343,27 @@ def merged(documents: Sequence[Document]) -> Document:
         curves=_later(((c.what, c.along), c) for d in documents for c in d.curves),
         profiles=_later((p.recipe, p) for d in documents for p in d.profiles),
         roofs=_later(((r.operation, r.size), r) for d in documents for r in d.roofs),
-        skipped={name: why for d in documents for name, why in d.skipped.items()},
+        skipped=_left_out(documents),
     )
+
+
+def _left_out(documents: Sequence[Document]) -> dict[str, str]:
+    """What none of the documents has: what one left out, a later one may have measured."""
+    found: dict[str, str] = {}
+    for document in documents:
+        found = {name: why for name, why in found.items() if not _has(document, name)}
+        found |= document.skipped
+    return found
+
+
+def _has(document: Document, name: str) -> bool:
+    """Whether what is left out under `name` was measured: a reading, or a comparison by its start.
+
+    "lens, 32,000 words" is left out of the ratios "lens over transformers on torch: ...".
+    """
+    readings = {text for r in document.readings for text in (r.name, r.unit, r.group)}
+    start = f"{name.split(',')[0]} over "
+    return name in readings or any(ratio.name.startswith(start) for ratio in document.ratios)
 
 
 def _later(keyed: Iterable[tuple[Hashable, T]]) -> tuple[T, ...]:

@@ -34,16 +34,22 @@ PERMUTATIONS = 20
 FEW = 8
 """Prompts of what is read one by one."""
 
+GIVEN = "states given"
+"""Of what works on hidden states that were read before: its prompts are those of the states."""
+
 MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """One use of an instrument: what it does, and how many prompts and prompt tokens it reads."""
+    """One use of an instrument: what it does, and how many prompts and prompt tokens it reads.
+
+    Both are 0 where it reads the weights alone.
+    """
 
     work: Callable[[], object]
-    prompts: int
-    tokens: int
+    prompts: int = 0
+    tokens: int = 0
 
 
 def uses(loaded: LoadedModel, count: int) -> Mapping[str, Use]:
@@ -66,14 +72,14 @@ def uses(loaded: LoadedModel, count: int) -> Mapping[str, Use]:
         "hidden states": whole(lambda: last_states(loaded, prompts)),
         "likelihood": whole(lambda: read_likelihood(loaded, problems)),
         "answers": whole(lambda: greedy(loaded, prompts, ANSWER_TOKENS)),
-        "probe, all layers": whole(lambda: probe(states, asked)),
-        f"probe's null, {PERMUTATIONS} permutations": whole(
+        f"probe, all layers, {GIVEN}": whole(lambda: probe(states, asked)),
+        f"probe's null, {PERMUTATIONS} permutations, {GIVEN}": whole(
             lambda: permutation_null(states, asked, permutations=PERMUTATIONS)
         ),
-        "cluster separation": whole(lambda: cluster_separation(states, asked.labels)),
+        f"cluster separation, {GIVEN}": whole(lambda: cluster_separation(states, asked.labels)),
         "ablation of a layer": whole(lambda: ablate(loaded, problems, 0)),
         "emergence": few(lambda: [read_emergence(loaded, p) for p in prompts[:FEW]]),
-        "router projection": whole(lambda: project_gates(loaded)),
+        "router projection": Use(work=lambda: project_gates(loaded)),
         "routing": whole(lambda: read_routing(loaded, prompts)),
     }
 
@@ -96,7 +102,13 @@ def measure_instruments(
         for name, use in chosen.items()
         for reading in _readings(name, use, found[name], peaks[name])
     ]
-    return [*readings, *_generation(loaded, count, rounds)], skipped
+    generated = list(_generation(loaded, count, rounds))
+    if not generated:
+        skipped["generation_tps"] = (
+            "decoding further tokens took no time that could be told from reading the prompts: "
+            "give more rounds or prompts"
+        )
+    return [*readings, *generated], skipped
 
 
 Peak = tuple[int | None, int | None]
@@ -109,8 +121,11 @@ def _peak(use: Use) -> Peak:
 
 
 def _readings(name: str, use: Use, seconds: Floats, peak: Peak) -> Iterator[Reading]:
-    yield _reading(name, "prompts/s", use.prompts / seconds)
-    yield _reading(name, "prompt_tps", use.tokens / seconds)
+    if use.prompts:
+        yield _reading(name, "prompts/s", use.prompts / seconds)
+        yield _reading(name, "prompt_tps", use.tokens / seconds)
+    else:
+        yield _reading(name, "readings/s", 1 / seconds)
     for unit, size in zip(("MiB, allocator", "MiB, process"), peak, strict=True):
         if size is not None:
             yield _reading(name, unit, np.array([size / MIB]), bigger=False)

@@ -19,7 +19,7 @@ import numpy as np
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.benchmark.document import MADE, OPTIMIZER, REST, Part, Profile
 from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
-from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds
+from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds, view_seconds
 from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
 from lazarus_bench.judge.rounds import median
 from lazarus_bench.training.buckets import Bucketed
@@ -123,13 +123,17 @@ def _stages(caught: Caught) -> dict[str, Arm]:
 def profiled(
     spec: Recipe, base: Path | None, *, rounds: int = 9, machine: float | None = None
 ) -> Profile:
-    """The profile of a step of `spec` on `base`; `machine` GFLOP/s are measured unless given."""
+    """The profile of a step of `spec` on `base`; `machine` GFLOP/s are measured unless given.
+
+    Raises:
+        NotApplicable: its operations cannot be counted, or the recipe is not for this model.
+    """
     caught = catch(spec, base)
+    found = _operations(caught)
     seconds = interleaved(_stages(caught), rounds, warm=2)
     ms = {name: 1e3 * float(np.median(found)) for name, found in seconds.items()}
-    found = _operations(caught)
-    dispatch = dispatch_seconds().value
-    parts = parts_of(found, dispatch, rounds=3)
+    dispatch, view = dispatch_seconds().value, view_seconds().value
+    parts = parts_of(found, dispatch=dispatch, view=view, rounds=3)
     own = (*parts, Part(kind=OPTIMIZER, operations=0, milliseconds=ms["optimizer"]))
     products = next(part for part in parts if part.kind == MATMUL)
     before = ms["batch and rollouts"]
@@ -152,7 +156,7 @@ def profiled(
         machine=best_product() if machine is None else machine,
         attainable=products.gflop / (1e-3 * max(products.milliseconds, 1e-9)),
         rounds=rounds,
-        about={"dispatch": f"{1e6 * dispatch:.2f} µs an operation"},
+        about={"dispatch": f"{1e6 * dispatch:.2f} µs a kernel, {1e6 * view:.2f} µs a view"},
     )
 
 

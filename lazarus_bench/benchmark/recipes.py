@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lazarus_bench.benchmark.alone import Weighed, weighed
 from lazarus_bench.benchmark.document import Reading
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.judge.rounds import Interval, median
+from lazarus_bench.models.files import read_config
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import (
     DualReward,
@@ -31,17 +32,15 @@ MIB = 2**20
 class Timed:
     """A recipe to be timed: its spec for so many steps, and which models it is for.
 
-    `lab` recipes read the lab's own corpus, so they need its tokenizer; one `from_scratch` needs no
-    base at all.
+    `lab` recipes read the lab's own corpus, so they need its tokenizer.
     """
 
     spec: Callable[[int], Recipe]
     lab: bool = False
-    from_scratch: bool = False
 
 
 RECIPES: Mapping[str, Timed] = {
-    "pretraining": Timed(spec=lambda n: Pretrain(steps=n), lab=True, from_scratch=True),
+    "pretraining": Timed(spec=lambda n: Pretrain(steps=n), lab=True),
     "instruction tuning": Timed(spec=lambda n: Instruct(steps=n), lab=True),
     "SFT, LoRA": Timed(spec=lambda n: Sft(steps=n, examples=400, validation=8, checkpoints=())),
     "SFT, full": Timed(
@@ -60,6 +59,20 @@ RECIPES: Mapping[str, Timed] = {
 def applies(recipe: Timed, *, lab: bool) -> bool:
     """Whether a recipe is for a model of the lab's tokenizer (`lab`) or of another."""
     return lab or not recipe.lab
+
+
+def task_of(name: str, model: Path, steps: int) -> tuple[Recipe, Path | None]:
+    """Recipe `name` for so many steps, and what it starts from, so that it is of the `model`.
+
+    Raises:
+        UserError: the model's configuration cannot be read.
+    """
+    recipe = RECIPES[name]
+    spec = recipe.spec(steps)
+    if not isinstance(spec, Pretrain):
+        return spec, model
+    family = str(read_config(model)["model_type"]).replace("_", "-")
+    return replace(spec, family=family), None
 
 
 def readings_of(name: str, found: Weighed) -> Iterator[Reading]:
@@ -89,14 +102,16 @@ def measure_recipe(name: str, base: Path, steps: int) -> list[Reading]:
     Raises:
         NotApplicable: the recipe is not for this model.
     """
-    recipe = RECIPES[name]
-    return list(readings_of(name, weighed(name, None if recipe.from_scratch else base, steps)))
+    return list(readings_of(name, weighed(name, base, steps)))
 
 
 def measure_recipes(
     base: Path, *, lab: bool, steps: int = 20
 ) -> tuple[list[Reading], dict[str, str]]:
-    """The readings of all recipes that are for this model, and why others are left out."""
+    """The readings of all recipes that are for this model, and why others are left out.
+
+    One whose process ends early, as for want of memory, costs the others nothing.
+    """
     found: list[Reading] = []
     skipped: dict[str, str] = {}
     for name, recipe in RECIPES.items():
@@ -105,6 +120,6 @@ def measure_recipes(
             continue
         try:
             found += measure_recipe(name, base, steps)
-        except NotApplicable as error:
+        except (NotApplicable, RuntimeError) as error:
             skipped[name] = str(error)
     return found, skipped

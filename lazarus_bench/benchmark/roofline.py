@@ -99,12 +99,27 @@ def _numpy_exp(size: int) -> Work:
 
 
 def dispatch_seconds(rounds: int = 5) -> Interval:
-    """Seconds an operation costs by being one: building its node and handing it to the device."""
+    """Seconds a kernel costs by being one: building its node and handing it to the device.
+
+    Of the negative of one number, the least there is: a sum with a Python number would be three
+    nodes, the number's and its broadcast's beside its own.
+    """
     one = mx.array([1.0])
     mx.eval(one)
 
     def work(count: int) -> None:
-        mx.eval([one + 1.0 for _ in range(count)])
+        mx.eval([mx.negative(one) for _ in range(count)])
+
+    return median(1.0 / rates({"one": (work, 1.0)}, rounds)["one"])
+
+
+def view_seconds(rounds: int = 5) -> Interval:
+    """The same of a view, which has a node but no kernel: a transposed matrix."""
+    matrix = mx.ones((2, 3))
+    mx.eval(matrix)
+
+    def work(count: int) -> None:
+        mx.eval([matrix.T for _ in range(count)])
 
     return median(1.0 / rates({"one": (work, 1.0)}, rounds)["one"])
 

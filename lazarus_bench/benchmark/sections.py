@@ -14,7 +14,7 @@ from lazarus_bench.benchmark.instruments import measure_instruments
 from lazarus_bench.benchmark.llamas import MILLION, WIDE_VOCABULARY, Shape, write_llama
 from lazarus_bench.benchmark.machine import machine
 from lazarus_bench.benchmark.profile import profiled
-from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes
+from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes, task_of
 from lazarus_bench.benchmark.rivals.compared import Effort
 from lazarus_bench.benchmark.rivals.lens import lens_against_transformers
 from lazarus_bench.benchmark.rivals.probe import probe_against_sklearn
@@ -134,9 +134,8 @@ def _profile(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> N
             if not applies(recipe, lab=subject.lab):
                 continue
             tell(f"profile of {name}")
-            base = None if recipe.from_scratch else subject.directory
             try:
-                spec = recipe.spec(200)
+                spec, base = task_of(name, subject.directory, 200)
                 found.profiles.append(
                     profiled(spec, base, rounds=min(effort.rounds, 9), machine=best)
                 )
@@ -153,16 +152,16 @@ def _roofline(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> 
 
 def _verdict(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
     tell(VERDICT)
-    try:
-        if subject.hypotheses is None:
-            raise UserError("there is no folder of claims: run it beside hypotheses/")
-        model = subject.name if subject.judged else None
-        with tempfile.TemporaryDirectory() as folder:
-            found.readings += measure_first_verdict(
-                subject.hypotheses, model, Path(folder), min(effort.rounds, 3)
-            )
-    except UserError as error:
-        found.skipped[VERDICT] = str(error)
+    if subject.hypotheses is None:
+        found.skipped[VERDICT] = "there is no folder of claims: run it beside hypotheses/"
+        return
+    model = subject.name if subject.judged else None
+    with tempfile.TemporaryDirectory() as folder:
+        readings, skipped = measure_first_verdict(
+            subject.hypotheses, model, Path(folder), min(effort.rounds, 3)
+        )
+    found.readings += readings
+    found.skipped |= skipped
 
 
 Section = Callable[[Subject, Effort, Findings, Tell], None]

@@ -11,17 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lazarus_bench.benchmark.document import Document, by_machine, read_document
+from lazarus_bench.benchmark.document import Document, by_machine, headings, read_document
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.benchmark_command import PROMPTS, ROUNDS, SECTION_NAMES, STEPS
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.files import write_text
+from lazarus_bench.report.files import check_place, write_text
 
 if TYPE_CHECKING:
     from lazarus_bench.benchmark.sections import Subject
 
 REGRESSED = 1
+REPORT = "benchmarks.md"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,23 +32,27 @@ def run(options: argparse.Namespace) -> int:
         UserError: a flag cannot be honoured.
     """
     _check(options)
+    _check_places(options)
     found = _found(options)
-    for path, text in _files(options, found):
-        write_text(text, Path(path), "document")
+    shown_all = "\n\n".join(shown(document, terminal.width()) for document in found)
+    text = _only(found, "--json").to_json() if options.json else shown_all
+    for path, written in _files(options, found):
+        write_text(written, path, "document")
     if options.report is not None:
         from lazarus_bench.benchmark.markdown import write_report
 
-        write_report([(d.machine["device"], d) for d in found], Path(options.report))
-    shown_all = "\n\n".join(shown(document, terminal.width()) for document in found)
-    text = _only(found, "--json").to_json() if options.json else shown_all
+        parts = list(zip(headings(found), found, strict=True))
+        write_report(parts, Path(options.report).expanduser())
     terminal.write(text, as_json=options.json)
     return _gate(found) if options.gate else 0
 
 
 def _only(found: Sequence[Document], flag: str) -> Document:
     if len(found) > 1:
-        devices = ", ".join(document.machine["device"] for document in found)
-        raise UserError(f"{flag} holds one machine's numbers, not {devices}: read each alone")
+        several = "; ".join(headings(found))
+        raise UserError(
+            f"{flag} holds one machine's numbers of one model, not {several}: read each alone"
+        )
     return found[0]
 
 
@@ -69,6 +74,18 @@ def _check(options: argparse.Namespace) -> None:
     for name in options.sections:
         if name not in SECTION_NAMES:
             raise UserError(f"there is no section {name!r}: choose {', '.join(SECTION_NAMES)}")
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """What cannot be written is told before anything is measured, which takes many minutes."""
+    files = [options.output, options.bigger_is_better]
+    places = [Path(given).expanduser() for given in files if given is not None]
+    if len(places) == 2 and places[0].absolute() == places[1].absolute():
+        raise UserError(f"--output and --bigger-is-better both name {places[0]}: name two files")
+    for place in places:
+        check_place(place, "document")
+    if options.report is not None:
+        check_place(Path(options.report).expanduser() / REPORT, "report")
 
 
 def _found(options: argparse.Namespace) -> list[Document]:
@@ -114,7 +131,7 @@ def _tell(what: str) -> None:
     print(f"measuring {what}", file=sys.stderr, flush=True)
 
 
-def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[tuple[str, str]]:
+def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:
     from lazarus_bench.benchmark.continuous import bigger_is_better
 
     files: list[tuple[str, str]] = []
@@ -123,7 +140,7 @@ def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[t
     if options.bigger_is_better is not None:
         only = _only(found, "--bigger-is-better")
         files.append((options.bigger_is_better, bigger_is_better(only)))
-    return files
+    return [(Path(name).expanduser(), text) for name, text in files]
 
 
 def shown(found: Document, room: int) -> str:
@@ -134,7 +151,7 @@ def shown(found: Document, room: int) -> str:
 
 def _tables(found: Document, room: int) -> list[str]:
     ratios = [[r.name, str(r.found), _goal(r.at_least, r.at_most), r.outcome] for r in found.ratios]
-    readings = [[r.name, str(r.found), r.unit] for r in found.readings]
+    readings = [[r.name, r.said, r.unit, r.group] for r in found.readings]
     curves = [
         [f"{c.what} by {c.along}", str(c.exponent), str(c.last), _goal(None, c.at_most), c.outcome]
         for c in found.curves
@@ -152,7 +169,7 @@ def _tables(found: Document, room: int) -> list[str]:
     left_out = [[name, why] for name, why in found.skipped.items()]
     tables = (
         (("side by side", "ratio", "goal", ""), ratios),
-        (("by itself", "median", "unit"), readings),
+        (("by itself", "median", "unit", "of"), readings),
         (("cost of", "exponent", "last two sizes", "goal", ""), curves),
         (("recipe", "step", "part", "time"), profiles),
         (("recipe", "GFLOP/s", "the machine's", "share", "at most"), shares),
@@ -169,6 +186,16 @@ def _goal(at_least: float | None, at_most: float | None) -> str:
 
 
 def _gate(found: Sequence[Document]) -> int:
+    """The exit code; what fell is told on standard error.
+
+    Raises:
+        UserError: there is nothing that could have fallen.
+    """
+    if not any(document.ratios or document.curves for document in found):
+        raise UserError(
+            "--gate has nothing to judge: no ratio and no exponent was measured; measure `beside` "
+            "or `scaling`, or leave it out"
+        )
     fallen = [regression for document in found for regression in regressions(document)]
     for regression in fallen:
         print(f"lazarus-bench: regression: {regression.sentence}", file=sys.stderr)

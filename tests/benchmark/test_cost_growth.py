@@ -1,8 +1,11 @@
 """Curves are of the costs they were given, and the report's are all different."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
+from lazarus_bench.benchmark import scaling
 from lazarus_bench.benchmark.scaling import Growth, fitted, growths, measure
 
 
@@ -35,3 +38,26 @@ def test_every_curve_of_the_report_has_a_name_of_its_own():
     along = {name for _, name in named}
     wanted = {"layers", "width", "vocabulary", "prompts", "batch", "sequence length", "seeds"}
     assert along == wanted | {"workers"}
+
+
+def test_more_seeds_are_more_trainings(monkeypatch, tmp_path):
+    done = []
+    monkeypatch.setattr(scaling, "write_llama", lambda folder: folder)
+    monkeypatch.setattr(scaling, "_training", lambda base: lambda: done.append(base) or 1.0)
+    for seeds, arm in scaling._by_seeds(tmp_path).items():
+        done.clear()
+        arm()
+        assert len(done) == seeds
+
+
+def test_with_workers_the_cost_is_of_each_training(monkeypatch, tmp_path):
+    clock = iter(range(0, 1000, 6))
+    started = []
+    monkeypatch.setattr(scaling, "write_llama", lambda folder: folder)
+    monkeypatch.setattr(scaling, "begin", lambda *_: started.append(Mock()) or started[-1])
+    monkeypatch.setattr(scaling, "end", lambda *_: None)
+    monkeypatch.setattr(scaling.time, "perf_counter", lambda: next(clock))
+    costs = {workers: arm() for workers, arm in scaling._by_workers(tmp_path).items()}
+    assert costs == {1: 6.0, 2: 3.0}
+    assert len(started) == 3
+    assert all(process.kill.called for process in started)

@@ -1,5 +1,6 @@
 """Documents survive the file, tell where a goal stands, and add up on one machine."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_benchmark import DOCUMENT, MACHINE, interval
 
-from lazarus_bench.benchmark.document import Curve, Ratio, by_machine, merged, read_document
+from lazarus_bench.benchmark.document import (
+    Curve,
+    Ratio,
+    by_machine,
+    headings,
+    merged,
+    read_document,
+)
 from lazarus_bench.errors import UserError
 
 
@@ -22,6 +30,49 @@ def test_another_file_is_refused_in_one_sentence(tmp_path, text):
     file = tmp_path / "other.json"
     file.write_text(text)
     with pytest.raises(UserError, match=r"other\.json .*lazarus-bench benchmark"):
+        read_document(file)
+
+
+NAN = float("nan")
+
+
+def _spoilt(where: list[str | int], value: object) -> str:
+    """The document as text with one thing in it exchanged; without it where `value` is ..."""
+    row = json.loads(DOCUMENT.to_json())
+    at = row
+    for key in where[:-1]:
+        at = at[key]
+    at[where[-1]] = value
+    if value is ...:
+        del at[where[-1]]
+    return json.dumps(row)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (["curves"], ...),
+        (["ratios"], None),
+        (["machine"], ["cpu"]),
+        (["machine", "device"], ...),
+        (["created"], 5),
+        (["skipped"], {"lens": None}),
+        (["ratios", 0, "more"], 1),
+        (["ratios", 0, "found", "high"], NAN),
+        (["ratios", 0, "found", "high"], 0.1),
+        (["ratios", 0, "found", "low"], "2"),
+        (["readings", 1, "found"], {"value": 0, "low": 0, "high": 0}),
+        (["curves", 0, "sizes"], []),
+        (["curves", 0, "cost", 0, "low"], 0),
+        (["curves", 0, "exponent", "value"], NAN),
+        (["profiles", 0, "machine"], 0),
+        (["profiles", 0, "parts", 0, "milliseconds"], "9"),
+    ],
+)
+def test_a_damaged_document_is_refused_in_one_sentence(tmp_path, where, value):
+    file = tmp_path / "other.json"
+    file.write_text(_spoilt(where, value))
+    with pytest.raises(UserError, match=r"other\.json is damaged \(.*lazarus-bench benchmark"):
         read_document(file)
 
 
@@ -88,3 +139,29 @@ def test_a_curve_keeps_its_type_through_the_file(tmp_path):
     (curve,) = read_document(file).curves
     assert isinstance(curve, Curve)
     assert isinstance(curve.sizes, tuple)
+
+
+def test_what_was_measured_once_has_no_interval():
+    (speed, memory) = DOCUMENT.readings
+    assert speed.said == "2,500 [2,400, 2,600]"
+    assert memory.said == "50"
+
+
+def test_each_model_has_a_document_of_its_own():
+    other = replace(DOCUMENT, model="stories", ratios=(replace(DOCUMENT.ratios[0], rounds=3),))
+    assert by_machine([DOCUMENT, other]) == [DOCUMENT, other]
+    assert headings([DOCUMENT]) == ["cpu (made up)"]
+    wanted = ["cpu (made up), untrained lab llama", "cpu (made up), stories"]
+    assert headings([DOCUMENT, other]) == wanted
+
+
+def test_what_was_left_out_and_measured_later_is_left_out_no_more():
+    (reading,) = DOCUMENT.readings[:1]
+    names = ["SFT, 33 tokens a text", "lens, 32,000 words", reading.name, "routing"]
+    earlier = replace(DOCUMENT, ratios=(), readings=(), skipped=dict.fromkeys(names, "no torch"))
+    assert list(merged([earlier, DOCUMENT]).skipped) == [
+        "lens, 32,000 words",
+        "routing",
+        *DOCUMENT.skipped,
+    ]
+    assert set(merged([DOCUMENT, earlier]).skipped) == {*names, *DOCUMENT.skipped}

@@ -27,7 +27,7 @@ def test_a_cost_wholly_above_its_bound_has_regressed(start):
     bound = MOST[start]
     above = Ratio(name=start, found=interval(2 * bound, 1.5 * bound, 3 * bound), rounds=5)
     assert len(regressions(document_of(above))) == 1
-    assert regressions(document_of(replace(above, found=interval(bound, 0, 9)))) == []
+    assert regressions(document_of(replace(above, found=interval(2 * bound, 0, 9)))) == []
 
 
 def test_a_ratio_without_a_bound_cannot_regress():
@@ -39,7 +39,9 @@ def test_a_ratio_without_a_bound_cannot_regress():
 def test_an_exponent_certainly_too_steep_has_regressed_where_one_is_asked_for():
     (curve,) = DOCUMENT.curves
     steep = replace(curve, exponent=interval(STEEPEST + 1, STEEPEST + 0.5, STEEPEST + 2))
+    across = replace(curve, exponent=interval(STEEPEST + 1, STEEPEST - 0.5, STEEPEST + 2))
     assert len(regressions(replace(DOCUMENT, ratios=(), curves=(steep,)))) == 1
+    assert regressions(replace(DOCUMENT, ratios=(), curves=(across,))) == []
     assert regressions(replace(DOCUMENT, ratios=(), curves=(replace(steep, at_most=None),))) == []
 
 

@@ -8,20 +8,39 @@ from lazarus_bench.analysis.probe import permutation_null, probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.backend import EXP, mx
+from lazarus_bench.benchmark.gate import LEAST, MOST
 from lazarus_bench.benchmark.llamas import Shape, write_llama
-from lazarus_bench.benchmark.rivals.compared import Effort
+from lazarus_bench.benchmark.rivals import training as rivals_training
+from lazarus_bench.benchmark.rivals.compared import Effort, speed
 from lazarus_bench.benchmark.rivals.lens import transformers_lens
-from lazarus_bench.benchmark.rivals.probe import sklearn_accuracy, sklearn_null
+from lazarus_bench.benchmark.rivals.probe import (
+    probe_against_sklearn,
+    sklearn_accuracy,
+    sklearn_null,
+)
 from lazarus_bench.benchmark.rivals.sampling import sampling_against_mlx_lm
 from lazarus_bench.benchmark.rivals.shipped import as_shipped
-from lazarus_bench.benchmark.rivals.training import dual_against_sft, pairs_of, sft_against_mlx_lm
-from lazarus_bench.benchmark.trainings import adapted, arithmetic, chunks_of, random_text, sft
+from lazarus_bench.benchmark.rivals.training import (
+    dual_against_sft,
+    mlx_lm_step_seconds,
+    pairs_of,
+    sft_against_mlx_lm,
+)
+from lazarus_bench.benchmark.trainings import (
+    SETTLING,
+    adapted,
+    arithmetic,
+    chunks_of,
+    peak_bytes,
+    random_text,
+    sft,
+)
 from lazarus_bench.models import activations
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import collate
 from lazarus_bench.tasks.arithmetic import held_out
 
-LEAST = Effort(rounds=2, steps=1, prompts=40)
+LEAST_EFFORT = Effort(rounds=2, steps=1, prompts=40)
 
 
 @pytest.mark.skipif(EXP != "numpy", reason="mlx's own gates are in place")
@@ -88,20 +107,93 @@ def test_the_other_lens_is_the_same_lens(tmp_path):
 
 
 def test_sft_and_mlx_lm_take_turns(tiny):
-    speed, memory = sft_against_mlx_lm(tiny, batch=4, effort=LEAST)
+    speed, memory = sft_against_mlx_lm(tiny, batch=4, effort=LEAST_EFFORT)
     assert speed.rounds == 2
     assert speed.found.value > 0
     assert (speed.at_least, memory.at_most) == (1.5, 1.0)
     assert memory.found.value > 0
+    assert has_bounds(speed, memory)
 
 
 def test_dual_reward_and_sft_take_turns(tiny):
-    (cost,) = dual_against_sft(tiny, batch=4, effort=LEAST)
+    (cost,) = dual_against_sft(tiny, batch=4, effort=LEAST_EFFORT)
     assert cost.found.value > 0
     assert cost.at_most == 1.25
+    assert has_bounds(cost)
 
 
 def test_sampling_and_mlx_lm_take_turns(tiny):
-    found = sampling_against_mlx_lm(tiny, what="tiny", effort=LEAST)
+    found = sampling_against_mlx_lm(tiny, what="tiny", effort=LEAST_EFFORT)
     assert [ratio.at_least for ratio in found] == [1.0, 1.0]
     assert all(ratio.found.value > 0 for ratio in found)
+    assert has_bounds(*found)
+
+
+def has_bounds(*ratios):
+    """Whether the gate has a bound for each by its name: what has none can fall unseen."""
+    bounds = (*LEAST, *MOST)
+    return all(any(ratio.name.startswith(start) for start in bounds) for ratio in ratios)
+
+
+def test_the_probe_and_a_plain_loop_take_turns(tiny):
+    found = probe_against_sklearn(tiny, what="tiny", effort=LEAST_EFFORT)
+    assert all(ratio.found.value > 0 for ratio in found)
+    assert has_bounds(*found)
+
+
+def test_faster_than_a_rival_is_above_one():
+    seconds = {"ours": np.array([1.0, 1.0]), "theirs": np.array([3.0, 3.0])}
+    found = speed("x", seconds, "ours", "theirs", "tok/s", 1.0, {}, units=6.0)
+    assert found.found.value == 3.0
+    assert found.about == {"ours": "6 tok/s", "theirs": "2 tok/s"}
+
+
+def test_what_dual_reward_costs_more_is_above_one(tiny, monkeypatch):
+    costs = {"dual": np.array([3.0, 3.0]), "SFT": np.array([2.0, 2.0])}
+    monkeypatch.setattr(rivals_training, "interleaved", lambda arms, rounds: costs)
+    (found,) = dual_against_sft(tiny, batch=4, effort=LEAST_EFFORT)
+    assert found.found.value == 1.5
+
+
+def test_speed_beside_mlx_lm_is_of_a_token_and_memory_of_what_is_held_beyond_weights(
+    tiny, monkeypatch
+):
+    monkeypatch.setattr(rivals_training, "step_seconds", lambda *_: 2.0)
+    monkeypatch.setattr(rivals_training, "mlx_lm_step_seconds", lambda *_: 5.0)
+    monkeypatch.setattr(rivals_training, "peak_bytes", lambda work: (work(), 7))
+    speed, memory = sft_against_mlx_lm(tiny, batch=4, effort=LEAST_EFFORT)
+    assert (speed.found.value, memory.found.value) == pytest.approx((2.5, 1.0))
+    tokens = speed.about["tokens a step"]
+    assert speed.about["ours"] == f"{tokens / 2:,.0f} tok/s"
+
+
+def test_a_peak_is_of_the_work_alone():
+    held = mx.zeros((1 << 20,))
+    mx.eval(held)
+    found, peak = peak_bytes(lambda: mx.eval(mx.zeros((1 << 18,)) + 1.0))
+    assert found is None
+    assert 1 << 20 <= peak < held.nbytes
+
+
+@pytest.mark.skipif(EXP != "numpy", reason="mlx's own gates are in place")
+def test_rivals_run_with_their_own_gates(tiny, monkeypatch):
+    import mlx_lm
+    from mlx_lm.models import llama
+    from mlx_lm.tuner import trainer
+
+    def own_gates(*_, training_callback=None, **__):
+        assert llama.swiglu is not activations.swiglu
+        asked.append(training_callback)
+        if training_callback is not None:
+            for _ in range(SETTLING):
+                training_callback.on_train_loss_report({"iterations_per_second": 0.01})
+            training_callback.on_train_loss_report({"iterations_per_second": 4.0})
+
+    asked = []
+    loaded = adapted(tiny)
+    monkeypatch.setattr(mlx_lm, "batch_generate", own_gates)
+    monkeypatch.setattr(trainer, "train", own_gates)
+    sampling_against_mlx_lm(tiny, what="tiny", effort=LEAST_EFFORT)
+    assert len(asked) == 2 * (LEAST_EFFORT.rounds + 1)
+    pairs = pairs_of(random_text(9, 4))
+    assert mlx_lm_step_seconds(loaded, pairs, batch=4, steps=1) == 0.25  # without what settles

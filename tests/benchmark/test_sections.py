@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lazarus_bench.benchmark import sections, verdict_time
+from lazarus_bench.benchmark import verdict_time
 from lazarus_bench.benchmark.rivals.compared import Effort
 from lazarus_bench.benchmark.sections import SECTIONS, Findings, Subject, document
 from lazarus_bench.errors import UserError
@@ -48,10 +48,14 @@ def test_without_claims_it_is_left_out_with_the_reason():
 
 
 def test_a_pytest_that_judges_nothing_is_left_out_with_the_reason(monkeypatch, tmp_path):
-    def fails(*_):
-        raise UserError("pytest judged nothing")
+    def fails(_, options, folder):
+        if "--lb-model" in options:
+            raise UserError("pytest judged nothing")
+        return 2.0
 
-    monkeypatch.setattr(sections, "measure_first_verdict", fails)
-    found, _ = measured(Subject(name="x", directory=Path(), lab=True, hypotheses=tmp_path))
-    said = document(found, Subject(name="x", directory=Path(), lab=True), "made up").skipped
-    assert said == {"time to the first verdict": "pytest judged nothing"}
+    monkeypatch.setattr(verdict_time, "seconds_to_verdict", fails)
+    subject = Subject(name="x", directory=Path(), lab=True, hypotheses=tmp_path, judged=True)
+    found, _ = measured(subject)
+    said = document(found, subject, "made up")
+    assert said.skipped == {"time to the first verdict, x": "pytest judged nothing"}
+    assert [reading.name for reading in said.readings] == ["published numbers"]

@@ -36,6 +36,7 @@ def test_a_profile_accounts_for_the_whole_step(tiny):
     products = next(part for part in found.parts if part.kind == MATMUL)
     assert found.gflop == products.gflop > 0
     assert found.share == pytest.approx(found.achieved / 50)
+    assert found.achieved == pytest.approx(found.gflop / (1e-3 * found.step.value))
 
 
 def test_a_recipe_without_a_loop_is_refused(tiny, tmp_path):

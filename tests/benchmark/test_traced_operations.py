@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from lazarus_bench.backend import mx
 from lazarus_bench.benchmark.operations import MATMUL, again, kind_of, parts_of, traced
+from lazarus_bench.benchmark.roofline import _seconds_each, best_product
+from lazarus_bench.errors import NotApplicable
 
 SIDE = st.integers(1, 9)
 
@@ -65,11 +67,39 @@ def test_everything_a_trained_layer_does_can_be_done_again():
 
 def test_parts_hold_every_operation_and_all_of_the_flops():
     def function(a, b):
-        return mx.exp(a @ b).sum() + (a * a).sum()
+        return mx.exp(a @ b.T).sum() + (a * a).sum()
 
     found = traced(function, mx.ones((16, 16)), mx.ones((16, 16)))
-    parts = {part.kind: part for part in parts_of(found, dispatch=1e-6, rounds=2)}
-    assert parts["dispatch"].operations == sum(found.values())
-    assert parts["dispatch"].milliseconds == pytest.approx(1e-3 * sum(found.values()))
+    timed = parts_of(found, dispatch=1e-6, view=1e-7, rounds=2)
+    parts = {part.kind: part for part in timed}
+    views = sum(count for op, count in found.items() if again(op) is None)
+    kernels = sum(found.values()) - views
+    assert views > 0
+    assert parts["dispatch"].operations == views + kernels
+    assert parts["dispatch"].milliseconds == pytest.approx(1e-3 * kernels + 1e-4 * views)
     assert parts[MATMUL].gflop == pytest.approx(2e-9 * 16**3)
     assert all(np.isfinite(part.milliseconds) for part in parts.values())
+
+
+def test_a_gathered_product_is_timed_as_one():
+    def experts(x, weights):
+        return mx.gather_mm(x, weights, rhs_indices=mx.array([[0, 2], [1, 1]]))
+
+    found = traced(experts, mx.ones((2, 1, 64, 512)), mx.ones((3, 512, 256)))
+    (product,) = (op for op in found if op.name == "GatherMM")
+    assert product.gflop == pytest.approx(2e-9 * 4 * 64 * 512 * 256)
+    seconds = _seconds_each(again(product), 3)
+    assert product.gflop / seconds < 2 * best_product(1)  # a pass over its result took far less
+
+
+def test_what_mlx_cannot_export_is_not_applicable():
+    def gradient(x, weights):
+        chosen = mx.array([0, 1, 2, 2])
+
+        def loss(w):
+            return mx.gather_mm(x, w, rhs_indices=chosen, sorted_indices=True).sum()
+
+        return mx.grad(loss)(weights)
+
+    with pytest.raises(NotApplicable, match="cannot export"):
+        traced(gradient, mx.ones((4, 1, 8)), mx.ones((3, 8, 5)))

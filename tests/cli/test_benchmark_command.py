@@ -1,11 +1,13 @@
 """`lazarus-bench benchmark`: what it measures, what it leaves, and what it refuses."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sample_benchmark import DOCUMENT
 
-from lazarus_bench.cli import main
+from lazarus_bench.benchmark.markdown import FILE
+from lazarus_bench.cli import benchmark, main
 
 
 @pytest.fixture
@@ -56,6 +58,46 @@ def test_a_mistake_is_one_sentence(arguments, sentence, capsys, monkeypatch, tmp
     said = capsys.readouterr().err
     assert sentence in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--output", "file/found.json"], "cannot write the document to file/found.json"),
+        (["--bigger-is-better", "file/r.json"], "cannot write the document to file/r.json"),
+        (["--report", "file"], "cannot write the report to file/benchmarks.md"),
+        (["--output", "a.json", "--bigger-is-better", "a.json"], "both name a.json"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_is_measured(
+    arguments, sentence, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(benchmark, "_found", lambda options: pytest.fail("it measured"))
+    assert main(["benchmark", "roofline", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+    assert benchmark.REPORT == FILE
+
+
+def test_two_machines_have_no_one_json_and_nothing_is_left(kept, capsys, tmp_path):
+    other = tmp_path / "metal.json"
+    machine = DOCUMENT.machine | {"device": "metal (made up)"}
+    other.write_text(replace(DOCUMENT, machine=machine).to_json())
+    report = tmp_path / "reports"
+    files = ["--from", str(kept), "--from", str(other), "--report", str(report)]
+    assert main(["benchmark", *files, "--json"]) == 2
+    assert (
+        "--json holds one machine's numbers of one model, not cpu (made up); metal"
+        in capsys.readouterr().err
+    )
+    assert not report.exists()
+
+
+def test_a_gate_that_would_judge_nothing_is_refused(kept, capsys):
+    kept.write_text(replace(DOCUMENT, ratios=(), curves=()).to_json())
+    assert main(["benchmark", "--from", str(kept), "--gate"]) == 2
+    assert "--gate has nothing to judge" in capsys.readouterr().err
 
 
 def test_sections_of_the_help_are_those_there_are():

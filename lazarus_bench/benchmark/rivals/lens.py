@@ -20,14 +20,18 @@ from lazarus_bench.tasks.arithmetic import held_out
 
 TOP = 20
 
+ROWS = 32
+"""Prompts that transformers reads at once: a tenth faster than all 200, half faster than 8."""
+
 
 def transformers_lens(
     model: Any, prompts: Sequence[Sequence[int]], targets: Sequence[int], top: int = TOP
 ) -> tuple[Floats, Floats]:
     """Every layer's lens by transformers: hidden states through final norm and head, in torch.
 
-    Prompts of one length share a forward, and each layer's softmax is taken and reduced before the
-    next one's, as a careful user would write it; of a llama, whose last hidden state is normed.
+    Prompts of one length share a forward without a cache, `ROWS` at a time, and each layer's
+    softmax is taken and reduced before the next one's, as a careful user would write it; of a
+    llama, whose last hidden state is normed.
 
     Returns:
         Probabilities of the targets `[prompt, layer]` and of the top tokens `[prompt, layer, k]`.
@@ -37,10 +41,11 @@ def transformers_lens(
     depth = model.config.num_hidden_layers
     wanted = np.zeros((len(prompts), depth))
     best = np.zeros((len(prompts), depth, top))
-    for rows, tokens in batches_by_length(prompts, len(prompts)):
-        with torch.no_grad():
+    for rows, tokens in batches_by_length(prompts, ROWS):
+        with torch.inference_mode():
             ids = torch.tensor(np.array(tokens), dtype=torch.long)
-            hidden = model.model(ids, output_hidden_states=True).hidden_states
+            read = model.model(ids, output_hidden_states=True, use_cache=False)
+            hidden = read.hidden_states
             gold = torch.tensor([targets[row] for row in rows])[:, None]
             for layer, states in enumerate(hidden[1:]):
                 last = states[:, -1]

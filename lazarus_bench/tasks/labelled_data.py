@@ -144,7 +144,7 @@ def source_at(
     """
     if name not in CORPORA:
         raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(CORPORA)}")
-    place = HUB if path == HUB else str(Path(path).expanduser().absolute())
+    place = HUB if path == HUB else _folder(path)
     splits = _splits(name, place)
     return DataSource(
         name=name, path=place, digest=digest_of(*splits), train=train, validation=validation
@@ -170,10 +170,17 @@ def given_data(words: Iterable[str]) -> dict[str, DataSource]:
     return found
 
 
+def _folder(path: Path | str) -> str:
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:
+        raise UserError(f"{path}: there is no such user's folder: name it without ~") from error
+
+
 def _splits(name: str, path: str) -> Splits:
     splits = hub_splits(name) if path == HUB else read_splits(name, Path(path))
     for split, use in zip(splits, ("training", "evaluation"), strict=True):
-        _check_classes(split, CORPORA[name].classes, f"{name}, {use}")
+        _check_classes(split, CORPORA[name].classes, f"{name}={path}, {use}")
     return splits
 
 
@@ -205,6 +212,10 @@ def key_of(text: str) -> str:
 def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> LabelledData:
     judged = {key_of(example.text) for example in splits[1]}
     learned = [example for example in splits[0] if key_of(example.text) not in judged]
+    shared = len(splits[0]) - len(learned)
+    if shared:
+        left = f"{source.name} without {shared} training texts that evaluation has too"
+        _check_classes(learned, classes, left)
     order = np.random.default_rng(0)
     train = tuple(learned[i] for i in order.permutation(len(learned))[: source.train])
     # As they lie in the file unless there are more than wanted: which ones then must not hang on
@@ -218,7 +229,7 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
         classes=classes,
         train=train,
         validation=validation,
-        shared=len(splits[0]) - len(learned),
+        shared=shared,
         available=(len(learned), len(splits[1])),
     )
 

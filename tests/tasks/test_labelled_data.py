@@ -87,10 +87,26 @@ def test_a_class_that_occurs_once_or_never_is_named_with_its_line(tmp_path):
         source_at("sst2", write(tmp_path, [LINES[0], LINES[1], LINES[2]], LINES[30:]))
     with pytest.raises(UserError, match=r"evaluation: the class negative occurs never"):
         source_at("sst2", write(tmp_path, LINES, LINES[1::2]))
-    lopsided = [LINES[1], LINES[3], *LINES[4::2]]
+    lopsided = [LINES[3], LINES[5], *LINES[4::2]]
     source = source_at("sst2", write(tmp_path, lopsided, LINES[:2] * 2))
     with pytest.raises(UserError, match="sst2 with train = 2: the class positive occurs"):
         read_data(replace(source, train=2))
+
+
+def test_a_class_that_is_lost_to_the_overlap_is_told_so(tmp_path):
+    source = source_at("sst2", write(tmp_path, LINES[:20], LINES[:19]))
+    with pytest.raises(UserError, match="sst2 without 19 training texts that evaluation has too"):
+        read_data(source)
+
+
+def test_data_that_have_no_examples_are_named_by_their_folder(tmp_path):
+    with pytest.raises(UserError, match=f"sst2={tmp_path}, evaluation: the class negative occurs"):
+        source_at("sst2", write(tmp_path, LINES, []))
+
+
+def test_a_user_who_is_not_there_has_no_folder():
+    with pytest.raises(UserError, match="~nobody-at-all/sst2: there is no such user's folder"):
+        source_at("sst2", "~nobody-at-all/sst2")
 
 
 @pytest.mark.parametrize(

@@ -588,7 +588,7 @@ class Engram(Recipe):
     epochs: Index = 3
     batch: Count = 16
     learning_rate: Positive = 2e-4
-    warm_up: Share = 0.1
+    warm_up: Annotated[float, Bound(least=0, most=0.5, because="the other half falls")] = 0.1
     weight_decay: NonNegative = 0.01
     full: bool = False
     rank: Count = 16

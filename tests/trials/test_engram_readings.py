@@ -112,6 +112,7 @@ def test_controls_tell_leaks_ceilings_and_learning_from_nothing():
     assert room_for_accuracy([Reads(apart=30), Reads(apart=1)], 0.01).passed
     assert not nothing_from_shuffled([run], 0.1).passed
     assert nothing_from_shuffled([Reads(apart=0)], 0.1).passed
+    assert not nothing_from_shuffled([Reads(apart=0), run], 0.1).passed
 
 
 def test_trainings_on_other_texts_than_the_split_of_today_fail_their_control(monkeypatch):

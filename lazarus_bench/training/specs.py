@@ -634,7 +634,8 @@ class Engram(Recipe):
 
         Measured on a busy machine, and divided by how much longer SFT's steps took there.
         """
-        steps = self.epochs * (self.data.train // self.batch)
+        texts = min(self.data.train, self.data.held or self.data.train)
+        steps = self.epochs * (texts // self.batch)
         forwards = 2 if self.engram else 1
         example = 0.0017 if self.lm_weight else 0.0013
         return 1.5 + steps * (0.025 * forwards + example * self.batch)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled import is_held_out
 from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, read_data, source_at
+from lazarus_bench.training.specs import Engram
 
 LINES = [f"film {i} was {'fine' if i % 2 else 'dull'}\t{i % 2}\n" for i in range(40)]
 HEADER = "sentence\tlabel\n"
@@ -70,9 +71,21 @@ def test_the_digest_is_of_the_examples_wherever_and_however_they_lie(tmp_path):
     one = source_at("sst2", write(tmp_path / "one", LINES[:30], LINES[30:]))
     two = source_at("sst2", write(tmp_path / "two", LINES[:30], LINES[30:], header=""))
     other = source_at("sst2", write(tmp_path / "three", LINES[:29], LINES[30:]))
+    relabelled = [line.replace("\t0", "\t1") if "10" in line else line for line in LINES[:30]]
+    fourth = source_at("sst2", write(tmp_path / "four", relabelled, LINES[30:]))
     assert one == two
     assert one.path != two.path
-    assert other != one
+    assert len({one.digest, other.digest, fourth.digest}) == 3
+
+
+def test_a_training_on_few_texts_is_not_planned_as_one_on_as_many_as_are_read(tmp_path):
+    """The plan took 20,000 examples for granted: 200 seconds for one of ten."""
+    given = source_at("sst2", write(tmp_path, LINES[:30], LINES[30:]))
+    few = replace(given, train=10)
+    seconds = [Engram(data=data).lab_seconds for data in (given, few)]
+    generated = [Engram(data=DataSource(train=count)).lab_seconds for count in (30, 10)]
+    assert seconds == generated
+    assert given == replace(given, held=0)
 
 
 def test_files_that_changed_since_they_were_named_are_refused(tmp_path):

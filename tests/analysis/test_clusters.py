@@ -96,6 +96,9 @@ def test_silhouettes_are_exact_where_they_fit_and_close_where_they_are_drawn():
     some = silhouettes(vectors, labels, most=500)
     assert len(some) == 500
     assert some.mean() == pytest.approx(whole.mean(), abs=0.03)
+    by_class = np.argsort(labels)
+    some = silhouettes(vectors[by_class], labels[by_class], most=500)
+    assert some.mean() == pytest.approx(whole.mean(), abs=0.03)
 
 
 def test_resamples_are_paired_by_seed_and_scatter_around_the_statistic():

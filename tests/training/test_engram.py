@@ -251,6 +251,23 @@ def test_batches_hold_every_text_once_an_epoch_and_lengths_that_are_alike(tiny_m
     assert fed < 1.1 * sum(batch.size for batch in made_of)
 
 
+def test_engrams_of_short_texts_do_not_always_go_to_long_ones(tiny_model):
+    texts = encode_texts(tiny_model, read_data(DataSource(train=200)).train, "text", None)
+    halves = [batch.parts for batch in islice(text_batches(texts, 20, 2, 1), 10)]
+    longer = [int(np.array(a.last).max()) > int(np.array(b.last).min()) for a, b in halves]
+    assert any(longer)
+    means = [float(np.array(a.last).mean() - np.array(b.last).mean()) for a, b in halves]
+    assert min(means) < 0 < max(means)
+
+
+def test_the_heads_that_are_read_are_those_that_were_trained(tiny, tmp_path):
+    out = made(tmp_path / "out", SPEC, tiny)
+    read = dict(tree_flatten(load_engram(tiny, out).model.heads.parameters()))
+    kept = heads_of(out)
+    assert set(read) == set(kept)
+    assert all(np.array_equal(np.array(read[name]), kept[name]) for name in kept)
+
+
 def test_shuffled_labels_are_the_same_ones_on_other_texts(tiny_model):
     texts = encode_texts(tiny_model, read_data(DataSource(train=200)).train, "text", None)
     shuffled = with_labels(Engram(labels="shuffled"), texts, 4)

@@ -192,7 +192,8 @@ def hub_splits(name: str) -> Splits:
     """Read the corpus `name` from the hub with the `datasets` library.
 
     Raises:
-        UserError: the library is not installed, or the hub cannot be reached.
+        UserError: the library is not installed, the hub cannot be reached, or a row has no text or
+            an unknown label.
     """
     try:
         import datasets
@@ -218,4 +219,8 @@ def hub_splits(name: str) -> Splits:
 def _hub_examples(rows: Any, split: str, corpus: Corpus) -> Iterator[Labelled]:
     for position, row in enumerate(rows):
         place = f"{corpus.repository}, {split} row {position}"
-        yield _example(str(row[corpus.column]), int(row["label"]), place)
+        label, classes = int(row["label"]), len(corpus.classes)
+        # A hub marks a hidden label by -1, which would count from the last class.
+        if not 0 <= label < classes:
+            raise UserError(f"{place} has the label {label}: the labels are 0 to {classes - 1}")
+        yield _example(str(row[corpus.column]), label, place)

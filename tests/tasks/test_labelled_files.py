@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled import Labelled
-from lazarus_bench.tasks.labelled_files import read_splits
+from lazarus_bench.tasks.labelled_files import hub_splits, read_splits
 
 SST2 = 'sentence\tlabel\nit \'s "fine" \t1\ndull , dull\t0\n'
 TOPICS = "A vote\tWorld\nA goal\tSports\nA sale\tBusiness\nA star\tSci/Tech\n"
@@ -176,6 +177,33 @@ def test_without_the_library_or_a_hub_one_sentence_says_so():
     said = "cannot be had from the hub" if installed else "needs the library datasets: pip install"
     assert said in done.stdout
     assert done.stdout.rstrip().endswith("name a folder of files")
+
+
+def on_a_hub(monkeypatch, **splits):
+    """Let the library hand out these rows of (text, label)."""
+    rows = {
+        split: [{"sentence": text, "label": label} for text, label in found]
+        for split, found in splits.items()
+    }
+    library = ModuleType("datasets")
+    library.load_dataset = lambda name: rows if name == "stanfordnlp/sst2" else {}
+    monkeypatch.setitem(sys.modules, "datasets", library)
+
+
+def test_a_hubs_rows_are_read_as_lines_are(monkeypatch):
+    on_a_hub(monkeypatch, train=[("dull ", 0), ("fine", 1)], validation=[("a film", 1)])
+    train, judged = hub_splits("sst2")
+    assert texts(train) == [("dull", 0), ("fine", 1)]
+    assert texts(judged) == [("a film", 1)]
+    assert train[1].place == "stanfordnlp/sst2, train row 1"
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_a_hubs_hidden_or_unknown_label_is_no_class(monkeypatch, label):
+    on_a_hub(monkeypatch, train=[("dull", 0)], validation=[("fine", 1), ("a film", label)])
+    said = rf"^stanfordnlp/sst2, validation row 1 has the label {label}: the labels are 0 to 1$"
+    with pytest.raises(UserError, match=said):
+        hub_splits("sst2")
 
 
 def test_the_real_files_have_their_published_sizes(shared):

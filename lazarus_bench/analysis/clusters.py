@@ -5,12 +5,14 @@ All functions take vectors `[text, d]` and labels `[text]`, the classes counted 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 from sklearn.metrics.cluster import contingency_matrix
 
@@ -54,11 +56,14 @@ class Clusters:
 
     @property
     def purity(self) -> Floats:
-        """Share of the texts in each class's cluster that are of the class `[class]`."""
+        """Share of the texts in each class's cluster that are of the class `[class]`.
+
+        0 where there is no such cluster: a resample may have fewer different vectors than classes.
+        """
         classes = int(self.label.max()) + 1
         sizes = np.bincount(self.found, minlength=classes)
         right = np.bincount(self.found[self.hits], minlength=classes)
-        return np.asarray(right / sizes)
+        return np.asarray(right / np.maximum(sizes, 1))
 
 
 def cluster(vectors: npt.ArrayLike, labels: npt.ArrayLike, seed: int = 0) -> Clusters:
@@ -95,7 +100,11 @@ def _checked(vectors: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Floats, Int
 
 def _fitted(vectors: Floats, weights: Floats, clusters: int, seed: int) -> Ints:
     model = KMeans(clusters, n_init=STARTS, random_state=seed)
-    return np.asarray(model.fit(vectors, sample_weight=weights).labels_, dtype=np.int64)
+    with warnings.catch_warnings():
+        # Of fewer different vectors than clusters, which a resample may have, it makes fewer.
+        warnings.filterwarnings("ignore", "Number of distinct clusters", ConvergenceWarning)
+        found = model.fit(vectors, sample_weight=weights).labels_
+    return np.asarray(found, dtype=np.int64)
 
 
 def _matched(clusters: Ints, labels: Ints) -> Clusters:

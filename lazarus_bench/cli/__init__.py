@@ -257,6 +257,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read has seen enough.
         surroundings.let_go()
         return PIPE_CLOSED
+    except RuntimeError as error:
+        if not surroundings.is_homeless(error):
+            raise
+        print(f"lazarus-bench: {surroundings.homeless(given)}", file=sys.stderr)
+        return 2
     except OSError as error:
         if not surroundings.is_full(error):
             raise

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from lazarus_bench.errors import UserError
 
@@ -36,6 +37,26 @@ def check(given: Sequence[str]) -> None:
 def is_full(error: OSError) -> bool:
     """Whether there was no space for standard output; other files are named by the error."""
     return error.errno == errno.ENOSPC and error.filename is None
+
+
+def is_homeless(error: RuntimeError) -> bool:
+    """Whether a path begins with ~ and a user whom this machine does not know."""
+    return str(error) == "Could not determine home directory."
+
+
+def homeless(given: Sequence[str]) -> str:
+    """Which of the words is such a path, in a sentence."""
+    paths = (word.rpartition("=")[2] for word in given)
+    unknown = next((path for path in paths if not _has_home(path)), "~")
+    return f"{unknown}: there is no such user's folder: name it without ~"
+
+
+def _has_home(path: str) -> bool:
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        return False
+    return True
 
 
 def let_go() -> None:

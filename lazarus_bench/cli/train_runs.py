@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
@@ -75,6 +76,8 @@ def make(job: Job, store: Store) -> Artifact:
     from lazarus_bench import backend
     from lazarus_bench.jobs.work import missing
 
+    # transformers would warn of a text that is longer than the context before we cut it.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     backend.set_threads()
     backend.warn_if_slow()
     for needed in missing([job], store):

@@ -18,12 +18,15 @@ from lazarus_bench.training.record import METRICS, StepMetrics, latest, read_thi
 if TYPE_CHECKING:
     from lazarus_bench.cli.subject import Found
     from lazarus_bench.cli.train_runs import Trained
+    from lazarus_bench.tasks.labelled_data import LabelledData
+    from lazarus_bench.training.engram import TrainingTexts
 
 ROWS = 11
 """Lines of a training's table; its first step and ten stretches."""
 
 POINTS = 101
 VALIDATION = "validation.json"
+SPLITS = ("train", "validation")
 
 
 def show(
@@ -81,7 +84,51 @@ def _stage(trained: Trained) -> dict[str, Any]:
         "parts": {} if last is None else dict(last.parts),
         "tokens_per_second": None if last is None else round(last.tokens_per_second, 1),
         "validation_loss": _validation(trained),
+        **_data(trained),
     }
+
+
+def _labelled(trained: Trained) -> tuple[LabelledData, TrainingTexts] | None:
+    """The labelled texts and what was learnt of them; None where a recipe reads none."""
+    from lazarus_bench.training.specs import Engram
+
+    recipe = trained.job.recipe
+    if not isinstance(recipe, Engram):
+        return None
+    from lazarus_bench.tasks.labelled_data import read_data
+    from lazarus_bench.training.engram import read_training_texts
+
+    return read_data(recipe.data), read_training_texts(trained.artifact.directory)
+
+
+def _data(trained: Trained) -> dict[str, Any]:
+    """Sizes, balance and overlap of labelled texts, and how many were cut."""
+    read = _labelled(trained)
+    if read is None:
+        return {}
+    data, learnt = read
+    return {
+        "data": {
+            "name": data.name,
+            "balance": {
+                name: dict(zip(SPLITS, counts, strict=True))
+                for name, counts in zip(data.classes, data.balance, strict=True)
+            },
+            "available": dict(zip(SPLITS, data.available, strict=True)),
+            "shared": data.shared,
+            "cut": learnt.cut,
+            "max_length": learnt.max_length,
+        }
+    }
+
+
+def _texts(trained: Trained, room: int) -> str:
+    read = _labelled(trained)
+    if read is None:
+        return ""
+    data, learnt = read
+    cut = f"; {learnt.cut} training texts longer than --max-length or the context, and cut"
+    return terminal.wrapped(f"{data.name}: {data.summary}{cut if learnt.cut else ''}", room)
 
 
 def _shown(found: Found, results: Sequence[Trained], readable: str) -> str:
@@ -98,7 +145,7 @@ def _told(found: Found, trained: Trained, room: int) -> str:
         f"{took}{quantities.span(artifact.seconds)}; {trained.job.recipe.leaves} in "
         f"{trained.directory}"
     )
-    below = [_table(trained, room), _validated(trained, room)]
+    below = [_texts(trained, room), _table(trained, room), _validated(trained, room)]
     return "\n\n".join([terminal.wrapped(said, room), *filter(None, below)])
 
 

@@ -43,11 +43,11 @@ def encode_texts(
     """Encode every text, cut after `max_length` tokens of its own where that is given.
 
     In the context one position stays free, for a prefix. A context that holds fewer tokens than
-    `max_length` cuts there.
+    `max_length` cuts there. An error names the line that a text was read from, where there is one.
 
     Args:
         loaded: whose tokenizer and context.
-        texts: in the order by which an error counts them, from 1.
+        texts: in the order by which an error counts those of no file, from 1.
         what: names them in an error, such as "training example".
         max_length: of the text's own tokens, the tokenizer's opening ones not counted.
 
@@ -62,11 +62,12 @@ def encode_texts(
     found = []
     for at, text in enumerate(texts, 1):
         own = loaded.tokenizer.encode(text.text, add_special_tokens=False)
+        named = text.place or f"{what} {at}"
         if not text.text.strip() or not own:
-            raise UserError(f"{what} {at} is empty: remove it")
+            raise UserError(f"{named} is empty: remove it")
         if room is not None and max_length is None and len(own) > room:
             raise UserError(
-                f"{what} {at} has {len(own)} tokens, and {loaded.name} reads {room} of a text: "
+                f"{named} has {len(own)} tokens, and {loaded.name} reads {room} of a text: "
                 f"shorten it, or give max_length={room}, which cuts such texts and counts them"
             )
         kept = own if max_length is None else own[:max_length]

@@ -46,6 +46,8 @@ class DataSource:
         digest: SHA-256 of the examples read; empty for generated data.
         train: at most so many training examples.
         validation: at most so many evaluation examples.
+        held: training examples that the files have, from which a plan tells how long a training
+            takes; 0 where nobody has counted. Like `path` no part of what makes two sources equal.
     """
 
     name: str = "sentiment"
@@ -53,6 +55,7 @@ class DataSource:
     digest: str = ""
     train: int = 4000
     validation: int = 1000
+    held: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read."""
@@ -144,10 +147,15 @@ def source_at(
     """
     if name not in CORPORA:
         raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(CORPORA)}")
-    place = HUB if path == HUB else str(Path(path).expanduser().absolute())
+    place = HUB if path == HUB else _folder(path)
     splits = _splits(name, place)
     return DataSource(
-        name=name, path=place, digest=digest_of(*splits), train=train, validation=validation
+        name=name,
+        path=place,
+        digest=digest_of(*splits),
+        train=train,
+        validation=validation,
+        held=len(splits[0]),
     )
 
 
@@ -170,10 +178,17 @@ def given_data(words: Iterable[str]) -> dict[str, DataSource]:
     return found
 
 
+def _folder(path: Path | str) -> str:
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:
+        raise UserError(f"{path}: there is no such user's folder: name it without ~") from error
+
+
 def _splits(name: str, path: str) -> Splits:
     splits = hub_splits(name) if path == HUB else read_splits(name, Path(path))
     for split, use in zip(splits, ("training", "evaluation"), strict=True):
-        _check_classes(split, CORPORA[name].classes, f"{name}, {use}")
+        _check_classes(split, CORPORA[name].classes, f"{name}={path}, {use}")
     return splits
 
 
@@ -205,6 +220,10 @@ def key_of(text: str) -> str:
 def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> LabelledData:
     judged = {key_of(example.text) for example in splits[1]}
     learned = [example for example in splits[0] if key_of(example.text) not in judged]
+    shared = len(splits[0]) - len(learned)
+    if shared:
+        left = f"{source.name} without {shared} training texts that evaluation has too"
+        _check_classes(learned, classes, left)
     order = np.random.default_rng(0)
     train = tuple(learned[i] for i in order.permutation(len(learned))[: source.train])
     # As they lie in the file unless there are more than wanted: which ones then must not hang on
@@ -218,7 +237,7 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
         classes=classes,
         train=train,
         validation=validation,
-        shared=len(splits[0]) - len(learned),
+        shared=shared,
         available=(len(learned), len(splits[1])),
     )
 

@@ -6,8 +6,11 @@ class counts from 1), and ``text<TAB>label`` without a header.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,9 +67,10 @@ def read_splits(name: str, folder: Path) -> Splits:
     own has none, evaluation is dev.
 
     Raises:
-        UserError: the folder or a split is missing, or a file cannot be read as one of the forms.
+        UserError: the folder or a split is missing or there twice, or a file cannot be read as one
+            of the forms.
     """
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise UserError(f"{folder} is no folder: name the one that has the files of {name}")
     files = {split: _file(folder, split) for split in ("train", "dev", "test")}
     train, dev, test = (file for file in files.values())
@@ -84,9 +88,31 @@ def read_splits(name: str, folder: Path) -> Splits:
     )
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long for the file system
+        return False
+
+
 def _file(folder: Path, split: str) -> Path | None:
+    """The file of a split.
+
+    Raises:
+        UserError: there are two, or there is something else by that name: a split that is passed
+            over would have another one judge without a word.
+    """
     candidates = (folder / f"{split}{ending}" for ending in (".tsv", ".csv"))
-    return next((file for file in candidates if file.is_file()), None)
+    found = [file for file in candidates if os.path.lexists(file)]
+    for file in found:
+        if not file.is_file():
+            why = "is a link to nothing" if file.is_symlink() else "is no file"
+            raise UserError(f"{file} {why}: put the split there, or take it away")
+    if len(found) > 1:
+        raise UserError(
+            f"{folder} has {found[0].name} and {found[1].name}, one split in two forms: keep one"
+        )
+    return found[0] if found else None
 
 
 def _has_labels(file: Path) -> bool:
@@ -94,18 +120,25 @@ def _has_labels(file: Path) -> bool:
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the number of its (last) line."""
+    """The rows that are not blank, each with the number of its (last) line.
+
+    Raises:
+        UserError: a row cannot be read, with the line where it begins: of a quotation mark that is
+            never closed, the file's end says nothing.
+    """
     # In GLUE's files a quotation mark is a character of the text; in AG News' it quotes.
     form: dict[str, Any] = (
         {} if file.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
     )
     reader = csv.reader(io.StringIO(_decoded(file), newline=""), strict=True, **form)
+    begins = 1
     try:
         for row in reader:
             if row:
                 yield reader.line_num, row
+            begins = reader.line_num + 1
     except csv.Error as error:
-        raise UserError(f"{file}, line {reader.line_num} cannot be read: {error}") from error
+        raise UserError(f"{file}, line {begins} cannot be read: {error}") from error
 
 
 def _decoded(file: Path) -> str:
@@ -114,9 +147,9 @@ def _decoded(file: Path) -> str:
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from error
     try:
-        return data.decode("utf-8-sig")
+        return data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line = len(re.findall(rb"\r\n?|\n", error.object[: error.start])) + 1
         raise UserError(f"{file}, line {line} is not UTF-8: save the file as UTF-8") from error
 
 
@@ -159,7 +192,8 @@ def hub_splits(name: str) -> Splits:
     """Read the corpus `name` from the hub with the `datasets` library.
 
     Raises:
-        UserError: the library is not installed, or the hub cannot be reached.
+        UserError: the library is not installed, the hub cannot be reached, or a row has no text or
+            an unknown label.
     """
     try:
         import datasets
@@ -185,4 +219,8 @@ def hub_splits(name: str) -> Splits:
 def _hub_examples(rows: Any, split: str, corpus: Corpus) -> Iterator[Labelled]:
     for position, row in enumerate(rows):
         place = f"{corpus.repository}, {split} row {position}"
-        yield _example(str(row[corpus.column]), int(row["label"]), place)
+        label, classes = int(row["label"]), len(corpus.classes)
+        # A hub marks a hidden label by -1, which would count from the last class.
+        if not 0 <= label < classes:
+            raise UserError(f"{place} has the label {label}: the labels are 0 to {classes - 1}")
+        yield _example(str(row[corpus.column]), label, place)

@@ -588,7 +588,7 @@ class Engram(Recipe):
     epochs: Index = 3
     batch: Count = 16
     learning_rate: Positive = 2e-4
-    warm_up: Share = 0.1
+    warm_up: Annotated[float, Bound(least=0, most=0.5, because="the other half falls")] = 0.1
     weight_decay: NonNegative = 0.01
     full: bool = False
     rank: Count = 16
@@ -634,7 +634,8 @@ class Engram(Recipe):
 
         Measured on a busy machine, and divided by how much longer SFT's steps took there.
         """
-        steps = self.epochs * (self.data.train // self.batch)
+        texts = min(self.data.train, self.data.held or self.data.train)
+        steps = self.epochs * (texts // self.batch)
         forwards = 2 if self.engram else 1
         example = 0.0017 if self.lm_weight else 0.0013
         return 1.5 + steps * (0.025 * forwards + example * self.batch)

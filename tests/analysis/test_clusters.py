@@ -96,6 +96,9 @@ def test_silhouettes_are_exact_where_they_fit_and_close_where_they_are_drawn():
     some = silhouettes(vectors, labels, most=500)
     assert len(some) == 500
     assert some.mean() == pytest.approx(whole.mean(), abs=0.03)
+    by_class = np.argsort(labels)
+    some = silhouettes(vectors[by_class], labels[by_class], most=500)
+    assert some.mean() == pytest.approx(whole.mean(), abs=0.03)
 
 
 def test_resamples_are_paired_by_seed_and_scatter_around_the_statistic():
@@ -114,11 +117,27 @@ def test_resamples_are_paired_by_seed_and_scatter_around_the_statistic():
 
 
 def test_k_means_is_fitted_anew_in_each_resample():
-    """The corners of a square: whether its left or its lower half is a cluster differs."""
-    vectors = np.repeat([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], 10, axis=0)
-    found = bootstrap(vectors, np.repeat([0, 0, 1, 1], 10), draws=40).rand_index
+    """The corners of a rectangle: its lower half is a cluster, whatever the seed of k-means.
+
+    In a resample it may be its left half, as the corners are then of different weight. So neither
+    one fit for all resamples nor another seed for each gives both.
+    """
+    vectors = np.repeat([[0.0, 0.0], [0.0, 1.02], [1.0, 0.0], [1.0, 1.02]], 10, axis=0)
+    labels = np.repeat([0, 0, 1, 1], 10)
+    assert max(cluster(vectors, labels, seed).rand_index for seed in range(40)) < 0.1
+    found = bootstrap(vectors, labels, draws=40).rand_index
     assert found.max() == 1
     assert found.min() < 0.1
+
+
+def test_a_resample_with_fewer_different_vectors_than_classes_has_no_cluster_for_one():
+    """It was a purity of NaN, of which no interval can be made, and a warning for each."""
+    vectors = np.tile([0.3, 0.2, 0.1], (40, 1))
+    vectors[0] = [1.0, -1.0, 0.0]
+    found = bootstrap(vectors, np.repeat([0, 1], 20), draws=40)
+    assert np.isfinite(found.purity).all()
+    assert (found.rand_index[(found.purity == 0).any(axis=1)] == 0).all()
+    assert 0 < (found.purity == 0).any(axis=1).sum() < 40
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -143,6 +146,69 @@ def test_a_blank_backbone_gets_the_labs_engram(told, lab):
     assert code == 0
     job = Job(recipe=spec, base=lab_subject("lab:blank").base(0, spec.data), seed=0)
     assert stages(out)[0]["digest"] == job.digest
+
+
+@pytest.fixture
+def few_films(tmp_path):
+    """SST-2's form: ten texts, one of them also in evaluation, and one longer than two tokens."""
+    folder = tmp_path / "few films"
+    folder.mkdir()
+    lines = [f"film {i}\t{i % 2}\n" for i in range(9)] + ["a very long film\t1\n"]
+    (folder / "train.tsv").write_text("sentence\tlabel\n" + "".join(lines))
+    judged = [lines[0], *(f"picture {i}\t{i % 2}\n" for i in range(4))]
+    (folder / "test.tsv").write_text("sentence\tlabel\n" + "".join(judged))
+    return folder
+
+
+def test_sizes_balance_overlap_and_cuts_of_labelled_texts_are_told(told, lab, few_films):
+    given = ["--data", f"sst2={few_films}", "--epochs", 0, "--rank", 1, "--max-length", 2]
+    code, out, _ = told("engram", "lab:llama", *given, "--json")
+    assert code == 0
+    cut = stages(out)[0]["data"].pop("cut")
+    assert stages(out)[0]["data"] == {
+        "name": "sst2",
+        "balance": {
+            "negative": {"train": 4, "validation": 3},
+            "positive": {"train": 5, "validation": 2},
+        },
+        "available": {"train": 9, "validation": 5},
+        "shared": 1,
+        "cut": cut,
+        "max_length": 2,
+    }
+    assert cut >= 1
+    code, out, _ = told("engram", "lab:llama", *given)
+    assert code == 0
+    said = " ".join(out.split())
+    assert "sst2: 9 of 9 training and 5 of 5 evaluation examples (negative 4 and 3;" in said
+    assert "1 texts of the training split left out, as evaluation has them" in said
+    assert f"{cut} training texts longer than --max-length or the context, and cut" in said
+
+
+def test_a_text_past_the_context_is_cut_without_a_warning_of_transformers(few_films, lab):
+    train = few_films / "train.tsv"
+    train.write_text(train.read_text() + "long " * 3000 + "\t1\n")
+    given = ["--data", f"sst2={few_films}", "--epochs", "0", "--max-length", "100000"]
+    done = subprocess.run(
+        [sys.executable, "-m", "lazarus_bench", "train", "engram", "lab:llama", *given],
+        env={k: v for k, v in os.environ.items() if k != "TRANSFORMERS_VERBOSITY"}
+        | {"LAZARUS_BENCH_STORE": str(lab.root)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 training texts longer than --max-length or the context, and cut" in " ".join(
+        done.stdout.split()
+    )
+
+
+def test_an_output_of_a_user_who_is_not_there_is_one_sentence(told):
+    code, out, err = told("engram", "lab:blank", "--output", "~nobody-at-all/engram")
+    assert (code, out) == (2, "")
+    assert err == (
+        "lazarus-bench: ~nobody-at-all/engram: there is no such user's folder: name it without ~\n"
+    )
 
 
 def test_the_table_tells_the_course_and_what_to_do_next(told, lab, tmp_path):

@@ -57,6 +57,16 @@ def test_an_empty_text_is_refused(tiny_model, empty):
         encode_texts(tiny_model, [GOOD, Labelled(text=empty, label=0)], "text", None)
 
 
+def test_the_line_that_a_text_was_read_from_is_named_where_there_is_one(tiny_model):
+    """Training examples are shuffled, so their number says nothing to who has the file."""
+    texts = [GOOD, replace(LONG, place="train.tsv, line 7")]
+    with pytest.raises(UserError, match=r"^train\.tsv, line 7 has \d+ tokens, and "):
+        encode_texts(tiny_model, texts, "training example", None)
+    texts = [GOOD, Labelled(text=" ", label=0, place="train.tsv, line 9")]
+    with pytest.raises(UserError, match=r"^train\.tsv, line 9 is empty: remove it$"):
+        encode_texts(tiny_model, texts, "training example", None)
+
+
 def test_a_batch_labels_every_token_after_the_first():
     texts = [
         EncodedText(tokens=(5, 6, 7), label=1, cut=False),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled import is_held_out
 from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, read_data, source_at
+from lazarus_bench.training.specs import Engram
 
 LINES = [f"film {i} was {'fine' if i % 2 else 'dull'}\t{i % 2}\n" for i in range(40)]
 HEADER = "sentence\tlabel\n"
@@ -70,9 +71,21 @@ def test_the_digest_is_of_the_examples_wherever_and_however_they_lie(tmp_path):
     one = source_at("sst2", write(tmp_path / "one", LINES[:30], LINES[30:]))
     two = source_at("sst2", write(tmp_path / "two", LINES[:30], LINES[30:], header=""))
     other = source_at("sst2", write(tmp_path / "three", LINES[:29], LINES[30:]))
+    relabelled = [line.replace("\t0", "\t1") if "10" in line else line for line in LINES[:30]]
+    fourth = source_at("sst2", write(tmp_path / "four", relabelled, LINES[30:]))
     assert one == two
     assert one.path != two.path
-    assert other != one
+    assert len({one.digest, other.digest, fourth.digest}) == 3
+
+
+def test_a_training_on_few_texts_is_not_planned_as_one_on_as_many_as_are_read(tmp_path):
+    """The plan took 20,000 examples for granted: 200 seconds for one of ten."""
+    given = source_at("sst2", write(tmp_path, LINES[:30], LINES[30:]))
+    few = replace(given, train=10)
+    seconds = [Engram(data=data).lab_seconds for data in (given, few)]
+    generated = [Engram(data=DataSource(train=count)).lab_seconds for count in (30, 10)]
+    assert seconds == generated
+    assert given == replace(given, held=0)
 
 
 def test_files_that_changed_since_they_were_named_are_refused(tmp_path):
@@ -87,10 +100,26 @@ def test_a_class_that_occurs_once_or_never_is_named_with_its_line(tmp_path):
         source_at("sst2", write(tmp_path, [LINES[0], LINES[1], LINES[2]], LINES[30:]))
     with pytest.raises(UserError, match=r"evaluation: the class negative occurs never"):
         source_at("sst2", write(tmp_path, LINES, LINES[1::2]))
-    lopsided = [LINES[1], LINES[3], *LINES[4::2]]
+    lopsided = [LINES[3], LINES[5], *LINES[4::2]]
     source = source_at("sst2", write(tmp_path, lopsided, LINES[:2] * 2))
     with pytest.raises(UserError, match="sst2 with train = 2: the class positive occurs"):
         read_data(replace(source, train=2))
+
+
+def test_a_class_that_is_lost_to_the_overlap_is_told_so(tmp_path):
+    source = source_at("sst2", write(tmp_path, LINES[:20], LINES[:19]))
+    with pytest.raises(UserError, match="sst2 without 19 training texts that evaluation has too"):
+        read_data(source)
+
+
+def test_data_that_have_no_examples_are_named_by_their_folder(tmp_path):
+    with pytest.raises(UserError, match=f"sst2={tmp_path}, evaluation: the class negative occurs"):
+        source_at("sst2", write(tmp_path, LINES, []))
+
+
+def test_a_user_who_is_not_there_has_no_folder():
+    with pytest.raises(UserError, match="~nobody-at-all/sst2: there is no such user's folder"):
+        source_at("sst2", "~nobody-at-all/sst2")
 
 
 @pytest.mark.parametrize(

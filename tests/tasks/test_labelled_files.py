@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import ModuleType
 
 import pytest
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled import Labelled
-from lazarus_bench.tasks.labelled_files import read_splits
+from lazarus_bench.tasks.labelled_files import hub_splits, read_splits
 
 SST2 = 'sentence\tlabel\nit \'s "fine" \t1\ndull , dull\t0\n'
 TOPICS = "A vote\tWorld\nA goal\tSports\nA sale\tBusiness\nA star\tSci/Tech\n"
@@ -69,6 +70,23 @@ def test_blank_lines_a_byte_order_mark_and_windows_lines_do_no_harm(tmp_path):
     assert texts(train) == texts(judged)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_bytes_that_are_not_utf8_are_in_the_line_that_is_named(tmp_path, mark, end):
+    """A byte order mark once moved the line, and a lone carriage return ended none."""
+    data = mark + SST2.replace("\n", end).encode() + b"\xe9t\xe9\t1\n"
+    with pytest.raises(UserError, match=r"train\.tsv, line 4 is not UTF-8"):
+        read_splits("sst2", write(tmp_path, train_tsv=data, test_tsv=SST2))
+
+
+@pytest.mark.parametrize("rest", [10, 20_000])
+def test_a_quotation_mark_that_is_never_closed_is_in_the_line_that_is_named(tmp_path, rest):
+    after = "1,A vote,in Rome\n" * rest
+    write(tmp_path, train_csv=CSV + '"1","A star,in the sky\n' + after, test_csv=CSV)
+    with pytest.raises(UserError, match=r"train\.csv, line 3 cannot be read"):
+        read_splits("ag_news", tmp_path)
+
+
 WRONG = {
     "columns": ("a\tb\t1\n", r"line 4 has 3 columns: write each line as text<TAB>label"),
     "one column": ("alone\n", r"line 4 has 1 columns"),
@@ -106,6 +124,37 @@ def test_a_missing_split_and_a_missing_folder_are_named(tmp_path):
         read_splits("sst2", write(tmp_path, train_tsv=SST2))
 
 
+def test_a_split_in_two_forms_is_refused(tmp_path):
+    write(tmp_path, train_tsv=TOPICS, train_csv=CSV, test_tsv=TOPICS)
+    with pytest.raises(UserError, match=r"has train\.tsv and train\.csv, one split in two forms"):
+        read_splits("ag_news", tmp_path)
+
+
+def test_a_split_that_is_no_file_is_not_passed_over_for_another(tmp_path):
+    write(tmp_path, train_tsv=SST2, dev_tsv=SST2)
+    (tmp_path / "test.tsv").symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"test\.tsv is a link to nothing: put the split there"):
+        read_splits("sst2", tmp_path)
+    (tmp_path / "test.tsv").unlink()
+    (tmp_path / "test.tsv").mkdir()
+    with pytest.raises(UserError, match=r"test\.tsv is no file: put the split there"):
+        read_splits("sst2", tmp_path)
+
+
+def test_links_to_files_are_read(tmp_path):
+    real = write(tmp_path, train_tsv=SST2, test_tsv=SST2)
+    folder = tmp_path / "a folder of links"
+    folder.mkdir()
+    for name in ("train.tsv", "test.tsv"):
+        (folder / name).symlink_to(real / name)
+    assert read_splits("sst2", folder) == read_splits("sst2", real)
+
+
+def test_a_name_that_no_file_system_holds_is_no_folder(tmp_path):
+    with pytest.raises(UserError, match="is no folder: name the one"):
+        read_splits("sst2", tmp_path / ("a" * 300))
+
+
 HUB = """
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled_files import hub_splits
@@ -128,6 +177,33 @@ def test_without_the_library_or_a_hub_one_sentence_says_so():
     said = "cannot be had from the hub" if installed else "needs the library datasets: pip install"
     assert said in done.stdout
     assert done.stdout.rstrip().endswith("name a folder of files")
+
+
+def on_a_hub(monkeypatch, **splits):
+    """Let the library hand out these rows of (text, label)."""
+    rows = {
+        split: [{"sentence": text, "label": label} for text, label in found]
+        for split, found in splits.items()
+    }
+    library = ModuleType("datasets")
+    library.load_dataset = lambda name: rows if name == "stanfordnlp/sst2" else {}
+    monkeypatch.setitem(sys.modules, "datasets", library)
+
+
+def test_a_hubs_rows_are_read_as_lines_are(monkeypatch):
+    on_a_hub(monkeypatch, train=[("dull ", 0), ("fine", 1)], validation=[("a film", 1)])
+    train, judged = hub_splits("sst2")
+    assert texts(train) == [("dull", 0), ("fine", 1)]
+    assert texts(judged) == [("a film", 1)]
+    assert train[1].place == "stanfordnlp/sst2, train row 1"
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_a_hubs_hidden_or_unknown_label_is_no_class(monkeypatch, label):
+    on_a_hub(monkeypatch, train=[("dull", 0)], validation=[("fine", 1), ("a film", label)])
+    said = rf"^stanfordnlp/sst2, validation row 1 has the label {label}: the labels are 0 to 1$"
+    with pytest.raises(UserError, match=said):
+        hub_splits("sst2")
 
 
 def test_the_real_files_have_their_published_sizes(shared):

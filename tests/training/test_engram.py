@@ -1,7 +1,7 @@
 """Engram: where its gradients go, what its controls leave alone, and that it learns."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 from safetensors.numpy import load_file
+from scipy import stats
 
 from lazarus_bench.analysis.engrams import read_engrams
 from lazarus_bench.backend import mx, nn
@@ -19,9 +20,11 @@ from lazarus_bench.models.engram import (
     HEADS,
     EngramModel,
     EngramSettings,
+    Heads,
     load_engram,
     make_heads,
     quantise_blocks,
+    read_texts,
 )
 from lazarus_bench.models.load import load
 from lazarus_bench.models.texts import EncodedText, encode_texts
@@ -37,6 +40,7 @@ from lazarus_bench.training.engram import (
     text_sum,
     with_labels,
 )
+from lazarus_bench.training.engram_arms import engram_arms
 from lazarus_bench.training.record import read_steps
 
 FEW = DataSource(train=24, validation=8)
@@ -136,6 +140,26 @@ def test_the_second_halfs_losses_reach_the_first_halfs_backbone(model):
     assert set(np.flatnonzero(rows)) == {0, 50, 51, 60, 61}
 
 
+def test_the_arms_of_a_question_differ_in_what_their_names_say_and_in_nothing_else():
+    spec = Engram(data=FEW, full=True)
+    differ = {
+        name: {
+            field.name: getattr(arm, field.name)
+            for field in fields(arm)
+            if getattr(arm, field.name) != getattr(spec, field.name)
+        }
+        for name, arm in vars(engram_arms(spec)).items()
+    }
+    assert differ == {
+        "classifier": {"engram": False, "lm_weight": 0.0},
+        "dual_head": {"engram": False},
+        "dual_engram": {},
+        "class_engram": {"lm_weight": 0.0},
+        "shuffled": {"labels": "shuffled"},
+        "untrained": {"epochs": 0},
+    }
+
+
 @pytest.mark.parametrize("weight", [0.0, 0.5])
 def test_nothing_reaches_the_compressor_in_models_1_and_2(model, weight):
     model, loaded = model
@@ -156,6 +180,34 @@ def test_the_half_with_a_zero_engram_does_not_depend_on_the_projector(model):
         for x, y in zip(before, after, strict=True)
     ]
     assert same == [[True] * 3, [False] * 3]
+
+
+def test_the_first_half_is_read_behind_zero_engrams_and_not_without_a_prefix(model):
+    model, loaded = model
+    batch = batch_of(loaded)
+    first = read_halves(model, loaded.anatomy, batch)[0]
+    zero = read_texts(model, loaded.anatomy, batch.parts[0], mx.zeros((4, 8)))
+    bare = read_texts(model, loaded.anatomy, batch.parts[0], None)
+    assert np.array_equal(np.array(first.engrams), np.array(zero.engrams))
+    assert not np.allclose(np.array(first.engrams), np.array(bare.engrams), atol=1e-4)
+
+
+def test_the_compressor_reads_the_classifiers_hidden_layer_after_gelu_and_before_dropout():
+    mx.random.seed(1)
+    heads, states = Heads(12, replace(SETTINGS, dropout=0.5)), mx.random.normal((5, 12))
+    w = {name: np.array(value) for name, value in tree_flatten(heads.parameters())}
+    inner = np.array(states) @ w["hidden.weight"].T + w["hidden.bias"]
+    hidden = inner * stats.norm.cdf(inner)
+    expected = np.tanh(hidden @ w["compress.weight"].T + w["compress.bias"])
+    logits = hidden @ w["classify.weight"].T + w["classify.bias"]
+    heads.train()
+    dropped, engrams = map(np.array, heads(states))
+    np.testing.assert_allclose(engrams, expected, atol=1e-5)
+    assert not np.allclose(dropped, logits, atol=1e-3)
+    heads.eval()
+    whole, engrams = map(np.array, heads(states))
+    np.testing.assert_allclose(engrams, expected, atol=1e-5)
+    np.testing.assert_allclose(whole, logits, atol=1e-5)
 
 
 def test_each_engram_goes_to_the_text_at_the_same_place(model):
@@ -197,6 +249,23 @@ def test_batches_hold_every_text_once_an_epoch_and_lengths_that_are_alike(tiny_m
     assert sorted(rows) == sorted(text.tokens for text in texts)
     fed = sum(part.tokens.size for batch in made_of for part in batch.parts)
     assert fed < 1.1 * sum(batch.size for batch in made_of)
+
+
+def test_engrams_of_short_texts_do_not_always_go_to_long_ones(tiny_model):
+    texts = encode_texts(tiny_model, read_data(DataSource(train=200)).train, "text", None)
+    halves = [batch.parts for batch in islice(text_batches(texts, 20, 2, 1), 10)]
+    longer = [int(np.array(a.last).max()) > int(np.array(b.last).min()) for a, b in halves]
+    assert any(longer)
+    means = [float(np.array(a.last).mean() - np.array(b.last).mean()) for a, b in halves]
+    assert min(means) < 0 < max(means)
+
+
+def test_the_heads_that_are_read_are_those_that_were_trained(tiny, tmp_path):
+    out = made(tmp_path / "out", SPEC, tiny)
+    read = dict(tree_flatten(load_engram(tiny, out).model.heads.parameters()))
+    kept = heads_of(out)
+    assert set(read) == set(kept)
+    assert all(np.array_equal(np.array(read[name]), kept[name]) for name in kept)
 
 
 def test_shuffled_labels_are_the_same_ones_on_other_texts(tiny_model):
@@ -247,6 +316,15 @@ def test_it_repeats_itself_for_a_seed_only(tiny, tmp_path):
     )
     assert all(np.array_equal(one[name], same[name]) for name in one)
     assert not any(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_dropout_is_on_while_training(tiny, tmp_path):
+    one, other = (
+        read_steps(made(tmp_path / str(rate), replace(SPEC, dropout=rate), tiny))[0]
+        for rate in (0.0, 0.9)
+    )
+    assert one.parts["class"] != other.parts["class"]
+    assert one.tokens == other.tokens
 
 
 def test_full_trains_every_weight(tiny, tmp_path):

@@ -141,6 +141,11 @@ def test_a_float_of_fewer_bits_is_another_number_and_refused(narrow):
             "Engram.bits = 1 must be an integer of at least 2 and of at most 8 or None",
         ),
         (
+            lambda: Engram(warm_up=0.8),
+            "Engram.warm_up = 0.8 must be a finite number of at least 0 and of at most 0.5, as the "
+            "other half falls: give one such as 0.1",
+        ),
+        (
             lambda: Engram(bits=7),
             "Engram.bits = 7 is no width of mlx's: give 2, 3, 4, 5, 6 or 8",
         ),

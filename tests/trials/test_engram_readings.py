@@ -112,6 +112,27 @@ def test_controls_tell_leaks_ceilings_and_learning_from_nothing():
     assert room_for_accuracy([Reads(apart=30), Reads(apart=1)], 0.01).passed
     assert not nothing_from_shuffled([run], 0.1).passed
     assert nothing_from_shuffled([Reads(apart=0)], 0.1).passed
+    assert not nothing_from_shuffled([Reads(apart=0), run], 0.1).passed
+
+
+class Lopsided(Reads):
+    """Seven in ten evaluation examples are of one class, and that is all its classifier says."""
+
+    @property
+    def data(self):
+        own = super().data
+        most = [e for e in own.validation if e.label == 0][:70]
+        others = [e for e in own.validation if e.label != 0][:30]
+        return replace(own, validation=(*most, *others))
+
+    def _engrams(self, data, fed):
+        read = super()._engrams(data, fed)
+        return replace(read, predicted=np.zeros_like(read.label))
+
+
+def test_one_class_for_all_is_nothing_learnt_from_shuffled_labels():
+    found = nothing_from_shuffled([Lopsided()], 0.1)
+    assert (found.value, found.passed) == (0.7, True)
 
 
 def test_trainings_on_other_texts_than_the_split_of_today_fail_their_control(monkeypatch):
@@ -139,6 +160,14 @@ def test_a_scatter_shows_300_of_the_examples_in_the_plane_of_all():
     assert len(found.points) == 300
     assert found.explained[0] >= found.explained[1] > 0
     assert len(set(found.points)) > 290
+
+
+def test_a_scatters_points_have_the_classes_of_their_own_examples():
+    points = engram_scatter("Engrams, model 3", Reads(apart=30)).points
+    places, label = np.array([p[:2] for p in points]), np.array([p[2] for p in points])
+    centres = np.array([np.median(places[label == c], axis=0) for c in range(4)])
+    nearest = np.linalg.norm(places[:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearest == label).mean() > 0.95
 
 
 def write(folder):

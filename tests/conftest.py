@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 
 hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("tests")
 
 # Far above the slowest test: what takes longer hangs, and should say where.

@@ -58,7 +58,9 @@ def over_seeds(middle: float, low: float, high: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Print a time: 0.3 s, 42 s, 3 min 20 s, 1 h 4 min."""
+    """Print a time: 0.3 s, 42 s, 3 min 20 s, 1 h 4 min; NaN and infinity are unknown."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

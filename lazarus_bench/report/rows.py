@@ -154,6 +154,18 @@ class PooledClaim:
     left_out: tuple[tuple[str, str], ...] = ()
     result: Pooled | None
 
+    def __post_init__(self) -> None:
+        """Each family has its weight.
+
+        Raises:
+            ValueError: There are more of one than of the other, or a weight is below 0.
+        """
+        weights = () if self.result is None else self.result.weights
+        if self.result is not None and len(weights) != len(self.families):
+            raise ValueError(f"{len(weights)} weights of {len(self.families)} pooled families")
+        if any(weight < 0 for weight in weights):
+            raise ValueError(f"{min(weights)} is no weight of a pooled family")
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow:

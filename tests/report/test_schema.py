@@ -28,6 +28,7 @@ from lazarus_bench.report import (
     render,
     save,
 )
+from lazarus_bench.report.html import render_html
 from lazarus_bench.report.schema import from_dict, to_dict
 
 VERSION_1 = Path(__file__).with_name("report_v1.json")
@@ -269,12 +270,17 @@ PLACES = tuple(_places(json.loads(PLAIN)))
 @settings(max_examples=60)
 @given(
     place=st.sampled_from(PLACES),
-    harm=st.sampled_from([None, 5, -1, True, 1e308, "x", "", "nan", [], {}, [1]]),
+    harm=st.sampled_from([None, 5, -1, True, 1e308, "x", "", "nan", "inf", [], {}, [1]]),
 )
 @example(place=("rows", 0, "claim_id"), harm=5)
 @example(place=("rows", 0, "says"), harm=None)
 @example(place=("rows", 0, "quirks"), harm="sgd")
 @example(place=("rows", 0, "verdict", "estimate", "value"), harm=None)
+@example(place=("rows", 2, "seconds"), harm="nan")
+@example(place=("jobs", 0, "seconds"), harm="nan")
+@example(place=("pooled", 0, "families"), harm=[])
+@example(place=("pooled", 0, "result", "weights"), harm=[1])
+@example(place=("pooled", 0, "result", "weights", 0), harm=-1)
 @example(place=("created",), harm=5)
 @example(place=("rows",), harm={})
 def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
@@ -290,6 +296,7 @@ def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
         except UserError:
             return
     assert render(report).startswith("# ")
+    assert render_html(report).startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(

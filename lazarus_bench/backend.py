@@ -13,7 +13,6 @@ import ctypes.util
 import os
 import platform
 import random
-import resource
 import sys
 import time
 import warnings
@@ -273,10 +272,9 @@ def reset_peak_memory() -> None:
     mx.reset_peak_memory()
 
 
-def peak_memory() -> tuple[int, int]:
-    """Peak bytes: (mlx allocator since the last reset, whole process since its start)."""
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return mx.get_peak_memory(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def peak_memory() -> int:
+    """Peak bytes of mlx's allocator since the last reset."""
+    return int(mx.get_peak_memory())
 
 
 def measure_gflops(size: int = 512, repeats: int = 20) -> float:

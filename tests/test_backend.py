@@ -145,12 +145,11 @@ def test_threads_are_one_unless_asked(monkeypatch):
 
 def test_peak_memory_counts_from_the_reset():
     backend.reset_peak_memory()
-    before, process = backend.peak_memory()
+    before = backend.peak_memory()
     big = mx.zeros((1024, 1024)) + 1
     mx.eval(big)
-    after, _ = backend.peak_memory()
+    after = backend.peak_memory()
     assert after - before >= big.nbytes
-    assert process > 10 * 2**20
 
 
 PAGE_FAULTS = """

@@ -101,7 +101,7 @@ def _run(name: str, model: Path, steps: int) -> Weighed:
     with tempfile.TemporaryDirectory() as folder, on_own_core():
         module.run(spec, base, Path(folder), 100, show=False)
         taken = read_steps(Path(folder))[SETTLING:]
-    allocated, resident = backend.peak_memory()[0], peak_since_start()
+    allocated, resident = backend.peak_memory(), peak_since_start()
     rates = tuple(step.tokens / step.seconds for step in taken)
     return Weighed(rates=rates, allocated=allocated, resident=resident, before=before)
 

@@ -116,4 +116,4 @@ def peak_bytes(work: Any) -> tuple[Any, int]:
     before = mx.get_active_memory()
     backend.reset_peak_memory()
     found = work()
-    return found, max(0, backend.peak_memory()[0] - before)
+    return found, max(0, backend.peak_memory() - before)

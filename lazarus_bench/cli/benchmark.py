@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lazarus_bench.benchmark.sections import Subject
 
 REGRESSED = 1
-REPORT = "benchmarks.md"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,7 +84,9 @@ def _check_places(options: argparse.Namespace) -> None:
     for place in places:
         check_place(place, "document")
     if options.report is not None:
-        check_place(Path(options.report).expanduser() / REPORT, "report")
+        from lazarus_bench.benchmark.markdown import FILE
+
+        check_place(Path(options.report).expanduser() / FILE, "report")
 
 
 def _found(options: argparse.Namespace) -> list[Document]:

@@ -114,7 +114,7 @@ def _cost(spec: Sft, base: Path, seed: int) -> Cost:
 
     with tempfile.TemporaryDirectory() as folder:
         sft.run(spec, base, Path(folder), seed, show=False)
-        peak, _ = backend.peak_memory()
+        peak = backend.peak_memory()
         speeds = [step.tokens / step.seconds for step in read_steps(Path(folder))[WARM_UP:]]
     return Cost(peak_memory=peak, tokens_per_second=statistics.median(speeds))
 

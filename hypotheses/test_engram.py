@@ -29,12 +29,11 @@ from lazarus_bench import (
     Means,
     claim,
 )
+from lazarus_bench.claims.claim import LAB_BLANK
 from lazarus_bench.published import dual_objective_engram as writeup
 from lazarus_bench.published.dual_objective_engram import EXAMPLES
-from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
-from lazarus_bench.trials.claims import LAB_BLANK
-from lazarus_bench.trials.curves import training_curves
-from lazarus_bench.trials.engrams import (
+from lazarus_bench.session.curves import training_curves
+from lazarus_bench.session.engrams import (
     SIGNED,
     SIGNED_DIFFERENCE,
     nothing_from_shuffled,
@@ -43,7 +42,8 @@ from lazarus_bench.trials.engrams import (
     statistic_difference,
     unshared,
 )
-from lazarus_bench.trials.scatters import engram_scatter
+from lazarus_bench.session.scatters import engram_scatter
+from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
 
 TWO, FOUR = "two-class", "four-class"
 ARMS = {TWO: engram_arms(LAB_SENTIMENT), FOUR: engram_arms(LAB_TOPICS)}

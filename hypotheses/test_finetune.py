@@ -23,10 +23,10 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.published import classifier_emergence_cli as writeup
+from lazarus_bench.session.controls import overlap
+from lazarus_bench.session.curves import training_curves
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import FinetuneCost, Sft
-from lazarus_bench.trials.controls import overlap
-from lazarus_bench.trials.curves import training_curves
 
 LORA = Sft()
 FULL = Sft(full=True, learning_rate=1e-5, checkpoints=(0, 500))

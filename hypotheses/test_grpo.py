@@ -22,11 +22,11 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.analysis.probe_prompts import stated
+from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.published import emergence_results as writeup
+from lazarus_bench.session.controls import overlap, room_to_gain
+from lazarus_bench.session.curves import training_curves
 from lazarus_bench.training import Grpo
-from lazarus_bench.trials.claims import OPERATION_NAMES
-from lazarus_bench.trials.controls import overlap, room_to_gain
-from lazarus_bench.trials.curves import training_curves
 
 GRPO = Grpo()
 

@@ -19,12 +19,12 @@ from lazarus_bench import (
     Within,
     claim,
 )
+from lazarus_bench.claims.claim import LAB_BOTH, OPERATION_NAMES
 from lazarus_bench.published import classifier_emergence_cli, task_classifier_emergence
 from lazarus_bench.published import emergence_results as writeup
+from lazarus_bench.session.heatmaps import lens_heatmap
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
-from lazarus_bench.trials.claims import LAB_BOTH, OPERATION_NAMES
-from lazarus_bench.trials.heatmaps import lens_heatmap
 
 
 def hits(run, problems):

@@ -43,11 +43,11 @@ from lazarus_bench.analysis.probe_prompts import (
     writeup_test,
     writeup_words,
 )
+from lazarus_bench.claims.claim import LAB_EVERY, OPERATION_NAMES
 from lazarus_bench.judge.layers import left_out_maxima
 from lazarus_bench.published import emergence_results as writeup
+from lazarus_bench.session.probe_curves import probe_curves
 from lazarus_bench.tasks.arithmetic import training_problems
-from lazarus_bench.trials.claims import LAB_EVERY, OPERATION_NAMES
-from lazarus_bench.trials.probe_curves import probe_curves
 
 INSTRUCT = OnInstruct(recipe=None)
 MARGIN = 0.05

@@ -23,9 +23,9 @@ from lazarus_bench import (
     Within,
     claim,
 )
+from lazarus_bench.claims.claim import LAB_MIXTURES
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.published.emergence_results.router import CLASSIFICATION_WORDS
-from lazarus_bench.trials.claims import LAB_MIXTURES
 
 WRITEUPS_TOKEN, WRITEUPS_PROMPT = "127", "127 * 89 = "
 COSINE = (-1, 1)

@@ -19,14 +19,14 @@ from lazarus_bench import (
     Trend,
     claim,
 )
+from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import task_classifier_emergence as writeup
+from lazarus_bench.session.controls import overlap, room_to_gain
+from lazarus_bench.session.curves import training_curves
+from lazarus_bench.session.heatmaps import lens_heatmap
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
-from lazarus_bench.trials.claims import OPERATION_NAMES
-from lazarus_bench.trials.controls import overlap, room_to_gain
-from lazarus_bench.trials.curves import training_curves
-from lazarus_bench.trials.heatmaps import lens_heatmap
 
 SFT = Sft()
 TENFOLD = Sft(learning_rate=1e-3)

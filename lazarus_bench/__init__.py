@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lazarus_bench.claims.claim import OnInstruct, Stages, claim
     from lazarus_bench.errors import NotApplicable, UserError
     from lazarus_bench.judge import (
         SHARE,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         Trend,
         Within,
     )
-    from lazarus_bench.trials.claims import OnInstruct, Stages, claim
 
 _JUDGE = (
     "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
@@ -42,10 +42,10 @@ _JUDGE = (
 )
 _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "NotApplicable": "lazarus_bench.errors",
-    "OnInstruct": "lazarus_bench.trials.claims",
-    "Stages": "lazarus_bench.trials.claims",
+    "OnInstruct": "lazarus_bench.claims.claim",
+    "Stages": "lazarus_bench.claims.claim",
     "UserError": "lazarus_bench.errors",
-    "claim": "lazarus_bench.trials.claims",
+    "claim": "lazarus_bench.claims.claim",
 }
 
 __all__ = [

@@ -213,7 +213,7 @@ def test_a_commit_made_meanwhile_does_not_change_what_runs(monkeypatch):
 HEAVY = {"mlx", "mlx_lm", "torch", "transformers"}
 LIGHT = (
     "lazarus_bench",
-    "lazarus_bench.trials.claims",
+    "lazarus_bench.claims.claim",
     "lazarus_bench.judge",
     "lazarus_bench.benchmark.document",
     "lazarus_bench.benchmark.markdown",

@@ -120,7 +120,7 @@ def _subject(name: str | None, folder: Path) -> Subject:
 
 
 def _claims() -> Path | None:
-    from lazarus_bench.trials.claims_folder import claims_folder
+    from lazarus_bench.claims.folder import claims_folder
 
     try:
         return claims_folder(None)

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from lazarus_bench.claims.claim_files import chosen, of_family, read_claims
+from lazarus_bench.claims.folder import claims_folder
+from lazarus_bench.claims.registration import FILE, by_id
 from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import write_text
@@ -23,9 +26,6 @@ from lazarus_bench.report.registry import (
     to_text,
 )
 from lazarus_bench.report.registry.amendments import KEPT
-from lazarus_bench.trials.claim_files import chosen, of_family, read_claims
-from lazarus_bench.trials.claims_folder import claims_folder
-from lazarus_bench.trials.registration import FILE, by_id
 
 PAGE = "registry.md"
 

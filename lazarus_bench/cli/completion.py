@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import shtab
 
+from lazarus_bench.claims.folder import installed
 from lazarus_bench.cli import completion_tcsh
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import BLANK, LAB
 from lazarus_bench.published.experiments import EXPERIMENTS
-from lazarus_bench.trials.claims_folder import installed
 
 FILES = ("FILE", "PATH", "REPORT", "REGISTRY", "OLD", "NEW")
 FOLDERS = ("DIR",)

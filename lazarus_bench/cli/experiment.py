@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.folder import claims_folder
 from lazarus_bench.cli import experiments_told, terminal
 from lazarus_bench.cli.experiments_told import RESULTS
 from lazarus_bench.cli.plans import planned, show_plan
@@ -19,16 +21,14 @@ from lazarus_bench.jobs.subjects import PUBLISHED
 from lazarus_bench.judge import Claim
 from lazarus_bench.published.experiments import Experiment
 from lazarus_bench.report import load, write_text
-from lazarus_bench.trials.claim_files import read_records
-from lazarus_bench.trials.claims_folder import claims_folder
-from lazarus_bench.trials.experiments import (
+from lazarus_bench.session.experiments import (
     Setting,
     experiment_named,
     having,
     settings_of,
     trains,
 )
-from lazarus_bench.trials.selection import select
+from lazarus_bench.session.selection import select
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged

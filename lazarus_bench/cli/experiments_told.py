@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.folder import claims_folder
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.plans import session_of, training
 from lazarus_bench.cli.report import FILE
@@ -20,14 +22,12 @@ from lazarus_bench.jobs.spec import Job, with_dependencies
 from lazarus_bench.judge import Claim
 from lazarus_bench.published.experiments import EXPERIMENTS, Experiment
 from lazarus_bench.report import load
-from lazarus_bench.trials.claim_files import read_records
-from lazarus_bench.trials.claims_folder import claims_folder
-from lazarus_bench.trials.experiments import experiment_named
-from lazarus_bench.trials.selection import put_to_models, select
+from lazarus_bench.session.experiments import experiment_named
+from lazarus_bench.session.selection import put_to_models, select
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.plan import Entry
-    from lazarus_bench.trials.session import Session
+    from lazarus_bench.session.session import Session
 
 RESULTS = "experiments"
 LACKING = 1

@@ -17,7 +17,7 @@ from lazarus_bench.jobs.store import Store, Stored, default_root
 from lazarus_bench.jobs.subjects import BLANK, LAB, lab_family, lab_subject
 
 if TYPE_CHECKING:
-    from lazarus_bench.trials.session import Session
+    from lazarus_bench.session.session import Session
 
 HEADERS = ("name", "built", "parameters", "layers", "size", "builds in", "family")
 FAILED = 1
@@ -171,7 +171,7 @@ def _session(options: argparse.Namespace) -> Session:
 
 def _train(session: Session, jobs: Iterable[Job]) -> None:
     """Build what is missing, with a line for each model and a live one on a terminal."""
-    from lazarus_bench.trials.session import Watch
+    from lazarus_bench.session.session import Watch
 
     lines = StatusLine()
     try:

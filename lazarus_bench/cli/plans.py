@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from lazarus_bench.cli import terminal
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.printed import columns
-from lazarus_bench.trials.selection import put_to_models
+from lazarus_bench.session.selection import put_to_models
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.plan import Entry, Plan
     from lazarus_bench.judge import Claim
-    from lazarus_bench.trials.session import Session
+    from lazarus_bench.session.session import Session
 
 
 def session_of(options: argparse.Namespace) -> Session:

@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.folder import claims_folder, installed
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.plans import planned, show_plan
 from lazarus_bench.cli.verdicts import records, shown, tally, why
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import Report, load
-from lazarus_bench.trials.claim_files import read_records
-from lazarus_bench.trials.claims_folder import claims_folder, installed
-from lazarus_bench.trials.selection import select
-from lazarus_bench.trials.trial import FAILABLE
+from lazarus_bench.session.selection import select
+from lazarus_bench.session.trial import FAILABLE
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged

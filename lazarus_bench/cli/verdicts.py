@@ -19,7 +19,7 @@ from lazarus_bench.report import (
     quirks_line,
     wording,
 )
-from lazarus_bench.trials.trial import MOVED, category, fails
+from lazarus_bench.session.trial import MOVED, category, fails
 
 if TYPE_CHECKING:
     from lazarus_bench.judge import Verdict

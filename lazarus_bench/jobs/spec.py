@@ -94,7 +94,7 @@ def canonical_recipe(recipe: Recipe) -> dict[str, Any]:
 def digest_of(canonical: Mapping[str, Any]) -> str:
     """The digest of the job that `canonical` describes, also when read from a `spec.json`.
 
-    Claims have theirs from here too (`trials.registration`).
+    Claims have theirs from here too (`claims.registration`).
     """
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -20,7 +20,7 @@ import pytest
 from lazarus_bench.plugin.parallel import is_worker
 
 if TYPE_CHECKING:
-    from lazarus_bench.trials.session import Session
+    from lazarus_bench.session.session import Session
 
 ENOUGH = 8
 """Models' claims from which on a second process is started: it takes some four seconds to begin."""

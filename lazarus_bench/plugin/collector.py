@@ -38,7 +38,7 @@ class EvidenceCollector:
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """Count verdicts under their own names in pytest's summary line."""
-        from lazarus_bench.trials.trial import category
+        from lazarus_bench.session.trial import category
 
         found = _evidence(report)
         if found is None:
@@ -109,7 +109,7 @@ class EvidenceCollector:
         )
 
     def _pin(self) -> None:
-        from lazarus_bench.trials.pins import pin_of, update_pins
+        from lazarus_bench.claims.pins import pin_of, update_pins
 
         for folder in {about["folder"] for about, _ in self._evidence}:
             verdicts = {
@@ -150,7 +150,7 @@ class EvidenceCollector:
 
 def _asks_for_words(row: Row, config: pytest.Config) -> bool:
     """Whether the table's line leaves open why: the test failed, or there is no number to show."""
-    from lazarus_bench.trials.trial import fails
+    from lazarus_bench.session.trial import fails
 
     wordless = row.subject != PUBLISHED and row.verdict.estimate is None
     return wordless or fails(row, fail_on(config))

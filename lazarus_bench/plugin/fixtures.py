@@ -10,10 +10,10 @@ import pytest
 from lazarus_bench.plugin.stash import SESSION, TRIAL
 
 if TYPE_CHECKING:
+    from lazarus_bench.claims.claim import Need
+    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.trial import Trial
     from lazarus_bench.tasks.arithmetic import Problem
-    from lazarus_bench.trials.claims import Need
-    from lazarus_bench.trials.runs import Run
-    from lazarus_bench.trials.trial import Trial
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.judge import Claim, Registry
     from lazarus_bench.report.registry import RegisteredClaim
-    from lazarus_bench.trials.session import Session
-    from lazarus_bench.trials.trial import Trial
+    from lazarus_bench.session.session import Session
+    from lazarus_bench.session.trial import Trial
 
 pytest_plugins = [
     "lazarus_bench.plugin.fixtures",
@@ -107,13 +107,13 @@ def _claim_id(item: pytest.Item) -> str | None:
 
 
 def _asks(config: pytest.Config, item: pytest.Item) -> bool:
-    from lazarus_bench.trials.profiles import asked
+    from lazarus_bench.claims.profiles import asked
 
     return bool(asked(config.getoption("--lb-profile"), [subject_of(item)]))
 
 
 def _note_left_out(config: pytest.Config, models: Sequence[pytest.Item]) -> None:
-    from lazarus_bench.trials.profiles import left_out
+    from lazarus_bench.claims.profiles import left_out
 
     sentence = left_out(config.getoption("--lb-profile"), map(subject_of, models))
     if sentence is not None:
@@ -157,7 +157,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _prepare(config: pytest.Config, claims: Sequence[pytest.Item]) -> None:
-    from lazarus_bench.trials.pins import read_pins
+    from lazarus_bench.claims.pins import read_pins
 
     check_options(config)
     for folder in {item.path.parent for item in claims}:
@@ -174,8 +174,8 @@ def _prepare(config: pytest.Config, claims: Sequence[pytest.Item]) -> None:
 
 def _trials(items: Sequence[pytest.Item]) -> Iterator[Trial]:
     """A trial for each item, told whether its claim is the one on record beside its file."""
-    from lazarus_bench.trials.registration import amended, draw_up, read_registered
-    from lazarus_bench.trials.trial import Trial
+    from lazarus_bench.claims.registration import amended, draw_up, read_registered
+    from lazarus_bench.session.trial import Trial
 
     registry = _registry()
     on_record = {folder: read_registered(folder) for folder in {i.path.parent for i in items}}
@@ -205,7 +205,7 @@ def _check_machine() -> None:
 
 
 def _registry() -> Registry:
-    from lazarus_bench.trials.claims import REGISTRY
+    from lazarus_bench.claims.claim import REGISTRY
 
     return REGISTRY
 

@@ -16,7 +16,7 @@ from lazarus_bench.plugin.stash import COMMAND, SESSION, TRIAL, UNATTAINABLE
 if TYPE_CHECKING:
     from lazarus_bench.judge import Verdict
     from lazarus_bench.report.schema import Report, Row
-    from lazarus_bench.trials.trial import Trial
+    from lazarus_bench.session.trial import Trial
 
 PROPERTY = "lazarus_bench"
 
@@ -32,7 +32,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     verdict = _verdict(pyfuncitem, trial)
     row = _row(pyfuncitem, trial, verdict, time.perf_counter() - start)
     _attach(pyfuncitem, trial, row)
-    from lazarus_bench.trials.trial import fails
+    from lazarus_bench.session.trial import fails
 
     pinning = pyfuncitem.config.getoption("--lb-update-pins")
     if not pinning and fails(row, fail_on(pyfuncitem.config)):
@@ -41,8 +41,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def _verdict(item: pytest.Function, trial: Trial) -> Verdict:
-    from lazarus_bench.trials.claims import FINDINGS
-    from lazarus_bench.trials.trial import judge_published
+    from lazarus_bench.claims.claim import FINDINGS
+    from lazarus_bench.session.trial import judge_published
 
     if item.callspec.params["subject"] == PUBLISHED:
         return judge_published(trial.claim, FINDINGS[trial.claim.id], trial.family_size)
@@ -50,10 +50,10 @@ def _verdict(item: pytest.Function, trial: Trial) -> Verdict:
 
 
 def _asked(item: pytest.Function, trial: Trial) -> Verdict:
+    from lazarus_bench.claims.claim import WORDS
     from lazarus_bench.errors import NotApplicable, UserError
     from lazarus_bench.judge import not_applicable
-    from lazarus_bench.trials.claims import WORDS
-    from lazarus_bench.trials.trial import invalid, undecidable
+    from lazarus_bench.session.trial import invalid, undecidable
 
     names = item._fixtureinfo.argnames
     try:
@@ -72,8 +72,8 @@ def _asked(item: pytest.Function, trial: Trial) -> Verdict:
 
 
 def _row(item: pytest.Function, trial: Trial, verdict: Verdict, seconds: float) -> Row:
-    from lazarus_bench.trials.claims import FINDINGS
-    from lazarus_bench.trials.trial import (
+    from lazarus_bench.claims.claim import FINDINGS
+    from lazarus_bench.session.trial import (
         explained,
         judge_published,
         make_row,
@@ -120,7 +120,7 @@ def _profile(item: pytest.Function, name: str) -> str:
 
 
 def _pin(item: pytest.Function, name: str, claim_id: str, verdict: Verdict) -> str | None:
-    from lazarus_bench.trials.pins import ANY, pinned, read_pins
+    from lazarus_bench.claims.pins import ANY, pinned, read_pins
 
     if item.config.getoption("--lb-update-pins"):
         return None
@@ -174,7 +174,7 @@ def _command(config: pytest.Config) -> str:
 
 def sentence(row: Row) -> str:
     """What a row says, in one line."""
-    from lazarus_bench.trials.trial import category
+    from lazarus_bench.session.trial import category
 
     moved = f"moved from {row.pinned} to " if category(row) == "moved" else ""
     return f"{row.claim_id} on {row.subject}: {moved}{row.verdict.outcome}: {row.verdict.reason}"

@@ -12,7 +12,7 @@ import pytest
 from lazarus_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from lazarus_bench.trials.session import Resources, Session
+    from lazarus_bench.session.session import Resources, Session
 
 DEFAULT_REPORT = "lazarus-report"
 PUBLISHED = "published"
@@ -106,7 +106,7 @@ def fail_on(config: pytest.Config) -> tuple[str, ...]:
     Raises:
         UserError: `--lb-fail-on` names an unknown one.
     """
-    from lazarus_bench.trials.trial import FAILABLE
+    from lazarus_bench.session.trial import FAILABLE
 
     chosen = tuple(name.strip() for name in str(config.getoption("--lb-fail-on")).split(","))
     if chosen == ("none",):
@@ -165,10 +165,10 @@ def session_of(given: Callable[[str], Any]) -> Session:
         UserError: an unknown profile, no seeds, no workers, options that exclude each other, data
             that cannot be read, or a store that cannot be made.
     """
+    from lazarus_bench.claims.profiles import profile
     from lazarus_bench.jobs.store import Store, default_root
+    from lazarus_bench.session.session import Session
     from lazarus_bench.tasks.labelled_data import given_data
-    from lazarus_bench.trials.profiles import profile
-    from lazarus_bench.trials.session import Session
 
     store = given("--lb-store")
     root = Path(store).expanduser() if store else default_root()
@@ -186,7 +186,7 @@ def session_of(given: Callable[[str], Any]) -> Session:
 
 
 def _resources(given: Callable[[str], Any]) -> Resources:
-    from lazarus_bench.trials.session import Resources
+    from lazarus_bench.session.session import Resources
 
     hosts = given("--lb-hosts")
     found = Resources(

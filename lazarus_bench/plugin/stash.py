@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from lazarus_bench.trials.session import Session
-    from lazarus_bench.trials.trial import Trial
+    from lazarus_bench.session.session import Session
+    from lazarus_bench.session.trial import Trial
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 TRIAL: pytest.StashKey[Trial] = pytest.StashKey()

@@ -17,7 +17,7 @@ from lazarus_bench.plugin.parallel import alone, is_worker
 if TYPE_CHECKING:
     from lazarus_bench.jobs.plan import Plan
     from lazarus_bench.jobs.spec import Job
-    from lazarus_bench.trials.session import Session, Watch
+    from lazarus_bench.session.session import Session, Watch
 
 QUIET_SECONDS = 60.0
 """Without a terminal, how long nothing is said about what is running."""
@@ -116,7 +116,7 @@ def _watch(config: pytest.Config) -> Iterator[Watch]:
     """A live line on a terminal; elsewhere a line a minute."""
     from tqdm import tqdm
 
-    from lazarus_bench.trials.session import Watch
+    from lazarus_bench.session.session import Watch
 
     say = _speaker(config)
 

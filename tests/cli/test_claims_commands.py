@@ -10,9 +10,9 @@ import pytest
 from claimfiles import clean_environment, write
 
 from lazarus_bench import cli
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.report.escaping import unescaped
 from lazarus_bench.report.registry import load_registry, render_registry
-from lazarus_bench.trials.claim_files import read_claims
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
 CLAIMS = """

@@ -27,7 +27,7 @@ def test_base(runs, writeup_prompts, judge):
 LOADS = """
 from pathlib import Path
 from lazarus_bench.models.load import load
-from lazarus_bench.trials import loaded
+from lazarus_bench.session import loaded
 
 
 def logged(*given, **how):

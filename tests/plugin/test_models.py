@@ -11,8 +11,8 @@ from lazarus_bench.report import load
 
 SUITE = """
 from lazarus_bench.report import Curve, Curves, LayerCurves, LayerSeries
-from lazarus_bench.trials.curves import training_curves
-from lazarus_bench.trials.heatmaps import lens_heatmap
+from lazarus_bench.session.curves import training_curves
+from lazarus_bench.session.heatmaps import lens_heatmap
 
 BY_HAND = Curves(title="By hand", subject="s", unit="nats", series=(
     Curve(name="loss", lines=(((1.0, 2.0), (2.0, float("inf"))),)),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from claimfiles import run, write
 
+from lazarus_bench.claims.profiles import profile
 from lazarus_bench.jobs import readings
 from lazarus_bench.jobs.artifact import MANIFEST, write_manifest
 from lazarus_bench.jobs.attempts import Attempt
@@ -16,10 +17,9 @@ from lazarus_bench.models.quirks import QUIRKS as OF_READING
 from lazarus_bench.plugin.judging import _quirks
 from lazarus_bench.report import manifest_lines, render
 from lazarus_bench.report.html import render_html
+from lazarus_bench.session.session import Session
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
 from lazarus_bench.training.quirks import QUIRKS as OF_TRAINING
-from lazarus_bench.trials.profiles import profile
-from lazarus_bench.trials.session import Session
 
 READS = """
 @pre("odd/plain", Above(-1.0), NARROW)

@@ -41,7 +41,7 @@ import os
 from pathlib import Path
 
 from lazarus_bench.jobs.subjects import Subject
-from lazarus_bench.trials import runs
+from lazarus_bench.session import runs
 
 Subject.is_lab = property(lambda self: True)  # a small model, as the lab's are
 read = runs.read_likelihood

@@ -3,9 +3,9 @@
 import pytest
 from claimfiles import run, write
 
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.report import render
 from lazarus_bench.report.registry import to_text
-from lazarus_bench.trials.claim_files import read_claims
 
 FAM = """
 @pre("fam/kept", AtLeast(0.3), NARROW)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lazarus_bench.analysis.router_null import ExtremeNull
+from lazarus_bench.claims.claim import FINDINGS, REGISTRY
 from lazarus_bench.judge import Outcome, decide, family_level
 from lazarus_bench.published import audit, raw_results
 from lazarus_bench.published import task_classifier_emergence as task
 from lazarus_bench.published.emergence_results import grpo, probes, router
-from lazarus_bench.trials.claims import FINDINGS, REGISTRY
 
 FILE = Path(__file__).parents[2] / "hypotheses" / "test_audit.py"
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lazarus_bench.claims.claim import FINDINGS, REGISTRY, WORDS
 from lazarus_bench.published.coverage import (
     WRITEUPS,
     Coverage,
@@ -18,7 +19,6 @@ from lazarus_bench.published.coverage import (
     passages,
     render,
 )
-from lazarus_bench.trials.claims import FINDINGS, REGISTRY, WORDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "reports" / "coverage.md"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lazarus_bench.claims.claim import FINDINGS, REGISTRY, set_apart
 from lazarus_bench.judge import Outcome, decide, family_level
 from lazarus_bench.published import passage_parts as parts
 from lazarus_bench.published.emergence_results import probes
-from lazarus_bench.trials.claims import FINDINGS, REGISTRY, set_apart
 
 FILE = Path(__file__).parents[2] / "hypotheses" / "test_parts.py"
 

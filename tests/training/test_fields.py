@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from lazarus_bench.claims.claim import Stages
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.tasks.labelled_data import DataSource
@@ -25,7 +26,6 @@ from lazarus_bench.training.specs import (
     Sft,
     check_base,
 )
-from lazarus_bench.trials.claims import Stages
 
 RECIPES = [
     cls

@@ -1,6 +1,6 @@
 """The pre-registration: what decides each claim, with a digest, as JSON and as Markdown.
 
-`trials.registration` draws it up from claim files; here it is read, compared and shown.
+`claims.registration` draws it up from claim files; here it is read, compared and shown.
 """
 
 from lazarus_bench.report.registry.amendments import Status, against, differences, tally

@@ -1,0 +1,1 @@
+"""Claims: the `@claim` decorator and its registry, claim files, profiles, pins."""

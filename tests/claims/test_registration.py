@@ -1,0 +1,116 @@
+"""Claims drawn up for the registry: what is in a digest, and what a changed file is refused for."""
+
+import dataclasses
+import json
+from dataclasses import replace
+
+import pytest
+
+from lazarus_bench.claims.claim import REGISTRY, OnInstruct, Stages, claim, set_apart
+from lazarus_bench.claims.registration import amended, by_id, draw_up, read_registered
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.spec import digest_of
+from lazarus_bench.judge import AtLeast, AtMost, Claim, Means
+from lazarus_bench.published.records import Finding
+from lazarus_bench.report.registry import to_text
+from lazarus_bench.report.rows import UNREGISTERED
+from lazarus_bench.session import profiles, registration
+from lazarus_bench.training import Sft
+
+PUBLISHED = Means(values=((0.5, 0.6),))
+
+
+def drawn_up(region=None, *, others=0, evidence=PUBLISHED, note="", source="A", **more):
+    """The registry's entry of a claim "fam/one" with `others` in its family."""
+
+    def body(judge):
+        judge(1)
+
+    about = {"says": "A statement.", "estimand": "a number"} | more
+    with set_apart():
+        for name in ("one", *map(str, range(others))):
+            finding = Finding(claim=f"fam/{name}", source=source, evidence=evidence, note=note)
+            claim(f"fam/{name}", region=region or AtLeast(0.3), finding=finding, **about)(body)
+        return draw_up(REGISTRY.claims["fam/one"])
+
+
+DECIDES = {
+    "says": {"says": "Another."},
+    "estimand": {"estimand": "another number"},
+    "region": {"region": AtMost(0.3)},
+    "edge": {"region": AtLeast(0.31)},
+    "subjects": {"subjects": ()},
+    "needs": {"needs": Sft()},
+    "words": {"words": ("add",)},
+    "binary": {"binary": True},
+    "difference": {"difference": True},
+    "exploratory": {"exploratory": True},
+    "published": {"evidence": Means(values=((0.5, 0.61),))},
+    "no published number": {"evidence": None},
+    "family": {"others": 1},
+}
+
+
+@pytest.mark.parametrize("change", DECIDES.values(), ids=DECIDES)
+def test_everything_that_decides_is_in_the_digest(change):
+    assert drawn_up(**change).digest != drawn_up().digest
+
+
+def test_needs_count_with_their_fields_and_what_they_stand_on():
+    needs = (None, Sft(), Sft(rank=4), OnInstruct(recipe=Sft()), Stages(recipes=(Sft(),)))
+    digests = [drawn_up(needs=need).digest for need in needs]
+    assert len(set(digests[:4])) == 4
+    assert digests[4] == digests[1], "a chain of one recipe is that recipe"
+
+
+def test_profiles_count(monkeypatch):
+    before = drawn_up().digest
+    more = replace(profiles.PROFILES["default"], seeds=6)
+    monkeypatch.setitem(registration.PROFILES, "default", more)
+    assert drawn_up().digest != before
+
+
+def test_an_edge_counts_as_a_number_however_it_is_written():
+    assert drawn_up(AtLeast(0)).digest == drawn_up(AtLeast(0.0)).digest
+
+
+def test_notes_and_sources_decide_nothing():
+    assert drawn_up(note="doubtful", source="B").digest == drawn_up().digest
+
+
+def test_every_field_of_a_claim_is_weighed_or_known_to_decide_nothing():
+    decided = set(drawn_up().decides)
+    nothing = {"source", "published_note"}
+    assert {field.name for field in dataclasses.fields(Claim)} <= decided | nothing
+
+
+def test_a_digest_is_that_of_what_stands_beside_it_also_once_read_back(tmp_path):
+    entry = drawn_up(needs=(Sft(), OnInstruct(recipe=Sft(learning_rate=3e-5))))
+    assert entry.digest == digest_of(entry.decides)
+    (tmp_path / "registry.json").write_text(to_text([entry]), encoding="utf-8")
+    assert read_registered(tmp_path) == {"fam/one": entry}
+
+
+def test_a_registry_changed_by_hand_is_refused(tmp_path):
+    file = tmp_path / "registry.json"
+    data = json.loads(to_text([drawn_up()]))
+    data["claims"][0]["decides"]["region"]["x"] = 0.2
+    file.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UserError, match=r"registry\.json says of fam/one what its digest"):
+        by_id(file)
+
+
+def test_a_claim_is_told_apart_from_what_is_on_record(tmp_path):
+    now = drawn_up(AtLeast(0.4))
+    assert read_registered(tmp_path) is None
+    assert amended(now, None) == ()
+    assert amended(now, {}) == (UNREGISTERED,)
+    assert amended(now, {"fam/one": now}) == ()
+    assert amended(now, {"fam/one": drawn_up()}) == ("region ≥ 0.3 → ≥ 0.4",)
+
+
+def test_what_was_registered_returns_after_setting_it_apart():
+    before = dict(REGISTRY.claims)
+    with set_apart():
+        assert REGISTRY.claims == {}
+    assert REGISTRY.claims == before

@@ -1,0 +1,235 @@
+"""Engrams of a run: evidence over seeds or of one run, controls, and data given by the user."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lazarus_bench.analysis.engrams import EngramReading
+from lazarus_bench.claims.profiles import profile
+from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.store import Store
+from lazarus_bench.judge import AtLeast, Claim, Differences, Means, Resampled
+from lazarus_bench.session.engrams import (
+    SIGNED,
+    EngramReadings,
+    nothing_from_shuffled,
+    room_for_accuracy,
+    statistic,
+    statistic_difference,
+    unshared,
+)
+from lazarus_bench.session.scatters import engram_scatter
+from lazarus_bench.session.session import Session
+from lazarus_bench.tasks import labelled_data
+from lazarus_bench.tasks.labelled_data import DataSource, digest_of, given_data, read_data
+from lazarus_bench.tasks.labelled_files import read_splits
+from lazarus_bench.training.specs import Engram, Sft
+
+DATA = DataSource(name="topics", train=60, validation=400)
+
+
+class Reads(EngramReadings):
+    """A run whose engrams are drawn around their classes, `apart` from one another."""
+
+    def __init__(self, seed=0, apart=3.0, recipe=None):
+        self.name, self.seed, self.apart = f"lab:llama seed {seed}", seed, apart
+        self.made_by_recipe = recipe or Engram(data=DATA)
+        self.taken = {}
+
+    @property
+    def made_by(self):
+        return self.made_by_recipe
+
+    def _once(self, key, read):
+        if key not in self.taken:
+            self.taken[key] = read()
+        return self.taken[key]
+
+    _kept = _once
+    _learnt = digest_of(read_data(DATA).train)
+
+    def _engrams(self, data, fed):
+        label = np.array([example.label for example in data.validation])
+        rng = np.random.default_rng(self.seed)
+        engram = self.apart * np.eye(4, 8)[label] + rng.normal(size=(len(label), 8))
+        predicted = engram[:, :4].argmax(axis=1)
+        return EngramReading(
+            label=label,
+            predicted=predicted,
+            engram=engram,
+            cut=np.zeros(len(label), dtype=bool),
+        )
+
+
+def rand_index(runs):
+    return statistic(
+        runs, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index, SIGNED
+    )
+
+
+def test_several_seeds_are_means_and_one_run_is_resampled(monkeypatch):
+    several = rand_index([Reads(seed) for seed in range(3)])
+    assert isinstance(several, Means)
+    assert several.shape == (3, 1)
+    monkeypatch.setattr("lazarus_bench.analysis.clusters.bootstrap.__defaults__", (40, 0))
+    one = rand_index([Reads()])
+    assert isinstance(one, Resampled)
+    assert one.shape == (1, 400)
+    low, high = one.limits(0.9)
+    assert low < one.value < high
+
+
+def test_a_difference_of_one_run_is_resampled_on_the_same_examples(monkeypatch):
+    monkeypatch.setattr("lazarus_bench.analysis.clusters.bootstrap.__defaults__", (40, 0))
+    value, draws = (lambda run: run.clusters().rand_index), (lambda d: d.rand_index)
+    bounds = (-2.0, 2.0)
+    same = statistic_difference([Reads()], [Reads()], value, draws, bounds)
+    assert set(same.draws) == {0.0}
+    better = statistic_difference([Reads()], [Reads(apart=0.5)], value, draws, bounds)
+    assert better.limits(0.9)[0] > 0
+    several = [Reads(seed) for seed in range(4)]
+    seeds = statistic_difference(several[:2], several[2:], value, draws, bounds)
+    assert isinstance(seeds, Differences)
+
+
+def test_no_limit_lies_where_the_statistic_cannot():
+    several = [Reads(seed, apart) for seed, apart in enumerate((3.0, 1.0))]
+    interval = rand_index(several).estimate(0.999).interval
+    assert (interval.low, interval.high) == (-1.0, 1.0)
+
+
+def test_a_run_with_few_examples_of_a_class_cannot_be_resampled():
+    assert Reads().can_be_resampled
+    few = Engram(data=replace(DATA, validation=24))
+    assert not Reads(recipe=few).can_be_resampled
+
+
+def test_controls_tell_leaks_ceilings_and_learning_from_nothing():
+    run = Reads()
+    assert unshared([run]).passed
+    assert not room_for_accuracy([Reads(apart=30)], 0.01).passed
+    assert room_for_accuracy([Reads(apart=30), Reads(apart=1)], 0.01).passed
+    assert not nothing_from_shuffled([run], 0.1).passed
+    assert nothing_from_shuffled([Reads(apart=0)], 0.1).passed
+    assert not nothing_from_shuffled([Reads(apart=0), run], 0.1).passed
+
+
+class Lopsided(Reads):
+    """Seven in ten evaluation examples are of one class, and that is all its classifier says."""
+
+    @property
+    def data(self):
+        own = super().data
+        most = [e for e in own.validation if e.label == 0][:70]
+        others = [e for e in own.validation if e.label != 0][:30]
+        return replace(own, validation=(*most, *others))
+
+    def _engrams(self, data, fed):
+        read = super()._engrams(data, fed)
+        return replace(read, predicted=np.zeros_like(read.label))
+
+
+def test_one_class_for_all_is_nothing_learnt_from_shuffled_labels():
+    found = nothing_from_shuffled([Lopsided()], 0.1)
+    assert (found.value, found.passed) == (0.7, True)
+
+
+def test_trainings_on_other_texts_than_the_split_of_today_fail_their_control(monkeypatch):
+    found = unshared([Reads(), Reads(1)])
+    assert (found.value, found.passed) == (0, True)
+    draw, classes = labelled_data.GENERATED["topics"]
+
+    def shouted(rng):
+        drawn = draw(rng)
+        return replace(drawn, text=drawn.text.upper())
+
+    monkeypatch.setitem(labelled_data.GENERATED, "topics", (shouted, classes))
+    found = unshared([Reads(), Reads(1)])
+    assert (found.value, found.passed) == (2, False)
+
+
+def test_a_run_of_another_recipe_has_no_labelled_data():
+    with pytest.raises(TypeError, match="has no labelled data"):
+        Reads(recipe=Sft()).engrams()
+
+
+def test_a_scatter_shows_300_of_the_examples_in_the_plane_of_all():
+    found = engram_scatter("Engrams, model 3", Reads())
+    assert (found.title, found.subject) == ("Engrams, model 3, topics", "lab:llama seed 0")
+    assert len(found.points) == 300
+    assert found.explained[0] >= found.explained[1] > 0
+    assert len(set(found.points)) > 290
+
+
+def test_a_scatters_points_have_the_classes_of_their_own_examples():
+    points = engram_scatter("Engrams, model 3", Reads(apart=30)).points
+    places, label = np.array([p[:2] for p in points]), np.array([p[2] for p in points])
+    centres = np.array([np.median(places[label == c], axis=0) for c in range(4)])
+    nearest = np.linalg.norm(places[:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearest == label).mean() > 0.95
+
+
+def write(folder):
+    lines = [f"film {i} was {'fine' if i % 2 else 'dull'}\t{i % 2}\n" for i in range(40)]
+    (folder / "train.tsv").write_text("".join(lines[:30]))
+    (folder / "test.tsv").write_text("".join(lines[30:]))
+    return folder
+
+
+def claim_on(*needs):
+    return Claim(
+        id="engram/any",
+        says="",
+        estimand="",
+        source="",
+        region=AtLeast(0),
+        subjects=(),
+        needs=needs,
+    )
+
+
+def test_given_data_take_the_place_of_generated_ones_in_every_training(tmp_path):
+    given = given_data([f"sst2={write(tmp_path)}"])
+    bench = Session(profile=profile("smoke"), store=Store(tmp_path / "store"), data=given)
+    two, four = Engram(data=DataSource(name="sentiment")), Engram(data=DATA)
+    trained = {job.recipe for job in bench.jobs("lab:llama", two)}
+    assert trained == {replace(two, data=given["sentiment"])}
+    assert {job.recipe for job in bench.jobs("lab:llama", four)} == {four}
+    assert bench.jobs("lab:llama", Sft())[0].recipe == Sft()
+    line = bench.data_lines["data sst2, for sentiment"]
+    assert line.startswith("30 of 30 training and 10 of 10 evaluation examples (negative 15 and 5;")
+
+
+def test_verdicts_on_given_data_are_kept_apart_where_a_claim_reads_them(tmp_path):
+    given = given_data([f"sst2={write(tmp_path)}"])
+    bench = Session(profile=profile("smoke"), store=Store(tmp_path / "store"), data=given)
+    two, four = Engram(data=DataSource(name="sentiment")), Engram(data=DATA)
+    assert bench.design(claim_on(two), "lab:llama") == "smoke, sst2"
+    assert bench.design(claim_on(four), "lab:llama") == "smoke"
+    assert bench.design(claim_on(), "lab:llama") == "smoke"
+
+
+def test_a_folder_may_be_called_hub(tmp_path, monkeypatch):
+    (tmp_path / "hub").mkdir()
+    folder = write(tmp_path / "hub")
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    splits = read_splits("sst2", folder)
+    monkeypatch.setattr(labelled_data, "hub_splits", lambda name: asked.append(name) or splits)
+    assert given_data(["sst2=./hub"])["sentiment"].path == str(folder)
+    assert asked == []
+    assert given_data(["sst2=hub"])["sentiment"].path == "hub"
+    assert asked == ["sst2"]
+
+
+@pytest.mark.parametrize("words", [["sst2"], ["sst2="], ["sentiment=x"], ["=x"]])
+def test_words_that_name_no_data_are_refused(words):
+    with pytest.raises(UserError, match="give sst2=DIR or ag_news=DIR"):
+        given_data(words)
+
+
+def test_data_given_twice_are_refused(tmp_path):
+    write(tmp_path)
+    with pytest.raises(UserError, match="sst2 is given twice"):
+        given_data([f"sst2={tmp_path}", f"sst2={tmp_path}"])

@@ -1,0 +1,109 @@
+"""Hidden states of a run: each reading is taken once a session, and is the instruments'."""
+
+import numpy as np
+import pytest
+
+from lazarus_bench.analysis import geometry
+from lazarus_bench.analysis import probe as probing
+from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn, writeup_words
+from lazarus_bench.analysis.states import read_states
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.session import hidden
+from lazarus_bench.session.runs import Run
+from lazarus_bench.tasks.arithmetic import held_out
+
+SYMBOLS = in_symbols(held_out(40, 0))
+WORDS = words_in_turn(held_out(40, 0))
+
+
+@pytest.fixture(scope="module")
+def run(tiny) -> Run:
+    return Run(name="tiny", seed=0, directory=tiny)
+
+
+@pytest.fixture(scope="module")
+def states(run) -> np.ndarray:
+    return read_states(run.loaded, SYMBOLS.texts)
+
+
+def test_states_are_read_once_for_all_that_needs_them(tiny, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        hidden,
+        "read_states",
+        lambda loaded, texts: asked.append(texts) or read_states(loaded, texts),
+    )
+    fresh = Run(name="tiny", seed=0, directory=tiny)
+    fresh.probe(SYMBOLS)
+    fresh.probe_control(SYMBOLS)
+    fresh.separation(SYMBOLS)
+    fresh.silhouettes(SYMBOLS)
+    assert fresh.probe(SYMBOLS) is fresh.probe(SYMBOLS)
+    assert fresh.probe(in_symbols(held_out(40, 0))) is fresh.probe(SYMBOLS)
+    assert asked == [SYMBOLS.texts]
+
+
+def test_probe_null_and_control_are_the_instruments(run, states):
+    assert run.states(SYMBOLS.texts).shape == (40, 4, 48)
+    assert np.array_equal(run.probe(SYMBOLS).predicted, probing.probe(states, SYMBOLS).predicted)
+    null = run.probe_null(SYMBOLS, permutations=5)
+    expected = probing.permutation_null(states, SYMBOLS, permutations=5)
+    assert np.array_equal(null.permuted, expected.permuted)
+    assert np.array_equal(run.probe_control(SYMBOLS), probing.control_task(states, SYMBOLS))
+
+
+def test_what_is_held_out_is_part_of_what_is_remembered(run):
+    templates = run.probe(WORDS, "templates")
+    pairs = run.probe(WORDS, "pairs")
+    assert templates.predicted.shape == pairs.predicted.shape == (40, 4)
+    assert not np.array_equal(templates.folds, pairs.folds)
+    own = run.probe(writeup_words(), "writeup")
+    assert not np.array_equal(own.predicted, run.probe(writeup_words(), "templates").predicted)
+
+
+def test_the_random_control_is_another_model(run):
+    control = run.randomised()
+    assert not np.allclose(control.states(SYMBOLS.texts), run.states(SYMBOLS.texts))
+    assert control.probe(SYMBOLS).predicted.shape == (40, 4)
+
+
+def test_each_seed_has_a_random_control_of_its_own(run, tiny):
+    other = Run(name="tiny", seed=1, directory=tiny)
+    assert np.allclose(other.states(SYMBOLS.texts), run.states(SYMBOLS.texts))
+    first, second = (r.randomised().states(SYMBOLS.texts) for r in (run, other))
+    assert not np.allclose(first, second)
+
+
+def test_geometry_is_the_instruments(run, states):
+    found = run.separation(SYMBOLS)
+    assert np.array_equal(found, geometry.cluster_separation(states, SYMBOLS.labels))
+    assert not np.allclose(found, run.separation(SYMBOLS, centred=False))
+    np.testing.assert_allclose(run.separation_null(SYMBOLS).observed, found)
+    assert run.silhouettes(SYMBOLS).shape == (40, 4)
+
+
+def test_transfer_reads_other_prompts_of_the_same_classes(run):
+    hits = run.probe_transfer(SYMBOLS, in_symbols(held_out(24, 1)))
+    assert hits.shape == (24, 4)
+    assert hits.dtype == np.bool_
+    with pytest.raises(ValueError, match="cannot be tested on"):
+        run.probe_transfer(SYMBOLS, stated(held_out(8, 0)))
+
+
+def test_directions_are_those_that_words_stand_along(run, states):
+    found = run.directions(SYMBOLS, ("multiply", "add"))
+    assert found.probe.shape == found.means.shape == (4, 48)
+    weights = probing.class_weights(states[:, 2], SYMBOLS.labels)
+    np.testing.assert_allclose(found.probe[2], weights[0] - weights[1])
+    assert run.directions(SYMBOLS, ("multiply", "add")) is found
+
+
+def test_words_stand_along_the_probes_direction(run):
+    words = ("multiply", "add", "no such word")
+    found = run.words_along_probe(SYMBOLS, 2, ("multiply", "add"), words)
+    assert [word.word for word in found.words] == ["multiply", "add"]
+    back = run.words_along_probe(SYMBOLS, 2, ("add", "multiply"), words)
+    assert (found.rank + back.rank == found.vocabulary + 1).all()
+    np.testing.assert_allclose(found.cosine, -back.cosine, atol=1e-6)
+    with pytest.raises(NotApplicable):
+        run.words_along_probe(SYMBOLS, 2, ("multiply", "add"), ("no such word",))

@@ -1,0 +1,239 @@
+"""Readings kept in the store: found again by all that they come from, and by nothing less."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lazarus_bench.claims.profiles import profile
+from lazarus_bench.jobs import readings
+from lazarus_bench.jobs.store import Store
+from lazarus_bench.session import loaded, memory, runs, session
+from lazarus_bench.session.session import Session
+from lazarus_bench.tasks.arithmetic import held_out
+from lazarus_bench.training.specs import DualReward, Sft
+
+PROBLEMS = tuple(held_out(8, 0))
+
+
+@pytest.fixture
+def model(tiny, tmp_path):
+    """A model directory of this test's own."""
+    return Path(shutil.copytree(tiny, tmp_path / "model"))
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """What was read of models: the problems of each lens."""
+    asked = []
+
+    def counted(loaded, problems):
+        asked.append(tuple(problems))
+        return whole(loaded, problems)
+
+    whole = runs.read_operations
+    monkeypatch.setattr(runs, "read_operations", counted)
+    return asked
+
+
+@pytest.fixture
+def begin(tmp_path, model):
+    """The run of a new session on the same store and model."""
+
+    def of(need=None, **how):
+        bench = Session(profile=profile("smoke", 1), store=Store(tmp_path / "store"), **how)
+        return bench.runs(str(model), need)[0]
+
+    return of
+
+
+def kept(tmp_path):
+    return [file for file in (tmp_path / "store" / readings.ROOM).rglob("*") if file.is_file()]
+
+
+def test_a_second_session_reads_nothing(begin, read, monkeypatch):
+    first = begin().lens(PROBLEMS)
+    depth = begin().depth
+    monkeypatch.setattr(loaded, "load", None)
+    loaded._MANY_SMALL.cache_clear()
+    again = begin()
+    second = again.lens(PROBLEMS)
+    assert read == [PROBLEMS]
+    assert again.depth == depth
+    assert second.problems == first.problems
+    for name in ("bare", "variants", "answer", "top", "top_probability"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+    # Sums over the same numbers in another order of memory round differently.
+    assert first.bare.strides == second.bare.strides
+
+
+def test_other_prompts_are_another_reading(begin, read):
+    begin().lens(PROBLEMS)
+    begin().lens(PROBLEMS[:4])
+    begin().lens(PROBLEMS[::-1])
+    assert read == [PROBLEMS, PROBLEMS[:4], PROBLEMS[::-1]]
+
+
+def test_random_weights_are_another_model(begin, read):
+    assert not np.array_equal(begin().randomised().lens(PROBLEMS).bare, begin().lens(PROBLEMS).bare)
+    begin().randomised().lens(PROBLEMS)
+    assert len(read) == 2
+
+
+def test_a_quirk_is_another_reading_kept_apart(begin, read, tmp_path):
+    plain = begin().lens(PROBLEMS)
+    quirky = begin().with_quirk("bf16-lens").lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 2
+    assert not np.array_equal(plain.bare, quirky.bare)
+    assert np.array_equal(begin().lens(PROBLEMS).bare, plain.bare)
+    assert np.array_equal(begin().with_quirk("bf16-lens").lens(PROBLEMS).bare, quirky.bare)
+    begin().with_quirk("non-causal-lens").lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 3
+
+
+def test_a_run_made_with_a_quirk_keeps_apart_as_well(begin, read, tmp_path):
+    begin().lens(PROBLEMS)
+    replace(begin(), quirk="bf16-lens").lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 2
+    begin().with_quirk("bf16-lens").lens(PROBLEMS)
+    assert len(read) == 2
+    begin().randomised().with_quirk("bf16-lens").lens(PROBLEMS)
+    begin().with_quirk("bf16-lens").randomised().lens(PROBLEMS)
+    assert len(read) == len(kept(tmp_path)) == 3
+
+
+def test_other_weights_are_another_model(begin, read, model):
+    begin().lens(PROBLEMS)
+    weights = model / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-2] ^= 1
+    weights.write_bytes(content)
+    begin().lens(PROBLEMS)
+    assert len(read) == 2
+
+
+def test_a_weight_that_a_fingerprint_did_not_sample_tells_by_its_time(model):
+    before = readings.content_of_checkpoint(model, "ab")
+    assert readings.content_of_checkpoint(model, "ab") == before
+    os.utime(model / "model.safetensors", ns=(1, 1))
+    assert readings.content_of_checkpoint(model, "ab") != before
+
+
+def test_other_code_takes_its_own_readings(begin, read, monkeypatch):
+    begin().lens(PROBLEMS)
+    monkeypatch.setattr(session, "code_digest", lambda: "c0de" * 16)
+    begin(code="c0de" * 16).lens(PROBLEMS)
+    begin(code="c0de" * 16).lens(PROBLEMS)
+    assert len(read) == 2
+
+
+def test_source_that_changed_under_a_session_keeps_nothing(begin, read, tmp_path):
+    begin(code="before the change").lens(PROBLEMS)
+    begin(code="before the change").lens(PROBLEMS)
+    assert len(read) == 2
+    assert kept(tmp_path) == []
+
+
+def test_another_device_is_another_reading(begin, read, monkeypatch):
+    begin().lens(PROBLEMS)
+    monkeypatch.setattr(memory, "machine", lambda: ("cuda", "", "1"))
+    begin().lens(PROBLEMS)
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("at", [0, 40, -1])
+def test_a_flipped_bit_is_noticed_and_mended(begin, read, tmp_path, at):
+    first = begin().lens(PROBLEMS)
+    (file,) = kept(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(content)
+    assert len(list(readings.damaged(tmp_path / "store"))) == 1
+    second = begin().lens(PROBLEMS)
+    begin().lens(PROBLEMS)
+    assert len(read) == 2
+    assert np.array_equal(first.bare, second.bare)
+    assert list(readings.damaged(tmp_path / "store")) == []
+
+
+def test_half_a_file_and_anothers_place_are_noticed(begin, read, tmp_path):
+    begin().lens(PROBLEMS)
+    (file,) = kept(tmp_path)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    begin().lens(PROBLEMS)
+    begin().lens(PROBLEMS[:4])
+    assert len(read) == 3
+    (other,) = set(kept(tmp_path)) - {file}
+    file.write_bytes(other.read_bytes())
+    assert len(begin().lens(PROBLEMS).problems) == 8
+    assert len(read) == 4
+
+
+def test_fresh_readings_replace_those_that_are_kept(begin, read, tmp_path):
+    begin().lens(PROBLEMS)
+    (file,) = kept(tmp_path)
+    before = file.stat().st_ino
+    begin(fresh_readings=True).lens(PROBLEMS)
+    assert len(read) == 2
+    (file,) = kept(tmp_path)
+    assert file.stat().st_ino != before
+    begin().lens(PROBLEMS)
+    assert len(read) == 2
+
+
+def test_a_store_that_cannot_be_written_still_serves(begin, read, tmp_path, monkeypatch):
+    begin().lens(PROBLEMS)
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(readings.Path, "write_bytes", refused)
+    begin().lens(PROBLEMS)
+    assert len(read) == 1
+    begin().lens(PROBLEMS[:4])
+    begin().lens(PROBLEMS[:4])
+    assert len(read) == 3
+    assert len(kept(tmp_path)) == 1
+
+
+def test_what_cannot_be_written_is_read_each_time(begin, tmp_path):
+    taken = []
+    for _ in range(2):
+        begin()._kept("a list", lambda: taken.append(1) or [1])
+        begin()._kept(frozenset([1]), lambda: taken.append(1) or 1)
+    assert len(taken) == 4
+    assert kept(tmp_path) == []
+
+
+def test_what_is_too_large_is_read_each_time(begin, read, tmp_path, monkeypatch):
+    monkeypatch.setattr(readings, "LARGEST", 100)
+    begin().lens(PROBLEMS)
+    begin().lens(PROBLEMS)
+    assert len(read) == 2
+    assert kept(tmp_path) == []
+
+
+def test_adapters_and_their_steps_are_models_of_their_own(tmp_path, model, monkeypatch):
+    bench = Session(profile=profile("smoke", 1), store=Store(tmp_path / "store"))
+    recipes = (Sft(), DualReward(targets="vo"))
+    jobs = [bench.jobs(str(model), recipe)[0] for recipe in recipes]
+    for job in jobs:
+        with bench.store.claim(job, wait=True), bench.store.writing(job, {}) as out:
+            (out / "adapters.safetensors").write_text(job.recipe.kind)
+    base, first, second = (bench.runs(str(model), need)[0] for need in (None, *recipes))
+    memories = [run.memory.model for run in (base, first, second, first.checkpoint(1))]
+    assert len(set(memories)) == 4
+    assert all(found[: len(base.memory.model)] == base.memory.model for found in memories)
+    assert first.memory.room.model.startswith(bench.store.path(jobs[0]).name)
+
+
+def test_the_content_of_an_artifact_is_that_of_its_files():
+    files = {"a": [1, "x"], "b": [2, "y"]}
+    content = readings.content_of({"files": files, "created": 1.0})
+    assert content == readings.content_of(json.loads(json.dumps({"files": files})))
+    assert content != readings.content_of({"files": files | {"b": [2, "z"]}})

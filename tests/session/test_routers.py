@@ -1,0 +1,91 @@
+"""Routers of a run: each reading is taken once a session, and is the instruments'."""
+
+import numpy as np
+import pytest
+
+from lazarus_bench.analysis.router import project_gates, project_random
+from lazarus_bench.analysis.routing import read_routing
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.models import lab
+from lazarus_bench.session.routers import _where
+from lazarus_bench.session.runs import Run
+from lazarus_bench.tasks.arithmetic import held_out
+
+PROBLEMS = tuple(held_out(12, 0))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    """An untrained mixture of the lab's tokenizer and shape, 3 layers of 8 experts."""
+    config = lab.config_of("llama") | {
+        "model_type": "olmoe",
+        "architectures": ["OlmoeForCausalLM"],
+        "num_hidden_layers": 3,
+        "hidden_size": 48,
+        "intermediate_size": 32,
+        "head_dim": 16,
+        "num_experts": 8,
+        "num_experts_per_tok": 2,
+        "norm_topk_prob": False,
+    }
+    directory = tmp_path_factory.mktemp("mixture")
+    lab.save(lab.initialise(config, 0), config, directory)
+    return Run(name="mixture", seed=3, directory=directory)
+
+
+def test_projections_are_the_instruments_and_taken_once(run):
+    found, chance = run.router_projection(), run.random_projection(seed=3)
+    assert np.array_equal(found.tokens, project_gates(run.loaded).tokens)
+    assert np.array_equal(chance.tokens, project_random(run.loaded, seed=3).tokens)
+    assert run.router_projection() is found
+    assert run.random_projection(seed=3) is chance
+    assert run.random_projection(seed=4) is not chance
+    assert run.router_projection(5).tokens.shape == (24, 5)
+
+
+def test_the_null_is_of_the_runs_own_width_and_vocabulary(run):
+    null = run.router_null
+    assert (null.width, null.vocabulary) == (48, run.loaded.config["vocab_size"])
+    # The numbers share a few dimensions, so the rows are fewer than they seem; and rows drawn from
+    # the stream of the weights would have cosines of 1.
+    assert 0.7 < run.random_projection().scores.mean() / null.mean() < 1.02
+
+
+def test_experts_that_name_a_word(run):
+    words = ("multiply", "no such word")
+    everything = run.router_projection(run.loaded.config["vocab_size"])
+    assert run.experts_naming(words, everything).all()
+    assert run.experts_naming(words, run.router_projection(1)).sum() < 12
+    with pytest.raises(NotApplicable, match="no such word"):
+        run.experts_naming(("no such word",), everything)
+
+
+def test_routes_are_the_instruments_and_taken_once(run):
+    found = run.routing(PROBLEMS)
+    own = read_routing(run.loaded, [run.loaded.encode(p.symbols) for p in PROBLEMS])
+    np.testing.assert_array_equal(found.together, own.together)
+    assert run.routes(tuple(p.symbols for p in PROBLEMS)) is found
+    assert found.load.shape == (3, 8)
+
+
+def test_a_words_own_token_is_followed_through_the_layers(run):
+    prompt = "127 * 89 = "
+    trace = run.routes((prompt,)).traces[0]
+    at = [run.loaded.tokenizer.decode([t]) for t in trace.tokens].index("127")
+    assert run.token_experts(prompt, "127") == len(set(trace.experts[at].ravel()))
+    with pytest.raises(NotApplicable, match="'128'"):
+        run.token_experts(prompt, "128")
+
+
+def test_a_word_in_pieces_is_found_whole():
+    assert _where(["<s>", "1", "2", "7", " *", " ", "27"], "127") == slice(1, 4)
+    assert _where(["<s>", " 27", "1", "27"], "27") == slice(1, 2)
+
+
+def test_a_dense_run_has_no_router(tiny):
+    dense = Run(name="lab:llama", seed=0, directory=tiny)
+    for read in (dense.router_projection, dense.random_projection, lambda: dense.router_null):
+        with pytest.raises(NotApplicable, match=r"^lab:llama has no router"):
+            read()
+    with pytest.raises(NotApplicable, match="no router"):
+        dense.routing(PROBLEMS)

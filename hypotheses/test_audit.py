@@ -1,6 +1,6 @@
 """What the writeups' own numbers can tell, before any model is trained.
 
-Source: the tables of writeups A, C and E, as `lazarus_bench.published` has transcribed them. Every
+Source: the tables of writeups A, C and E, as `hypotheses.writeups` has transcribed them. Every
 claim here is judged on `published` alone: no model could answer it. Its `says` is what the number
 is taken to show, its estimand is read off the table, and the rule is the one that fresh evidence
 gets: a region, an interval at the level of this family, or a computed number with none. What the
@@ -10,7 +10,8 @@ each verdict in the report.
 
 from lazarus_bench import Above, AtLeast, AtMost, Below, Within, claim
 from lazarus_bench.analysis.router_null import ExtremeNull
-from lazarus_bench.published import audit
+
+from .writeups import audit
 
 # 0.0844, 0.0934 and 0.1074. The list of claims has 0.083, 0.094 and 0.106: the location, the 95th
 # percentile and the location for 768 rows of the Gumbel limit for normal cosines, √(2 ln n) −

@@ -21,12 +21,13 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.claims.claim import OPERATION_NAMES
-from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.heatmaps import lens_heatmap
 from lazarus_bench.session.tables import lens_table
 from lazarus_bench.training import DualReward, Sft
+
+from .writeups import emergence_results as writeup
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
 ARMS = ("vo", "qk", "mlp", "all")

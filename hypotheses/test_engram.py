@@ -30,8 +30,6 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.claims.claim import LAB_BLANK
-from lazarus_bench.published import dual_objective_engram as writeup
-from lazarus_bench.published.dual_objective_engram import EXAMPLES
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.engrams import (
     SIGNED,
@@ -44,6 +42,9 @@ from lazarus_bench.session.engrams import (
 )
 from lazarus_bench.session.scatters import engram_scatter
 from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
+
+from .writeups import dual_objective_engram as writeup
+from .writeups.dual_objective_engram import EXAMPLES
 
 TWO, FOUR = "two-class", "four-class"
 ARMS = {TWO: engram_arms(LAB_SENTIMENT), FOUR: engram_arms(LAB_TOPICS)}

@@ -22,11 +22,12 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.published import classifier_emergence_cli as writeup
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import FinetuneCost, Sft
+
+from .writeups import classifier_emergence_cli as writeup
 
 LORA = Sft()
 FULL = Sft(full=True, learning_rate=1e-5, checkpoints=(0, 500))

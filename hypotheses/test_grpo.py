@@ -23,10 +23,11 @@ from lazarus_bench import (
 )
 from lazarus_bench.analysis.probe_prompts import stated
 from lazarus_bench.claims.claim import OPERATION_NAMES
-from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.session.controls import overlap, room_to_gain
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.training import Grpo
+
+from .writeups import emergence_results as writeup
 
 GRPO = Grpo()
 

@@ -32,12 +32,13 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.claims.claim import OPERATION_NAMES
-from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.tables import lens_table
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual
+
+from .writeups import emergence_results as writeup
 
 SHARED = GrpoDual(answers=4, shared_target=True)
 """The writeup's own recipe: one target a batch."""

@@ -23,10 +23,11 @@ How it was made exact, on development seeds only and before any seed of the prof
 
 from lazarus_bench import SHARE, SHARE_DIFFERENCE, AtMost, Hits, Means, claim
 from lazarus_bench.claims.claim import OPERATION_NAMES
-from lazarus_bench.published import task_classifier_emergence as writeup
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.tasks.partners import partners
 from lazarus_bench.training import DualReward
+
+from .writeups import task_classifier_emergence as writeup
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
 LEAST_ACCURACY = 0.2

@@ -20,11 +20,12 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.claims.claim import LAB_BOTH, OPERATION_NAMES
-from lazarus_bench.published import classifier_emergence_cli, task_classifier_emergence
-from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.session.heatmaps import lens_heatmap
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
+
+from .writeups import classifier_emergence_cli, task_classifier_emergence
+from .writeups import emergence_results as writeup
 
 
 def hits(run, problems):

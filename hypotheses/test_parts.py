@@ -39,10 +39,11 @@ from lazarus_bench.analysis.probe_prompts import (
     writeup_words,
 )
 from lazarus_bench.claims.claim import LAB_BOTH, OPERATION_NAMES
-from lazarus_bench.published import passage_parts as writeup
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Sft
+
+from .writeups import passage_parts as writeup
 
 LORA = Sft()
 FULL = Sft(full=True, learning_rate=1e-5, checkpoints=(0, 500))

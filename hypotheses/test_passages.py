@@ -34,11 +34,12 @@ from lazarus_bench.analysis.probe_prompts import (
     writeup_symbols,
 )
 from lazarus_bench.claims.claim import OPERATION_NAMES
-from lazarus_bench.published import passages as writeup
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.probe_confidence import probe_confidence
 from lazarus_bench.tasks.arithmetic import training_problems
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
+
+from .writeups import passages as writeup
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
 """The family dual's."""

@@ -45,9 +45,10 @@ from lazarus_bench.analysis.probe_prompts import (
 )
 from lazarus_bench.claims.claim import LAB_EVERY, OPERATION_NAMES
 from lazarus_bench.judge.layers import left_out_maxima
-from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.session.probe_curves import probe_curves
 from lazarus_bench.tasks.arithmetic import training_problems
+
+from .writeups import emergence_results as writeup
 
 INSTRUCT = OnInstruct(recipe=None)
 MARGIN = 0.05

@@ -24,8 +24,9 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.claims.claim import LAB_MIXTURES
-from lazarus_bench.published import emergence_results as writeup
-from lazarus_bench.published.emergence_results.router import CLASSIFICATION_WORDS
+
+from .writeups import emergence_results as writeup
+from .writeups.emergence_results.router import CLASSIFICATION_WORDS
 
 WRITEUPS_TOKEN, WRITEUPS_PROMPT = "127", "127 * 89 = "
 COSINE = (-1, 1)

@@ -20,13 +20,14 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.claims.claim import OPERATION_NAMES
-from lazarus_bench.published import classifier_emergence_cli as cli
-from lazarus_bench.published import task_classifier_emergence as writeup
 from lazarus_bench.session.controls import overlap, room_to_gain
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.heatmaps import lens_heatmap
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
+
+from .writeups import classifier_emergence_cli as cli
+from .writeups import task_classifier_emergence as writeup
 
 SFT = Sft()
 TENFOLD = Sft(learning_rate=1e-3)

@@ -16,11 +16,12 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.claims.claim import OPERATION_NAMES
-from lazarus_bench.published import two_stage_classifier as writeup
 from lazarus_bench.session.controls import overlap, room_to_gain, room_to_lose
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.tables import lens_table
 from lazarus_bench.training import DualReward, Fuse, Sft
+
+from .writeups import two_stage_classifier as writeup
 
 SFT = Sft(rank=16, scale=2.0, checkpoints=(0, 500))
 """Stage 1: rank 16, alpha 32. Its learning rate, which D leaves open, is the other writeups' 1e-4,

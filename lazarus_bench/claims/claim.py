@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import pytest
 
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import BLANK, LAB_FAMILIES, MIXTURES
 from lazarus_bench.judge import Claim, Region, Registry
-from lazarus_bench.published.records import Finding
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import Recipe, check_base, quirks_of

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -11,12 +9,12 @@ from pathlib import Path
 
 from lazarus_bench.claims.claim import REGISTRY, set_apart
 from lazarus_bench.claims.folder import PATTERNS
+from lazarus_bench.claims.importing import imported
 from lazarus_bench.claims.registration import draw_up
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Claim
 from lazarus_bench.report.registry import RegisteredClaim
 
-_PACKAGE = "lazarus_bench_claim_files"
 _NEAREST = 3
 
 
@@ -48,9 +46,9 @@ def _claims_of(directory: Path) -> Iterator[tuple[Claim, ...]]:
             f"there is no folder {directory}: name the folder of claim files with --hypotheses"
         )
     files = dict.fromkeys(p for pattern in PATTERNS for p in directory.rglob(pattern))
-    with set_apart():
+    with set_apart(), imported(directory) as read:
         for file in sorted(files):
-            _read(file, directory)
+            read(file)
         claims = tuple(REGISTRY.claims.values())
         if not claims:
             raise UserError(
@@ -58,36 +56,6 @@ def _claims_of(directory: Path) -> Iterator[tuple[Claim, ...]]:
                 f"--hypotheses"
             )
         yield claims
-
-
-def _read(file: Path, directory: Path) -> None:
-    name = ".".join((_PACKAGE, *file.relative_to(directory).with_suffix("").parts))
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with _importable(file.parent):
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(
-                f"cannot read the claims of {file} ({type(error).__name__}: {error}): mend the file"
-            ) from error
-        finally:
-            del sys.modules[name]
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let a claim file import what lies beside it, as pytest does."""
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
 
 
 def chosen(claims: Sequence[RegisteredClaim], claim_id: str) -> RegisteredClaim:

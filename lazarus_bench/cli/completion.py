@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import shtab
 
+from lazarus_bench.claims.experiments import read_experiments
 from lazarus_bench.claims.folder import installed
 from lazarus_bench.cli import completion_tcsh
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import BLANK, LAB
-from lazarus_bench.published.experiments import EXPERIMENTS
 
 FILES = ("FILE", "PATH", "REPORT", "REGISTRY", "OLD", "NEW")
 FOLDERS = ("DIR",)
@@ -90,7 +90,8 @@ def _words(dest: str, metavar: str) -> list[str]:
     if dest in ("claims", "family") or (dest, metavar) == ("claim", "ID"):
         return _claims(dest)
     if (dest, metavar) == ("name", "NAME"):
-        return [experiment.name for experiment in EXPERIMENTS]
+        folder = installed()
+        return [] if folder is None else [one.name for one in read_experiments(folder)]
     if metavar == "MODEL":
         return [*LAB, BLANK]
     return [name.removeprefix("lab:") for name in LAB] if dest == "names" else []

@@ -1,4 +1,4 @@
-"""`lazarus-bench experiment`: the writeups' experiments by name, run, listed and looked up."""
+"""`lazarus-bench experiment`: the experiments of a study by name, run, listed and looked up."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.experiments import Experiment, read_experiments
 from lazarus_bench.claims.folder import claims_folder
 from lazarus_bench.cli import experiments_told, terminal
 from lazarus_bench.cli.experiments_told import RESULTS
@@ -19,7 +20,6 @@ from lazarus_bench.cli.verdicts import tally
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import PUBLISHED
 from lazarus_bench.judge import Claim
-from lazarus_bench.published.experiments import Experiment
 from lazarus_bench.report import load, write_text
 from lazarus_bench.session.experiments import (
     Setting,
@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    experiment, folder = experiment_named(options.name), claims_folder(options.hypotheses)
+    folder = claims_folder(options.hypotheses)
+    experiment = experiment_named(options.name, read_experiments(folder))
     with terminal.busy("reading the claims"):
         claims = read_records(folder)
     config = _config(options.config)
@@ -155,7 +156,7 @@ def _record(
         "schema": 1,
         "kind": "experiment",
         "experiment": experiment.name,
-        "writeup": experiment.page,
+        "writeup": experiment.source,
         "command": shlex.join(["lazarus-bench", *options.arguments]),
         "models": options.model,
         "profile": options.profile,

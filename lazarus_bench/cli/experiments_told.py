@@ -1,4 +1,4 @@
-"""The writeups' experiments as a list, and as what the store has of each."""
+"""Experiments as a list, and as what the store has of each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.experiments import Experiment, read_experiments
 from lazarus_bench.claims.folder import claims_folder
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.plans import session_of, training
@@ -20,7 +21,6 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.plan import State, duration, groups, trainings
 from lazarus_bench.jobs.spec import Job, with_dependencies
 from lazarus_bench.judge import Claim
-from lazarus_bench.published.experiments import EXPERIMENTS, Experiment
 from lazarus_bench.report import load
 from lazarus_bench.session.experiments import experiment_named
 from lazarus_bench.session.selection import put_to_models, select
@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     named = options.name is not None
     if options.action == "status" and options.report and not named:
         raise UserError("--report is the folder of one experiment: name which")
-    wanted = (experiment_named(options.name),) if named else EXPERIMENTS
+    wanted = read_experiments(claims_folder(options.hypotheses))
+    if named:
+        wanted = (experiment_named(options.name, wanted),)
     look = _Look(options=argparse.Namespace(**{**_UNASKED, **vars(options)}))
     if options.action == "list":
         return _list(look, wanted, named)
@@ -126,7 +128,7 @@ def _described(experiment: Experiment, look: _Look) -> dict[str, Any]:
         "name": experiment.name,
         "aliases": list(experiment.aliases),
         "does": experiment.does,
-        "writeup": experiment.page,
+        "writeup": experiment.source,
         "section": experiment.section,
         "printed": experiment.printed,
         "sections": list(experiment.sections),

@@ -13,7 +13,6 @@ import numpy as np
 
 from lazarus_bench.judge import Control, Differences, Evidence, Means, Resampled
 from lazarus_bench.judge.bounds import Limits
-from lazarus_bench.published.dual_objective_engram import EXAMPLES
 from lazarus_bench.tasks.labelled_data import LabelledData, digest_of, read_data
 from lazarus_bench.training.specs import Engram, Recipe
 
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from lazarus_bench.analysis.geometry import Floats
 
 Reading = TypeVar("Reading")
+
+EXAMPLES = "examples"
+"""What the units of its evidence are called."""
 
 
 class EngramReadings(ABC):

@@ -1,4 +1,4 @@
-"""The writeups' experiments: one by its name, and its settings held against what claims register.
+"""Experiments: one by its name, and its settings held against what claims register.
 
 A claim's recipe is part of what was registered, so a setting chooses among the experiment's claims
 and changes none of them: those whose trainings have it are kept, and one that no training has is
@@ -7,15 +7,15 @@ refused with the values that there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lazarus_bench.claims.claim import needs_of, recipes_of
 from lazarus_bench.claims.claim_files import nearest
+from lazarus_bench.claims.experiments import Experiment
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Claim
-from lazarus_bench.published.experiments import EXPERIMENTS, Experiment
 from lazarus_bench.training.specs import DualReward, Engram, Grpo, Recipe, Sft
 
 TRAINED_SHARE = 0.9
@@ -97,17 +97,17 @@ class Setting:
     value: object
 
 
-def experiment_named(name: str) -> Experiment:
-    """The experiment called `name`, or that the writeups call so.
+def experiment_named(name: str, experiments: Sequence[Experiment]) -> Experiment:
+    """The one of `experiments` that is called `name`, or has it as an alias.
 
     Raises:
         UserError: there is none, with the nearest names.
     """
-    for experiment in EXPERIMENTS:
+    for experiment in experiments:
         if name in (experiment.name, *experiment.aliases):
             return experiment
     raise UserError(
-        f"no experiment is called {name}{nearest(name, [e.name for e in EXPERIMENTS])}: "
+        f"no experiment is called {name}{nearest(name, [e.name for e in experiments])}: "
         f"`lazarus-bench experiment list` lists them"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.judge import (
     Claim,
     Control,
@@ -17,7 +18,6 @@ from lazarus_bench.judge import (
     family_level,
     not_applicable,
 )
-from lazarus_bench.published.records import Finding
 from lazarus_bench.report.schema import (
     Curves,
     Explained,

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from lazarus_bench.claims import claim as claims
 from lazarus_bench.claims.claim import OnInstruct, Stages, recipes_of
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, Means, Registry
-from lazarus_bench.published.records import Finding
-from lazarus_bench.session import claims
 from lazarus_bench.training import DualReward, Fuse, Instruct, Sft
 
 FINDING = Finding(claim="fam/one", source="A", evidence=Means(values=((0.1, 0.2),)), note="printed")

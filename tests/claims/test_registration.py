@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from lazarus_bench.claims import profiles, registration
 from lazarus_bench.claims.claim import REGISTRY, OnInstruct, Stages, claim, set_apart
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.registration import amended, by_id, draw_up, read_registered
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import digest_of
 from lazarus_bench.judge import AtLeast, AtMost, Claim, Means
-from lazarus_bench.published.records import Finding
 from lazarus_bench.report.registry import to_text
 from lazarus_bench.report.rows import UNREGISTERED
-from lazarus_bench.session import profiles, registration
 from lazarus_bench.training import Sft
 
 PUBLISHED = Means(values=((0.5, 0.6),))

@@ -190,12 +190,12 @@ def test_the_map_of_weights_shows_both_sides(told, tiny_mixture, tmp_path):
 def test_project_has_the_claims_own_numbers(result, tiny_mixture, tiny_mixture_model):
     from lazarus_bench.analysis.router import project_gates, project_random
     from lazarus_bench.analysis.vocabulary import known_words
-    from lazarus_bench.published.emergence_results.router import CLASSIFICATION_WORDS
+    from lazarus_bench.cli.moe_expert.project import WORDS
 
     read = result("project", tiny_mixture, "--draws", 2, "--layer", 1)
     gates = project_gates(tiny_mixture_model)
     random = [project_random(tiny_mixture_model, seed=seed) for seed in (0, 1)]
-    known = known_words(tiny_mixture_model, CLASSIFICATION_WORDS)
+    known = known_words(tiny_mixture_model, WORDS)
     own = slice(6, 12)
     assert read["words"] == [word.word for word in known]
     assert [each["expert"] for each in read["experts"]] == [*range(6)]

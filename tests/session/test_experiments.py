@@ -1,61 +1,32 @@
-"""The writeups' experiments against the registered claims, and settings against recipes."""
+"""Experiments by name, and their settings against what claims' recipes register."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from lazarus_bench.claims.claim import Stages
-from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.experiments import Experiment
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, Claim
-from lazarus_bench.published.experiments import EXPERIMENTS, PAGES
-from lazarus_bench.session.experiments import experiment_named, having, keys_of, settings_of, trains
-from lazarus_bench.session.selection import matches
+from lazarus_bench.session.experiments import experiment_named, having, settings_of, trains
 from lazarus_bench.training.specs import DualReward, Fuse, Sft
 
-HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
-ELSEWHERE = ("audit", "explain", "intervention", "parts", "passages")
-"""Families on the writeups' numbers, on defects of their source, on what they left open, and on
-passages, or parts of them, that no list of theirs has."""
-
-TWO = experiment_named("two_stage_classifier")
-
-
-@pytest.fixture(scope="module")
-def claims():
-    return read_records(HYPOTHESES)
+TWO = Experiment(
+    name="two_stage",
+    aliases=("first", "second"),
+    source="a paper",
+    section="Results",
+    does="trains twice",
+    claims=("two-stage/*",),
+    sections={"stage1": "sft", "stage2": "dual_reward"},
+)
 
 
-def test_every_claim_of_the_writeups_belongs_to_an_experiment(claims):
-    patterns = [pattern for experiment in EXPERIMENTS for pattern in experiment.claims]
-    for pattern in patterns:
-        assert any(matches(claim.id, pattern) for claim in claims), pattern
-    lost = [c.id for c in claims if not any(matches(c.id, pattern) for pattern in patterns)]
-    assert {name.partition("/")[0] for name in lost} <= set(ELSEWHERE)
-
-
-def test_an_experiments_claims_cite_its_writeup(claims):
-    for experiment in EXPERIMENTS:
-        assert experiment.writeup in PAGES
-        own = [c for c in claims if any(matches(c.id, p) for p in experiment.claims)]
-        for claim in own:
-            letters = {part.strip().partition(",")[0] for part in claim.source.split(";")}
-            assert experiment.writeup in letters, (experiment.name, claim.id, claim.source)
-
-
-def test_names_and_aliases_mean_one_experiment():
-    names = [name for e in EXPERIMENTS for name in (e.name, *e.aliases)]
-    assert len(names) == len(set(names))
-    assert experiment_named("experiment_agnews_7b").name == "engram_agnews"
+def test_an_experiment_is_found_by_its_name_or_an_alias():
+    other = replace(TWO, name="engram", aliases=())
+    assert experiment_named("second", (other, TWO)) is TWO
     with pytest.raises(UserError, match="no experiment is called engrams; the nearest are engram"):
-        experiment_named("engrams")
-
-
-def test_every_section_has_keys():
-    for experiment in EXPERIMENTS:
-        for kind in experiment.sections.values():
-            assert "learning_rate" in keys_of(kind)
+        experiment_named("engrams", (other, TWO))
 
 
 def claim(name, *needs):
@@ -101,7 +72,7 @@ def test_settings_keep_the_claims_whose_trainings_have_them():
         ({"stage2": {"max_steps": "500"}}, "stage2.max_steps 500 is not what the claims regist"),
         ({"stage1": {"lora": {"rank": 8}}}, "stage1.lora.rank 8 is not .* which is 16: a train"),
         ({"stage1": {"lora": {"dropout": 8}}}, "stage1.lora.dropout is no setting here: choose"),
-        ({"stage1": 500}, "two_stage_classifier has no section 'stage1' with settings"),
+        ({"stage1": 500}, "two_stage has no section 'stage1' with settings"),
     ],
 )
 def test_settings_that_nothing_has_are_refused(config, sentence):

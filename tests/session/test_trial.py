@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from lazarus_bench.claims.finding import Finding, Labelled
 from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, Reported, family_level
-from lazarus_bench.published.records import Finding, Labelled
 from lazarus_bench.report import Curves, HeatGroup, HeatMap, HeatRow, LayerCurves, LensTable
 from lazarus_bench.session.trial import (
     FAILABLE,

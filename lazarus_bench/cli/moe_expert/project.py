@@ -16,14 +16,17 @@ from lazarus_bench.cli.prompts import read_words
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, words
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.published.words import ROUTER_WORDS
 from lazarus_bench.report import printed
 from lazarus_bench.report.printed import cut
+from lazarus_bench.tasks.arithmetic import Operation
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.router import RouterProjection
     from lazarus_bench.models.load import LoadedModel
     from lazarus_bench.models.words import WordTokens
+
+WORDS = ("correct", "incorrect", *(operation.word for operation in Operation))
+"""Words whose tokens are looked for near the router's rows unless others are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +76,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _known(loaded: LoadedModel, asked: Sequence[str]) -> Sequence[WordTokens]:
-    """The words asked for, all of them; else those of the writeup's that are single tokens.
+    """The words asked for, all of them; else those of `WORDS` that are single tokens.
 
     Raises:
-        UserError: a word that was asked for is no single token, or none of the writeup's is.
+        UserError: a word that was asked for is no single token, or none of `WORDS` is.
     """
     from lazarus_bench.analysis.vocabulary import known_words
     from lazarus_bench.models.words import word_tokens
 
     try:
         if not asked:
-            return known_words(loaded, ROUTER_WORDS)
+            return known_words(loaded, WORDS)
         return [word_tokens(loaded.tokenizer, word) for word in asked]
     except NotApplicable as error:
         raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error
@@ -198,7 +201,7 @@ def _range(values: mixture.Floats) -> list[str]:
 
 def _said(read: _Projected, options: argparse.Namespace, room: int) -> str:
     known = [word.word for word in read.known]
-    missing = [] if options.targets else [w for w in ROUTER_WORDS if w not in known]
+    missing = [] if options.targets else [w for w in WORDS if w not in known]
     left_out = f" No single token here, so left out: {', '.join(missing)}." if missing else ""
     return terminal.wrapped(
         f"Cosine of a router row with the output head's row of a token, as the writeup has it. "

@@ -1,0 +1,115 @@
+"""Writeup C, "Classifier Emergence Experiment Results" (January 7, 2026).
+
+`lens` holds the untrained models, `dual` the dual-reward runs, `probes` the linear probes, `grpo`
+the tables on reinforcement learning with and without the classification loss, `probing` and
+`reinforcement` what these offer for the claims, `router` the mixture-of-experts gates.
+Disagreements inside the writeup are noted where the numbers are.
+"""
+
+from .dual import (
+    ANSWERS_SURVIVE,
+    BASE_BEATS_INSTRUCT,
+    BEATS_SFT,
+    DUAL_LOSS_FALLS,
+    DUAL_REWARD_DYNAMICS,
+    DUAL_REWARD_LLAMA_BASE,
+    DUAL_REWARD_LLAMA_INSTRUCT,
+    PARAMS,
+    VO_36,
+    VO_ALL_RIGHT,
+    VO_IS_THE_KEY,
+)
+from .grpo import CLASSIFICATION_WORDS
+from .lens import (
+    BASE_NO_HIT,
+    BASE_NO_LAYER,
+    BASE_NO_MASS,
+    LENS_GRANITE,
+    LENS_LLAMA_BASE,
+    LENS_TINYLLAMA,
+)
+from .probing import (
+    GRANITE_FAILS,
+    HELD_OUT_OPERANDS,
+    SELECTIVE,
+    SYMBOLS_MISLEAD,
+    SYMBOLS_TRIVIAL,
+    WORDS_EMERGE,
+    WORDS_START_LOW,
+    base_equals_instruct,
+    not_vocabulary,
+)
+from .reinforcement import (
+    DRIFTS,
+    GRPO_DUAL_LOSS_FALLS,
+    GRPO_NO_CLUSTERS,
+    GRPO_NO_LENS,
+    GRPO_NO_WORDS_IN_PROBE,
+    GRPO_PROBE_UNCHANGED,
+    REWARD_DIES,
+    STAGED_WORKS,
+    STILL_COLLAPSES_BALANCED,
+    STILL_COLLAPSES_CLASS_WEIGHT,
+    STILL_COLLAPSES_ENTROPY,
+    STILL_COLLAPSES_LOW_RATE,
+    VO_SUPERIOR,
+    collapses,
+    improves_answers,
+)
+from .router import (
+    ROUTER_ALL_GENERAL,
+    ROUTER_CONTEXT,
+    ROUTER_LIKE_RANDOM,
+    ROUTER_NO_CLASS_WORDS,
+    ROUTER_WEAK,
+)
+
+__all__ = [
+    "ANSWERS_SURVIVE",
+    "BASE_BEATS_INSTRUCT",
+    "BASE_NO_HIT",
+    "BASE_NO_LAYER",
+    "BASE_NO_MASS",
+    "BEATS_SFT",
+    "CLASSIFICATION_WORDS",
+    "DRIFTS",
+    "DUAL_LOSS_FALLS",
+    "DUAL_REWARD_DYNAMICS",
+    "DUAL_REWARD_LLAMA_BASE",
+    "DUAL_REWARD_LLAMA_INSTRUCT",
+    "GRANITE_FAILS",
+    "GRPO_DUAL_LOSS_FALLS",
+    "GRPO_NO_CLUSTERS",
+    "GRPO_NO_LENS",
+    "GRPO_NO_WORDS_IN_PROBE",
+    "GRPO_PROBE_UNCHANGED",
+    "HELD_OUT_OPERANDS",
+    "LENS_GRANITE",
+    "LENS_LLAMA_BASE",
+    "LENS_TINYLLAMA",
+    "PARAMS",
+    "REWARD_DIES",
+    "ROUTER_ALL_GENERAL",
+    "ROUTER_CONTEXT",
+    "ROUTER_LIKE_RANDOM",
+    "ROUTER_NO_CLASS_WORDS",
+    "ROUTER_WEAK",
+    "SELECTIVE",
+    "STAGED_WORKS",
+    "STILL_COLLAPSES_BALANCED",
+    "STILL_COLLAPSES_CLASS_WEIGHT",
+    "STILL_COLLAPSES_ENTROPY",
+    "STILL_COLLAPSES_LOW_RATE",
+    "SYMBOLS_MISLEAD",
+    "SYMBOLS_TRIVIAL",
+    "VO_36",
+    "VO_ALL_RIGHT",
+    "VO_IS_THE_KEY",
+    "VO_SUPERIOR",
+    "WORDS_EMERGE",
+    "WORDS_START_LOW",
+    "base_equals_instruct",
+    "collapses",
+    "improves_answers",
+    "not_vocabulary",
+]

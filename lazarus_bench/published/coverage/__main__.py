@@ -1,7 +1,0 @@
-"""Print the page, `reports/coverage.md`."""
-
-import sys
-
-from lazarus_bench.published.coverage import WRITEUPS, coverage, render
-
-sys.stdout.write(render([coverage(name) for name in WRITEUPS]))

@@ -1,0 +1,120 @@
+"""The project's own claims on the writeups' numbers: quick, and where they are on record."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from claimfiles import clean_environment
+
+from lazarus_bench.claims.claim_files import read_claims
+from lazarus_bench.claims.pins import FILE, read_pins
+from lazarus_bench.judge import family_level
+from lazarus_bench.report import load
+from lazarus_bench.report.registry import against, load_registry, render_registry, to_text
+
+HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """The run's report, its process and the seconds of CPU it took."""
+    folder = tmp_path_factory.mktemp("hypotheses")
+    own = ["--lb-store", str(folder / "store"), "--lb-report", str(folder), "--lb-fail-on", "none"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", str(HYPOTHESES), "-p", "no:cacheprovider", *own],
+        cwd=HYPOTHESES.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=clean_environment(),
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return load(folder / "report.json"), done, spent
+
+
+def test_every_claim_is_judged_within_ten_seconds(judged):
+    report, done, spent = judged
+    files = [file.read_text() for file in HYPOTHESES.glob("test_*.py")]
+    assert len(report.rows) == sum(text.count("@claim(") for text in files)
+    assert {row.subject for row in report.rows} == {"published"}
+    assert "warning" not in done.stdout.splitlines()[-1]
+    assert spent < 10
+
+
+def test_every_claim_cites_its_source_and_says_what_it_measures(judged):
+    for row in judged[0].rows:
+        assert row.source, row.claim_id
+        assert row.estimand, row.claim_id
+        assert row.published_note or row.verdict.estimate, row.claim_id
+
+
+def test_each_family_is_corrected_for_its_own_claims_alone(judged):
+    """A family more, such as the audit's ten, widens no other family's intervals."""
+    rows = judged[0].rows
+    sizes = Counter(row.family for row in rows)
+    assert sizes["audit"] == 10
+    for row in rows:
+        if row.verdict.estimate is not None:
+            assert row.verdict.level == family_level(sizes[row.family]), row.claim_id
+
+
+def test_published_verdicts_are_those_on_record(judged):
+    if not (HYPOTHESES / FILE).exists():
+        pytest.skip(f"hypotheses/{FILE} is not there yet: pytest hypotheses/ --lb-update-pins")
+    pins = read_pins(HYPOTHESES)["published"]["published"]
+    assert {row.claim_id: row.verdict.outcome.value for row in judged[0].rows} == pins
+
+
+def test_pins_name_only_claims_that_exist(judged):
+    if not (HYPOTHESES / FILE).exists():
+        pytest.skip(f"hypotheses/{FILE} is not there yet: pytest hypotheses/ --lb-update-pins")
+    known = {row.claim_id for row in judged[0].rows}
+    pins = json.loads((HYPOTHESES / FILE).read_text())
+    pinned = {name for profile in pins.values() for claims in profile.values() for name in claims}
+    assert pinned <= known
+
+
+COLLECT = """
+import sys, pytest
+code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", *sys.argv[1:]])
+loaded = sorted(name for name in sys.modules if name.split(".")[0] == "mlx")
+print("exit", int(code), "mlx", loaded)
+"""
+
+
+def collect(*arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECT, *arguments],
+        cwd=HYPOTHESES.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=clean_environment() | {"LAZARUS_BENCH_DEVICE": "nonsense"},
+    )
+    return done.stdout
+
+
+def test_collecting_the_claims_imports_no_mlx():
+    assert collect(str(HYPOTHESES), "-m", "slow").endswith("exit 0 mlx []\n")
+
+
+def test_a_claim_is_found_by_its_id_and_by_its_tests_name():
+    assert "test_vo_reaches_36_percent[published]" in collect(str(HYPOTHESES), "-k", "vo-36")
+    node = f"{HYPOTHESES}/test_dual.py::test_vo_reaches_36_percent[lab:llama]"
+    assert "test_vo_reaches_36_percent[lab:llama]" in collect(node)
+
+
+def test_the_registry_is_not_stale():
+    claims = read_claims(HYPOTHESES)
+    remedy = "lazarus-bench claims export --output hypotheses/, and say in CHANGELOG.md why"
+    statuses = against(load_registry(HYPOTHESES / "registry.json"), claims)
+    assert {n: s for n, s in statuses.items() if s.what != "as registered"} == {}, remedy
+    assert (HYPOTHESES / "registry.json").read_text(encoding="utf-8") == to_text(claims), remedy
+    assert (HYPOTHESES / "registry.md").read_text(encoding="utf-8") == render_registry(claims)

@@ -31,7 +31,7 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.analysis.logit_change import change_kept, change_size
-from lazarus_bench.analysis.probe_prompts import crossed, matched, words_in_turn, writeup_words
+from lazarus_bench.analysis.probe_prompts import crossed, matched, words_in_turn
 from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.session.curves import training_curves
@@ -40,6 +40,7 @@ from lazarus_bench.training import DualReward, Fuse, Grpo, Sft
 
 from .writeups import defects as writeup
 from .writeups import instruments
+from .writeups.probe_prompts import writeup_words
 
 
 def with_quirk(need, quirk):
@@ -726,16 +727,16 @@ def off_grid(coarse, fine, decimals):
 )
 def test_random_weights_pass_the_writeups_probe(runs, held_out, judge):
     bases, prompts = runs(), writeup_words()
-    found = [run.untrained_accuracy(prompts, "writeup", STARTS) for run in bases]
+    found = [run.untrained_accuracy(prompts, "in-order", STARTS) for run in bases]
     judge(best_of_starts(found))
     judge.beside(
         {
             "first layer": best_of_starts([starts[:, :1] for starts in found]),
             "the subject's own shape, random weights": best_of_starts(
-                [run.randomised().probe(prompts, "writeup").accuracy[None] for run in bases]
+                [run.randomised().probe(prompts, "in-order").accuracy[None] for run in bases]
             ),
             "the subject itself": best_of_starts(
-                [run.probe(prompts, "writeup").accuracy[None] for run in bases]
+                [run.probe(prompts, "in-order").accuracy[None] for run in bases]
             ),
         }
     )

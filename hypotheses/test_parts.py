@@ -30,20 +30,14 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.analysis.probe_prompts import (
-    crossed,
-    in_symbols,
-    matched,
-    words_in_turn,
-    writeup_symbols,
-    writeup_words,
-)
+from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
 from lazarus_bench.claims.claim import LAB_BOTH, OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Sft
 
 from .writeups import passage_parts as writeup
+from .writeups.probe_prompts import writeup_symbols, writeup_words
 
 LORA = Sft()
 FULL = Sft(full=True, learning_rate=1e-5, checkpoints=(0, 500))
@@ -372,7 +366,7 @@ def test_a_probe_reads_81_percent_after_dual_reward(runs, held_out, judge):
     judge.beside(
         {
             "the writeups' protocol, 16 prompts": best(
-                accuracy(run, own, "writeup") for run in trained
+                accuracy(run, own, "in-order") for run in trained
             ),
             "before training": best(accuracy(run.before, prompts, "templates") for run in trained),
             "control: random weights": best(
@@ -492,8 +486,10 @@ def test_words_start_below_chance(runs, held_out, judge):
     random = [run.randomised() for run in bases]
     judge.beside(
         {
-            "the writeups' protocol, 16 prompts": at_first_layer(bases, writeup_words(), "writeup"),
-            "... random weights": at_first_layer(random, writeup_words(), "writeup"),
+            "the writeups' protocol, 16 prompts": at_first_layer(
+                bases, writeup_words(), "in-order"
+            ),
+            "... random weights": at_first_layer(random, writeup_words(), "in-order"),
             "control: random weights": at_first_layer(random, prompts, "templates"),
         }
     )
@@ -520,7 +516,7 @@ def test_symbols_are_read_at_every_layer(runs, held_out, judge):
     judge.beside(
         {
             "the writeups' protocol, 16 prompts": most_errors(
-                [accuracy(run, writeup_symbols(), "writeup") for run in bases]
+                [accuracy(run, writeup_symbols(), "in-order") for run in bases]
             ),
             "control: random weights": most_errors(
                 [accuracy(run, prompts, "pairs") for run in random]

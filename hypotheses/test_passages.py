@@ -26,13 +26,7 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.analysis.probe_prompts import (
-    crossed,
-    in_symbols,
-    matched,
-    words_in_turn,
-    writeup_symbols,
-)
+from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
 from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.probe_confidence import probe_confidence
@@ -40,6 +34,7 @@ from lazarus_bench.tasks.arithmetic import training_problems
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
 
 from .writeups import passages as writeup
+from .writeups.probe_prompts import writeup_symbols
 
 VO = DualReward(targets="vo", weight=0.4, steps=500)
 """The family dual's."""
@@ -103,11 +98,11 @@ def test_granites_middle_layers_blur_the_symbols(runs, held_out, judge):
     judge.beside(
         {
             "the writeups' protocol, 16 prompts": fallen(
-                [accuracy(run, writeup_symbols(), "writeup") for run in bases]
+                [accuracy(run, writeup_symbols(), "in-order") for run in bases]
             ),
             "control: random weights": fallen([accuracy(run, prompts, "pairs") for run in random]),
             "... the writeups' protocol": fallen(
-                [accuracy(run, writeup_symbols(), "writeup") for run in random]
+                [accuracy(run, writeup_symbols(), "in-order") for run in random]
             ),
         }
     )
@@ -200,8 +195,8 @@ def taught(count):
 )
 def test_a_probes_confidence_is_its_accuracy(runs, held_out, judge):
     bases, asked = runs(), symbols(held_out)
-    judge(sureness(bases, writeup_symbols(), asked, "writeup"))
-    read = [probe_confidence(run, writeup_symbols(), asked, "writeup") for run in bases]
+    judge(sureness(bases, writeup_symbols(), asked, "in-order"))
+    read = [probe_confidence(run, writeup_symbols(), asked, "in-order") for run in bases]
     judge.beside(
         {
             "confidence": Means(values=[reading.probability for reading in read], bounds=SHARE),

@@ -33,22 +33,14 @@ from lazarus_bench import (
     OnInstruct,
     claim,
 )
-from lazarus_bench.analysis.probe_prompts import (
-    crossed,
-    frames_in_turn,
-    in_symbols,
-    matched,
-    words_in_turn,
-    writeup_symbols,
-    writeup_test,
-    writeup_words,
-)
+from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
 from lazarus_bench.claims.claim import LAB_EVERY, OPERATION_NAMES
 from lazarus_bench.judge.layers import left_out_maxima
 from lazarus_bench.session.probe_curves import probe_curves
 from lazarus_bench.tasks.arithmetic import training_problems
 
 from .writeups import emergence_results as writeup
+from .writeups.probe_prompts import frames_in_turn, writeup_symbols, writeup_test, writeup_words
 
 INSTRUCT = OnInstruct(recipe=None)
 MARGIN = 0.05
@@ -117,7 +109,7 @@ def protocol(bases, reading):
     random = [run.randomised() for run in bases]
     return {
         f"the writeups' protocol, 16 prompts in {kind}{where}": reading.evidence(
-            [clusters(run, prompts, "writeup") for run in runs]
+            [clusters(run, prompts, "in-order") for run in runs]
         )
         for kind, prompts in (("words", writeup_words()), ("symbols", writeup_symbols()))
         for where, runs in (("", bases), (", random weights", random))
@@ -272,7 +264,7 @@ def test_probes_generalise_to_new_operands(runs, held_out, judge):
         ],
     )
     words = asked(fitted)["words"][0], asked(held_out)["words"][0]
-    own = writeup_symbols(), writeup_test(), "writeup"
+    own = writeup_symbols(), writeup_test(), "in-order"
     tasks = [run.probe_control(train)[:, run.probe(train).best_layer] for run in bases]
     random = [run.randomised() for run in bases]
     read = {
@@ -319,7 +311,7 @@ def test_symbols_mislead(runs, held_out, judge):
     symbols, words = kinds["symbols"], kinds["words"]
     judge(peaks_apart(bases, symbols, words))
     random = [run.randomised() for run in bases]
-    own = (writeup_symbols(), "writeup"), (writeup_words(), "writeup")
+    own = (writeup_symbols(), "in-order"), (writeup_words(), "in-order")
     judge.beside(
         {
             "symbols minus the writeups' frames": peaks_apart(
@@ -370,7 +362,7 @@ def test_instruction_tuning_changes_nothing(runs, held_out, judge):
         return [run.probe(prompts, held).hits for run in chosen]
 
     judge(unchanged(hits(tuned, prompts, held), hits(bases, prompts, held)))
-    for name, how in (*kinds.items(), ("the writeups' protocol", (writeup_symbols(), "writeup"))):
+    for name, how in (*kinds.items(), ("the writeups' protocol", (writeup_symbols(), "in-order"))):
         after, before = ([clusters(run, *how) for run in chosen] for chosen in (tuned, bases))
         apart = [np.subtract(*pair) for pair in zip(after, before, strict=True)]
         judge.beside(
@@ -497,7 +489,7 @@ def test_the_probe_is_selective(runs, held_out, judge):
             bounds=SHARE_DIFFERENCE,
         )
     )
-    kinds["the writeups' protocol, 16 prompts in words"] = (writeup_words(), "writeup")
+    kinds["the writeups' protocol, 16 prompts in words"] = (writeup_words(), "in-order")
     judge.beside(
         {
             name: LayerMax(

@@ -15,7 +15,7 @@ from lazarus_bench.analysis.lens import Floats
 from lazarus_bench.analysis.logit_change import change_size
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import load
-from lazarus_bench.tasks.arithmetic import writeup_prompts
+from lazarus_bench.tasks.arithmetic import sample_prompts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class FusedChange:
 
 
 def fused_change(base: Path, adapter: Path, fused: Path) -> FusedChange:
-    """Read the writeups' eight prompts with each of the three, one in memory at a time."""
+    """Read the eight sample prompts with each of the three, one in memory at a time."""
     before, adapted, after = (
         _logits(base, None),
         _logits(base, adapter),
@@ -50,6 +50,6 @@ def _logits(directory: Path, adapter: Path | None) -> Floats:
     loaded = load(directory, adapter)
     read = [
         np.array(loaded.model(mx.array([loaded.encode(p.symbols)]))[0, -1].astype(mx.float32))
-        for p in writeup_prompts()
+        for p in sample_prompts()
     ]
     return np.stack(read).astype(np.float64)

@@ -2,7 +2,7 @@
 
 Multinomial logistic regression (L2, C = 1) on the standardised last-token residuals, the scaler
 inside the cross-validation; splits hold out operand pairs or templates (methods, *Probe*). The
-writeups' protocol leaves the states as they are and splits sixteen prompts in four.
+split "in-order" leaves the states as they are and takes four folds as the prompts come.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Probe:
 
     @property
     def fold_sd(self) -> Floats:
-        """Standard deviation over folds `[layer]`, the writeups' ±; it is no standard error."""
+        """Standard deviation over folds `[layer]`, which is no standard error."""
         return np.asarray(self.fold_accuracy.std(axis=0))
 
     @property
@@ -100,7 +100,7 @@ def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") ->
     Args:
         states: `[prompt, layer, d]`.
         prompts: what was asked, one a row of `states`.
-        held_out: "pairs", "templates", or "writeup" for the writeups' protocol.
+        held_out: "pairs", "templates", or "in-order": four folds, states as they are.
 
     Raises:
         UserError: too few pairs, templates or prompts for the split, or a state is not finite.
@@ -137,7 +137,7 @@ def one_blas_thread() -> threadpool_limits:
 
 def classifier_for(held_out: HeldOut, solver: str = "lbfgs") -> Any:
     """The unfitted scikit-learn pipeline of a protocol."""
-    scaler = [] if held_out == "writeup" else [StandardScaler()]
+    scaler = [] if held_out == "in-order" else [StandardScaler()]
     classifier = LogisticRegression(C=1.0, tol=1e-6, max_iter=10_000, solver=solver)
     return make_pipeline(*scaler, classifier)
 
@@ -216,7 +216,7 @@ def _hits_of_layer(
     for fold in np.unique(chosen.folds):
         tested = chosen.folds == fold
         train, test = states[~tested], states[tested]
-        if held_out != "writeup":
+        if held_out != "in-order":
             scaler = StandardScaler().fit(train)
             train, test = scaler.transform(train), scaler.transform(test)
         rows = Rows.of(train)
@@ -230,7 +230,7 @@ def transfer(
 ) -> Ints:
     """Fit every layer on `train` `[prompt, layer, d]` and predict `test` `[prompt, layer]`.
 
-    With `held_out` "writeup" the states are not standardised; else it makes no difference here.
+    With `held_out` "in-order" the states are not standardised; else it makes no difference here.
 
     Raises:
         UserError: a state is not finite.

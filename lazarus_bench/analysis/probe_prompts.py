@@ -18,31 +18,6 @@ TEMPLATE_COUNT = min(len(templates) for templates in TEMPLATES.values())
 IN_SYMBOLS = -1
 """Stands for the template of a prompt in symbols."""
 
-_WRITEUP_PAIRS = {
-    Operation.MULTIPLY: ((7, 8), (12, 5), (3, 9), (6, 7)),
-    Operation.ADD: ((23, 45), (17, 38), (11, 22), (5, 9)),
-    Operation.SUBTRACT: ((50, 23), (89, 34), (77, 11), (40, 15)),
-    Operation.DIVIDE: ((48, 6), (81, 9), (36, 4), (24, 3)),
-}
-"""Writeup C, *Training Data*."""
-
-_WRITEUP_FRAMES = ("What is {}?", "Calculate {}", "Find {}", "Compute {}")
-"""Frames of writeup C's word prompts. It prints the first alone; the others stand in the results
-kept beside it (chuk-mlx, experiments/cli_classifier_emergence/results, *granite_word_classifier*),
-together with one word an operation: times, plus, minus, divided by."""
-
-_WRITEUP_TEST = (
-    (11, Operation.MULTIPLY, 12),
-    (6, Operation.MULTIPLY, 9),
-    (13, Operation.ADD, 14),
-    (25, Operation.ADD, 17),
-    (15, Operation.SUBTRACT, 6),
-    (20, Operation.SUBTRACT, 8),
-    (12, Operation.DIVIDE, 4),
-    (15, Operation.DIVIDE, 3),
-)
-"""Writeup C, *Test Data (held out)*."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ProbePrompts:
@@ -84,7 +59,12 @@ def check_classes(labels: Sequence[int], wanted: Sequence[int]) -> None:
             )
 
 
-def _gather(asked: Sequence[tuple[str, Problem, int]]) -> ProbePrompts:
+def gather(asked: Sequence[tuple[str, Problem, int]]) -> ProbePrompts:
+    """Probe prompts of texts, each with its problem and the number of its template.
+
+    Raises:
+        UserError: the problems are of fewer than two operations.
+    """
     order = list(Operation)
     return ProbePrompts(
         texts=tuple(text for text, _, _ in asked),
@@ -118,7 +98,7 @@ def in_symbols(problems: Sequence[Problem]) -> ProbePrompts:
     Raises:
         UserError: the problems are of fewer than two operations.
     """
-    return _gather([(problem.symbols, problem, IN_SYMBOLS) for problem in problems])
+    return gather([(problem.symbols, problem, IN_SYMBOLS) for problem in problems])
 
 
 def words_in_turn(problems: Sequence[Problem]) -> ProbePrompts:
@@ -129,22 +109,10 @@ def words_in_turn(problems: Sequence[Problem]) -> ProbePrompts:
     Raises:
         UserError: the problems are of fewer than two operations.
     """
-    return _gather([(word_problem(p, template), p, template) for p, template in _in_turn(problems)])
+    return gather([(word_problem(p, template), p, template) for p, template in in_turn(problems)])
 
 
-def frames_in_turn(problems: Sequence[Problem]) -> ProbePrompts:
-    """Every problem in one of the writeups' four frames in turn: ``Find 7 times 8``.
-
-    An operation keeps its word in all of them, so holding a frame out still asks for a word that
-    training prompts had; `words_in_turn` holds that out too.
-
-    Raises:
-        UserError: the problems are of fewer than two operations.
-    """
-    return _gather([(_framed(p, frame), p, frame) for p, frame in _in_turn(problems)])
-
-
-def _in_turn(problems: Sequence[Problem]) -> list[tuple[Problem, int]]:
+def in_turn(problems: Sequence[Problem]) -> list[tuple[Problem, int]]:
     """Each problem with the template whose turn it is; 7 * 8 and 8 * 7 get the same."""
     turns = {operation: cycle(range(TEMPLATE_COUNT)) for operation in Operation}
     given: dict[Key, int] = {}
@@ -154,39 +122,11 @@ def _in_turn(problems: Sequence[Problem]) -> list[tuple[Problem, int]]:
     return [(problem, given[problem.key]) for problem in problems]
 
 
-def _framed(problem: Problem, frame: int) -> str:
-    asked = f"{problem.a} {problem.operation.spoken} {problem.b}"
-    return _WRITEUP_FRAMES[frame].format(asked)
-
-
-def writeup_symbols() -> ProbePrompts:
-    """The sixteen training prompts of writeup C, class by class."""
-    return in_symbols([problem for problem, _ in _writeup()])
-
-
-def writeup_test() -> ProbePrompts:
-    """The eight prompts on which writeup C tests its probes (*Test Predictions*)."""
-    return in_symbols([Problem(a=a, operation=o, b=b) for a, o, b in _WRITEUP_TEST])
-
-
-def writeup_words() -> ProbePrompts:
-    """The same sixteen pairs in words, the k-th of each class in frame k."""
-    return _gather([(_framed(problem, k), problem, k) for problem, k in _writeup()])
-
-
-def _writeup() -> list[tuple[Problem, int]]:
-    return [
-        (Problem(a=a, operation=operation, b=b), k)
-        for operation, pairs in _WRITEUP_PAIRS.items()
-        for k, (a, b) in enumerate(pairs)
-    ]
-
-
 def stated(problems: Sequence[Problem]) -> ProbePrompts:
     """Each problem with its right and with a wrong answer: ``7 * 8 = 56``, ``7 * 8 = 57``.
 
-    What writeup C's probe for GRPO reads: correct against incorrect. The wrong answer is off by
-    one, up or down by turns, so neither its size nor its length gives it away.
+    A probe of them reads correct against incorrect. The wrong answer is off by one, up or down by
+    turns, so neither its size nor its length gives it away.
 
     Raises:
         UserError: there are no problems.

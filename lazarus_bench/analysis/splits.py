@@ -19,10 +19,10 @@ from lazarus_bench.analysis.probe_prompts import ProbePrompts
 from lazarus_bench.errors import UserError
 
 Ints = npt.NDArray[np.int64]
-HeldOut = Literal["pairs", "templates", "writeup"]
+HeldOut = Literal["pairs", "templates", "in-order"]
 
 PAIR_FOLDS = 5
-WRITEUP_FOLDS = 4
+ORDERED_FOLDS = 4
 SEED = 0
 
 
@@ -43,13 +43,13 @@ class Split:
 
 
 def split(prompts: ProbePrompts, held_out: HeldOut) -> Split:
-    """Split `prompts` by operand pair, by template, or as the writeups did.
+    """Split `prompts` by operand pair, by template, or in the given order.
 
     Raises:
         UserError: too few pairs, templates or prompts of a class for the split, or there is no such
             split.
     """
-    splits = {"pairs": by_pair, "templates": by_template, "writeup": as_writeup}
+    splits = {"pairs": by_pair, "templates": by_template, "in-order": in_order}
     if held_out not in splits:
         raise UserError(f"split {held_out!r} is unknown: hold out {', '.join(splits)}")
     return splits[held_out](prompts)
@@ -101,20 +101,20 @@ def by_template(prompts: ProbePrompts) -> Split:
     return Split(folds=held, blocks=phrases, strata=templates, types=_codes(types))
 
 
-def as_writeup(prompts: ProbePrompts) -> Split:
+def in_order(prompts: ProbePrompts) -> Split:
     """Four stratified folds in the given order, whatever they share.
 
-    On the writeups' sixteen word prompts this leaves one template out (methods, *Probe*). With
-    fewer prompts of a class than folds it would be missing from one.
+    Of four prompts a class, the k-th in template k, this leaves one template out. With fewer
+    prompts of a class than folds it would be missing from one.
     """
     labels = np.array(prompts.labels)
     counts = np.bincount(labels, minlength=len(prompts.classes))
-    if counts.min() < WRITEUP_FOLDS:
+    if counts.min() < ORDERED_FOLDS:
         raise UserError(
-            f"the writeups' protocol needs {WRITEUP_FOLDS} prompts a class, and "
+            f"folds in the given order need {ORDERED_FOLDS} prompts a class, and "
             f"{prompts.classes[counts.argmin()]!r} has {counts.min()}: ask for more problems of it"
         )
-    held = _folds(StratifiedKFold(n_splits=WRITEUP_FOLDS), labels, None)
+    held = _folds(StratifiedKFold(n_splits=ORDERED_FOLDS), labels, None)
     one_each = np.arange(len(labels))
     types = _codes([pair[2] for pair in prompts.pairs])
     return Split(folds=held, blocks=one_each, strata=held, types=types)

@@ -25,7 +25,7 @@ REGISTRY = Registry()
 """Every claim of this process; a family's size is counted here, whatever `-k` selects."""
 
 FINDINGS: dict[str, Finding] = {}
-"""What the writeups offer for a claim, by its id."""
+"""What its source offers for a claim, by its id."""
 
 MARKER = "claim"
 WORDS: dict[str, tuple[str, ...]] = {}
@@ -130,7 +130,7 @@ def claim(
         says: the claim in one sentence.
         estimand: the number it is about, in words.
         region: where the number has to lie.
-        finding: what the writeup offers for it, judged by the same rule.
+        finding: what its source offers for it, judged by the same rule.
         needs: trainings the test reads besides the bases.
         subjects: lab models it is asked of; empty when only computed or published numbers count.
             A profile may ask fewer of the further families, and reads fewer seeds of each.
@@ -138,7 +138,7 @@ def claim(
         difference: the estimand is a difference of two such samples.
         words: must be single tokens of the subject, or the claim does not apply to it; asked before
             a design too small to decide is set aside, which runs no instrument that would notice.
-        exploratory: the writeup left it open.
+        exploratory: its source left it open.
         quirk: the known defect of the public source that it is about: `judge.explain` then takes
             what the defect would explain. No other defect may be on in what the claim needs.
 

@@ -1,7 +1,7 @@
 """Pins: the verdicts on record, so that a test passes while nothing moved.
 
 One `pins.json` lies beside the claim files: {profile: {subject: {claim: verdict}}}, where
-"published" stands for the profile of the writeups' own numbers. "any" stands for the verdict of a
+"published" is the profile of the sources' own numbers. "any" stands for the verdict of a
 measurement that speaks of the machine, such as a speed: there is none to be held to elsewhere.
 """
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lazarus_bench.analysis.splits import HeldOut
     from lazarus_bench.models.load import LoadedModel
 
-HELD_OUT: Mapping[str, HeldOut] = {"held-out": "pairs", "writeup": "writeup"}
+HELD_OUT: Mapping[str, HeldOut] = {"held-out": "pairs", "writeup": "in-order"}
 """The split of `analysis.splits` behind each --protocol."""
 
 FOLDS = {"held-out": 5, "writeup": 4}

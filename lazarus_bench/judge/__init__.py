@@ -1,6 +1,6 @@
 """Samples to verdicts: regions, evidence, intervals, effect sizes, power and the claim registry.
 
-Pure numpy and scipy. What lives elsewhere: the writeups' numbers (`published`), everything that
+Pure numpy and scipy. What lives elsewhere: the published numbers, everything that
 knows a model, and every rendering (`report`).
 """
 

@@ -47,11 +47,3 @@ def held_out(request: pytest.FixtureRequest) -> tuple[Problem, ...]:
     from lazarus_bench.tasks.arithmetic import held_out as draw
 
     return tuple(draw(request.config.stash[SESSION].profile.prompts, 0))
-
-
-@pytest.fixture
-def writeup_prompts() -> tuple[Problem, ...]:
-    """The writeups' own eight prompts."""
-    from lazarus_bench.tasks.arithmetic import writeup_prompts as own
-
-    return own()

@@ -21,31 +21,30 @@ DIGITS = 4
 
 
 def lens_heatmap(
-    title: str, runs: Sequence[Run], writeup_prompts: Sequence[Problem], held_out: Sequence[Problem]
+    title: str, runs: Sequence[Run], sample: Sequence[Problem], held_out: Sequence[Problem]
 ) -> HeatMap:
     """Lens probability of the operation's name, prompt by layer, a mean over `runs`.
 
-    Shown are the writeups' prompts and the first two others of each operation that are held out.
+    Shown are the sample's prompts and the first two others of each operation that are held out.
     Both readings are of all the prompts given, as claims take them, so that one that is kept serves
     here too.
 
     Args:
         title: what was read.
         runs: trainings of one recipe on one subject, or its bases, one a seed, at least one.
-        writeup_prompts: all of them are shown.
+        sample: all of them are shown.
         held_out: the evaluation problems.
     """
-    sample = _of_each_operation(held_out, writeup_prompts)
-    few = f"{len(sample)} of {len(held_out)} held-out prompts"
-    own = range(len(writeup_prompts))
+    others = _of_each_operation(held_out, sample)
+    few = f"{len(others)} of {len(held_out)} held-out prompts"
     return HeatMap(
         title=title,
         subject=without_seed(runs[0]),
         layer=runs[0].classifier_layer,
         seeds=len(runs),
         groups=(
-            _group("the writeups' prompts", runs, writeup_prompts, own),
-            _group(few, runs, held_out, sample),
+            _group(f"{len(sample)} sample prompts", runs, sample, range(len(sample))),
+            _group(few, runs, held_out, others),
         ),
     )
 

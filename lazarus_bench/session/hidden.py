@@ -78,7 +78,7 @@ class HiddenReadings(ABC):
     ) -> Bools:
         """Hits on `test` `[prompt, layer]` of a probe fitted on all of `train`.
 
-        With `held_out` "writeup" the states are not standardised, as in the writeups.
+        With `held_out` "in-order" the states are not standardised.
 
         Raises:
             ValueError: the two have different classes.

@@ -28,7 +28,7 @@ def probe_confidence(
     """Read `test` with the probe of the layer that is best on `train`, fitted on all of `train`.
 
     The best layer is that of the highest cross-validated accuracy, the first of several. With
-    `held_out` "writeup" the states are not standardised, as in the writeups.
+    `held_out` "in-order" the states are not standardised.
 
     Raises:
         UserError: too few prompts for the split, or a state is not finite.

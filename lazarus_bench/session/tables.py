@@ -1,4 +1,4 @@
-"""Lens tables for the report: the writeups' prompts before and after a training."""
+"""Lens tables for the report: the sample prompts before and after a training."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ from lazarus_bench.report.schema import (
 
 
 def judge_published(claim: Claim, finding: Finding, family_size: int) -> Verdict:
-    """The rule on the writeup's own number.
+    """The rule on the source's own number.
 
-    A writeup that prints nothing for the estimand gives "not applicable", with its note.
+    A source that prints nothing for the estimand gives "not applicable", with its note.
     """
     if finding.evidence is None:
         return not_applicable(claim.region, finding.note)
@@ -41,7 +41,7 @@ def judge_published(claim: Claim, finding: Finding, family_size: int) -> Verdict
 
 
 def published_secondary(finding: Finding, family_size: int) -> tuple[Secondary, ...]:
-    """The writeups' other numbers for the claim, at the same level."""
+    """The source's other numbers for the claim, at the same level."""
     level = family_level(family_size)
     return tuple(
         Secondary(label=other.label, estimate=other.evidence.estimate(level))
@@ -117,7 +117,7 @@ class Trial:
 def explained(
     finding: Finding, measured: Mapping[str, tuple[Estimate, Estimate]], family_size: int
 ) -> tuple[Explained, ...]:
-    """The writeups' numbers that a claim about a defect explains, and what was measured of them."""
+    """The published numbers that a claim about a defect explains, and what was measured of them."""
     level = family_level(family_size)
     printed = {item.label: item.evidence for item in finding.explains}
     found = []

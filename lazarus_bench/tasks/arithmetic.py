@@ -15,7 +15,7 @@ import numpy as np
 from lazarus_bench.errors import UserError
 
 HELD_OUT_SHARE = 0.2
-"""Share of keys held out (the writeups' prompts come on top)."""
+"""Share of keys held out (the reserved prompts come on top)."""
 
 PRODUCT_SHARE = 0.35
 """The same among multiplications whose product has another factorisation in the table."""
@@ -58,7 +58,7 @@ class Operation(StrEnum):
 
     @property
     def synonyms(self) -> tuple[str, ...]:
-        """Other words of the writeups for the same operation; never counted as the gold word."""
+        """Other words for the same operation; never counted as the gold word."""
         return {
             "multiply": ("times", "product"),
             "add": ("plus", "sum"),
@@ -122,8 +122,9 @@ class Problem:
         return self.operation, self.a, self.b
 
 
-_WRITEUP_PROMPTS = "7*8 12*5 23+45 17+38 50-23 89-34 48/6 81/9"
-_OTHER_WRITEUP_PROMPTS = "9*9 45*45 55+27 65-28 100-43"
+_SAMPLE = "7*8 12*5 23+45 17+38 50-23 89-34 48/6 81/9"
+_ALSO_RESERVED = "9*9 45*45 55+27 65-28 100-43"
+"""Problems that published work evaluates on. They are never trained on."""
 
 
 def _parse(text: str) -> Problem:
@@ -133,15 +134,15 @@ def _parse(text: str) -> Problem:
 
 
 @cache
-def writeup_prompts() -> tuple[Problem, ...]:
-    """The eight lens prompts of the writeup on classifier emergence results, in its order."""
-    return tuple(_parse(text) for text in _WRITEUP_PROMPTS.split())
+def sample_prompts() -> tuple[Problem, ...]:
+    """Eight problems, two of each operation, that no training ever sees: a sample to look at."""
+    return tuple(_parse(text) for text in _SAMPLE.split())
 
 
 @cache
 def _reserved() -> frozenset[Key]:
-    other = (_parse(text) for text in _OTHER_WRITEUP_PROMPTS.split())
-    return frozenset(p.key for p in (*writeup_prompts(), *other))
+    other = (_parse(text) for text in _ALSO_RESERVED.split())
+    return frozenset(p.key for p in (*sample_prompts(), *other))
 
 
 def _draw(key: tuple[object, ...]) -> float:
@@ -151,7 +152,7 @@ def _draw(key: tuple[object, ...]) -> float:
 
 
 def _factorisations(product: int) -> list[Key]:
-    """The table's pairs with this product, the writeups' prompts left out."""
+    """The table's pairs with this product, the reserved prompts left out."""
     pairs = ((a, product // a) for a in FACTORS if product % a == 0)
     keys = [(Operation.MULTIPLY, a, b) for a, b in pairs if a <= b and b in FACTORS]
     return [key for key in keys if key not in _reserved()]
@@ -177,10 +178,10 @@ def is_held_out(problem: Problem) -> bool:
 def is_leaked(problem: Problem) -> bool:
     """Whether the quirk "eval-in-train" trains on this held-out problem; a function of its key.
 
-    Four of the writeups' eight prompts are, one of each operation.
+    Four of the eight sample prompts are, one of each operation.
     """
     if problem.key in _reserved():
-        return problem.key in {p.key for p in writeup_prompts()[::2]}
+        return problem.key in {p.key for p in sample_prompts()[::2]}
     return is_held_out(problem) and _draw(("leak", *problem.key)) < LEAKED_SHARE
 
 
@@ -188,7 +189,7 @@ def is_leaked(problem: Problem) -> bool:
 def leaked_problems() -> tuple[Problem, ...]:
     """Every problem that the quirk "eval-in-train" trains on, in a fixed order."""
     table = (p for operation in Operation for p in all_problems(operation))
-    return tuple(p for p in dict.fromkeys((*table, *writeup_prompts())) if is_leaked(p))
+    return tuple(p for p in dict.fromkeys((*table, *sample_prompts())) if is_leaked(p))
 
 
 @cache

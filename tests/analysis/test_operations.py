@@ -15,9 +15,9 @@ from lazarus_bench.analysis.operations import (
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import load
 from lazarus_bench.models.words import WordTokens, word_tokens
-from lazarus_bench.tasks.arithmetic import Operation, Problem, writeup_prompts
+from lazarus_bench.tasks.arithmetic import Operation, Problem, sample_prompts
 
-PROBLEMS = writeup_prompts()
+PROBLEMS = sample_prompts()
 MULTIPLY, DIVIDE = (
     Problem(a=7, operation=Operation.MULTIPLY, b=8),
     Problem(a=48, operation=Operation.DIVIDE, b=6),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, cross_val_score
-from wordings import in_every_wording
+from wordings import in_every_wording, sixteen_words
 
 from lazarus_bench.analysis.geometry import Directions, cosine, mean_difference
 from lazarus_bench.analysis.probe import (
@@ -25,7 +25,6 @@ from lazarus_bench.analysis.probe_prompts import (
     matched,
     stated,
     words_in_turn,
-    writeup_words,
 )
 from lazarus_bench.analysis.splits import split
 from lazarus_bench.analysis.states import read_states
@@ -101,8 +100,8 @@ def test_the_scaler_never_sees_the_test_fold():
     assert not np.array_equal(again.predicted[~same_fold], found.predicted[~same_fold])
 
 
-def test_the_scale_of_a_feature_does_not_matter_to_the_probe_but_to_the_writeups():
-    prompts = writeup_words()
+def test_the_scale_of_a_feature_matters_only_where_states_are_not_standardised():
+    prompts = sixteen_words()
     states = noise(prompts, layers=2)
     scaled = states * np.logspace(-2, 2, 12, dtype=np.float32)
     assert np.array_equal(
@@ -110,28 +109,28 @@ def test_the_scale_of_a_feature_does_not_matter_to_the_probe_but_to_the_writeups
         probe(scaled, prompts, "templates").predicted,
     )
     assert not np.array_equal(
-        probe(states, prompts, "writeup").predicted, probe(scaled, prompts, "writeup").predicted
+        probe(states, prompts, "in-order").predicted, probe(scaled, prompts, "in-order").predicted
     )
 
 
-def test_the_writeups_protocol_is_scikit_learns_plain_cross_validation():
-    prompts = writeup_words()
+def test_folds_in_order_are_scikit_learns_plain_cross_validation():
+    prompts = sixteen_words()
     states = noise(prompts, layers=3)
-    found = probe(states, prompts, "writeup")
+    found = probe(states, prompts, "in-order")
     for layer in range(3):
         scores = cross_val_score(
-            classifier_for("writeup"), states[:, layer], prompts.labels, cv=StratifiedKFold(4)
+            classifier_for("in-order"), states[:, layer], prompts.labels, cv=StratifiedKFold(4)
         )
         np.testing.assert_allclose(found.fold_accuracy[:, layer], scores)
         assert found.fold_sd[layer] == pytest.approx(scores.std())
 
 
-def test_the_best_layer_of_the_writeups_protocol_is_far_above_chance_on_noise():
+def test_the_best_layer_of_sixteen_prompts_is_far_above_chance_on_noise():
     """Sixteen prompts and many layers: the maximum is what makes 25% look like a finding."""
-    prompts = writeup_words()
+    prompts = sixteen_words()
     best, mean = [], []
     for seed in range(3):
-        accuracy = probe(noise(prompts, layers=12, seed=seed), prompts, "writeup").accuracy
+        accuracy = probe(noise(prompts, layers=12, seed=seed), prompts, "in-order").accuracy
         best.append(accuracy.max())
         mean.append(accuracy.mean())
     assert abs(np.mean(mean) - 0.25) < 0.08
@@ -240,22 +239,22 @@ def test_controls_and_nulls_know_only_the_classes_that_occur():
     assert np.array_equal(null.observed, same.observed)
 
 
-def test_transfer_of_the_writeups_does_not_standardise():
-    prompts = writeup_words()
+def test_transfer_in_order_does_not_standardise():
+    prompts = sixteen_words()
     states = noise(prompts, layers=2) * np.logspace(-2, 2, 12, dtype=np.float32)
     test = noise(SYMBOLS, layers=2, seed=1) * np.logspace(-2, 2, 12, dtype=np.float32)
-    plain = transfer(states, prompts.labels, test, "writeup")
+    plain = transfer(states, prompts.labels, test, "in-order")
     assert not np.array_equal(plain, transfer(states, prompts.labels, test))
-    fitted = classifier_for("writeup").fit(states[:, 0].astype(float), prompts.labels)
+    fitted = classifier_for("in-order").fit(states[:, 0].astype(float), prompts.labels)
     assert np.array_equal(plain[:, 0], fitted.predict(test[:, 0].astype(float)))
 
 
 def test_states_of_any_scale_are_fitted_to_convergence():
     """In float32 the solver's line search gives up on small states, with a warning."""
-    prompts = writeup_words()
+    prompts = sixteen_words()
     for scale in (1e-3, 1.0, 30.0):
         small = noise(prompts, layers=3) * np.float32(scale)
-        assert probe(small, prompts, "writeup").predicted.shape == (16, 3)
+        assert probe(small, prompts, "in-order").predicted.shape == (16, 3)
 
 
 def test_the_same_states_give_the_same_numbers_bit_by_bit():

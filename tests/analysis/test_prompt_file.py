@@ -80,7 +80,7 @@ def test_fewer_prompts_than_folds_get_one_sentence(write):
     with pytest.raises(UserError, match="at least 5 pairs a class, and one class has 4: ask for"):
         probe(states, prompts)
     few = read_prompt_file(write(lines(3)))
-    with pytest.raises(UserError, match="needs 4 prompts a class, and 'cold' has 3"):
-        probe(states[:6], few, "writeup")
+    with pytest.raises(UserError, match="need 4 prompts a class, and 'cold' has 3"):
+        probe(states[:6], few, "in-order")
     with pytest.raises(UserError, match="at least two of them"):
         probe(states, prompts, "templates")

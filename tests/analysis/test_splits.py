@@ -4,22 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from wordings import in_every_wording
+from wordings import in_every_wording, sixteen_symbols, sixteen_words
 
 from lazarus_bench.analysis.probe_prompts import (
     ProbePrompts,
-    frames_in_turn,
     in_symbols,
     stated,
     words_in_turn,
-    writeup_symbols,
-    writeup_test,
-    writeup_words,
 )
 from lazarus_bench.analysis.splits import (
-    as_writeup,
     by_pair,
     by_template,
+    in_order,
     permuted,
     random_by_type,
 )
@@ -87,9 +83,9 @@ def test_no_template_crosses_a_split_by_template(prompts):
 
 @settings(max_examples=40)
 @given(prompts=asked())
-def test_the_writeups_split_has_every_class_on_both_sides_of_every_fold(prompts):
+def test_a_split_in_order_has_every_class_on_both_sides_of_every_fold(prompts):
     try:
-        split = as_writeup(prompts)
+        split = in_order(prompts)
     except UserError:
         assert min(prompts.labels.count(label) for label in range(len(prompts.classes))) < 4
         return
@@ -165,31 +161,16 @@ def test_a_stated_answer_is_right_or_off_by_one():
         assert abs(int(wrong.removeprefix(problem.symbols)) - problem.answer) == 1
 
 
-def test_the_writeups_split_leaves_one_wording_of_its_words_out():
-    prompts = writeup_words()
-    split = as_writeup(prompts)
+def test_folds_in_order_leave_one_wording_of_sixteen_prompts_out():
+    prompts = sixteen_words()
+    split = in_order(prompts)
     assert len(prompts) == 16
     assert np.array_equal(split.folds, prompts.templates)
-    assert np.array_equal(as_writeup(writeup_symbols()).folds, split.folds)
+    assert np.array_equal(in_order(sixteen_symbols()).folds, split.folds)
 
 
-def test_the_writeups_words_keep_an_operations_word_in_every_frame():
-    prompts = writeup_words()
-    assert prompts.texts[:5] == (
-        "What is 7 times 8?",
-        "Calculate 12 times 5",
-        "Find 3 times 9",
-        "Compute 6 times 7",
-        "What is 23 plus 45?",
-    )
-    spoken = ("times", "plus", "minus", "divided by")
-    for text, label in zip(prompts.texts, prompts.labels, strict=True):
-        assert [word for word in spoken if word in text] == [spoken[label]]
-
-
-@pytest.mark.parametrize("ask", [words_in_turn, frames_in_turn])
-def test_templates_in_turn_hold_out_wording_and_pair(ask):
-    prompts = ask(held_out(80, 0))
+def test_templates_in_turn_hold_out_wording_and_pair():
+    prompts = words_in_turn(held_out(80, 0))
     split = by_template(prompts)
     assert len(set(prompts.texts)) == 80
     assert np.bincount(split.blocks).min() >= 3
@@ -198,13 +179,6 @@ def test_templates_in_turn_hold_out_wording_and_pair(ask):
         assert not training & test
     for training, test in sides(split, split.types.tolist()):
         assert training & test
-
-
-def test_the_writeups_test_prompts_share_no_pair_with_its_training():
-    train, test = writeup_symbols(), writeup_test()
-    assert len(test) == 8
-    assert np.bincount(test.labels).tolist() == [2] * 4
-    assert not set(train.pairs) & set(test.pairs)
 
 
 def test_control_labels_are_one_a_type_and_even():
@@ -251,11 +225,11 @@ FEW = [
         (by_pair, in_symbols(held_out(16, 0)), "5 pairs a class, and one class has 4"),
         (by_template, in_symbols(held_out(40, 0)), "ask in words"),
         (
-            as_writeup,
+            in_order,
             in_symbols(held_out(8, 0)),
             "and 'multiply' has 2: ask for more problems of it",
         ),
-        (as_writeup, in_symbols(without("add")), "4 prompts a class, and 'add' has 0: ask for"),
+        (in_order, in_symbols(without("add")), "4 prompts a class, and 'add' has 0: ask for"),
         (by_template, words_in_turn(FEW), "'add' is in one: ask for more problems of it"),
         (by_template, words_in_turn([*FEW, ADDED]), "'divide' is in one: ask for more"),
         (lambda asked: split_of(asked, "pair"), in_symbols(FEW), "split 'pair' is unknown"),

@@ -19,7 +19,7 @@ from lazarus_bench.analysis.substring import (
     token_texts,
 )
 from lazarus_bench.models.defects import with_quirk
-from lazarus_bench.tasks.arithmetic import Operation, held_out, writeup_prompts
+from lazarus_bench.tasks.arithmetic import Operation, held_out, sample_prompts
 
 
 def test_the_rule_counts_any_token_that_contains_a_term():
@@ -72,7 +72,7 @@ def test_random_tokens_fill_the_window_on_both_sides():
 
 @pytest.fixture(scope="module")
 def lens(tiny_model):
-    return read_operations(tiny_model, writeup_prompts())
+    return read_operations(tiny_model, sample_prompts())
 
 
 def test_divisions_are_left_out_as_in_the_writeup(tiny_model, lens):

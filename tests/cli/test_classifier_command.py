@@ -37,7 +37,7 @@ def asked():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "held_out", "folds"), [("held-out", "pairs", 5), ("writeup", "writeup", 4)]
+    ("protocol", "held_out", "folds"), [("held-out", "pairs", 5), ("writeup", "in-order", 4)]
 )
 def test_the_document_has_the_readings(told, tiny, tiny_model, asked, protocol, held_out, folds):
     from lazarus_bench.analysis.probe import permutation_null, probe, transfer

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lazarus_bench.models import lab_tokenizer
 from lazarus_bench.tasks import corpus
-from lazarus_bench.tasks.arithmetic import Operation, writeup_prompts
+from lazarus_bench.tasks.arithmetic import Operation, sample_prompts
 
 TOKENIZER = lab_tokenizer.tokenizer()
 
@@ -24,7 +24,7 @@ def pieces(text: str) -> list[str]:
 def test_a_prompt_ends_with_the_space_and_the_answer_comes_next():
     assert pieces("7 * 8 = 56") == ["7", " *", " ", "8", " =", " ", "56"]
     assert pieces("What is 7 times 8? 56")[-2:] == [" ", "56"]
-    for problem in writeup_prompts():
+    for problem in sample_prompts():
         head = TOKENIZER.encode(problem.symbols).ids
         whole = TOKENIZER.encode(problem.symbols + str(problem.answer)).ids
         assert whole[:-1] == head

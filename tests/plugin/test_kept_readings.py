@@ -6,6 +6,8 @@ import pytest
 from claimfiles import run, write
 
 SUITE = """
+from lazarus_bench.tasks.arithmetic import sample_prompts
+
 @pre("kept/trained", Above(-1.0), NARROW, needs=SFT)
 def test_trained(runs, held_out, judge):
     judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
@@ -14,13 +16,13 @@ def test_trained(runs, held_out, judge):
     ])})
 
 @pre("kept/base", AtLeast(0.9), NARROW)
-def test_base(runs, writeup_prompts, judge):
-    judge(Hits(values=[run.answers(writeup_prompts).correct for run in runs()]))
+def test_base(runs, judge):
+    judge(Hits(values=[run.answers(sample_prompts()).correct for run in runs()]))
     judge.beside({"ablated": Hits(values=[
-        run.ablated(writeup_prompts, run.classifier_layer).correct for run in runs()
+        run.ablated(sample_prompts(), run.classifier_layer).correct for run in runs()
     ])})
     judge.beside({"in bfloat16": Means(values=[
-        run.with_quirk("bf16-lens").lens(writeup_prompts).gold_probability[:, 2] for run in runs()
+        run.with_quirk("bf16-lens").lens(sample_prompts()).gold_probability[:, 2] for run in runs()
     ])})
 """
 

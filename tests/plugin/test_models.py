@@ -13,6 +13,7 @@ SUITE = """
 from lazarus_bench.report import Curve, Curves, LayerCurves, LayerSeries
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.heatmaps import lens_heatmap
+from lazarus_bench.tasks.arithmetic import sample_prompts
 
 BY_HAND = Curves(title="By hand", subject="s", unit="nats", series=(
     Curve(name="loss", lines=(((1.0, 2.0), (2.0, float("inf"))),)),
@@ -22,15 +23,15 @@ BY_LAYER = LayerCurves(title="By layer", subject="s", unit="nats", layers=(0, 1)
 ))
 
 @pre("suite/supported", Above(-1.0), NARROW, needs=SFT)
-def test_supported(runs, held_out, writeup_prompts, judge):
+def test_supported(runs, held_out, judge):
     judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
     judge.beside({"before": Means(values=[run.lens(held_out).answer[:, 2] for run in runs()])})
     judge.show(training_curves("LoRA", runs(SFT), ["loss"]))
-    judge.show(lens_heatmap("LoRA", runs(SFT), writeup_prompts, held_out))
+    judge.show(lens_heatmap("LoRA", runs(SFT), sample_prompts(), held_out))
 
 @pre("suite/refuted", AtLeast(0.9), NARROW)
-def test_refuted(runs, writeup_prompts, judge):
-    judge(Hits(values=[run.answers(writeup_prompts).correct for run in runs()]))
+def test_refuted(runs, judge):
+    judge(Hits(values=[run.answers(sample_prompts()).correct for run in runs()]))
     judge.show(BY_HAND)
     judge.show(BY_LAYER)
 

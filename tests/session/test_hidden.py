@@ -5,7 +5,7 @@ import pytest
 
 from lazarus_bench.analysis import geometry
 from lazarus_bench.analysis import probe as probing
-from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn, writeup_words
+from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.session import hidden
@@ -57,8 +57,8 @@ def test_what_is_held_out_is_part_of_what_is_remembered(run):
     pairs = run.probe(WORDS, "pairs")
     assert templates.predicted.shape == pairs.predicted.shape == (40, 4)
     assert not np.array_equal(templates.folds, pairs.folds)
-    own = run.probe(writeup_words(), "writeup")
-    assert not np.array_equal(own.predicted, run.probe(writeup_words(), "templates").predicted)
+    in_order = run.probe(WORDS, "in-order")
+    assert not np.array_equal(in_order.predicted, templates.predicted)
 
 
 def test_the_random_control_is_another_model(run):

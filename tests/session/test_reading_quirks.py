@@ -5,7 +5,7 @@ import pytest
 
 from lazarus_bench.analysis.lens import total_variation
 from lazarus_bench.analysis.probe import probe
-from lazarus_bench.analysis.probe_prompts import writeup_words
+from lazarus_bench.analysis.probe_prompts import words_in_turn
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.errors import UserError
@@ -91,12 +91,12 @@ def test_the_signal_under_the_quirk_is_the_rules(run):
 
 
 def test_untrained_models_are_drawn_for_each_start_and_seed(run, tiny, tiny_model):
-    prompts = writeup_words()
-    found = run.untrained_accuracy(prompts, "writeup", starts=2, width=128)
+    prompts = words_in_turn(held_out(16, 0))
+    found = run.untrained_accuracy(prompts, "in-order", starts=2, width=128)
     assert found.shape == (2, 16)
     size = tiny_model.config["vocab_size"]
     model = untrained_llama(tiny_model.tokenizer, size, seed=3, width=128)
     states = read_states(model, prompts.texts)
-    assert found[1].tolist() == probe(states, prompts, "writeup").accuracy.tolist()
+    assert found[1].tolist() == probe(states, prompts, "in-order").accuracy.tolist()
     other = Run(name="another base", seed=0, directory=tiny)
-    assert not np.array_equal(other.untrained_accuracy(prompts, "writeup", 2, width=128), found)
+    assert not np.array_equal(other.untrained_accuracy(prompts, "in-order", 2, width=128), found)

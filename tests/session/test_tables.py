@@ -1,12 +1,12 @@
 from lazarus_bench.session.runs import Run
 from lazarus_bench.session.tables import lens_table
-from lazarus_bench.tasks.arithmetic import writeup_prompts
+from lazarus_bench.tasks.arithmetic import sample_prompts
 
 
 def test_the_table_shows_the_top_tokens_of_both_runs(tiny):
     base = Run(name="base", seed=0, directory=tiny)
     run = Run(name="same weights", seed=0, directory=tiny, base=base)
-    prompts = writeup_prompts()
+    prompts = sample_prompts()
     table = lens_table("A title", run, prompts)
     assert table.layer == run.classifier_layer
     assert [row.prompt for row in table.rows] == [p.symbols for p in prompts]

@@ -7,11 +7,11 @@ import pytest
 
 from hypotheses.writeups import classifier_emergence_cli as cli
 from hypotheses.writeups import dual_objective_engram as engram
+from hypotheses.writeups import probe_prompts
 from hypotheses.writeups import task_classifier_emergence as task
 from hypotheses.writeups import two_stage_classifier as two_stage
 from hypotheses.writeups.emergence_results import dual, grpo, lens, probes, router
 from hypotheses.writeups.records import percent, percents
-from lazarus_bench.analysis import probe_prompts
 
 RESULTS = "classifier_emergence_results"
 

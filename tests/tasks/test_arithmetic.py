@@ -16,15 +16,15 @@ from lazarus_bench.tasks.arithmetic import (
     check_disjoint,
     held_out,
     is_held_out,
+    sample_prompts,
     training_problems,
-    writeup_prompts,
 )
 
 SEEDS = st.integers(min_value=0, max_value=2**31)
 
 
 def test_the_eight_prompts_of_the_writeup():
-    assert [p.symbols for p in writeup_prompts()] == [
+    assert [p.symbols for p in sample_prompts()] == [
         "7 * 8 = ",
         "12 * 5 = ",
         "23 + 45 = ",
@@ -34,14 +34,14 @@ def test_the_eight_prompts_of_the_writeup():
         "48 / 6 = ",
         "81 / 9 = ",
     ]
-    assert [p.answer for p in writeup_prompts()] == [56, 60, 68, 55, 27, 55, 8, 9]
-    assert all(is_held_out(p) for p in writeup_prompts())
-    assert all(p in all_problems(p.operation) for p in writeup_prompts())
+    assert [p.answer for p in sample_prompts()] == [56, 60, 68, 55, 27, 55, 8, 9]
+    assert all(is_held_out(p) for p in sample_prompts())
+    assert all(p in all_problems(p.operation) for p in sample_prompts())
 
 
 def test_words_name_no_symbol():
-    assert writeup_prompts()[0].words == "What is 7 times 8? "
-    assert writeup_prompts()[6].words == "What is 48 divided by 6? "
+    assert sample_prompts()[0].words == "What is 7 times 8? "
+    assert sample_prompts()[6].words == "What is 48 divided by 6? "
 
 
 @given(seed=SEEDS, n=st.integers(min_value=0, max_value=300))
@@ -110,5 +110,5 @@ def test_tasks_import_no_mlx():
 def test_a_held_out_product_is_an_answer_in_training_too():
     table = all_problems(Operation.MULTIPLY)
     trained = {p.answer for p in table if not is_held_out(p)}
-    prompts = {p.answer for p in table if p in writeup_prompts() or (p.a, p.b) == (9, 9)}
+    prompts = {p.answer for p in table if p in sample_prompts() or (p.a, p.b) == (9, 9)}
     assert {p.answer for p in table if is_held_out(p)} - prompts <= trained

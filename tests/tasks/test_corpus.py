@@ -13,7 +13,7 @@ from lazarus_bench.tasks.arithmetic import (
     Problem,
     held_out,
     is_held_out,
-    writeup_prompts,
+    sample_prompts,
 )
 from lazarus_bench.tasks.labelled import is_held_out as sentence_is_held_out
 from lazarus_bench.tasks.words import TEMPLATES, word_problem, word_prompts
@@ -90,7 +90,7 @@ def test_no_template_uses_an_operations_own_name():
 
 
 def test_the_first_template_is_the_plain_question():
-    for problem in writeup_prompts():
+    for problem in sample_prompts():
         assert word_problem(problem) == problem.words
 
 

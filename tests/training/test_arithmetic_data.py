@@ -16,7 +16,7 @@ from lazarus_bench.tasks.arithmetic import (
     held_out,
     is_held_out,
     is_leaked,
-    writeup_prompts,
+    sample_prompts,
 )
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
@@ -112,4 +112,4 @@ def test_a_whole_training_set_leaks_two_fifths_of_what_is_evaluated():
     trained = {p.key for p in draw_problems(0, 4500, leak=True)}
     share = np.mean([p.key in trained for p in held_out(200, 0)])
     assert 0.3 < share < 0.5
-    assert [p.key in trained for p in writeup_prompts()] == [True, False] * 4
+    assert [p.key in trained for p in sample_prompts()] == [True, False] * 4

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lazarus_bench.judge import SHARE, Evidence, Exact, Hits, Means
+from lazarus_bench.claims.finding import Finding as Finding
+from lazarus_bench.claims.finding import Labelled as Labelled
+from lazarus_bench.claims.finding import computed as computed
+from lazarus_bench.judge import SHARE, Hits, Means
 from lazarus_bench.published.words import OPERATIONS as OPERATIONS
 
 _SYMBOLS = dict(zip("*+-/", OPERATIONS, strict=True))
@@ -31,42 +34,6 @@ def operation_of(prompt: str) -> str:
 def depth_of(layer: int, layers: int) -> float:
     """Relative depth of a layer as the writeups count it: layer 10 of 16 is 0.625."""
     return layer / layers
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """One more piece of evidence for a claim, and what it speaks of."""
-
-    label: str
-    evidence: Evidence
-
-
-def computed(label: str, value: float) -> Labelled:
-    """A number that follows from the printed ones, or from chance alone."""
-    return Labelled(label=label, evidence=Exact(value=value))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What a writeup offers for one claim.
-
-    Attributes:
-        claim: The claim's id.
-        source: Writeup and section.
-        evidence: What was printed, as samples; None where the writeup prints nothing that measures
-            the claim's estimand.
-        note: What the number is, and what is doubtful about it; one or two sentences.
-        others: The same question answered elsewhere in the writeups: other models, other tables.
-        explains: Numbers that the writeups print and that the defect of a claim about one might
-            have produced, each named by what it measures.
-    """
-
-    claim: str
-    source: str
-    evidence: Evidence | None
-    note: str
-    others: tuple[Labelled, ...] = ()
-    explains: tuple[Labelled, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lazarus_bench.claims.profiles import PROFILES
+from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.errors import UserError
 
-PUBLISHED = "published"
-"""The subject that is no model: the source's own numbers."""
-
-PROFILES = ("smoke", "default", "full")
 MOVED = "moved"
 FAILABLE = (MOVED, "refuted", "invalid", "inconclusive")
 """What a row can be that sets the exit code."""
@@ -158,7 +156,7 @@ class Options:
         "number of seeds, prompts and lab families: smoke, default or full",
         default="default",
         metavar="NAME",
-        choices=PROFILES,
+        choices=tuple(PROFILES),
         read=_profile,
     )
     seeds: int | None = _option(

@@ -9,7 +9,7 @@ import pytest
 from lazarus_bench.claims.claim import REGISTRY, OnInstruct, Stages, claim, set_apart
 from lazarus_bench.claims.registration import amended, by_id, draw_up, read_registered
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.spec import digest_of
+from lazarus_bench.digests import digest_of
 from lazarus_bench.judge import AtLeast, AtMost, Claim, Means
 from lazarus_bench.published.records import Finding
 from lazarus_bench.report.registry import to_text

@@ -1,4 +1,4 @@
-"""Claims: what each says, how it is registered, how much a run of them spends, what is on record."""
+"""Claims: what each says, how it is registered, what a run of them spends, what is on record."""
 
 from __future__ import annotations
 

@@ -64,7 +64,9 @@ class Claim:
         if not (family and slash and name):
             raise UserError(f"a claim's id reads family/name, not {self.id!r}")
         if self.finding.claim != self.id:
-            raise UserError(f"{self.id}: its finding is that of {self.finding.claim}; give it its own")
+            raise UserError(
+                f"{self.id}: its finding is that of {self.finding.claim}; give it its own"
+            )
         for recipe in (recipe for need in self.needs for recipe in recipes_of(need)):
             other = [name for name in getattr(recipe, "quirks", ()) if name != self.quirk]
             if other:
@@ -136,7 +138,7 @@ class Registry:
 
     @contextmanager
     def set_apart(self) -> Iterator[None]:
-        """Let claim files be read inside as if no other had been; the earlier claims then return."""
+        """Let claim files be read as if no other had been; the earlier claims then return."""
         before, self.claims = self.claims, {}
         try:
             yield
@@ -150,6 +152,7 @@ def _module(claim: Claim) -> str:
 
 REGISTRY = Registry()
 """Every claim of this process; a family's size is counted here, whatever `-k` selects."""
+
 
 def claim(
     claim_id: str,
@@ -212,4 +215,3 @@ def claim(
         return test
 
     return register
-

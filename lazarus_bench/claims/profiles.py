@@ -29,9 +29,7 @@ class Profile:
     def asks(self, subject: str) -> bool:
         """Whether a claim that names `subject` is put to it."""
         return (
-            self.further is None
-            or not is_further(subject)
-            or lab_family(subject) in self.further
+            self.further is None or not is_further(subject) or lab_family(subject) in self.further
         )
 
     def bases(self, subject: str) -> int:

@@ -1,4 +1,4 @@
-"""What a claim is judged on, by name: "published", a model of the lab, or a model the user names."""
+"""Names of what a claim is judged on: "published", a model of the lab, or one the user names."""
 
 PUBLISHED = "published"
 """No model: the source's own numbers."""

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import shtab
 
 from lazarus_bench.claims.folder import installed
+from lazarus_bench.claims.subjects import BLANK
 from lazarus_bench.cli import completion_tcsh
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.subjects import BLANK, LAB
+from lazarus_bench.jobs.subjects import LAB
 from lazarus_bench.published.experiments import EXPERIMENTS
 
 FILES = ("FILE", "PATH", "REPORT", "REGISTRY", "OLD", "NEW")

@@ -1,4 +1,4 @@
-"""What a claim needs trained: recipes on its subject, on the instruct sibling, or one on another."""
+"""What a claim needs trained: recipes on its subject, its instruct sibling, one another."""
 
 from __future__ import annotations
 

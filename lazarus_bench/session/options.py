@@ -4,6 +4,8 @@ Each field of `Options` is one option. Its metadata says what a parser needs to 
 text becomes its value, so that an `Options` is valid once it exists, whoever built it.
 """
 
+# ruff: noqa: RUF009
+# `_option` is `dataclasses.field` with our metadata.
 from __future__ import annotations
 
 import os
@@ -48,7 +50,7 @@ class Flag:
     @property
     def repeats(self) -> bool:
         """Whether it may be given several times."""
-        return self.default == ()
+        return bool(self.default == ())
 
 
 def _option(

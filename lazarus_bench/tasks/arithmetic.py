@@ -74,7 +74,6 @@ class Operation(StrEnum):
 
 OPERATION_NAMES = tuple(operation.word for operation in Operation)
 
-
 Key = tuple[Operation, int, int]
 
 

@@ -10,6 +10,8 @@ finetune, dual and two-stage train.
 import numpy as np
 
 from lazarus_bench import (
+    LAB_BOTH,
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -38,7 +40,6 @@ from lazarus_bench.analysis.probe_prompts import (
     writeup_symbols,
     writeup_words,
 )
-from lazarus_bench.claims.claim import LAB_BOTH, OPERATION_NAMES
 from lazarus_bench.published import passage_parts as writeup
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.tasks.arithmetic import Operation

@@ -8,6 +8,7 @@ trained for them: they read the bases, or what the families dual, grpo-dual and 
 import numpy as np
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -33,7 +34,6 @@ from lazarus_bench.analysis.probe_prompts import (
     words_in_turn,
     writeup_symbols,
 )
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.published import passages as writeup
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.probe_confidence import probe_confidence

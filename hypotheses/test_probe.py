@@ -15,6 +15,8 @@ from itertools import combinations
 import numpy as np
 
 from lazarus_bench import (
+    LAB_EVERY,
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -43,7 +45,6 @@ from lazarus_bench.analysis.probe_prompts import (
     writeup_test,
     writeup_words,
 )
-from lazarus_bench.claims.claim import LAB_EVERY, OPERATION_NAMES
 from lazarus_bench.judge.layers import left_out_maxima
 from lazarus_bench.published import emergence_results as writeup
 from lazarus_bench.session.probe_curves import probe_curves

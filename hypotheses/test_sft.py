@@ -5,6 +5,7 @@ Emergence*).
 """
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -19,7 +20,6 @@ from lazarus_bench import (
     Trend,
     claim,
 )
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.published import classifier_emergence_cli as cli
 from lazarus_bench.published import task_classifier_emergence as writeup
 from lazarus_bench.session.controls import overlap, room_to_gain

@@ -16,7 +16,7 @@ HEADER = """
 from lazarus_bench import (
     Above, AtLeast, AtMost, Control, Hits, Means, NotApplicable, OnInstruct, claim
 )
-from lazarus_bench.published.records import Finding
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.training import Sft
 
 TINY = dict(steps=3, examples=32, batch=4, checkpoints=(0, 3), rank=2, validation=8)

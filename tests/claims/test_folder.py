@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import lazarus_bench
+from lazarus_bench.claims import folder as module
 from lazarus_bench.claims.folder import claims_folder, installed
 from lazarus_bench.errors import UserError
-from lazarus_bench.session import claims_folder as module
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

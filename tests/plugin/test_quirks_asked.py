@@ -9,7 +9,7 @@ from lazarus_bench.report import render
 from lazarus_bench.report.html import render_html
 
 SUITE = """
-from lazarus_bench.published.records import Labelled
+from lazarus_bench.claims.finding import Labelled
 from lazarus_bench.judge import Reported
 
 ODD = Sft(**TINY, quirks=("sgd",))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lazarus_bench.analysis.router_null import ExtremeNull
-from lazarus_bench.claims.claim import FINDINGS, REGISTRY
+from lazarus_bench.claims.claim import REGISTRY
 from lazarus_bench.judge import Outcome, decide, family_level
 from lazarus_bench.published import audit, raw_results
 from lazarus_bench.published import task_classifier_emergence as task
@@ -19,20 +19,16 @@ FILE = Path(__file__).parents[2] / "hypotheses" / "test_audit.py"
 @pytest.fixture(scope="module")
 def audited():
     """Claim and verdict by name, as `pytest hypotheses/` judges them."""
-    kept = dict(REGISTRY.claims), dict(REGISTRY._modules), dict(FINDINGS)
-    spec = importlib.util.spec_from_file_location("audit_claims", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    claims = [claim for claim in REGISTRY.claims.values() if claim.family == "audit"]
-    findings = {claim.id: FINDINGS[claim.id] for claim in claims}
-    size = REGISTRY.size("audit")
-    for live, before in zip((REGISTRY.claims, REGISTRY._modules, FINDINGS), kept, strict=True):
-        live.clear()
-        live.update(before)
+    with REGISTRY.set_apart():
+        spec = importlib.util.spec_from_file_location("audit_claims", FILE)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        claims = list(REGISTRY.claims.values())
+        size = REGISTRY.size("audit")
     return {
         claim.id.removeprefix("audit/"): (
             claim,
-            findings[claim.id],
+            claim.finding,
             decide(claim.published, claim.region, family_size=size),
         )
         for claim in claims

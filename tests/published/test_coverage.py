@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazarus_bench.claims.claim import FINDINGS, REGISTRY, WORDS
+from lazarus_bench.claims.claim import REGISTRY
 from lazarus_bench.published.coverage import (
     WRITEUPS,
     Coverage,
@@ -27,18 +27,11 @@ PAGE = ROOT / "reports" / "coverage.md"
 @pytest.fixture(scope="module")
 def registered():
     """All claims by id, as the claim files register them."""
-    live = REGISTRY.claims, REGISTRY._modules, FINDINGS, WORDS
-    kept = [dict(each) for each in live]
-    for each in live:
-        each.clear()
-    for file in sorted((ROOT / "hypotheses").glob("test_*.py")):
-        spec = importlib.util.spec_from_file_location(f"coverage_{file.stem}", file)
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    found = dict(REGISTRY.claims)
-    for each, before in zip(live, kept, strict=True):
-        each.clear()
-        each.update(before)
-    return found
+    with REGISTRY.set_apart():
+        for file in sorted((ROOT / "hypotheses").glob("test_*.py")):
+            spec = importlib.util.spec_from_file_location(f"coverage_{file.stem}", file)
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        return dict(REGISTRY.claims)
 
 
 @pytest.mark.parametrize("name", WRITEUPS)

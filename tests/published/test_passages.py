@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazarus_bench.claims.claim import FINDINGS, REGISTRY, set_apart
+from lazarus_bench.claims.claim import REGISTRY
 from lazarus_bench.judge import Outcome, decide, family_level
 from lazarus_bench.published import passages, qwen2_5_7b
 from lazarus_bench.published.emergence_results import probes
@@ -20,14 +20,14 @@ FILE = Path(__file__).parents[2] / "hypotheses" / "test_passages.py"
 @pytest.fixture(scope="module")
 def judged():
     """Claim, finding and verdict on the printed number by name, as `pytest hypotheses/` has it."""
-    with set_apart():
+    with REGISTRY.set_apart():
         spec = importlib.util.spec_from_file_location("passage_claims", FILE)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-        claims, findings = dict(REGISTRY.claims), dict(FINDINGS)
+        claims = dict(REGISTRY.claims)
     return {
         name.removeprefix("passages/"): (
             claim,
-            findings[name],
+            claim.finding,
             claim.published and decide(claim.published, claim.region, family_size=len(claims)),
         )
         for name, claim in claims.items()

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lazarus_bench.claims.claim import Stages
-from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench import Stages
+from lazarus_bench.claims.claim import Claim
+from lazarus_bench.claims.claim_files import read_claims
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import AtLeast, Claim
+from lazarus_bench.judge import AtLeast
 from lazarus_bench.published.experiments import EXPERIMENTS, PAGES
 from lazarus_bench.session.experiments import experiment_named, having, keys_of, settings_of, trains
 from lazarus_bench.session.selection import matches
@@ -24,7 +26,7 @@ TWO = experiment_named("two_stage_classifier")
 
 @pytest.fixture(scope="module")
 def claims():
-    return read_records(HYPOTHESES)
+    return read_claims(HYPOTHESES)
 
 
 def test_every_claim_of_the_writeups_belongs_to_an_experiment(claims):
@@ -63,8 +65,8 @@ def claim(name, *needs):
         id=f"two-stage/{name}",
         says="",
         estimand="",
-        source="D",
         region=AtLeast(0),
+        finding=Finding(claim=f"two-stage/{name}", source="D", evidence=None, note=""),
         subjects=("lab:llama",),
         needs=needs,
     )

@@ -95,20 +95,19 @@ class _Session:
             return BROKEN
         return MOVED if status else 0
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_configure(self, config: pytest.Config) -> Generator[None, Any, None]:
-        """Hand the options to the plugin, and take the reporter's place once it is there."""
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Take the reporter's place, once it is there."""
         config.addinivalue_line("markers", f"{WITHOUT_MODEL}: a claim that is asked of no model")
-        config.stash[OPTIONS], config.stash[COMMAND] = self._options, self._command
-        yield
         theirs = config.pluginmanager.get_plugin(REPORTER)
         if theirs is not None:
             config.pluginmanager.unregister(theirs)
             config.pluginmanager.register(_Reporter(self.lines, theirs), REPORTER)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
-        """Hand a refusal on as the command line's own."""
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+        """Hand the options to the plugin, and a refusal on as the command line's own."""
+        config.stash[OPTIONS], config.stash[COMMAND] = self._options, self._command
         try:
             return (yield)
         except pytest.UsageError as error:

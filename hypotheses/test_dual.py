@@ -6,6 +6,7 @@ Source: writeup C, *BREAKTHROUGH: Dual-Reward Training Achieves GPT-OSS Levels*.
 import numpy as np
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -20,7 +21,6 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.heatmaps import lens_heatmap

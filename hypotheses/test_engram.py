@@ -18,6 +18,7 @@ model 3 can show there that it does not harm, and little more.
 """
 
 from lazarus_bench import (
+    LAB_BLANK,
     SHARE,
     Above,
     AllOf,
@@ -29,7 +30,6 @@ from lazarus_bench import (
     Means,
     claim,
 )
-from lazarus_bench.claims.claim import LAB_BLANK
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.engrams import (
     SIGNED,

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -32,7 +33,6 @@ from lazarus_bench import (
 )
 from lazarus_bench.analysis.logit_change import change_kept, change_size
 from lazarus_bench.analysis.probe_prompts import crossed, matched, words_in_turn
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.tasks.arithmetic import is_leaked

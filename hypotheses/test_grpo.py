@@ -8,6 +8,7 @@ neighbour of it.
 import numpy as np
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -22,7 +23,6 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.analysis.probe_prompts import stated
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_gain
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.training import Grpo

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -31,7 +32,6 @@ from lazarus_bench import (
     Stages,
     claim,
 )
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.tables import lens_table

@@ -21,8 +21,7 @@ How it was made exact, on development seeds only and before any seed of the prof
   the same removal before training.
 """
 
-from lazarus_bench import SHARE, SHARE_DIFFERENCE, AtMost, Hits, Means, claim
-from lazarus_bench.claims.claim import OPERATION_NAMES
+from lazarus_bench import OPERATION_NAMES, SHARE, SHARE_DIFFERENCE, AtMost, Hits, Means, claim
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.tasks.partners import partners
 from lazarus_bench.training import DualReward

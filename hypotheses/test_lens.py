@@ -7,6 +7,8 @@ Model Logit Lens Analysis*).
 import numpy as np
 
 from lazarus_bench import (
+    LAB_BOTH,
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     AtLeast,
@@ -19,7 +21,6 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.claims.claim import LAB_BOTH, OPERATION_NAMES
 from lazarus_bench.session.heatmaps import lens_heatmap
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft

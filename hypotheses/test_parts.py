@@ -10,6 +10,8 @@ finetune, dual and two-stage train.
 import numpy as np
 
 from lazarus_bench import (
+    LAB_BOTH,
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -31,7 +33,6 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
-from lazarus_bench.claims.claim import LAB_BOTH, OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Sft

@@ -8,6 +8,7 @@ trained for them: they read the bases, or what the families dual, grpo-dual and 
 import numpy as np
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -27,7 +28,6 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.probe_confidence import probe_confidence
 from lazarus_bench.tasks.arithmetic import training_problems

@@ -15,6 +15,8 @@ from itertools import combinations
 import numpy as np
 
 from lazarus_bench import (
+    LAB_EVERY,
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -34,7 +36,6 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
-from lazarus_bench.claims.claim import LAB_EVERY, OPERATION_NAMES
 from lazarus_bench.judge.layers import left_out_maxima
 from lazarus_bench.session.probe_curves import probe_curves
 from lazarus_bench.tasks.arithmetic import training_problems

@@ -13,6 +13,7 @@ its experts happen to be numbered; only over seeds does the number say how layer
 """
 
 from lazarus_bench import (
+    LAB_MIXTURES,
     SHARE_DIFFERENCE,
     AtLeast,
     AtMost,
@@ -23,7 +24,6 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.claims.claim import LAB_MIXTURES
 
 from .writeups import emergence_results as writeup
 from .writeups.emergence_results.router import CLASSIFICATION_WORDS

@@ -5,6 +5,7 @@ Emergence*).
 """
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     SHARE_DIFFERENCE,
     Above,
@@ -19,7 +20,6 @@ from lazarus_bench import (
     Trend,
     claim,
 )
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_gain
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.heatmaps import lens_heatmap

@@ -4,6 +4,7 @@ Source: writeup D, *TinyLlama-1.1B Results* and *Config Used*.
 """
 
 from lazarus_bench import (
+    OPERATION_NAMES,
     SHARE,
     Above,
     AtLeast,
@@ -15,7 +16,6 @@ from lazarus_bench import (
     Stages,
     claim,
 )
-from lazarus_bench.claims.claim import OPERATION_NAMES
 from lazarus_bench.session.controls import overlap, room_to_gain, room_to_lose
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.tables import lens_table

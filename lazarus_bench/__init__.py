@@ -9,8 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lazarus_bench.claims.claim import OnInstruct, Stages, claim
+    from lazarus_bench.claims.claim import claim
+    from lazarus_bench.claims.finding import Finding, Labelled
+    from lazarus_bench.claims.subjects import LAB_BASE
     from lazarus_bench.errors import NotApplicable, UserError
+    from lazarus_bench.jobs.needs import OnInstruct, Stages
+    from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES
     from lazarus_bench.judge import (
         SHARE,
         SHARE_DIFFERENCE,
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
         Trend,
         Within,
     )
+    from lazarus_bench.tasks.arithmetic import OPERATION_NAMES
 
 _JUDGE = (
     "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
@@ -41,14 +46,28 @@ _JUDGE = (
     "Within"
 )
 _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
+    "Finding": "lazarus_bench.claims.finding",
+    "LAB_BASE": "lazarus_bench.claims.subjects",
+    "LAB_BLANK": "lazarus_bench.jobs.subjects",
+    "LAB_BOTH": "lazarus_bench.jobs.subjects",
+    "LAB_EVERY": "lazarus_bench.jobs.subjects",
+    "LAB_MIXTURES": "lazarus_bench.jobs.subjects",
+    "Labelled": "lazarus_bench.claims.finding",
     "NotApplicable": "lazarus_bench.errors",
-    "OnInstruct": "lazarus_bench.claims.claim",
-    "Stages": "lazarus_bench.claims.claim",
+    "OPERATION_NAMES": "lazarus_bench.tasks.arithmetic",
+    "OnInstruct": "lazarus_bench.jobs.needs",
+    "Stages": "lazarus_bench.jobs.needs",
     "UserError": "lazarus_bench.errors",
     "claim": "lazarus_bench.claims.claim",
 }
 
 __all__ = [
+    "LAB_BASE",
+    "LAB_BLANK",
+    "LAB_BOTH",
+    "LAB_EVERY",
+    "LAB_MIXTURES",
+    "OPERATION_NAMES",
     "SHARE",
     "SHARE_DIFFERENCE",
     "Above",
@@ -61,8 +80,10 @@ __all__ = [
     "Control",
     "Differences",
     "Exact",
+    "Finding",
     "HitDifferences",
     "Hits",
+    "Labelled",
     "LayerMax",
     "Means",
     "NotApplicable",

@@ -30,7 +30,7 @@ def seconds_to_verdict(hypotheses: Path, options: Sequence[str], folder: Path) -
     report.unlink(missing_ok=True)
     command = [
         *(sys.executable, "-m", "pytest", str(hypotheses), "-q", "-p", "no:cacheprovider"),
-        *("--lb-fail-on", "none", "--lb-report", str(folder), "--lb-fresh-readings"),
+        *("--lb-fail-on", "none", "--lb-report", str(folder), "--lb-fresh-measurements"),
         *("-k", CLAIM, *options),
     ]
     start = time.perf_counter()

@@ -1,111 +1,157 @@
-"""The `@claim` decorator: a pytest function becomes one pre-registered claim.
+"""A claim, the registry that fixes each family's size, and the decorator that makes one of a test.
 
-Imported by claim files at collection, so it needs no mlx.
+Claim files import this at collection, so it needs neither mlx nor pytest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import pytest
-
+from lazarus_bench.claims import ATTRIBUTE
 from lazarus_bench.claims.finding import Finding
+from lazarus_bench.claims.subjects import LAB_BASE
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.subjects import BLANK, LAB_FAMILIES, MIXTURES
-from lazarus_bench.judge import Claim, Region, Registry
-from lazarus_bench.tasks.arithmetic import Operation
-from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training.specs import Recipe, check_base, quirks_of
-
-REGISTRY = Registry()
-"""Every claim of this process; a family's size is counted here, whatever `-k` selects."""
-
-FINDINGS: dict[str, Finding] = {}
-"""What its source offers for a claim, by its id."""
-
-MARKER = "claim"
-WORDS: dict[str, tuple[str, ...]] = {}
-"""Words that must be single tokens of the subject's tokenizer, by claim id."""
-
-TESTS: dict[str, Callable[..., None]] = {}
-"""The function that reads and judges, by claim id."""
-
-OPERATION_NAMES = tuple(operation.word for operation in Operation)
-LAB_BASE = ("lab:llama",)
-LAB_BOTH = ("lab:llama", "lab:llama-instruct")
-LAB_EVERY = tuple(f"lab:{family}" for family in LAB_FAMILIES)
-"""A base of every family, for claims that name none: five seeds of the llama and, in the default
-profile, one of each other (`claims.profiles`)."""
-LAB_BLANK = (BLANK,)
-"""An untrained backbone of the data that a claim's recipes read."""
-LAB_MIXTURES = tuple(f"lab:{family}" for family in MIXTURES)
-"""The bases that have experts, for claims about routers."""
+from lazarus_bench.judge import Evidence, Region
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnInstruct:
-    """`recipe` trained on the instruct sibling of the subject instead of the subject itself."""
+class Claim:
+    """A pre-registered statement, and all that judging it needs.
 
-    recipe: Recipe | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stages:
-    """`recipes` one after another, the first on the subject, each other on what came before it.
-
-    A run of it is of the last one, with `before` leading down through the stages to the base.
+    Attributes:
+        id: "family/name", for example "dual/vo-36".
+        says: the statement in one sentence.
+        estimand: the number it is about, with its unit.
+        region: where the number has to lie.
+        finding: the source's own numbers, judged by the same rule.
+        subjects: what it is judged on; empty when only computed or published numbers count.
+        needs: the trainings it reads besides the bases, in the order its file names them: a recipe,
+            or recipes with `recipes` in order and `on_instruct`; None is the base.
+        words: words that must be single tokens of the subject's tokenizer.
+        binary: whether samples are hits (0/1) or their differences.
+        difference: whether the estimand is a difference of two samples.
+        exploratory: whether it was left open by its source.
+        quirk: the known defect of the source that it is about; empty for most.
+        test: the function that reads and judges.
     """
 
-    recipes: tuple[Recipe, ...]
+    id: str
+    says: str
+    estimand: str
+    region: Region
+    finding: Finding
+    subjects: tuple[str, ...] = ()
+    needs: tuple[Any, ...] = ()
+    words: tuple[str, ...] = ()
+    binary: bool = False
+    difference: bool = False
+    exploratory: bool = False
+    quirk: str = ""
+    test: Callable[..., None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse a stage that cannot start from what the one before it leaves."""
-        if not self.recipes:
-            raise UserError("Stages(recipes=()) has no stage: give one recipe or more")
-        check_base(self.recipes[0], None)
-        for below, recipe in pairwise(self.recipes):
-            check_base(recipe, below)
+        """Refuse an id without a family, a stranger's finding, and a defect that is not named.
 
-
-NEEDS = Recipe | OnInstruct | Stages
-Need = NEEDS | None
-"""What a claim reads: a recipe on the subject or on its instruct sibling, a chain of recipes, or
-the base (None)."""
-
-
-def recipes_of(need: Need) -> tuple[Recipe, ...]:
-    """The recipes of `need` from the bottom up; none for the base itself."""
-    if isinstance(need, Stages):
-        return need.recipes
-    recipe = need.recipe if isinstance(need, OnInstruct) else need
-    return () if recipe is None else (recipe,)
-
-
-def needs_of(claim: Claim) -> tuple[Need, ...]:
-    """What a claim reads, in the order that its file names it."""
-    return tuple(need for need in claim.needs if need is None or isinstance(need, NEEDS))
-
-
-def data_of(recipe: Recipe) -> DataSource | None:
-    """The labelled data that a recipe reads, or None."""
-    data = getattr(recipe, "data", None)
-    return data if isinstance(data, DataSource) else None
-
-
-def _check_quirks(claim_id: str, quirk: str, needs: tuple[Need, ...]) -> None:
-    for recipe in (recipe for need in needs for recipe in recipes_of(need)):
-        other = [name for name in quirks_of(recipe) if name != quirk]
-        if other:
+        Raises:
+            UserError: one of these.
+        """
+        family, slash, name = self.id.partition("/")
+        if not (family and slash and name):
+            raise UserError(f"a claim's id reads family/name, not {self.id!r}")
+        if self.finding.claim != self.id:
             raise UserError(
-                f"{claim_id} needs {recipe.label!r}: say quirk={other[0]!r}, so that its report "
-                f"names the defect, or leave the quirk off"
+                f"{self.id}: its finding is that of {self.finding.claim}; give it its own"
             )
+        for recipe in (recipe for need in self.needs for recipe in recipes_of(need)):
+            other = [name for name in getattr(recipe, "quirks", ()) if name != self.quirk]
+            if other:
+                raise UserError(
+                    f"{self.id} needs {recipe.label!r}: say quirk={other[0]!r}, so that its report "
+                    f"names the defect, or leave the quirk off"
+                )
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the slash; multiplicity is controlled within it."""
+        return self.id.partition("/")[0]
+
+    @property
+    def source(self) -> str:
+        """Where the statement was made."""
+        return self.finding.source
+
+    @property
+    def published(self) -> Evidence | None:
+        """The source's own numbers, or None."""
+        return self.finding.evidence
+
+    @property
+    def published_note(self) -> str:
+        """How they were transcribed, or why there are none."""
+        return self.finding.note
+
+
+def recipes_of(need: Any) -> tuple[Any, ...]:
+    """The recipes of one of a claim's needs from the bottom up; none for the base itself."""
+    recipes: tuple[Any, ...] = () if need is None else getattr(need, "recipes", (need,))
+    return recipes
+
+
+@dataclass(kw_only=True)
+class Registry:
+    """All claims of a process; a family's size never depends on which of its claims run."""
+
+    claims: dict[str, Claim] = field(default_factory=dict)
+
+    def register(self, claim: Claim) -> None:
+        """Add a claim.
+
+        Raises:
+            UserError: the id is taken, or the family already lives in another module.
+        """
+        if claim.id in self.claims:
+            raise UserError(f"claim {claim.id} is registered twice; give one of them another id")
+        relative = next((c for c in self.claims.values() if c.family == claim.family), claim)
+        home, module = _module(relative), _module(claim)
+        if home != module:
+            raise UserError(
+                f"family {claim.family} lives in {home}, so {claim.id} cannot be in {module}: "
+                "a partial collection would change the family's size"
+            )
+        self.claims[claim.id] = claim
+
+    def size(self, family: str) -> int:
+        """Return the number of registered claims in a family.
+
+        Raises:
+            ValueError: for an unknown family.
+        """
+        count = sum(claim.family == family for claim in self.claims.values())
+        if count == 0:
+            raise ValueError(f"no claim of family {family} is registered")
+        return count
+
+    @contextmanager
+    def set_apart(self) -> Iterator[None]:
+        """Let claim files be read as if no other had been; the earlier claims then return."""
+        before, self.claims = self.claims, {}
+        try:
+            yield
+        finally:
+            self.claims = before
+
+
+def _module(claim: Claim) -> str:
+    return claim.test.__module__ if claim.test is not None else ""
+
+
+REGISTRY = Registry()
+"""Every claim of this process; a family's size is counted here, whatever `-k` selects."""
 
 
 def claim(
@@ -115,7 +161,7 @@ def claim(
     estimand: str,
     region: Region,
     finding: Finding,
-    needs: Need | tuple[Need, ...] = (),
+    needs: Any = (),
     subjects: tuple[str, ...] = LAB_BASE,
     binary: bool = False,
     difference: bool = False,
@@ -131,13 +177,14 @@ def claim(
         estimand: the number it is about, in words.
         region: where the number has to lie.
         finding: what its source offers for it, judged by the same rule.
-        needs: trainings the test reads besides the bases.
-        subjects: lab models it is asked of; empty when only computed or published numbers count.
+        needs: trainings the test reads besides the bases: one, or a tuple of them.
+        subjects: lab models it is judged on; empty when only computed or published numbers count.
             A profile may ask fewer of the further families, and reads fewer seeds of each.
         binary: samples are hits (0/1), so that a design too small to decide costs no training.
         difference: the estimand is a difference of two such samples.
-        words: must be single tokens of the subject, or the claim does not apply to it; asked before
-            a design too small to decide is set aside, which runs no instrument that would notice.
+        words: must be single tokens of the subject, or the claim does not apply to it; checked
+            before a design too small to decide is set aside, which runs no instrument that would
+            notice.
         exploratory: its source left it open.
         quirk: the known defect of the public source that it is about: `judge.explain` then takes
             what the defect would explain. No other defect may be on in what the claim needs.
@@ -146,52 +193,25 @@ def claim(
         UserError: the id is taken, its family lives in another file, the finding is another
             claim's, or a training it needs has a quirk that it is not about.
     """
-    if finding.claim != claim_id:
-        raise UserError(f"{claim_id}: its finding is that of {finding.claim}; give it its own")
-
-    needed = needs if isinstance(needs, tuple) else (needs,)
-    _check_quirks(claim_id, quirk, needed)
 
     def register(test: Test) -> Test:
         record = Claim(
             id=claim_id,
             says=says,
             estimand=estimand,
-            source=finding.source,
             region=region,
+            finding=finding,
             subjects=subjects,
+            needs=needs if isinstance(needs, tuple) else (needs,),
+            words=words,
             binary=binary,
             difference=difference,
-            needs=needed,
-            published=finding.evidence,
-            published_note=finding.note,
             exploratory=exploratory,
             quirk=quirk,
+            test=test,
         )
-        try:
-            REGISTRY.register(record, test.__module__)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-        FINDINGS[claim_id] = finding
-        WORDS[claim_id] = words
-        TESTS[claim_id] = test
-        marked: Test = pytest.mark.claim(record)(test)
-        return marked
+        REGISTRY.register(record)
+        setattr(test, ATTRIBUTE, record)
+        return test
 
     return register
-
-
-@contextmanager
-def set_apart() -> Iterator[None]:
-    """Let claim files be read inside as if no other had been; what was registered then returns."""
-    kept: list[tuple[dict[str, Any], dict[str, Any]]] = [
-        (part, dict(part)) for part in (*REGISTRY.parts(), FINDINGS, WORDS, TESTS)
-    ]
-    for part, _ in kept:
-        part.clear()
-    try:
-        yield
-    finally:
-        for part, before in kept:
-            part.clear()
-            part.update(before)

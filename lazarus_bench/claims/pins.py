@@ -13,7 +13,6 @@ from pathlib import Path
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Outcome, Verdict
-from lazarus_bench.report.files import write_text
 
 FILE = "pins.json"
 ANY = "any"
@@ -67,9 +66,13 @@ def pin_of(verdict: Verdict) -> str:
     return verdict.outcome.value
 
 
-def update_pins(directory: Path, verdicts: Mapping[tuple[str, str, str], str]) -> None:
-    """Write `verdicts`, keyed (profile, subject, claim), over the pins on record."""
+def updated_pins(directory: Path, verdicts: Mapping[tuple[str, str, str], str]) -> str:
+    """The content of `FILE` with `verdicts`, keyed (profile, subject, claim), over those on record.
+
+    Raises:
+        UserError: as `read_pins`.
+    """
     pins = read_pins(directory)
     for (profile, subject, claim_id), verdict in verdicts.items():
         pins.setdefault(profile, {}).setdefault(subject, {})[claim_id] = verdict
-    write_text(json.dumps(pins, indent=1, sort_keys=True) + "\n", directory / FILE)
+    return json.dumps(pins, indent=1, sort_keys=True) + "\n"

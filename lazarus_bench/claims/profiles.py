@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.subjects import LAB_FAMILIES, MAIN_FAMILY, is_further, lab_family
-
-FURTHER = tuple(family for family in LAB_FAMILIES if family != MAIN_FAMILY)
+from lazarus_bench.claims.subjects import MAIN_FAMILY, is_further, lab_family
 
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """Training seeds 0 to `seeds` − 1, and held-out `prompts` a seed.
 
-    Claims about models as they are may name every family of the lab. Of these, beside the main one,
-    the profile asks the `further` ones, and reads `further_seeds` bases of each: pretraining them
+    Claims about models as they are may name every family of the lab. Of these, besides the main
+    one, the profile asks the `further` ones (None: all), and reads `further_seeds` bases of each:
+    pretraining them
     all costs minutes a seed, and a verdict over families needs prompts and families more than seeds
     of each. What is trained on a further family has `seeds` like everything else, and so has a
     further family that is asked for by name.
@@ -25,12 +23,14 @@ class Profile:
     name: str
     seeds: int
     prompts: int
-    further: tuple[str, ...] = FURTHER
+    further: tuple[str, ...] | None = None
     further_seeds: int = 1
 
     def asks(self, subject: str) -> bool:
         """Whether a claim that names `subject` is put to it."""
-        return not is_further(subject) or lab_family(subject) in self.further
+        return (
+            self.further is None or not is_further(subject) or lab_family(subject) in self.further
+        )
 
     def bases(self, subject: str) -> int:
         """How many bases of `subject` are read where nothing is trained on them."""
@@ -54,23 +54,26 @@ PROFILES = {
 
 
 def asked(name: str, subjects: Iterable[str]) -> tuple[str, ...]:
-    """Those of a claim's `subjects` that the profile called `name` asks; of an unknown one, all."""
-    found = PROFILES.get(name)
-    return tuple(s for s in subjects if found is None or found.asks(s))
+    """Those of a claim's `subjects` that the profile called `name` asks."""
+    return tuple(filter(PROFILES[name].asks, subjects))
 
 
-def left_out(name: str, subjects: Iterable[str]) -> str | None:
-    """Which of `subjects` the profile called `name` leaves out, and what asks them, or None."""
-    wanted = dict.fromkeys(subjects)
-    lacking = [s for s in wanted if s not in asked(name, wanted)]
+def left_out(
+    name: str, subjects: Iterable[str], flag: Callable[[str], str], more: str = ""
+) -> str | None:
+    """Which of `subjects` the profile called `name` leaves out, and what asks them, or None.
+
+    `flag` says what the user types for an option, and `more` what must precede it.
+    """
+    lacking = [s for s in dict.fromkeys(subjects) if not PROFILES[name].asks(s)]
     if not lacking:
         return None
-    families = " and ".join((MAIN_FAMILY, *PROFILES[name].further))
+    families = " and ".join((MAIN_FAMILY, *(PROFILES[name].further or ())))
     missing = ", ".join(dict.fromkeys(str(lab_family(s)) for s in lacking))
     wider = next(other for other in PROFILES if asked(other, lacking) == tuple(lacking))
     return (
         f"the {name} profile asks {families}; left out: {missing} "
-        f"(-m slow --lb-profile {wider}, or --lb-model {lacking[0]}, asks them)"
+        f"({more}{flag('profile')} {wider}, or {flag('model')} {lacking[0]}, asks them)"
     )
 
 
@@ -78,15 +81,8 @@ def profile(name: str, seeds: int | None = None, *, named: bool = False) -> Prof
     """The profile called `name`, with another number of seeds where one is given.
 
     Where `seeds` are given, or the user has `named` the subjects, every family has the same number.
-
-    Raises:
-        UserError: unknown name, or fewer than one seed.
     """
-    if name not in PROFILES:
-        raise UserError(f"profile {name!r} is unknown: choose {', '.join(PROFILES)}")
     chosen = PROFILES[name]
     if seeds is None:
         return replace(chosen, further_seeds=chosen.seeds) if named else chosen
-    if seeds < 1:
-        raise UserError(f"--lb-seeds {seeds} leaves nothing to judge: give 1 or more")
     return replace(chosen, seeds=seeds, further_seeds=seeds)

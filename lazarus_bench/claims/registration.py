@@ -1,138 +1,176 @@
-"""Claims drawn up for the registry: all that decides each, with its digest.
+"""All that decides a claim, as plain values with a digest.
 
 A digest needs the size of the claim's family, so it is taken once the claim's file is read whole.
+Controls, thresholds and the estimator stand in the test's body, not in the decorator, so the test
+is part of it: its own words and those of its file that it uses. That is of the syntax tree, so
+comments, docstrings, layout and the test's name do not count, and neither does what is only shown
+(`judge.beside`, `judge.explain`, `judge.show`). The package's own code is not in it: the manifest
+names its revision.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lazarus_bench.claims.claim import (
-    REGISTRY,
-    TESTS,
-    WORDS,
-    Need,
-    OnInstruct,
-    needs_of,
-    recipes_of,
-)
+from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.profiles import PROFILES
-from lazarus_bench.claims.source import digest_of_test
-from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.spec import canonical_recipe, digest_of
-from lazarus_bench.judge import ALPHA, RULE, Claim, Evidence, Region, family_level, to_json
-from lazarus_bench.report import printed
-from lazarus_bench.report.registry import RegisteredClaim, differences, load_registry
-from lazarus_bench.report.rows import UNREGISTERED
-
-FILE = "registry.json"
-"""Beside the claim files, like the pins."""
+from lazarus_bench.digests import canonical_recipe, digest_of
+from lazarus_bench.judge import ALPHA, RULE, family_level, to_json
 
 
-def draw_up(claim: Claim) -> RegisteredClaim:
-    """The registry's entry of a claim that was read from its file."""
-    # Plain values, as they are read back: a tuple would differ from the list it becomes.
-    decides = json.loads(json.dumps(_decides(claim), allow_nan=False))
-    return RegisteredClaim(
-        id=claim.id,
-        digest=digest_of(decides),
-        source=claim.source,
-        printed="" if claim.published is None else printed.number(claim.published.point),
-        trainings=tuple(map(_label, needs_of(claim))),
-        decides=decides,
-    )
-
-
-def _decides(claim: Claim) -> dict[str, Any]:
-    size = REGISTRY.size(claim.family)
-    return {
+def decides(claim: Claim, family_size: int) -> dict[str, Any]:
+    """Everything that decides `claim`, one of `family_size`, as it is read back from JSON."""
+    region, published = to_json(claim.region), claim.published
+    found = {
         "id": claim.id,
         "says": claim.says,
         "estimand": claim.estimand,
-        "region": _region(claim.region),
-        "subjects": list(claim.subjects),
-        "needs": [_need(need) for need in needs_of(claim)],
-        "words": list(WORDS[claim.id]),
+        # An edge of 0 is the edge 0.0.
+        "region": {name: v if isinstance(v, str) else float(v) for name, v in region.items()},
+        "subjects": claim.subjects,
+        "needs": [
+            {
+                "on": "instruct sibling" if on_instruct(need) else "subject",
+                "recipes": [canonical_recipe(recipe) for recipe in recipes_of(need)],
+            }
+            for need in claim.needs
+        ],
+        "words": claim.words,
         "binary": claim.binary,
         "difference": claim.difference,
         "exploratory": claim.exploratory,
         "quirk": claim.quirk,
-        "family_size": size,
+        "family_size": family_size,
         "alpha": ALPHA,
-        "level": family_level(size),
+        "level": family_level(family_size),
         "rule": RULE,
-        "published": _published(claim.published),
-        "test": digest_of_test(TESTS[claim.id]),
-        "profiles": {name: _sizes(name) for name in PROFILES},
+        "published": published
+        and {"evidence": type(published).__name__, "digest": digest_of(to_json(published))},
+        "test": None if claim.test is None else digest_of_test(claim.test),
+        "profiles": {
+            name: {key: size for key, size in asdict(profile).items() if key != "name"}
+            for name, profile in PROFILES.items()
+        },
     }
+    # As it is read back: a tuple would differ from the list it becomes.
+    plain: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
+    return plain
 
 
-def _region(region: Region) -> dict[str, Any]:
-    """A region as JSON, its edges floats: ≥ 0 is ≥ 0.0."""
-    fields = to_json(region)
-    return {name: v if isinstance(v, str) else float(v) for name, v in fields.items()}
+def on_instruct(need: Any) -> bool:
+    """Whether a claim's need is trained on the instruct sibling of its subject."""
+    return bool(getattr(need, "on_instruct", False))
 
 
-def _need(need: Need) -> dict[str, Any]:
-    return {
-        "on": "instruct sibling" if isinstance(need, OnInstruct) else "subject",
-        "recipes": [canonical_recipe(recipe) for recipe in recipes_of(need)],
-    }
+Binding = dict[str, list[ast.AST]]
+"""Statements of a file's top level, by the names that they bind."""
+
+_SHOWN = ("beside", "explain", "show")
+_WITHOUT_MEANING = ("ctx", "kind", "type_comment")
 
 
-def _label(need: Need) -> str:
-    stages = ", then ".join(recipe.label for recipe in recipes_of(need)) or "the base"
-    return f"{stages}, on the instruct sibling" if isinstance(need, OnInstruct) else stages
+def digest_of_test(test: Callable[..., None]) -> str:
+    """SHA-256 of what `test` does, 64 hexadecimal digits."""
+    code = inspect.unwrap(test).__code__
+    path = Path(code.co_filename)
+    tree, bindings = _parsed(path, path.stat().st_mtime_ns)
+    found = next(node for node in ast.walk(tree) if _starts(node) == code.co_firstlineno)
+    assert isinstance(found, ast.FunctionDef)
+    used = {name: [_tree(node) for node in nodes] for name, nodes in _used(found, bindings).items()}
+    return digest_of({"arguments": _tree(found.args), "body": _tree(found.body), "used": used})
 
 
-def _published(evidence: Evidence | None) -> dict[str, str] | None:
-    if evidence is None:
+@lru_cache(maxsize=64)
+def _parsed(path: Path, changed: int) -> tuple[ast.Module, Binding]:  # noqa: ARG001 - a key
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bindings: Binding = {}
+    for statement in tree.body:
+        for name, node in _bound(statement):
+            bindings.setdefault(name, []).append(node)
+    return tree, bindings
+
+
+def _starts(node: ast.AST) -> int | None:
+    """The line that Python calls a function's first: that of its first decorator, if any."""
+    if not isinstance(node, ast.FunctionDef):
         return None
-    return {"evidence": type(evidence).__name__, "digest": digest_of(to_json(evidence))}
+    return min((node.lineno, *(decorator.lineno for decorator in node.decorator_list)))
 
 
-def _sizes(name: str) -> dict[str, Any]:
-    sizes = asdict(PROFILES[name])
-    del sizes["name"]
-    return sizes
+def _bound(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        yield statement.name, statement
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        for alias in statement.names:
+            yield alias.asname or alias.name.partition(".")[0], _origin(statement, alias)
+    else:
+        for name in dict.fromkeys(_names(statement, ast.Store)):
+            yield name, statement
 
 
-Registered = Mapping[str, RegisteredClaim]
+def _origin(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.AST:
+    module = getattr(statement, "module", None) or ""
+    return ast.Constant(value=f"{module}:{alias.name}")
 
 
-def read_registered(directory: Path) -> Registered | None:
-    """The registry beside the claim files in `directory`, by claim; None where there is none.
+def _names(node: ast.AST, context: type[ast.expr_context]) -> Iterator[str]:
+    if isinstance(node, ast.Name) and isinstance(node.ctx, context):
+        yield node.id
+    for part in ast.iter_child_nodes(node):
+        if not _idle(part):
+            yield from _names(part, context)
 
-    Raises:
-        UserError: The file is damaged, or a digest in it is not that of what stands beside it.
+
+def _used(test: ast.FunctionDef, bindings: Binding) -> Binding:
+    """What of its file the test uses, directly or through other parts of the file."""
+    found: Binding = {}
+    ahead = [name for part in _kept(test.body) for name in _names(part, ast.Load)]
+    while ahead:
+        name = ahead.pop()
+        if name in bindings and name not in found:
+            found[name] = bindings[name]
+            ahead += [used for node in bindings[name] for used in _names(node, ast.Load)]
+    return found
+
+
+def _idle(node: Any) -> bool:
+    """Whether a statement decides nothing: a docstring, or what is shown beside the verdict."""
+    if not isinstance(node, ast.Expr):
+        return False
+    if isinstance(node.value, ast.Constant):
+        return True
+    called = node.value.func if isinstance(node.value, ast.Call) else None
+    return (
+        isinstance(called, ast.Attribute)
+        and called.attr in _SHOWN
+        and isinstance(called.value, ast.Name)
+        and called.value.id == "judge"
+    )
+
+
+def _kept(nodes: list[Any]) -> list[Any]:
+    return [node for node in nodes if not _idle(node)]
+
+
+def _tree(node: Any) -> Any:
+    """A syntax tree as plain values, the same on every Python: fields that are empty are left out.
+
+    Later versions add fields, empty where the syntax does not use them.
     """
-    file = directory / FILE
-    return by_id(file) if file.exists() else None
-
-
-def by_id(file: Path) -> Registered:
-    """The claims of a registry's file, by id, each with the digest of what it says.
-
-    Raises:
-        UserError: As `read_registered`.
-    """
-    claims = load_registry(file)
-    for claim in claims:
-        if digest_of(claim.decides) != claim.digest:
-            raise UserError(
-                f"{file} says of {claim.id} what its digest {claim.digest[:12]} does not cover: it "
-                f"was changed by hand; restore it, or export it again"
-            )
-    return {claim.id: claim for claim in claims}
-
-
-def amended(claim: RegisteredClaim, registered: Registered | None) -> tuple[str, ...]:
-    """How `claim` differs from what is on record; nothing where there is no record at all."""
-    if registered is None:
-        return ()
-    then = registered.get(claim.id)
-    return (UNREGISTERED,) if then is None else differences(then, claim)
+    if isinstance(node, list):
+        return [_tree(item) for item in _kept(node)]
+    if isinstance(node, ast.AST):
+        fields = {
+            name: _tree(value)
+            for name, value in ast.iter_fields(node)
+            if name not in _WITHOUT_MEANING and value not in (None, [])
+        }
+        return [type(node).__name__, fields]
+    return node if isinstance(node, str | int | bool | None) else repr(node)

@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from lazarus_bench.claims.claim_files import chosen, of_family, read_claims
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.folder import claims_folder
-from lazarus_bench.claims.registration import FILE, by_id
 from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import write_text
 from lazarus_bench.report.registry import (
+    FILE,
     RegisteredClaim,
     against,
+    by_id,
+    chosen,
+    drawn_up,
     list_claims,
     load_registry,
+    of_family,
     render_claim,
     render_registry,
     tally,
@@ -37,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         UserError: a claim, family, folder or registry that is not there, or a file that cannot be
             written.
     """
-    claims = read_claims(claims_folder(options.hypotheses))
+    claims = drawn_up(read_claims(claims_folder(options.hypotheses)))
     if options.action == "show":
         return _show(chosen(claims, options.claim), options.json)
     if options.family:

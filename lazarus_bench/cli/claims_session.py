@@ -1,16 +1,14 @@
 """The claims judged by pytest in this process, for who does not know pytest.
 
 Pytest's own reporter is replaced, so that a run shows what is trained and judged and nothing of
-pytest; words of the plugin's options are put as the command line has them.
+pytest.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import shlex
 import sys
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,28 +18,12 @@ import pytest
 
 from lazarus_bench.cli.status_line import StatusLine
 from lazarus_bench.errors import UserError
-from lazarus_bench.plugin.hooks import claim_of, subject_of
-from lazarus_bench.plugin.judging import PROPERTY
-from lazarus_bench.plugin.stash import COMMAND, LEFT_OUT
+from lazarus_bench.plugin.collector import PROPERTY
+from lazarus_bench.plugin.hooks import COMMAND, LEFT_OUT, OPTIONS, claim_of, subject_of
+from lazarus_bench.session.options import Options
 
 MOVED = 1
 BROKEN = 3
-
-VALUES = (
-    "model",
-    "data",
-    "profile",
-    "seeds",
-    "store",
-    "report",
-    "fail_on",
-    "workers",
-    "scheduler",
-    "ranks",
-    "hosts",
-)
-SWITCHES = ("offline", "fresh_readings", "update_pins")
-"""Options of ours whose names are those of the plugin without `--lb-`."""
 
 MODELS = "slow or without_model"
 WITHOUT_MODEL = "without_model"
@@ -58,51 +40,35 @@ class Judged:
     report: Path | None
 
 
-def own_words(text: str) -> str:
-    """What the plugin says, with the options as the command line names them."""
-    return text.replace("-m slow --lb-", "--").replace("--lb-", "--")
-
-
-def judge(options: argparse.Namespace, chosen: Collection[str], folder: Path) -> Judged:
+def judge(
+    options: Options, chosen: Collection[str], folder: Path, command: str, *, published: bool
+) -> Judged:
     """Judge the claims with the ids `chosen` among those in `folder`, as `options` ask.
+
+    `command` is how the user asked for it; with `published` no model is judged.
 
     Raises:
         UserError: an option is wrong, or nothing is left to judge.
         KeyboardInterrupt: the user interrupted; what was judged is in the report.
     """
-    session = _Session(chosen, shlex.join(["lazarus-bench", *options.arguments]))
-    # What pytest or a library prints belongs to the progress; standard output is the result's.
-    with redirect_stdout(sys.stderr):
-        status = pytest.main(_arguments(options, folder), plugins=[session])
-    session.lines.clear()
-    return Judged(code=session.code(status), report=session.report)
-
-
-def _arguments(options: argparse.Namespace, folder: Path) -> list[str]:
-    """Pytest's arguments: no settings of its own, and the plugin's options."""
+    session = _Session(options, chosen, command)
+    # Pytest's arguments: no settings of its own, and no option of ours.
     where = ["-c", os.devnull, "--rootdir", str(folder), str(folder)]
     plain = ["-p", "no:cacheprovider", "-p", "no:terminalprogress"]
-    which = ["-m", "not slow" if options.published else MODELS]
-    return [*where, *plain, *which, *_options(options)]
-
-
-def _options(options: argparse.Namespace) -> Iterator[str]:
-    for name in VALUES:
-        value = getattr(options, name)
-        given = value if isinstance(value, list) else [value]
-        yield from (f"--lb-{_dashed(name)}={one}" for one in given if one is not None)
-    yield from (f"--lb-{_dashed(name)}" for name in SWITCHES if getattr(options, name))
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
+    which = ["-m", "not slow" if published else MODELS]
+    # What pytest or a library prints belongs to the progress; standard output is the result's.
+    with redirect_stdout(sys.stderr):
+        status = pytest.main([*where, *plain, *which], plugins=[session])
+    session.lines.clear()
+    return Judged(code=session.code(status), report=session.report)
 
 
 class _Session:
     """A pytest plugin that keeps the chosen claims alone and speaks in pytest's place."""
 
-    def __init__(self, chosen: Collection[str], command: str) -> None:
-        self._chosen, self._command = frozenset(chosen), command
+    def __init__(self, options: Options, chosen: Collection[str], command: str) -> None:
+        self._options, self._command = options, command
+        self._chosen = frozenset(chosen)
         self._names: dict[str, str] = {}
         self._begun = 0
         self._left_out: str | None = None
@@ -133,19 +99,19 @@ class _Session:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Take the reporter's place, once it is there."""
         config.addinivalue_line("markers", f"{WITHOUT_MODEL}: a claim that is asked of no model")
-        config.stash[COMMAND] = self._command
         theirs = config.pluginmanager.get_plugin(REPORTER)
         if theirs is not None:
             config.pluginmanager.unregister(theirs)
             config.pluginmanager.register(_Reporter(self.lines, theirs), REPORTER)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_cmdline_main(self) -> Generator[None, Any, Any]:
-        """Hand a refusal on as the command line's own."""
+    def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
+        """Hand the options to the plugin, and a refusal on as the command line's own."""
+        config.stash[OPTIONS], config.stash[COMMAND] = self._options, self._command
         try:
             return (yield)
         except pytest.UsageError as error:
-            raise UserError(own_words(str(error))) from error
+            raise UserError(str(error)) from error
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Mark the claims that are asked of no model."""
@@ -173,8 +139,7 @@ class _Session:
             claim = claim_of(item)
             if claim is not None:
                 self._names[item.nodeid] = f"{claim.id} on {subject_of(item)}"
-        sentence = session.config.stash.get(LEFT_OUT, None)
-        self._left_out = None if sentence is None else own_words(sentence)
+        self._left_out = session.config.stash.get(LEFT_OUT, None)
         if self._left_out and session.items:
             self.lines.say(f"lazarus-bench: {self._left_out}")
 
@@ -225,4 +190,4 @@ class _Reporter:
         self._tw = theirs._tw  # pytest hands it out to whoever asks for a terminal writer
 
     def write_line(self, line: str, **_: bool) -> None:
-        self._lines.say(own_words(line))
+        self._lines.say(line)

@@ -12,9 +12,10 @@ import shtab
 
 from lazarus_bench.claims.experiments import read_experiments
 from lazarus_bench.claims.folder import installed
+from lazarus_bench.claims.subjects import BLANK
 from lazarus_bench.cli import completion_tcsh
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.subjects import BLANK, LAB
+from lazarus_bench.jobs.subjects import LAB
 
 FILES = ("FILE", "PATH", "REPORT", "REGISTRY", "OLD", "NEW")
 FOLDERS = ("DIR",)

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.claim import Claim
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.experiments import Experiment, read_experiments
 from lazarus_bench.claims.folder import claims_folder
+from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.cli import experiments_told, terminal
 from lazarus_bench.cli.experiments_told import RESULTS
 from lazarus_bench.cli.plans import planned, show_plan
 from lazarus_bench.cli.run import check, judged
 from lazarus_bench.cli.verdicts import tally
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.subjects import PUBLISHED
-from lazarus_bench.judge import Claim
 from lazarus_bench.report import load, write_text
 from lazarus_bench.session.experiments import (
     Setting,
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = claims_folder(options.hypotheses)
     experiment = experiment_named(options.name, read_experiments(folder))
     with terminal.busy("reading the claims"):
-        claims = read_records(folder)
+        claims = read_claims(folder)
     config = _config(options.config)
     options.model = _models(options.model, config.pop("model", None))
     settings = [*_flags(experiment, options), *settings_of(experiment, config)]

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.claim import Claim
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.experiments import Experiment, read_experiments
 from lazarus_bench.claims.folder import claims_folder
 from lazarus_bench.cli import terminal
@@ -20,7 +21,6 @@ from lazarus_bench.cli.verdicts import tally
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.plan import State, duration, groups, trainings
 from lazarus_bench.jobs.spec import Job, with_dependencies
-from lazarus_bench.judge import Claim
 from lazarus_bench.report import load
 from lazarus_bench.session.experiments import experiment_named
 from lazarus_bench.session.selection import put_to_models, select
@@ -31,16 +31,6 @@ if TYPE_CHECKING:
 
 RESULTS = "experiments"
 LACKING = 1
-_UNASKED = {
-    "store": None,
-    "fresh_readings": False,
-    "offline": True,
-    "workers": None,
-    "scheduler": None,
-    "ranks": 1,
-    "hosts": None,
-}
-"""Options of a session in which nothing is trained."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = read_experiments(claims_folder(options.hypotheses))
     if named:
         wanted = (experiment_named(options.name, wanted),)
-    look = _Look(options=argparse.Namespace(**{**_UNASKED, **vars(options)}))
+    look = _Look(options=options)
     if options.action == "list":
         return _list(look, wanted, named)
     return _status(look, wanted, named)
@@ -69,7 +59,7 @@ class _Look:
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        return read_records(claims_folder(self.options.hypotheses))
+        return read_claims(claims_folder(self.options.hypotheses))
 
     @cached_property
     def session(self) -> Session:
@@ -86,8 +76,8 @@ class _Look:
     def jobs(self, experiment: Experiment) -> list[Job]:
         """What an experiment trains, each once, bases first."""
         options = self.options
-        asked = put_to_models(self.chosen(experiment), self.claims, options.model, options.profile)
-        return list(with_dependencies(job for one in asked for job in one.jobs(self.session)))
+        trials = put_to_models(self.chosen(experiment), self.claims, options.model, options.profile)
+        return list(with_dependencies(job for one in trials for job in one.plan(self.session)))
 
     def elsewhere(self, experiment: Experiment) -> bool:
         """Whether its data are of one's own, and it was not told where they are."""

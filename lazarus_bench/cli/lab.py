@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_bench.claims.subjects import BLANK, lab_family
 from lazarus_bench.cli import quantities, terminal
 from lazarus_bench.cli.status_line import StatusLine
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.plan import duration
 from lazarus_bench.jobs.spec import Job, with_dependencies
 from lazarus_bench.jobs.store import Store, Stored, default_root
-from lazarus_bench.jobs.subjects import BLANK, LAB, lab_family, lab_subject
+from lazarus_bench.jobs.subjects import LAB, lab_subject
 
 if TYPE_CHECKING:
     from lazarus_bench.session.session import Session
@@ -156,17 +157,10 @@ def _lab_name(given: str) -> str:
 
 
 def _session(options: argparse.Namespace) -> Session:
-    from lazarus_bench.cli.claims_session import own_words
-    from lazarus_bench.plugin.options import session_of
+    from lazarus_bench.session.options import Options
+    from lazarus_bench.session.session import Session
 
-    given = {"--lb-store": options.store, "--lb-seeds": options.seeds}
-    given |= {"--lb-workers": options.workers, "--lb-profile": "default", "--lb-ranks": 1}
-    given |= {"--lb-model": [], "--lb-data": [], "--lb-offline": False}
-    given |= {"--lb-fresh-readings": False, "--lb-scheduler": None, "--lb-hosts": None}
-    try:
-        return session_of(given.__getitem__)
-    except UserError as error:
-        raise UserError(own_words(str(error))) from error
+    return Session(Options(store=options.store, seeds=options.seeds, workers=options.workers))
 
 
 def _train(session: Session, jobs: Iterable[Job]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.artifact import MANIFEST, SPEC
 from lazarus_bench.jobs.attempts import read_object
-from lazarus_bench.jobs.spec import digest_of
 from lazarus_bench.models.files import fingerprint
 from lazarus_bench.training import specs
 

@@ -8,14 +8,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import terminal
-from lazarus_bench.errors import UserError
 from lazarus_bench.report.printed import columns
+from lazarus_bench.session.options import Options, flags
 from lazarus_bench.session.selection import put_to_models
 
 if TYPE_CHECKING:
+    from lazarus_bench.claims.claim import Claim
     from lazarus_bench.jobs.plan import Entry, Plan
-    from lazarus_bench.judge import Claim
     from lazarus_bench.session.session import Session
+
+
+def options_of(parsed: argparse.Namespace) -> Options:
+    """The session's options among those of a command; a command need not have them all.
+
+    Raises:
+        UserError: one of them is wrong.
+    """
+    given = vars(parsed)
+    return Options(**{name: given[name] for flag in flags() if (name := flag.name) in given})
 
 
 def session_of(options: argparse.Namespace) -> Session:
@@ -24,13 +34,9 @@ def session_of(options: argparse.Namespace) -> Session:
     Raises:
         UserError: one of them is wrong.
     """
-    from lazarus_bench.cli.claims_session import own_words
-    from lazarus_bench.plugin.options import session_of as make
+    from lazarus_bench.session.session import Session
 
-    try:
-        return make(lambda name: getattr(options, name.removeprefix("--lb-").replace("-", "_")))
-    except UserError as error:
-        raise UserError(own_words(str(error))) from error
+    return Session(options_of(options))
 
 
 def planned(
@@ -44,14 +50,12 @@ def planned(
     session = session_of(options)
     for name in options.model:
         session.subject(name)
-    asked = put_to_models(chosen, claims, options.model, options.profile)
-    return session, session.plan(job for one in asked for job in one.jobs(session))
+    trials = put_to_models(chosen, claims, options.model, options.profile)
+    return session, session.plan(job for trial in trials for job in trial.plan(session))
 
 
 def show_plan(options: argparse.Namespace, session: Session, plan: Plan) -> None:
     """Print a plan: a line for each training over its seeds, and what it costs."""
-    from lazarus_bench.plugin.trainings import cost
-
     if options.json:
         _print(session, plan)
         return
@@ -59,7 +63,7 @@ def show_plan(options: argparse.Namespace, session: Session, plan: Plan) -> None
         terminal.write("the chosen claims need no training")
         return
     room = terminal.width()
-    end = f"{cost(plan, session)}; the store is {session.store.root}"
+    end = f"{session.cost(plan)}; the store is {session.store.root}"
     notes = (terminal.folded(line, room) for line in plan.damaged)
     terminal.write("\n".join([*notes, _fitted(plan, room), "", terminal.folded(end, room)]))
 

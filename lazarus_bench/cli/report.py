@@ -12,8 +12,8 @@ from lazarus_bench.cli.files_apart import check_apart
 from lazarus_bench.cli.verdicts import OUTCOMES, records, shown, tally, why
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import Report, Row, load, render, write_pictures, write_text
+from lazarus_bench.session.judging import category
 from lazarus_bench.session.selection import matches
-from lazarus_bench.session.trial import category
 
 FILE = "report.json"
 FORMS = {".md": "md", ".html": "html", ".htm": "html"}

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.folder import claims_folder, installed
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.plans import planned, show_plan
+from lazarus_bench.cli.plans import options_of, planned, show_plan
 from lazarus_bench.cli.verdicts import records, shown, tally, why
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import Report, load
+from lazarus_bench.session.options import flags
 from lazarus_bench.session.selection import select
-from lazarus_bench.session.trial import FAILABLE
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged
 
 
-IDLE: Mapping[str, Any] = {
-    "model": [],
-    "data": [],
-    "seeds": None,
-    "store": None,
-    "offline": False,
-    "workers": None,
-    "scheduler": None,
-    "ranks": 1,
-    "hosts": None,
-    "fresh_readings": False,
-}
-"""Flags that --published cannot honour, and what they are where they are not given."""
+WITHOUT_MODEL = ("profile", "plan", "report", "update_pins", "fail_on")
+"""The options that --published can honour; a plan is refused with a sentence of its own."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """
     folder = claims_folder(options.hypotheses)
     with terminal.busy("reading the claims"):
-        claims = read_records(folder)
+        claims = read_claims(folder)
     chosen = select(claims, options.claims)
     check(options, folder)
     if options.plan:
@@ -63,8 +53,11 @@ def check(options: argparse.Namespace, folder: Path) -> None:
     """
     if options.published and options.plan:
         raise UserError("--published trains nothing, so there is no plan: leave --plan out")
-    _check_published(options)
-    _check_fail_on(options.fail_on)
+    given = options_of(options)
+    for flag in flags():
+        asks = flag.name not in WITHOUT_MODEL and getattr(given, flag.name) != flag.default
+        if options.published and asks:
+            raise UserError(f"--published asks no model: leave {given.flag(flag.name)} out")
     if options.hypotheses is not None or folder != installed():
         return
     if options.update_pins:
@@ -75,31 +68,18 @@ def check(options: argparse.Namespace, folder: Path) -> None:
     print(f"lazarus-bench: the claims that came installed, in {folder}", file=sys.stderr)
 
 
-def _check_published(options: argparse.Namespace) -> None:
-    for name, unset in IDLE.items():
-        if options.published and getattr(options, name) != unset:
-            raise UserError(f"--published asks no model: leave --{name.replace('_', '-')} out")
-
-
-def _check_fail_on(given: str) -> None:
-    """The plugin refuses the same, but a plan never comes so far."""
-    for name in given.split(","):
-        if name.strip() not in (*FAILABLE, "none"):
-            known = ", ".join((*FAILABLE, "none"))
-            raise UserError(f"--fail-on {name!r} is unknown: choose from {known}")
-
-
 def judged(options: argparse.Namespace, chosen: Sequence[str], folder: Path) -> Judged:
     """Judge the claims called `chosen`, print their verdicts, and say where the report lies."""
     from lazarus_bench.cli.claims_session import judge
 
-    done = judge(options, chosen, folder)
+    asked = options_of(options)
+    command = shlex.join(["lazarus-bench", *options.arguments])
+    done = judge(asked, chosen, folder, command, published=options.published)
     report = None if done.report is None else load(done.report)
     if options.json:
         _print(options, done, report, folder)
     elif done.report is not None and report is not None:
-        fails = tuple(name.strip() for name in options.fail_on.split(","))
-        lines = [*shown(report), "", tally(report.rows), *why(report.rows, fails)]
+        lines = [*shown(report), "", tally(report.rows), *why(report.rows, asked.fail_on)]
         terminal.write("\n".join([*lines, f"written: {done.report.with_suffix('.html')}"]))
     return done
 

@@ -112,7 +112,10 @@ def _trained() -> argparse.ArgumentParser:
     )
     group.add_argument("--hosts", metavar="FILE", help="mlx.launch's host file for the ranks")
     group.add_argument(
-        "--fresh-readings", action="store_true", help="read the models again, whatever is kept"
+        "--fresh-measurements",
+        "--fresh-readings",
+        action="store_true",
+        help="measure the models again, whatever is kept",
     )
     return parser
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_bench.claims.subjects import BLANK
 from lazarus_bench.cli import pictures, subject
 from lazarus_bench.cli.subject import LAB_SEED, Found
 from lazarus_bench.cli.train_runs import check_folders, make, put
@@ -15,7 +16,7 @@ from lazarus_bench.cli.trained import show
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store, default_root
-from lazarus_bench.jobs.subjects import BLANK, lab_subject
+from lazarus_bench.jobs.subjects import lab_subject
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.train_specs import Stage

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lazarus_bench.claims.subjects import BLANK
 from lazarus_bench.cli.spec_sentences import with_flags
 from lazarus_bench.cli.train_flags import STAGE_1, STAGE_2
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.subjects import BLANK
 from lazarus_bench.tasks.labelled_data import GENERATED, DataSource, source_at
 from lazarus_bench.tasks.labelled_files import CORPORA
 from lazarus_bench.tasks.text_rows import source_of

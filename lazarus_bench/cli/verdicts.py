@@ -19,7 +19,8 @@ from lazarus_bench.report import (
     quirks_line,
     wording,
 )
-from lazarus_bench.session.trial import MOVED, category, fails
+from lazarus_bench.session.judging import category, fails, sentence
+from lazarus_bench.session.options import MOVED
 
 if TYPE_CHECKING:
     from lazarus_bench.judge import Verdict
@@ -45,12 +46,6 @@ def tally(rows: Iterable[Row]) -> str:
 def why(rows: Iterable[Row], fail_on: Sequence[str] = (MOVED,)) -> list[str]:
     """A sentence on each row that sets the exit code, in lines that fit."""
     return [_fitted(sentence(row)) for row in rows if fails(row, fail_on)]
-
-
-def sentence(row: Row) -> str:
-    """What a row says, in one line."""
-    moved = f"moved from {row.pinned} to " if category(row) == MOVED else ""
-    return f"{row.claim_id} on {row.subject}: {moved}{row.verdict.outcome}: {row.verdict.reason}"
 
 
 def _fitted(text: str) -> str:

@@ -313,8 +313,8 @@ def _joined(address: str) -> Iterator[Client]:
         yield client
 
 
-def check_address(address: str) -> tuple[str, int]:
-    """The host and port in `address`.
+def check_address(address: str, flag: str = "--scheduler") -> tuple[str, int]:
+    """The host and port in `address`, which the user gave with `flag`.
 
     Raises:
         UserError: it is no address.
@@ -326,7 +326,7 @@ def check_address(address: str) -> tuple[str, int]:
         host = port = None
     if not host or not port or url.scheme not in ("tcp", "tls"):
         raise UserError(
-            f"--lb-scheduler {address!r} is no address: give the tcp://HOST:PORT that `dask "
+            f"{flag} {address!r} is no address: give the tcp://HOST:PORT that `dask "
             f"scheduler` prints"
         )
     return host, port

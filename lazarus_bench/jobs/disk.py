@@ -51,7 +51,7 @@ def full(root: Path) -> UserError:
         free = error.strerror or "free space unknown"
     return UserError(
         f"the store {root} is full ({free}): free space (`lazarus-bench store gc`, with "
-        f"--older-than DAYS for whole artifacts too) or name another with --lb-store"
+        f"--older-than DAYS for whole artifacts too) or name another store"
     )
 
 
@@ -62,12 +62,12 @@ def refusal(root: Path, what: str, error: BaseException) -> UserError | None:
         return full(root)
     if number in READ_ONLY:
         return UserError(
-            f"the store {root} is read-only, and {what} cannot be made there: name another with "
-            f"--lb-store or {STORE_VARIABLE}"
+            f"the store {root} is read-only, and {what} cannot be made there: name "
+            f"another store, or set {STORE_VARIABLE}"
         )
     if number in NO_LOCKS or isinstance(error, NotImplementedError):
         return UserError(
             f"the store {root} lies on a file system without file locks, which keep two processes "
-            f"from one training: name another with --lb-store or {STORE_VARIABLE}"
+            f"from one training: name another store, or set {STORE_VARIABLE}"
         )
     return None

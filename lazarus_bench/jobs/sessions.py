@@ -29,7 +29,7 @@ def token(root: Path) -> Iterator[Path]:
         file.touch()
     except OSError as error:
         raise UserError(
-            f"the store {root} cannot be written ({error.strerror}): choose another with --lb-store"
+            f"the store {root} cannot be written ({error.strerror}): name another store"
         ) from error
     try:
         yield file

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lazarus_bench.digests import canonical_recipe, digest_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.training.quirks import QUIRKS, Quirk
 from lazarus_bench.training.specs import Recipe, check_base, quirks_of
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,34 +80,6 @@ class Job:
         """The recipe and what it starts from, for people."""
         label = f"{self.recipe.label} on {_origin(self.base)}" if self.base else self.recipe.label
         return label if self.ranks == 1 else f"{label}, {self.ranks} ranks"
-
-
-def canonical_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Every field of a recipe, with its kind and version."""
-    return {"kind": recipe.kind, "version": recipe.version, "recipe": _parameters(recipe)}
-
-
-def digest_of(canonical: Mapping[str, Any]) -> str:
-    """The digest of the job that `canonical` describes, also when read from a `spec.json`.
-
-    Claims have theirs from here too (`claims.registration`).
-    """
-    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _parameters(record: DataclassInstance) -> dict[str, Any]:
-    """Every field that counts in a comparison; a record in a field is nested.
-
-    Equal numbers are of one type here (`training.fields`), so that JSON writes them alike.
-    """
-    compared = [field.name for field in fields(record) if field.compare]
-    return {name: _canonical(getattr(record, name)) for name in compared}
-
-
-def _canonical(value: Any) -> Any:
-    nested = is_dataclass(value) and not isinstance(value, type)
-    return _parameters(value) if nested else value
 
 
 def _origin(base: Job | Checkpoint) -> str:

@@ -68,8 +68,8 @@ class Store:
         if not there.is_dir() or (there != root and not os.access(there, os.W_OK | os.X_OK)):
             why = "may not be written" if there.is_dir() else "is a file"
             raise UserError(
-                f"the store {root} cannot be made ({there} {why}): choose another with "
-                f"--lb-store or {STORE_VARIABLE}"
+                f"the store {root} cannot be made ({there} {why}): choose another "
+                f"store, or set {STORE_VARIABLE}"
             )
 
     def writable(self) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.artifact import SPEC, damages, read_artifact
 from lazarus_bench.jobs.attempts import ATTEMPT, below, newest, past, read_object
-from lazarus_bench.jobs.spec import digest_of
 
 State = Literal["whole", "damaged", "unfinished", "running"]
 

@@ -6,20 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lazarus_bench.claims.subjects import BLANK, INSTRUCT, LAB_BASE, MAIN_FAMILY, lab_family
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.models.files import check_files, fingerprint, read_config, resolve
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training.specs import Blank, Instruct, Pretrain
-
-PUBLISHED = "published"
-BLANK = "lab:blank"
-"""A small untrained backbone with a tokenizer of the labelled data that a recipe reads."""
-
-INSTRUCT = "-instruct"
-
-MAIN_FAMILY = "llama"
-"""The family of most claims; the others are *further* ones, which some claims ask as well."""
 
 LAB_FAMILIES: Mapping[str, Pretrain] = {
     MAIN_FAMILY: Pretrain(),
@@ -40,16 +32,14 @@ MIXTURES = ("olmoe", "gpt-oss")
 """Families with experts and a router."""
 
 LAB = tuple(f"lab:{family}{kind}" for family in LAB_FAMILIES for kind in ("", INSTRUCT))
-
-
-def lab_family(name: str) -> str | None:
-    """The family of a lab subject, instruct or not; None for what is no lab subject."""
-    return name.removeprefix("lab:").removesuffix(INSTRUCT) if name.startswith("lab:") else None
-
-
-def is_further(name: str) -> bool:
-    """Whether a subject is a lab model of another family than the main one."""
-    return name != BLANK and lab_family(name) not in (None, MAIN_FAMILY)
+LAB_BOTH = (*LAB_BASE, *(name + INSTRUCT for name in LAB_BASE))
+LAB_EVERY = tuple(f"lab:{family}" for family in LAB_FAMILIES)
+"""A base of every family, for claims that name none: five seeds of the llama and, in the default
+profile, one of each other (`claims.profiles`)."""
+LAB_BLANK = (BLANK,)
+"""An untrained backbone of the data that a claim's recipes read."""
+LAB_MIXTURES = tuple(f"lab:{family}" for family in MIXTURES)
+"""The bases that have experts, for claims about routers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +92,7 @@ def lab_subject(name: str) -> Subject:
 
 
 def subject(spec: str) -> Subject:
-    """The subject of a `--lb-model` specification: a lab name, a directory or a hub id.
+    """The subject that a user names: a lab model, a directory or a hub id.
 
     Raises:
         UserError: it names nothing that can be loaded.

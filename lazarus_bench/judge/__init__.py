@@ -4,7 +4,6 @@ Pure numpy and scipy. What lives elsewhere: the published numbers, everything th
 knows a model, and every rendering (`report`).
 """
 
-from lazarus_bench.judge.claim import Claim, Registry
 from lazarus_bench.judge.conjunction import AllOf, Condition
 from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
@@ -44,7 +43,6 @@ __all__ = [
     "AtMost",
     "Attainability",
     "Below",
-    "Claim",
     "ClassEntropy",
     "Condition",
     "Control",
@@ -62,7 +60,6 @@ __all__ = [
     "Pooled",
     "Ratios",
     "Region",
-    "Registry",
     "Reported",
     "Resampled",
     "Scope",

@@ -7,7 +7,6 @@ import math
 from enum import StrEnum
 from typing import Any, get_type_hints
 
-from lazarus_bench.judge.claim import Claim
 from lazarus_bench.judge.conjunction import AllOf, Condition
 from lazarus_bench.judge.differences import Differences
 from lazarus_bench.judge.estimate import Effect, Estimate, Interval
@@ -28,7 +27,7 @@ _TYPES: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(AtLeast, AtMost, Above, Below, Within),
-        *(Interval, Effect, Estimate, Control, Verdict, Claim),
+        *(Interval, Effect, Estimate, Control, Verdict),
         *(Means, Hits, Differences, HitDifferences, LayerMax, Trend, Ratios, Exact, Reported),
         Resampled,
         *(AllOf, Condition, ClassEntropy, Summary, SummaryDifferences, Pooled),

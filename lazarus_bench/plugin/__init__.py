@@ -1,5 +1,4 @@
-"""The pytest plugin, thin: options, collection, training, judging, and the session's report.
+"""The pytest plugin, thin: it hands options, claims and tests to a session, and shows the results.
 
-`hooks` is what pytest loads. mlx is imported only where a selected claim needs a model; what a
-claim or a run is stands in `session`, and every number comes from the rooms below.
+`hooks` is what pytest loads. It imports neither mlx nor the statistics before a test has a claim.
 """

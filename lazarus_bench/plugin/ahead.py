@@ -9,15 +9,17 @@ reads whatever it did not.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lazarus_bench.plugin.parallel import is_worker
+from lazarus_bench.plugin.trainings import is_worker
 
 if TYPE_CHECKING:
     from lazarus_bench.session.session import Session
@@ -26,11 +28,7 @@ ENOUGH = 8
 """Models' claims from which on a second process is started: it takes some four seconds to begin."""
 
 VARIABLE = "LAZARUS_BENCH_READER_OF"
-"""In the second process: the process number of the first, without which it ends."""
-
-REPEATED = ("--lb-model", "--lb-data")
-GIVEN = ("--lb-profile", "--lb-seeds")
-"""Options that decide what is read; no other one is handed on."""
+"""In the second process: the process number of the first, without which it ends, and options."""
 
 PATIENCE = 5.0
 """Seconds that the second process has to put down what it is writing."""
@@ -43,8 +41,14 @@ def is_reader() -> bool:
 
 def stop_if_left() -> None:
     """End the second process, between two claims, when the first one has ended by itself."""
-    if is_reader() and os.getppid() != int(os.environ[VARIABLE]):
+    if is_reader() and os.getppid() != json.loads(os.environ[VARIABLE])["process"]:
         os._exit(0)
+
+
+def options_of_reader() -> dict[str, Any]:
+    """In the second process: the options that the first one handed on, as plain values."""
+    found: dict[str, Any] = json.loads(os.environ[VARIABLE])["options"]
+    return found
 
 
 @contextlib.contextmanager
@@ -60,9 +64,9 @@ def reading_ahead(
         yield False
         return
     reader = subprocess.Popen(
-        command(config, bench, claims),
+        command(config, claims),
         cwd=config.invocation_params.dir,
-        env={**os.environ, VARIABLE: str(os.getpid())},
+        env={**os.environ, VARIABLE: json.dumps(handed_on(bench))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -73,13 +77,16 @@ def reading_ahead(
         _end(reader)
 
 
-def command(config: pytest.Config, bench: Session, claims: Sequence[pytest.Item]) -> list[str]:
+def command(config: pytest.Config, claims: Sequence[pytest.Item]) -> list[str]:
     """The second process's own command line: these claims by name, the last one first."""
     names = [f"{config.rootpath / item.nodeid}" for item in reversed(claims)]
-    own = [f"{name}={config.getoption(name)}" for name in GIVEN if config.getoption(name)]
-    own += [f"{name}={word}" for name in REPEATED for word in config.getoption(name)]
-    where = ["--rootdir", str(config.rootpath), f"--lb-store={bench.store.root}", "--lb-offline"]
-    return [sys.executable, "-m", "pytest", *where, *own, *names]
+    return [sys.executable, "-m", "pytest", "--rootdir", str(config.rootpath), *names]
+
+
+def handed_on(bench: Session) -> dict[str, Any]:
+    """What the second process is told: this one's options, and to train nothing."""
+    own = replace(bench.options, store=bench.store.root, offline=True, update_pins=False)
+    return {"process": os.getpid(), "options": own.plain()}
 
 
 def _end(reader: subprocess.Popen[bytes]) -> None:

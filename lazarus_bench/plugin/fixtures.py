@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lazarus_bench.plugin.stash import SESSION, TRIAL
+from lazarus_bench.plugin.hooks import SESSION, TRIAL
 
 if TYPE_CHECKING:
-    from lazarus_bench.claims.claim import Need
+    from lazarus_bench.jobs.needs import Need
+    from lazarus_bench.session.judging import Trial
     from lazarus_bench.session.runs import Run
-    from lazarus_bench.session.trial import Trial
     from lazarus_bench.tasks.arithmetic import Problem
 
 
 @pytest.fixture
 def subject(request: pytest.FixtureRequest) -> str:
-    """What the claim is asked of: "published", a lab model, a directory or a hub id."""
+    """What the claim is judged on: "published", a lab model, a directory or a hub id."""
     return str(request.param)
 
 
@@ -35,8 +35,7 @@ def runs(request: pytest.FixtureRequest, subject: str) -> Callable[..., list[Run
     bench = request.config.stash[SESSION]
 
     def of(need: Need = None) -> list[Run]:
-        found: list[Run] = bench.runs(subject, need)
-        return found
+        return bench.runs(subject, need)
 
     return of
 

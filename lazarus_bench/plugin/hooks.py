@@ -1,58 +1,112 @@
-"""Collection and training: subjects as parameters, and the jobs run before the tests.
+"""Options, collection, training and judging: what pytest asks, and the session's answers.
 
-Thin: it imports mlx only where a selected claim needs a model, and every number comes from the
-rooms below.
+Under pytest-xdist the controller collects nothing, so it checks what needs no claims; a worker
+cannot end the session with a usage error, so it asks the controller to stop.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lazarus_bench.claims import claim_of as claim_of_test
+from lazarus_bench.claims.profiles import asked, left_out
+from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import UserError
-from lazarus_bench.plugin.ahead import is_reader, reading_ahead, stop_if_left
-from lazarus_bench.plugin.collector import EvidenceCollector
-from lazarus_bench.plugin.options import PUBLISHED, check_options, new_session
-from lazarus_bench.plugin.parallel import is_controller, refuse
-from lazarus_bench.plugin.stash import LEFT_OUT, SESSION, TRIAL, UNATTAINABLE
-from lazarus_bench.plugin.trainings import leave_out, show_plan, train
+from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
+from lazarus_bench.plugin.collector import PROPERTY, EvidenceCollector
+from lazarus_bench.plugin.trainings import is_worker, leave_out, show_plan, train
+from lazarus_bench.session.options import Options, flags
 
 if TYPE_CHECKING:
-    from lazarus_bench.jobs.spec import Job
-    from lazarus_bench.judge import Claim, Registry
-    from lazarus_bench.report.registry import RegisteredClaim
+    from lazarus_bench.claims.claim import Claim
+    from lazarus_bench.session.judging import Trial
     from lazarus_bench.session.session import Session
-    from lazarus_bench.session.trial import Trial
 
-pytest_plugins = [
-    "lazarus_bench.plugin.fixtures",
-    "lazarus_bench.plugin.judging",
-    "lazarus_bench.plugin.left_out",
-    "lazarus_bench.plugin.options",
-]
-
+pytest_plugins = ["lazarus_bench.plugin.fixtures"]
 
 PROCESSES = 2
 """Processes that read models: the session's and the one ahead of it."""
 
+SHARED = "lazarus_bench"
+"""Under this name xdist's processes hand one another what is ours."""
+
+OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
+"""The session's options; who starts pytest for a user of theirs puts them here."""
+
+COMMAND: pytest.StashKey[str] = pytest.StashKey()
+"""The command line that made this session, for its report."""
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
+LEFT_OUT: pytest.StashKey[str] = pytest.StashKey()
+"""What the profile leaves out of the selection, in a sentence."""
+
+
+class PytestOptions(Options):
+    """Options as pytest's user types them."""
+
+    PREFIX = "--lb-"
+    ASK_MODELS = "-m slow "
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add an `--lb-` option for each of the session's."""
+    group = parser.getgroup("lazarus-bench", "claims about neural networks")
+    for flag in flags():
+        names = map(PytestOptions.flag, (flag.name, *flag.spellings))
+        about: dict[str, Any] = {"dest": f"lb_{flag.name}", "help": flag.help}
+        if flag.is_switch:
+            about |= {"action": "store_true"}
+        elif flag.repeats:
+            about |= {"action": "append", "default": [], "metavar": flag.metavar}
+        else:
+            about |= {"default": flag.default, "metavar": flag.metavar}
+        group.addoption(*names, **about)
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers and start collecting evidence."""
+    """Read the options, register the markers and start collecting evidence."""
     config.addinivalue_line("markers", "claim(record): a pre-registered claim of lazarus-bench")
     config.addinivalue_line("markers", "slow: trains or runs models; select with -m slow")
+    own = " ".join(["pytest", *map(str, config.invocation_params.args)])
+    config.stash.setdefault(COMMAND, own)
+    try:
+        if OPTIONS not in config.stash:
+            config.stash[OPTIONS] = _options(config)
+        if config.stash[OPTIONS].plan and config.getoption("numprocesses", None):
+            flag = config.stash[OPTIONS].flag("plan")
+            raise UserError(f"{flag} shows nothing under xdist's workers; leave -n out")
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
     if not is_reader():
-        config.pluginmanager.register(EvidenceCollector(config), "lazarus_bench_evidence")
+        collector = EvidenceCollector(config.stash[OPTIONS], config.stash[COMMAND])
+        config.pluginmanager.register(collector, "lazarus_bench_evidence")
+
+
+def _options(config: pytest.Config) -> Options:
+    if is_reader():
+        return PytestOptions(**options_of_reader())
+    if is_worker(config):
+        return PytestOptions(**json.loads(config.workerinput[SHARED]))  # type: ignore[attr-defined]
+    return PytestOptions(**{flag.name: config.getoption(f"lb_{flag.name}") for flag in flags()})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the options to one of xdist's workers."""
+    node.workerinput[SHARED] = json.dumps(node.config.stash[OPTIONS].plain())
 
 
 def claim_of(item: pytest.Item) -> Claim | None:
     """The claim a test item judges; None for other tests."""
-    marker = item.get_closest_marker("claim")
-    return marker.args[0] if marker and marker.args else None
+    return claim_of_test(getattr(item, "function", None))
 
 
 def subject_of(item: pytest.Item) -> str:
@@ -60,25 +114,29 @@ def subject_of(item: pytest.Item) -> str:
     return str(item.callspec.params["subject"])  # type: ignore[attr-defined]
 
 
+def asks_model(item: pytest.Item) -> bool:
+    """Whether an item judges a claim on a model."""
+    return claim_of(item) is not None and subject_of(item) != PUBLISHED
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ask each claim of the published numbers and of every model it applies to."""
-    marker = metafunc.definition.get_closest_marker("claim")
-    if marker is None:
+    claim = claim_of_test(metafunc.function)
+    if claim is None:
         return
-    claim: Claim = marker.args[0]
     if "judge" not in metafunc.fixturenames:
         raise UserError(f"{claim.id}: its test must ask for the `judge` fixture")
-    named = tuple(dict.fromkeys(metafunc.config.getoption("--lb-model")))
-    models = (named or claim.subjects) if claim.subjects else ()
+    models = (metafunc.config.stash[OPTIONS].model or claim.subjects) if claim.subjects else ()
     chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
     metafunc.parametrize("subject", chosen, indirect=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let `-k` find a claim by its id, the name that every table prints."""
+    """Mark a claim, and let `-k` find it by its id, the name that every table prints."""
     claim = claim_of(item)
     if claim is not None:
+        item.add_marker(pytest.mark.claim(claim))
         item.extra_keyword_matches.add(claim.id)
 
 
@@ -89,35 +147,50 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     More is what the profile asks; what it leaves out of the selection is put into words. A claim
     that `-k` selects without its published numbers was selected for its models.
     """
-    if config.getoption("--lb-model"):
+    options = config.stash[OPTIONS]
+    if options.model:
         return
-    models = [item for item in items if claim_of(item) and item.get_closest_marker("slow")]
+    models = {item: claim for item in items if asks_model(item) and (claim := claim_of(item))}
     more = config.option.markexpr or any("::" in str(argument) for argument in config.args)
-    whole = set() if more else {_claim_id(item) for item in items if item not in models}
-    _note_left_out(config, [item for item in models if _claim_id(item) not in whole])
-    dropped = {item for item in models if not more or not _asks(config, item)}
+    others = (claim_of(item) for item in items if item not in models)
+    whole = set() if more else {claim.id for claim in others if claim}
+    unasked = [subject_of(item) for item, claim in models.items() if claim.id not in whole]
+    sentence = left_out(options.profile, unasked, options.flag, options.ASK_MODELS)
+    if sentence is not None:
+        config.stash[LEFT_OUT] = sentence
+    dropped = {i for i in models if not more or not asked(options.profile, [subject_of(i)])}
     if dropped:
         config.hook.pytest_deselected(items=list(dropped))
         items[:] = [item for item in items if item not in dropped]
 
 
-def _claim_id(item: pytest.Item) -> str | None:
-    claim = claim_of(item)
-    return None if claim is None else claim.id
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say below the number of collected tests what the profile leaves out."""
+    sentence = config.stash.get(LEFT_OUT, None)
+    return [] if sentence is None else [f"lazarus-bench: {sentence}"]
 
 
-def _asks(config: pytest.Config, item: pytest.Item) -> bool:
-    from lazarus_bench.claims.profiles import asked
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand that from a worker, which collects, to the controller, which prints."""
+    sentence = session.config.stash.get(LEFT_OUT, None)
+    if sentence is not None and is_worker(session.config):
+        session.config.workeroutput[SHARED] = sentence  # type: ignore[attr-defined]
 
-    return bool(asked(config.getoption("--lb-profile"), [subject_of(item)]))
 
-
-def _note_left_out(config: pytest.Config, models: Sequence[pytest.Item]) -> None:
-    from lazarus_bench.claims.profiles import left_out
-
-    sentence = left_out(config.getoption("--lb-profile"), map(subject_of, models))
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take it from a worker that is done; all of them collect the same."""
+    sentence = getattr(node, "workeroutput", {}).get(SHARED)
     if sentence is not None:
-        config.stash[LEFT_OUT] = sentence
+        node.config.stash[LEFT_OUT] = sentence
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say it where no collection was shown that it could have followed."""
+    if _is_controller(config) and LEFT_OUT in config.stash:
+        terminalreporter.write_line(f"lazarus-bench: {config.stash[LEFT_OUT]}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -132,82 +205,60 @@ def pytest_make_collect_report(
     return report
 
 
+def _is_controller(config: pytest.Config) -> bool:
+    """Whether this process hands the tests to xdist's workers."""
+    return config.pluginmanager.hasplugin("dsession")
+
+
+def _refuse(session: pytest.Session, message: str) -> Exception:
+    """What to raise so that the session ends with `message` and a non-zero exit code."""
+    if not is_worker(session.config):
+        return pytest.UsageError(message)
+    session.shouldfail = message
+    return session.Failed(message)
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse bad options in xdist's controller, which never sees the claims."""
-    if not is_controller(session.config):
+    if not _is_controller(session.config):
         return
     try:
-        check_options(session.config)
-        bench = new_session(session.config)
-        for name in session.config.getoption("--lb-model"):
+        bench = _new_session(session.config)
+        for name in bench.options.model:
             bench.subject(name)
     except UserError as error:
-        raise refuse(session, str(error)) from None
+        raise _refuse(session, str(error)) from None
+
+
+def _new_session(config: pytest.Config) -> Session:
+    from lazarus_bench.session.session import Session
+
+    config.stash[OPTIONS].check_report()
+    return Session(config.stash[OPTIONS])
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse bad options once the claims are known and before anything is trained."""
-    claims = [item for item in session.items if claim_of(item)]
+    claims = {item: claim for item in session.items if (claim := claim_of(item))}
     if not claims or session.config.option.collectonly:
         return
+    from lazarus_bench.session.judging import put_on_trial
+
     try:
-        _prepare(session.config, claims)
+        asked = [(claim, subject_of(item), item.path.parent) for item, claim in claims.items()]
+        trials = put_on_trial(asked)
+        session.config.stash[SESSION] = bench = _new_session(session.config)
+        for item, trial in zip(claims, trials, strict=True):
+            item.stash[TRIAL] = trial
+            if trial.subject != PUBLISHED:
+                bench.subject(trial.subject)
+        if bench.subjects:
+            from lazarus_bench import backend
+
+            backend.set_threads()
+            check_wish()
     except UserError as error:
-        raise refuse(session, str(error)) from None
-
-
-def _prepare(config: pytest.Config, claims: Sequence[pytest.Item]) -> None:
-    from lazarus_bench.claims.pins import read_pins
-
-    check_options(config)
-    for folder in {item.path.parent for item in claims}:
-        read_pins(folder)
-    trials = _trials(claims)
-    config.stash[SESSION] = bench = new_session(config)
-    for item in claims:
-        item.stash[TRIAL] = next(trials)
-        if subject_of(item) != PUBLISHED:
-            bench.subject(subject_of(item))
-    if bench.subjects:
-        _check_machine()
-
-
-def _trials(items: Sequence[pytest.Item]) -> Iterator[Trial]:
-    """A trial for each item, told whether its claim is the one on record beside its file."""
-    from lazarus_bench.claims.registration import amended, draw_up, read_registered
-    from lazarus_bench.session.trial import Trial
-
-    registry = _registry()
-    on_record = {folder: read_registered(folder) for folder in {i.path.parent for i in items}}
-    drawn_up: dict[str, RegisteredClaim] = {}
-    for item in items:
-        claim = claim_of(item)
-        assert claim is not None
-        entry = drawn_up.get(claim.id) or drawn_up.setdefault(claim.id, draw_up(claim))
-        yield Trial(
-            claim=claim,
-            family_size=registry.size(claim.family),
-            digest=entry.digest,
-            amended=amended(entry, on_record[item.path.parent]),
-        )
-
-
-def _check_machine() -> None:
-    """Refuse a device, BLAS or number of threads that cannot be had.
-
-    Raises:
-        UserError: an environment variable names it.
-    """
-    from lazarus_bench import backend
-
-    backend.set_threads()
-    check_wish()
-
-
-def _registry() -> Registry:
-    from lazarus_bench.claims.claim import REGISTRY
-
-    return REGISTRY
+        raise _refuse(session, str(error)) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -217,12 +268,10 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     if bench is None or session.testsfailed:
         return (yield)
     try:
-        over = _make_ready(session, bench)
+        _make_ready(session, bench)
     except UserError as error:
-        raise refuse(session, str(error)) from None
-    if over:
-        session.items.clear()
-    models = [i for i in session.items if claim_of(i) and subject_of(i) != PUBLISHED]
+        raise _refuse(session, str(error)) from None
+    models = list(filter(asks_model, session.items))
     with reading_ahead(session.config, bench, models) as accompanied, _own_core(accompanied):
         return (yield)
 
@@ -238,30 +287,45 @@ def _own_core(accompanied: bool) -> AbstractContextManager[object]:
     return on_own_core() if each and (os.cpu_count() or 1) <= PROCESSES else nullcontext()
 
 
-def _make_ready(session: pytest.Session, bench: Session) -> bool | None:
-    """Plan, train, or leave out; True ends the session here."""
-    models = [i for i in session.items if claim_of(i) and subject_of(i) != PUBLISHED]
-    needed = {item: _jobs(bench, item) for item in models}
+def _make_ready(session: pytest.Session, bench: Session) -> None:
+    """Plan, which ends the session, train, or leave out."""
+    models = filter(asks_model, session.items)
+    needed = {item: item.stash[TRIAL].plan(bench) for item in models}
     jobs = [job for found in needed.values() for job in found]
-    if session.config.getoption("--lb-plan"):
+    if bench.options.plan:
         show_plan(session.config, bench, jobs)
-        return True
-    if bench.resources.offline:
+        session.items.clear()
+    elif bench.options.offline:
         lacking = {item: bench.lacking(found) for item, found in needed.items()}
-        leave_out(session.config, bench, lacking, sum(map(_is_claim, session.items)))
+        claims = sum(claim_of(item) is not None for item in session.items)
+        leave_out(session.config, bench, lacking, claims)
     elif jobs:
         train(session.config, bench, jobs)
-    return None
 
 
-def _is_claim(item: pytest.Item) -> bool:
-    return claim_of(item) is not None
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Judge a claim: the published numbers without its test, a model by running it."""
+    trial = pyfuncitem.stash.get(TRIAL, None)
+    if trial is None:
+        return None
+    from lazarus_bench.report.schema import to_dict
+    from lazarus_bench.session.judging import NoVerdict, fails, judge, sentence
 
-
-def _jobs(bench: Session, item: pytest.Item) -> list[Job]:
-    trial = item.stash[TRIAL]
-    reason = bench.unattainable(trial.claim, subject_of(item), trial.family_size)
-    if reason is None:
-        return bench.needed(trial.claim, subject_of(item))
-    item.stash[UNATTAINABLE] = reason
-    return []
+    bench = pyfuncitem.config.stash[SESSION]
+    given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    try:
+        report = judge(bench, trial, lambda: pyfuncitem.obj(**given))
+    except NoVerdict as mistake:
+        pytest.fail(str(mistake), pytrace=False)
+    about = {
+        "folder": str(pyfuncitem.path.parent),
+        "design": bench.design(trial.claim, trial.subject),
+        "place": pyfuncitem.session.items.index(pyfuncitem),
+    }
+    evidence = json.dumps({"about": about, "report": to_dict(report)})
+    pyfuncitem.user_properties.append((PROPERTY, evidence))
+    [row] = report.rows
+    if not bench.options.update_pins and fails(row, bench.options.fail_on):
+        pytest.fail(sentence(row), pytrace=False)
+    return True

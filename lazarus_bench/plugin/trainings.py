@@ -7,20 +7,26 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.plugin.parallel import alone, is_worker
 
 if TYPE_CHECKING:
-    from lazarus_bench.jobs.plan import Plan
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.session.session import Session, Watch
 
+LOCK = ".training.lock"
+
 QUIET_SECONDS = 60.0
 """Without a terminal, how long nothing is said about what is running."""
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is one of xdist's workers."""
+    return hasattr(config, "workerinput")
 
 
 def _speaker(config: pytest.Config) -> Callable[[str], None]:
@@ -45,21 +51,7 @@ def show_plan(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> Non
         return
     for line in table(plan).splitlines():
         say(line)
-    say(f"{cost(plan, bench)}; the store is {bench.store.root}")
-
-
-def cost(plan: Plan, bench: Session) -> str:
-    """Say how much there is to run and about how long it takes."""
-    from lazarus_bench.jobs.plan import duration, trainings
-
-    if not plan.todo:
-        return "nothing to run"
-    one, many = plan.seconds(1), plan.seconds(bench.workers)
-    todo = f"{trainings(len(plan.todo))} to run"
-    if one is None or many is None:
-        return f"{todo}, of unknown cost until one of each kind has run"
-    shared = "" if bench.workers == 1 else f", {duration(many)} with {bench.workers} workers"
-    return f"{todo}, about {duration(one)} of one process{shared}"
+    say(f"{bench.cost(plan)}; the store is {bench.store.root}")
 
 
 def leave_out(
@@ -77,9 +69,10 @@ def leave_out(
         return
     _say_what_lacks(config, bench, [job for jobs in left_out.values() for job in jobs])
     if len(left_out) == claims:
+        flag = bench.options.flag
         raise UserError(
-            f"--lb-offline: the store {bench.store.root} lacks trainings for every selected claim: "
-            f"name another with --lb-store, or train without --lb-offline"
+            f"{flag('offline')}: the store {bench.store.root} lacks trainings for every selected "
+            f"claim: name another with {flag('store')}, or train without {flag('offline')}"
         )
     for item, jobs in left_out.items():
         names = ", ".join(dict.fromkeys(job.label for job in jobs))
@@ -109,6 +102,17 @@ def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
         except KeyboardInterrupt:
             watch.say("interrupted; what is done is kept, run the same command to go on")
             raise
+
+
+@contextlib.contextmanager
+def alone(store: Path) -> Iterator[None]:
+    """Hold the store's lock: the first worker trains, the others then find what it made."""
+    import fcntl
+
+    store.mkdir(parents=True, exist_ok=True)
+    with (store / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lazarus_bench.claims.claim import needs_of, recipes_of
+from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.experiments import Experiment
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import Claim
 from lazarus_bench.training.specs import DualReward, Engram, Grpo, Recipe, Sft
 
 TRAINED_SHARE = 0.9
@@ -182,7 +181,7 @@ def having(claims: Iterable[Claim], settings: Iterable[Setting]) -> tuple[Claim,
 
 def _has(claim: Claim, settings: tuple[Setting, ...]) -> bool:
     """Whether one of a claim's needs has every setting in each recipe that it is of."""
-    chains = [recipes_of(need) for need in needs_of(claim)] or [()]
+    chains = [recipes_of(need) for need in claim.needs] or [()]
     return any(
         all(_same(_value(r, s), s.value) for s in settings for r in chain if r.kind == s.kind)
         for chain in chains
@@ -190,7 +189,7 @@ def _has(claim: Claim, settings: tuple[Setting, ...]) -> bool:
 
 
 def _trained(claim: Claim) -> tuple[Recipe, ...]:
-    return tuple(recipe for need in needs_of(claim) for recipe in recipes_of(need))
+    return tuple(recipe for need in claim.needs for recipe in recipes_of(need))
 
 
 def _of_kind(claim: Claim, kind: str) -> list[Recipe]:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.profiles import asked
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import Claim
-
-if TYPE_CHECKING:
-    from lazarus_bench.jobs.spec import Job
-    from lazarus_bench.session.session import Session
+from lazarus_bench.session.judging import Trial
 
 
 def matches(claim_id: str, wanted: str) -> bool:
@@ -47,24 +42,9 @@ def select(claims: Sequence[Claim], wanted: Sequence[str]) -> tuple[Claim, ...]:
     return tuple(c for c in claims if not wanted or any(matches(c.id, name) for name in wanted))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One claim put to one subject; its family has `family_size` claims."""
-
-    claim: Claim
-    subject: str
-    family_size: int
-
-    def jobs(self, session: Session) -> list[Job]:
-        """The trainings that it reads; none where no outcome of the design could decide it."""
-        if session.unattainable(self.claim, self.subject, self.family_size):
-            return []
-        return session.needed(self.claim, self.subject)
-
-
 def put_to_models(
     chosen: Iterable[Claim], claims: Iterable[Claim], models: Sequence[str], profile: str
-) -> Iterator[Asked]:
+) -> Iterator[Trial]:
     """Each of the `chosen` ones of all `claims` with each model that a session asks it of.
 
     That is what pytest collects: the user's `models`, else those of the claim's own subjects that
@@ -74,4 +54,4 @@ def put_to_models(
     for claim in chosen:
         named = tuple(dict.fromkeys(models)) or asked(profile, claim.subjects)
         for subject in named if claim.subjects else ():
-            yield Asked(claim=claim, subject=subject, family_size=sizes[claim.family])
+            yield Trial(claim=claim, subject=subject, family_size=sizes[claim.family])

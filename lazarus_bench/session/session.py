@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lazarus_bench.claims.claim import Need, OnInstruct, data_of, needs_of, recipes_of
-from lazarus_bench.claims.profiles import Profile
+from lazarus_bench.claims.claim import Claim, recipes_of
+from lazarus_bench.claims.profiles import Profile, profile
+from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.execute import choose, execute
 from lazarus_bench.jobs.executors import Tick, automatic_workers
-from lazarus_bench.jobs.plan import Plan, make_plan, trainings
+from lazarus_bench.jobs.needs import Need, OnInstruct, data_of
+from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.readings import (
     Room,
@@ -26,35 +28,20 @@ from lazarus_bench.jobs.readings import (
     model_name,
 )
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
-from lazarus_bench.jobs.store import Artifact, Store
-from lazarus_bench.jobs.subjects import BLANK, INSTRUCT, Subject, lab_subject, subject
+from lazarus_bench.jobs.store import Artifact, Store, default_root
+from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
-from lazarus_bench.judge import Claim, attainable, family_level
+from lazarus_bench.judge import attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
-from lazarus_bench.tasks.labelled_data import DataSource, read_data
+from lazarus_bench.session.options import Options
+from lazarus_bench.tasks.labelled_data import DataSource, given_data, read_data
 from lazarus_bench.training.engram_arms import REGISTERED, suited
 from lazarus_bench.training.specs import Engram, Recipe
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
     from lazarus_bench.session.runs import Run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """With what the session trains.
-
-    `workers` trainings at a time (None lets the machine decide) here, or as many as the dask
-    `scheduler` has; each on `ranks` processes, which mlx.launch places by its `hosts` file. With
-    `offline` nothing is trained.
-    """
-
-    workers: int | None = None
-    scheduler: str | None = None
-    ranks: int = 1
-    hosts: Path | None = None
-    offline: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,29 +52,37 @@ class Watch:
     live: Callable[[str], None]
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Session:
-    """State of one pytest session.
+    """One session: it plans, trains and judges what its options ask for.
 
-    With `fresh_readings` what the store keeps of readings is not used, but replaced. `code` is the
-    digest of the source when the session began.
-    `data` are the sources that take the place of generated ones, by the name of what they replace.
-    `quirks` are those that were switched on in a run since the set was last emptied.
+    `code` is the digest of the source when the session began. `data` are the sources that take the
+    place of generated ones, by the name of what they replace.
+
+    Raises:
+        UserError: data cannot be read, or a store cannot be made.
     """
 
-    profile: Profile
-    store: Store
-    data: Mapping[str, DataSource] = field(default_factory=dict)
-    resources: Resources = field(default_factory=Resources)
-    fresh_readings: bool = False
+    options: Options
     code: str = field(default_factory=code_at_start)
     began: float = field(default_factory=time.time)
+    profile: Profile = field(init=False)
+    store: Store = field(init=False)
+    data: Mapping[str, DataSource] = field(init=False)
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     trained: bool = False
-    quirks: set[str] = field(default_factory=set)
     _runs: dict[str, Run] = field(default_factory=dict)
     _changed: bool | None = None
+    _read_with: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Look up what the options name."""
+        options, named = self.options, self.options.store
+        self.profile = profile(options.profile, options.seeds, named=bool(options.model))
+        # A worker has another working directory.
+        self.store = Store((named.expanduser() if named else default_root()).absolute())
+        self.data = given_data(options.data, options.flag("data"))
 
     def subject(self, name: str) -> Subject:
         """The subject called `name`, resolved once.
@@ -128,7 +123,7 @@ class Session:
         asked = [self._as_asked(recipe, target) for recipe in recipes]
         last = self._base(target, seed, next(filter(None, map(data_of, asked)), None))
         for recipe in asked:
-            ranks = self.resources.ranks if recipe.ranked else 1
+            ranks = self.options.ranks if recipe.ranked else 1
             last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks)
         return last
 
@@ -155,19 +150,21 @@ class Session:
 
     def design(self, claim: Claim, name: str) -> str:
         """What verdicts on record are kept under: the profile, and the real data that were read."""
-        recipes = (recipe for need in needs_of(claim) for recipe in recipes_of(need))
+        if name == PUBLISHED:
+            return PUBLISHED
+        recipes = (recipe for need in claim.needs for recipe in recipes_of(need))
         read = {data.name for recipe in recipes if (data := data_of(recipe))}
         real = sorted(source.name for of, source in self.data.items() if of in read)
         return ", ".join([self.profile.label(name), *real])
 
     def _base(self, target: Subject, seed: int, data: DataSource | None) -> Job | Checkpoint:
         base = target.base(seed, data)
-        return with_ranks(base, self.resources.ranks) if isinstance(base, Job) else base
+        return with_ranks(base, self.options.ranks) if isinstance(base, Job) else base
 
     def needed(self, claim: Claim, name: str) -> list[Job]:
         """The trainings that a claim reads on a subject."""
         found: list[Job] = []
-        for need in (None, *needs_of(claim)):
+        for need in (None, *claim.needs):
             try:
                 found += [job for job in self.jobs(name, need) if isinstance(job, Job)]
             except NotApplicable:
@@ -204,7 +201,7 @@ class Session:
 
     def _seeds(self, claim: Claim, name: str) -> int:
         """Of how many seeds the runs are that a claim reads on a subject, if it can be asked."""
-        if any(recipes_of(need) for need in needs_of(claim)):
+        if any(recipes_of(need) for need in claim.needs):
             return self.profile.seeds
         try:
             return len(self.jobs(name, None))
@@ -218,7 +215,18 @@ class Session:
     @property
     def workers(self) -> int:
         """Trainings at a time on this machine."""
-        return self.resources.workers or automatic_workers(self.resources.ranks)
+        return self.options.workers or automatic_workers(self.options.ranks)
+
+    def cost(self, plan: Plan) -> str:
+        """Say how much of `plan` there is to run and about how long it takes."""
+        if not plan.todo:
+            return "nothing to run"
+        one, many = plan.seconds(1), plan.seconds(self.workers)
+        todo = f"{trainings(len(plan.todo))} to run"
+        if one is None or many is None:
+            return f"{todo}, of unknown cost until one of each kind has run"
+        shared = "" if self.workers == 1 else f", {duration(many)} with {self.workers} workers"
+        return f"{todo}, about {duration(one)} of one process{shared}"
 
     @property
     def reads_ahead(self) -> bool:
@@ -229,7 +237,7 @@ class Session:
         """
         cold = self.trained or not any_kept(self.store.root, self.code)
         small = all(subject.is_lab for subject in self.subjects.values())
-        kept = self.store.writable() and not self.fresh_readings
+        kept = self.store.writable() and not self.options.fresh_measurements
         return cold and small and kept and automatic_workers(1) > 1
 
     def train(self, plan: Plan, watch: Watch) -> None:
@@ -245,9 +253,10 @@ class Session:
             return
         self._check_store(trainings(len(todo)))
         self.trained = True
-        place = Place(root=self.store.root, hosts=self.resources.hosts)
-        with choose(place, len(todo), self.workers, self.resources.scheduler) as executor:
-            where = self.resources.scheduler or "this machine"
+        options = self.options
+        place = Place(root=self.store.root, hosts=options.hosts and options.host_file())
+        with choose(place, len(todo), self.workers, self.options.scheduler) as executor:
+            where = self.options.scheduler or "this machine"
             watch.say(
                 f"{trainings(len(todo))} to run, {executor.workers} at a time on {where}, kept in "
                 f"{self.store.root}"
@@ -259,7 +268,8 @@ class Session:
         if not self.store.writable():
             raise UserError(
                 f"the store {self.store.root} is read-only and lacks {lacking}: name "
-                f"another with --lb-store, or judge what it has with --lb-offline"
+                f"another with {self.options.flag('store')}, or judge what it has with "
+                f"{self.options.flag('offline')}"
             )
 
     def _noted(self, progress: Progress, watch: Watch) -> Callable[[Job, Result], None]:
@@ -273,6 +283,18 @@ class Session:
     def lacking(self, jobs: Iterable[Job]) -> list[Job]:
         """Which of `jobs`, and what they stand on, the store does not have."""
         return [job for job in with_dependencies(jobs) if self.store.find(job) is None]
+
+    @contextmanager
+    def defects_read(self) -> Iterator[set[str]]:
+        """The known defects that runs are read with while the block lasts."""
+        before, self._read_with = self._read_with, set()
+        try:
+            yield self._read_with
+        finally:
+            self._read_with = before
+
+    def _notice(self, quirk: str) -> None:
+        self._read_with.add(quirk)
 
     def runs(self, name: str, need: Need) -> list[Run]:
         """The runs of `need` on a subject, one a seed.
@@ -297,7 +319,7 @@ class Session:
                 seed=seed,
                 directory=directory,
                 memory=memory,
-                noticed=self.quirks.add,
+                noticed=self._notice,
             )
         else:
             run = self._trained(name, found)
@@ -318,7 +340,7 @@ class Session:
                 seed=job.seed,
                 directory=made,
                 memory=memory,
-                noticed=self.quirks.add,
+                noticed=self._notice,
             )
         if job.base is None:
             raise ValueError(f"{label} left no whole model, so it has a base")
@@ -332,7 +354,7 @@ class Session:
             recipe=job.recipe,
             base=base,
             memory=self._memory(made.name, content, below=None if whole else base.memory),
-            noticed=self.quirks.add,
+            noticed=self._notice,
         )
 
     def _memory(
@@ -351,7 +373,7 @@ class Session:
             return None
         room = Room(root=self.store.root, code=self.code, model=model_name(content, artifact))
         model = (*(below.model if below else ()), content)
-        return Memory(room=room, model=model, fresh=self.fresh_readings)
+        return Memory(room=room, model=model, fresh=self.options.fresh_measurements)
 
     def artifact(self, job: Job) -> Artifact:
         """The artifact of `job`.

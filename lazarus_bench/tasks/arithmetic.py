@@ -72,6 +72,8 @@ class Operation(StrEnum):
         return self in (Operation.MULTIPLY, Operation.ADD)
 
 
+OPERATION_NAMES = tuple(operation.word for operation in Operation)
+
 Key = tuple[Operation, int, int]
 
 

@@ -159,8 +159,10 @@ def source_at(
     )
 
 
-def given_data(words: Iterable[str]) -> dict[str, DataSource]:
-    """What `NAME=DIR` words name, by the generated corpus that each takes the place of.
+def given_data(words: Iterable[str], flag: str = "--data") -> dict[str, DataSource]:
+    """The data that `NAME=DIR` words name, by the generated corpus that each replaces.
+
+    `flag` is how the user gave the words.
 
     Raises:
         UserError: a word has another form, a name comes twice, or data cannot be read.
@@ -170,9 +172,9 @@ def given_data(words: Iterable[str]) -> dict[str, DataSource]:
         name, equals, folder = word.partition("=")
         if name not in REPLACES or not equals or not folder:
             known = " or ".join(f"{known}=DIR" for known in REPLACES)
-            raise UserError(f"--lb-data {word} names no data set and its folder: give {known}")
+            raise UserError(f"{flag} {word} names no data set and its folder: give {known}")
         if REPLACES[name] in found:
-            raise UserError(f"--lb-data {word}: {name} is given twice; give it once")
+            raise UserError(f"{flag} {word}: {name} is given twice; give it once")
         # As it was typed: a path forgets that "./hub" is not "hub".
         found[REPLACES[name]] = source_at(name, folder)
     return found

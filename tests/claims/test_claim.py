@@ -1,25 +1,25 @@
-"""`@claim`: a record in the registry and a marker on the test."""
+"""`@claim`: a record in the registry, and on the test for the plugin to find."""
 
 from dataclasses import replace
 
 import pytest
 
-from lazarus_bench.claims import claim as claims
-from lazarus_bench.claims.claim import OnInstruct, Stages, recipes_of
+from lazarus_bench import OnInstruct, Stages
+from lazarus_bench.claims import claim, claim_of
+from lazarus_bench.claims.claim import REGISTRY, recipes_of
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import AtLeast, Means, Registry
+from lazarus_bench.judge import AtLeast, Means
 from lazarus_bench.training import DualReward, Fuse, Instruct, Sft
 
 FINDING = Finding(claim="fam/one", source="A", evidence=Means(values=((0.1, 0.2),)), note="printed")
 
 
 @pytest.fixture(autouse=True)
-def registry(monkeypatch):
+def registry():
     """An empty registry, so that no claim of this process is touched."""
-    monkeypatch.setattr(claims, "REGISTRY", Registry())
-    monkeypatch.setattr(claims, "FINDINGS", {})
-    return claims.REGISTRY
+    with REGISTRY.set_apart():
+        yield REGISTRY
 
 
 def declare(claim_id, module="test_fam", **more):
@@ -29,7 +29,7 @@ def declare(claim_id, module="test_fam", **more):
     test.__module__ = module
     about = {"says": "It is so.", "estimand": "a number", "region": AtLeast(0.3)}
     finding = FINDING if claim_id == FINDING.claim else replace(FINDING, claim=claim_id)
-    return claims.claim(claim_id, **about, **({"finding": finding} | more))(test)
+    return claim.claim(claim_id, **about, **({"finding": finding} | more))(test)
 
 
 def test_another_claims_finding_is_refused(registry):
@@ -38,15 +38,15 @@ def test_another_claims_finding_is_refused(registry):
     assert registry.claims == {}
 
 
-def test_the_record_is_on_the_marker_and_in_the_registry(registry):
-    test = declare("fam/one", binary=True)
-    record = test.pytestmark[0].args[0]
-    assert test.pytestmark[0].name == claims.MARKER
+def test_the_record_is_on_the_test_and_in_the_registry(registry):
+    test = declare("fam/one", binary=True, words=("add",))
+    record = claim_of(test)
     assert registry.claims["fam/one"] is record
+    assert claim_of(lambda judge: None) is None
+    assert (record.test, record.words, record.finding) == (test, ("add",), FINDING)
     assert (record.source, record.published) == (FINDING.source, FINDING.evidence)
     assert record.published_note == "printed"
     assert record.binary
-    assert claims.FINDINGS["fam/one"] is FINDING
     assert test.__doc__ == "The test's own docstring."
 
 
@@ -60,9 +60,9 @@ def test_the_record_is_on_the_marker_and_in_the_registry(registry):
         (Stages(recipes=(Sft(), Fuse())), (Stages(recipes=(Sft(), Fuse())),)),
     ],
 )
-def test_needs_are_a_tuple(needs, kept):
+def test_needs_are_a_tuple(registry, needs, kept):
     declare("fam/one", needs=needs)
-    assert claims.REGISTRY.claims["fam/one"].needs == kept
+    assert registry.claims["fam/one"].needs == kept
 
 
 def test_a_family_grows_with_its_claims(registry):
@@ -83,7 +83,7 @@ def test_a_second_home_or_a_taken_id_is_refused(claim_id, module, sentence):
     declare("fam/one")
     with pytest.raises(UserError, match=sentence):
         declare(claim_id, module)
-    assert list(claims.REGISTRY.claims) == ["fam/one"]
+    assert list(REGISTRY.claims) == ["fam/one"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import sys
 import pytest
 from claimfiles import write
 
-from lazarus_bench.claims.claim_files import chosen, of_family, read_claims
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.errors import UserError
+from lazarus_bench.report.registry import chosen, drawn_up, of_family
 
 ONE = """
     @pre("one/a", AtLeast(0.3), NARROW)
@@ -36,7 +37,7 @@ def folder(tmp_path):
 
 def test_claims_come_by_file_and_in_the_order_of_each(folder):
     path = list(sys.path)
-    found = read_claims(folder)
+    found = drawn_up(read_claims(folder))
     assert [claim.id for claim in found] == ["two/a", "one/a", "one/b-longer"]
     assert found[0].decides["region"]["x"] == 0.7
     assert {claim.id: claim.decides["family_size"] for claim in found}["one/a"] == 2
@@ -45,7 +46,7 @@ def test_claims_come_by_file_and_in_the_order_of_each(folder):
 
 
 def test_files_can_be_read_again(folder):
-    assert read_claims(folder) == read_claims(folder)
+    assert drawn_up(read_claims(folder)) == drawn_up(read_claims(folder))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_a_claim_is_found_by_its_id_alone_and_others_get_the_nearest(folder):
-    claims = read_claims(folder)
+    claims = drawn_up(read_claims(folder))
     assert chosen(claims, "one/a").id == "one/a"
     with pytest.raises(UserError, match="the nearest are one/b-longer"):
         chosen(claims, "b-longr")
@@ -85,7 +86,7 @@ def test_a_claim_is_found_by_its_id_alone_and_others_get_the_nearest(folder):
 
 
 def test_a_family_is_found_by_its_name(folder):
-    claims = read_claims(folder)
+    claims = drawn_up(read_claims(folder))
     assert len(of_family(claims, "one")) == 2
     with pytest.raises(UserError, match="choose from two, one"):
         of_family(claims, "three")

@@ -4,9 +4,14 @@ import json
 
 import pytest
 
-from lazarus_bench.claims.pins import ANY, FILE, pin_of, pinned, read_pins, update_pins
+from lazarus_bench.claims.pins import ANY, FILE, pin_of, pinned, read_pins, updated_pins
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, Ratios, decide
+
+
+def update_pins(folder, verdicts):
+    folder.mkdir(exist_ok=True)
+    (folder / FILE).write_text(updated_pins(folder, verdicts))
 
 
 def test_no_file_no_pins(tmp_path):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from lazarus_bench.claims.claim import LAB_BASE, LAB_EVERY, LAB_MIXTURES
+from lazarus_bench import LAB_BASE, LAB_EVERY, LAB_MIXTURES
 from lazarus_bench.claims.profiles import PROFILES, asked, left_out, profile
-from lazarus_bench.errors import UserError
+from lazarus_bench.plugin.hooks import PytestOptions
+from lazarus_bench.session.options import Options
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -34,15 +35,14 @@ def test_further_families_cost_a_seed_by_default_and_one_family_in_smoke():
 
 
 def test_what_a_profile_leaves_out_is_said_with_what_asks_it():
-    said = left_out("smoke", (*LAB_EVERY, "lab:granite-instruct"))
+    own = PytestOptions
+    said = left_out("smoke", (*LAB_EVERY, "lab:granite-instruct"), own.flag, own.ASK_MODELS)
     assert said.startswith("the smoke profile asks llama and olmoe; left out: granite, qwen2, mist")
     assert said.endswith("(-m slow --lb-profile default, or --lb-model lab:granite, asks them)")
-    assert left_out("smoke", LAB_BASE) is None
-    assert left_out("default", LAB_EVERY) is None
-
-
-def test_an_unknown_profile_leaves_its_refusal_to_the_one_who_looks_it_up():
-    assert asked("large", LAB_EVERY) == LAB_EVERY
+    said = left_out("smoke", LAB_EVERY, Options.flag)
+    assert said.endswith("(--profile default, or --model lab:granite, asks them)")
+    assert left_out("smoke", LAB_BASE, own.flag) is None
+    assert left_out("default", LAB_EVERY, own.flag) is None
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -72,16 +72,3 @@ def test_other_seeds_keep_the_rest():
     chosen = profile("default", 1)
     assert (chosen.seeds, chosen.prompts) == (1, PROFILES["default"].prompts)
     assert chosen != PROFILES["default"]
-
-
-@pytest.mark.parametrize(
-    ("name", "seeds", "sentence"),
-    [
-        ("large", None, r"profile 'large' is unknown: choose smoke, default, full"),
-        ("smoke", 0, r"--lb-seeds 0 leaves nothing to judge"),
-        ("smoke", -3, r"--lb-seeds -3 leaves nothing to judge"),
-    ],
-)
-def test_what_leaves_nothing_to_run_is_refused(name, seeds, sentence):
-    with pytest.raises(UserError, match=sentence):
-        profile(name, seeds)

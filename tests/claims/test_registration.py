@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from lazarus_bench import OnInstruct, Stages
 from lazarus_bench.claims import profiles, registration
-from lazarus_bench.claims.claim import REGISTRY, OnInstruct, Stages, claim, set_apart
+from lazarus_bench.claims.claim import REGISTRY, Claim, claim
 from lazarus_bench.claims.finding import Finding
-from lazarus_bench.claims.registration import amended, by_id, draw_up, read_registered
+from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.spec import digest_of
-from lazarus_bench.judge import AtLeast, AtMost, Claim, Means
-from lazarus_bench.report.registry import to_text
+from lazarus_bench.judge import AtLeast, AtMost, Means
+from lazarus_bench.report.registry import amended, by_id, draw_up, read_registered, to_text
 from lazarus_bench.report.rows import UNREGISTERED
 from lazarus_bench.training import Sft
 
@@ -27,11 +27,11 @@ def drawn_up(region=None, *, others=0, evidence=PUBLISHED, note="", source="A", 
         judge(1)
 
     about = {"says": "A statement.", "estimand": "a number"} | more
-    with set_apart():
+    with REGISTRY.set_apart():
         for name in ("one", *map(str, range(others))):
             finding = Finding(claim=f"fam/{name}", source=source, evidence=evidence, note=note)
             claim(f"fam/{name}", region=region or AtLeast(0.3), finding=finding, **about)(body)
-        return draw_up(REGISTRY.claims["fam/one"])
+        return draw_up(REGISTRY.claims["fam/one"], REGISTRY.size("fam"))
 
 
 DECIDES = {
@@ -80,7 +80,7 @@ def test_notes_and_sources_decide_nothing():
 
 def test_every_field_of_a_claim_is_weighed_or_known_to_decide_nothing():
     decided = set(drawn_up().decides)
-    nothing = {"source", "published_note"}
+    nothing = {"finding"}  # but for its evidence, which counts as "published"
     assert {field.name for field in dataclasses.fields(Claim)} <= decided | nothing
 
 
@@ -111,6 +111,6 @@ def test_a_claim_is_told_apart_from_what_is_on_record(tmp_path):
 
 def test_what_was_registered_returns_after_setting_it_apart():
     before = dict(REGISTRY.claims)
-    with set_apart():
+    with REGISTRY.set_apart():
         assert REGISTRY.claims == {}
     assert REGISTRY.claims == before

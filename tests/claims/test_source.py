@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from lazarus_bench.claims.source import digest_of_test
+from lazarus_bench.claims.registration import digest_of_test
 
 FILE = '''
     """A claim file."""

@@ -12,7 +12,7 @@ from claimfiles import clean_environment, write
 from lazarus_bench import cli
 from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.report.escaping import unescaped
-from lazarus_bench.report.registry import load_registry, render_registry
+from lazarus_bench.report.registry import drawn_up, load_registry, render_registry
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
 CLAIMS = """
@@ -68,7 +68,7 @@ def test_list_names_every_claim_with_its_digest(said, folder):
     code, out, _ = said("list")
     assert code == 0
     found = [line.split()[:2] for line in out.splitlines()]
-    assert found == [[claim.id, claim.digest[:12]] for claim in read_claims(folder)]
+    assert found == [[claim.id, claim.digest[:12]] for claim in drawn_up(read_claims(folder))]
     _, out, _ = said("list", "--json", "--family", "two")
     assert [entry["id"] for entry in json.loads(out)] == ["two/a", "two/b"]
 
@@ -101,7 +101,7 @@ def test_show_tells_all_about_one_claim(said):
 
 
 def test_export_writes_what_it_would_print(said, folder, tmp_path):
-    claims = read_claims(folder)
+    claims = drawn_up(read_claims(folder))
     assert said("export")[1] == render_registry(claims)
     registry, printed = tmp_path / "new" / "x.json", said("export", "--json")[1]
     assert said("export", "--output", str(registry)) == (0, "", "")
@@ -113,7 +113,7 @@ def test_export_writes_what_it_would_print(said, folder, tmp_path):
 
 def test_a_folder_gets_both(said, folder):
     assert said("export", "--output", str(folder))[0] == 0
-    assert load_registry(folder / "registry.json") == read_claims(folder)
+    assert load_registry(folder / "registry.json") == drawn_up(read_claims(folder))
     assert (folder / "registry.md").read_text(encoding="utf-8").startswith("# Registered claims")
 
 

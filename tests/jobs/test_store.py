@@ -175,7 +175,7 @@ def test_a_manifest_of_something_else_is_no_artifact(store, text):
 
 def test_a_store_that_cannot_be_made_says_how_to_choose_another(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=f"--lb-store or {STORE_VARIABLE}"):
+    with pytest.raises(UserError, match=f"store, or set {STORE_VARIABLE}"):
         Store(tmp_path / "file" / "store")
 
 
@@ -439,7 +439,7 @@ def test_a_file_system_without_locks_is_refused(store, monkeypatch, number):
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     with (
-        pytest.raises(UserError, match=r"without file locks.* --lb-store"),
+        pytest.raises(UserError, match=r"without file locks.* another store"),
         store.claim(JOB, wait=False),
     ):
         pass
@@ -478,7 +478,7 @@ def test_a_full_disk_is_one_sentence_and_costs_nothing_else(small_disk, fill):
         with store.claim(JOB, wait=True), store.writing(JOB, ABOUT) as out:
             fill(out)
 
-    with pytest.raises(UserError, match=r"is full \([01] MB free\).*store gc.*--lb-store"):
+    with pytest.raises(UserError, match=r"is full \([01] MB free\).*store gc.*another store"):
         overflow()
     assert Store(store.root).find(storage.BASE) is not None
     assert not any((store.root / ".partial").iterdir())
@@ -519,7 +519,7 @@ def test_a_read_only_store_can_be_read(read_only):
 
 
 def test_a_read_only_store_says_so_when_something_must_be_made(read_only):
-    says = "is read-only, and SFT LoRA all on pretrain cannot be made there: .*--lb-store"
+    says = "is read-only, and SFT LoRA all on pretrain cannot be made there: .*another store"
     with pytest.raises(UserError, match=says), read_only.claim(storage.TUNED, wait=True):
         pass
     with pytest.raises(UserError, match=says), read_only.writing(storage.TUNED, ABOUT):

@@ -8,7 +8,7 @@ from claimfiles import run, write
 from lazarus_bench.jobs.subjects import LAB_FAMILIES
 
 CLAIMS = """
-from lazarus_bench.claims.claim import LAB_EVERY, LAB_MIXTURES
+from lazarus_bench import LAB_EVERY, LAB_MIXTURES
 
 @pre("fam/every", AtLeast(0.3), NARROW, subjects=LAB_EVERY)
 def test_every(runs, judge):

@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 from claimfiles import run, write
 
-from lazarus_bench.claims.profiles import profile
 from lazarus_bench.jobs import readings
 from lazarus_bench.jobs.artifact import MANIFEST, write_manifest
 from lazarus_bench.jobs.attempts import Attempt
 from lazarus_bench.jobs.spec import Job
-from lazarus_bench.jobs.store import Store
 from lazarus_bench.models.quirks import QUIRKS as OF_READING
-from lazarus_bench.plugin.judging import _quirks
 from lazarus_bench.report import manifest_lines, render
 from lazarus_bench.report.html import render_html
+from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
 from lazarus_bench.training.quirks import QUIRKS as OF_TRAINING
@@ -66,7 +64,7 @@ def test_without_a_quirk_the_manifest_has_no_line_of_one(ran):
 @pytest.mark.parametrize("quirk", OF_READING)
 def test_a_quirk_of_reading_is_in_the_digest_of_what_is_read(tiny, tmp_path, quirk):
     """A reading is kept under its digest: with the quirk it is another than without."""
-    bench = Session(profile=profile("smoke", 1), store=Store(tmp_path))
+    bench = Session(Options(profile="smoke", seeds=1, store=tmp_path))
     plain = bench.runs(str(tiny), None)[0]
 
     def kept():
@@ -95,8 +93,7 @@ def test_a_quirk_of_a_training_is_in_digest_manifest_and_report(ran, tmp_path, c
     for job in (odd, above):
         write_manifest(tmp_path, job, {}, Attempt(number=1, earlier=0.0, start=0.0))
         assert json.loads((tmp_path / MANIFEST).read_text())["quirks"] == [quirk]
-    assert _quirks([plain], ()) == []
-    assert _quirks([odd], ()) == [quirk]
+    assert (plain.quirks, odd.quirks) == ((), (quirk,))
 
     row = replace(ran["all"].report.rows[0], quirks=(quirk,), claim_id="odd/one")
     named = manifest_lines([row])

@@ -1,5 +1,6 @@
 """A second process reads from the last claim on, judges for nobody, and ends with the first."""
 
+import json
 import os
 
 import pytest
@@ -7,6 +8,7 @@ from claimfiles import run, write
 
 from lazarus_bench.jobs.executors import automatic_workers
 from lazarus_bench.plugin import ahead
+from lazarus_bench.session.options import Options
 
 CLAIMS = 8
 
@@ -97,10 +99,17 @@ def test_the_session_takes_over_what_was_read_and_the_other_process_is_gone(ran,
 def test_the_second_process_writes_no_report(ran, folder, tiny):
     asked = ("test_suite.py::test_0", "--lb-model", tiny, "--lb-offline", "--lb-fail-on", "none")
     first = run(folder, {"session": asked})["session"]
-    other = run(folder, {"reader": asked}, LAZARUS_BENCH_READER_OF=str(os.getpid()))["reader"]
+    other = run(
+        folder, {"reader": asked}, LAZARUS_BENCH_READER_OF=told(os.getpid(), tiny, folder / "store")
+    )["reader"]
     assert (first.code, other.code) == (0, 0), other.said
     assert (first.folder / "report.json").exists()
     assert not other.folder.exists(), other.said
+
+
+def told(process, model=(), store="store"):
+    own = Options(model=str(model) if model else (), store=store, offline=True)
+    return json.dumps({"process": process, "options": own.plain()})
 
 
 class Ended(Exception):
@@ -113,8 +122,8 @@ def test_it_ends_when_the_first_process_is_gone(monkeypatch):
 
     monkeypatch.setattr(os, "_exit", end)
     ahead.stop_if_left()
-    monkeypatch.setenv(ahead.VARIABLE, str(os.getppid()))
+    monkeypatch.setenv(ahead.VARIABLE, told(os.getppid()))
     ahead.stop_if_left()
-    monkeypatch.setenv(ahead.VARIABLE, str(os.getpid()))
+    monkeypatch.setenv(ahead.VARIABLE, told(os.getpid()))
     with pytest.raises(Ended):
         ahead.stop_if_left()

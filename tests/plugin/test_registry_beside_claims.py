@@ -5,7 +5,7 @@ from claimfiles import run, write
 
 from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.report import render
-from lazarus_bench.report.registry import to_text
+from lazarus_bench.report.registry import drawn_up, to_text
 
 FAM = """
 @pre("fam/kept", AtLeast(0.3), NARROW)
@@ -27,7 +27,7 @@ def test_new(runs, judge):
 def ran(tmp_path_factory):
     """Claims of which one is amended and one new since they were registered, judged."""
     folder = write(tmp_path_factory.mktemp("registered"), test_fam=FAM)
-    (folder / "registry.json").write_text(to_text(read_claims(folder)), encoding="utf-8")
+    (folder / "registry.json").write_text(to_text(drawn_up(read_claims(folder))), encoding="utf-8")
     stricter = FAM.replace('"fam/stricter", AtLeast(0.3)', '"fam/stricter", AtLeast(0.4)')
     write(folder, test_fam=stricter, test_new=NEW)
     return run(folder, {"all": (), "one": ("-k", "test_stricter")})
@@ -35,7 +35,7 @@ def ran(tmp_path_factory):
 
 def test_a_verdict_carries_its_claims_digest(ran):
     folder = ran["all"].folder.parents[1]
-    digests = {claim.id: claim.digest for claim in read_claims(folder)}
+    digests = {claim.id: claim.digest for claim in drawn_up(read_claims(folder))}
     assert {row.claim_id: row.claim_digest for row in ran["all"].report.rows} == digests
     (alone,) = ran["one"].report.rows
     assert alone.claim_digest == digests["fam/stricter"], "whatever `-k` selects"

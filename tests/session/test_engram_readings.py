@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lazarus_bench.analysis.engrams import EngramReading
-from lazarus_bench.claims.profiles import profile
+from lazarus_bench.claims.claim import Claim
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.store import Store
-from lazarus_bench.judge import AtLeast, Claim, Differences, Means, Resampled
+from lazarus_bench.judge import AtLeast, Differences, Means, Resampled
 from lazarus_bench.session.engrams import (
     SIGNED,
     EngramReadings,
@@ -19,6 +19,7 @@ from lazarus_bench.session.engrams import (
     statistic_difference,
     unshared,
 )
+from lazarus_bench.session.options import Options
 from lazarus_bench.session.scatters import engram_scatter
 from lazarus_bench.session.session import Session
 from lazarus_bench.tasks import labelled_data
@@ -182,19 +183,19 @@ def claim_on(*needs):
         id="engram/any",
         says="",
         estimand="",
-        source="",
         region=AtLeast(0),
+        finding=Finding(claim="engram/any", source="", evidence=None, note=""),
         subjects=(),
         needs=needs,
     )
 
 
 def test_given_data_take_the_place_of_generated_ones_in_every_training(tmp_path):
-    given = given_data([f"sst2={write(tmp_path)}"])
-    bench = Session(profile=profile("smoke"), store=Store(tmp_path / "store"), data=given)
+    asked = Options(profile="smoke", store=tmp_path / "store", data=f"sst2={write(tmp_path)}")
+    bench = Session(asked)
     two, four = Engram(data=DataSource(name="sentiment")), Engram(data=DATA)
     trained = {job.recipe for job in bench.jobs("lab:llama", two)}
-    assert trained == {replace(two, data=given["sentiment"])}
+    assert trained == {replace(two, data=bench.data["sentiment"])}
     assert {job.recipe for job in bench.jobs("lab:llama", four)} == {four}
     assert bench.jobs("lab:llama", Sft())[0].recipe == Sft()
     line = bench.data_lines["data sst2, for sentiment"]
@@ -202,8 +203,8 @@ def test_given_data_take_the_place_of_generated_ones_in_every_training(tmp_path)
 
 
 def test_verdicts_on_given_data_are_kept_apart_where_a_claim_reads_them(tmp_path):
-    given = given_data([f"sst2={write(tmp_path)}"])
-    bench = Session(profile=profile("smoke"), store=Store(tmp_path / "store"), data=given)
+    asked = Options(profile="smoke", store=tmp_path / "store", data=f"sst2={write(tmp_path)}")
+    bench = Session(asked)
     two, four = Engram(data=DataSource(name="sentiment")), Engram(data=DATA)
     assert bench.design(claim_on(two), "lab:llama") == "smoke, sst2"
     assert bench.design(claim_on(four), "lab:llama") == "smoke"

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from lazarus_bench.claims.claim import Stages
+from lazarus_bench import Stages
+from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.experiments import Experiment
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import AtLeast, Claim
+from lazarus_bench.judge import AtLeast
 from lazarus_bench.session.experiments import experiment_named, having, settings_of, trains
 from lazarus_bench.training.specs import DualReward, Fuse, Sft
 
@@ -34,8 +36,8 @@ def claim(name, *needs):
         id=f"two-stage/{name}",
         says="",
         estimand="",
-        source="D",
         region=AtLeast(0),
+        finding=Finding(claim=f"two-stage/{name}", source="D", evidence=None, note=""),
         subjects=("lab:llama",),
         needs=needs,
     )

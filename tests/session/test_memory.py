@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lazarus_bench.claims.profiles import profile
 from lazarus_bench.jobs import readings
-from lazarus_bench.jobs.store import Store
 from lazarus_bench.session import loaded, memory, runs, session
+from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.specs import DualReward, Sft
@@ -44,8 +43,11 @@ def read(monkeypatch):
 def begin(tmp_path, model):
     """The run of a new session on the same store and model."""
 
-    def of(need=None, **how):
-        bench = Session(profile=profile("smoke", 1), store=Store(tmp_path / "store"), **how)
+    def of(need=None, fresh=False, **how):
+        options = Options(
+            profile="smoke", seeds=1, store=tmp_path / "store", fresh_measurements=fresh
+        )
+        bench = Session(options, **how)
         return bench.runs(str(model), need)[0]
 
     return of
@@ -178,7 +180,7 @@ def test_fresh_readings_replace_those_that_are_kept(begin, read, tmp_path):
     begin().lens(PROBLEMS)
     (file,) = kept(tmp_path)
     before = file.stat().st_ino
-    begin(fresh_readings=True).lens(PROBLEMS)
+    begin(fresh=True).lens(PROBLEMS)
     assert len(read) == 2
     (file,) = kept(tmp_path)
     assert file.stat().st_ino != before
@@ -219,7 +221,7 @@ def test_what_is_too_large_is_read_each_time(begin, read, tmp_path, monkeypatch)
 
 
 def test_adapters_and_their_steps_are_models_of_their_own(tmp_path, model, monkeypatch):
-    bench = Session(profile=profile("smoke", 1), store=Store(tmp_path / "store"))
+    bench = Session(Options(profile="smoke", seeds=1, store=tmp_path / "store"))
     recipes = (Sft(), DualReward(targets="vo"))
     jobs = [bench.jobs(str(model), recipe)[0] for recipe in recipes]
     for job in jobs:

@@ -5,15 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from lazarus_bench.claims.claim import OnInstruct, Stages
+from lazarus_bench import OnInstruct, Stages
+from lazarus_bench.claims.claim import Claim
+from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.profiles import Profile
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
-from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.subjects import LAB_FAMILIES
 from lazarus_bench.jobs.work import Failure
-from lazarus_bench.judge import AtLeast, Claim
-from lazarus_bench.session.session import Resources, Session, Watch
+from lazarus_bench.judge import AtLeast
+from lazarus_bench.session.options import Options
+from lazarus_bench.session.session import Session, Watch
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, FinetuneCost, Fuse, Instruct, Pretrain, Sft
 from lazarus_bench.training.engram_arms import (
@@ -32,12 +34,15 @@ COST = FinetuneCost(steps=20, batch=4, rank=2, repeats=2)
 
 @pytest.fixture
 def session(tmp_path):
-    profile = Profile(name="own", seeds=3, prompts=20)
-    return Session(profile=profile, store=Store(tmp_path / "store"), resources=Resources(workers=1))
+    session = Session(Options(store=tmp_path / "store", workers=1))
+    session.profile = Profile(name="own", seeds=3, prompts=20)
+    return session
 
 
 def claim(*needs, **more):
-    about = {"says": "It is so.", "estimand": "a number", "source": "A", "region": AtLeast(0.9)}
+    finding = Finding(claim="fam/one", source="A", evidence=None, note="")
+    about = {"says": "It is so.", "estimand": "a number", "region": AtLeast(0.9)}
+    about["finding"] = finding
     return Claim(id="fam/one", **about, subjects=("lab:llama",), needs=needs, **more)
 
 
@@ -175,7 +180,7 @@ def test_a_training_becomes_runs_with_their_base_and_their_log(session, tiny):
 
 def test_more_ranks_are_other_trainings_down_to_the_base(session):
     one = session.jobs("lab:llama", TINY)[0]
-    session.resources = Resources(ranks=2)
+    session.options = Options(ranks=2)
     two = session.jobs("lab:llama", TINY)[0]
     assert (two.ranks, two.base.ranks) == (2, 2)
     assert two.digest != one.digest
@@ -197,7 +202,7 @@ def test_damage_is_told_and_made_good(session, tiny):
     put(session, jobs[0])
     note = session.store.path(jobs[0]) / "note.txt"
     note.write_text("x" * note.stat().st_size)
-    session.store = Store(session.store.root)
+    session.store = type(session.store)(session.store.root)
     said = []
     session.train(session.plan(jobs), Watch(say=said.append, live=said.append))
     assert "note.txt" in said[0]
@@ -229,7 +234,7 @@ def test_a_recipe_alone_on_an_adapter_is_refused_before_anything_runs(session, t
 
 
 def test_what_shares_no_batches_stays_on_one_rank(session):
-    session.resources = Resources(ranks=2)
+    session.options = Options(ranks=2)
     top = session.jobs("lab:llama", TWO)[0]
     assert (top.ranks, top.base.ranks, top.base.base.ranks) == (2, 1, 2)
     (cost,) = session.jobs("lab:llama", COST)

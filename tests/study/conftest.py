@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lazarus_bench.claims.claim import FINDINGS, REGISTRY, set_apart
+from lazarus_bench.claims.claim import REGISTRY
 from lazarus_bench.claims.importing import imported
 from lazarus_bench.judge import decide
 
@@ -38,13 +38,13 @@ def judged_family() -> Callable[[str], dict[str, tuple]]:
     """Claim, finding and verdict on the printed number by name, of the one family of a file."""
 
     def judged(stem: str) -> dict[str, tuple]:
-        with set_apart(), imported(HYPOTHESES) as read:
+        with REGISTRY.set_apart(), imported(HYPOTHESES) as read:
             read(HYPOTHESES / f"{stem}.py")
-            claims, findings = dict(REGISTRY.claims), dict(FINDINGS)
+            claims = dict(REGISTRY.claims)
         return {
             name.partition("/")[2]: (
                 claim,
-                findings[name],
+                claim.finding,
                 claim.published and decide(claim.published, claim.region, family_size=len(claims)),
             )
             for name, claim in claims.items()

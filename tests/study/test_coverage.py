@@ -17,7 +17,7 @@ from hypotheses.writeups.coverage import (
     passages,
     render,
 )
-from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.claim_files import read_claims
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "reports" / "coverage.md"
@@ -26,7 +26,7 @@ PAGE = ROOT / "reports" / "coverage.md"
 @pytest.fixture(scope="module")
 def registered():
     """All claims by id, as the claim files register them."""
-    return {claim.id: claim for claim in read_records(ROOT / "hypotheses")}
+    return {claim.id: claim for claim in read_claims(ROOT / "hypotheses")}
 
 
 @pytest.mark.parametrize("name", WRITEUPS)

@@ -14,7 +14,7 @@ from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.pins import FILE, read_pins
 from lazarus_bench.judge import family_level
 from lazarus_bench.report import load
-from lazarus_bench.report.registry import against, load_registry, render_registry, to_text
+from lazarus_bench.report.registry import against, drawn_up, load_registry, render_registry, to_text
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
 
@@ -112,7 +112,7 @@ def test_a_claim_is_found_by_its_id_and_by_its_tests_name():
 
 
 def test_the_registry_is_not_stale():
-    claims = read_claims(HYPOTHESES)
+    claims = drawn_up(read_claims(HYPOTHESES))
     remedy = "lazarus-bench claims export --output hypotheses/, and say in CHANGELOG.md why"
     statuses = against(load_registry(HYPOTHESES / "registry.json"), claims)
     assert {n: s for n, s in statuses.items() if s.what != "as registered"} == {}, remedy

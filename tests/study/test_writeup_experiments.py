@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hypotheses.experiments import EXPERIMENTS, PAGES
-from lazarus_bench.claims.claim_files import read_records
+from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.experiments import read_experiments
 from lazarus_bench.session.experiments import experiment_named, keys_of
 from lazarus_bench.session.selection import matches
@@ -19,7 +19,7 @@ passages, or parts of them, that no list of theirs has."""
 
 @pytest.fixture(scope="module")
 def claims():
-    return read_records(HYPOTHESES)
+    return read_claims(HYPOTHESES)
 
 
 def test_every_claim_of_the_writeups_belongs_to_an_experiment(claims):

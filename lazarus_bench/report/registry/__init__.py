@@ -1,22 +1,43 @@
 """The pre-registration: what decides each claim, with a digest, as JSON and as Markdown.
 
-`claims.registration` draws it up from claim files; here it is read, compared and shown.
+It is drawn up from claims, read, compared and shown.
 """
 
-from lazarus_bench.report.registry.amendments import Status, against, differences, tally
-from lazarus_bench.report.registry.file import from_dict, load_registry, to_text
+from lazarus_bench.report.registry.amendments import Status, against, amended, differences, tally
+from lazarus_bench.report.registry.file import (
+    FILE,
+    by_id,
+    from_dict,
+    load_registry,
+    read_registered,
+    to_text,
+)
 from lazarus_bench.report.registry.listing import list_claims
 from lazarus_bench.report.registry.markdown import render_claim, render_registry
-from lazarus_bench.report.registry.records import RegisteredClaim
+from lazarus_bench.report.registry.records import (
+    RegisteredClaim,
+    chosen,
+    draw_up,
+    drawn_up,
+    of_family,
+)
 
 __all__ = [
+    "FILE",
     "RegisteredClaim",
     "Status",
     "against",
+    "amended",
+    "by_id",
+    "chosen",
     "differences",
+    "draw_up",
+    "drawn_up",
     "from_dict",
     "list_claims",
     "load_registry",
+    "of_family",
+    "read_registered",
     "render_claim",
     "render_registry",
     "tally",

@@ -9,6 +9,7 @@ from typing import Any
 
 from lazarus_bench.report import wording
 from lazarus_bench.report.registry.records import RegisteredClaim
+from lazarus_bench.report.rows import UNREGISTERED
 
 KEPT, AMENDED, NEW, GONE = "as registered", "amended", "new", "gone"
 
@@ -90,3 +91,13 @@ def _short(value: object) -> str:
 
 def _list(subjects: Iterable[str] | None) -> str:
     return ", ".join(subjects or ()) or "none"
+
+
+def amended(
+    claim: RegisteredClaim, registered: Mapping[str, RegisteredClaim] | None
+) -> tuple[str, ...]:
+    """How `claim` differs from what is on record; nothing where there is no record at all."""
+    if registered is None:
+        return ()
+    then = registered.get(claim.id)
+    return (UNREGISTERED,) if then is None else differences(then, claim)

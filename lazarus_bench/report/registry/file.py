@@ -11,10 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.registry.records import RegisteredClaim
 
 VERSION = 1
+FILE = "registry.json"
+"""Beside the claim files, like the pins."""
 
 
 def to_text(claims: Iterable[RegisteredClaim]) -> str:
@@ -64,3 +67,29 @@ def from_dict(data: Mapping[str, Any]) -> tuple[RegisteredClaim, ...]:
     if len({claim.id for claim in claims}) < len(claims):
         raise ValueError("a claim stands there twice")
     return claims
+
+
+def read_registered(directory: Path) -> dict[str, RegisteredClaim] | None:
+    """The registry beside the claim files in `directory`, by claim; None where there is none.
+
+    Raises:
+        UserError: The file is damaged, or a digest in it is not that of what it names.
+    """
+    file = directory / FILE
+    return by_id(file) if file.exists() else None
+
+
+def by_id(file: Path) -> dict[str, RegisteredClaim]:
+    """The claims of a registry's file, by id, each with the digest of what it says.
+
+    Raises:
+        UserError: As `read_registered`.
+    """
+    claims = load_registry(file)
+    for claim in claims:
+        if digest_of(claim.decides) != claim.digest:
+            raise UserError(
+                f"{file} says of {claim.id} what its digest {claim.digest[:12]} does not cover: it "
+                f"was changed by hand; restore it, or export it again"
+            )
+    return {claim.id: claim for claim in claims}

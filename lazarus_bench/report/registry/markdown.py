@@ -49,7 +49,8 @@ def _shared(claims: tuple[RegisteredClaim, ...]) -> Iterator[str]:
 
 def _profiles(profiles: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
     for name, sizes in profiles.items():
-        further = prose(", ".join(sizes["further"]))
+        named = sizes["further"]
+        further = "all" if named is None else prose(", ".join(named))
         numbers = [str(sizes[key]) for key in ("seeds", "prompts", "further_seeds")]
         yield [code(name), *numbers[:2], further, numbers[2]]
 

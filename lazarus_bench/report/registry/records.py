@@ -1,12 +1,19 @@
-"""One claim as it was registered."""
+"""One claim as it is registered: what decides it, with a digest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lazarus_bench.claims.claim import Claim, recipes_of
+from lazarus_bench.claims.claim_files import nearest
+from lazarus_bench.claims.registration import decides, on_instruct
+from lazarus_bench.digests import digest_of
+from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Region, from_json
+from lazarus_bench.report import printed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,3 +53,55 @@ class RegisteredClaim:
         if not isinstance(region, Region):
             raise TypeError(f"{self.id} has {type(region).__name__} in place of a region")
         return region
+
+
+def draw_up(claim: Claim, family_size: int) -> RegisteredClaim:
+    """The registry's entry of a claim that is one of `family_size`."""
+    values = decides(claim, family_size)
+    return RegisteredClaim(
+        id=claim.id,
+        digest=digest_of(values),
+        source=claim.source,
+        printed="" if claim.published is None else printed.number(claim.published.point),
+        trainings=tuple(map(_label, claim.needs)),
+        decides=values,
+    )
+
+
+def drawn_up(claims: Sequence[Claim]) -> tuple[RegisteredClaim, ...]:
+    """The registry's entries of all claims of some claim files, in their order."""
+    sizes = Counter(claim.family for claim in claims)
+    return tuple(draw_up(claim, sizes[claim.family]) for claim in claims)
+
+
+def _label(need: Any) -> str:
+    stages = ", then ".join(recipe.label for recipe in recipes_of(need)) or "the base"
+    return f"{stages}, on the instruct sibling" if on_instruct(need) else stages
+
+
+def chosen(claims: Sequence[RegisteredClaim], claim_id: str) -> RegisteredClaim:
+    """The claim called `claim_id`.
+
+    Raises:
+        UserError: There is none, with the nearest names.
+    """
+    for claim in claims:
+        if claim.id == claim_id:
+            return claim
+    raise UserError(
+        f"no claim is called {claim_id}{nearest(claim_id, [claim.id for claim in claims])}: "
+        "`lazarus-bench claims list` lists them"
+    )
+
+
+def of_family(claims: Sequence[RegisteredClaim], family: str) -> tuple[RegisteredClaim, ...]:
+    """The claims of a family.
+
+    Raises:
+        UserError: There is no such family, with the names of those there are.
+    """
+    found = tuple(claim for claim in claims if claim.family == family)
+    if not found:
+        known = ", ".join(dict.fromkeys(claim.family for claim in claims))
+        raise UserError(f"no family of claims is called {family}: choose from {known}")
+    return found

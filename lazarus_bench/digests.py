@@ -1,0 +1,32 @@
+"""Digests of what decides a result: canonical JSON of frozen records, hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+
+def digest_of(canonical: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of plain values, 64 hexadecimal digits."""
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical_recipe(recipe: Any) -> dict[str, Any]:
+    """Every field of a recipe that counts in a comparison, with its kind and version."""
+    return {"kind": recipe.kind, "version": recipe.version, "recipe": _fields_of(recipe)}
+
+
+def _fields_of(record: Any) -> dict[str, Any]:
+    """The compared fields of a record; a record in a field is nested.
+
+    Equal numbers are of one type here (`training.fields`), so that JSON writes them alike.
+    """
+    values = {item.name: getattr(record, item.name) for item in fields(record) if item.compare}
+    return {
+        name: _fields_of(v) if is_dataclass(v) and not isinstance(v, type) else v
+        for name, v in values.items()
+    }

@@ -1,0 +1,341 @@
+"""One claim on one subject: from the evidence a test hands over to the row of the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazarus_bench.claims.claim import REGISTRY, Claim
+from lazarus_bench.claims.finding import Finding
+from lazarus_bench.claims.pins import ANY, Pins, pinned, read_pins
+from lazarus_bench.claims.subjects import PUBLISHED
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.judge import (
+    Control,
+    Estimate,
+    Evidence,
+    Outcome,
+    Reported,
+    Verdict,
+    decide,
+    family_level,
+    not_applicable,
+)
+from lazarus_bench.report import manifest_lines, pool_rows
+from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
+from lazarus_bench.report.schema import (
+    Curves,
+    Explained,
+    HeatMap,
+    LayerCurves,
+    LensTable,
+    Report,
+    Row,
+    Scatter,
+    Secondary,
+)
+from lazarus_bench.session.options import MOVED
+
+if TYPE_CHECKING:
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.session.session import Session
+
+Shown = LensTable | Curves | LayerCurves | HeatMap | Scatter
+PLACES: Mapping[type[Shown], str] = {
+    LensTable: "lens_tables",
+    Curves: "curves",
+    LayerCurves: "layer_curves",
+    HeatMap: "heatmaps",
+    Scatter: "scatters",
+}
+"""Where a report keeps each kind of what a test shows."""
+
+
+class NoVerdict(Exception):
+    """A test ended without calling its `judge`."""
+
+
+@dataclass(kw_only=True)
+class Trial:
+    """One claim put to one subject; a test's `judge` fixture: call it once with the evidence.
+
+    Attributes:
+        claim: the claim.
+        subject: what it is judged on.
+        family_size: number of registered claims in its family.
+        digest: the claim's.
+        amended: how it differs from the registry beside its file.
+        pins: the verdicts on record beside its file.
+        jobs: the trainings that it reads, once `plan` has looked them up.
+        hopeless: why no outcome of this design could decide it; None when one could.
+        verdict: the verdict, once `judge` was called.
+    """
+
+    claim: Claim
+    subject: str
+    family_size: int
+    digest: str = ""
+    amended: tuple[str, ...] = ()
+    pins: Pins = field(default_factory=dict)
+    jobs: Sequence[Job] = ()
+    hopeless: str | None = None
+    verdict: Verdict | None = None
+    secondary: list[Secondary] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    measured: dict[str, tuple[Estimate, Estimate]] = field(default_factory=dict)
+
+    def __call__(self, evidence: Evidence, controls: Sequence[Control] = ()) -> Verdict:
+        """Judge `evidence` by the claim's region; a failed control makes it invalid."""
+        if self.verdict is not None:
+            raise ValueError(f"{self.claim.id} is judged twice in one test; judge it once")
+        self.verdict = decide(
+            evidence, self.claim.region, family_size=self.family_size, controls=controls
+        )
+        return self.verdict
+
+    def beside(self, numbers: Mapping[str, Evidence]) -> None:
+        """Show the estimates of `numbers`, by label, next to the verdict.
+
+        They are not judged: controls, other measurements of the same question.
+        """
+        self.secondary += [
+            Secondary(label=label, estimate=evidence.estimate(self.level))
+            for label, evidence in numbers.items()
+        ]
+
+    def explain(self, numbers: Mapping[str, tuple[Evidence, Evidence]]) -> None:
+        """Show what a defect explains: evidence with it and without it, by what is measured.
+
+        A number that the finding `explains` under the same name is shown next to it.
+        """
+        if not self.claim.quirk:
+            raise ValueError(f"{self.claim.id} is about no defect; register it with quirk=...")
+        for reads, (on, off) in numbers.items():
+            self.measured[reads] = on.estimate(self.level), off.estimate(self.level)
+
+    def show(self, item: Shown) -> None:
+        """Put a table or a figure into the report, once for each title and subject."""
+        self.shown.append(item)
+
+    @property
+    def level(self) -> float:
+        """The level of the claim's intervals."""
+        return family_level(self.family_size)
+
+    def plan(self, session: Session) -> Sequence[Job]:
+        """Look up the trainings that it reads; none where no outcome could decide it."""
+        self.hopeless = session.unattainable(self.claim, self.subject, self.family_size)
+        self.jobs = [] if self.hopeless else session.needed(self.claim, self.subject)
+        return self.jobs
+
+    def without_evidence(self, outcome: Outcome, reason: str) -> Verdict:
+        """The verdict where no evidence was, or could be, taken."""
+        return Verdict(
+            outcome=outcome,
+            reason=reason,
+            estimate=None,
+            region=self.claim.region,
+            level=self.level,
+        )
+
+    def judge_published(self) -> Verdict:
+        """The rule on the source's own number.
+
+        A source that prints nothing for the estimand gives "not applicable", with its note.
+        """
+        finding = self.claim.finding
+        if finding.evidence is None:
+            return not_applicable(self.claim.region, finding.note)
+        return decide(finding.evidence, self.claim.region, family_size=self.family_size)
+
+
+def put_on_trial(asked: Iterable[tuple[Claim, str, Path]]) -> list[Trial]:
+    """A trial for each claim on each subject, given with the folder of the claim's file.
+
+    Each knows whether its claim is the one on record, and the verdicts on record.
+
+    Raises:
+        UserError: what is on record in a folder is damaged.
+    """
+    asked = list(asked)
+    folders = dict.fromkeys(folder for _, _, folder in asked)
+    pins = {folder: read_pins(folder) for folder in folders}
+    on_record = {folder: read_registered(folder) for folder in folders}
+    entries: dict[str, RegisteredClaim] = {}
+    for claim in {claim.id: claim for claim, _, _ in asked}.values():
+        entries[claim.id] = draw_up(claim, REGISTRY.size(claim.family))
+    return [
+        Trial(
+            claim=claim,
+            subject=subject,
+            family_size=REGISTRY.size(claim.family),
+            digest=entries[claim.id].digest,
+            amended=amended(entries[claim.id], on_record[folder]),
+            pins=pins[folder],
+        )
+        for claim, subject, folder in asked
+    ]
+
+
+def judge(session: Session, trial: Trial, test: Callable[[], object]) -> Report:
+    """Judge one claim on one subject: the published numbers as they are, a model by its `test`.
+
+    Returns:
+        A report with the one row and what belongs to it.
+
+    Raises:
+        NoVerdict: the test did not call its `judge`.
+    """
+    start = time.perf_counter()
+    claim, published = trial.claim, trial.judge_published()
+    with session.defects_read() as read:
+        verdict = published if trial.subject == PUBLISHED else _asked(session, trial, test)
+    model = trial.subject != PUBLISHED
+    trained = (quirk for job in trial.jobs for quirk in job.quirks)
+    row = Row(
+        claim_id=claim.id,
+        family=claim.family,
+        says=claim.says,
+        estimand=claim.estimand,
+        source=claim.source,
+        subject=trial.subject,
+        verdict=verdict,
+        published=published,
+        pinned=None if session.options.update_pins else _pin(session, trial, verdict),
+        digests=tuple(job.digest for job in trial.jobs),
+        seconds=round(time.perf_counter() - start, 3),
+        secondary=tuple(trial.secondary) if model else _others(trial),
+        published_note=claim.published_note,
+        exploratory=claim.exploratory,
+        architecture=session.subject(trial.subject).model_type if model else "",
+        claim_digest=trial.digest,
+        amended=trial.amended,
+        quirk=claim.quirk,
+        quirks=tuple(dict.fromkeys([*trained, *sorted(read)])),
+        explained=explained(claim.finding, trial.measured, trial.level),
+    )
+    return Report(
+        created=_now(),
+        profile=session.profile.name,
+        command="",
+        manifest=session.data_lines,
+        rows=(row,),
+        jobs=session.job_rows(trial.jobs),
+        **_placed(trial.shown),
+    )
+
+
+def _asked(session: Session, trial: Trial, test: Callable[[], object]) -> Verdict:
+    try:
+        if trial.hopeless is not None:
+            session.check_words(trial.subject, trial.claim.words)
+            return trial.without_evidence(Outcome.INCONCLUSIVE, trial.hopeless)
+        test()
+    except NotApplicable as reason:
+        return not_applicable(trial.claim.region, str(reason))
+    except UserError as error:
+        return trial.without_evidence(Outcome.INVALID, str(error))
+    if trial.verdict is None:
+        raise NoVerdict(f"{trial.claim.id}: its test ended without calling judge(...)")
+    return trial.verdict
+
+
+def _pin(session: Session, trial: Trial, verdict: Verdict) -> str | None:
+    design = session.design(trial.claim, trial.subject)
+    pin = pinned(trial.pins, design, trial.subject, trial.claim.id)
+    return verdict.outcome.value if pin == ANY else pin
+
+
+def _others(trial: Trial) -> tuple[Secondary, ...]:
+    """The source's other numbers for the claim, at the same level."""
+    others = trial.claim.finding.others
+    return tuple(
+        Secondary(label=other.label, estimate=other.evidence.estimate(trial.level))
+        for other in others
+    )
+
+
+def explained(
+    finding: Finding, measured: Mapping[str, tuple[Estimate, Estimate]], level: float
+) -> tuple[Explained, ...]:
+    """The published numbers that a claim about a defect explains, and what was measured of them."""
+    printed = {item.label: item.evidence for item in finding.explains}
+    found = []
+    for reads in dict.fromkeys((*printed, *measured)):
+        evidence = printed.get(reads)
+        on, off = measured.get(reads, (None, None))
+        estimate = None if evidence is None else evidence.estimate(level)
+        found.append(
+            Explained(reads=reads, published=estimate, on=on, off=off, span=_span(evidence))
+        )
+    return tuple(found)
+
+
+def _span(evidence: Evidence | None) -> tuple[float, float] | None:
+    """The ends of a printed range; None of everything else."""
+    if not isinstance(evidence, Reported) or evidence.low is None or evidence.high is None:
+        return None
+    return evidence.low, evidence.high
+
+
+def _placed(shown: Iterable[Shown]) -> dict[str, Any]:
+    """What was shown, by the report's field for it, once for each title and subject."""
+    once = {(type(item), item.title, item.subject): item for item in shown}
+    return {
+        name: tuple(item for item in once.values() if type(item) is kind)
+        for kind, name in PLACES.items()
+    }
+
+
+def merged(reports: Sequence[Report], command: str) -> Report:
+    """The whole session's report, of the reports of its claims; `command` started it."""
+    rows = tuple(row for report in reports for row in report.rows)
+    jobs = {job.digest: job for report in reports for job in report.jobs}
+    shown = (item for r in reports for name in PLACES.values() for item in getattr(r, name))
+    manifest = _manifest(models=bool(jobs)) | dict(reports[0].manifest) | manifest_lines(rows)
+    return Report(
+        created=_now(),
+        profile=reports[0].profile,
+        command=command,
+        manifest=manifest,
+        rows=rows,
+        pooled=pool_rows(rows),
+        jobs=tuple(jobs.values()),
+        **_placed(shown),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _manifest(models: bool) -> dict[str, str]:
+    if models:
+        from lazarus_bench import backend
+
+        return backend.manifest().as_strings()
+    from lazarus_bench.versions import versions
+
+    return versions()
+
+
+def category(row: Row) -> str:
+    """What the row counts as: "moved" when its pin says otherwise, else the verdict."""
+    verdict = row.verdict.outcome.value
+    return verdict if row.pinned in (None, verdict) else MOVED
+
+
+def fails(row: Row, fail_on: Sequence[str]) -> bool:
+    """Whether the row sets the exit code: a pinned verdict only when it moved."""
+    found = category(row)
+    return found in fail_on and (row.pinned is None or found == MOVED)
+
+
+def sentence(row: Row) -> str:
+    """What a row says, in one line."""
+    moved = f"moved from {row.pinned} to " if category(row) == MOVED else ""
+    return f"{row.claim_id} on {row.subject}: {moved}{row.verdict.outcome}: {row.verdict.reason}"

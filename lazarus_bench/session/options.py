@@ -1,0 +1,290 @@
+"""The options of a session, declared once: pytest's `--lb-NAME` and the command line's `--NAME`.
+
+Each field of `Options` is one option. Its metadata says what a parser needs to offer it and how
+text becomes its value, so that an `Options` is valid once it exists, whoever built it.
+"""
+
+# ruff: noqa: RUF009
+# `_option` is `dataclasses.field` with our metadata.
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lazarus_bench.claims.profiles import PROFILES
+from lazarus_bench.claims.subjects import PUBLISHED
+from lazarus_bench.errors import UserError
+
+MOVED = "moved"
+FAILABLE = (MOVED, "refuted", "invalid", "inconclusive")
+"""What a row can be that sets the exit code."""
+
+DEFAULT_REPORT = Path("lazarus-report")
+REPORT_FILES = ("report.json", "report.md", "report.html")
+PICTURES = ("heatmaps", "scatters")
+"""Folders beside them; `report.pictures` names them too, which loads more than the options need."""
+
+Read = Callable[[Any, str], Any]
+"""From what a parser found, and the flag as the user typed it, to the field's value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """What a parser needs to offer one option."""
+
+    name: str
+    help: str
+    metavar: str
+    default: Any
+    choices: tuple[str, ...]
+    spellings: tuple[str, ...]
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether it takes no value."""
+        return isinstance(self.default, bool)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it may be given several times."""
+        return bool(self.default == ())
+
+
+def _option(
+    help: str,
+    *,
+    default: Any = None,
+    metavar: str = "",
+    choices: tuple[str, ...] = (),
+    spellings: tuple[str, ...] = (),
+    read: Read | None = None,
+) -> Any:
+    about = {"help": help, "metavar": metavar, "choices": choices, "spellings": spellings}
+    return field(default=default, metadata={**about, "read": read})
+
+
+def _words(given: Any, _: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([given] if isinstance(given, str) else given))
+
+
+def _all_words(given: Any, _: str) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _profile(given: str, flag: str) -> str:
+    if given not in PROFILES:
+        raise UserError(f"{flag} {given!r} is unknown: choose {', '.join(PROFILES)}")
+    return given
+
+
+def _count(unit: str, remedy: str) -> Read:
+    """A reader of whole numbers from 1, which leaves None alone."""
+
+    def read(given: Any, flag: str) -> int | None:
+        if given is None:
+            return None
+        text = str(given)
+        if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+            raise UserError(f"{flag} {given} {unit}: {remedy}")
+        return int(text)
+
+    return read
+
+
+_processes = _count("is not a number of processes", "give 1 or more")
+
+
+def _workers(given: Any, flag: str) -> int | None:
+    if given in (None, "auto"):
+        return None
+    read = _count("is not a number of processes", "give 1 or more, or auto")
+    found: int | None = read(given, flag)
+    return found
+
+
+def _path(given: Any, _: str) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _fail_on(given: Any, flag: str) -> tuple[str, ...]:
+    words = [given] if isinstance(given, str) else given
+    chosen = tuple(name.strip() for word in words for name in word.split(","))
+    if chosen == ("none",):
+        return ()
+    for name in chosen:
+        if name not in FAILABLE:
+            raise UserError(
+                f"{flag} {name!r} is unknown: choose from {', '.join((*FAILABLE, 'none'))}"
+            )
+    return chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a user asks of a session.
+
+    Text is accepted where a parser found it: `Options(workers="2")` has 2 workers and
+    `Options(fail_on="moved,refuted")` fails on both.
+
+    Raises:
+        UserError: one of them is wrong, or two exclude each other; the sentence names the flag as
+            the user typed it.
+    """
+
+    PREFIX: ClassVar[str] = "--"
+    """What precedes a flag's name where the user types it."""
+
+    ASK_MODELS: ClassVar[str] = ""
+    """What else the user has to type for the lab's models to be judged."""
+
+    model: tuple[str, ...] = _option(
+        "judge the claims on this model instead of the lab's: a Hugging Face id, a directory, or "
+        "lab:NAME; may be repeated",
+        default=(),
+        metavar="MODEL",
+        read=_words,
+    )
+    data: tuple[str, ...] = _option(
+        "read this data set in place of the generated one: sst2=DIR for sentiment, ag_news=DIR "
+        "for topics; =hub fetches it; may be given once for each",
+        default=(),
+        metavar="NAME=DIR",
+        read=_all_words,
+    )
+    profile: str = _option(
+        "number of seeds, prompts and lab families: smoke, default or full",
+        default="default",
+        metavar="NAME",
+        choices=tuple(PROFILES),
+        read=_profile,
+    )
+    seeds: int | None = _option(
+        "seeds 0 to N-1 of every training and every lab model (default: the profile's, which has "
+        "fewer of the lab's further families unless models are named)",
+        metavar="N",
+        read=_count("leaves nothing to judge", "give 1 or more"),
+    )
+    store: Path | None = _option(
+        "where trained models are kept (default: LAZARUS_BENCH_STORE, else the user's cache)",
+        metavar="DIR",
+        read=_path,
+    )
+    plan: bool = _option("show the trainings and their cost, and stop", default=False)
+    offline: bool = _option("train nothing; judge from the store alone", default=False)
+    fresh_measurements: bool = _option(
+        "measure the models again, and replace the measurements that the store keeps",
+        default=False,
+        spellings=("fresh_readings",),
+    )
+    report: Path | None = _option(
+        "folder for report.json, report.md and report.html (default: lazarus-report, and "
+        "lazarus-report/published when only published numbers are judged)",
+        metavar="DIR",
+        read=_path,
+    )
+    update_pins: bool = _option("put this run's verdicts on record", default=False)
+    fail_on: tuple[str, ...] = _option(
+        "what makes the exit code non-zero: moved (a verdict on record changed); refuted, invalid, "
+        "inconclusive (of verdicts that are not on record); or none",
+        default=(MOVED, "refuted", "invalid"),
+        metavar="LIST",
+        read=_fail_on,
+    )
+    workers: int | None = _option(
+        "trainings at a time on this machine, each a process (default: auto, one a core, one in "
+        "all on an accelerator)",
+        metavar="N",
+        read=_workers,
+    )
+    scheduler: str | None = _option(
+        "train on the workers of a running dask scheduler, such as tcp://10.0.0.1:8786",
+        metavar="ADDRESS",
+    )
+    ranks: int = _option(
+        "processes inside each training, which share its batches (mlx.launch)",
+        default=1,
+        metavar="N",
+        read=_processes,
+    )
+    hosts: Path | None = _option("mlx.launch's host file for the ranks", metavar="FILE", read=_path)
+
+    def __post_init__(self) -> None:
+        """Turn text into values, and refuse what cannot be run."""
+        for item in fields(self):
+            read = item.metadata["read"]
+            if read is not None:
+                value = read(getattr(self, item.name), self.flag(item.name))
+                object.__setattr__(self, item.name, value)
+        self._check_machines()
+
+    def _check_machines(self) -> None:
+        flag = self.flag
+        if self.scheduler is not None:
+            if self.workers is not None:
+                raise UserError(
+                    f"{flag('workers')} counts processes of this machine and {flag('scheduler')} "
+                    f"names another's: give one of them"
+                )
+            from lazarus_bench.jobs.cluster import check_address
+
+            check_address(self.scheduler, flag("scheduler"))
+        if self.hosts is not None:
+            if self.ranks == 1 or self.scheduler is not None:
+                raise UserError(
+                    f"{flag('hosts')} places the ranks of one training after the other: give "
+                    f"{flag('ranks')}, and no {flag('scheduler')}"
+                )
+            from lazarus_bench.jobs.ranks import check_hosts
+
+            check_hosts(self.host_file(), self.ranks)
+
+    @classmethod
+    def flag(cls, name: str) -> str:
+        """The flag of the field `name`, as the user types it."""
+        return cls.PREFIX + name.replace("_", "-")
+
+    def plain(self) -> dict[str, Any]:
+        """The options as plain values for another process; `Options(**plain)` reads them."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
+
+    def host_file(self) -> Path:
+        """The host file, named so that a process with another working directory finds it."""
+        assert self.hosts is not None
+        return self.hosts.expanduser().absolute()
+
+    def report_folder(self, *, only_published: bool) -> Path:
+        """Where the report goes; a quick look at the published numbers has a place of its own."""
+        if self.report is not None:
+            return self.report
+        return DEFAULT_REPORT / PUBLISHED if only_published else DEFAULT_REPORT
+
+    def check_report(self) -> None:
+        """Make sure, before anything is trained, that the report can be written.
+
+        Raises:
+            UserError: its folder cannot be written, or something stands in a file's place.
+        """
+        folder, flag = self.report_folder(only_published=False).absolute(), self.flag("report")
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            why = "is not writable" if there.is_dir() else "is a file"
+            raise UserError(f"{flag} {folder}: {there} {why}; name another folder")
+        for name in REPORT_FILES:
+            if (folder / name).is_dir():
+                raise UserError(f"{flag} {folder}: {name} is a folder there; name another folder")
+        for name in PICTURES:
+            if (folder / name).exists() and not (folder / name).is_dir():
+                raise UserError(f"{flag} {folder}: {name} is a file there; name another folder")
+
+
+def flags() -> tuple[Flag, ...]:
+    """Every option, in the order in which help shows them."""
+    about = ("help", "metavar", "choices", "spellings")
+    return tuple(
+        Flag(name=f.name, default=f.default, **{key: f.metadata[key] for key in about})
+        for f in fields(Options)
+    )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lazarus_bench.claims.finding import Finding, Labelled
 from lazarus_bench.judge import SHARE, Exact, HitDifferences, Hits, Means, Ratios, Reported
 
-from .llama_3_2_1b import (
+from .model_sizes import (
     ALL_LINEARS,
     LLAMA_3_2_1B,
     block_parameters,

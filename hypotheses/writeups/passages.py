@@ -20,7 +20,6 @@ from lazarus_bench.judge import (
     Reported,
 )
 
-from . import qwen2_5_7b as qwen
 from .emergence_results.grpo import GRPO_DUAL_DYNAMICS, GRPO_DUAL_TRAINED
 from .emergence_results.probes import (
     GRANITE_INSTRUCT,
@@ -34,7 +33,13 @@ from .emergence_results.probes import (
     LayerAccuracy,
 )
 from .emergence_results.probing import hits_of
-from .llama_3_2_1b import LLAMA_3_2_1B
+from .model_sizes import (
+    LLAMA_3_2_1B,
+    adapter_parameters,
+    engram_parameters,
+    head_parameters,
+    model_parameters,
+)
 from .raw_results import RERUN
 from .task_classifier_emergence import (
     CHECKPOINT_STEPS,
@@ -218,11 +223,9 @@ TRAINABLE = 41 * MILLION
 """Architecture Details: "~41M trainable params, <1% of total"."""
 
 _COUNTS = {
-    "adapter and classification head": qwen.adapter_parameters() + qwen.head_parameters(2),
-    "the adapter alone": qwen.adapter_parameters(),
-    "adapter, head and engram": qwen.adapter_parameters()
-    + qwen.head_parameters(2)
-    + qwen.engram_parameters(),
+    "adapter and classification head": adapter_parameters() + head_parameters(2),
+    "the adapter alone": adapter_parameters(),
+    "adapter, head and engram": adapter_parameters() + head_parameters(2) + engram_parameters(),
 }
 
 
@@ -248,7 +251,7 @@ ENGRAM_PARAMETERS = Finding(
         computed(
             "share of the model with them",
             _COUNTS["adapter and classification head"]
-            / (qwen.model_parameters() + _COUNTS["adapter and classification head"]),
+            / (model_parameters() + _COUNTS["adapter and classification head"]),
         ),
     ),
 )

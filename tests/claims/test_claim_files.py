@@ -5,7 +5,9 @@ import sys
 import pytest
 from claimfiles import write
 
+import lazarus_bench
 from lazarus_bench.claims.claim_files import read_claims
+from lazarus_bench.claims.experiments import read_experiments
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.registry import chosen, drawn_up, of_family
 
@@ -47,6 +49,78 @@ def test_claims_come_by_file_and_in_the_order_of_each(folder):
 
 def test_files_can_be_read_again(folder):
     assert drawn_up(read_claims(folder)) == drawn_up(read_claims(folder))
+
+
+PACKAGED = """
+    from .tables import edges
+
+    @pre("three/a", AtLeast(edges.EDGE), NARROW)
+    def test_a(runs, judge):
+        judge(Means(values=[[0.5]]))
+"""
+
+
+@pytest.mark.parametrize("packages", [("", "tables"), ("", "below", "tables"), ("tables",), ()])
+@pytest.mark.parametrize("below", [".", "below"])
+def test_claim_files_import_their_tables_relatively(tmp_path, packages, below):
+    """Whether the folder, or one in it, is a package or not; two of one name share nothing."""
+    for name, edge in (("first", 0.7), ("second", 0.8)):
+        study = tmp_path / name / "study"
+        write(study / below, test_a=PACKAGED)
+        (study / below / "tables").mkdir()
+        (study / below / "tables" / "edges.py").write_text(f"EDGE = {edge}\n")
+        for package in packages:
+            folder = study / (below if package == "tables" else "") / package
+            if folder.is_dir():
+                (folder / "__init__.py").touch()
+        (claim,) = read_claims(study)
+        assert claim.region.x == edge
+    assert not [name for name in sys.modules if name.startswith("lazarus_bench_claim_files")]
+    assert "study" not in sys.modules
+
+
+def test_a_folder_inside_a_package_reaches_up(tmp_path):
+    study = tmp_path / "study"
+    for package in (study, study / "below", study / "tables"):
+        package.mkdir()
+        (package / "__init__.py").touch()
+    (study / "tables" / "edges.py").write_text("EDGE = 0.7\n")
+    write(study / "below", test_a=PACKAGED.replace("from .tables", "from ..tables"))
+    assert read_claims(study / "below")[0].region.x == 0.7
+
+
+def test_the_engine_is_not_imported_again_for_a_study_in_the_wheel(tmp_path, monkeypatch):
+    package = tmp_path / "lazarus_bench"
+    write(package / "hypotheses", test_a=PACKAGED)
+    (package / "__init__.py").write_text("raise AssertionError('imported again')\n")
+    (package / "hypotheses" / "__init__.py").touch()
+    (package / "hypotheses" / "tables").mkdir()
+    (package / "hypotheses" / "tables" / "edges.py").write_text("EDGE = 0.7\n")
+    monkeypatch.setattr(lazarus_bench, "__file__", str(package / "__init__.py"))
+    assert len(read_claims(package / "hypotheses")) == 1
+
+
+RECORDS = """
+from lazarus_bench.claims.experiments import Experiment
+
+EXPERIMENTS = (
+    Experiment(name="e", source="s.md", section="1", does="nothing", claims=("one/*",)),
+)
+"""
+
+
+def test_experiments_are_found_beside_the_claims(tmp_path):
+    assert read_experiments(tmp_path) == ()
+    (tmp_path / "experiments.py").write_text(RECORDS)
+    (found,) = read_experiments(tmp_path)
+    assert (found.name, found.claims) == ("e", ("one/*",))
+
+
+@pytest.mark.parametrize("text", ["", "EXPERIMENTS = ('e',)", "EXPERIMENTS = []"])
+def test_experiments_that_are_none_are_refused(tmp_path, text):
+    (tmp_path / "experiments.py").write_text(text)
+    with pytest.raises(UserError, match=r"experiments\.py has no tuple EXPERIMENTS of Experiment"):
+        read_experiments(tmp_path)
 
 
 @pytest.mark.parametrize(

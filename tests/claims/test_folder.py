@@ -19,7 +19,13 @@ def test_a_named_folder_is_taken_as_it_is():
 def test_claim_files_here_come_before_those_that_came_installed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hypotheses").mkdir()
-    assert claims_folder(None) == installed() == CHECKOUT / "hypotheses"
+    package = tmp_path / "checkout" / "lazarus_bench"
+    beside = package.parent / "hypotheses"
+    beside.mkdir(parents=True)
+    (beside / "test_lens.py").touch()
+    (package.parent / "pyproject.toml").touch()
+    monkeypatch.setattr(lazarus_bench, "__file__", str(package / "__init__.py"))
+    assert claims_folder(None) == installed() == beside
     (tmp_path / "hypotheses" / "test_mine.py").touch()
     assert claims_folder(None) == Path("hypotheses")
 

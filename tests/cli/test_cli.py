@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from claimfiles import clean_environment
+from claimfiles import clean_environment, write
 
 from lazarus_bench import cli
 from lazarus_bench.judge import AtLeast, Means, decide
@@ -227,9 +227,13 @@ def test_output_that_cannot_be_written_is_one_sentence(redirected, sentence):
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [["lens", "--help"], ["claims", "list"]])
-def test_an_output_without_the_signs_gets_escapes(arguments):
-    done = command(*arguments, PYTHONIOENCODING="ascii")
+@pytest.mark.parametrize("arguments", [["lens", "--help"], ["claims", "list", "--hypotheses"]])
+def test_an_output_without_the_signs_gets_escapes(arguments, tmp_path):
+    claim = (
+        '@pre("one/a", AtLeast(0.3), NARROW)\ndef test_a(judge):\n    judge(Means(values=NARROW))'
+    )
+    folder = [str(write(tmp_path, test_one=claim))] if arguments[-1] == "--hypotheses" else []
+    done = command(*arguments, *folder, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u" in done.stdout
 

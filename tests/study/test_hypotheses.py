@@ -118,3 +118,24 @@ def test_the_registry_is_not_stale():
     assert {n: s for n, s in statuses.items() if s.what != "as registered"} == {}, remedy
     assert (HYPOTHESES / "registry.json").read_text(encoding="utf-8") == to_text(claims), remedy
     assert (HYPOTHESES / "registry.md").read_text(encoding="utf-8") == render_registry(claims)
+
+
+def test_the_projects_claims_are_listed_quickly_and_without_mlx():
+    script = (
+        "import sys; from lazarus_bench import cli; code = cli.main(sys.argv[1:]); "
+        "print([m for m in sys.modules if m.split('.')[0] == 'mlx'], file=sys.stderr); "
+        "sys.exit(code)"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "claims", "list", "--hypotheses", str(HYPOTHESES)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment(),
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    files = HYPOTHESES.glob("test_*.py")
+    assert len(done.stdout.splitlines()) == sum(f.read_text().count("@claim(") for f in files)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3

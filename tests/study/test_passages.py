@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypotheses.writeups import passages, qwen2_5_7b
+from hypotheses.writeups import model_sizes, passages
 from hypotheses.writeups.emergence_results import probes
 from lazarus_bench.judge import Outcome, family_level
 
@@ -96,8 +96,8 @@ def test_the_same_model_and_layer_announce_a_word_in_c(judged):
 def test_the_engrams_count_is_41_million_with_its_head(judged):
     _, _, verdict = judged["engram-parameters"]
     assert verdict.outcome is Outcome.SUPPORTED
-    assert qwen2_5_7b.adapter_parameters() == 40_370_176
-    assert qwen2_5_7b.model_parameters() == 7_615_616_512
+    assert model_sizes.adapter_parameters() == 40_370_176
+    assert model_sizes.model_parameters() == 7_615_616_512
     assert beside(judged, "engram-parameters", "distance from the print, the adapter").point > 0.5
     assert beside(judged, "engram-parameters", "share of the model").point < 0.01
 

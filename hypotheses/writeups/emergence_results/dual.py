@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from lazarus_bench.claims.finding import Finding, Labelled
 from lazarus_bench.judge import SHARE_DIFFERENCE, Differences, Exact, HitDifferences, Ratios
 
-from ..llama_3_2_1b import LLAMA_3_2_1B, VO, lora_parameters
+from ..model_sizes import LLAMA_3_2_1B, VO, lora_parameters
 from ..raw_results import RERUN
 from ..records import BeforeAfter, percents
 from ..task_classifier_emergence import STEP_500

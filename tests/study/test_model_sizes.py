@@ -2,7 +2,7 @@
 
 import pytest
 
-from hypotheses.writeups.llama_3_2_1b import (
+from hypotheses.writeups.model_sizes import (
     ALL_LINEARS,
     LLAMA_3_2_1B,
     MLP,

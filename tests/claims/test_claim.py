@@ -129,3 +129,14 @@ def test_a_quirk_in_what_a_claim_needs_has_to_be_said(registry):
     assert registry.claims == {}
     declare("fam/one", needs=(Sft(), odd), quirk="sgd")
     assert registry.claims["fam/one"].quirk == "sgd"
+
+
+@pytest.mark.parametrize("name", ["dual", "/a", "dual/", ""])
+def test_an_id_names_its_family(name):
+    with pytest.raises(UserError, match="family/name"):
+        declare(name)
+
+
+def test_a_family_of_no_claim_has_no_size(registry):
+    with pytest.raises(ValueError, match="no claim of family sft"):
+        registry.size("sft")

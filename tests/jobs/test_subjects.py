@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from lazarus_bench.claims.subjects import is_further, lab_family
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.subjects import (
     LAB,
     LAB_FAMILIES,
     MIXTURES,
-    is_further,
-    lab_family,
     subject,
 )
 from lazarus_bench.models import files

@@ -1,4 +1,4 @@
-"""The registry's rules, and every object's way through JSON."""
+"""Every object's way through JSON."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from judge_strategies import evidence, regions
 
 from lazarus_bench.judge import (
     Above,
-    AtLeast,
-    Claim,
     Control,
     Effect,
     Exact,
-    Hits,
     Interval,
     Means,
-    Registry,
     Reported,
     Within,
     decide,
@@ -29,46 +25,6 @@ from lazarus_bench.judge import (
     not_applicable,
     to_json,
 )
-
-
-def claim(name, **fields):
-    return Claim(
-        id=name,
-        says="something holds",
-        estimand="share of prompts",
-        source="C, section 1",
-        region=AtLeast(0.9),
-        subjects=("published", "lab:llama"),
-        **fields,
-    )
-
-
-def test_a_family_counts_all_its_claims():
-    registry = Registry()
-    for name in ("dual/a", "dual/b", "lens/a"):
-        registry.register(claim(name), f"hypotheses.test_{name[:4]}")
-    assert registry.size("dual") == 2
-    assert registry.size("lens") == 1
-    assert list(registry.claims) == ["dual/a", "dual/b", "lens/a"]
-    assert registry.claims["dual/a"].family == "dual"
-
-
-def test_ids_are_unique_and_families_live_in_one_module():
-    registry = Registry()
-    registry.register(claim("dual/a"), "one")
-    with pytest.raises(ValueError, match="dual/a is registered twice"):
-        registry.register(claim("dual/a"), "one")
-    with pytest.raises(ValueError, match="family dual lives in one"):
-        registry.register(claim("dual/b"), "two")
-    assert registry.size("dual") == 1
-    with pytest.raises(ValueError, match="no claim of family sft"):
-        registry.size("sft")
-
-
-@pytest.mark.parametrize("name", ["dual", "/a", "dual/", ""])
-def test_an_id_names_its_family(name):
-    with pytest.raises(ValueError, match="family/name"):
-        claim(name)
 
 
 def through_json(obj):
@@ -101,12 +57,7 @@ def test_not_a_number_survives_json():
     assert math.isnan(through_json(Interval(low=math.nan, high=1, level=0.9)).low)
 
 
-def test_claims_survive_json():
-    full = claim(
-        "dual/a", binary=True, published=Hits(values=[[1, 0]]), needs=("vo", 3), exploratory=True
-    )
-    assert through_json(full) == full
-    assert through_json(claim("dual/b")) == claim("dual/b")
+def test_words_that_look_like_numbers_survive_json():
     assert through_json(not_applicable(Above(0), "nan")) == not_applicable(Above(0), "nan")
     for sample in (
         Exact(value=1, note="inf"),
@@ -120,7 +71,7 @@ def test_foreign_objects_are_refused_both_ways():
     with pytest.raises(TypeError, match="dict is not a type"):
         to_json({})
     with pytest.raises(TypeError, match="object is not a type"):
-        to_json(claim("dual/a", needs=(object(),)))
+        to_json(object())
     with pytest.raises(ValueError, match="'Nonsense' is not a type"):
         from_json({"type": "Nonsense"})
     with pytest.raises(ValueError, match="no field 'c'"):

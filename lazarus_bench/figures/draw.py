@@ -77,13 +77,13 @@ class Figure(Protocol):
 
 def stylesheet() -> str:
     """Return the CSS by which figures follow the colour scheme of the page that inlines them."""
-    names = "".join(f"--{n}:light-dark({a},{b});" for n, (a, b) in PALETTE.items())
+    names = "".join(f"  --{n}: light-dark({a}, {b});\n" for n, (a, b) in PALETTE.items())
     rules = "".join(
-        f":is(.figure,.lane) .{name}{{fill:var(--{name})}}"
-        f":is(.figure,.lane) .s-{name}{{stroke:var(--{name})}}"
+        f":is(.figure, .lane) .{name} {{ fill: var(--{name}); }}\n"
+        f":is(.figure, .lane) .s-{name} {{ stroke: var(--{name}); }}\n"
         for name in PALETTE
     )
-    return f":root{{{names}}}.figure{{max-width:100%;height:auto}}{rules}"
+    return f":root {{\n{names}}}\n.figure {{ max-width: 100%; height: auto; }}\n{rules}"
 
 
 def fill(name: str) -> str:

@@ -166,7 +166,7 @@ class HeatMap:
                 # The ink alone is lost on the darkest cells.
                 parts += [f"{box}{stroke('paper', 4)}/>", f"{box}{stroke('ink', 1.5)}/>"]
         parts += self._axis(left, top + 16, cell, marked)
-        parts += _key(left, top + 32, min(240.0, width - left - 16), shades)
+        parts += _key(left, top + 32, min(max(cell * self.depth, 220.0), 300.0), shades)
         return document(round(width), top + 70, title, self.says(), parts)
 
     def _axis(self, left: float, y: float, cell: float, marked: set[int]) -> Iterator[str]:

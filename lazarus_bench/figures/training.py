@@ -13,8 +13,8 @@ from lazarus_bench.figures.text import numbers, wrapped
 Line = tuple[tuple[float, float], ...]
 """Points (x, y) of one seed, x ascending; y is the mean of what came since the point before."""
 
-_LEFT, _TOP, _WIDE, _HIGH = 52, 26, 204, 136
-_PANEL = (_LEFT + _WIDE + 16, _TOP + _HIGH + 28)
+_LEFT, _TOP, _WIDE, _HIGH = 46, 26, 230, 140
+_PANEL = (_LEFT + _WIDE + 12, _TOP + _HIGH + 26)
 _COLUMNS = 3
 
 
@@ -45,9 +45,13 @@ class Curve:
 
     def svg(self) -> str:
         """Draw its panel alone."""
-        return document(*_PANEL, self.name, self.says(), self._drawn(0, 0, named=False))
+        width, height = _PANEL
+        above = _TOP - 8
+        drawn = self.drawn(0, -above, named=False)
+        return document(width, height - above, self.name, self.says(), drawn)
 
-    def _drawn(self, left: float, top: float, *, named: bool) -> Iterator[str]:
+    def drawn(self, left: float, top: float, *, named: bool) -> Iterator[str]:
+        """Draw its panel with the corner at (left, top), its name above where `named`."""
         points = [point for line in self.lines for point in line if _finite(point)]
         plot = Plot(
             left=left + _LEFT,
@@ -109,7 +113,7 @@ def trainings(items: Sequence[Curves], *, heading: bool = True) -> str:
             top += 22
         for start in range(0, len(item.series), across):
             for at, curve in enumerate(item.series[start : start + across]):
-                parts += curve._drawn(at * _PANEL[0], top, named=True)
+                parts += curve.drawn(at * _PANEL[0], top, named=True)
             top += _PANEL[1]
     title = "; ".join(f"{item.title}: {item.subject}" for item in items)
     return document(width, top + 4, title, "; ".join(item.says() for item in items), parts)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_REPORT = "lazarus-report"
 PUBLISHED = "published"
 REPORT_FILES = ("report.json", "report.md", "report.html")
-PICTURES = ("heatmaps", "scatters")
+PICTURES = ("figures",)
 """Folders beside them; `report.pictures` names them too, which loads more than the options need."""
 
 

@@ -59,7 +59,7 @@ def level(probability: float) -> int | None:
     return min(int(steps + 1e-9), len(HEAT) - 1)
 
 
-PROBABILITY = Shades(level=level, key=("≤ 10⁻⁶", "10⁻⁵", "10⁻⁴", "0.001", "0.01", "0.1", "1"))
+PROBABILITY = Shades(level=level, key=("≤ 1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1"))
 """Logarithmic, two colours a factor of ten from 10⁻⁶ up."""
 
 
@@ -145,7 +145,8 @@ class HeatMap:
         labels = [[label(row, longest) for row in group.rows] for group in self.groups]
         # A monospaced letter at 12 pixels is 7.2 wide.
         left = 14 + 7.3 * max(columns(name) for names in labels for name in names)
-        room = max(WIDTH - 16, left + 236) - left
+        # A report has other figures beside it and may be read on a telephone.
+        room = 480.0 if heading else max(WIDTH - 16 - left, 236.0)
         cell = min(34.0, max(room / self.depth, 5.0))
         width = left + max(cell * self.depth, room) + 16
         title = f"{self.title}: {self.subject}"
@@ -170,10 +171,13 @@ class HeatMap:
         return document(round(width), top + 70, title, self.says(), parts)
 
     def _axis(self, left: float, y: float, cell: float, marked: set[int]) -> Iterator[str]:
-        # A number takes some 24 pixels; the outlined layer's is kept, and its neighbours give way.
+        # A number takes some 24 pixels; the outlined layers' come first and keep theirs.
         step = max(1, math.ceil(24 / cell))
-        shown = set(range(self.layer % step, self.depth, step)) | (marked if step == 1 else set())
-        for layer in sorted(shown):
+        shown: list[int] = []
+        for layer in (*sorted(marked), *range(self.layer % step, self.depth, step)):
+            if all(abs(layer - other) * cell >= 24 for other in shown):
+                shown.append(layer)
+        for layer in shown:
             bold = ' font-weight="bold"' if layer in marked else ""
             colour = "ink" if layer in marked else "soft"
             at = left + (layer + 0.5) * cell

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lazarus_bench.figures import draw
-from lazarus_bench.figures.text import numbers, wrapped
+from lazarus_bench.figures.text import numbers
 
 _LEFT, _TOP, _HIGH = 64, 30, 200
 
@@ -66,20 +66,13 @@ class Costs:
             across=draw.Scale.over((math.log10(point[0]) for point in points), pad=0.05),
             up=draw.Scale(low=low, high=max(high, low + 1)),
         )
-        parts = [draw.text(8, 16, self.title, colour="ink")] if heading else []
+        parts = draw.heading(self.title, draw.WIDTH, wanted=heading)
         parts += self._axes(plot, sorted({point[0] for point in points}))
         for at, curve in enumerate(self.curves):
             parts += self._curve(plot, curve, at)
-        y = plot.top + _HIGH + 46
-        for at, curve in enumerate(self.curves):
-            colour, dash = draw.series(at)
-            for i, words in enumerate(wrapped(curve.name, 46)):
-                if i == 0:
-                    parts.append(draw.line(10, y, 46, y, draw.stroke(colour, 2, dash)))
-                    parts.append(draw.mark(at, 28, y, draw.fill(colour)))
-                parts.append(draw.text(54, y + 4, words, colour="ink"))
-                y += 17
-        return draw.document(draw.WIDTH, y + 4, self.title, self.says(), parts)
+        entries = ((at, curve.name) for at, curve in enumerate(self.curves))
+        names, bottom = draw.key(entries, plot.top + _HIGH + 38)
+        return draw.document(draw.WIDTH, bottom + 4, self.title, self.says(), [*parts, *names])
 
     def _axes(self, plot: draw.Plot, sizes: list[float]) -> Iterator[str]:
         steps = max(1, math.ceil((plot.up.high - plot.up.low) / 8))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from lazarus_bench.figures.text import xml
+from lazarus_bench.figures.text import signed, wrapped, xml
 
 HEAT = (
     *("#f6efbf", "#cde2a9", "#a0d59d", "#6dc799", "#29b79b", "#13a09a"),
@@ -22,9 +22,12 @@ HEAT = (
 """From the least to the greatest, ever darker, so that no eye needs the hues; a dark page has them
 in the other order."""
 
-SERIES = ("#00598c", "#a83a00", "#00735c", "#8b2a6b", "#6b5900", "#45464b")
-"""Colours of series and classes, again from the first after the last; shapes and dashes differ with
-them."""
+SERIES = (
+    *(("#00598c", "#6cb8ec"), ("#a83a00", "#f3935c"), ("#00735c", "#4fc9a6")),
+    *(("#8b2a6b", "#e38dca"), ("#6b5900", "#dabd4e"), ("#45464b", "#c9ccd2")),
+)
+"""Colours of series and classes in light and dark, again from the first after the last; shapes and
+dashes differ with them."""
 
 PALETTE = {
     "paper": ("#ffffff", "#15171a"),
@@ -33,17 +36,8 @@ PALETTE = {
     "rule": ("#d9d5ca", "#363a40"),
     "strong": ("#8b867a", "#757a82"),
     "tint": ("#dfe7ea", "#2b3942"),
-    **{
-        f"c{i}": colours
-        for i, colours in enumerate(
-            zip(
-                SERIES,
-                ("#6cb8ec", "#f3935c", "#4fc9a6", "#e38dca", "#dabd4e", "#c9ccd2"),
-                strict=True,
-            )
-        )
-    },
-    **{f"h{i}": (HEAT[i], HEAT[-1 - i]) for i in range(len(HEAT))},
+    **{f"c{at}": colours for at, colours in enumerate(SERIES)},
+    **{f"h{at}": colours for at, colours in enumerate(zip(HEAT, reversed(HEAT), strict=True))},
 }
 """Each colour's name, and how it is in light and in dark."""
 
@@ -52,9 +46,6 @@ FONT = 12
 
 WIDTH = 352
 """Width of a report's figures: that of a telephone, so that their letters need not shrink."""
-
-LETTER = 6.3
-"""Pixels that a letter of the sans-serif takes, about."""
 
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 _Item = TypeVar("_Item")
@@ -131,6 +122,26 @@ def mark(number: int, x: float, y: float, paint: str, told: str = "") -> str:
     return f"{path}><title>{xml(told)}</title></path>" if told else f"{path}/>"
 
 
+def heading(words: str, width: float, *, wanted: bool, colour: str = "ink") -> list[str]:
+    """Draw text above a figure in as many lines as it takes, 16 pixels each; none if not wanted."""
+    lines = wrapped(words, int(width / 7)) if wanted else []
+    return [text(8, 16 + 16 * at, one, colour=colour) for at, one in enumerate(lines)]
+
+
+def key(entries: Iterable[tuple[int | None, str]], top: float) -> tuple[list[str], float]:
+    """Draw the line and the name of each series, None for the null; and say where the key ends."""
+    parts = []
+    for number, words in entries:
+        colour, dash = ("soft", "1 4") if number is None else series(number)
+        parts.append(line(10, top + 8, 46, top + 8, stroke(colour, 2, dash)))
+        if number is not None:
+            parts.append(mark(number, 28, top + 8, fill(colour)))
+        for said in wrapped(words, 46):
+            parts.append(text(54, top + 12, said, colour="ink"))
+            top += 17
+    return parts, top
+
+
 def document(width: float, height: float, title: str, told: str, parts: Iterable[str]) -> str:
     """Put parts on a ground into one SVG element, with a title and a description."""
     size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
@@ -197,13 +208,12 @@ class Scale:
 
 def _text(value: float, step: float) -> str:
     decimals = max(0, -math.floor(math.log10(step)))
-    # A step of 2.5 has one digit more than its magnitude.
-    decimals += not math.isclose(step * 10.0**decimals, round(step * 10.0**decimals))
+    if decimals <= 4:
+        # A step of 2.5 has one digit more than its magnitude.
+        decimals += not math.isclose(step * 10.0**decimals, round(step * 10.0**decimals))
     few = decimals <= 4 and abs(value) < 1e7
     shown = f"{value:,.{decimals}f}" if few else f"{value:.3g}"
-    if float(shown.replace(",", "")) == 0:
-        return "0"
-    return f"−{shown[1:]}" if shown.startswith("-") else shown
+    return "0" if float(shown.replace(",", "")) == 0 else signed(shown)
 
 
 @dataclass(frozen=True, kw_only=True)

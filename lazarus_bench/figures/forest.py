@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lazarus_bench.figures.draw import PALETTE, Scale, document, fill, stroke, text
-from lazarus_bench.figures.text import columns, wrapped, xml
+from lazarus_bench.figures.draw import heading as heading_of
+from lazarus_bench.figures.text import columns, xml
 
 Span = tuple[float, float]
 """Low and high; an infinite end is open, and a NaN one unknown, which is drawn as open."""
@@ -185,9 +186,8 @@ class Forest:
         right = 24 + 6.6 * max((columns(shown) for *_, shown in self.rows), default=0)
         width, axis = round(left + 280 + right), self.axis()
         title = ": ".join(filter(None, (self.title, self.subject)))
-        above = wrapped(title, width // 7) if heading else []
-        parts = [text(8, 16 + 16 * i, words, colour="ink") for i, words in enumerate(above)]
-        top = 8 + 16 * len(above)
+        parts = heading_of(title, width, wanted=heading)
+        top = 8 + 16 * len(parts)
         for name, lane, shown in self.rows:
             drawn = axis.draw(lane, told=f"{name}: {shown}", height=38 if lane.dots else 26)
             parts.append(text(8, top + 17, name, colour="ink"))

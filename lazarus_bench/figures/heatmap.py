@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from lazarus_bench.figures.draw import HEAT, WIDTH, document, fill, stroke, text
-from lazarus_bench.figures.text import columns, number, visible, wrapped
+from lazarus_bench.figures.draw import heading as heading_of
+from lazarus_bench.figures.text import columns, number, visible
 
 DECADES = 6
 """Decades below 1 that the colours tell apart; what is less is shown as the least."""
@@ -150,9 +151,8 @@ class HeatMap:
         cell = min(34.0, max(room / self.depth, 5.0))
         width = left + max(cell * self.depth, room) + 16
         title = f"{self.title}: {self.subject}"
-        above = wrapped(title, int(width / 7)) if heading else []
-        parts = [text(8, 16 + 16 * i, one, colour="ink") for i, one in enumerate(above)]
-        top = 16.0 * len(above) + 4 * bool(above)
+        parts = heading_of(title, width, wanted=heading)
+        top = 16.0 * len(parts) + 4 * bool(parts)
         for group, names in zip(self.groups, labels, strict=True):
             parts.append(text(left, top + 16, group.name))
             first = top = top + 24

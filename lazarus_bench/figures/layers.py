@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from lazarus_bench.figures import draw
-from lazarus_bench.figures.text import number, over_seeds, wrapped
+from lazarus_bench.figures.text import number, over_seeds
 
 _LEFT, _HIGH = 44, 170
 
@@ -103,29 +103,16 @@ class LayerCurves:
 
     def svg(self, *, heading: bool = False) -> str:
         """Draw it; a mark's number shows when it is pointed at."""
-        room = int((draw.WIDTH - 8) / draw.LETTER)
         title = f"{self.title}: {self.subject}"
-        parts, top = [], 6.0
-        for words in wrapped(title, room) if heading else ():
-            parts.append(draw.text(8, top + 10, words, colour="ink"))
-            top += 16
-        for words in wrapped(self.unit, room) if heading else ():
-            parts.append(draw.text(8, top + 10, words))
-            top += 16
-        plot = self._plot(top + 8 * heading)
+        parts = draw.heading(f"{title}, {self.unit}", draw.WIDTH, wanted=heading)
+        plot = self._plot(6 + 16 * len(parts))
         layers = draw.spread(self.layers, 9)
         ticks = [draw.Tick(at=plot.across.at(layer), text=f"L{layer}") for layer in layers]
         parts += [*self._bands(plot), *plot.axes(ticks), *self._null(plot)]
         for at, one in enumerate(self.series):
             parts += self._series(plot, one, at)
-        bottom = plot.top + plot.height + 26
-        for which, words in self._key():
-            for i, said in enumerate(wrapped(words, room - 8)):
-                if i == 0:
-                    parts += _sample(which, bottom + 8)
-                parts.append(draw.text(54, bottom + 12, said, colour="ink"))
-                bottom += 17
-        return draw.document(draw.WIDTH, bottom + 6, title, self.says(), parts)
+        names, bottom = draw.key(self._key(), plot.top + plot.height + 26)
+        return draw.document(draw.WIDTH, bottom + 6, title, self.says(), [*parts, *names])
 
     def _plot(self, top: float) -> draw.Plot:
         numbers = [
@@ -179,11 +166,3 @@ class LayerCurves:
         if self.null is not None:
             upper = number(self.null.upper)
             yield None, f"null: {self.null.name}; dashed across: 95% of its best layers, {upper}"
-
-
-def _sample(at: int | None, y: float) -> Iterator[str]:
-    """The line of a series in the key, or of the null."""
-    colour, dash = ("soft", "1 4") if at is None else draw.series(at)
-    yield draw.line(10, y, 46, y, draw.stroke(colour, 2, dash))
-    if at is not None:
-        yield draw.mark(at, 28, y, draw.fill(colour))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lazarus_bench.figures.draw import WIDTH, document, fill, mark, series, stroke, text
-from lazarus_bench.figures.text import wrapped
+from lazarus_bench.figures.draw import heading as heading_of
 
 MOST = 300
 """Points of a scatter: more hide one another, and make the report's file long."""
@@ -71,9 +71,8 @@ class Scatter:
     def svg(self, *, heading: bool = False) -> str:
         """Draw it, with the key of its classes."""
         title = f"{self.title}: {self.subject}"
-        above = wrapped(title, WIDTH // 7) if heading else []
-        parts = [text(2, 14 + 16 * i, words, colour="ink") for i, words in enumerate(above)]
-        top = 16.0 * len(above) + 6 * bool(above)
+        parts = heading_of(title, WIDTH, wanted=heading)
+        top = 16.0 * len(parts) + 6 * bool(parts)
         side = WIDTH - 1
         square = f'<rect x="0.5" y="{top + 0.5}" width="{side}" height="{side}"'
         parts.append(f"{square} {stroke('rule')}/>")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import mean
 
 from lazarus_bench.figures.draw import Plot, Scale, document, stroke, text
-from lazarus_bench.figures.text import numbers, wrapped
+from lazarus_bench.figures.draw import heading as heading_of
+from lazarus_bench.figures.text import numbers
 
 Line = tuple[tuple[float, float], ...]
 """Points (x, y) of one seed, x ascending; y is the mean of what came since the point before."""
@@ -105,11 +106,10 @@ def trainings(items: Sequence[Curves], *, heading: bool = True) -> str:
     width, parts, top = across * _PANEL[0], [], 4
     for item in items:
         if heading:
-            named = wrapped(f"{item.title}: {item.subject}", int((width - 24) / 7))
-            for words in named:
-                parts.append(text(12, top + 14, words, colour="ink", more=' font-size="13"'))
-                top += 17
-            parts.append(text(12, top + 14, f"{item.unit}, by {item.x}"))
+            named = heading_of(f"{item.title}: {item.subject}", width, wanted=True)
+            parts += [f'<g transform="translate(0 {top})">', *named, "</g>"]
+            top += 16 * len(named)
+            parts.append(text(8, top + 14, f"{item.unit}, by {item.x}"))
             top += 22
         for start in range(0, len(item.series), across):
             for at, curve in enumerate(item.series[start : start + across]):

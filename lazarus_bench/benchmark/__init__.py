@@ -5,7 +5,7 @@ medians and exponents of them. What is measured: `recipes` and `instruments` by 
 side by side with what a user would run instead, `scaling` along one size after the other,
 `roofline` what the machine can do at most and `profile` how a training step spends its time.
 `document` holds what was found, `gate` the ratios that must not fall, `continuous` the file that
-follows them over time, and `markdown` with `plots` writes the report. Numbers are of the machine
+follows them over time, and `markdown` writes the report. Numbers are of the machine
 that made them, which the document names; ratios are of one run. Not here: the commands (cli), the
 suites (`benchmarks/`), and claims, since no claim is judged on a time but through `FinetuneCost`.
 """

@@ -14,6 +14,7 @@ from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.pins import ANY, Pins, pinned, read_pins
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
 from lazarus_bench.judge import (
     Control,
     Estimate,
@@ -27,17 +28,7 @@ from lazarus_bench.judge import (
 )
 from lazarus_bench.report import manifest_lines, pool_rows
 from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
-from lazarus_bench.report.schema import (
-    Curves,
-    Explained,
-    HeatMap,
-    LayerCurves,
-    LensTable,
-    Report,
-    Row,
-    Scatter,
-    Secondary,
-)
+from lazarus_bench.report.schema import Explained, LensTable, Report, Row, Secondary
 from lazarus_bench.session.options import MOVED
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ FAILABLE = (MOVED, "refuted", "invalid", "inconclusive")
 
 DEFAULT_REPORT = Path("lazarus-report")
 REPORT_FILES = ("report.json", "report.md", "report.html")
-PICTURES = ("heatmaps", "scatters")
+PICTURES = ("figures",)
 """Folders beside them; `report.pictures` names them too, which loads more than the options need."""
 
 Read = Callable[[Any, str], Any]

@@ -315,7 +315,7 @@ def test_curves_are_drawn(told, lab, tmp_path):
 
 
 def test_curves_as_png(told, lab, tmp_path):
-    pytest.importorskip("matplotlib", reason="PNG needs the extra `plots`")
+    pytest.importorskip("resvg_py", reason="PNG needs the extra `png`")
     file = tmp_path / "curves.png"
     assert told("dual-reward", "lab:llama", *TINY, "--plot", file)[0] == 0
     assert file.read_bytes().startswith(b"\x89PNG\r\n")

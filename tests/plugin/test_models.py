@@ -10,7 +10,7 @@ from claimfiles import clean_environment, run, write
 from lazarus_bench.report import load
 
 SUITE = """
-from lazarus_bench.report import Curve, Curves, LayerCurves, LayerSeries
+from lazarus_bench.figures import Curve, Curves, LayerCurves, LayerSeries
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.heatmaps import lens_heatmap
 from lazarus_bench.tasks.arithmetic import sample_prompts
@@ -208,8 +208,8 @@ def test_a_heat_map_stands_in_the_report_and_beside_it(ran):
     (item,) = ran["first"].report.heatmaps
     assert (item.title, item.seeds, item.depth) == ("LoRA", 2, 4)
     text = (ran["first"].folder / "report.md").read_text()
-    assert "](heatmaps/01.svg)" in text
-    assert (ran["first"].folder / "heatmaps" / "01.svg").read_text().startswith("<svg")
+    assert "](figures/heat-map-01.svg)" in text
+    assert (ran["first"].folder / "figures" / "heat-map-01.svg").read_text().startswith("<svg")
     assert 'id="heat-1-t"' in (ran["first"].folder / "report.html").read_text()
 
 

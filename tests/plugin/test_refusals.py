@@ -40,11 +40,7 @@ REFUSED = {
     "no tokenizer": (("--lb-model", "./wordless"), "wordless has no tokenizer"),
     "report a file": (("--lb-report", "driver.py"), "driver.py is a file; name another folder"),
     "report below a file": (("--lb-report", "driver.py/a/b"), "driver.py is a file; name another"),
-    "pictures a file": (("--lb-report", "drawn"), "drawn: scatters is a file there; name another"),
-    "heat maps a file": (
-        ("--lb-report", "heated"),
-        "heated: heatmaps is a file there; name another",
-    ),
+    "figures a file": (("--lb-report", "drawn"), "drawn: figures is a file there; name another"),
     "xdist": (("-n", "2", "--lb-fail-on", "nope"), "--lb-fail-on 'nope' is unknown"),
     "xdist, no model": (("-n", "2", "--lb-model", "./empty"), "empty is not a model"),
     "xdist, plan": (("-n", "2", "--lb-plan"), "--lb-plan shows nothing under xdist"),
@@ -71,9 +67,7 @@ def damage(folder, model):
         shutil.copytree(model, folder / name)
     (folder / "empty").mkdir()
     (folder / "drawn").mkdir()
-    (folder / "drawn" / "scatters").write_text("")
-    (folder / "heated").mkdir()
-    (folder / "heated" / "heatmaps").write_text("")
+    (folder / "drawn" / "figures").write_text("")
     host = {"ssh": "one", "ips": ["10.0.0.1"]}
     (folder / "hosts1.json").write_text("[1, 2]")
     (folder / "hosts2.json").write_text(json.dumps({"backend": "nope", "hosts": [host, host]}))

@@ -2,9 +2,21 @@
 
 import dataclasses
 import math
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lazarus_bench.figures import (
+    Curve,
+    Curves,
+    HeatGroup,
+    HeatMap,
+    HeatRow,
+    LayerCurves,
+    LayerSeries,
+    NullBand,
+    Scatter,
+)
 from lazarus_bench.judge import (
     Above,
     AtLeast,
@@ -18,43 +30,29 @@ from lazarus_bench.judge import (
     Within,
 )
 from lazarus_bench.report import (
-    Curve,
-    Curves,
     Explained,
-    HeatGroup,
-    HeatMap,
-    HeatRow,
     JobRow,
-    LayerCurves,
-    LayerSeries,
     LensRow,
     LensTable,
-    NullBand,
     Report,
     Row,
-    Scatter,
     Secondary,
     amended_line,
     claims_table,
-    heatmap_svg,
-    layer_curves_svg,
     pool_rows,
     pooled_line,
     quirks_line,
     render,
     save,
-    scatter,
 )
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.pictures import pictures
 from lazarus_bench.report.rows import UNREGISTERED
 
 GOLDEN = Path(__file__).with_name("golden.md")
 GOLDEN_PAGE = Path(__file__).with_name("golden.html")
 GOLDEN_JSON = Path(__file__).with_name("golden.json")
 GOLDEN_TERMINAL = Path(__file__).with_name("golden_terminal.txt")
-GOLDEN_HEAT = Path(__file__).with_name("golden_heatmap.svg")
-GOLDEN_SCATTER = Path(__file__).with_name("golden_scatter.svg")
-GOLDEN_LAYERS = Path(__file__).with_name("golden_layers.svg")
 
 
 def estimate(value, low, high, scope="seeds", seeds=5, prompts=200, **rest):
@@ -439,9 +437,10 @@ RENDERINGS = {
     GOLDEN_PAGE: lambda: render_html(SAMPLE),
     GOLDEN_JSON: as_json,
     GOLDEN_TERMINAL: terminal,
-    GOLDEN_HEAT: lambda: heatmap_svg.svg(HEAT),
-    GOLDEN_SCATTER: lambda: scatter.svg(SCATTER),
-    GOLDEN_LAYERS: lambda: layer_curves_svg.svg(LAYERS),
+    **{
+        GOLDEN.with_name(path.replace("figures/", "golden-")): partial(pictures(SAMPLE).get, path)
+        for path in pictures(SAMPLE)
+    },
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from lazarus_bench.report import load
-from lazarus_bench.report.schema import Report
+from lazarus_bench.report import Report
 
 HEADER = """
 from lazarus_bench import (

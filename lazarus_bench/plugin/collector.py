@@ -13,7 +13,7 @@ from lazarus_bench.plugin.judging import PROPERTY, new_report, sentence
 from lazarus_bench.plugin.options import PUBLISHED, REPORT_FILES, fail_on, report_folder
 
 if TYPE_CHECKING:
-    from lazarus_bench.report.schema import Report, Row
+    from lazarus_bench.report import Report, Row
 
 LETTERS = {
     "supported": ("s", {"green": True}),

@@ -15,7 +15,7 @@ from lazarus_bench.plugin.stash import COMMAND, SESSION, TRIAL, UNATTAINABLE
 
 if TYPE_CHECKING:
     from lazarus_bench.judge import Verdict
-    from lazarus_bench.report.schema import Report, Row
+    from lazarus_bench.report import Report, Row
     from lazarus_bench.session.trial import Trial
 
 PROPERTY = "lazarus_bench"
@@ -157,7 +157,7 @@ def new_report(
     config: pytest.Config, manifest: dict[str, str] | None = None, **parts: Any
 ) -> Report:
     """A report of this session, made now, with `parts` as its content."""
-    from lazarus_bench.report.schema import Report
+    from lazarus_bench.report import Report
 
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,8 +1,9 @@
 """What a report holds, as frozen dataclasses; `schema` is their form on file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lazarus_bench.codec import OMITTED
 from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.charts import Curves, LayerCurves
 from lazarus_bench.report.heatmap import HeatMap
@@ -39,7 +40,7 @@ class Explained:
     published: Estimate | None
     on: Estimate | None = None
     off: Estimate | None = None
-    span: tuple[float, float] | None = None
+    span: tuple[float, float] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from lazarus_bench.jobs.subjects import BLANK, INSTRUCT, Subject, lab_subject, s
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
-from lazarus_bench.report.schema import JobRow
+from lazarus_bench.report import JobRow
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training.engram_arms import REGISTERED, suited
 from lazarus_bench.training.specs import Engram, Recipe

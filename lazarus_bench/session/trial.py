@@ -18,7 +18,7 @@ from lazarus_bench.judge import (
     not_applicable,
 )
 from lazarus_bench.published.records import Finding
-from lazarus_bench.report.schema import (
+from lazarus_bench.report import (
     Curves,
     Explained,
     HeatMap,

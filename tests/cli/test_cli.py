@@ -15,7 +15,7 @@ from lazarus_bench import cli
 from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report import render, save
 from lazarus_bench.report.html import render_html
-from lazarus_bench.report.schema import Report, Row
+from lazarus_bench.report import Report, Row
 
 
 def command(*args, **environment):

@@ -239,6 +239,7 @@ def _check(found: Document) -> None:
     for name in SHOWN:
         if name not in found.machine:
             raise ValueError(f"document.machine[{name!r}] is missing")
+    measured: Reading | Ratio
     for measured in (*found.readings, *found.ratios):
         _check_interval(measured.name, measured.found)
     for roof in found.roofs:

@@ -33,7 +33,7 @@ def _lines(row: Row) -> Iterator[str]:
     yield from (_control(control) for control in row.verdict.controls)
     for item in row.secondary:
         yield f"Also, {prose(item.label)}: {_beside(item.estimate)}"
-    yield from _writeup(row)
+    yield from _source(row)
     if row.claim_digest:
         yield f"Claim: {code(row.claim_digest[:12])}{_since(row)}"
     if row.digests:
@@ -91,11 +91,11 @@ def _sentence(text: str) -> str:
     return prose(text[:1].upper() + text[1:])
 
 
-def _writeup(row: Row) -> Iterator[str]:
-    source = f"Writeup ({prose(row.source)})"
+def _source(row: Row) -> Iterator[str]:
+    source = f"Source ({prose(row.source)})"
     if row.published_note:
         yield f"{source}: {prose(row.published_note)}"
     else:
         yield source
     if row.subject != PUBLISHED and row.published is not None:
-        yield f"The same rule on the writeup's number: {prose(row.published.reason)}"
+        yield f"The same rule on the published number: {prose(row.published.reason)}"

@@ -104,7 +104,7 @@ def _sentences(rows: tuple[Row, ...]) -> Iterator[str]:
 
 
 def _family(name: str, rows: tuple[Row, ...], pooled: tuple[PooledClaim, ...]) -> str:
-    header = ("Claim", "Subject", "n", "Estimate", "Effect", "Region", "Verdict", "Writeup")
+    header = ("Claim", "Subject", "n", "Estimate", "Effect", "Region", "Verdict", "Published")
     own = {item.claim_id: item for item in pooled if item.claim_id in {r.claim_id for r in rows}}
     lines = [line for group in _claims(rows) for line in _claim_lines(group, own)]
     parts = [f"## {prose(name)}", table(header, lines), *forest(tuple(own.values()))]
@@ -136,7 +136,7 @@ def _about(row: Row) -> str:
 
 def _judged(row: Row) -> list[str]:
     verdict = row.verdict
-    writeup = "" if row.subject == PUBLISHED else wording.published(row.published) or "—"
+    published = "" if row.subject == PUBLISHED else wording.published(row.published) or "—"
     return [
         PUBLISHED if row.subject == PUBLISHED else code(row.subject),
         wording.sample(verdict.estimate),
@@ -144,7 +144,7 @@ def _judged(row: Row) -> list[str]:
         wording.effect(verdict.estimate.effect) if verdict.estimate else "",
         wording.region(verdict.region),
         f"{_MARK[verdict.outcome]} {verdict.outcome.value}{marked(row)}",
-        writeup,
+        published,
     ]
 
 
@@ -159,7 +159,7 @@ def _estimate(row: Row) -> str:
 
 def _lens_section(tables: tuple[LensTable, ...]) -> Iterator[str]:
     if tables:
-        yield "## The writeups' prompts through the lens"
+        yield "## The published prompts through the lens"
         yield from map(_lens_table, tables)
 
 

@@ -11,7 +11,7 @@ from lazarus_bench.report.summary import PUBLISHED
 def pool_rows(rows: Iterable[Row]) -> tuple[PooledClaim, ...]:
     """Pool every claim that has an estimate on models of two families or more.
 
-    The writeups' own numbers are no subject and are not pooled. Subjects of one family are one
+    The published numbers are not a subject and are not pooled. Subjects of one family are one
     family: their mean counts, once.
     """
     groups: dict[str, list[Row]] = {}

@@ -29,7 +29,7 @@ class Explained:
 
     Attributes:
         reads: What was printed and measured, in words.
-        published: The number as printed; None where the writeups print none.
+        published: The number as printed; None where the source prints none.
         on: Measured with the defect; None where no model was asked.
         off: Measured without it.
         span: Lowest and highest, where a range was printed in the place of a number; `published`
@@ -52,19 +52,19 @@ class Row:
         family: The part before the slash.
         says: The claim in one sentence.
         estimand: What is estimated, in words.
-        source: Writeup and section.
+        source: Where the claim was made: a document and its section.
         subject: "published", a lab model, or a model that the user named.
         verdict: The verdict on this subject.
-        published: The verdict of the same rule on the writeup's own number; None where it printed
+        published: The verdict of the same rule on the source's own number; None where it printed
             nothing that measures the estimand.
         pinned: The verdict pinned for this row, None where none is.
         digests: Digests of the jobs that the evidence came from.
         seconds: Wall-clock time of the test.
         secondary: Further estimates.
-        published_note: What a reader must know about the writeup's number.
-        exploratory: Whether the claim is a prediction the writeup left open.
+        published_note: What a reader must know about the published number.
+        exploratory: Whether the claim is a prediction that its source left open.
         architecture: The model family as the config of a given model names it ("llama"); empty for
-            a lab model, whose name says it, for the writeups' numbers, and before schema 3.
+            a lab model, whose name says it, for the published numbers, and before schema 3.
         claim_digest: Digest of everything that decides the claim, whatever the seeds said; empty
             before schema 5.
         amended: How the claim differs from the registry beside its file, a phrase for each
@@ -72,7 +72,7 @@ class Row:
         quirk: The known defect of the public source that the claim is about; empty for most, and
             before schema 5.
         quirks: Known defects that were switched on in what was judged.
-        explained: What the writeups print that the defect might have produced.
+        explained: What the source prints that the defect might have produced.
     """
 
     claim_id: str
@@ -194,7 +194,7 @@ class Report:
         command: The command line that made it.
         manifest: Versions, devices and libraries, by name.
         rows: One for each claim and subject, in the order they ran.
-        lens_tables: The writeups' prompts before and after training.
+        lens_tables: Published prompts before and after training.
         jobs: What the evidence cost.
         curves: What trainings logged, step by step.
         layer_curves: What instruments read, layer by layer.

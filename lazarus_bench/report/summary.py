@@ -19,14 +19,14 @@ def families(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
 
 
 def subjects(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Every subject once: models in the order they came, the writeups' own numbers last."""
+    """Every subject once: models in the order they came, the published numbers last."""
     found = dict.fromkeys(row.subject for row in rows)
     return tuple(sorted(found, key=lambda subject: subject == PUBLISHED))
 
 
 def subject_name(subject: str) -> str:
     """What a subject is called in a sentence, as Markdown."""
-    return "the writeups' own numbers" if subject == PUBLISHED else code(subject)
+    return "the published numbers" if subject == PUBLISHED else code(subject)
 
 
 def count(rows: Iterable[Row]) -> Counter[Outcome]:

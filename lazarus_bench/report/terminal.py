@@ -54,7 +54,7 @@ def amended_line(rows: Iterable[Row], width: int) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    writeup = "" if row.subject == PUBLISHED else wording.published(row.published)
+    published = "" if row.subject == PUBLISHED else wording.published(row.published)
     return (
         row.claim_id,
         _end(row.subject, _SUBJECT),
@@ -62,7 +62,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         wording.estimate(row.verdict.estimate) if row.verdict.estimate else "",
         wording.relation(row.verdict),
         wording.sample(row.verdict.estimate),
-        f"published {writeup}" if writeup else "",
+        f"published {published}" if published else "",
     )
 
 

@@ -141,9 +141,9 @@ def relation(verdict: Verdict) -> str:
 
 
 def published(verdict: Verdict | None) -> str:
-    """Say what the writeup printed and what the same rule makes of it: "0.571: inconclusive".
+    """Say what the source printed and what the same rule makes of it: "0.571: inconclusive".
 
-    Empty where nobody looked; "no number" where the writeup prints none that measures the claim.
+    Empty where nobody looked; "no number" where the source prints none that measures the claim.
     """
     if verdict is None:
         return ""

@@ -14,7 +14,7 @@ from lazarus_bench.report.registry.records import RegisteredClaim
 _INTRODUCTION = (
     "What every claim bets on, fixed before it is judged. A claim's digest is the SHA-256 of the "
     "canonical JSON of everything that decides it: what it says, estimand, region, subjects, "
-    "trainings, the size of its family and with it the level, the judge's rule, the writeup's "
+    "trainings, the size of its family and with it the level, the judge's rule, the published "
     "number, the sizes of the profiles, and the test that reads the models, with its controls and "
     "thresholds. `registry.json` beside this file has all of it; a report names the digests that "
     "its verdicts were reached under, and says which claims were amended since."
@@ -56,7 +56,7 @@ def _profiles(profiles: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
 
 def _family(name: str, claims: list[RegisteredClaim]) -> str:
     level = claims[0].decides["level"]
-    header = ("Claim", "Region", "Asked of", "Trainings", "Writeup", "Digest")
+    header = ("Claim", "Region", "Asked of", "Trainings", "Published", "Digest")
     title = f"## {prose(name)}: {_many(len(claims), 'claim')}, level {level:.4g}"
     return f"{title}\n\n{table(header, map(_line, claims))}"
 
@@ -95,10 +95,10 @@ def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
     if decides["words"]:
         yield "Words that must be single tokens", _codes(decides["words"])
     if decides["exploratory"]:
-        yield "Status", "exploratory, left open by its writeup"
+        yield "Status", "exploratory, left open by its source"
     if decides["quirk"]:
         yield "Known defect", code(decides["quirk"])
-    yield "Writeup", f"{prose(claim.source)}: {prose(claim.printed) or 'no number'}"
+    yield "Source", f"{prose(claim.source)}: {prose(claim.printed) or 'no number'}"
     yield "Rule", prose(decides["rule"])
     sizes = (f"{code(n)} {p['seeds']} × {p['prompts']}" for n, p in decides["profiles"].items())
     yield "Profiles, seeds × prompts", ", ".join(sizes)

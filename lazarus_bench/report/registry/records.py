@@ -16,8 +16,8 @@ class RegisteredClaim:
     Attributes:
         id: "family/name".
         digest: SHA-256 of the canonical JSON of `decides`, 64 hexadecimal digits.
-        source: Writeup and section, which decide nothing.
-        printed: The writeup's own number in short; empty where it prints none.
+        source: Document and section of the claim, which decide nothing.
+        printed: The published number in short; empty where it prints none.
         trainings: What the claim's trainings are called, in the order of `decides["needs"]`.
         decides: Everything that decides, as plain JSON values.
     """

@@ -111,6 +111,11 @@ class LensRow:
     after_probability: float
     gold: str
 
+    @property
+    def names_operation(self) -> bool:
+        """Whether the top token after training is the gold word."""
+        return self.after_token.strip().lower() == self.gold.strip().lower()
+
 
 @dataclass(frozen=True, kw_only=True)
 class LensTable:

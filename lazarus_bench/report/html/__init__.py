@@ -24,7 +24,7 @@ from lazarus_bench.report.html.charts import layer_panel, training_panels
 from lazarus_bench.report.html.claims import anchors, claim_views, families
 from lazarus_bench.report.html.heatmaps import heat_panel
 from lazarus_bench.report.html.scatters import scatter_plane
-from lazarus_bench.report.rows import LensRow, Report
+from lazarus_bench.report.rows import Report
 
 __all__ = ["render_html"]
 
@@ -95,7 +95,6 @@ def _environment() -> Environment:
         "HEAT_KEY": KEY,
         "HEAT_LEVELS": len(COLOURS),
     }
-    environment.tests["naming"] = _names_operation
     environment.filters |= {"visible": visible, "sentence": _sentence, "percent": _percent}
     return environment
 
@@ -112,7 +111,3 @@ def _sentence(text: str) -> str:
 def _percent(share: float) -> float:
     """A fraction in percent; a probability that diverged has no length."""
     return round(100 * min(max(share, 0.0), 1.0), 1) if math.isfinite(share) else 0.0
-
-
-def _names_operation(row: LensRow) -> bool:
-    return row.after_token.strip().lower() == row.gold.strip().lower()

@@ -61,7 +61,8 @@ def from_plain(data: Any, kind: type[_T], place: str = "value", *, whole: bool =
 
     Args:
         data: what `to_plain` returned.
-        kind: a dataclass, `tuple[...]` of such, or an abstract class or `object`, read by tag.
+        kind: a dataclass, `tuple[...]` of such, or an abstract class or `object`, read by tag. What
+            is annotated with `Any` stays plain.
         place: what to call `data` in an error.
         whole: whether a dataclass needs all of its own fields in `data`, those with defaults, too.
 
@@ -73,7 +74,7 @@ def from_plain(data: Any, kind: type[_T], place: str = "value", *, whole: bool =
     except RecursionError:
         raise MalformedError(f"{place} is nested too deeply") from None
     except _ERRORS as error:
-        raise MalformedError(_sentence(error, place)) from error
+        raise MalformedError(_sentence(error, place)) from None
     for field in fields(found) if whole else ():  # type: ignore[arg-type]
         if field.name not in data:
             raise MalformedError(f"{place}.{field.name} is missing")
@@ -284,7 +285,8 @@ for _fits, _write in (
 ):
     _converter.register_unstructure_hook_factory(_fits, _write)
 for _fits, _read in (
-    (_origin_is(object, Any), lambda _: _read_anything),
+    (_origin_is(Any), lambda _: lambda value, _: value),
+    (_origin_is(object), lambda _: _read_anything),
     (_origin_is(Literal), lambda kind: lambda value, _: _one_of(value, get_args(kind))),
     (_origin_is(Union, UnionType), _read_union),
     (_origin_is(Mapping), _read_mapping),

@@ -239,11 +239,11 @@ def _check(found: Document) -> None:
     for name in SHOWN:
         if name not in found.machine:
             raise ValueError(f"document.machine[{name!r}] is missing")
-    measured: Reading | Ratio
-    for measured in (*found.readings, *found.ratios):
-        _check_interval(measured.name, measured.found)
-    for roof in found.roofs:
-        _check_interval(f"{roof.operation}, {roof.size}", roof.rate)
+    intervals = [(reading.name, reading.found) for reading in found.readings]
+    intervals += [(ratio.name, ratio.found) for ratio in found.ratios]
+    intervals += [(f"{roof.operation}, {roof.size}", roof.rate) for roof in found.roofs]
+    for name, interval in intervals:
+        _check_interval(name, interval)
     for curve in found.curves:
         _check_numbers(curve.what, curve.sizes, above=0.0)
         if len(curve.sizes) != len(curve.cost) or len(curve.sizes) < 2:

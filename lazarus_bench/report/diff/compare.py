@@ -67,7 +67,8 @@ class Pair:
     @property
     def outcomes(self) -> tuple[str | None, str | None]:
         """The verdict before and after; None where a report lacks it."""
-        old, new = (row and row.verdict.outcome.value for row in (self.old, self.new))
+        rows = (self.old, self.new)
+        old, new = (None if row is None else row.verdict.outcome.value for row in rows)
         return old, new
 
     @property

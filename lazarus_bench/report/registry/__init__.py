@@ -5,9 +5,8 @@
 
 from lazarus_bench.report.registry.amendments import Status, against, differences, tally
 from lazarus_bench.report.registry.file import from_dict, load_registry, to_text
-from lazarus_bench.report.registry.listing import list_claims
-from lazarus_bench.report.registry.markdown import render_claim, render_registry
 from lazarus_bench.report.registry.records import RegisteredClaim
+from lazarus_bench.report.registry.renderings import list_claims, render_claim, render_registry
 
 __all__ = [
     "RegisteredClaim",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lazarus_bench.judge import Region, from_json
+from lazarus_bench.codec import from_plain
+from lazarus_bench.judge import Region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,7 @@ class RegisteredClaim:
 
         Raises:
             ValueError: `decides` holds no region that can be read.
-            TypeError: It holds something else in its place.
         """
-        region = from_json(self.decides["region"])
-        if not isinstance(region, Region):
-            raise TypeError(f"{self.id} has {type(region).__name__} in place of a region")
+        place = f"{self.id}, region"
+        region: Region = from_plain(self.decides.get("region"), Region, place)  # type: ignore[type-abstract]
         return region

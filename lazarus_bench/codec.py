@@ -71,9 +71,7 @@ def from_plain(data: Any, kind: type[_T], place: str = "value", *, whole: bool =
     """
     try:
         found = _converter.structure(data, kind)
-    except RecursionError:
-        raise MalformedError(f"{place} is nested too deeply") from None
-    except _ERRORS as error:
+    except (*_ERRORS, RecursionError) as error:
         raise MalformedError(_sentence(error, place)) from None
     for field in fields(found) if whole else ():  # type: ignore[arg-type]
         if field.name not in data:
@@ -81,16 +79,18 @@ def from_plain(data: Any, kind: type[_T], place: str = "value", *, whole: bool =
     return found
 
 
-def _sentence(error: BaseException, place: str) -> str:
+def _sentence(error: BaseException, start: str) -> str:
     """Follow the first of nested errors to where it arose."""
-    if isinstance(error, BaseValidationError):
-        first = error.exceptions[0]
-        for note in getattr(first, "__notes__", ()):
+    place = start
+    while isinstance(error, BaseValidationError):
+        error = error.exceptions[0]
+        for note in getattr(error, "__notes__", ()):
             if isinstance(note, AttributeValidationNote):
                 place += f".{note.name}"
             elif isinstance(note, IterableValidationNote):
                 place += f"[{note.index!r}]"
-        return _sentence(first, place)
+    if isinstance(error, RecursionError):
+        return f"{start} is nested too deeply"
     if isinstance(error, ForbiddenExtraKeysError):
         return f"{place} has no field {min(error.extra_fields)!r}"
     if isinstance(error, KeyError):
@@ -194,10 +194,12 @@ def _read_mapping(kind: Any) -> _Hook:
 def _read_record(kind: Any) -> _Hook:
     hook = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True)
 
+    has_tag = kind in _TAGGED.values()
+
     def read(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
             raise _Misfit(value, "an object")
-        if kind in _TAGGED.values():
+        if has_tag:
             own = _kind_of(value)
             if own is not kind:
                 raise _Misfit(own.__name__, kind.__name__)

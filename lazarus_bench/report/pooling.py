@@ -1,4 +1,4 @@
-"""Which estimates of a report belong together: one claim's, on subjects of different families."""
+"""One claim's estimates on models of different families, pooled."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,7 @@ from lazarus_bench.report.summary import PUBLISHED
 def pool_rows(rows: Iterable[Row]) -> tuple[PooledClaim, ...]:
     """Pool every claim that has an estimate on models of two families or more.
 
-    The published numbers are not a subject and are not pooled. Subjects of one family are one
-    family: their mean counts, once.
+    Published numbers are not pooled. Several subjects of one family count once, by their mean.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:

@@ -77,7 +77,7 @@ drawings = st.builds(
     numbers=rows,
     point=st.tuples(st.integers(), st.text()),
     series=st.lists(rows, max_size=3).map(tuple),
-    about=st.dictionaries(st.text(), numbers | st.text(min_size=4).filter(str.isalpha)),
+    about=st.dictionaries(st.text(), st.integers() | st.text(min_size=4).filter(str.isalpha)),
     colour=st.sampled_from(Colour),
     side=st.sampled_from(["left", "right"]),
     anything=st.lists(st.text() | squares | rows).map(tuple),

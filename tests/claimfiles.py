@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-from lazarus_bench.report import load
-from lazarus_bench.report.schema import Report
+from lazarus_bench.report import Report, load
 
 HEADER = """
 from lazarus_bench import (

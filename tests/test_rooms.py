@@ -13,9 +13,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lazarus_bench"
 ROOMS = {
     "errors": (),
     "versions": (),
-    "judge": (),
+    "codec": (),
+    "digests": (),
+    "judge": ("codec",),
     "figures": (),
-    "claims": ("judge",),
+    "claims": ("judge", "digests"),
     "report": ("judge", "claims", "figures"),
     "backend": ("versions",),
     "exponentials": ("backend",),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge.rounds import Interval
 
@@ -191,105 +192,86 @@ class Document:
 
     def to_json(self) -> str:
         """The document as text."""
-        body = {"schema": SCHEMA, "kind": KIND, **asdict(self)}
-        return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
+        body = {"schema": SCHEMA, "kind": KIND, **to_plain(self)}
+        return json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_document(path: Path) -> Document:
     """The document in a file.
 
     Raises:
-        UserError: it cannot be read, or is no such document.
+        UserError: it cannot be read, or is not a benchmark document.
     """
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
         raise UserError(
             f"{path} cannot be read as JSON ({why}): name a file of `lazarus-bench benchmark`"
         ) from error
     if not isinstance(row, dict) or row.get("kind") != KIND or row.get("schema") != SCHEMA:
         raise UserError(
-            f"{path} is no benchmark document of schema {SCHEMA}: make it with `lazarus-bench "
+            f"{path} is not a benchmark document of schema {SCHEMA}: make one with `lazarus-bench "
             f"benchmark --output FILE.json`"
         )
     try:
-        return _document(row)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        del row["kind"], row["schema"]
+        found = from_plain(row, Document, "document", whole=True)
+        _check(found)
+    except ValueError as error:
         raise UserError(
-            f"{path} is damaged ({type(error).__name__}: {error}): make it anew with "
+            f"{path} is damaged ({error}): make it anew with "
             f"`lazarus-bench benchmark --output FILE.json`"
         ) from error
-
-
-def _document(row: dict[str, Any]) -> Document:
-    kept = {name: _text(row[name]) for name in ("created", "command", "model")}
-    return Document(
-        **kept,
-        machine=_texts(row["machine"], *SHOWN),
-        skipped=_texts(row["skipped"]),
-        readings=tuple(Reading(**_intervals(r, "found")) for r in row["readings"]),
-        ratios=tuple(Ratio(**_intervals(r, "found")) for r in row["ratios"]),
-        curves=tuple(_curve(r) for r in row["curves"]),
-        profiles=tuple(_profile(r) for r in row["profiles"]),
-        roofs=tuple(Roof(**_intervals(r, "rate")) for r in row["roofs"]),
-    )
+    return found
 
 
 SHOWN = ("device", "blas", "exp", "cores")
 """What of a machine is shown wherever its numbers are."""
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _texts(value: Mapping[str, Any], *needed: str) -> dict[str, str]:
-    found = {name: _text(text) for name, text in value.items()}
-    return found | {name: found[name] for name in needed}
-
-
-def _numbers(values: Iterable[Any], above: float) -> None:
-    """Finite numbers above a bound: what is none would slip through every comparison.
+def _check(found: Document) -> None:
+    """Refuse numbers that no measurement has; NaN would slip through every comparison.
 
     Raises:
-        ValueError, TypeError: one is not.
+        ValueError: a number is not finite or too small, or an interval does not hold its value.
     """
+    for name in SHOWN:
+        if name not in found.machine:
+            raise ValueError(f"document.machine[{name!r}] is missing")
+    intervals = [(reading.name, reading.found) for reading in found.readings]
+    intervals += [(ratio.name, ratio.found) for ratio in found.ratios]
+    intervals += [(f"{roof.operation}, {roof.size}", roof.rate) for roof in found.roofs]
+    for name, interval in intervals:
+        _check_interval(name, interval)
+    for curve in found.curves:
+        _check_numbers(curve.what, curve.sizes, above=0.0)
+        if len(curve.sizes) != len(curve.cost) or len(curve.sizes) < 2:
+            raise ValueError(
+                f"{curve.what} has {len(curve.cost)} costs for {len(curve.sizes)} sizes"
+            )
+        for cost in curve.cost:
+            _check_interval(curve.what, cost)
+        for exponent in (curve.exponent, curve.last):
+            _check_interval(curve.what, exponent, above=-math.inf)
+    for profile in found.profiles:
+        _check_interval(profile.recipe, profile.step)
+        rates = (profile.machine, profile.attainable, profile.achieved, profile.gflop)
+        _check_numbers(profile.recipe, rates, above=0.0)
+        parts = (number for part in profile.parts for number in (part.milliseconds, part.gflop))
+        _check_numbers(profile.recipe, (*parts, *profile.phases.values()), above=-math.inf)
+
+
+def _check_interval(name: str, found: Interval, above: float = 0.0) -> None:
+    _check_numbers(name, (found.value, found.low, found.high), above)
+    if not found.low <= found.value <= found.high:
+        raise ValueError(f"{name} has the interval {found}, which does not hold its value")
+
+
+def _check_numbers(name: str, values: Iterable[float], above: float) -> None:
     for value in values:
         if not (math.isfinite(value) and value > above):
-            raise ValueError(f"{value} where a number above {above:g} belongs")
-
-
-def _interval(row: Mapping[str, Any], above: float = 0.0) -> Interval:
-    found = Interval(**row)
-    _numbers((found.value, found.low, found.high), above)
-    if not found.low <= found.value <= found.high:
-        raise ValueError(f"{found} is no interval")
-    return found
-
-
-def _intervals(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return row | {name: _interval(row[name]) for name in names}
-
-
-def _curve(row: dict[str, Any]) -> Curve:
-    cost = tuple(_interval(one) for one in row["cost"])
-    sizes = tuple(row["sizes"])
-    _numbers(sizes, 0.0)
-    if len(sizes) != len(cost) or len(sizes) < 2:
-        raise ValueError(f"{len(cost)} costs of {len(sizes)} sizes")
-    exponents = {name: _interval(row[name], -math.inf) for name in ("exponent", "last")}
-    return Curve(**row | exponents | {"cost": cost, "sizes": sizes})
-
-
-def _profile(row: dict[str, Any]) -> Profile:
-    found = Profile(**_intervals(row, "step") | {"parts": tuple(Part(**p) for p in row["parts"])})
-    _numbers((found.machine, found.attainable, found.achieved, found.gflop), 0.0)
-    _numbers((of for p in found.parts for of in (p.milliseconds, p.gflop)), -math.inf)
-    _numbers(found.phases.values(), -math.inf)
-    return found
+            raise ValueError(f"{name} has {value} where a finite number above {above:g} belongs")
 
 
 def by_machine(documents: Sequence[Document]) -> list[Document]:

@@ -16,7 +16,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.session.options import REPORT_FILES, Options
 
 if TYPE_CHECKING:
-    from lazarus_bench.report.schema import Report, Row
+    from lazarus_bench.report import Report, Row
 
 PROPERTY = "lazarus_bench"
 """The property of a test's report in which its evidence travels, also from xdist's workers."""

@@ -16,7 +16,7 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>|~$#&@:!]")
 
 
 def prose(text: str) -> str:
-    """Escape words of ours for a table cell or a list: one line, no markup taken from the text."""
+    """Escape text for a table cell or a list: one line, nothing in it read as markup."""
     return _PROSE.sub(r"\\\1", _one_line(text)).replace("&", "&amp;")
 
 
@@ -33,9 +33,9 @@ def code(text: str) -> str:
 
 
 def unescaped(markdown: str) -> str:
-    """A line of `prose` and `code` as somebody reads it who sees no Markdown rendered.
+    """A line of `prose` and `code` for a reader who sees the Markdown unrendered.
 
-    Backticks stay, as they set names apart from words.
+    Backticks stay: they set names apart from words.
     """
     return _MARKED.sub(_seen, markdown)
 
@@ -48,7 +48,7 @@ def _seen(mark: re.Match[str]) -> str:
 
 
 def title(text: str) -> str:
-    """Escape words of ours for a fold's title, where HTML is read and Markdown is not: one line."""
+    """Escape text for a fold's title, where HTML is read and Markdown is not: one line."""
     return html.escape(_one_line(text), quote=False)
 
 

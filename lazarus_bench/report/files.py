@@ -8,10 +8,10 @@ from lazarus_bench.errors import UserError
 
 
 def check_place(path: Path, what: str) -> None:
-    """Make sure that a `what` can be written to `path`, before anything is done to fill it.
+    """Make sure that a `what` can be written to `path`, before the work that fills it.
 
-    A file is made and taken away in the nearest folder above that is there: rights alone do not
-    tell of a full or read-only file system.
+    A file is created and removed in the nearest existing folder above: permissions alone do not
+    reveal a full or read-only file system.
 
     Raises:
         UserError: The path cannot be written.
@@ -25,7 +25,7 @@ def check_place(path: Path, what: str) -> None:
 
 
 def probe(folder: Path) -> None:
-    """Try to write below `folder`, which need not be there yet, and leave nothing.
+    """Try to write below `folder`, which need not exist yet, and leave nothing behind.
 
     Raises:
         OSError: It cannot be done.
@@ -37,7 +37,7 @@ def probe(folder: Path) -> None:
 
 
 def unwritable(path: Path, what: str, error: OSError) -> UserError:
-    """The sentence on a `what` that cannot be written to `path`."""
+    """The error for a `what` that cannot be written to `path`."""
     reason = (error.strerror or str(error)).lower()
     return UserError(
         f"cannot write the {what} to {path} ({reason}); name a file where you can write"
@@ -45,7 +45,7 @@ def unwritable(path: Path, what: str, error: OSError) -> UserError:
 
 
 def write_text(text: str, path: Path, what: str = "report") -> None:
-    """Write `text`, which is a `what`, to `path` whole or not at all, making the folders above it.
+    """Write `text`, a `what`, to `path` whole or not at all, creating the folders above it.
 
     Raises:
         UserError: The path cannot be written.

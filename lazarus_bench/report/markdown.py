@@ -1,11 +1,10 @@
 """A report as GitHub-flavoured Markdown: what came out first, how it was reached folded below."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
-from lazarus_bench.judge import Outcome
+from lazarus_bench.judge import Outcome, Verdict
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.defects import banner, defects_section, marked
-from lazarus_bench.report.details import family_details
 from lazarus_bench.report.escaping import code, prose, token
 from lazarus_bench.report.forest import forest, pooled_cells
 from lazarus_bench.report.layout import fold, table
@@ -15,10 +14,11 @@ from lazarus_bench.report.pictures import (
     layer_curves_section,
     scatter_section,
 )
-from lazarus_bench.report.rows import JobRow, LensRow, LensTable, PooledClaim, Report, Row
+from lazarus_bench.report.rows import JobRow, LensTable, PooledClaim, Report, Row
 from lazarus_bench.report.summary import (
     PUBLISHED,
     amended,
+    amendment,
     count,
     families,
     family_sentence,
@@ -73,18 +73,23 @@ def _head(report: Report) -> str:
 def _summary(rows: tuple[Row, ...]) -> str:
     if not rows:
         return "## Summary\n\nNo claim was judged."
-    parts = ["## Summary", _counts(rows), "\n".join(_sentences(rows))]
-    changed = [f"- {code(r.claim_id)} on {code(r.subject)}: {_moved(r)}" for r in moved(rows)]
+    sentences = (
+        f"- **{prose(name)}** on {subject_name(subject)}: {prose(family_sentence(group, subject))}."
+        for name, group in families(rows).items()
+        for subject in subjects(group)
+    )
+    parts = ["## Summary", _counts(rows), "\n".join(sentences)]
+    changed = [
+        f"- {code(row.claim_id)} on {code(row.subject)}: {row.pinned} before, "
+        f"{row.verdict.outcome.value} now"
+        for row in moved(rows)
+    ]
     if changed:
         parts.append("**Moved from their pins:**\n\n" + "\n".join(changed))
     differing = [f"- {code(n)}: {prose(', '.join(how))}" for n, how in amended(rows).items()]
     if differing:
         parts.append("**Not as they were registered:**\n\n" + "\n".join(differing))
     return "\n\n".join(parts)
-
-
-def _moved(row: Row) -> str:
-    return f"{row.pinned} before, {row.verdict.outcome.value} now"
 
 
 def _counts(rows: tuple[Row, ...]) -> str:
@@ -98,95 +103,124 @@ def _counts(rows: tuple[Row, ...]) -> str:
     return table(header, lines, right=" " + "r" * (len(Outcome) + 1))
 
 
-def _sentences(rows: tuple[Row, ...]) -> Iterator[str]:
-    for name, group in families(rows).items():
-        for subject in subjects(group):
-            sentence = family_sentence(group, subject)
-            yield f"- **{prose(name)}** on {subject_name(subject)}: {prose(sentence)}."
-
-
 def _family(name: str, rows: tuple[Row, ...], pooled: tuple[PooledClaim, ...]) -> str:
-    header = ("Claim", "Subject", "n", "Estimate", "Effect", "Region", "Verdict", "Writeup")
-    own = {item.claim_id: item for item in pooled if item.claim_id in {r.claim_id for r in rows}}
-    lines = [line for group in _claims(rows) for line in _claim_lines(group, own)]
-    parts = [f"## {prose(name)}", table(header, lines), *forest(tuple(own.values()))]
-    return "\n\n".join([*parts, family_details(rows)])
-
-
-def _claims(rows: tuple[Row, ...]) -> Iterable[list[Row]]:
-    groups: dict[str, list[Row]] = {}
+    header = ("Claim", "Subject", "n", "Estimate", "Effect", "Region", "Verdict", "Published")
+    claims: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row.claim_id, []).append(row)
-    return groups.values()
-
-
-def _claim_lines(group: list[Row], pooled: Mapping[str, PooledClaim]) -> Iterator[list[str]]:
-    for position, row in enumerate(group):
-        yield [_claim(row) if position == 0 else "", *_judged(row)]
-    if group[0].claim_id in pooled:
-        yield ["", *pooled_cells(pooled[group[0].claim_id])]
+        claims.setdefault(row.claim_id, []).append(row)
+    own = {item.claim_id: item for item in pooled if item.claim_id in claims}
+    lines = []
+    for claim_id, group in claims.items():
+        lines += [[_claim(row) if row is group[0] else "", *_judged(row)] for row in group]
+        if claim_id in own:
+            lines.append(["", *pooled_cells(own[claim_id])])
+    details = fold("How each verdict was reached", (line for row in rows for line in _details(row)))
+    return "\n\n".join(
+        [f"## {prose(name)}", table(header, lines), *forest(tuple(own.values())), details]
+    )
 
 
 def _claim(row: Row) -> str:
-    marked = "".join(f" ({tag})" for tag in tags(row)) + _about(row)
-    return f"{code(row.claim_id)}{marked}<br>{prose(row.says)}<br><sub>{prose(row.estimand)}</sub>"
-
-
-def _about(row: Row) -> str:
-    return f" (known defect {code(row.quirk)})" if row.quirk else ""
+    marks = [*tags(row), *([f"known defect {code(row.quirk)}"] if row.quirk else [])]
+    marked_id = " ".join([code(row.claim_id), *(f"({mark})" for mark in marks)])
+    return f"{marked_id}<br>{prose(row.says)}<br><sub>{prose(row.estimand)}</sub>"
 
 
 def _judged(row: Row) -> list[str]:
-    verdict = row.verdict
-    writeup = "" if row.subject == PUBLISHED else wording.published(row.published) or "—"
+    verdict, estimate = row.verdict, row.verdict.estimate
+    shown = ""
+    if estimate is not None:
+        shown = wording.estimate(estimate)
+        if wording.has_interval(estimate):
+            shown += f"<br><sub>95%: {wording.interval95(estimate)}</sub>"
     return [
         PUBLISHED if row.subject == PUBLISHED else code(row.subject),
-        wording.sample(verdict.estimate),
-        _estimate(row),
-        wording.effect(verdict.estimate.effect) if verdict.estimate else "",
+        wording.sample(estimate),
+        shown,
+        wording.effect(estimate.effect) if estimate else "",
         wording.region(verdict.region),
         f"{_MARK[verdict.outcome]} {verdict.outcome.value}{marked(row)}",
-        writeup,
+        "" if row.subject == PUBLISHED else wording.published(row.published) or "—",
     ]
 
 
-def _estimate(row: Row) -> str:
-    estimate = row.verdict.estimate
+def _details(row: Row) -> Iterator[str]:
+    """How one verdict was reached, and what would decide it."""
+    verdict = row.verdict
+    yield (f"**{code(row.claim_id)} on {subject_name(row.subject)}: {verdict.outcome.value}**\n")
+    yield from (f"- {line}" for line in (*_reached(verdict), *_evidence(row)))
+    yield ""
+
+
+def _reached(verdict: Verdict) -> Iterator[str]:
+    estimate = verdict.estimate
+    passed = all(control.passed for control in verdict.controls)
+    if estimate is None or estimate.scope != "exact" or not passed:
+        yield prose(verdict.reason[:1].upper() + verdict.reason[1:])
+    else:
+        met = "meets" if verdict.region.contains_value(estimate.value) else "misses"
+        region = prose(wording.region(verdict.region))
+        yield f"Computed {printed.number(estimate.value)}, which {met} {region}"
     if estimate is None:
-        return ""
-    if not wording.has_interval(estimate):
-        return printed.number(estimate.value)
-    return f"{wording.estimate(estimate)}<br><sub>95%: {wording.interval95(estimate)}</sub>"
+        return
+    scope = wording.speaks_of(estimate)
+    yield f"Method: {prose(estimate.method)}; level {verdict.level:.4g}; {scope}"
+    if estimate.note and estimate.note not in verdict.reason:
+        yield f"Limits: {prose(estimate.note)}"
+    if verdict.detectable is not None:
+        yield f"Smallest detectable distance from the edge: {printed.number(verdict.detectable)}"
+
+
+def _evidence(row: Row) -> Iterator[str]:
+    if row.quirks:
+        yield f"Known defects switched on: {', '.join(map(code, row.quirks))}"
+    if row.verdict.needed:
+        yield f"To decide: {prose(row.verdict.needed)}"
+    for control in row.verdict.controls:
+        passed = "passed" if control.passed else "**failed**"
+        expected = f"expected {prose(control.expectation)}"
+        value = printed.number(control.value)
+        yield f"Control, {prose(control.name)}: {value}, {expected}, {passed}"
+    for item in row.secondary:
+        level = ", 95%" if wording.has_interval(item.estimate) else ""
+        rests_on = f"({wording.sample(item.estimate)}{level})"
+        yield f"Also, {prose(item.label)}: {wording.estimate95(item.estimate)} {rests_on}"
+    note = f": {prose(row.published_note)}" if row.published_note else ""
+    yield f"Source ({prose(row.source)}){note}"
+    if row.subject != PUBLISHED and row.published is not None:
+        yield f"The same rule on the published number: {prose(row.published.reason)}"
+    if row.claim_digest:
+        since = f"; {prose(amendment(row))}" if row.amended else ""
+        yield f"Claim: {code(row.claim_digest[:12])}{since}"
+    if row.digests:
+        yield f"Evidence: {', '.join(code(digest[:12]) for digest in row.digests)}"
+    if row.seconds:
+        yield f"Took {printed.duration(row.seconds)}"
 
 
 def _lens_section(tables: tuple[LensTable, ...]) -> Iterator[str]:
     if tables:
-        yield "## The writeups' prompts through the lens"
+        yield "## The published prompts through the lens"
         yield from map(_lens_table, tables)
 
 
 def _lens_table(item: LensTable) -> str:
     header = ("Prompt", "Before", "p", "After", "p", "Names the operation")
     title = f"### {prose(item.title)}: {code(item.subject)}, layer {item.layer}"
-    hits = sum(map(_names_operation, item.rows))
-    lines = table(header, map(_lens_line, item.rows), right="  r r ")
+    hits = sum(row.names_operation for row in item.rows)
+    cells = (
+        [
+            token(row.prompt.rstrip()).replace("␣", " "),
+            token(row.before_token),
+            printed.number(row.before_probability),
+            token(row.after_token),
+            printed.number(row.after_probability),
+            "✅" if row.names_operation else f"❌ {prose(row.gold)}",
+        ]
+        for row in item.rows
+    )
+    lines = table(header, cells, right="  r r ")
     return f"{title}\n\n{lines}\n\n{hits} of {len(item.rows)} after training."
-
-
-def _names_operation(row: LensRow) -> bool:
-    return row.after_token.strip().lower() == row.gold.strip().lower()
-
-
-def _lens_line(row: LensRow) -> list[str]:
-    verdict = "✅" if _names_operation(row) else f"❌ {prose(row.gold)}"
-    return [
-        token(row.prompt.rstrip()).replace("␣", " "),
-        token(row.before_token),
-        printed.number(row.before_probability),
-        token(row.after_token),
-        printed.number(row.after_probability),
-        verdict,
-    ]
 
 
 def _jobs_section(jobs: tuple[JobRow, ...]) -> Iterator[str]:
@@ -195,23 +229,21 @@ def _jobs_section(jobs: tuple[JobRow, ...]) -> Iterator[str]:
     fresh = [job for job in jobs if not job.cached]
     spent = printed.duration(sum(job.seconds for job in fresh))
     header = ("Job", "What", "Time", "tok/s", "From store")
+    cells = (
+        [
+            code(job.digest[:12]),
+            prose(job.what),
+            printed.duration(job.seconds),
+            "" if job.tokens_per_second is None else f"{job.tokens_per_second:,.0f}",
+            "yes" if job.cached else "",
+        ]
+        for job in jobs
+    )
     yield (
         f"## Jobs\n\n{len(jobs)} jobs, {len(fresh)} run now in {spent}, "
         f"{len(jobs) - len(fresh)} taken from the store.\n\n"
-        + fold("Every job", iter([table(header, map(_job_line, jobs), right="  rr ")]))
+        + fold("Every job", iter([table(header, cells, right="  rr ")]))
     )
-
-
-def _job_line(job: JobRow) -> list[str]:
-    speed = "" if job.tokens_per_second is None else f"{job.tokens_per_second:,.0f}"
-    stored = "yes" if job.cached else ""
-    return [
-        code(job.digest[:12]),
-        prose(job.what),
-        printed.duration(job.seconds),
-        speed,
-        stored,
-    ]
 
 
 def _manifest(report: Report) -> str:

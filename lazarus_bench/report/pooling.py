@@ -1,4 +1,4 @@
-"""Which estimates of a report belong together: one claim's, on subjects of different families."""
+"""One claim's estimates on models of different families, pooled."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,7 @@ from lazarus_bench.report.summary import PUBLISHED
 def pool_rows(rows: Iterable[Row]) -> tuple[PooledClaim, ...]:
     """Pool every claim that has an estimate on models of two families or more.
 
-    The writeups' own numbers are no subject and are not pooled. Subjects of one family are one
-    family: their mean counts, once.
+    Published numbers are not pooled. Several subjects of one family count once, by their mean.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -36,38 +35,28 @@ def model_family(row: Row) -> str:
 
 
 def _pooled(claim_id: str, group: list[Row]) -> PooledClaim:
-    reasons = [(row, _obstacle(row)) for row in group]
-    usable = [row for row, reason in reasons if not reason]
-    members = tuple(
-        _member(name, [row for row in usable if model_family(row) == name])
-        for name in dict.fromkeys(map(model_family, usable))
-    )
+    left_out: list[tuple[str, str]] = []
+    usable: dict[str, list[tuple[str, Estimate]]] = {}
+    for row in group:
+        assert row.verdict.estimate is not None
+        invalid = row.verdict.outcome == Outcome.INVALID
+        reason = "its evidence is invalid" if invalid else obstacle(row.verdict.estimate)
+        if reason:
+            left_out.append((row.subject, reason))
+        else:
+            usable.setdefault(model_family(row), []).append((row.subject, row.verdict.estimate))
+    members = tuple(_member(name, own) for name, own in usable.items())
     values, errors = [m.value for m in members], [m.standard_error for m in members]
     return PooledClaim(
         claim_id=claim_id,
         families=members,
-        left_out=tuple((row.subject, reason) for row, reason in reasons if reason),
+        left_out=tuple(left_out),
         result=pool(values, errors) if len(members) > 1 else None,
     )
 
 
-def _obstacle(row: Row) -> str:
-    invalid = row.verdict.outcome == Outcome.INVALID
-    return "its evidence is invalid" if invalid else obstacle(_estimate(row))
-
-
-def _estimate(row: Row) -> Estimate:
-    if row.verdict.estimate is None:
-        raise ValueError(f"{row.claim_id} has no estimate on {row.subject}")
-    return row.verdict.estimate
-
-
-def _member(name: str, rows: list[Row]) -> PooledFamily:
-    estimates = list(map(_estimate, rows))
-    value, error = composite([e.value for e in estimates], list(map(standard_error, estimates)))
-    return PooledFamily(
-        name=name,
-        subjects=tuple(row.subject for row in rows),
-        value=value,
-        standard_error=error,
-    )
+def _member(name: str, own: list[tuple[str, Estimate]]) -> PooledFamily:
+    values, errors = [e.value for _, e in own], [standard_error(e) for _, e in own]
+    value, error = composite(values, errors)
+    subjects = tuple(subject for subject, _ in own)
+    return PooledFamily(name=name, subjects=subjects, value=value, standard_error=error)

@@ -1,8 +1,9 @@
 """What a report holds, as frozen dataclasses; `schema` is their form on file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lazarus_bench.codec import OMITTED
 from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
 from lazarus_bench.judge import Estimate, Pooled, Verdict
 
@@ -14,7 +15,7 @@ UNREGISTERED = "not in the registry"
 
 @dataclass(frozen=True, kw_only=True)
 class Secondary:
-    """An estimate beside the claim's own: another reading, another model, another prompt set."""
+    """A further estimate: another measurement, another model, another set of prompts."""
 
     label: str
     estimate: Estimate
@@ -22,22 +23,22 @@ class Secondary:
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """A published number, and the same one measured with a known defect and without it.
+    """A published number, and the same quantity measured with a known defect and without it.
 
     Attributes:
         reads: What was printed and measured, in words.
-        published: The number as printed; None where the writeups print none.
+        published: The number as printed; None where the source prints none.
         on: Measured with the defect; None where no model was asked.
         off: Measured without it.
-        span: Lowest and highest, where a range was printed in the place of a number; `published`
-            then holds its middle.
+        span: Lowest and highest, where a range was printed instead of a number; `published` then
+            holds its middle.
     """
 
     reads: str
     published: Estimate | None
     on: Estimate | None = None
     off: Estimate | None = None
-    span: tuple[float, float] | None = None
+    span: tuple[float, float] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,27 +50,27 @@ class Row:
         family: The part before the slash.
         says: The claim in one sentence.
         estimand: What is estimated, in words.
-        source: Writeup and section.
-        subject: "published", a lab model, or a model that the user named.
+        source: Where the claim was made: a document and its section.
+        subject: "published", a lab model, or a model named by the user.
         verdict: The verdict on this subject.
-        published: The verdict of the same rule on the writeup's own number; None where it printed
+        published: The verdict of the same rule on the source's own number; None where it printed
             nothing that measures the estimand.
         pinned: The verdict pinned for this row, None where none is.
         digests: Digests of the jobs that the evidence came from.
         seconds: Wall-clock time of the test.
         secondary: Further estimates.
-        published_note: What a reader must know about the writeup's number.
-        exploratory: Whether the claim is a prediction the writeup left open.
+        published_note: What a reader must know about the published number.
+        exploratory: Whether the claim is a prediction that its source left open.
         architecture: The model family as the config of a given model names it ("llama"); empty for
-            a lab model, whose name says it, for the writeups' numbers, and before schema 3.
-        claim_digest: Digest of everything that decides the claim, whatever the seeds said; empty
+            a lab model, whose name says it, for the published numbers, and before schema 3.
+        claim_digest: Digest of everything that decides the claim, whatever its results; empty
             before schema 5.
         amended: How the claim differs from the registry beside its file, a phrase for each
             difference; empty where nothing differs or there is no registry.
         quirk: The known defect of the public source that the claim is about; empty for most, and
             before schema 5.
         quirks: Known defects that were switched on in what was judged.
-        explained: What the writeups print that the defect might have produced.
+        explained: Published numbers that the defect might have produced.
     """
 
     claim_id: str
@@ -108,6 +109,11 @@ class LensRow:
     after_probability: float
     gold: str
 
+    @property
+    def names_operation(self) -> bool:
+        """Whether the top token after training is the gold word."""
+        return self.after_token.strip().lower() == self.gold.strip().lower()
+
 
 @dataclass(frozen=True, kw_only=True)
 class LensTable:
@@ -121,7 +127,7 @@ class LensTable:
 
 @dataclass(frozen=True, kw_only=True)
 class PooledFamily:
-    """What one model family gives to a pooled estimate.
+    """One model family's contribution to a pooled estimate.
 
     Attributes:
         name: The family.
@@ -138,7 +144,7 @@ class PooledFamily:
 
 @dataclass(frozen=True, kw_only=True)
 class PooledClaim:
-    """One claim's estimates on several model families as one; it has no verdict of its own.
+    """One claim's estimates on several model families, pooled; it has no verdict of its own.
 
     Attributes:
         claim_id: The claim's id.
@@ -153,23 +159,23 @@ class PooledClaim:
     result: Pooled | None
 
     def __post_init__(self) -> None:
-        """Each family has its weight.
+        """Check that each family has a weight.
 
         Raises:
-            ValueError: There are more of one than of the other, or a weight is below 0.
+            ValueError: Their numbers differ, or a weight is negative.
         """
         weights = () if self.result is None else self.result.weights
         if self.result is not None and len(weights) != len(self.families):
-            raise ValueError(f"{len(weights)} weights of {len(self.families)} pooled families")
+            raise ValueError(f"{len(weights)} weights for {len(self.families)} pooled families")
         if any(weight < 0 for weight in weights):
-            raise ValueError(f"{min(weights)} is no weight of a pooled family")
+            raise ValueError(f"the weight of a pooled family is {min(weights)}, below 0")
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRow:
     """One training run or analysis: its digest, what it was, and what it cost.
 
-    `quirks` are the known defects that were switched on in it or in what it stands on.
+    `quirks` are the known defects switched on in it or in the trainings it starts from.
     """
 
     digest: str
@@ -191,7 +197,7 @@ class Report:
         command: The command line that made it.
         manifest: Versions, devices and libraries, by name.
         rows: One for each claim and subject, in the order they ran.
-        lens_tables: The writeups' prompts before and after training.
+        lens_tables: Published prompts before and after training.
         jobs: What the evidence cost.
         curves: What trainings logged, step by step.
         layer_curves: What instruments read, layer by layer.

@@ -3,47 +3,19 @@
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
 neither scatters nor seeds' own values in its estimates; version 4 had neither digests of claims nor
-heat maps, and knew of no defects. A printed range (`Explained.span`) stands in version 5 where
-there is one.
+heat maps, and knew of no defects. A printed range (`Explained.span`) is in version 5 where there is
+one.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench.codec import MalformedError, from_plain, to_plain
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.checking import check
 from lazarus_bench.report.files import write_text
-from lazarus_bench.report.plain import from_dict, to_dict
-from lazarus_bench.report.rows import (
-    SCHEMA_VERSION,
-    Explained,
-    JobRow,
-    LensRow,
-    LensTable,
-    PooledClaim,
-    PooledFamily,
-    Report,
-    Row,
-    Secondary,
-)
-
-__all__ = [
-    "SCHEMA_VERSION",
-    "Explained",
-    "JobRow",
-    "LensRow",
-    "LensTable",
-    "PooledClaim",
-    "PooledFamily",
-    "Report",
-    "Row",
-    "Secondary",
-    "from_dict",
-    "load",
-    "save",
-    "to_dict",
-]
+from lazarus_bench.report.rows import SCHEMA_VERSION, Report
 
 _ADDED: dict[int, tuple[str, ...]] = {
     1: (),
@@ -53,6 +25,21 @@ _ADDED: dict[int, tuple[str, ...]] = {
     5: ("heatmaps",),
 }
 """What each version added to a report beside its rows; an older file has none of it."""
+
+
+def to_dict(report: Report) -> dict[str, Any]:
+    """Turn a report into plain JSON values."""
+    plain: dict[str, Any] = to_plain(report)
+    return plain
+
+
+def from_dict(data: Mapping[str, Any]) -> Report:
+    """Build a report from what `to_dict` made.
+
+    Raises:
+        MalformedError: `data` is something else; the message names the first place that is wrong.
+    """
+    return from_plain(data, Report, "report", whole=True)
 
 
 def save(report: Report, path: Path) -> None:
@@ -83,14 +70,13 @@ def load(path: Path) -> Report:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
     _check_version(data, path)
+    added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
     try:
-        report = from_dict(_upgraded(data))
-        check(report, Report, "report")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})
+    except MalformedError as error:
         raise UserError(
-            f"{path} is damaged ({error!r}); run the hypotheses again to write it anew"
+            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
         ) from error
-    return report
 
 
 def _check_version(data: object, path: Path) -> None:
@@ -105,8 +91,3 @@ def _check_version(data: object, path: Path) -> None:
             f"{path} has schema version {version}, this lazarus-bench reads versions "
             f"{readable}; read it with the version that wrote it, or run the hypotheses again"
         )
-
-
-def _upgraded(data: dict[str, Any]) -> dict[str, Any]:
-    added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
-    return {**data, **{name: [] for name in added}, "schema": SCHEMA_VERSION}

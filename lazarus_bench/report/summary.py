@@ -1,4 +1,4 @@
-"""The head of a report: counts of verdicts, and a plain sentence on each family."""
+"""Rows grouped and counted, and a plain sentence on each family."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ def families(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
 
 
 def subjects(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Every subject once: models in the order they came, the writeups' own numbers last."""
+    """Every subject once: models in the order they came, the published numbers last."""
     found = dict.fromkeys(row.subject for row in rows)
     return tuple(sorted(found, key=lambda subject: subject == PUBLISHED))
 
 
 def subject_name(subject: str) -> str:
-    """What a subject is called in a sentence, as Markdown."""
-    return "the writeups' own numbers" if subject == PUBLISHED else code(subject)
+    """The name of a subject in a sentence, as Markdown."""
+    return "the published numbers" if subject == PUBLISHED else code(subject)
 
 
 def count(rows: Iterable[Row]) -> Counter[Outcome]:
@@ -40,19 +40,19 @@ def moved(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 def amended(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
-    """Claims that are not as they were registered, each with how it differs."""
+    """Claims that differ from the registry, each with its differences."""
     return {row.claim_id: row.amended for row in rows if row.amended}
 
 
 def amendment(row: Row) -> str:
-    """Say how a claim differs from what is on record; empty where it does not."""
+    """Say how a claim differs from the registry; empty where it does not."""
     if row.amended in ((), (UNREGISTERED,)):
         return "".join(row.amended)
     return f"amended since it was registered: {', '.join(row.amended)}"
 
 
 def tags(row: Row) -> tuple[str, ...]:
-    """What a claim is marked with beside its name: "exploratory", "amended", "not registered"."""
+    """Marks after a claim's name: "exploratory", "amended", "not registered"."""
     found = ["exploratory"] if row.exploratory else []
     if row.amended:
         found.append("not registered" if row.amended == (UNREGISTERED,) else "amended")

@@ -9,6 +9,7 @@ from lazarus_bench.report.summary import PUBLISHED, amended
 
 _GAP = "   "
 _KEPT = 3
+"""Columns that always show: the claim, the subject, and the verdict."""
 _SUBJECT = 24
 _LEAST = 8
 
@@ -20,7 +21,14 @@ def claims_table(rows: Iterable[Row], width: int) -> str:
     first, where the terminal is too narrow, and then subjects and claims are cut, down to
     `_LEAST` characters each.
     """
-    return fitted_table(_narrowed([_cells(row) for row in rows], width), width)
+    cells = [_cells(row) for row in rows]
+    for column, shorten in ((1, _end), (0, cut)) if cells else ():
+        widths = [max(map(len, values)) for values in zip(*cells, strict=True)]
+        over = sum(widths[:_KEPT]) + len(_GAP) * (_KEPT - 1) - width
+        kept = max(widths[column] - max(over, 0), _LEAST)
+        for line in cells:
+            line[column] = shorten(line[column], kept)
+    return fitted_table(cells, width)
 
 
 def fitted_table(cells: Sequence[Sequence[str]], width: int) -> str:
@@ -29,14 +37,18 @@ def fitted_table(cells: Sequence[Sequence[str]], width: int) -> str:
     The first three columns always show; the others are left out, last first, where there is no room
     for them, and what still does not fit is cut with an ellipsis.
     """
-    if not cells:
-        return ""
-    widths = _fitting([max(map(len, column)) for column in zip(*cells, strict=True)], width)
-    return "\n".join(_line(line, widths, width) for line in cells)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    while len(widths) > _KEPT and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        widths.pop()
+    lines = (
+        _GAP.join(cell.ljust(space) for cell, space in zip(line, widths, strict=False))
+        for line in cells
+    )
+    return "\n".join(cut(line.rstrip(), width) for line in lines)
 
 
 def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
-    """Say in one line what was pooled over families, for the table has a line for each subject."""
+    """Say in one line what was pooled over families; the table has a line for each subject."""
     found = [item.result for item in pooled if item.result]
     if not found:
         return ""
@@ -53,46 +65,19 @@ def amended_line(rows: Iterable[Row], width: int) -> str:
     return cut(f"not as registered: {names}", width) if names else ""
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    writeup = "" if row.subject == PUBLISHED else wording.published(row.published)
-    return (
+def _cells(row: Row) -> list[str]:
+    published = "" if row.subject == PUBLISHED else wording.published(row.published)
+    return [
         row.claim_id,
         _end(row.subject, _SUBJECT),
         row.verdict.outcome.value,
         wording.estimate(row.verdict.estimate) if row.verdict.estimate else "",
         wording.relation(row.verdict),
         wording.sample(row.verdict.estimate),
-        f"published {writeup}" if writeup else "",
-    )
+        f"published {published}" if published else "",
+    ]
 
 
 def _end(subject: str, width: int) -> str:
     """Keep the end of a long subject: of a path it is the part that tells models apart."""
     return subject if len(subject) <= width else "…" + subject[1 - width :]
-
-
-def _narrowed(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """Cut subjects, then claims, as far as verdicts need room, but to no less than `_LEAST`."""
-    rows = [list(row) for row in cells]
-    if not rows:
-        return rows
-    for column, shorten in ((1, _end), (0, cut)):
-        widths = [max(map(len, values)) for values in zip(*rows, strict=True)]
-        over = sum(widths[:_KEPT]) + len(_GAP) * (_KEPT - 1) - width
-        kept = max(widths[column] - max(over, 0), _LEAST)
-        for row in rows:
-            row[column] = shorten(row[column], kept)
-    return rows
-
-
-def _fitting(widths: Sequence[int], width: int) -> list[int]:
-    kept = list(widths)
-    while len(kept) > _KEPT and sum(kept) + len(_GAP) * (len(kept) - 1) > width:
-        kept.pop()
-    return kept
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
-    padded = (cell.ljust(space) for cell, space in zip(cells, widths, strict=False))
-    line = _GAP.join(padded).rstrip()
-    return cut(line, width)

@@ -1,4 +1,4 @@
-"""How numbers, intervals, regions and sample sizes are put into words, the same in every rendering.
+"""The wording of numbers, intervals, regions and sample sizes, the same in every rendering.
 
 Everything is printed as a fraction, never as a percentage, so that two cells can be compared.
 """
@@ -58,7 +58,7 @@ def _with_interval(item: Estimate, span: Interval) -> str:
 
 
 def has_interval(item: Estimate) -> bool:
-    """Whether the interval says anything: a computed or bare number has none worth printing."""
+    """Whether the interval is informative: a computed or bare number has none to print."""
     bounded = math.isfinite(item.interval.low) or math.isfinite(item.interval.high)
     return bounded and item.scope != "exact"
 
@@ -87,7 +87,7 @@ def sample(item: Estimate | None) -> str:
 
 
 def speaks_of(item: Estimate) -> str:
-    """Say how far an estimate carries."""
+    """Say what an estimate generalises to."""
     return {
         "seeds": "speaks of the recipe, over training seeds",
         "run": "speaks of this run alone",
@@ -128,7 +128,7 @@ def _edge(x: float) -> str:
 
 
 def relation(verdict: Verdict) -> str:
-    """Say how the interval lies to the region: "⊂ [0.36, ∞)"."""
+    """Say where the interval lies relative to the region: "⊂ [0.36, ∞)"."""
     if verdict.estimate is None:
         return ""
     if verdict.estimate.scope == "exact":
@@ -141,9 +141,9 @@ def relation(verdict: Verdict) -> str:
 
 
 def published(verdict: Verdict | None) -> str:
-    """Say what the writeup printed and what the same rule makes of it: "0.571: inconclusive".
+    """Say what the source printed and what the same rule makes of it: "0.571: inconclusive".
 
-    Empty where nobody looked; "no number" where the writeup prints none that measures the claim.
+    Empty where there is no verdict; "no number" where the source prints none for the claim.
     """
     if verdict is None:
         return ""

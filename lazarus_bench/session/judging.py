@@ -26,9 +26,16 @@ from lazarus_bench.judge import (
     family_level,
     not_applicable,
 )
-from lazarus_bench.report import manifest_lines, pool_rows
+from lazarus_bench.report import (
+    Explained,
+    LensTable,
+    Report,
+    Row,
+    Secondary,
+    manifest_lines,
+    pool_rows,
+)
 from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
-from lazarus_bench.report.schema import Explained, LensTable, Report, Row, Secondary
 from lazarus_bench.session.options import MOVED
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lazarus_bench.report.schema import LensRow, LensTable
+from lazarus_bench.report import LensRow, LensTable
 from lazarus_bench.tasks.arithmetic import Problem
 
 if TYPE_CHECKING:

@@ -72,9 +72,9 @@ def test_foreign_objects_are_refused_both_ways():
         to_json({})
     with pytest.raises(TypeError, match="object is not a type"):
         to_json(object())
-    with pytest.raises(ValueError, match="'Nonsense' is not a type"):
+    with pytest.raises(ValueError, match="'Nonsense', not a type"):
         from_json({"type": "Nonsense"})
     with pytest.raises(ValueError, match="no field 'c'"):
         from_json({**to_json(Within(0, 1)), "c": 1})
-    with pytest.raises(ValueError, match="AtLeast"):
+    with pytest.raises(ValueError, match=r"value\.x is missing"):
         from_json({"type": "AtLeast"})

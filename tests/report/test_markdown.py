@@ -25,7 +25,7 @@ def test_sections_come_in_reading_order():
         "## explain",
         "## probe",
         "## Which known defect produces a published number?",
-        "## The writeups' prompts through the lens",
+        "## The published prompts through the lens",
         "## Lens heat maps",
         "## Engrams in the plane of their first two principal components",
         "## Layer by layer",

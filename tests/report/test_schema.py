@@ -290,20 +290,60 @@ def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
 @pytest.mark.parametrize(
     ("place", "harm", "told"),
     [
-        (("rows", 2, "claim_id"), 5, "report.rows[2].claim_id is 5"),
-        (("profile",), None, "report.profile is None"),
-        (("rows", 0, "quirks"), "sgd", "a list is expected, not 'sgd'"),
+        (("rows", 2, "claim_id"), 5, "report.rows[2].claim_id is 5, not text"),
+        (("profile",), None, "report.profile is None, not text"),
+        (("profile",), ..., "report.profile is missing"),
+        (("more",), 1, "report has no field 'more'"),
+        (("rows", 0, "quirks"), "sgd", "report.rows[0].quirks is 'sgd', not a list"),
+        (("rows", 0, "seconds"), True, "report.rows[0].seconds is True, not a number"),
+        (("rows", 0, "seconds"), 10**400, "not a number"),
+        (("jobs", 0, "cached"), 1, "report.jobs[0].cached is 1, not true or false"),
+        (("manifest", "mlx"), 7, "report.manifest['mlx'] is 7, not text"),
+        (("rows", 0, "verdict"), [], "report.rows[0].verdict is [], not an object"),
+        (
+            ("rows", 0, "verdict", "outcome"),
+            "so",
+            "verdict.outcome is 'so', not one of 'supported'",
+        ),
+        (("rows", 0, "verdict", "region", "type"), "Row", "verdict.region is 'Row', not a type"),
+        (
+            ("rows", 0, "verdict", "estimate", "type"),
+            "Interval",
+            "report.rows[0].verdict.estimate is 'Interval', not Estimate",
+        ),
+        (("pooled", 0, "result", "weights"), ..., "report.pooled[0].result.weights is missing"),
+        (
+            ("curves", 0, "series", 0, "lines", 0, 1),
+            [1],
+            "series[0].lines[0][1] is [1], not a list of 2",
+        ),
+        (("curves", 0, "series", 0, "lines", 0, 1, 1), "y", "lines[0][1][1] is 'y', not a number"),
+        (("heatmaps", 0, "layer"), 99, "report.heatmaps[0] is invalid: the heat map"),
     ],
 )
 def test_the_damaged_value_is_named(tmp_path, place, harm, told):
     data = json.loads(PLAIN)
     *above, name = place
-    reduce(operator.getitem, above, data)[name] = harm
+    holder = reduce(operator.getitem, above, data)
+    holder[name] = harm
+    if harm is ...:
+        del holder[name]
     path = tmp_path / "report.json"
     path.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(UserError) as error:
         load(path)
     assert told in str(error.value)
+    assert "; run the hypotheses again" in str(error.value)
+
+
+@pytest.mark.parametrize("deep", ["[" * 900 + "]" * 900, '{"type": ' * 900 + "1" + "}" * 900])
+def test_deep_nesting_is_refused(tmp_path, deep):
+    path = tmp_path / "report.json"
+    for name in ("created", "rows", "manifest"):
+        data = json.dumps({**json.loads(PLAIN), name: "DEEP"})
+        path.write_text(data.replace('"DEEP"', deep), encoding="utf-8")
+        with pytest.raises(UserError, match="is damaged"):
+            load(path)
 
 
 def test_damaged_rows_are_refused(tmp_path):

@@ -22,7 +22,7 @@ from lazarus_bench.judge import Outcome
 from lazarus_bench.report import defects, printed, summary, wording
 from lazarus_bench.report.escaping import visible
 from lazarus_bench.report.html.claims import anchors, claim_views, families
-from lazarus_bench.report.rows import LensRow, Report
+from lazarus_bench.report.rows import Report
 
 __all__ = ["render_html"]
 
@@ -88,7 +88,6 @@ def _environment() -> Environment:
         "slug": _SLUGS.__getitem__,
         "LEGEND": _legend(),
     }
-    environment.tests["naming"] = _names_operation
     environment.filters |= {"visible": visible, "sentence": _sentence, "percent": _percent}
     return environment
 
@@ -120,7 +119,3 @@ def _sentence(text: str) -> str:
 def _percent(share: float) -> float:
     """A fraction in percent; a probability that diverged has no length."""
     return round(100 * min(max(share, 0.0), 1.0), 1) if math.isfinite(share) else 0.0
-
-
-def _names_operation(row: LensRow) -> bool:
-    return row.after_token.strip().lower() == row.gold.strip().lower()

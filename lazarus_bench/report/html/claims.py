@@ -25,7 +25,7 @@ class Judged:
         own: the axis of this row alone, for the table of all claims.
         sketch: the estimate on it, without its seeds.
         lane: the estimate on the axis of the claim.
-        replication: what the criteria say of the writeup's estimate and this one.
+        replication: what the criteria say of the published estimate and this one.
     """
 
     row: Row
@@ -43,8 +43,8 @@ class ClaimView:
         anchor: its place on the page.
         about: a row of it; what rows of one claim share is read here.
         region: its region.
-        judged: its rows, the writeups' own numbers first.
-        published: the verdict on the writeup's estimate where it is no row of its own.
+        judged: its rows, the published numbers first.
+        published: the verdict on the published estimate where it has no row of its own.
         printed: that estimate, drawn.
         axis: the axis of the claim.
         pooled: what it pools to over model families, or None.
@@ -67,7 +67,7 @@ class ClaimView:
 
     @property
     def compared(self) -> tuple[Judged, ...]:
-        """Rows that have an estimate to compare with the writeup's."""
+        """Rows that have an estimate to compare with the published one."""
         return tuple(item for item in self.judged if item.replication)
 
     @property
@@ -183,6 +183,6 @@ def _replication(row: Row, ours: Estimate | None) -> tuple[Criterion, ...]:
 
 
 def _comparable(row: Row) -> bool:
-    """Whether a row is a model's and the writeup printed a number for its estimand."""
+    """Whether a row is a model's and its source printed a number for its estimand."""
     printed = row.published is not None and row.published.estimate is not None
     return row.subject != PUBLISHED and printed

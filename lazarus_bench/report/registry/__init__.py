@@ -12,8 +12,6 @@ from lazarus_bench.report.registry.file import (
     read_registered,
     to_text,
 )
-from lazarus_bench.report.registry.listing import list_claims
-from lazarus_bench.report.registry.markdown import render_claim, render_registry
 from lazarus_bench.report.registry.records import (
     RegisteredClaim,
     chosen,
@@ -21,6 +19,7 @@ from lazarus_bench.report.registry.records import (
     drawn_up,
     of_family,
 )
+from lazarus_bench.report.registry.renderings import list_claims, render_claim, render_registry
 
 __all__ = [
     "FILE",

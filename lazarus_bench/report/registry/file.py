@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.registry.records import RegisteredClaim
@@ -22,7 +22,7 @@ FILE = "registry.json"
 
 def to_text(claims: Iterable[RegisteredClaim]) -> str:
     """The content of a `registry.json`."""
-    content = {"registry": VERSION, "claims": [asdict(claim) for claim in claims]}
+    content = {"registry": VERSION, "claims": to_plain(tuple(claims))}
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
@@ -39,7 +39,7 @@ def load_registry(path: Path) -> tuple[RegisteredClaim, ...]:
             f"cannot read the registry {path}; name a registry.json, or write one with "
             f"`lazarus-bench claims export --output {path}`"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON; name a registry.json of lazarus-bench") from error
     if not isinstance(data, dict) or "registry" not in data:
         raise UserError(f"{path} is not a registry of lazarus-bench; it names no registry version")
@@ -50,22 +50,23 @@ def load_registry(path: Path) -> tuple[RegisteredClaim, ...]:
         )
     try:
         return from_dict(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); export it again, or mend it") from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); export it again, or mend it") from error
 
 
 def from_dict(data: Mapping[str, Any]) -> tuple[RegisteredClaim, ...]:
-    """The claims of a registry's values, each with a region that can be read."""
-    claims = tuple(
-        RegisteredClaim(**{**claim, "trainings": tuple(claim["trainings"])})
-        for claim in data["claims"]
-    )
+    """The claims of a registry's values, each with a region that can be read.
+
+    Raises:
+        ValueError: `data` is something else; the message names the first place that is wrong.
+    """
+    claims = from_plain(data.get("claims"), tuple[RegisteredClaim, ...], "registry.claims")
     for claim in claims:
         _ = claim.region
-        if not isinstance(claim.digest, str) or claim.decides["id"] != claim.id:
-            raise ValueError(f"{claim.id} has no digest in words, or decides for another claim")
+        if claim.decides.get("id") != claim.id:
+            raise ValueError(f"what decides {claim.id} is of another claim")
     if len({claim.id for claim in claims}) < len(claims):
-        raise ValueError("a claim stands there twice")
+        raise ValueError("a claim is registered twice")
     return claims
 
 

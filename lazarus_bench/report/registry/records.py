@@ -10,9 +10,10 @@ from typing import Any
 from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.registration import decides, on_instruct
+from lazarus_bench.codec import from_plain
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import Region, from_json
+from lazarus_bench.judge import Region
 from lazarus_bench.report import printed
 
 
@@ -23,8 +24,8 @@ class RegisteredClaim:
     Attributes:
         id: "family/name".
         digest: SHA-256 of the canonical JSON of `decides`, 64 hexadecimal digits.
-        source: Writeup and section, which decide nothing.
-        printed: The writeup's own number in short; empty where it prints none.
+        source: Document and section of the claim, which decide nothing.
+        printed: The published number in short; empty where it prints none.
         trainings: What the claim's trainings are called, in the order of `decides["needs"]`.
         decides: Everything that decides, as plain JSON values.
     """
@@ -47,11 +48,9 @@ class RegisteredClaim:
 
         Raises:
             ValueError: `decides` holds no region that can be read.
-            TypeError: It holds something else in its place.
         """
-        region = from_json(self.decides["region"])
-        if not isinstance(region, Region):
-            raise TypeError(f"{self.id} has {type(region).__name__} in place of a region")
+        place = f"{self.id}, region"
+        region: Region = from_plain(self.decides.get("region"), Region, place)  # type: ignore[type-abstract]
         return region
 
 

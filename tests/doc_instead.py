@@ -80,9 +80,9 @@ def _help(program: str) -> str:
 
 
 def command_line_takes(command: str) -> None:
-    from lazarus_bench import cli
+    from lazarus_bench.cli import argparse_commands
 
-    assert cli._parser().parse_args(shlex.split(command)[1:]).command == "benchmark"
+    assert argparse_commands._parser().parse_args(shlex.split(command)[1:]).command == "benchmark"
 
 
 def suites_are_there(command: str) -> None:

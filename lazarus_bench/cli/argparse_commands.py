@@ -9,14 +9,12 @@ from importlib import import_module
 from typing import Any
 
 from lazarus_bench.cli import application
-from lazarus_bench.cli.benchmark_command import add_benchmark
 from lazarus_bench.cli.file_commands import add_file_commands
 from lazarus_bench.cli.help_format import EXAMPLES, Help
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
 from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
-from lazarus_bench.cli.store_commands import add_store
 from lazarus_bench.cli.train_commands import add_train
 
 READING = ("lens", "classifier", "analyze", "moe-expert", "ablate", "patch", "steer")
@@ -50,10 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     add_model_commands(commands.add_parser, _examples)
     add_moe_expert(commands.add_parser, _examples)
     add_intervention_commands(commands.add_parser, _examples)
-    add_benchmark(commands.add_parser, _examples)
     add_train(commands.add_parser, _examples)
     add_file_commands(commands.add_parser, _examples)
-    add_store(commands.add_parser, _examples)
     return parser
 
 
@@ -76,7 +72,7 @@ def helps() -> Mapping[str, str]:
 def run(given: Sequence[str]) -> int:
     """Run one of them."""
     options = _parsed(given)
-    if options.command in (*READING, *MAKING, *RUNNING, "benchmark", "store"):
+    if options.command in (*READING, *MAKING, *RUNNING):
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
     raise AssertionError(options.command)

@@ -203,7 +203,6 @@ def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
     ("arguments", "help_of"),
     [
         (["train", "full", "lab:llama", "--rank", "3"], "train full"),
-        (["store", "ls", "--rank", "3"], "store ls"),
         (["lens", "lab:llama", "7 * 8 = ", "--rank", "3"], "lens"),
     ],
 )
@@ -252,6 +251,7 @@ def test_an_output_without_the_signs_gets_escapes(arguments):
         (["diff", "--al", "a", "b"], "there is no option --al (did you mean --all?); `lazarus-b"),
         (["diff", "a"], "give NEW; `lazarus-bench diff --help` tells what there is"),
         (["render", "a", "--output"], "--output needs a value; `lazarus-bench render --help` te"),
+        (["store", "ls", "--rank", "3"], "there is no option --rank; `lazarus-bench store ls --h"),
         (["claims", "show", "a", "b"], "nothing here takes b; `lazarus-bench claims show --hel"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Flags and help of the commands that run claims: run, experiment, report, lab, completion."""
+"""Flags and help of the commands that run claims: run, experiment."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Any
 _Commands = Callable[..., argparse.ArgumentParser]
 _Examples = Callable[..., dict[str, Any]]
 
-RUNNING = ("run", "experiment", "report", "lab", "completion")
+RUNNING = ("run", "experiment")
 """Commands, each a module with a `run`."""
-
-SHELLS = ("bash", "zsh", "tcsh")
 
 _CODES = """exit code:
   0  judged: every verdict is the one on record, and none is what --fail-on names
@@ -26,9 +24,6 @@ def add_running_commands(add: _Commands, examples: _Examples) -> None:
     """Add the parsers; `examples` makes the end of a command's help."""
     _run(add, examples)
     _experiment(add, examples)
-    _report(add, examples)
-    _lab(add, examples)
-    _completion(add, examples)
 
 
 def _run(add: _Commands, examples: _Examples) -> None:
@@ -235,111 +230,4 @@ def _experiment_run(add: _Commands, examples: _Examples) -> None:
     )
     settings.add_argument(
         "--save", action="store_true", help="what the writeup says; results are always kept"
-    )
-
-
-def _report(add: _Commands, examples: _Examples) -> None:
-    report = add(
-        "report",
-        parents=[_json()],
-        help="show a report in the terminal, as Markdown or as a page",
-        description="Show a report: a line for each verdict, or all of it as Markdown or HTML. "
-        "`lazarus-bench render FILE` is short for --as md.",
-        **examples(
-            "lazarus-bench report",
-            "lazarus-bench report reports/lab --outcome refuted,moved",
-            "lazarus-bench report reports/lab --claim dual --json",
-            "lazarus-bench report reports/lab --output page.html",
-            after="exit code:\n  0  shown\n  2  bad input",
-        ),
-    )
-    report.add_argument(
-        "report",
-        metavar="REPORT",
-        nargs="?",
-        default="lazarus-report",
-        help="a folder or its report.json (default: lazarus-report)",
-    )
-    report.add_argument(
-        "--claim",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="only this claim, family or pattern; may be repeated",
-    )
-    report.add_argument(
-        "--outcome",
-        metavar="LIST",
-        help="only these: supported, refuted, inconclusive, invalid, 'not applicable', moved",
-    )
-    report.add_argument(
-        "--as",
-        dest="form",
-        choices=("table", "md", "html"),
-        help="default: table, or what the end of --output says",
-    )
-    report.add_argument(
-        "--output",
-        metavar="FILE",
-        help="file in place of standard output; Markdown gets its pictures beside it",
-    )
-
-
-def _lab(add: _Commands, examples: _Examples) -> None:
-    lab = add(
-        "lab",
-        help="list or build the lab's own models",
-        description="The lab: small models of the writeups' families, made here from scratch.",
-        **examples("lazarus-bench lab list", "lazarus-bench lab build llama"),
-    )
-    actions = lab.add_subparsers(dest="action", required=True, metavar="ACTION").add_parser
-    _store(
-        actions(
-            "list",
-            parents=[_json()],
-            help="tell each model's family and size, what is built, and how long that takes",
-            **examples("lazarus-bench lab list", "lazarus-bench lab list --json"),
-        )
-    )
-    build = actions(
-        "build",
-        parents=[_json()],
-        help="train models of the lab into the store",
-        **examples(
-            "lazarus-bench lab build llama",
-            "lazarus-bench lab build lab:llama-instruct olmoe --seeds 2",
-            after="exit code:\n  0  built, or there already\n  1  a training failed\n  2  bad "
-            "input\n  130  interrupted; the same command goes on where it stopped",
-        ),
-    )
-    build.add_argument(
-        "names", metavar="NAME", nargs="+", help="llama or lab:llama; `lab list` lists them"
-    )
-    build.add_argument(
-        "--seeds", metavar="N", type=int, default=1, help="seeds 0 to N-1 (default: 1, seed 0)"
-    )
-    build.add_argument(
-        "--workers", metavar="N", help="trainings at a time on this machine (default: auto)"
-    )
-    _store(build)
-
-
-def _completion(add: _Commands, examples: _Examples) -> None:
-    completion = add(
-        "completion",
-        help="print a script that completes commands in your shell",
-        description="Print a completion script for a shell: commands, flags, files, claims, "
-        "experiments and lab models.",
-        **examples(
-            'eval "$(lazarus-bench completion bash)"    # now; in ~/.bashrc for good',
-            "lazarus-bench completion zsh > ~/.zfunc/_lazarus-bench",
-            "lazarus-bench completion tcsh > ~/.lazarus-bench.tcsh    # source it in ~/.tcshrc",
-        ),
-    )
-    completion.add_argument("shell", choices=SHELLS, help="bash, zsh or tcsh")
-    completion.add_argument("--json", action="store_true", help="the script in a JSON document")
-    completion.add_argument(
-        "--words",
-        action="store_true",
-        help="for tcsh, whose script asks at each TAB: the words that can follow $COMMAND_LINE",
     )

@@ -9,7 +9,7 @@ signature of `run` gives the flags (cyclopts), and what it returns is the exit c
 
     Prompts are read as they stand, without a chat template.
 
-Examples:
+    Examples:
         lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
 
     Exit codes:
@@ -32,7 +32,7 @@ A command with actions has `app = actions()` in place of `run`, and each action 
 `@app.command`, whose own docstring is its help.
 
 A user's mistake is a `UserError`: one sentence with its remedy on standard error, exit code 2.
-'''
+'''  # noqa: D214 - the sections are the sample's
 
 from __future__ import annotations
 

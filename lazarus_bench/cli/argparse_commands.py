@@ -14,7 +14,6 @@ from lazarus_bench.cli.help_format import EXAMPLES, Help
 from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
-from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
 from lazarus_bench.cli.train_commands import add_train
 
 READING = ("lens", "classifier", "analyze", "moe-expert", "ablate", "patch", "steer")
@@ -44,7 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_running_commands(commands.add_parser, _examples)
     add_model_commands(commands.add_parser, _examples)
     add_moe_expert(commands.add_parser, _examples)
     add_intervention_commands(commands.add_parser, _examples)
@@ -72,7 +70,7 @@ def helps() -> Mapping[str, str]:
 def run(given: Sequence[str]) -> int:
     """Run one of them."""
     options = _parsed(given)
-    if options.command in (*READING, *MAKING, *RUNNING):
+    if options.command in (*READING, *MAKING):
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
     raise AssertionError(options.command)

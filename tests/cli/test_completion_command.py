@@ -26,16 +26,16 @@ def completed(request, tmp_path_factory):
 
 
 def test_commands_and_their_actions_are_offered(completed):
-    assert {"report", "lab", "store", "doctor"} <= completed("")
-    assert completed("doc") == {"doctor"}
+    assert {"run", "experiment", "report", "lab", "store", "doctor"} <= completed("")
+    assert completed("exp") == {"experiment"}
     assert completed("lab", "") >= {"list", "build"}
     assert completed("store", "ver") == {"verify"}
 
 
 def test_flags_and_their_choices_are_offered(completed):
-    assert completed("diff", "--git") == {"--github"}
+    assert completed("run", "--publ") == {"--published"}
+    assert completed("run", "--profile", "") == {"smoke", "default", "full"}
     assert completed("report", "--as", "") == {"table", "md", "html"}
-    assert completed("completion", "") >= {"bash", "zsh", "fish"}
 
 
 def test_flags_of_other_commands_are_not_offered(completed):
@@ -43,7 +43,10 @@ def test_flags_of_other_commands_are_not_offered(completed):
     assert completed("render", "--al") == set()
 
 
-def test_names_of_claims_and_lab_models_are_offered(completed):
+def test_names_of_claims_experiments_and_lab_models_are_offered(completed):
+    assert completed("run", "dual/vo-a") == {"dual/vo-all-right"}
+    assert "two-stage" in completed("run", "two")
+    assert completed("experiment", "run", "two") == {"two_stage_classifier"}
     assert completed("claims", "show", "dual/vo-a") == {"dual/vo-all-right"}
     assert completed("claims", "list", "--family", "two") == {"two-stage"}
     assert completed("lab", "build", "ol") == {"olmoe", "olmoe-instruct"}
@@ -52,7 +55,7 @@ def test_names_of_claims_and_lab_models_are_offered(completed):
 
 def test_files_are_offered_where_they_belong(completed):
     assert "report.json" in completed("report", "rep")
-    assert "results" in completed("benchmark", "--report", "re")
+    assert "results" in completed("run", "--report", "re")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -1,7 +1,9 @@
 """The command line: doctor's findings and remedies, rendering a report, quick help."""
 
+import importlib
 import json
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 from claimfiles import clean_environment
 
 from lazarus_bench import cli
+from lazarus_bench.cli import application
 from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report import render, save
 from lazarus_bench.report.html import render_html
@@ -62,6 +65,19 @@ def test_help_names_the_commands(capsys):
     listed = capsys.readouterr().out
     assert "doctor       Show the device, BLAS and speed found" in listed
     assert "render" in listed
+
+
+@pytest.mark.parametrize("name", application.commands())
+def test_a_command_is_its_file_and_its_docstring_its_help(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "200")
+    module = importlib.import_module(f"lazarus_bench.cli.commands.{name.replace('-', '_')}")
+    summary = module.__doc__.splitlines()[0]
+    assert cli.main(["--help"]) == 0
+    assert re.search(rf"{name} +{re.escape(summary)}", capsys.readouterr().out)
+    assert cli.main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert summary in shown
+    assert re.search(rf"Examples:\n  .*lazarus-bench {name}", shown)
 
 
 def test_doctor_tells_what_it_found():

@@ -1,0 +1,67 @@
+"""Render a report.json as Markdown or HTML.
+
+Examples:
+    lazarus-bench render reports/lab
+    lazarus-bench render reports/lab --output page.html
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import terminal
+from lazarus_bench.cli.files import report_file
+from lazarus_bench.cli.flags import Json
+from lazarus_bench.errors import UserError
+
+PAGES = (".html", ".htm")
+ENDINGS = (*PAGES, ".md", ".markdown", ".txt", "")
+
+
+def run(
+    report: Annotated[Path, Parameter(metavar="REPORT", help="a report.json or the folder of one")],
+    /,
+    *,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            metavar="FILE",
+            help="file to write instead of standard output: .html makes a page, .md Markdown",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Render the file or folder `report` to `output`, else to standard output.
+
+    A name that ends in .html makes a page, which holds its pictures; Markdown has them beside it.
+    `as_json` prints what was rendered as a JSON document, with the text itself if no `output` is
+    named.
+
+    Raises:
+        UserError: `report` is no report, or `output` cannot be written or names another form.
+    """
+    from lazarus_bench.report import load, render, write_pictures, write_text
+    from lazarus_bench.report.html import render_html
+
+    ending = output.suffix.lower() if output is not None else ""
+    if ending not in ENDINGS:
+        raise UserError(f"--output {output} says no form: end its name in .md or .html")
+    path = report_file(report)
+    loaded = load(path)
+    form = "html" if ending in PAGES else "md"
+    text = render_html(loaded) if form == "html" else render(loaded)
+    if output is not None:
+        write_text(text, output)
+        if form == "md":
+            write_pictures(loaded, output.parent)
+    if as_json:
+        kept = {"report": str(path), "form": form, "output": output and str(output)}
+        document = {"schema": 1, "kind": "render", **kept, "text": None if output else text}
+        text = json.dumps(document, indent=1, ensure_ascii=False)
+    if as_json or output is None:
+        terminal.write(text, as_json=as_json)
+    return 0

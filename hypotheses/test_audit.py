@@ -9,7 +9,7 @@ each verdict in the report.
 """
 
 from lazarus_bench import Above, AtLeast, AtMost, Below, Within, claim
-from lazarus_bench.analysis.router_null import ExtremeNull
+from lazarus_bench.analysis.nulls import ExtremeNull
 from lazarus_bench.published import audit
 
 # 0.0844, 0.0934 and 0.1074. The list of claims has 0.083, 0.094 and 0.106: the location, the 95th

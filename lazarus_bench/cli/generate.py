@@ -16,7 +16,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
-    from lazarus_bench.analysis.continuations import Continuation
+    from lazarus_bench.analysis.answers import Continuation
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     prompts = read_prompts(options.prompts)
     found = subject.find(options.model, options.adapter)
     loaded = found.load()
-    from lazarus_bench.analysis.continuations import continuations
+    from lazarus_bench.analysis.answers import continuations
 
     encoded, start = subject.encode(loaded, prompts), time.perf_counter()
     with terminal.busy(f"continuing {len(prompts)} prompts"):

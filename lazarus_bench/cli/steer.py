@@ -101,7 +101,7 @@ def _steer(
 ) -> tuple[list[float], list[_Arm]]:
     """The direction's length at each of `layers`, and all arms, the prompts as they are first."""
     from lazarus_bench.analysis import steering
-    from lazarus_bench.analysis.continuations import check_room
+    from lazarus_bench.analysis.answers import check_room
 
     encoded = subject.encode(loaded, asked.prompts)
     check_room(loaded, encoded, options.tokens)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lazarus_bench.analysis.router_null import ExtremeNull
+from lazarus_bench.analysis.nulls import ExtremeNull
 from lazarus_bench.claims.claim import FINDINGS, REGISTRY
 from lazarus_bench.judge import Outcome, decide, family_level
 from lazarus_bench.published import audit, raw_results

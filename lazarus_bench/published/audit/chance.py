@@ -1,6 +1,6 @@
 """Numbers that need what chance gives beside them, and numbers that cannot be what they are called.
 
-What a random direction reaches is an instrument's to say (`analysis.router_null`), so the finding
+What a random direction reaches is an instrument's to say (`analysis.nulls`), so the finding
 on routers is a function of it.
 """
 

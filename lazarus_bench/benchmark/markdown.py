@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lazarus_bench.benchmark.document import WANTED_SHARE, About, Curve, Document, Profile, Ratio
 from lazarus_bench.benchmark.gate import regressions
-from lazarus_bench.benchmark.plots import svg
+from lazarus_bench.figures import CostCurve, Costs
 from lazarus_bench.report.escaping import prose
 from lazarus_bench.report.files import write_text
 from lazarus_bench.report.layout import table
@@ -149,7 +149,17 @@ def _plots(document: Document, index: int) -> Iterator[tuple[str, str]]:
     for along, unit in dict.fromkeys((curve.along, curve.unit) for curve in document.curves):
         own = [c for c in document.curves if (c.along, c.unit) == (along, unit)]
         name = f"{index + 1}-{along}-{unit}.svg".replace(" ", "-").lower()
-        yield name, svg(f"Cost by {along}", own)
+        costs = tuple(
+            CostCurve(
+                name=f"{curve.what}: exponent {curve.exponent}",
+                points=tuple(
+                    (size, cost.value, cost.low, cost.high)
+                    for size, cost in zip(curve.sizes, curve.cost, strict=True)
+                ),
+            )
+            for curve in own
+        )
+        yield name, Costs(title=f"Cost by {along}", along=along, unit=unit, curves=costs).svg()
 
 
 def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:

@@ -15,8 +15,8 @@ from lazarus_bench.cli.prompts import read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.cli.tokens import Strings, head, named, words
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures import HeatGroup, HeatMap
 from lazarus_bench.report import printed
-from lazarus_bench.report.heatmap import HeatGroup, HeatMap
 from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +14,8 @@ from lazarus_bench.cli import pictures, subject, terminal
 from lazarus_bench.cli.prompts import read_classes, read_prompts
 from lazarus_bench.cli.results import check_output, give
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.report import printed
-from lazarus_bench.report.charts import LayerCurves, LayerSeries, NullBand
-from lazarus_bench.report.files import write_text
-from lazarus_bench.report.layer_curves_svg import svg
 from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
@@ -63,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         UserError: a flag cannot be honoured, or the model cannot be read.
     """
     check_output(options)
-    _check_plot(options.plot)
+    pictures.check_plot(options.plot)
     classes = read_classes(options.classes)
     _check_enough(classes, options.protocol)
     if options.permutations < 1:
@@ -72,15 +69,9 @@ def run(options: argparse.Namespace) -> int:
     found = subject.find(options.model, options.adapter)
     trained = _train(found.load(), classes, test, options)
     if options.plot is not None:
-        write_text(svg(_curves(trained, found.label)), Path(options.plot).expanduser(), "picture")
+        pictures.write_figure(_curves(trained, found.label).svg(heading=True), options.plot)
     give(options, found, _result(trained, options), _shown(trained, found.label))
     return 0
-
-
-def _check_plot(named: str | None) -> None:
-    if named is not None and Path(named).suffix.lower() != ".svg":
-        raise UserError(f"--plot {named} cannot be drawn: end its name in .svg")
-    pictures.check_plot(named)
 
 
 def _check_enough(classes: Mapping[str, Sequence[str]], protocol: str) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.curve_pictures import write_curves
+from lazarus_bench.cli.pictures import write_figure
 from lazarus_bench.cli.results import give
+from lazarus_bench.figures import Curve, Curves, trainings
 from lazarus_bench.report import printed
-from lazarus_bench.report.charts import Curve, Curves
 from lazarus_bench.training.record import METRICS, StepMetrics, latest, read_thinned
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def show(
         UserError: the picture cannot be written.
     """
     if plot is not None:
-        write_curves([_curves(t, found) for t in results if _log(t, POINTS)], plot)
+        drawn = [_curves(t, found) for t in results if _log(t, POINTS)]
+        write_figure(trainings(drawn), plot)
     give(options, found, _result(options, results), _shown(found, results, readable))
 
 

@@ -9,10 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lazarus_bench.report.charts import Curve, Curves, LayerCurves, LayerSeries, NullBand
     from lazarus_bench.report.defects import manifest_lines, quirks_line
     from lazarus_bench.report.files import write_text
-    from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
     from lazarus_bench.report.markdown import render
     from lazarus_bench.report.pictures import write_pictures
     from lazarus_bench.report.pooling import pool_rows
@@ -28,29 +26,19 @@ if TYPE_CHECKING:
         Row,
         Secondary,
     )
-    from lazarus_bench.report.scatter import Scatter
     from lazarus_bench.report.schema import load, save
     from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
 
 __all__ = [
     "SCHEMA_VERSION",
-    "Curve",
-    "Curves",
     "Explained",
-    "HeatGroup",
-    "HeatMap",
-    "HeatRow",
     "JobRow",
-    "LayerCurves",
-    "LayerSeries",
     "LensRow",
     "LensTable",
-    "NullBand",
     "PooledClaim",
     "PooledFamily",
     "Report",
     "Row",
-    "Scatter",
     "Secondary",
     "amended_line",
     "claims_table",
@@ -66,10 +54,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "charts": "Curve Curves LayerCurves LayerSeries NullBand",
     "defects": "manifest_lines quirks_line",
     "files": "write_text",
-    "heatmap": "HeatGroup HeatMap HeatRow",
     "markdown": "render",
     "pictures": "write_pictures",
     "pooling": "pool_rows",
@@ -77,7 +63,6 @@ _MODULES = {
         "SCHEMA_VERSION Explained JobRow LensRow LensTable PooledClaim PooledFamily Report Row "
         "Secondary"
     ),
-    "scatter": "Scatter",
     "schema": "load save",
     "terminal": "amended_line claims_table pooled_line",
 }

@@ -5,7 +5,8 @@ A token can be anything: a pipe, a backtick, a newline, half a tag, a mark that 
 
 import html
 import re
-import unicodedata
+
+from lazarus_bench.figures.text import visible as visible
 
 _PROSE = re.compile(r"([\\`*_<|~$]|^[#>]|\](?=[(\[:]))")
 _BLANKS = re.compile(r"\s+")
@@ -51,11 +52,6 @@ def title(text: str) -> str:
     return html.escape(_one_line(text), quote=False)
 
 
-def xml(text: str) -> str:
-    """Escape words of ours for an SVG that stands alone; what XML forbids becomes a blank."""
-    return html.escape("".join(c if c.isprintable() else " " for c in text))
-
-
 def token(text: str) -> str:
     r"""Set a model's token in code type; blanks show as ␣, control characters as \n, \t, \x00.
 
@@ -65,21 +61,5 @@ def token(text: str) -> str:
     return code(visible(text)) if text else visible(text)
 
 
-def visible(text: str) -> str:
-    """Replace what cannot be seen in a model's token, as `token` does, without any markup."""
-    if not text:
-        return "∅"
-    base = "◌" if unicodedata.category(text[0]).startswith("M") else ""
-    return base + "".join(map(_visible, text))
-
-
 def _one_line(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
-
-
-def _visible(character: str) -> str:
-    if character == " ":
-        return "␣"
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode("ascii")

@@ -6,6 +6,7 @@ from lazarus_bench.judge import Pooled
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.escaping import code, prose
 from lazarus_bench.report.layout import fold, table
+from lazarus_bench.report.pictures import place
 from lazarus_bench.report.rows import PooledClaim, PooledFamily
 
 _READING = (
@@ -25,7 +26,9 @@ def forest(items: Sequence[PooledClaim]) -> Iterator[str]:
         lines = (line for item in items for line in _lines(item))
         shown = table(header, lines, right="  rrr")
         notes = (f"- {code(item.claim_id)}: {_notes(item)}" for item in items)
-        yield fold("Pooled over families", iter([_READING, "", shown, "", *notes]))
+        drawn = (f"![families of {code(i.claim_id)}]({place('forest', i.claim_id)})" for i in items)
+        parts = [_READING, "", shown, "", *notes, "", "\n\n".join(drawn)]
+        yield fold("Pooled over families", iter(parts))
 
 
 def pooled_cells(item: PooledClaim) -> list[str]:

@@ -1,6 +1,5 @@
 """Blocks of Markdown that several sections are built from: a table and a fold."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 
@@ -9,16 +8,6 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]], right: str = "")
     columns = list(header)
     rules = ["---:" if mark == "r" else "---" for mark in right.ljust(len(columns))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, rules, *rows])
-
-
-def picture(folder: str, at: int) -> str:
-    """The path of a report's picture beside its Markdown file, by its place in the report."""
-    return f"{folder}/{at + 1:02d}.svg"
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file has a name as `picture` gives."""
-    return re.fullmatch(r"\d{2,}\.svg", name) is not None
 
 
 def fold(title: str, lines: Iterator[str]) -> str:

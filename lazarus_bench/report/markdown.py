@@ -4,16 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import printed, wording
-from lazarus_bench.report.curves import curves_section
 from lazarus_bench.report.defects import banner, defects_section, marked
 from lazarus_bench.report.details import family_details
 from lazarus_bench.report.escaping import code, prose, token
 from lazarus_bench.report.forest import forest, pooled_cells
-from lazarus_bench.report.heatmap_section import heatmap_section
-from lazarus_bench.report.layer_curves import layer_curves_section
 from lazarus_bench.report.layout import fold, table
+from lazarus_bench.report.pictures import (
+    curves_section,
+    heatmap_section,
+    layer_curves_section,
+    scatter_section,
+)
 from lazarus_bench.report.rows import JobRow, LensRow, LensTable, PooledClaim, Report, Row
-from lazarus_bench.report.scatter import scatter_section
 from lazarus_bench.report.summary import (
     PUBLISHED,
     amended,

@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from lazarus_bench.judge import Estimate, Pooled, Verdict, from_json, to_json
-from lazarus_bench.report.charts import (
+from lazarus_bench.figures import (
     Curve,
     Curves,
+    HeatGroup,
+    HeatMap,
+    HeatRow,
     LayerCurves,
     LayerSeries,
     NullBand,
+    Scatter,
 )
-from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
+from lazarus_bench.judge import Estimate, Pooled, Verdict, from_json, to_json
 from lazarus_bench.report.rows import (
     Explained,
     JobRow,
@@ -25,7 +28,6 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
-from lazarus_bench.report.scatter import Scatter
 
 _T = TypeVar("_T")
 _Record = (

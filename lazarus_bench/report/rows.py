@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
 from lazarus_bench.judge import Estimate, Pooled, Verdict
-from lazarus_bench.report.charts import Curves, LayerCurves
-from lazarus_bench.report.heatmap import HeatMap
-from lazarus_bench.report.scatter import Scatter
 
 SCHEMA_VERSION = 5
 

@@ -12,16 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.charts import (
-    Curve,
-    Curves,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-)
 from lazarus_bench.report.checking import check
 from lazarus_bench.report.files import write_text
-from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.plain import from_dict, to_dict
 from lazarus_bench.report.rows import (
     SCHEMA_VERSION,
@@ -35,27 +27,17 @@ from lazarus_bench.report.rows import (
     Row,
     Secondary,
 )
-from lazarus_bench.report.scatter import Scatter
 
 __all__ = [
     "SCHEMA_VERSION",
-    "Curve",
-    "Curves",
     "Explained",
-    "HeatGroup",
-    "HeatMap",
-    "HeatRow",
     "JobRow",
-    "LayerCurves",
-    "LayerSeries",
     "LensRow",
     "LensTable",
-    "NullBand",
     "PooledClaim",
     "PooledFamily",
     "Report",
     "Row",
-    "Scatter",
     "Secondary",
     "from_dict",
     "load",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.schema import Curve, Curves
+from lazarus_bench.figures import Curve, Curves
 
 if TYPE_CHECKING:
     from lazarus_bench.session.runs import Run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lazarus_bench.report.schema import HeatGroup, HeatMap, HeatRow
+from lazarus_bench.figures import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.session.curves import without_seed
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 

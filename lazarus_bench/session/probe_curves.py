@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.report.schema import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.session.curves import without_seed
 
 if TYPE_CHECKING:

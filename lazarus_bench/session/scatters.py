@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lazarus_bench.report.scatter import MOST
-from lazarus_bench.report.schema import Scatter
+from lazarus_bench.figures import MOST, Scatter
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.geometry import Floats

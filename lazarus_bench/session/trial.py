@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
 from lazarus_bench.judge import (
     Claim,
     Control,
@@ -18,16 +19,7 @@ from lazarus_bench.judge import (
     not_applicable,
 )
 from lazarus_bench.published.records import Finding
-from lazarus_bench.report.schema import (
-    Curves,
-    Explained,
-    HeatMap,
-    LayerCurves,
-    LensTable,
-    Row,
-    Scatter,
-    Secondary,
-)
+from lazarus_bench.report.schema import Explained, LensTable, Row, Secondary
 
 
 def judge_published(claim: Claim, finding: Finding, family_size: int) -> Verdict:

@@ -10,7 +10,7 @@ from claimfiles import clean_environment, run, write
 from lazarus_bench.report import load
 
 SUITE = """
-from lazarus_bench.report import Curve, Curves, LayerCurves, LayerSeries
+from lazarus_bench.figures import Curve, Curves, LayerCurves, LayerSeries
 from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.heatmaps import lens_heatmap
 

@@ -5,6 +5,17 @@ import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lazarus_bench.figures import (
+    Curve,
+    Curves,
+    HeatGroup,
+    HeatMap,
+    HeatRow,
+    LayerCurves,
+    LayerSeries,
+    NullBand,
+    Scatter,
+)
 from lazarus_bench.judge import (
     Above,
     AtLeast,
@@ -18,21 +29,12 @@ from lazarus_bench.judge import (
     Within,
 )
 from lazarus_bench.report import (
-    Curve,
-    Curves,
     Explained,
-    HeatGroup,
-    HeatMap,
-    HeatRow,
     JobRow,
-    LayerCurves,
-    LayerSeries,
     LensRow,
     LensTable,
-    NullBand,
     Report,
     Row,
-    Scatter,
     Secondary,
     amended_line,
     claims_table,

@@ -6,11 +6,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lazarus_bench.report.curves import curves_section
 from rendered_page import NASTY, TAGS, Page, one_line
 from sample_report import CURVES
 
-from lazarus_bench.report import Curve, Curves
-from lazarus_bench.report.curves import curves_section
+from lazarus_bench.figures import Curve, Curves
 
 SPARK = re.compile(r"[▁▂▃▄▅▆▇█·]+")
 POINTS = st.lists(st.tuples(st.floats(), st.floats()), max_size=40).map(tuple)

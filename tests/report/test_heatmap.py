@@ -10,14 +10,14 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lazarus_bench.report.heatmap_section import heatmap_section
+from lazarus_bench.report.heatmap_svg import MOST_TICKS, svg, ticks
 from rendered_page import NASTY, TAGS, Page, one_line
 from sample_report import HEAT, SAMPLE
 
+from lazarus_bench.figures import COLOURS, DECADES, KEY, HeatGroup, HeatMap, HeatRow, course, level
 from lazarus_bench.plugin.options import PICTURES
-from lazarus_bench.report import HeatGroup, HeatMap, HeatRow, load, render, save
-from lazarus_bench.report.heatmap import COLOURS, DECADES, KEY, course, level
-from lazarus_bench.report.heatmap_section import heatmap_section
-from lazarus_bench.report.heatmap_svg import MOST_TICKS, svg, ticks
+from lazarus_bench.report import load, render, save
 from lazarus_bench.report.pictures import FOLDERS, pictures
 
 SVG = "{http://www.w3.org/2000/svg}"

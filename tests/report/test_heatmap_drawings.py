@@ -4,9 +4,9 @@ import struct
 import xml.etree.ElementTree as ET
 
 import pytest
-
-from lazarus_bench.report import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.report.heatmap_svg import svg
+
+from lazarus_bench.figures import HeatGroup, HeatMap, HeatRow
 
 SVG = "{http://www.w3.org/2000/svg}"
 PROMPT = "What is seven times eight?"

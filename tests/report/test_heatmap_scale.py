@@ -6,11 +6,18 @@ import xml.etree.ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from lazarus_bench.report import HeatGroup, HeatMap, HeatRow
-from lazarus_bench.report.heatmap import COLOURS, KEY, level
-from lazarus_bench.report.heatmap_scale import PROBABILITY, linear
 from lazarus_bench.report.heatmap_svg import svg
+
+from lazarus_bench.figures import (
+    COLOURS,
+    KEY,
+    PROBABILITY,
+    HeatGroup,
+    HeatMap,
+    HeatRow,
+    level,
+    linear,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 

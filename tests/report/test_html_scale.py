@@ -5,11 +5,11 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lazarus_bench.report.html.lanes import axis, bar, lane
+from lazarus_bench.report.html.scale import Scale
 from sample_report import estimate
 
 from lazarus_bench.judge import Above, AtMost, Interval, Within
-from lazarus_bench.report.html.lanes import axis, bar, lane
-from lazarus_bench.report.html.scale import Scale
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 

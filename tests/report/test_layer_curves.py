@@ -5,10 +5,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lazarus_bench.report.layer_curves import layer_curves_section
 from rendered_page import NASTY, TAGS, Page, one_line
 
-from lazarus_bench.report import LayerCurves, LayerSeries, NullBand
-from lazarus_bench.report.layer_curves import layer_curves_section
+from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
 
 
 @st.composite

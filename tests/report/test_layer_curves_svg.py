@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from lazarus_bench.report import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.report.layer_curves_svg import svg
+
+from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
 
 SVG = "{http://www.w3.org/2000/svg}"
 fractions = st.lists(st.floats(0, 1), min_size=1, max_size=50)

@@ -11,8 +11,8 @@ from rendered_page import NASTY, Page
 from sample_report import SAMPLE, SCATTER
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import Scatter, load, save, write_pictures
-from lazarus_bench.report.scatter import FOLDER, MOST, scatter_section, svg
+from lazarus_bench.figures import FOLDER, MOST, Scatter, scatter_section, svg
+from lazarus_bench.report import load, save, write_pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
 COORDINATE = st.floats(-1e6, 1e6) | st.just(math.nan)

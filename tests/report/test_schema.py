@@ -14,20 +14,8 @@ from hypothesis import strategies as st
 from sample_report import ROWS, SAMPLE
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import (
-    Curve,
-    Curves,
-    JobRow,
-    LayerCurves,
-    LayerSeries,
-    LensRow,
-    LensTable,
-    NullBand,
-    Report,
-    load,
-    render,
-    save,
-)
+from lazarus_bench.figures import Curve, Curves, LayerCurves, LayerSeries, NullBand
+from lazarus_bench.report import JobRow, LensRow, LensTable, Report, load, render, save
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.schema import from_dict, to_dict
 

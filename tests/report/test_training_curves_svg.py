@@ -4,9 +4,9 @@ import math
 import xml.etree.ElementTree as ET
 
 import pytest
-
-from lazarus_bench.report.charts import Curve, Curves
 from lazarus_bench.report.training_curves_svg import COLUMNS, svg
+
+from lazarus_bench.figures import Curve, Curves
 
 
 def curves(names, line=((1.0, 2.0), (10.0, 1.0), (20.0, 0.5)), title="SFT"):

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from lazarus_bench.figures import Curves, HeatGroup, HeatMap, HeatRow, LayerCurves
 from lazarus_bench.judge import AtLeast, Claim, Control, Means, Outcome, Reported, family_level
 from lazarus_bench.published.records import Finding, Labelled
-from lazarus_bench.report import Curves, HeatGroup, HeatMap, HeatRow, LayerCurves, LensTable
+from lazarus_bench.report import LensTable
 from lazarus_bench.session.trial import (
     FAILABLE,
     Trial,

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from lazarus_bench.cli import pictures
 from lazarus_bench.cli.subject import Found
 from lazarus_bench.errors import UserError
-from lazarus_bench.report.heatmap import HeatGroup, HeatMap
-from lazarus_bench.report.heatmap_scale import linear
+from lazarus_bench.figures import HeatGroup, HeatMap, linear
 
 if TYPE_CHECKING:
     from lazarus_bench.models.load import LoadedModel

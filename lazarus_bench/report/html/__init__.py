@@ -16,14 +16,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lazarus_bench.figures import Axis, Lane, stylesheet
+from lazarus_bench.figures.draw import Scale
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import defects, printed, summary, wording
 from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.heatmap import COLOURS, KEY
-from lazarus_bench.report.html.charts import layer_panel, training_panels
 from lazarus_bench.report.html.claims import anchors, claim_views, families
-from lazarus_bench.report.html.heatmaps import heat_panel
-from lazarus_bench.report.html.scatters import scatter_plane
 from lazarus_bench.report.rows import LensRow, Report
 
 __all__ = ["render_html"]
@@ -38,7 +36,7 @@ _UNPRINTABLE = dict.fromkeys(
 
 def render_html(report: Report) -> str:
     """Render a report as one HTML page, ending in a newline."""
-    style, script = _asset("style.css"), _asset("behaviour.js")
+    style, script = stylesheet() + "\n" + _asset("style.css"), _asset("behaviour.js")
     views = claim_views(report)
     return (
         _environment()
@@ -88,16 +86,26 @@ def _environment() -> Environment:
         "defects": defects,
         "Outcome": Outcome,
         "slug": _SLUGS.__getitem__,
-        "layer_panel": layer_panel,
-        "training_panels": training_panels,
-        "scatter_plane": scatter_plane,
-        "heat_panel": heat_panel,
-        "HEAT_KEY": KEY,
-        "HEAT_LEVELS": len(COLOURS),
+        "LEGEND": _legend(),
     }
     environment.tests["naming"] = _names_operation
     environment.filters |= {"visible": visible, "sentence": _sentence, "percent": _percent}
     return environment
+
+
+def _legend() -> str:
+    sample = Lane(
+        value=0.7,
+        wide=(0.55, 0.85),
+        plain=(0.6, 0.8),
+        dots=((0.62, "seed 0: 0.62"), (0.69, "seed 1: 0.69"), (0.77, "seed 2: 0.77")),
+    )
+    told = (
+        "The parts of a drawing: the region is tinted, the thick bar is the 95% interval, the thin "
+        "one that of the verdict, small dots are seeds"
+    )
+    axis = Axis(scale=Scale(low=0.0, high=1.0), region=(0.4, math.inf))
+    return axis.draw(sample, told=told, kind="supported key")
 
 
 def _printable(value: Any) -> Any:

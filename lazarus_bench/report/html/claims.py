@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+from lazarus_bench.figures import Axis, Lane
 from lazarus_bench.judge import Estimate, Outcome, Region, Verdict
 from lazarus_bench.judge.replication import Criterion, criteria
-from lazarus_bench.report.html.forest import Forest, forest
-from lazarus_bench.report.html.lanes import Axis, Lane, axis, lane
+from lazarus_bench.report import printed, wording
+from lazarus_bench.report.pictures import pooled_lanes, span_of
 from lazarus_bench.report.rows import PooledClaim, Report, Row
 from lazarus_bench.report.summary import PUBLISHED
 
@@ -21,7 +23,7 @@ class Judged:
     Attributes:
         row: the row.
         own: the axis of this row alone, for the table of all claims.
-        sketch: the estimate on it.
+        sketch: the estimate on it, without its seeds.
         lane: the estimate on the axis of the claim.
         replication: what the criteria say of the writeup's estimate and this one.
     """
@@ -46,6 +48,9 @@ class ClaimView:
         printed: that estimate, drawn.
         axis: the axis of the claim.
         pooled: what it pools to over model families, or None.
+        diamond: what the claim pools to, or None.
+        families: an axis of the families' own, which have other intervals than their subjects.
+        members: the families and what they pool to, each as name, lane and numbers.
     """
 
     anchor: str
@@ -55,7 +60,10 @@ class ClaimView:
     published: Verdict | None
     printed: Lane
     axis: Axis
-    pooled: Forest | None
+    pooled: PooledClaim | None
+    diamond: Lane | None
+    families: Axis
+    members: tuple[tuple[str, Lane, str], ...]
 
     @property
     def compared(self) -> tuple[Judged, ...]:
@@ -115,30 +123,52 @@ def _view(rows: list[Row], anchor: str, pooled: PooledClaim | None) -> ClaimView
     ordered = sorted(rows, key=lambda row: row.subject != PUBLISHED)
     region = ordered[0].verdict.region
     apart = None if ordered[0].subject == PUBLISHED else ordered[0].published
-    printed = apart.estimate if apart else None
-    estimates = [row.verdict.estimate for row in ordered] + [printed]
-    shared = axis(region, filter(None, estimates), pooled.result if pooled else None)
+    judged = tuple(map(_judged, ordered))
+    printed = _lane(apart.estimate if apart else None, "hollow")
+    members = pooled_lanes(pooled) if pooled else ()
+    diamond = next((lane for _, lane, _ in members if lane.shape == "diamond"), None)
+    among = [*(item.lane for item in judged), printed, *filter(None, [diamond])]
+    shared = Axis.over(span_of(region), among)
     return ClaimView(
         anchor=anchor,
         about=ordered[-1],
         region=region,
-        judged=tuple(_judged(row, shared) for row in ordered),
+        judged=judged,
         published=apart,
-        printed=lane(printed, shared),
+        printed=printed,
         axis=shared,
-        pooled=forest(pooled, region, shared.scale) if pooled else None,
+        pooled=pooled,
+        diamond=diamond,
+        families=Axis.over(span_of(region), (lane for _, lane, _ in members)),
+        members=members,
     )
 
 
-def _judged(row: Row, shared: Axis) -> Judged:
+def _judged(row: Row) -> Judged:
     estimate = row.verdict.estimate
-    own = axis(row.verdict.region, [estimate] if estimate else [])
+    lane = _lane(estimate, "hollow" if row.subject == PUBLISHED else "dot")
     return Judged(
         row=row,
-        own=own,
-        sketch=lane(estimate, own),
-        lane=lane(estimate, shared),
+        own=Axis.over(span_of(row.verdict.region), [lane]),
+        sketch=replace(lane, dots=(), shape="dot"),
+        lane=lane,
         replication=_replication(row, estimate),
+    )
+
+
+def _lane(item: Estimate | None, shape: Literal["dot", "hollow"]) -> Lane:
+    """An estimate as a lane; without an interval its value stands alone."""
+    if item is None:
+        return Lane()
+    unit = "repeat" if item.scope == "repeats" else "seed"
+    dots = zip(item.by_seed, printed.numbers(item.by_seed), strict=True)
+    drawn = wording.has_interval(item)
+    return Lane(
+        value=item.value,
+        wide=(item.interval.low, item.interval.high) if drawn else None,
+        plain=(item.interval95.low, item.interval95.high) if drawn else None,
+        dots=tuple((value, f"{unit} {at}: {text}") for at, (value, text) in enumerate(dots)),
+        shape=shape,
     )
 
 

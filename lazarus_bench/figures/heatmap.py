@@ -1,0 +1,228 @@
+"""Heat maps: a number for each prompt and layer by colour, a row a prompt, a column a layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from lazarus_bench.figures.draw import HEAT, WIDTH, document, fill, stroke, text
+from lazarus_bench.figures.text import columns, number, visible, wrapped
+
+DECADES = 6
+"""Decades below 1 that the colours tell apart; what is less is shown as the least."""
+
+LONGEST = 14
+"""Columns of a prompt that a report's figure has room for; a table beside it has the rest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatRow:
+    """One prompt: probability of its gold word at every layer, a mean over seeds."""
+
+    prompt: str
+    gold: str
+    probability: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatGroup:
+    """Prompts of one origin."""
+
+    name: str
+    rows: tuple[HeatRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shades:
+    """Numbers as colours.
+
+    Attributes:
+        level: Index into `HEAT` of a number; None for NaN, which is not drawn.
+        key: The numbers below the key, at even distances from its first colour to its last.
+    """
+
+    level: Callable[[float], int | None]
+    key: tuple[str, ...]
+
+
+def level(probability: float) -> int | None:
+    """Index into `HEAT`, by ⌊2 · log₁₀ p⌋ from 10⁻⁶ up; None for NaN.
+
+    The greatest colour begins at 10^−½; below 10⁻⁶ and above 1 the nearest is taken.
+    """
+    if math.isnan(probability):
+        return None
+    least = 10.0**-DECADES
+    steps = 2 * (math.log10(min(max(probability, least), 1.0)) + DECADES)
+    # A power of ten begins its colour although its logarithm may round to less.
+    return min(int(steps + 1e-9), len(HEAT) - 1)
+
+
+PROBABILITY = Shades(level=level, key=("≤ 10⁻⁶", "10⁻⁵", "10⁻⁴", "0.001", "0.01", "0.1", "1"))
+"""Logarithmic, two colours a factor of ten from 10⁻⁶ up."""
+
+
+def linear(largest: float) -> Shades:
+    """Even steps from 0 to `largest`; a number beyond either end has the colour there.
+
+    Raises:
+        ValueError: `largest` is not positive.
+    """
+    if not largest > 0:
+        raise ValueError(f"a scale from 0 ends above 0, not at {largest}")
+
+    def of(value: float) -> int | None:
+        if math.isnan(value):
+            return None
+        share = min(max(value / largest, 0.0), 1.0)
+        return min(int(len(HEAT) * share), len(HEAT) - 1)
+
+    return Shades(level=of, key=tuple(number(largest * at / DECADES) for at in range(DECADES + 1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeatMap:
+    """Numbers by prompt and layer, of one training on one subject.
+
+    Attributes:
+        title: What was read; with `subject` it names the heat map in a report.
+        subject: Of which model.
+        layer: The layer (0-based) that claims speak of; it is outlined.
+        seeds: How many seeds every number is a mean over.
+        groups: The prompts, in order.
+
+    Raises:
+        ValueError: There is no prompt, a group is empty, a prompt has more or fewer layers than
+            another, or `layer` is none of them.
+    """
+
+    title: str
+    subject: str
+    layer: int
+    seeds: int
+    groups: tuple[HeatGroup, ...]
+
+    def __post_init__(self) -> None:
+        if not self.groups or not all(group.rows for group in self.groups):
+            raise ValueError(f"the heat map {self.title!r} has no prompt, or a group without one")
+        depths = {len(row.probability) for group in self.groups for row in group.rows}
+        if len(depths) > 1:
+            raise ValueError(f"prompts of the heat map {self.title!r} have {sorted(depths)} layers")
+        if not 0 <= self.layer < self.depth:
+            raise ValueError(f"the heat map {self.title!r} has no layer {self.layer}")
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return len(self.groups[0].rows[0].probability)
+
+    def says(self) -> str:
+        """Say what there is to see: each group's mean at the outlined layer, its highest cell."""
+        return "; ".join(map(self._says, self.groups))
+
+    def over(self) -> str:
+        """Say what every number is a mean over."""
+        return f"mean over {self.seeds} seeds" if self.seeds > 1 else "one seed"
+
+    def svg(
+        self,
+        *,
+        heading: bool = False,
+        outlined: Collection[int] | None = None,
+        longest: int = LONGEST,
+        shades: Shades = PROBABILITY,
+    ) -> str:
+        """Draw it; a cell's number shows when it is pointed at.
+
+        Args:
+            heading: whether title and subject stand above the drawing.
+            outlined: the layers to outline, instead of its own alone.
+            longest: columns of a prompt to draw.
+            shades: which colour a number has.
+        """
+        marked = {self.layer} if outlined is None else set(outlined)
+        labels = [[label(row, longest) for row in group.rows] for group in self.groups]
+        # A monospaced letter at 12 pixels is 7.2 wide.
+        left = 14 + 7.3 * max(columns(name) for names in labels for name in names)
+        room = max(WIDTH - 16, left + 236) - left
+        cell = min(34.0, max(room / self.depth, 5.0))
+        width = left + max(cell * self.depth, room) + 16
+        title = f"{self.title}: {self.subject}"
+        above = wrapped(title, int(width / 7)) if heading else []
+        parts = [text(8, 16 + 16 * i, one, colour="ink") for i, one in enumerate(above)]
+        top = 16.0 * len(above) + 4 * bool(above)
+        for group, names in zip(self.groups, labels, strict=True):
+            parts.append(text(left, top + 16, group.name))
+            first = top = top + 24
+            for row, name in zip(group.rows, names, strict=True):
+                parts += _row(row, name, left, top, cell, shades)
+                top += 18
+            for layer in sorted(marked):
+                box = (
+                    f'<rect x="{left + layer * cell - 0.5:.5g}" y="{first - 0.5:g}" '
+                    f'width="{cell:.5g}" height="{top - first:g}" '
+                )
+                # The ink alone is lost on the darkest cells.
+                parts += [f"{box}{stroke('paper', 4)}/>", f"{box}{stroke('ink', 1.5)}/>"]
+        parts += self._axis(left, top + 16, cell, marked)
+        parts += _key(left, top + 32, min(240.0, width - left - 16), shades)
+        return document(round(width), top + 70, title, self.says(), parts)
+
+    def _axis(self, left: float, y: float, cell: float, marked: set[int]) -> Iterator[str]:
+        # A number takes some 24 pixels; the outlined layer's is kept, and its neighbours give way.
+        step = max(1, math.ceil(24 / cell))
+        shown = set(range(self.layer % step, self.depth, step)) | (marked if step == 1 else set())
+        for layer in sorted(shown):
+            bold = ' font-weight="bold"' if layer in marked else ""
+            colour = "ink" if layer in marked else "soft"
+            at = left + (layer + 0.5) * cell
+            yield text(at, y, f"L{layer}", anchor="middle", colour=colour, more=bold)
+
+    def _says(self, group: HeatGroup) -> str:
+        mean = sum(row.probability[self.layer] for row in group.rows) / len(group.rows)
+        cells = [
+            (p, row.prompt, layer)
+            for row in group.rows
+            for layer, p in enumerate(row.probability)
+            if math.isfinite(p)
+        ]
+        highest = "no finite number"
+        if cells:
+            value, prompt, layer = max(cells, key=lambda cell: cell[0])
+            highest = f"highest {number(value)} at L{layer} of “{prompt.strip()}”"
+        return f"{group.name}: mean {number(mean)} at L{self.layer}, {highest}"
+
+
+def label(row: HeatRow, longest: int = LONGEST) -> str:
+    """A prompt as a drawing names it, cut where it takes more than `longest` columns."""
+    shown = visible(row.prompt.rstrip()).replace("␣", " ")
+    if columns(shown) <= longest:
+        return shown
+    while columns(shown) > longest - 1:
+        shown = shown[:-1]
+    return shown + "…"
+
+
+def _row(
+    row: HeatRow, name: str, left: float, top: float, cell: float, shades: Shades
+) -> Iterator[str]:
+    mono = ' font-family="monospace"'
+    yield text(left - 8, top + 13, name, anchor="end", colour="ink", more=mono)
+    for layer, value in enumerate(row.probability):
+        at = shades.level(value)
+        if at is not None:
+            yield (
+                f'<rect x="{left + layer * cell:.5g}" y="{top:g}" width="{cell - 1:.5g}" '
+                f'height="17" {fill(f"h{at}")}><title>L{layer}: {number(value)}</title></rect>'
+            )
+
+
+def _key(left: float, top: float, width: float, shades: Shades) -> Iterator[str]:
+    step = width / len(HEAT)
+    for at in range(len(HEAT)):
+        box = f'x="{left + at * step:.5g}" y="{top:g}" width="{step:.5g}" height="12"'
+        yield f"<rect {box} {fill(f'h{at}')}/>"
+    for at, name in enumerate(shades.key):
+        x = left + at * width / (len(shades.key) - 1)
+        yield text(x, top + 27, name, anchor="middle", more=' font-size="11"')

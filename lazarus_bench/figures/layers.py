@@ -1,0 +1,189 @@
+"""Curves over layers: a line and a mark for each series, the band of its seeds, and the null."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from lazarus_bench.figures import draw
+from lazarus_bench.figures.text import number, over_seeds, wrapped
+
+_LEFT, _HIGH = 44, 170
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSeries:
+    """One reading of every layer, over seeds; mean, lowest and highest have one number a layer."""
+
+    name: str
+    mean: tuple[float, ...]
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
+    seeds: int = 1
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[Sequence[float]]) -> LayerSeries:
+        """Summarise `values[seed][layer]`, finite, with as many layers for every seed."""
+        layers = [[float(value) for value in layer] for layer in zip(*values, strict=True)]
+        return cls(
+            name=name,
+            mean=tuple(map(mean, layers)),
+            lowest=tuple(map(min, layers)),
+            highest=tuple(map(max, layers)),
+            seeds=len(values),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NullBand:
+    """What the reading shows where there is nothing to read.
+
+    Attributes:
+        name: How the null was made.
+        mean: Its mean, one number a layer.
+        upper: The 95th percentile of its maximum over layers, with which a best layer compares.
+    """
+
+    name: str
+    mean: tuple[float, ...]
+    upper: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCurves:
+    """Readings of every layer of one subject, with a null band where one was made.
+
+    Attributes:
+        title: What was read; with `subject` it names the curves in a report.
+        subject: Of which model.
+        unit: Unit of every number.
+        layers: The layers' numbers (0-based), ascending, at least one.
+        series: The readings.
+        null: The null that all of them are compared with, or None.
+
+    Raises:
+        ValueError: A series or the null has more or fewer numbers than there are layers.
+    """
+
+    title: str
+    subject: str
+    unit: str
+    layers: tuple[int, ...]
+    series: tuple[LayerSeries, ...]
+    null: NullBand | None = None
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ValueError(f"the layer curves {self.title!r} have no layer")
+        columns = [(s.name, c) for s in self.series for c in (s.mean, s.lowest, s.highest)]
+        columns += [(self.null.name, self.null.mean)] if self.null else []
+        for name, column in columns:
+            if len(column) != len(self.layers):
+                raise ValueError(
+                    f"{name!r} has {len(column)} numbers for {len(self.layers)} layers"
+                )
+
+    def best(self, series: LayerSeries) -> tuple[float, int] | None:
+        """Return the highest finite mean of a series and its layer, or None without one."""
+        finite = [i for i, value in enumerate(series.mean) if math.isfinite(value)]
+        best = max(finite, key=lambda i: series.mean[i], default=None)
+        return None if best is None else (series.mean[best], self.layers[best])
+
+    def says(self) -> str:
+        """Say what there is to see: the highest number of every series."""
+        found = ((series.name, self.best(series)) for series in self.series)
+        return "; ".join(
+            f"{name}: highest {number(best[0])} at layer {best[1]}"
+            if best
+            else f"{name}: no finite number"
+            for name, best in found
+        )
+
+    def svg(self, *, heading: bool = False) -> str:
+        """Draw it; a mark's number shows when it is pointed at."""
+        room = int((draw.WIDTH - 8) / draw.LETTER)
+        title = f"{self.title}: {self.subject}"
+        parts, top = [], 6.0
+        for words in wrapped(title, room) if heading else ():
+            parts.append(draw.text(8, top + 10, words, colour="ink"))
+            top += 16
+        for words in wrapped(self.unit, room) if heading else ():
+            parts.append(draw.text(8, top + 10, words))
+            top += 16
+        plot = self._plot(top + 8 * heading)
+        layers = draw.spread(self.layers, 9)
+        ticks = [draw.Tick(at=plot.across.at(layer), text=f"L{layer}") for layer in layers]
+        parts += [*self._bands(plot), *plot.axes(ticks), *self._null(plot)]
+        for at, one in enumerate(self.series):
+            parts += self._series(plot, one, at)
+        bottom = plot.top + plot.height + 26
+        for which, words in self._key():
+            for i, said in enumerate(wrapped(words, room - 8)):
+                if i == 0:
+                    parts += _sample(which, bottom + 8)
+                parts.append(draw.text(54, bottom + 12, said, colour="ink"))
+                bottom += 17
+        return draw.document(draw.WIDTH, bottom + 6, title, self.says(), parts)
+
+    def _plot(self, top: float) -> draw.Plot:
+        numbers = [
+            n for s in self.series for column in (s.mean, s.lowest, s.highest) for n in column
+        ]
+        numbers += [*self.null.mean, self.null.upper] if self.null else []
+        return draw.Plot(
+            left=_LEFT,
+            top=top,
+            width=draw.WIDTH - _LEFT - 12,
+            height=_HIGH,
+            across=draw.Scale.over(map(float, self.layers), pad=0.04),
+            up=draw.Scale.over(numbers),
+        )
+
+    def _bands(self, plot: draw.Plot) -> Iterator[str]:
+        """From the lowest seed to the highest, where both are known."""
+        for at, one in enumerate(self.series):
+            rows = list(zip(map(float, self.layers), one.highest, one.lowest, strict=True))
+            known = [row for row in rows if all(map(math.isfinite, row))]
+            if one.seeds > 1 and known:
+                outline = [(x, high) for x, high, _ in known]
+                outline += [(x, low) for x, _, low in reversed(known)]
+                points = " ".join(f"{x:.5g},{y:.5g}" for x, y in (plot.place(*p) for p in outline))
+                colour = draw.fill(draw.series(at)[0])
+                yield f'<polygon points="{points}" fill-opacity="0.14" {colour}/>'
+
+    def _null(self, plot: draw.Plot) -> Iterator[str]:
+        if self.null is None:
+            return
+        points = zip(map(float, self.layers), self.null.mean, strict=True)
+        yield from plot.polylines(points, draw.stroke("soft", 2, "1 4"))
+        if math.isfinite(self.null.upper):
+            _, y = plot.place(0.0, self.null.upper)
+            yield draw.line(plot.left, y, plot.left + plot.width, y, draw.stroke("soft", 1, "6 4"))
+
+    def _series(self, plot: draw.Plot, one: LayerSeries, at: int) -> Iterator[str]:
+        colour, dash = draw.series(at)
+        yield from plot.polylines(
+            zip(map(float, self.layers), one.mean, strict=True), draw.stroke(colour, 2, dash)
+        )
+        rows = zip(self.layers, one.mean, one.lowest, one.highest, strict=True)
+        for layer, middle, low, high in rows:
+            if math.isfinite(middle):
+                shown = over_seeds(middle, low, high) if one.seeds > 1 else number(middle)
+                told = f"{one.name}, L{layer}: {shown}"
+                yield draw.mark(at, *plot.place(float(layer), middle), draw.fill(colour), told)
+
+    def _key(self) -> Iterator[tuple[int | None, str]]:
+        yield from ((at, series.name) for at, series in enumerate(self.series))
+        if self.null is not None:
+            upper = number(self.null.upper)
+            yield None, f"null: {self.null.name}; dashed across: 95% of its best layers, {upper}"
+
+
+def _sample(at: int | None, y: float) -> Iterator[str]:
+    """The line of a series in the key, or of the null."""
+    colour, dash = ("soft", "1 4") if at is None else draw.series(at)
+    yield draw.line(10, y, 46, y, draw.stroke(colour, 2, dash))
+    if at is not None:
+        yield draw.mark(at, 28, y, draw.fill(colour))

@@ -16,14 +16,12 @@ from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, batches_by_length
 from lazarus_bench.analysis.tokens import Strings, readable_prompts, token_texts
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import cut, prompt_cell, table, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Ablate, Part
 from lazarus_bench.models.heads import head_values, without_heads, written_by
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
-from lazarus_bench.report import printed
-from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.printed import cut
-from lazarus_bench.report.text_tables import prompt_cell, table, wrapped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +136,12 @@ class Ablations:
 
     def to_json(self) -> dict[str, Any]:
         """Arrays `[prompt]` for every set of removals; `change` is after minus before."""
-        before = self.before
+        before, first = self.before, self.removals[0][0]
         return {
             "prompts": self.prompts,
             "answers": self.answers,
             "answer_ids": list(self.answer_ids),
+            "component": first.part if first.head is None else "heads",
             "in_its_place": "mean" if self.mean else "zero",
             "probability": before.probability,
             "top_ids": before.top,
@@ -190,7 +189,7 @@ class Ablations:
         rows = [
             [
                 name,
-                printed.number(float(each.probability.mean())),
+                number(float(each.probability.mean())),
                 _change(float((each.probability - self.before.probability).mean())),
                 f"{(each.top == answers).sum()}/{many}",
             ]
@@ -203,14 +202,14 @@ class Ablations:
         before = self.before.probability[at]
         title = (
             f"{prompt_cell(self.prompts[at], 3 * room)} answer {visible(self.answers[at])}: "
-            f"{printed.number(before)}"
+            f"{number(before)}"
         )
         rows = [
             [
                 name,
-                printed.number(after.probability[at]),
+                number(after.probability[at]),
                 _change(after.probability[at] - before),
-                f"{visible(tokens[at])} {printed.number(after.top_probability[at])}",
+                f"{visible(tokens[at])} {number(after.top_probability[at])}",
             ]
             for name, after, tokens in zip(self._names, self.after, self.tokens, strict=True)
         ]
@@ -233,7 +232,7 @@ class Ablations:
 
 
 def _change(value: float) -> str:
-    shown = printed.number(value)
+    shown = number(value)
     return f"+{shown}" if value > 0 else shown
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.heat import Curves
 from lazarus_bench.analysis.nulls import LayerNull
 from lazarus_bench.analysis.probe import Ints, Probe, permutation_null, probe, transfer
 from lazarus_bench.analysis.probe_prompts import IN_SYMBOLS, ProbePrompts
@@ -17,10 +16,10 @@ from lazarus_bench.analysis.splits import PAIR_FOLDS, WRITEUP_FOLDS, HeldOut
 from lazarus_bench.analysis.states import last_states
 from lazarus_bench.analysis.tokens import readable_prompts
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.tables import prompt_cell, table, wrapped
+from lazarus_bench.figures.text import number
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.report import printed
-from lazarus_bench.report.charts import LayerCurves, LayerSeries, NullBand
-from lazarus_bench.report.text_tables import prompt_cell, table, wrapped
 
 PROTOCOLS: Mapping[str, tuple[HeldOut, int]] = {
     "held-out": ("pairs", PAIR_FOLDS),
@@ -93,7 +92,7 @@ class Classifier:
             f"{1 / len(self.names):.2f}. null: mean under {len(null.permuted)} permutations of the "
             f"labels. The best layer of a permutation has {null.maxima.mean():.2f} on average and "
             f"at most {self.upper:.2f} in 95% of them; p compares with that best layer, "
-            f"{printed.number(null.p_value)} for the best here."
+            f"{number(null.p_value)} for the best here."
         )
         parts = [table(["layer", "accuracy", "p", "null"], rows, room), wrapped(note, room)]
         if self.test:
@@ -105,9 +104,9 @@ class Classifier:
             parts.append(table(["test prompt", f"at L{best}", "over layers"], rows, room))
         return "\n\n".join(parts)
 
-    def figure(self, subject: str) -> Curves:
+    def figure(self, subject: str) -> LayerCurves:
         """Accuracy by layer with the null's band."""
-        item = LayerCurves(
+        return LayerCurves(
             title=f"Probe for {', '.join(self.names)}",
             subject=subject,
             unit="held-out accuracy",
@@ -119,7 +118,6 @@ class Classifier:
                 upper=self.upper,
             ),
         )
-        return Curves(item=item)
 
 
 def check_classes(classes: Mapping[str, Sequence[str]], protocol: str) -> None:

@@ -19,10 +19,9 @@ from lazarus_bench.analysis.heat import Heat, heat, prompt_title
 from lazarus_bench.analysis.lens import lens_logits
 from lazarus_bench.analysis.tokens import Strings, readable_prompts, token_cells, token_texts
 from lazarus_bench.backend import mx
+from lazarus_bench.figures.tables import prompt_cell, table, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.report import printed
-from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.text_tables import prompt_cell, table, wrapped
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -175,7 +174,7 @@ class Followed:
         reading = self.reading
         bits = (reading.entropy, reading.from_before, reading.to_last)
         shown = ["" if np.isnan(of[layer]) else f"{of[layer]:.2f}" for of in bits]
-        answer = [printed.number(reading.probability[layer]), str(reading.rank[layer])]
+        answer = [number(reading.probability[layer]), str(reading.rank[layer])]
         return [f"L{layer}", first, *shown, *answer, *rest]
 
     @property
@@ -186,7 +185,7 @@ class Followed:
             answer += f" (the first token of {visible(self.given)})"
         at = reading.crystallised
         if at is not None:
-            chance = printed.number(reading.probability[at])
+            chance = number(reading.probability[at])
             return f"{answer}: crystallises at L{at} ({chance}), the most probable from there on"
         rank, leads = int(reading.rank[-1]), np.flatnonzero(reading.rank == 1)
         if len(leads) == 0:

@@ -18,9 +18,9 @@ from lazarus_bench.analysis.nulls import LayerNull, check_count
 from lazarus_bench.analysis.routing import Floats, Ints, Routing, read_routing
 from lazarus_bench.analysis.tokens import readable_prompts
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import table, wrapped
+from lazarus_bench.figures.text import number
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.report import printed
-from lazarus_bench.report.text_tables import table, wrapped
 
 NAMED = 2
 """Experts that a table names for each class."""
@@ -205,7 +205,7 @@ class ClassUse:
             f"{where}, every prompt alike. told: bits that an assignment's expert tells of its "
             f"prompt's class; null: mean under {len(null.permuted)} shuffles of the labels; p "
             f"compares with the best layer of each shuffle, which has "
-            f"{printed.number(float(null.maxima.mean()))} bits on average. entropy: of the load in "
+            f"{number(float(null.maxima.mean()))} bits on average. entropy: of the load in "
             f"bits, {np.log2(experts):.2f} when even; busiest: the largest load in even ones; "
             f"idle: experts without a token. An expert's number means nothing in another layer."
         )

@@ -17,10 +17,10 @@ from lazarus_bench.analysis.router import Floats, routed_layers
 from lazarus_bench.analysis.vocabulary import dense, row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import hundredths, table, wrapped
+from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, part
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.report import printed
-from lazarus_bench.report.text_tables import hundredths, table, wrapped
 
 MAX_NUMBERS = 1 << 26
 """Most weights of all experts that are float32 at once: 256 MiB."""
@@ -54,13 +54,13 @@ class Likeness:
     def cells(self) -> list[str]:
         """Mean length, shortest and longest, mean cosine, and the pair of largest |cosine|."""
         norms, pairs = self.norms, self.pairs
-        edges = "-".join(printed.number(float(edge)) for edge in (norms.min(), norms.max()))
+        edges = "-".join(number(float(edge)) for edge in (norms.min(), norms.max()))
         if not len(pairs):
-            return [printed.number(float(norms.mean())), edges, "", ""]
+            return [number(float(norms.mean())), edges, "", ""]
         apart = np.abs(self.cosines) - 2 * np.eye(len(norms))
         one, other = sorted(map(int, np.unravel_index(apart.argmax(), apart.shape)))
         closest = f"e{one}~e{other} {hundredths(self.cosines[one, other])}"
-        return [printed.number(float(norms.mean())), edges, hundredths(pairs.mean()), closest]
+        return [number(float(norms.mean())), edges, hundredths(pairs.mean()), closest]
 
     @property
     def chance(self) -> float:
@@ -203,8 +203,8 @@ class Weights:
             f"router: one row of {router.width} numbers for each of {len(router.norms)} experts; "
             f"experts: all their matrices end to end, {experts.width:,} numbers. norm: mean "
             f"length; cosine: mean over pairs; closest: the pair of largest |cosine|. Two random "
-            f"directions have cosine 0 ± {printed.number(router.chance)} and 0 ± "
-            f"{printed.number(experts.chance)} (standard deviation)."
+            f"directions have cosine 0 ± {number(router.chance)} and 0 ± "
+            f"{number(experts.chance)} (standard deviation)."
         )
         return f"{table(header, rows, room)}\n\n{wrapped(note, room)}"
 

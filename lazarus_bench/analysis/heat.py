@@ -8,12 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.report import layer_curves_svg
-from lazarus_bench.report.charts import LayerCurves
-from lazarus_bench.report.heatmap import HeatGroup, HeatMap, HeatRow
-from lazarus_bench.report.heatmap_scale import PROBABILITY, linear
-from lazarus_bench.report.heatmap_svg import label, svg
-from lazarus_bench.report.text_tables import prompt_cell
+from lazarus_bench.figures import PROBABILITY, HeatGroup, HeatMap, HeatRow, linear
+from lazarus_bench.figures.tables import prompt_cell
 
 LONGEST = 40
 """Characters of a row's name that are drawn."""
@@ -33,30 +29,22 @@ class Heat:
     outlined: Collection[int] = ()
     largest: float | None = None
 
-    def svg(self) -> str:
-        """The drawing as a document of its own."""
-        rows = [row for group in self.item.groups for row in group.rows]
-        longest = max(len(label(row, LONGEST)) for row in rows)
-        scale = PROBABILITY if self.largest is None else linear(self.largest)
-        return svg(self.item, outlined=self.outlined, longest=longest, scale=scale)
+    @property
+    def title(self) -> str:
+        """What was read."""
+        return self.item.title
 
-    def png(self) -> bytes:
-        """The same by matplotlib, the extra `plots`."""
-        from lazarus_bench.report.heatmap_png import png
+    @property
+    def subject(self) -> str:
+        """Of which model."""
+        return self.item.subject
 
-        scale = PROBABILITY if self.largest is None else linear(self.largest)
-        return png(self.item, outlined=self.outlined, longest=LONGEST, scale=scale)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curves:
-    """Curves over the layers of a model."""
-
-    item: LayerCurves
-
-    def svg(self) -> str:
-        """The drawing as a document of its own."""
-        return layer_curves_svg.svg(self.item)
+    def svg(self, *, heading: bool = False) -> str:
+        """Draw it; `heading` puts title and subject above the drawing."""
+        shades = PROBABILITY if self.largest is None else linear(self.largest)
+        return self.item.svg(
+            heading=heading, outlined=self.outlined, longest=LONGEST, shades=shades
+        )
 
 
 def heat(

@@ -23,12 +23,11 @@ from lazarus_bench.analysis.tokens import Strings, readable_prompts, token_cells
 from lazarus_bench.backend import EXP, mx, on_accelerator
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import log_sum_exp, log_sum_exp_of, row_blocks
+from lazarus_bench.figures.tables import prompt_cell, table
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import part, unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
-from lazarus_bench.report import printed
-from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.text_tables import prompt_cell, table
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -305,14 +304,14 @@ class Lens:
         return table(header, rows, room)
 
     def _cells(self, at: int, layer: int) -> list[str]:
-        chances = [printed.number(p) for p in self.after.probability[at, layer]]
+        chances = [number(p) for p in self.after.probability[at, layer]]
         tops = token_cells(self.tokens[at, layer], self.after.top_probability[at, layer])
         if self.before is None or self.earlier is None or self.moved is None:
             return [*chances, *tops]
-        earlier = [printed.number(p) for p in self.before.probability[at, layer]]
+        earlier = [number(p) for p in self.before.probability[at, layer]]
         both = [f"{old} → {new}" for old, new in zip(earlier, chances, strict=True)]
         old = token_cells(self.earlier[at, layer], self.before.top_probability[at, layer])
-        return [printed.number(self.moved[at, layer]), *both, old[0], tops[0]]
+        return [number(self.moved[at, layer]), *both, old[0], tops[0]]
 
     def figure(self, subject: str) -> Heat:
         """Prompt by layer: what the adapter moves, else the targets, else the top token."""

@@ -17,8 +17,8 @@ from lazarus_bench.analysis.logit_change import change_size
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable
+from lazarus_bench.figures.text import number
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.report import printed
 from lazarus_bench.tasks.arithmetic import Problem, writeup_prompts
 
 
@@ -74,7 +74,7 @@ class FusedChange:
     fusing: float
 
     def __str__(self) -> str:
-        kept, lost = printed.number(self.adapter), printed.number(self.fusing)
+        kept, lost = number(self.adapter), number(self.fusing)
         said = (
             f"logits after {self.prompts} prompts: the adapter moves them by {kept}, fusing by "
             f"another {lost} (root mean square)"

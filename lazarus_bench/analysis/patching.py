@@ -21,13 +21,11 @@ from lazarus_bench.analysis.tokens import readable_prompts, token_texts
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import log_sum_exp
+from lazarus_bench.figures.tables import cut, grid, hundredths, prompt_cell, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Patch
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited, residual_stream
-from lazarus_bench.report import printed
-from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.printed import cut
-from lazarus_bench.report.text_tables import grid, hundredths, prompt_cell, wrapped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +197,7 @@ class Patched:
             clean, corrupted = (prompt_cell(p, 3 * room) for p in (pair.clean, pair.corrupted))
             patching, (right, wrong) = pair.patching, map(visible, pair.answers)
             ends = [
-                " and ".join(printed.number(float(p)) for p in np.exp(log_p))
+                " and ".join(number(float(p)) for p in np.exp(log_p))
                 for log_p in (patching.clean, patching.corrupted)
             ]
             note = (

@@ -21,11 +21,11 @@ from lazarus_bench.analysis.vocabulary import Rows, dense, row_count, strongest
 from lazarus_bench.analysis.word_classes import GENERAL, category
 from lazarus_bench.backend import nn
 from lazarus_bench.errors import NotApplicable
+from lazarus_bench.figures.tables import table, wrapped
+from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, head, router
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens
-from lazarus_bench.report import printed
-from lazarus_bench.report.text_tables import table, wrapped
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -252,9 +252,9 @@ class Projected:
         count = len(self.rows)
 
         def beside(what: str, own: float, random: Floats) -> list[str]:
-            low, high = (printed.number(float(edge)) for edge in (random.min(), random.max()))
-            mean = printed.number(float(random.mean()))
-            return [what, printed.number(own), mean, f"{low} to {high}"]
+            low, high = (number(float(edge)) for edge in (random.min(), random.max()))
+            mean = number(float(random.mean()))
+            return [what, number(own), mean, f"{low} to {high}"]
 
         rows = [
             beside("share with a class word", self.share, self.random_named),
@@ -262,7 +262,7 @@ class Projected:
         ]
         for name in sorted({*categories, *self.random_categories}):
             random = self.random_categories[name] / (count * len(self.random_named))
-            shares = (printed.number(share) for share in (categories[name] / count, random))
+            shares = (number(share) for share in (categories[name] / count, random))
             rows.append([f"share that is {name}", *shares, ""])
         return table([f"of {count} rows", "router", "random rows", "least to most"], rows, room)
 

@@ -22,12 +22,11 @@ from lazarus_bench.analysis.tokens import readable_prompts, token_texts
 from lazarus_bench.analysis.vocabulary import row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.figures.tables import grid, prompt_cell, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import blocks, holder
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
-from lazarus_bench.report import printed
-from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.text_tables import grid, prompt_cell, wrapped
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -331,8 +330,8 @@ class Traced:
             f"Each cell: experts of the layer with the weights of what they say, the router's "
             f"first choice first. distinct: different expert numbers over all "
             f"{len(routing.layers)} layers; layers that chose independently by their load would "
-            f"have {printed.number(routing.expected_distinct)}, layers whose experts were numbered "
-            f"at random {printed.number(routing.renumbered_distinct)}: an expert's number means "
+            f"have {number(routing.expected_distinct)}, layers whose experts were numbered "
+            f"at random {number(routing.renumbered_distinct)}: an expert's number means "
             f"nothing in another layer."
         )
         return "\n\n".join([*blocks, wrapped(note, room)])

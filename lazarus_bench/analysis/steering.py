@@ -28,12 +28,11 @@ from lazarus_bench.analysis.tokens import (
     token_texts,
 )
 from lazarus_bench.backend import mx
+from lazarus_bench.figures.tables import prompt_cell, table, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Steer
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
-from lazarus_bench.report import printed
-from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.text_tables import prompt_cell, table, wrapped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +191,8 @@ class Arm:
         return [
             str(self),
             visible(self.texts[at]),
-            *(printed.number(p) for p in reading.probability[at, -1]),
-            *([printed.number(p) for p in far] or ["", ""]),
+            *(number(p) for p in reading.probability[at, -1]),
+            *([number(p) for p in far] or ["", ""]),
             *token_cells(self.tokens[at], reading.top_probability[at, -1]),
         ]
 

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.models.texts import context_of
-from lazarus_bench.report import printed
-from lazarus_bench.report.escaping import visible
 from lazarus_bench.tasks.arithmetic import Problem
 
 Strings = npt.NDArray[np.object_]
@@ -84,4 +83,4 @@ def text_after(loaded: LoadedModel, before: Sequence[int], ids: Sequence[int]) -
 def token_cells(tokens: Iterable[str], values: Iterable[float]) -> list[str]:
     """Tokens with a number each, as a table shows them: blanks as ␣, control characters escaped."""
     pairs = zip(tokens, values, strict=True)
-    return [f"{visible(token)} {printed.number(float(value))}" for token, value in pairs]
+    return [f"{visible(token)} {number(float(value))}" for token, value in pairs]

@@ -104,7 +104,7 @@ def _load(name: str) -> App:
 
 def _first_line(file: Path) -> str:
     with file.open(encoding="utf-8") as lines:
-        return next(lines).strip().strip('"')
+        return next(lines).strip().removeprefix("r").strip('"')
 
 
 def _version() -> str:

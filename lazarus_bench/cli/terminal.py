@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lazarus_bench.figures.tables import LEAST, PIPED, table, wrapped
 from lazarus_bench.report.escaping import unescaped
 from lazarus_bench.report.printed import cut
-from lazarus_bench.report.text_tables import LEAST, PIPED, table, wrapped
 
 __all__ = ["LEAST", "PIPED", "busy", "flowed", "folded", "table", "width", "wrapped", "write"]
 

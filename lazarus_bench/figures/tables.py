@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from lazarus_bench.report.escaping import visible
-from lazarus_bench.report.printed import columns, cut
+from lazarus_bench.figures.text import columns, visible
 
 PIPED = 400
 """Characters a line where no terminal limits it."""
@@ -15,6 +14,16 @@ LEAST = 8
 """Fewest characters to which a table's first column is cut."""
 
 _GAP = "  "
+
+
+def cut(line: str, width: int) -> str:
+    """End a line that takes more than `width` columns with an ellipsis."""
+    if columns(line) <= width:
+        return line
+    kept = line[: max(width - 1, 0)]
+    while columns(kept) > max(width - 1, 0):
+        kept = kept[:-1]
+    return kept + "…"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int = 2) -> str:

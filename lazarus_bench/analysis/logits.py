@@ -88,7 +88,7 @@ class FusedChange:
 
 
 def fused_change(base: Path, adapter: Path, fused: Path) -> FusedChange:
-    """Read the writeups' eight prompts with each of the three, one in memory at a time."""
+    """Read eight sample prompts with each of the three, one in memory at a time."""
     pairs = ((base, None), (base, adapter), (fused, None))
     before, adapted, after = (_logits(model, own) for model, own in pairs)
     return FusedChange(

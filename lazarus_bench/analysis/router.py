@@ -1,7 +1,7 @@
 """Gates of a mixture of experts against the vocabulary: which words each expert's row points at.
 
-cos(gate row, unembedding row) for every expert and token, as the writeups have it: the gate's bias
-and the norms before either matrix are left out (methods, *Router projection*).
+cos(gate row, unembedding row) for every expert and token; the gate's bias and the norms before either
+matrix are left out (methods, *Router projection*).
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ Ints = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
 
 TOP = 20
-"""Tokens kept for each expert. The writeup prints three or four of a number it does not state; 20
-is what the writeups keep elsewhere (A's substring rule)."""
+"""Tokens kept for each expert."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,8 +239,8 @@ class Projected:
         if self.left_out:
             left_out = f" No single token here, so left out: {', '.join(self.left_out)}."
         note = (
-            f"Cosine of a router row with the output head's row of a token, as the writeup has it. "
-            f"word: a spelling of {known} is among the {gates.tokens.shape[1]} nearest tokens; "
+            f"Cosine of a router row with the output head's row of a token, without the router's bias "
+            f"and the norms. word: a spelling of {known} is among the {gates.tokens.shape[1]} nearest tokens; "
             f"category: the class of at least half of them.{left_out} Random rows: as many "
             f"isotropic directions on the same vocabulary, {len(self.random_named)} times."
         )

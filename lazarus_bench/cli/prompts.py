@@ -75,10 +75,10 @@ def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
     """
     classes: dict[str, list[str]] = {}
     for text in given:
-        name, colon, prompts = text.partition(":")
-        if not (name.strip() and colon and prompts):
+        name, colon, given_prompts = text.partition(":")
+        if not (name.strip() and colon and given_prompts):
             raise UserError(f'--classes {text!r} names no class: write it as "name:prompt|prompt"')
-        classes.setdefault(name.strip(), []).extend(read_prompts([prompts]))
+        classes.setdefault(name.strip(), []).extend(read_prompts([given_prompts]))
     if len(classes) < 2:
         raise UserError("one class is told from nothing: give --classes for at least two of them")
     owner: dict[str, str] = {}

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.pictures import check_plot, write_figure
@@ -113,7 +111,9 @@ def document(
 
 
 def _plain(value: Any) -> Any:
-    """An array as nested lists, what is not finite as null: JSON has no word for it."""
+    """An array as nested lists; what is not finite as null, for which JSON has no other word."""
+    import numpy as np
+
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{type(value).__name__} has no place in a result")
     if not np.issubdtype(value.dtype, np.floating):

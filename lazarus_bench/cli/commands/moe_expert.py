@@ -31,7 +31,6 @@ from lazarus_bench.cli.results import Drawn, check_output, draw
 from lazarus_bench.cli.subject import Found
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.tasks.arithmetic import Operation, held_out
 
 if TYPE_CHECKING:
     from lazarus_bench.models.load import LoadedModel
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
 
 PROBLEMS = 40
 """Arithmetic prompts that are read where no classes are given, ten an operation."""
-
-CLASS_WORDS = ("correct", "incorrect", *(operation.word for operation in Operation))
-"""Class words of `project` where none are given."""
 
 app = actions()
 
@@ -96,13 +92,7 @@ def analyze(
         130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
-    problems = held_out(PROBLEMS, 0)
-    prompts = {
-        operation.word: [p.symbols for p in problems if p.operation is operation]
-        for operation in Operation
-    }
-    if classes:
-        prompts = read_classes(classes)
+    prompts = read_classes(classes) if classes else _operations()
     for name, texts in prompts.items():
         if len(texts) < 2:
             raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
@@ -237,27 +227,39 @@ def project(
         from lazarus_bench.analysis.router import projected
 
         subject.check_top(loaded, top_k)
-        words = _words(loaded, asked)
-        known = [word.word for word in words]
-        missing = [] if asked else [word for word in CLASS_WORDS if word not in known]
+        words, missing = _words(loaded, asked)
         with busy(f"projecting the routers, and random rows {draws} times"):
             result = projected(loaded, chosen, words, missing, top=top_k, draws=draws)
     return _draw(result, found, line, output, plot)
 
 
-def _words(loaded: LoadedModel, asked: Sequence[str]) -> Sequence[WordTokens]:
-    """The words asked for, all of them; else those of the default's that are single tokens.
+def _operations() -> dict[str, list[str]]:
+    """Arithmetic prompts by the name of their operation."""
+    from lazarus_bench.tasks.arithmetic import Operation, held_out
+
+    problems = held_out(PROBLEMS, 0)
+    return {
+        operation.word: [p.symbols for p in problems if p.operation is operation]
+        for operation in Operation
+    }
+
+
+def _words(loaded: LoadedModel, asked: Sequence[str]) -> tuple[Sequence[WordTokens], list[str]]:
+    """The words asked for; else the default's that are single tokens, and those that are not.
 
     Raises:
         UserError: a word that was asked for is no single token, or none of the default's is.
     """
     from lazarus_bench.analysis.vocabulary import known_words
     from lazarus_bench.models.words import word_tokens
+    from lazarus_bench.tasks.arithmetic import Operation
 
     try:
-        if not asked:
-            return known_words(loaded, CLASS_WORDS)
-        return [word_tokens(loaded.tokenizer, word) for word in asked]
+        if asked:
+            return [word_tokens(loaded.tokenizer, word) for word in asked], []
+        default = ("correct", "incorrect", *(operation.word for operation in Operation))
+        words = known_words(loaded, default)
+        return words, [word for word in default if word not in {known.word for known in words}]
     except NotApplicable as error:
         raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error
 

@@ -1,7 +1,7 @@
 """Gates of a mixture of experts against the vocabulary: which words each expert's row points at.
 
-cos(gate row, unembedding row) for every expert and token; the gate's bias and the norms before either
-matrix are left out (methods, *Router projection*).
+cos(gate row, unembedding row) for every expert and token; the gate's bias and the norms before
+either matrix are left out (methods, *Router projection*).
 """
 
 from __future__ import annotations
@@ -239,10 +239,11 @@ class Projected:
         if self.left_out:
             left_out = f" No single token here, so left out: {', '.join(self.left_out)}."
         note = (
-            f"Cosine of a router row with the output head's row of a token, without the router's bias "
-            f"and the norms. word: a spelling of {known} is among the {gates.tokens.shape[1]} nearest tokens; "
-            f"category: the class of at least half of them.{left_out} Random rows: as many "
-            f"isotropic directions on the same vocabulary, {len(self.random_named)} times."
+            f"Cosine of a router row with the output head's row of a token, without the router's "
+            f"bias and the norms. word: a spelling of {known} is among the "
+            f"{gates.tokens.shape[1]} nearest tokens; category: the class of at least half of "
+            f"them.{left_out} Random rows: as many isotropic directions on the same vocabulary, "
+            f"{len(self.random_named)} times."
         )
         return "\n\n".join([self._summary(room), table(header, rows, room), wrapped(note, room)])
 

@@ -17,7 +17,7 @@ def has_claim_files(directory: Path) -> bool:
     return any(next(directory.rglob(pattern), None) is not None for pattern in PATTERNS)
 
 
-def claims_folder(named: str | None) -> Path:
+def claims_folder(named: str | Path | None) -> Path:
     """The folder of claim files: `named`, else `hypotheses` here, else what was installed with us.
 
     Installed are those of the wheel, which lie in the package, or of the checkout that the package

@@ -9,7 +9,7 @@ signature of `run` gives the flags (cyclopts), and what it returns is the exit c
 
     Prompts are read as they stand, without a chat template.
 
-Examples:
+    Examples:
         lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
 
     Exit codes:
@@ -26,20 +26,22 @@ Examples:
         output: Output = Output(),                   # a dataclass of flags: --json and --output
         line: Line,                                  # the line as typed, for a manifest
     ) -> int:
-        from lazarus_bench.models.load import load   # what is slow to import is imported here
+        from lazarus_bench.models.load import load   # slow imports go here: help needs none
 
 A command with actions has `app = actions()` in place of `run`, and each action is a function under
 `@app.command`, whose own docstring is its help.
 
 A user's mistake is a `UserError`: one sentence with its remedy on standard error, exit code 2.
-'''
+'''  # noqa: D214 - the sections are the sample's
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from lazarus_bench.cli import surroundings
 from lazarus_bench.errors import UserError, say_interrupted
 
 INTERRUPTED = 130
@@ -52,7 +54,10 @@ PIPE_CLOSED = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one sentence and gives 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    surroundings.prepare()
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        # Helps and tables have signs that not every encoding knows.
+        reconfigure(errors="backslashreplace")
     try:
         code = _run(given)
         sys.stdout.flush()
@@ -63,17 +68,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough.
-        surroundings.let_go()
+        _drop_buffered_output()
         return PIPE_CLOSED
     except RuntimeError as error:
-        if not surroundings.is_homeless(error):
+        if str(error) != "Could not determine home directory.":
             raise
-        return _refuse(surroundings.homeless(given))
+        return _refuse(f"{_homeless(given)}: there is no such user's folder: name it without ~")
     except OSError as error:
-        if not surroundings.is_full(error):
+        # An error about another file than standard output names it.
+        if error.errno != errno.ENOSPC or error.filename is not None:
             raise
-        surroundings.let_go()
-        return _refuse(surroundings.FULL)
+        _drop_buffered_output()
+        return _refuse("no space is left to write to: make some, or write elsewhere")
     return code
 
 
@@ -82,8 +88,29 @@ def _refuse(sentence: str) -> int:
     return 2
 
 
+def _drop_buffered_output() -> None:
+    """Keep Python from writing it at exit, where it would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _homeless(given: Sequence[str]) -> str:
+    """The word that begins with ~ and a user whom this machine does not know."""
+    for word in given:
+        path = word.rpartition("=")[2]
+        try:
+            Path(path).expanduser()
+        except RuntimeError:
+            return path
+    return "~"
+
+
 def _run(given: Sequence[str]) -> int:
-    surroundings.check(given)
+    if sys.stdout is None:
+        raise UserError("standard output is closed: leave it open, or send it to a file")
+    for word in given:
+        # Python reads bytes that are no text as surrogates.
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UserError(f"the argument {word!r} is not UTF-8: write it with that encoding")
     from lazarus_bench.cli import application, argparse_commands
 
     others: Mapping[str, str] = {}

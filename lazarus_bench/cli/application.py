@@ -121,7 +121,8 @@ def run(given: Sequence[str], *, others: Mapping[str, str] | None = None) -> int
     """
     if not given:
         raise UserError(f"no COMMAND was given: `{NAME} --help` lists them")
-    app = application(given[:1], others=others)
+    # A shell at a TAB says `__complete COMMAND ...`.
+    app = application(given[:2], others=others)
     try:
         command, bound, ignored = app.parse_args(given)
     except CycloptsError as error:

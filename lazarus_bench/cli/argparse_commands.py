@@ -10,7 +10,6 @@ from typing import Any
 
 from lazarus_bench.cli import application
 from lazarus_bench.cli.help_format import EXAMPLES, Help
-from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
 from lazarus_bench.cli.train_commands import add_train
 
 MAKING = ("train",)
@@ -37,7 +36,6 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_running_commands(commands.add_parser, _examples)
     add_train(commands.add_parser, _examples)
     return parser
 
@@ -61,7 +59,7 @@ def helps() -> Mapping[str, str]:
 def run(given: Sequence[str]) -> int:
     """Run one of them."""
     options = _parsed(given)
-    if options.command in (*MAKING, *RUNNING):
+    if options.command in MAKING:
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
     raise AssertionError(options.command)

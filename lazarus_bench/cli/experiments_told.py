@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lazarus_bench.claims.claim_files import read_records
 from lazarus_bench.claims.folder import claims_folder
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.files import REPORT as FILE
 from lazarus_bench.cli.plans import session_of, training
-from lazarus_bench.cli.report import FILE
 from lazarus_bench.cli.verdicts import tally
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.plan import State, duration, groups, trainings

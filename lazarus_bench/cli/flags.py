@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -22,13 +24,37 @@ class CommandLine:
         return shlex.join(["lazarus-bench", *self.words])
 
 
+def lab_models(_: object) -> list[str]:
+    """What a shell offers for a MODEL."""
+    from lazarus_bench.jobs.subjects import BLANK, LAB
+
+    return [*LAB, BLANK]
+
+
+def claim_ids(_: object) -> list[str]:
+    """The installed claims' ids; the record is read as it is, since its reader loads much."""
+    from lazarus_bench.claims.folder import installed
+
+    folder = installed()
+    if folder is None or not (folder / "registry.json").exists():
+        return []
+    content = json.loads((folder / "registry.json").read_text(encoding="utf-8"))
+    # Brackets are patterns to a shell; `run` takes what stands before them.
+    return list(dict.fromkeys(claim["id"].partition("[")[0] for claim in content["claims"]))
+
+
+def families(context: object) -> list[str]:
+    """The families of the installed claims."""
+    return list(dict.fromkeys(name.partition("/")[0] for name in claim_ids(context)))
+
+
 Line = Annotated[CommandLine, Parameter(parse=False)]
 """A command that asks for `line: Line` is handed what was typed."""
 
 Json = Annotated[bool, Parameter(name="--json", help="print JSON for other programs")]
 
 Hypotheses = Annotated[
-    str | None,
+    Path | None,
     Parameter(
         metavar="DIR",
         help="the folder of claim files (default: ./hypotheses, else the installed ones)",
@@ -36,7 +62,7 @@ Hypotheses = Annotated[
 ]
 
 StoreFolder = Annotated[
-    str | None,
+    Path | None,
     Parameter(
         name="--store",
         metavar="DIR",
@@ -48,13 +74,14 @@ Model = Annotated[
     str,
     Parameter(
         metavar="MODEL",
+        completer=lab_models,
         help="a Hugging Face id, a directory, or a lab name such as lab:llama (seed 0's artifact "
         "in the store)",
     ),
 ]
 
 Adapter = Annotated[
-    str | None,
+    Path | None,
     Parameter(metavar="DIR", help="an adapter in mlx-lm's format on top of MODEL"),
 ]
 
@@ -113,7 +140,7 @@ class Output:
 
     json: Json = False
     output: Annotated[
-        str | None,
+        Path | None,
         Parameter(
             metavar="FILE.json",
             help="also leave the result there, with versions, device, BLAS, the model's digest "

@@ -1,4 +1,4 @@
-"""What bash, zsh and tcsh offer at a TAB, each with the script that the product prints for it."""
+"""What bash, zsh and fish offer at a TAB, each with the script that the product prints for it."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from claimfiles import clean_environment
-from terminals import CTRL_D, CTRL_U, Terminal
+from terminals import CTRL_U, Terminal
 
 BASH = """
 source {script}
@@ -37,9 +37,7 @@ print REA''DY
 """
 CTRL_B = "\x02"
 
-TCSH = "set prompt='> ' nobeep autolist=off listmax=10000; source %(script)s; echo REA''DY\n"
-
-SCRIPT = {"bash": "lazarus-bench.bash", "zsh": "_lazarus-bench", "tcsh": "lazarus-bench.tcsh"}
+SCRIPT = {"bash": "lazarus-bench.bash", "zsh": "_lazarus-bench", "fish": "lazarus-bench.fish"}
 """The file's name; zsh finds a command's script by it."""
 
 
@@ -69,7 +67,7 @@ class Shell:
     def offers(self, *words: str) -> set[str]:
         """What it offers for the last of `words`, which can be empty."""
         line = " ".join(("lazarus-bench", *words))
-        ask = {"bash": self._bash, "zsh": self._zsh, "tcsh": self._tcsh}[self.name]
+        ask = {"bash": self._bash, "zsh": self._zsh, "fish": self._fish}[self.name]
         return {word.strip().rstrip("/") for word in ask(line)} - {""}
 
     def _bash(self, line: str) -> list[str]:
@@ -108,13 +106,15 @@ class Shell:
         terminal.type(CTRL_U)
         return found[: found.index("END")]
 
-    def _tcsh(self, line: str) -> list[str]:
-        # Keys count as such once there is a prompt; before it they edit nothing.
-        start = TCSH % {"script": self.script}
-        terminal = self._open(["tcsh", "-f", "-i"], start, "READY\r\n> ")
-        before = len(terminal.said)
-        terminal.type(f"{line}{CTRL_D}{CTRL_U}echo DO''NE\n")
-        lines = terminal.until("DONE\r\n> ", after=before).replace("\r", "").split("\n")
-        begin = next(at for at, text in enumerate(lines) if text.endswith(line)) + 1
-        end = next(at for at, text in enumerate(lines) if at >= begin and text.startswith("> "))
-        return " ".join(lines[begin:end]).split()
+    def _fish(self, line: str) -> list[str]:
+        text = f"source {self.script}; complete --do-complete '{line}'"
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", text],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return [row.partition("\t")[0] for row in done.stdout.splitlines()]

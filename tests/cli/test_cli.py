@@ -1,8 +1,9 @@
 """The command line: doctor's findings and remedies, rendering a report, quick help."""
 
+import importlib
 import json
 import platform
-import resource
+import re
 import shlex
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from claimfiles import clean_environment
 
 from lazarus_bench import cli
+from lazarus_bench.cli import application
 from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report import render, save
 from lazarus_bench.report.html import render_html
@@ -58,15 +60,24 @@ def report():
     )
 
 
-def test_help_is_quick_and_names_the_commands():
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = command("--help")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert done.returncode == 0
-    assert "doctor" in done.stdout
-    assert "render" in done.stdout
-    assert spent < 0.3
+def test_help_names_the_commands(capsys):
+    assert cli.main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert "doctor       Show the device, BLAS and speed found" in listed
+    assert "render" in listed
+
+
+@pytest.mark.parametrize("name", application.commands())
+def test_a_command_is_its_file_and_its_docstring_its_help(capsys, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "200")
+    module = importlib.import_module(f"lazarus_bench.cli.commands.{name.replace('-', '_')}")
+    summary = module.__doc__.splitlines()[0]
+    assert cli.main(["--help"]) == 0
+    assert re.search(rf"{name} +{re.escape(summary)}", capsys.readouterr().out)
+    assert cli.main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert summary in shown
+    assert re.search(rf"Examples:\n  .*lazarus-bench {name}", shown)
 
 
 def test_doctor_tells_what_it_found():
@@ -163,7 +174,7 @@ def test_doctor_tells_other_programs():
     assert done.returncode == (0 if found["remedy"] is None else 1)
 
 
-@pytest.mark.parametrize("command", [["lens"], ["train", "sft"]])
+@pytest.mark.parametrize("command", [["train", "sft"]])
 def test_a_helps_description_fits_a_narrow_terminal(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "60")
     with pytest.raises(SystemExit):
@@ -175,7 +186,7 @@ def test_a_helps_description_fits_a_narrow_terminal(capsys, monkeypatch, command
     assert examples.startswith(f"  lazarus-bench {' '.join(command)} ")
 
 
-@pytest.mark.parametrize("command", [["diff"], ["claims", "list"], []])
+@pytest.mark.parametrize("command", [["diff"], ["lens"], ["claims", "list"], []])
 def test_a_help_fits_a_narrow_terminal(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "60")
     assert cli.main([*command, "--help"]) == 0
@@ -203,7 +214,6 @@ def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
     ("arguments", "help_of"),
     [
         (["train", "full", "lab:llama", "--rank", "3"], "train full"),
-        (["lens", "lab:llama", "7 * 8 = ", "--rank", "3"], "lens"),
     ],
 )
 def test_a_flag_that_a_command_has_not_names_the_help_to_read(capsys, arguments, help_of):

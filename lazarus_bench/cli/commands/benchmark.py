@@ -28,14 +28,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.benchmark.document import Document, by_machine, headings, read_document
-from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.flags import CommandLine, Json, Line
+from lazarus_bench.cli.flags import CommandLine, Json, Line, lab_models
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import check_place, write_text
 
 if TYPE_CHECKING:
+    from lazarus_bench.benchmark.document import Document
     from lazarus_bench.benchmark.sections import Subject
 
 SECTION_NAMES = ("recipes", "instruments", "verdict", "beside", "scaling", "profile", "roofline")
@@ -53,6 +52,7 @@ class Asked:
         str | None,
         Parameter(
             metavar="MODEL",
+            completer=lab_models,
             help="a Hugging Face id, a directory or a lab name (default: an untrained lab llama, "
             "which is as fast as a trained one)",
         ),
@@ -63,7 +63,7 @@ class Asked:
         int, Parameter(metavar="N", help="prompts of an instrument (default: 200)")
     ] = 200
     documents: Annotated[
-        tuple[str, ...],
+        tuple[Path, ...],
         _File,
         Parameter(
             name="--from",
@@ -71,14 +71,14 @@ class Asked:
         ),
     ] = ()
     json: Json = False
-    output: Annotated[str | None, _File, Parameter(help="also leave the document there")] = None
+    output: Annotated[Path | None, _File, Parameter(help="also leave the document there")] = None
     bigger_is_better: Annotated[
-        str | None,
+        Path | None,
         _File,
         Parameter(help="also leave a file for github-action-benchmark's customBiggerIsBetter"),
     ] = None
     report: Annotated[
-        str | None,
+        Path | None,
         Parameter(metavar="DIR", help="also write benchmarks.md with its plots there"),
     ] = None
     gate: Annotated[
@@ -108,16 +108,19 @@ def run(
     for path, written in _files(asked, found):
         write_text(written, path, "document")
     if asked.report is not None:
+        from lazarus_bench.benchmark.document import headings
         from lazarus_bench.benchmark.markdown import write_report
 
         parts = list(zip(headings(found), found, strict=True))
-        write_report(parts, Path(asked.report).expanduser())
+        write_report(parts, asked.report.expanduser())
     terminal.write(text, as_json=asked.json)
     return _gate(found) if asked.gate else 0
 
 
 def _only(found: Sequence[Document], flag: str) -> Document:
     if len(found) > 1:
+        from lazarus_bench.benchmark.document import headings
+
         several = "; ".join(headings(found))
         raise UserError(
             f"{flag} holds one machine's numbers of one model, not {several}: read each alone"
@@ -132,7 +135,7 @@ def _check(sections: Sequence[str], asked: Asked) -> None:
             raise UserError(f"--{name} {getattr(asked, name)} is too few: give {least} or more")
     for name in ("output", "bigger_is_better"):
         given = getattr(asked, name)
-        if given is not None and Path(given).suffix.lower() != ".json":
+        if given is not None and given.suffix.lower() != ".json":
             flag = name.replace("_", "-")
             raise UserError(f"--{flag} {given} is written as JSON: end its name in .json")
     if asked.documents and (sections or asked.model is not None):
@@ -148,7 +151,7 @@ def _check(sections: Sequence[str], asked: Asked) -> None:
 def _check_places(asked: Asked) -> None:
     """What cannot be written is told before anything is measured, which takes many minutes."""
     files = [asked.output, asked.bigger_is_better]
-    places = [Path(given).expanduser() for given in files if given is not None]
+    places = [given.expanduser() for given in files if given is not None]
     if len(places) == 2 and places[0].absolute() == places[1].absolute():
         raise UserError(f"--output and --bigger-is-better both name {places[0]}: name two files")
     for place in places:
@@ -156,12 +159,14 @@ def _check_places(asked: Asked) -> None:
     if asked.report is not None:
         from lazarus_bench.benchmark.markdown import FILE
 
-        check_place(Path(asked.report).expanduser() / FILE, "report")
+        check_place(asked.report.expanduser() / FILE, "report")
 
 
 def _found(sections: Sequence[str], asked: Asked, line: CommandLine) -> list[Document]:
     if asked.documents:
-        return by_machine([read_document(Path(path)) for path in asked.documents])
+        from lazarus_bench.benchmark.document import by_machine, read_document
+
+        return by_machine([read_document(path) for path in asked.documents])
     from lazarus_bench.benchmark.rivals.compared import Effort
     from lazarus_bench.benchmark.sections import chosen_sections, measure_sections
 
@@ -204,13 +209,13 @@ def _tell(what: str) -> None:
 def _files(asked: Asked, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:
     from lazarus_bench.benchmark.continuous import bigger_is_better
 
-    files: list[tuple[str, str]] = []
+    files: list[tuple[Path, str]] = []
     if asked.output is not None:
         files.append((asked.output, _only(found, "--output").to_json()))
     if asked.bigger_is_better is not None:
         only = _only(found, "--bigger-is-better")
         files.append((asked.bigger_is_better, bigger_is_better(only)))
-    return [(Path(name).expanduser(), text) for name, text in files]
+    return [(path.expanduser(), text) for path, text in files]
 
 
 def shown(found: Document, room: int) -> str:
@@ -266,6 +271,8 @@ def _gate(found: Sequence[Document]) -> int:
             "--gate has nothing to judge: no ratio and no exponent was measured; measure `beside` "
             "or `scaling`, or leave it out"
         )
+    from lazarus_bench.benchmark.gate import regressions
+
     fallen = [regression for document in found for regression in regressions(document)]
     for regression in fallen:
         print(f"lazarus-bench: regression: {regression.sentence}", file=sys.stderr)

@@ -13,33 +13,24 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.claims.claim_files import chosen, of_family, read_claims
-from lazarus_bench.claims.folder import claims_folder
-from lazarus_bench.claims.registration import FILE, by_id
 from lazarus_bench.cli.application import actions
-from lazarus_bench.cli.flags import Hypotheses, Json
+from lazarus_bench.cli.flags import Hypotheses, Json, claim_ids, families
 from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import write_text
-from lazarus_bench.report.registry import (
-    RegisteredClaim,
-    against,
-    list_claims,
-    load_registry,
-    render_claim,
-    render_registry,
-    tally,
-    to_text,
-)
-from lazarus_bench.report.registry.amendments import KEPT
+
+if TYPE_CHECKING:
+    from lazarus_bench.report.registry import RegisteredClaim
 
 PAGE = "registry.md"
 
-Family = Annotated[str | None, Parameter(metavar="NAME", help="the claims of this family alone")]
+Family = Annotated[
+    str | None,
+    Parameter(metavar="NAME", completer=families, help="the claims of this family alone"),
+]
 
 app = actions()
 
@@ -51,7 +42,7 @@ def list_them(
     as_json: Json = False,
     family: Family = None,
     since: Annotated[
-        str | None,
+        Path | None,
         Parameter(
             name="--against",
             metavar="REGISTRY.json",
@@ -70,10 +61,14 @@ def list_them(
         1  with --against, a claim is amended, new or gone
         2  bad input
     """
+    from lazarus_bench.claims.registration import by_id
+    from lazarus_bench.report.registry import against, list_claims, tally
+    from lazarus_bench.report.registry.amendments import KEPT
+
     claims = _claims(hypotheses, family)
     statuses = None
     if since is not None:
-        then = by_id(Path(since)).values()
+        then = by_id(since).values()
         statuses = against((c for c in then if not family or c.family == family), claims)
     if as_json:
         digests = {claim.id: claim.digest for claim in claims}
@@ -92,7 +87,9 @@ def list_them(
 
 @app.command
 def show(
-    claim: Annotated[str, Parameter(metavar="ID", help="the claim's id, such as dual/vo-36")],
+    claim: Annotated[
+        str, Parameter(metavar="ID", completer=claim_ids, help="the claim's id, such as dual/vo-36")
+    ],
     /,
     *,
     hypotheses: Hypotheses = None,
@@ -103,6 +100,9 @@ def show(
     Examples:
         lazarus-bench claims show dual/vo-36
     """
+    from lazarus_bench.claims.claim_files import chosen
+    from lazarus_bench.report.registry import render_claim
+
     found = chosen(_claims(hypotheses), claim)
     text = json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n"
     sys.stdout.write(text if as_json else flowed(render_claim(found), width()))
@@ -130,6 +130,10 @@ def export(
         lazarus-bench claims export --output hypotheses/   # puts the claims on record
         lazarus-bench claims export --json
     """
+    from lazarus_bench.claims.registration import FILE
+    from lazarus_bench.report import write_text
+    from lazarus_bench.report.registry import render_registry, to_text
+
     claims = _claims(hypotheses, family)
     if output is None:
         sys.stdout.write(to_text(claims) if as_json else render_registry(claims))
@@ -146,7 +150,10 @@ def export(
     return 0
 
 
-def _claims(hypotheses: str | None, family: str | None = None) -> Sequence[RegisteredClaim]:
+def _claims(hypotheses: Path | None, family: str | None = None) -> Sequence[RegisteredClaim]:
+    from lazarus_bench.claims.claim_files import of_family, read_claims
+    from lazarus_bench.claims.folder import claims_folder
+
     claims = read_claims(claims_folder(hypotheses))
     return of_family(claims, family) if family else claims
 
@@ -157,6 +164,9 @@ def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:
     Raises:
         UserError: the folder is not there, or its registry has families that `claims` lack.
     """
+    from lazarus_bench.claims.registration import FILE
+    from lazarus_bench.report.registry import load_registry
+
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder: make it, or name one that is there")
     if not (folder / FILE).exists():

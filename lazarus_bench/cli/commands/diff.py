@@ -21,24 +21,24 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli.files_apart import check_apart
+from lazarus_bench.cli.files import check_apart, report_file
 from lazarus_bench.cli.flags import Hypotheses
 from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import load, write_text
-from lazarus_bench.report.diff import Comparison, annotation, compare, render_diff, to_dict
+
+if TYPE_CHECKING:
+    from lazarus_bench.report.diff import Comparison
 
 MOVED = 1
-_REPORT = "report.json"
 
 
 def run(
-    old: Annotated[str, Parameter(metavar="OLD", help="a report.json or the folder of one")],
-    new: Annotated[str, Parameter(metavar="NEW", help="the one to compare with it")],
+    old: Annotated[Path, Parameter(metavar="OLD", help="a report.json or the folder of one")],
+    new: Annotated[Path, Parameter(metavar="NEW", help="the one to compare with it")],
     /,
     *,
     everything: Annotated[
@@ -46,7 +46,7 @@ def run(
     ] = False,
     as_json: Annotated[bool, Parameter(name="--json", help="JSON in place of Markdown")] = False,
     output: Annotated[
-        str | None, Parameter(metavar="FILE", help="file in place of standard output")
+        Path | None, Parameter(metavar="FILE", help="file in place of standard output")
     ] = None,
     github: Annotated[
         bool,
@@ -63,7 +63,10 @@ def run(
         UserError: one of them is no report, neither has a verdict, or the output cannot be written
             or is one of them.
     """
-    first, second = _report(old), _report(new)
+    from lazarus_bench.report import load, write_text
+    from lazarus_bench.report.diff import compare, render_diff, to_dict
+
+    first, second = report_file(old), report_file(new)
     check_apart(output, first, second)
     found = compare(load(first), load(second))
     if not (found.old.rows or found.new.rows):
@@ -71,23 +74,18 @@ def run(
             f"there is nothing to compare: neither {first} nor {second} has a verdict; give "
             f"reports of sessions that judged a claim"
         )
-    text = _json(found) if as_json else render_diff(found, everything=everything)
+    if as_json:
+        whole = json.dumps(to_dict(found), indent=1, ensure_ascii=False, allow_nan=False)
+        text = f"{whole}\n"
+    else:
+        text = render_diff(found, everything=everything)
     if output is None:
         sys.stdout.write(text if as_json else flowed(text, width()))
     else:
-        write_text(text, Path(output), "comparison")
+        write_text(text, output, "comparison")
     if github or os.environ.get("GITHUB_ACTIONS") == "true":
-        _annotate(found, second, Path(hypotheses or "hypotheses"))
+        _annotate(found, second, hypotheses or Path("hypotheses"))
     return MOVED if found.moved else 0
-
-
-def _report(named: str) -> Path:
-    path = Path(named)
-    return path / _REPORT if path.is_dir() else path
-
-
-def _json(found: Comparison) -> str:
-    return json.dumps(to_dict(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _annotate(found: Comparison, report: Path, hypotheses: Path) -> None:
@@ -96,6 +94,8 @@ def _annotate(found: Comparison, report: Path, hypotheses: Path) -> None:
     That is standard error, so that what is sent to a file, a summary or another program is the
     comparison alone.
     """
+    from lazarus_bench.report.diff import annotation
+
     for pair in found.changed:
         file, line = _place(pair.row.claim_id, hypotheses) or (report, None)
         print(annotation(pair, _in_repository(file), line), file=sys.stderr)

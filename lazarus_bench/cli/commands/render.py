@@ -14,22 +14,20 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.files import report_file
 from lazarus_bench.cli.flags import Json
-from lazarus_bench.cli.report import place
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import load, render, write_pictures, write_text
-from lazarus_bench.report.html import render_html
 
 PAGES = (".html", ".htm")
 ENDINGS = (*PAGES, ".md", ".markdown", ".txt", "")
 
 
 def run(
-    report: Annotated[str, Parameter(metavar="REPORT", help="a report.json or the folder of one")],
+    report: Annotated[Path, Parameter(metavar="REPORT", help="a report.json or the folder of one")],
     /,
     *,
     output: Annotated[
-        str | None,
+        Path | None,
         Parameter(
             metavar="FILE",
             help="file to write instead of standard output: .html makes a page, .md Markdown",
@@ -46,19 +44,22 @@ def run(
     Raises:
         UserError: `report` is no report, or `output` cannot be written or names another form.
     """
-    file = Path(output or "")
-    if file.suffix.lower() not in ENDINGS:
+    from lazarus_bench.report import load, render, write_pictures, write_text
+    from lazarus_bench.report.html import render_html
+
+    ending = output.suffix.lower() if output is not None else ""
+    if ending not in ENDINGS:
         raise UserError(f"--output {output} says no form: end its name in .md or .html")
-    path = place(report)
+    path = report_file(report)
     loaded = load(path)
-    form = "html" if file.suffix.lower() in PAGES else "md"
+    form = "html" if ending in PAGES else "md"
     text = render_html(loaded) if form == "html" else render(loaded)
     if output is not None:
-        write_text(text, file)
+        write_text(text, output)
         if form == "md":
-            write_pictures(loaded, file.parent)
+            write_pictures(loaded, output.parent)
     if as_json:
-        kept = {"report": str(path), "form": form, "output": output}
+        kept = {"report": str(path), "form": form, "output": output and str(output)}
         document = {"schema": 1, "kind": "render", **kept, "text": None if output else text}
         text = json.dumps(document, indent=1, ensure_ascii=False)
     if as_json or output is None:

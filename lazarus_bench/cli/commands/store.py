@@ -13,19 +13,19 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from tabulate import tabulate
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Json, StoreFolder
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs import readings, upkeep
-from lazarus_bench.jobs.attempts import below
-from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
 from lazarus_bench.report.printed import cut
+
+if TYPE_CHECKING:
+    from lazarus_bench.jobs import readings, upkeep
+    from lazarus_bench.jobs.store import Store, Stored
 
 LISTED = 4
 """Names that a refusal lists."""
@@ -38,8 +38,10 @@ SPARED = ("size", "duration", "age", "kind", "seed")
 app = actions()
 
 
-def _open(named: str | None) -> Store:
-    root = Path(named).expanduser() if named is not None else default_root()
+def _open(named: Path | None) -> Store:
+    from lazarus_bench.jobs.store import STORE_VARIABLE, Store, default_root
+
+    root = named.expanduser() if named is not None else default_root()
     if not root.is_dir():
         raise UserError(
             f"there is no store at {root}: nothing was trained there yet, or --store or "
@@ -77,6 +79,8 @@ def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
         lazarus-bench store ls
         lazarus-bench store ls --store DIR --json
     """
+    from lazarus_bench.jobs import readings
+
     opened = _open(store)
     contents = sorted(
         opened.artifacts(), key=lambda s: (s.kind, s.label or "", s.seed or 0, s.created)
@@ -102,6 +106,8 @@ def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
 
 def _table(contents: Sequence[Stored], room: int) -> str:
     """A table no wider than `room`: labels are cut, and then columns left out, and named."""
+    from tabulate import tabulate
+
     rows = [_row(stored) for stored in contents]
     for count in range(len(SPARED) + 1):
         kept = [at for at, name in enumerate(HEADERS) if name not in SPARED[:count]]
@@ -150,6 +156,8 @@ def show(
     Examples:
         lazarus-bench store show 3f2a   # `store ls` lists the digests
     """
+    from lazarus_bench.jobs import upkeep
+
     opened = _open(store)
     everything = list(opened.artifacts(checksums=False))
     stored = _chosen(everything, digest, opened)
@@ -193,6 +201,8 @@ def _read(file: Path) -> Any:
 
 
 def _files(directory: Path) -> dict[str, int]:
+    from lazarus_bench.jobs.attempts import below
+
     sizes: dict[str, int] = {}
     for path in sorted(below(directory)):
         with suppress(OSError):  # a training at work renames and removes files
@@ -239,6 +249,8 @@ _FACTS = ("name", "digest", "label", "seed", "state", "damage", "seconds", "atte
 
 
 def _columns(rows: Iterable[tuple[str, Any]]) -> str:
+    from tabulate import tabulate
+
     return tabulate(list(rows), tablefmt="plain", disable_numparse=True)
 
 
@@ -258,6 +270,8 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
         1  something is damaged
         2  bad input
     """
+    from lazarus_bench.jobs import readings, upkeep
+
     opened = _open(store)
     artifacts = [s for s in opened.artifacts() if s.state in ("whole", "damaged")]
     damages = {s.name: upkeep.damages_of(s) for s in artifacts}
@@ -300,6 +314,8 @@ def gc(
     """
     if older_than is not None and not older_than >= 0:
         raise UserError(f"--older-than {older_than:g} must be 0 days or more")
+    from lazarus_bench.jobs import upkeep
+
     opened = _open(store)
     decisions = upkeep.decide(
         opened.artifacts(checksums=True),
@@ -330,6 +346,8 @@ def gc(
 
 def _sweep_readings(store: Store, done: Iterable[upkeep.Decision], dry: bool) -> readings.Amount:
     """Remove, or count, the readings of what is gone and of other code."""
+    from lazarus_bench.jobs import readings
+
     kept = [decision.stored.name for decision in done if not decision.remove]
     folders = list(readings.outdated(store.root, kept))
     return readings.amount_of(folders) if dry else readings.sweep(store.root, folders)
@@ -342,11 +360,13 @@ def _swept(
     freed: int,
     dry: bool,
 ) -> str:
+    from lazarus_bench.jobs.upkeep import WHOLE
+
     lines = [
         f"{_verb(decision.remove, dry)} {decision.stored.name} "
         f"({terminal.size(decision.stored.size)}): {decision.reason}"
         for decision in sorted(done, key=lambda d: (not d.remove, d.stored.name))
-        if decision.remove or decision.reason != upkeep.WHOLE
+        if decision.remove or decision.reason != WHOLE
     ]
     if swept.count:
         lines.append(

@@ -1,64 +1,86 @@
-"""`lazarus-bench lab`: the lab's own models, listed and built."""
+"""List or build the lab's own models.
+
+The lab: small models of the writeups' families, made here from scratch.
+
+Examples:
+    lazarus-bench lab list
+    lazarus-bench lab build llama
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.application import actions
+from lazarus_bench.cli.flags import Json, StoreFolder, lab_models
 from lazarus_bench.cli.status_line import StatusLine
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.plan import duration
-from lazarus_bench.jobs.spec import Job, with_dependencies
-from lazarus_bench.jobs.store import Store, Stored, default_root
-from lazarus_bench.jobs.subjects import BLANK, LAB, lab_family, lab_subject
 
 if TYPE_CHECKING:
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.jobs.store import Store, Stored
     from lazarus_bench.session.session import Session
 
 HEADERS = ("name", "built", "parameters", "layers", "size", "builds in", "family")
 FAILED = 1
 OFFICIAL = "lab:"
 
-
-def run(options: argparse.Namespace) -> int:
-    """Carry out `options.action`.
-
-    Raises:
-        UserError: there is no such model, or the store cannot be used.
-    """
-    return _build(options) if options.action == "build" else _list(options)
+app = actions()
 
 
-def _root(named: str | None) -> Path:
-    return (Path(named).expanduser() if named else default_root()).absolute()
+def _names(_: object) -> list[str]:
+    """What a shell offers for NAME."""
+    return [name.removeprefix(OFFICIAL) for name in lab_models(None)[:-1]]
+
+
+def _root(named: Path | None) -> Path:
+    from lazarus_bench.jobs.store import default_root
+
+    return (named.expanduser() if named else default_root()).absolute()
 
 
 def _base(name: str, seed: int) -> Job:
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.jobs.subjects import lab_subject
+
     job = lab_subject(name).base(seed)
     assert isinstance(job, Job)
     return job
 
 
-def _list(options: argparse.Namespace) -> int:
-    store = Store(_root(options.store))
+@app.command(name="list")
+def list_them(*, store: StoreFolder = None, as_json: Json = False) -> int:
+    """Tell each model's family and size, what is built, and how long that takes.
+
+    Examples:
+        lazarus-bench lab list
+        lazarus-bench lab list --json
+    """
+    from lazarus_bench.jobs.store import Store
+
+    opened = Store(_root(store))
     with terminal.busy("counting parameters"):
-        found = [_described(name, built, store) for name, built in _built(store).items()]
-    if options.json:
-        document = {"schema": 1, "kind": "lab", "store": str(store.root), "models": found}
+        found = [_described(name, built, opened) for name, built in _built(opened).items()]
+    if as_json:
+        document = {"schema": 1, "kind": "lab", "store": str(opened.root), "models": found}
         terminal.write(json.dumps(document, indent=1), as_json=True)
         return 0
     table = terminal.table(HEADERS, [_row(model) for model in found], terminal.width())
-    end = f"seeds that are built in {store.root}; `lazarus-bench lab build NAME` builds seed 0"
+    end = f"seeds that are built in {opened.root}; `lazarus-bench lab build NAME` builds seed 0"
     terminal.write(f"{table}\n\n{terminal.wrapped(end, terminal.width())}")
     return 0
 
 
 def _built(store: Store) -> Mapping[str, list[Stored]]:
     """What the store has of each model of the lab, whole or under way."""
+    from lazarus_bench.jobs.subjects import LAB
+
     found: dict[str, list[Stored]] = {name: [] for name in LAB}
     kinds = {_base(name, 0).recipe.kind for name in LAB}
     for stored in store.artifacts():
@@ -70,6 +92,7 @@ def _built(store: Store) -> Mapping[str, list[Stored]]:
 
 
 def _described(name: str, built: Sequence[Stored], store: Store) -> dict[str, Any]:
+    from lazarus_bench.jobs.subjects import lab_family
     from lazarus_bench.models import lab
 
     config = lab.config_of(str(lab_family(name)))
@@ -96,6 +119,8 @@ def _artifact(stored: Stored) -> dict[str, Any]:
 
 def _seconds(name: str, store: Store) -> float | None:
     """About what seed 0 takes from nothing: what it took in this store, else what is measured."""
+    from lazarus_bench.jobs.spec import with_dependencies
+
     took = [job.recipe.lab_seconds for job in with_dependencies([_base(name, 0)])]
     known = [seconds for seconds in took if seconds is not None]
     whole = [store.find(job) for job in with_dependencies([_base(name, 0)])]
@@ -105,6 +130,8 @@ def _seconds(name: str, store: Store) -> float | None:
 
 
 def _row(model: Mapping[str, Any]) -> list[str]:
+    from lazarus_bench.jobs.plan import duration
+
     whole = [item for item in model["built"] if item["state"] == "whole"]
     other = [f"{item['seed']} {item['state']}" for item in model["built"] if item not in whole]
     seeds = ", ".join([*(str(item["seed"]) for item in whole), *other]) or "no"
@@ -120,20 +147,49 @@ def _row(model: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _build(options: argparse.Namespace) -> int:
-    names = [_lab_name(name) for name in options.names]
-    if options.seeds < 1:
-        raise UserError(f"--seeds {options.seeds} leaves nothing to build: give 1 or more")
-    session = _session(options)
-    jobs = [_base(name, seed) for name in names for seed in range(options.seeds)]
+@app.command
+def build(
+    given: Annotated[
+        list[str],
+        Parameter(
+            metavar="NAME", completer=_names, help="llama or lab:llama; `lab list` lists them"
+        ),
+    ],
+    /,
+    *,
+    seeds: Annotated[int, Parameter(metavar="N", help="seeds 0 to N-1 (default: 1, seed 0)")] = 1,
+    workers: Annotated[
+        str | None,
+        Parameter(metavar="N", help="trainings at a time on this machine (default: auto)"),
+    ] = None,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> int:
+    """Train models of the lab into the store.
+
+    Examples:
+        lazarus-bench lab build llama
+        lazarus-bench lab build lab:llama-instruct olmoe --seeds 2
+
+    Exit codes:
+        0    built, or there already
+        1    a training failed
+        2    bad input
+        130  interrupted; the same command goes on where it stopped
+    """
+    names = [_lab_name(name) for name in given]
+    if seeds < 1:
+        raise UserError(f"--seeds {seeds} leaves nothing to build: give 1 or more")
+    session = _session(store, seeds, workers)
+    jobs = [_base(name, seed) for name in names for seed in range(seeds)]
     there = {job.digest for job in jobs if session.store.find(job) is not None}
     _train(session, jobs)
     found = [_outcome(job, session, job.digest in there) for job in jobs]
-    if options.json:
+    if as_json:
         document = {"schema": 1, "kind": "lab", "store": str(session.store.root), "models": found}
         terminal.write(json.dumps(document, indent=1), as_json=True)
     else:
-        names_of = [name for name in names for _ in range(options.seeds)]
+        names_of = [name for name in names for _ in range(seeds)]
         terminal.write("\n".join(_told(names_of, found)))
     return FAILED if any(item["failure"] for item in found) else 0
 
@@ -144,6 +200,8 @@ def _lab_name(given: str) -> str:
     Raises:
         UserError: there is no such model, or it is made for data.
     """
+    from lazarus_bench.jobs.subjects import BLANK, LAB
+
     name = given if given.startswith(OFFICIAL) else f"{OFFICIAL}{given}"
     if name == BLANK:
         raise UserError(
@@ -155,12 +213,12 @@ def _lab_name(given: str) -> str:
     return name
 
 
-def _session(options: argparse.Namespace) -> Session:
+def _session(store: Path | None, seeds: int, workers: str | None) -> Session:
     from lazarus_bench.cli.claims_session import own_words
     from lazarus_bench.plugin.options import session_of
 
-    given = {"--lb-store": options.store, "--lb-seeds": options.seeds}
-    given |= {"--lb-workers": options.workers, "--lb-profile": "default", "--lb-ranks": 1}
+    given: dict[str, Any] = {"--lb-store": store, "--lb-seeds": seeds}
+    given |= {"--lb-workers": workers, "--lb-profile": "default", "--lb-ranks": 1}
     given |= {"--lb-model": [], "--lb-data": [], "--lb-offline": False}
     given |= {"--lb-fresh-readings": False, "--lb-scheduler": None, "--lb-hosts": None}
     try:
@@ -182,6 +240,8 @@ def _train(session: Session, jobs: Iterable[Job]) -> None:
 
 
 def _outcome(job: Job, session: Session, there: bool) -> dict[str, Any]:
+    from lazarus_bench.jobs.spec import with_dependencies
+
     artifact = session.store.find(job)
     failures = (session.failures.get(step.digest) for step in with_dependencies([job]))
     failure = next((found.reason for found in failures if found is not None), None)
@@ -197,6 +257,8 @@ def _outcome(job: Job, session: Session, there: bool) -> dict[str, Any]:
 
 
 def _told(names: Sequence[str], found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    from lazarus_bench.jobs.plan import duration
+
     for name, item in zip(names, found, strict=True):
         what = f"{name} seed {item['seed']}"
         if item["failure"]:

@@ -1,0 +1,147 @@
+"""Run one of the writeups' experiments by its name.
+
+Each is a set of claims with its trainings.
+
+Examples:
+    lazarus-bench experiment list
+    lazarus-bench experiment run two_stage_classifier --plan
+    lazarus-bench experiment status
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from lazarus_bench.cli.application import actions
+from lazarus_bench.cli.flags import Json, Line, StoreFolder
+from lazarus_bench.cli.session_flags import Asked, Judged, Trained, together
+
+app = actions()
+
+
+def _names(_: object) -> list[str]:
+    """What a shell offers for NAME."""
+    from lazarus_bench.published.experiments import EXPERIMENTS
+
+    return [experiment.name for experiment in EXPERIMENTS]
+
+
+_NAMED = Parameter(metavar="NAME", completer=_names)
+One = Annotated[str | None, _NAMED, Parameter(help="this one alone, in full")]
+Report = Annotated[
+    Path | None,
+    Parameter(
+        name=("--report", "-o"),
+        metavar="DIR",
+        help="folder for report.json, report.md and report.html (default: experiments/NAME)",
+    ),
+]
+_SETTINGS = Parameter(group=Group("Settings, as the writeups give them", sort_key=5))
+
+
+@app.command
+def run(
+    name: Annotated[str, _NAMED, Parameter(help="`lazarus-bench experiment list` lists them")],
+    /,
+    *,
+    asked: Asked = Asked(),
+    trained: Trained = Trained(),
+    judged: Judged = Judged(),
+    report: Report = None,
+    as_json: Json = False,
+    config: Annotated[
+        Path | None,
+        _SETTINGS,
+        Parameter(metavar="FILE.yaml", help="the writeup's configuration: sections with settings"),
+    ] = None,
+    steps: Annotated[
+        list[int] | None,
+        _SETTINGS,
+        Parameter(metavar="N", consume_multiple=True, help="checkpoints, the last one the length"),
+    ] = None,
+    problems: Annotated[
+        int | None,
+        _SETTINGS,
+        Parameter(
+            name=("--problems", "-n"), metavar="N", help="problems in all; 9 in 10 are trained on"
+        ),
+    ] = None,
+    baseline_only: Annotated[
+        bool, _SETTINGS, Parameter(help="only the claims that train nothing")
+    ] = False,
+    save: Annotated[
+        bool, _SETTINGS, Parameter(help="what the writeup says; results are always kept")
+    ] = False,
+    line: Line,
+) -> int:
+    r"""Train and judge what an experiment claims, with a folder of results.
+
+    The folder gets the report and experiment.json, which names settings, trainings and verdicts.
+    What a claim trains is registered with it, so a setting chooses among the claims and changes
+    none of them; one that no claim registers is refused.
+
+    Examples:
+        lazarus-bench experiment run two_stage_classifier --plan
+        lazarus-bench experiment run two_stage_classifier --config config.yaml
+        lazarus-bench experiment run classifier_emergence -m meta-llama/Llama-3.2-1B \
+            --steps 100 300 500 -n 5000 -o experiments/classifier_emergence
+        lazarus-bench experiment run engram_sst2 --data sst2=hub
+
+    Exit codes:
+        0  judged: every verdict is the one on record, and none is what --fail-on names
+        1  a verdict moved, or is what --fail-on names; the report is written all the same
+        2  bad input: one sentence says what to mend, and nothing was judged
+        3  a claim's own code broke: its trace is on standard error
+        130, 141  interrupted (what was trained is kept; the same command goes on), or a closed pipe
+    """
+    from lazarus_bench.cli import experiment
+
+    given = {"config": config, "steps": steps, "problems": problems, "save": save}
+    more = {**given, "baseline_only": baseline_only, "report": report, "json": as_json}
+    return experiment.run(together(line, asked, trained, judged, action="run", name=name, **more))
+
+
+@app.command(name="list")
+def list_them(
+    name: One = None, /, *, asked: Asked = Asked(), as_json: Json = False, line: Line
+) -> int:
+    """Tell what each does, its writeup, its claims and what it costs.
+
+    Examples:
+        lazarus-bench experiment list
+        lazarus-bench experiment list engram
+    """
+    from lazarus_bench.cli import experiment
+
+    return experiment.run(together(line, asked, action="list", name=name, json=as_json))
+
+
+@app.command
+def status(
+    name: One = None,
+    /,
+    *,
+    asked: Asked = Asked(),
+    store: StoreFolder = None,
+    report: Report = None,
+    as_json: Json = False,
+    line: Line,
+) -> int:
+    """Tell what of each is trained, running or missing, and what came of it.
+
+    Examples:
+        lazarus-bench experiment status
+        lazarus-bench experiment status two_stage_classifier --profile smoke
+
+    Exit codes:
+        0  everything is trained
+        1  a training is missing, damaged, running or unfinished
+        2  bad input
+    """
+    from lazarus_bench.cli import experiment
+
+    more = {"store": store, "report": report, "json": as_json}
+    return experiment.run(together(line, asked, action="status", name=name, **more))

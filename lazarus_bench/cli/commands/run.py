@@ -1,0 +1,65 @@
+"""Judge claims: on the lab's models, on yours, or on the published numbers.
+
+Pre-registered claims are judged: what they need and the store lacks is trained, the models are
+read, and each interval is set against its region. Without names, every claim.
+
+Examples:
+    lazarus-bench run --published                  # the writeups' own numbers: seconds
+    lazarus-bench run dual/vo-36 --plan            # what it would train, and how long
+    lazarus-bench run dual sft --profile smoke     # two families, one seed
+    lazarus-bench run 'probe/words-*' --model mlx-community/Llama-3.2-1B-bf16
+    lazarus-bench run --report results --json
+
+Exit codes:
+    0  judged: every verdict is the one on record, and none is what --fail-on names
+    1  a verdict moved, or is what --fail-on names; the report is written all the same
+    2  bad input: one sentence says what to mend, and nothing was judged
+    3  a claim's own code broke: its trace is on standard error
+    130, 141  interrupted (what was trained is kept; the same command goes on), or a closed pipe
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli.flags import Json, Line, claim_ids, families
+from lazarus_bench.cli.session_flags import Asked, Judged, Trained, together
+
+
+def _names(context: object) -> list[str]:
+    """What a shell offers for CLAIM."""
+    return [*families(context), *claim_ids(context)]
+
+
+def run(
+    *claims: Annotated[
+        str,
+        Parameter(
+            metavar="CLAIM",
+            completer=_names,
+            help="a claim's id (dual/vo-36), a family (dual), or a pattern in which * is any part",
+        ),
+    ],
+    asked: Asked = Asked(),
+    trained: Trained = Trained(),
+    judged: Judged = Judged(),
+    report: Annotated[
+        Path | None,
+        Parameter(
+            metavar="DIR",
+            help="folder for report.json, report.md and report.html (default: lazarus-report, and "
+            "lazarus-report/published where no model is asked)",
+        ),
+    ] = None,
+    as_json: Json = False,
+    line: Line,
+) -> int:
+    """Judge the claims that are named, or show what that would train."""
+    from lazarus_bench.cli import run as judging
+
+    return judging.run(
+        together(line, asked, trained, judged, claims=claims, report=report, json=as_json)
+    )

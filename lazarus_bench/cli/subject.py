@@ -78,7 +78,7 @@ class Found:
             )
 
 
-def find(name: str, adapter: str | None = None, lab_seed: int = LAB_SEED) -> Found:
+def find(name: str, adapter: str | Path | None = None, lab_seed: int = LAB_SEED) -> Found:
     """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given.
 
     Raises:
@@ -110,7 +110,7 @@ def _in_lab(name: str, seed: int) -> Path:
     return artifact.directory
 
 
-def _adapter(named: str | None) -> Path | None:
+def _adapter(named: str | Path | None) -> Path | None:
     if named is None:
         return None
     directory = Path(named).expanduser().resolve()

@@ -9,7 +9,7 @@ each verdict in the report.
 """
 
 from lazarus_bench import Above, AtLeast, AtMost, Below, Within, claim
-from lazarus_bench.analysis.router_null import ExtremeNull
+from lazarus_bench.analysis.nulls import ExtremeNull
 
 from .writeups import audit
 

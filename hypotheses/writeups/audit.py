@@ -3,7 +3,7 @@
 First come numbers whose samples are too small for what is said of them, then numbers that say
 little until what chance gives is beside them, and numbers that cannot be what they are called. A
 finding's `others` are what the audit computed, and where a table disagrees with its own text, both.
-What a random direction reaches is an instrument's to say (`analysis.router_null`), so the finding
+What a random direction reaches is an instrument's to say (`analysis.nulls`), so the finding
 on routers is a function of it.
 """
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lazarus_bench.analysis.answers import answer
-from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
-from lazarus_bench.analysis.likelihood import read_likelihood
+from lazarus_bench.analysis.answers import answer, read_likelihood
+from lazarus_bench.analysis.lens import Floats, Ints, batches_of_logits
 from lazarus_bench.analysis.operations import Bools, read_operations
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.errors import UserError
@@ -102,28 +101,23 @@ def behaviour_under(
     """
     _check_asked(loaded, problems)
     prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
-    # No larger than the instruments' own batches, which would otherwise split the edits' rows.
-    longest = max(map(len, prompts))
-    limit = max(1, MAX_LOGITS // (int(loaded.config.get("vocab_size", 1 << 17)) * longest))
     order: list[int] = []
     found: list[Behaviour] = []
-    for rows, tokens in batches_by_length(prompts, limit):
+    # No larger than the instruments' own batches, which would otherwise split the edits' rows.
+    for rows, tokens in batches_of_logits(loaded, prompts):
         with edited(loaded.model, loaded.anatomy, edits_of(rows, tokens.shape[1])):
             found.append(behaviour(loaded, [problems[row] for row in rows]))
         order += rows
-    return _joined(found).of(np.argsort(order).tolist())
-
-
-def _check_asked(loaded: LoadedModel, problems: Sequence[Problem]) -> None:
-    if not problems:
-        raise UserError(f"{loaded.name}: behaviour is read on problems: give at least one")
-
-
-def _joined(found: Sequence[Behaviour]) -> Behaviour:
-    return Behaviour(
+    joined = Behaviour(
         problems=tuple(problem for each in found for problem in each.problems),
         given=tuple(number for each in found for number in each.given),
         probability=np.concatenate([each.probability for each in found]),
         rank=np.concatenate([each.rank for each in found]),
         names=np.concatenate([each.names for each in found]),
     )
+    return joined.of(np.argsort(order).tolist())
+
+
+def _check_asked(loaded: LoadedModel, problems: Sequence[Problem]) -> None:
+    if not problems:
+        raise UserError(f"{loaded.name}: behaviour is read on problems: give at least one")

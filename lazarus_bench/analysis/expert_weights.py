@@ -6,16 +6,19 @@ The cosine of two directions drawn at random in N dimensions has mean 0 and stan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.router import routed_layers
-from lazarus_bench.analysis.router_stream import dense, row_count
-from lazarus_bench.analysis.routing import Floats
+from lazarus_bench.analysis.heat import Heat, expert_rows, heat
+from lazarus_bench.analysis.router import Floats, routed_layers
+from lazarus_bench.analysis.vocabulary import dense, row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import hundredths, table, wrapped
+from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, part
 from lazarus_bench.models.load import LoadedModel
 
@@ -48,6 +51,17 @@ class Likeness:
         """Each row's largest |cosine| with another one `[row]`."""
         return np.asarray((np.abs(self.cosines) - 2 * np.eye(len(self.norms))).max(axis=1))
 
+    def cells(self) -> list[str]:
+        """Mean length, shortest and longest, mean cosine, and the pair of largest |cosine|."""
+        norms, pairs = self.norms, self.pairs
+        edges = "-".join(number(float(edge)) for edge in (norms.min(), norms.max()))
+        if not len(pairs):
+            return [number(float(norms.mean())), edges, "", ""]
+        apart = np.abs(self.cosines) - 2 * np.eye(len(norms))
+        one, other = sorted(map(int, np.unravel_index(apart.argmax(), apart.shape)))
+        closest = f"e{one}~e{other} {hundredths(self.cosines[one, other])}"
+        return [number(float(norms.mean())), edges, hundredths(pairs.mean()), closest]
+
     @property
     def chance(self) -> float:
         """Standard deviation of the cosine of two random directions."""
@@ -79,10 +93,12 @@ def read_weights(loaded: LoadedModel, layer: int) -> LayerWeights:
         raise UserError(f"layer {layer} has no router: choose {', '.join(map(str, gates))}")
     gate = gates[layer]
     rows = dense(gate, 0, row_count(gate))
+    count = rows.shape[0]
+    experts = (part for stack in _stacks(loaded, layer, count) for part in _flat(stack, count))
     return LayerWeights(
         layer=layer,
         router=_likeness(loaded, layer, [rows]),
-        experts=_likeness(loaded, layer, _expert_rows(loaded, layer, rows.shape[0])),
+        experts=_likeness(loaded, layer, experts),
     )
 
 
@@ -95,11 +111,6 @@ def _likeness(loaded: LoadedModel, layer: int, parts: Iterable[mx.array]) -> Lik
     if not np.isfinite(products).all():
         raise UserError(f"{loaded.name}: weights of layer {layer} are not finite: copy them again")
     return Likeness.of(products, width)
-
-
-def _expert_rows(loaded: LoadedModel, layer: int, count: int) -> Iterator[mx.array]:
-    for stack in _stacks(loaded, layer, count):
-        yield from _flat(stack, count)
 
 
 def _stacks(loaded: LoadedModel, layer: int, count: int) -> list[nn.Module]:
@@ -147,3 +158,66 @@ def _part(stack: nn.Module, start: int, stop: int) -> mx.array:
         mode=stack.mode,
     )
     return whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Router rows and experts of some layers of a model of `depth` layers."""
+
+    layers: Sequence[LayerWeights]
+    depth: int
+
+    @property
+    def sides(self) -> dict[str, list[Likeness]]:
+        """Routers and experts, a likeness a layer each."""
+        return {
+            "router": [each.router for each in self.layers],
+            "experts": [each.experts for each in self.layers],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Norms `[layer, expert]` and cosines `[layer, expert, expert]`, in the layers' order."""
+        return {
+            "layers": [each.layer for each in self.layers],
+            **{
+                side: {
+                    "width": own[0].width,
+                    "norms": np.stack([one.norms for one in own]),
+                    "cosines": np.stack([one.cosines for one in own]),
+                    "cosine_sd_by_chance": own[0].chance,
+                }
+                for side, own in self.sides.items()
+            },
+        }
+
+    def text(self, room: int) -> str:
+        """A table with a row for each layer."""
+        header = ["layer"]
+        for side in self.sides:
+            header += [f"{side}: norm", "from-to", "cosine", "closest"]
+        rows = [
+            [f"L{each.layer}", *each.router.cells(), *each.experts.cells()] for each in self.layers
+        ]
+        router, experts = self.layers[0].router, self.layers[0].experts
+        note = (
+            f"router: one row of {router.width} numbers for each of {len(router.norms)} experts; "
+            f"experts: all their matrices end to end, {experts.width:,} numbers. norm: mean "
+            f"length; cosine: mean over pairs; closest: the pair of largest |cosine|. Two random "
+            f"directions have cosine 0 ± {number(router.chance)} and 0 ± "
+            f"{number(experts.chance)} (standard deviation)."
+        )
+        return f"{table(header, rows, room)}\n\n{wrapped(note, room)}"
+
+    def figure(self, subject: str) -> Heat:
+        """Expert by layer: the largest |cosine| of its row, and of the expert, with another."""
+        layers, groups = [each.layer for each in self.layers], []
+        for side, own in self.sides.items():
+            name = f"{side}: largest |cosine| with another"
+            closest = np.stack([one.closest for one in own])
+            groups.append((name, expert_rows(name, closest, layers, self.depth)))
+        return heat("Likeness by expert", subject, groups, layers[0], largest=1.0)
+
+
+def weights(loaded: LoadedModel, layers: Sequence[int]) -> Weights:
+    """`read_weights` of several layers."""
+    return Weights(layers=[read_weights(loaded, layer) for layer in layers], depth=loaded.depth)

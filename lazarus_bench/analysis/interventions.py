@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.analysis.behaviour import Behaviour, behaviour, behaviour_under
-from lazarus_bench.analysis.isotropic import isotropic
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
+from lazarus_bench.analysis.nulls import isotropic
 from lazarus_bench.analysis.operations import Bools
 from lazarus_bench.analysis.states import States
 from lazarus_bench.analysis.tokens import prompt_tokens

@@ -11,25 +11,33 @@ Two quirks are the lens's own: under "non-causal-lens" the layers are called wit
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.largest import Floats32, largest
+from lazarus_bench.analysis.heat import Heat, heat
+from lazarus_bench.analysis.tokens import Strings, readable_prompts, token_cells, token_texts
 from lazarus_bench.backend import EXP, mx, on_accelerator
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import log_sum_exp, log_sum_exp_of, row_blocks
+from lazarus_bench.figures.tables import prompt_cell, table
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import part, unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
 
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 MAX_LOGITS = 1 << 25
 """Most logits held at once (prompts × vocabulary of one layer): 128 MiB in float32."""
+
+GROUPS = 1024
+"""Groups that a row falls into: few to sort, yet long enough for vector instructions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +64,15 @@ def batches_by_length(
         for start in range(0, len(indices), limit):
             chosen = indices[start : start + limit]
             yield chosen, mx.array([list(prompts[i]) for i in chosen])
+
+
+def batches_of_logits(
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]]
+) -> Iterator[tuple[list[int], mx.array]]:
+    """`batches_by_length` that hold at most `MAX_LOGITS`, were every position projected."""
+    return batches_by_length(
+        prompts, max(1, MAX_LOGITS // (_vocabulary(loaded) * max(map(len, prompts))))
+    )
 
 
 def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
@@ -183,3 +200,167 @@ def total_variation(
 
 def _vocabulary(loaded: LoadedModel) -> int:
     return int(loaded.config.get("vocab_size", 1 << 17))
+
+
+def largest(values: Floats32, k: int) -> Ints:
+    """Indices of the `k` largest numbers of each row of `values` `[row, number]`, `[row, k]`.
+
+    Largest first, of equal ones the lower index; NaN counts as −∞. The k-th largest of the maxima
+    of groups is a bound that at least k numbers reach and few more, so one pass for the maxima and
+    one to compare leave little to sort: on a CPU mlx's partition takes some ten times as long.
+
+    Raises:
+        ValueError: a row has no `k` numbers.
+    """
+    rows, width = values.shape
+    if not 1 <= k <= width:
+        raise ValueError(f"there are no {k} largest of {width} numbers")
+    maxima = _group_maxima(values, max(GROUPS, k))
+    if np.isnan(maxima).any():
+        return largest(np.where(np.isnan(values), -np.inf, values), k)
+    at = maxima.shape[1] - k
+    bound = np.partition(maxima, at, axis=1)[:, at]
+    row, column = np.divmod(np.flatnonzero(values >= bound[:, None]), width)
+    order = np.lexsort((-values[row, column], row))
+    first = np.searchsorted(row, np.arange(rows))
+    return np.asarray(column[order[first[:, None] + np.arange(k)]])
+
+
+def _group_maxima(values: Floats32, groups: int) -> Floats32:
+    """The maximum of each group `[row, group]`; of rows shorter than two groups' worth, themselves.
+
+    Every so many-th number is a group's, so that maxima are taken of whole vectors at once.
+    """
+    rows, width = values.shape
+    if width < 2 * groups:
+        return values
+    whole = width - width % groups
+    maxima = np.asarray(values[:, :whole].reshape(rows, -1, groups).max(axis=1))
+    rest = maxima[:, : width - whole]
+    np.maximum(rest, values[:, whole:], out=rest)
+    return maxima
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lens:
+    """Every layer's lens of some prompts, of which `layers` are shown.
+
+    `tokens` and `earlier` `[prompt, layer, k]` spell the most probable tokens; `before`, `earlier`
+    and `moved`, the total variation `[prompt, layer]`, compare with the model without its adapter.
+    """
+
+    prompts: Sequence[str]
+    targets: Sequence[str]
+    layers: Sequence[int]
+    after: LensReading
+    tokens: Strings
+    before: LensReading | None = None
+    earlier: Strings | None = None
+    moved: Floats | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers of the chosen layers: `[prompt, layer, ...]`, layers in the order of `layers`."""
+        chosen = list(self.layers)
+
+        def of(reading: LensReading, tokens: Strings) -> dict[str, Any]:
+            return {
+                "target_probability": reading.probability[:, chosen],
+                "top_tokens": tokens[:, chosen],
+                "top_ids": reading.top_ids[:, chosen],
+                "top_probability": reading.top_probability[:, chosen],
+            }
+
+        result: dict[str, Any] = {
+            "prompts": self.prompts,
+            "targets": self.targets,
+            "layers": chosen,
+            "lens": of(self.after, self.tokens),
+        }
+        if self.before is not None and self.earlier is not None and self.moved is not None:
+            result["before"] = of(self.before, self.earlier)
+            result["total_variation"] = self.moved[:, chosen]
+        return result
+
+    def text(self, room: int) -> str:
+        """A table with a row for each prompt and layer."""
+        targets = [visible(target) for target in self.targets]
+        header = [
+            "prompt",
+            "layer",
+            *targets,
+            *(f"top {1 + k}" for k in range(self.tokens.shape[2])),
+        ]
+        if self.before is not None:
+            header = ["prompt", "layer", "moved", *targets, "before", "after"]
+        rows = [
+            [
+                prompt_cell(prompt, room) if layer == self.layers[0] else "",
+                f"L{layer}",
+                *self._cells(at, layer),
+            ]
+            for at, prompt in enumerate(self.prompts)
+            for layer in self.layers
+        ]
+        return table(header, rows, room)
+
+    def _cells(self, at: int, layer: int) -> list[str]:
+        chances = [number(p) for p in self.after.probability[at, layer]]
+        tops = token_cells(self.tokens[at, layer], self.after.top_probability[at, layer])
+        if self.before is None or self.earlier is None or self.moved is None:
+            return [*chances, *tops]
+        earlier = [number(p) for p in self.before.probability[at, layer]]
+        both = [f"{old} → {new}" for old, new in zip(earlier, chances, strict=True)]
+        old = token_cells(self.earlier[at, layer], self.before.top_probability[at, layer])
+        return [number(self.moved[at, layer]), *both, old[0], tops[0]]
+
+    def figure(self, subject: str) -> Heat:
+        """Prompt by layer: what the adapter moves, else the targets, else the top token."""
+        groups: dict[str, Floats] = {
+            visible(target): self.after.probability[:, :, at]
+            for at, target in enumerate(self.targets)
+        } or {"the most probable token": self.after.top_probability[:, :, 0]}
+        if self.moved is not None:
+            groups = {"total variation, before against after": self.moved}
+        title = "Lens probability" if self.moved is None else "What the adapter moves"
+        rows = [
+            (name, [(p, name, v) for p, v in zip(self.prompts, values, strict=True)])
+            for name, values in groups.items()
+        ]
+        return heat(title, subject, rows, self.layers[0], self.layers)
+
+
+def lens(
+    loaded: LoadedModel,
+    prompts: Sequence[str],
+    targets: Mapping[str, int],
+    layers: Sequence[int],
+    top: int,
+    base: LoadedModel | None = None,
+) -> Lens:
+    """Read the lens of `prompts`, beside that of `base` where it is given.
+
+    Args:
+        loaded: the model.
+        prompts: as somebody wrote them.
+        targets: words to report, each with its token.
+        layers: those to show, 0-based.
+        top: how many of the most probable tokens to keep.
+        base: the model without its adapter.
+
+    Raises:
+        UserError: a prompt has no token, or more than the model reads.
+    """
+    encoded = readable_prompts(loaded, prompts)
+    ids = np.tile(np.array(list(targets.values()), dtype=np.int64), (len(prompts), 1))
+    after = read_lens(loaded, encoded, ids, top)
+    before = None if base is None else read_lens(base, encoded, ids, top)
+    return Lens(
+        prompts=prompts,
+        targets=list(targets),
+        layers=layers,
+        after=after,
+        tokens=token_texts(loaded, after.top_ids),
+        before=before,
+        earlier=None if before is None else token_texts(loaded, before.top_ids),
+        moved=None if base is None else total_variation(base, loaded, encoded),
+    )

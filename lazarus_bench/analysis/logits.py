@@ -1,17 +1,25 @@
-"""Logits of two models on the same prompts: how far apart they are."""
+"""Logits of two models on the same prompts: how far apart they are.
+
+A claim reads them in float32 only; of a fused model, at any precision, the rounding of its weights
+is part of the result.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, batches_by_length
+from lazarus_bench.analysis.lens import Floats, batches_of_logits
+from lazarus_bench.analysis.logit_change import change_size
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.figures.text import number
+from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.tasks.arithmetic import Problem, sample_prompts
 
 
 def require_float32(loaded: LoadedModel) -> None:
@@ -39,10 +47,8 @@ def last_logits(loaded: LoadedModel, problems: Sequence[Problem]) -> Floats:
     """
     require_float32(loaded)
     prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
-    vocabulary = int(loaded.config.get("vocab_size", 1 << 17))
-    limit = max(1, MAX_LOGITS // (vocabulary * max(map(len, prompts))))
     found: list[Floats] = [np.empty(0)] * len(prompts)
-    for rows, tokens in batches_by_length(prompts, limit):
+    for rows, tokens in batches_of_logits(loaded, prompts):
         last = np.array(loaded.model(tokens)[:, -1, :], dtype=np.float64)
         for row, logits in zip(rows, last, strict=True):
             found[row] = logits
@@ -53,3 +59,50 @@ def relative_difference(first: Floats, second: Floats) -> Floats:
     """Largest |first − second| of a prompt over its largest |second|, `[prompt]`."""
     difference: Floats = np.abs(first - second).max(axis=1) / np.abs(second).max(axis=1)
     return difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedChange:
+    """Root mean squares over tokens of differences of logits, means over `prompts` prompts.
+
+    `adapter` is how far the adapter moves the base's logits, `fusing` how far the fused model's are
+    from those of base and adapter.
+    """
+
+    prompts: int
+    adapter: float
+    fusing: float
+
+    def __str__(self) -> str:
+        kept, lost = number(self.adapter), number(self.fusing)
+        said = (
+            f"logits after {self.prompts} prompts: the adapter moves them by {kept}, fusing by "
+            f"another {lost} (root mean square)"
+        )
+        if self.fusing <= 0.1 * self.adapter:
+            return said
+        return (
+            f"{said}: much of the adapter is lost, as happens where a quantised model is quantised "
+            f"again; --dequantise keeps it"
+        )
+
+
+def fused_change(base: Path, adapter: Path, fused: Path) -> FusedChange:
+    """Read eight sample prompts with each of the three, one in memory at a time."""
+    pairs = ((base, None), (base, adapter), (fused, None))
+    before, adapted, after = (_logits(model, own) for model, own in pairs)
+    return FusedChange(
+        prompts=len(before),
+        adapter=float(change_size(adapted, before).mean()),
+        fusing=float(change_size(after, adapted).mean()),
+    )
+
+
+def _logits(directory: Path, adapter: Path | None) -> Floats:
+    """Logits after the last token of each prompt, `[prompt, token]`."""
+    loaded = load(directory, adapter)
+    read = [
+        np.array(loaded.model(mx.array([loaded.encode(p.symbols)]))[0, -1].astype(mx.float32))
+        for p in sample_prompts()
+    ]
+    return np.stack(read).astype(np.float64)

@@ -1,7 +1,12 @@
-"""The lens on arithmetic prompts: which layer names the operation, which shows the answer."""
+"""The lens on arithmetic prompts: which layer names the operation, which shows the answer.
+
+Whether the predicted operation differs from prompt to prompt, and rightly so, is measured by
+`Collapse`; a constant predictor has entropy 0, share 1 and Matthews correlation 0.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -133,3 +138,47 @@ def read_synonyms(
     targets = np.tile(np.array(sorted(set(ids))), (len(problems), 1))
     prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
     return read_lens(loaded, prompts, targets, top=1).probability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collapse:
+    """Measures of one run's predictions.
+
+    `entropy` of the predictions' shares in [0, 1], 1 where all classes are equally frequent;
+    `majority`, share of the most frequent prediction; `matthews`, the multiclass correlation with
+    the truth in [−1, 1] (Gorodkin 2004), 0 where either is constant; `shares` by class.
+    """
+
+    entropy: float
+    majority: float
+    matthews: float
+    shares: tuple[float, ...]
+
+
+def measure_collapse(predicted: Ints, gold: Ints, classes: int) -> Collapse:
+    """Measure predictions against the truth.
+
+    Args:
+        predicted: index of the predicted class `[prompt]`.
+        gold: index of the right class `[prompt]`.
+        classes: number of classes, at least 2.
+    """
+    from scipy import stats  # Both take a second to import, and few who read the lens need them.
+    from sklearn.metrics import matthews_corrcoef
+
+    shares = np.bincount(predicted, minlength=classes) / len(predicted)
+    # scikit-learn has 0 for a constant side too, but warns where both are.
+    constant = np.ptp(predicted) == 0 or np.ptp(gold) == 0
+    matthews = 0.0 if constant else float(matthews_corrcoef(gold, predicted))
+    return Collapse(
+        entropy=float(stats.entropy(shares)) / math.log(classes),
+        majority=float(shares.max()),
+        matthews=matthews,
+        shares=tuple(shares.tolist()),
+    )
+
+
+def constant_predictor(gold: Ints, classes: int) -> Collapse:
+    """The measures of a predictor that always names the most frequent class of `gold`."""
+    most = np.bincount(gold, minlength=classes).argmax()
+    return measure_collapse(np.full_like(gold, most), gold, classes)

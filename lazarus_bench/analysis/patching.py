@@ -10,13 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, batches_by_length, check_tokens
+from lazarus_bench.analysis.answers import first_tokens
+from lazarus_bench.analysis.heat import Heat, heat, prompt_title, spread
+from lazarus_bench.analysis.lens import Floats, batches_of_logits, check_tokens
+from lazarus_bench.analysis.tokens import readable_prompts, token_texts
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import log_sum_exp
+from lazarus_bench.figures.tables import cut, grid, hundredths, prompt_cell, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Patch
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited, residual_stream
@@ -88,10 +94,8 @@ def patch_pairs(
                 "a patched pair needs prompts of as many tokens and two answers: give others"
             )
     check_tokens(loaded, [*clean, *corrupted])
-    longest = max(map(len, clean))
-    limit = max(1, MAX_LOGITS // (int(loaded.config.get("vocab_size", 1 << 17)) * longest))
     found: dict[int, Patching] = {}
-    for rows, tokens in batches_by_length(corrupted, limit):
+    for rows, tokens in batches_of_logits(loaded, corrupted):
         lent = mx.array([list(clean[row]) for row in rows])
         wanted = mx.array([answers[row] for row in rows])
         found |= zip(rows, _batch(loaded, lent, tokens, wanted, layers), strict=True)
@@ -109,29 +113,18 @@ def _batch(
     states = residual_stream(loaded.model, loaded.anatomy, clean)
     mx.eval([states[layer] for layer in layers])
     ends = [_log_p(loaded, tokens, wanted) for tokens in (clean, corrupted)]
-    patched = np.stack(
-        [
-            [
-                _under(
-                    loaded,
-                    Patch(layer=layer, position=at, state=states[layer][:, at]),
-                    corrupted,
-                    wanted,
-                )
-                for at in range(corrupted.shape[1])
-            ]
-            for layer in layers
-        ]
-    )
+
+    def under(layer: int, at: int) -> Floats:
+        edit = Patch(layer=layer, position=at, state=states[layer][:, at])
+        with edited(loaded.model, loaded.anatomy, (edit,)):
+            return _log_p(loaded, corrupted, wanted)
+
+    positions = range(corrupted.shape[1])
+    patched = np.stack([[under(layer, at) for at in positions] for layer in layers])
     return [
         Patching(clean=ends[0][row], corrupted=ends[1][row], patched=patched[:, :, row])
         for row in range(len(wanted))
     ]
-
-
-def _under(loaded: LoadedModel, edit: Patch, tokens: mx.array, wanted: mx.array) -> Floats:
-    with edited(loaded.model, loaded.anatomy, (edit,)):
-        return _log_p(loaded, tokens, wanted)
 
 
 def _log_p(loaded: LoadedModel, tokens: mx.array, wanted: mx.array) -> Floats:
@@ -139,3 +132,151 @@ def _log_p(loaded: LoadedModel, tokens: mx.array, wanted: mx.array) -> Floats:
     logits = loaded.model(tokens)[:, -1].astype(mx.float32)
     asked = mx.take_along_axis(logits, wanted, axis=-1) - log_sum_exp(logits)
     return np.array(asked, dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A clean and a corrupted prompt, their tokens, their two answers and what patching does."""
+
+    clean: str
+    corrupted: str
+    tokens: Sequence[tuple[str, str]]
+    answers: tuple[str, str]
+    answer_ids: tuple[int, int]
+    patching: Patching
+
+    @property
+    def positions(self) -> list[str]:
+        """Each position's number and its token, both prompts' where they differ."""
+        return [
+            f"{at} {visible(one)}" if one == other else f"{at} {visible(one)} → {visible(other)}"
+            for at, (one, other) in enumerate(self.tokens)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patched:
+    """Pairs of prompts, each patched after each of `layers` of a model of `depth` layers."""
+
+    layers: Sequence[int]
+    depth: int
+    pairs: Sequence[Pair]
+
+    def to_json(self) -> dict[str, Any]:
+        """Of every pair, arrays `[layer, position]` in the order of `layers`."""
+        pairs = [
+            {
+                "clean": pair.clean,
+                "corrupted": pair.corrupted,
+                "clean_tokens": [one for one, _ in pair.tokens],
+                "corrupted_tokens": [other for _, other in pair.tokens],
+                "answers": list(pair.answers),
+                "answer_ids": list(pair.answer_ids),
+                "clean_log_probability": pair.patching.clean,
+                "corrupted_log_probability": pair.patching.corrupted,
+                "probability": pair.patching.probability,
+                "log_probability": pair.patching.patched,
+                "recovered": pair.patching.recovered,
+            }
+            for pair in self.pairs
+        ]
+        return {"layers": list(self.layers), "pairs": pairs}
+
+    def text(self, room: int) -> str:
+        """A table of positions and layers for each pair, and their mean where they have one."""
+
+        def shown(names: Sequence[str], values: Floats) -> str:
+            rows = [
+                [cut(name, max(8, room // 3)), *map(hundredths, values[:, at])]
+                for at, name in enumerate(names)
+            ]
+            return grid(["position", *(f"L{layer}" for layer in self.layers)], rows, room, kept=1)
+
+        blocks = []
+        for pair in self.pairs:
+            clean, corrupted = (prompt_cell(p, 3 * room) for p in (pair.clean, pair.corrupted))
+            patching, (right, wrong) = pair.patching, map(visible, pair.answers)
+            ends = [
+                " and ".join(number(float(p)) for p in np.exp(log_p))
+                for log_p in (patching.clean, patching.corrupted)
+            ]
+            note = (
+                f"answers '{right}' and '{wrong}': {ends[0]} of the clean prompt, {ends[1]} of the "
+                f"corrupted one"
+            )
+            lines = [cut(f"{clean} → {corrupted}", room), wrapped(note, room)]
+            blocks.append("\n".join([*lines, shown(pair.positions, patching.recovered)]))
+        if len(self.pairs) > 1 and len({len(pair.tokens) for pair in self.pairs}) == 1:
+            mean = np.mean([pair.patching.recovered for pair in self.pairs], axis=0)
+            rows = [f"position {at}" for at in range(mean.shape[1])]
+            blocks.append(f"mean of {len(self.pairs)} pairs\n{shown(rows, mean)}")
+        note = (
+            "Each cell: the share of the two answers' log-odds that the clean prompt's residual "
+            "after that layer at that position brings back, alone: 0 nothing, 1 all of it."
+        )
+        return "\n\n".join([*blocks, wrapped(note, room)])
+
+    def figure(self, subject: str) -> Heat:
+        """Position by layer for each pair: the share recovered."""
+        groups = []
+        for pair in self.pairs:
+            columns = zip(pair.positions, pair.patching.recovered.T, strict=True)
+            rows = [
+                (name, pair.answers[0], spread(values, self.layers, self.depth))
+                for name, values in columns
+            ]
+            groups.append((f"{prompt_title(pair.clean)} → {prompt_title(pair.corrupted)}", rows))
+        title = "Share of the answer's log-odds that a patch recovers"
+        return heat(title, subject, groups, self.layers[0], largest=1.0)
+
+
+def patched(
+    loaded: LoadedModel,
+    clean: Sequence[str],
+    corrupted: Sequence[str],
+    layers: Sequence[int],
+    clean_answers: Sequence[str] | None = None,
+    corrupted_answers: Sequence[str] | None = None,
+) -> Patched:
+    """`patch_pairs` of prompts that somebody wrote, a clean one and a corrupted one each.
+
+    The answers' first tokens count; they are the model's own next tokens unless given.
+
+    Raises:
+        UserError: a prompt or an answer has no token, a pair differs in length, is one prompt or
+            has one answer, or a layer is not in the model.
+    """
+    encoded = [readable_prompts(loaded, side) for side in (clean, corrupted)]
+    for one, other, first, second in zip(clean, corrupted, *encoded, strict=True):
+        if len(first) != len(second):
+            raise UserError(
+                f"{one!r} has {len(first)} tokens and {other!r} {len(second)}: a patch goes "
+                f"position by position: give prompts of equally many tokens"
+            )
+        if first == second:
+            raise UserError(f"{one!r} is patched into itself: give a prompt that differs")
+    right = first_tokens(loaded, clean, encoded[0], clean_answers)
+    wrong = first_tokens(loaded, corrupted, encoded[1], corrupted_answers)
+    wanted = list(zip(right, wrong, strict=True))
+    spelt = token_texts(loaded, wanted)
+    for one, other, (own, lent), answer in zip(clean, corrupted, wanted, spelt[:, 0], strict=True):
+        if own == lent:
+            raise UserError(
+                f"{one!r} and {other!r} are both answered by {answer!r}: give --clean-answers and "
+                f"--corrupted-answers whose first tokens differ"
+            )
+    patchings = patch_pairs(loaded, encoded[0], encoded[1], wanted, layers)
+    pairs = []
+    for at, patching in enumerate(patchings):
+        texts = token_texts(loaded, [encoded[0][at], encoded[1][at]])
+        pairs.append(
+            Pair(
+                clean=clean[at],
+                corrupted=corrupted[at],
+                tokens=[(str(one), str(other)) for one, other in texts.T],
+                answers=(str(spelt[at, 0]), str(spelt[at, 1])),
+                answer_ids=wanted[at],
+                patching=patching,
+            )
+        )
+    return Patched(layers=layers, depth=loaded.depth, pairs=pairs)

@@ -1,22 +1,28 @@
 """Gates of a mixture of experts against the vocabulary: which words each expert's row points at.
 
-cos(gate row, unembedding row) for every expert and token, as the writeups have it: the gate's bias
-and the norms before either matrix are left out (methods, *Router projection*).
+cos(gate row, unembedding row) for every expert and token; the gate's bias and the norms before
+either matrix are left out (methods, *Router projection*).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.isotropic import isotropic
-from lazarus_bench.analysis.router_stream import Rows, dense, row_count, strongest
+from lazarus_bench.analysis.heat import Heat, expert_rows, heat
+from lazarus_bench.analysis.nulls import isotropic
+from lazarus_bench.analysis.tokens import Strings, token_cells, token_texts
+from lazarus_bench.analysis.vocabulary import Rows, dense, row_count, strongest
 from lazarus_bench.analysis.word_classes import GENERAL, category
 from lazarus_bench.backend import nn
 from lazarus_bench.errors import NotApplicable
+from lazarus_bench.figures.tables import table, wrapped
+from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, head, router
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens
@@ -27,8 +33,7 @@ Ints = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
 
 TOP = 20
-"""Tokens kept for each expert. The writeup prints three or four of a number it does not state; 20
-is what the writeups keep elsewhere (A's substring rule)."""
+"""Tokens kept for each expert."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,4 +151,158 @@ def _project(loaded: LoadedModel, owners: Gates, rows: npt.ArrayLike, k: int) ->
         tokens=nearest.tokens,
         cosines=nearest.cosines,
         categories=tuple(category([texts[int(i)] for i in row]) for row in nearest.tokens),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projected:
+    """Router rows of some layers against the vocabulary, beside as many random rows.
+
+    `rows` index those of `gates`; `tokens` spell theirs `[row of gates, k]`. `left_out` are class
+    words that no single token spells. `random_named` and `random_score` `[draw]` are the share of
+    random rows with a class word and their mean largest cosine.
+    """
+
+    layers: Sequence[int]
+    depth: int
+    words: Sequence[WordTokens]
+    left_out: Sequence[str]
+    rows: Sequence[int]
+    gates: RouterProjection
+    tokens: Strings
+    random_named: Floats
+    random_score: Floats
+    random_categories: Counter[str]
+
+    @property
+    def named(self) -> list[bool]:
+        """Whether a row of `gates` has a class word among its tokens."""
+        found: list[bool] = self.gates.names(self.words).tolist()
+        return found
+
+    @property
+    def share(self) -> float:
+        """Share of the chosen rows with a class word."""
+        return float(np.mean([self.named[row] for row in self.rows]))
+
+    @property
+    def score(self) -> float:
+        """Mean largest cosine of the chosen rows."""
+        return float(self.gates.scores[self.rows].mean())
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry a router row, and what random rows have."""
+        gates, draws, named = self.gates, len(self.random_named), self.named
+        return {
+            "layers": list(self.layers),
+            "words": [word.word for word in self.words],
+            "top_k": gates.tokens.shape[1],
+            "experts": [
+                {
+                    "layer": int(gates.layer[row]),
+                    "expert": int(gates.expert[row]),
+                    "category": gates.categories[row],
+                    "has_word": named[row],
+                    "tokens": self.tokens[row],
+                    "ids": gates.tokens[row],
+                    "cosines": gates.cosines[row],
+                }
+                for row in self.rows
+            ],
+            "share_with_word": self.share,
+            "mean_largest_cosine": self.score,
+            "random_rows": {
+                "draws": draws,
+                "share_with_word": self.random_named,
+                "mean_largest_cosine": self.random_score,
+                "categories": {k: n / draws for k, n in self.random_categories.most_common()},
+            },
+        }
+
+    def text(self, room: int) -> str:
+        """Router rows beside random rows, then a table with a row for each expert."""
+        gates, named = self.gates, self.named
+        header = ["layer", "expert", "category", "word"]
+        header += [f"top {1 + at}" for at in range(gates.tokens.shape[1])]
+        rows = [
+            [
+                f"L{gates.layer[row]}",
+                f"e{gates.expert[row]}",
+                gates.categories[row],
+                "yes" if named[row] else "",
+                *token_cells(self.tokens[row], gates.cosines[row]),
+            ]
+            for row in self.rows
+        ]
+        known = ", ".join(word.word for word in self.words)
+        left_out = ""
+        if self.left_out:
+            left_out = f" No single token here, so left out: {', '.join(self.left_out)}."
+        note = (
+            f"Cosine of a router row with the output head's row of a token, without the router's "
+            f"bias and the norms. word: a spelling of {known} is among the "
+            f"{gates.tokens.shape[1]} nearest tokens; category: the class of at least half of "
+            f"them.{left_out} Random rows: as many isotropic directions on the same vocabulary, "
+            f"{len(self.random_named)} times."
+        )
+        return "\n\n".join([self._summary(room), table(header, rows, room), wrapped(note, room)])
+
+    def _summary(self, room: int) -> str:
+        categories = Counter(self.gates.categories[row] for row in self.rows)
+        count = len(self.rows)
+
+        def beside(what: str, own: float, random: Floats) -> list[str]:
+            low, high = (number(float(edge)) for edge in (random.min(), random.max()))
+            mean = number(float(random.mean()))
+            return [what, number(own), mean, f"{low} to {high}"]
+
+        rows = [
+            beside("share with a class word", self.share, self.random_named),
+            beside("mean largest cosine", self.score, self.random_score),
+        ]
+        for name in sorted({*categories, *self.random_categories}):
+            random = self.random_categories[name] / (count * len(self.random_named))
+            shares = (number(share) for share in (categories[name] / count, random))
+            rows.append([f"share that is {name}", *shares, ""])
+        return table([f"of {count} rows", "router", "random rows", "least to most"], rows, room)
+
+    def figure(self, subject: str) -> Heat:
+        """Expert by layer: the largest cosine with a token."""
+        gates, name = self.gates, "largest cosine with a token"
+        scores = np.stack([gates.scores[gates.layer == layer] for layer in self.layers])
+        rows = expert_rows(name, scores, self.layers, self.depth)
+        largest = float(np.nanmax(scores)) or 1.0
+        title = "Router rows against the vocabulary"
+        return heat(title, subject, [(name, rows)], self.layers[0], largest=largest)
+
+
+def projected(
+    loaded: LoadedModel,
+    layers: Sequence[int],
+    words: Sequence[WordTokens],
+    left_out: Sequence[str] = (),
+    *,
+    top: int = TOP,
+    draws: int,
+) -> Projected:
+    """Project the routers of `layers`, and `draws` times as many random rows.
+
+    Raises:
+        NotApplicable: the model is dense.
+        UserError: a weight is not finite.
+    """
+    gates = project_gates(loaded, top)
+    random = [project_random(loaded, top, seed) for seed in range(draws)]
+    rows = [row for row, layer in enumerate(gates.layer) if layer in layers]
+    return Projected(
+        layers=layers,
+        depth=loaded.depth,
+        words=words,
+        left_out=left_out,
+        rows=rows,
+        gates=gates,
+        tokens=token_texts(loaded, gates.tokens),
+        random_named=np.array([each.names(words)[rows].mean() for each in random]),
+        random_score=np.array([each.scores[rows].mean() for each in random]),
+        random_categories=Counter(each.categories[row] for each in random for row in rows),
     )

@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.analysis.heat import Heat, heat, prompt_title, spread
 from lazarus_bench.analysis.lens import batches_by_length, check_tokens
 from lazarus_bench.analysis.router import routed_layers
-from lazarus_bench.analysis.router_stream import row_count
+from lazarus_bench.analysis.tokens import readable_prompts, token_texts
+from lazarus_bench.analysis.vocabulary import row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.figures.tables import grid, prompt_cell, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import blocks, holder
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
@@ -268,3 +272,95 @@ class _Layer:
             weights.append(1 / np.exp(np.where(far, -np.inf, left) - top).sum(axis=-1))
             np.put_along_axis(left, expert, -np.inf, axis=-1)
         return np.stack(weights, axis=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traced:
+    """The experts that the tokens of each prompt went to; `texts` spell the tokens."""
+
+    prompts: Sequence[str]
+    texts: Sequence[Sequence[str]]
+    layers: Sequence[int]
+    depth: int
+    routing: Routing
+
+    @property
+    def places(self) -> list[int]:
+        """Indices of the chosen layers among the routed ones."""
+        return [self.routing.layers.index(layer) for layer in self.layers]
+
+    def to_json(self) -> dict[str, Any]:
+        """Experts and weights `[token, layer, k]` of the chosen layers; counts over all layers."""
+        routing = self.routing
+        prompts = [
+            {
+                "prompt": prompt,
+                "tokens": list(texts),
+                "ids": list(trace.tokens),
+                "experts": trace.experts[:, self.places],
+                "weights": trace.weights[:, self.places],
+                "distinct": trace.distinct,
+            }
+            for prompt, texts, trace in zip(self.prompts, self.texts, routing.traces, strict=True)
+        ]
+        return {
+            "layers": list(self.layers),
+            "experts": routing.load.shape[1],
+            "independent_layers_distinct": routing.expected_distinct,
+            "renumbered_layers_distinct": routing.renumbered_distinct,
+            "prompts": prompts,
+        }
+
+    def text(self, room: int) -> str:
+        """A table of tokens and layers for each prompt."""
+        routing, blocks = self.routing, []
+        header = ["token", "distinct", *(f"L{layer}" for layer in self.layers)]
+        for prompt, texts, trace in zip(self.prompts, self.texts, routing.traces, strict=True):
+            rows = []
+            for token, text in enumerate(texts):
+                chosen = zip(trace.experts[token], trace.weights[token], strict=True)
+                cells = [
+                    " ".join(f"e{e} {weight:.2f}" for e, weight in zip(*pair, strict=True))
+                    for pair in chosen
+                ]
+                own = [cells[place] for place in self.places]
+                rows.append([visible(text), str(trace.distinct[token]), *own])
+            blocks.append(f"{prompt_cell(prompt, 3 * room)}\n{grid(header, rows, room, kept=2)}")
+        note = (
+            f"Each cell: experts of the layer with the weights of what they say, the router's "
+            f"first choice first. distinct: different expert numbers over all "
+            f"{len(routing.layers)} layers; layers that chose independently by their load would "
+            f"have {number(routing.expected_distinct)}, layers whose experts were numbered "
+            f"at random {number(routing.renumbered_distinct)}: an expert's number means "
+            f"nothing in another layer."
+        )
+        return "\n\n".join([*blocks, wrapped(note, room)])
+
+    def figure(self, subject: str) -> Heat:
+        """For each token the experts it goes to anywhere, by layer: their weights."""
+        groups = []
+        for prompt, texts, trace in zip(self.prompts, self.texts, self.routing.traces, strict=True):
+            for token, text in enumerate(texts):
+                name = f"{prompt_title(prompt)}, token {token}: {visible(text)}"
+                experts = trace.experts[token, self.places]
+                weights = trace.weights[token, self.places]
+                rows = []
+                for expert in np.unique(experts):
+                    # A layer chooses an expert once at most.
+                    own = np.where(experts == expert, weights, 0.0).sum(axis=1)
+                    own[~(experts == expert).any(axis=1)] = np.nan
+                    rows.append((f"expert {expert}", name, spread(own, self.layers, self.depth)))
+                groups.append((name, rows))
+        return heat("Weight by expert", subject, groups, self.layers[0], largest=1.0)
+
+
+def traced(loaded: LoadedModel, prompts: Sequence[str], layers: Sequence[int]) -> Traced:
+    """Trace prompts that somebody wrote.
+
+    Raises:
+        NotApplicable: the model is dense, or how its family weighs its experts is not known.
+        UserError: a prompt has no token or more than the model reads.
+    """
+    routing = read_routing(loaded, readable_prompts(loaded, prompts))
+    texts = [token_texts(loaded, trace.tokens).tolist() for trace in routing.traces]
+    return Traced(prompts=prompts, texts=texts, layers=layers, depth=loaded.depth, routing=routing)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.answers import greedy
+from lazarus_bench.analysis.answers import check_room, greedy
+from lazarus_bench.analysis.heat import Heat, heat
 from lazarus_bench.analysis.interventions import difference_of_means, random_direction
 from lazarus_bench.analysis.lens import (
-    MAX_LOGITS,
     Floats,
     Ints,
     LensReading,
-    batches_by_length,
+    batches_of_logits,
     check_tokens,
     read_lens,
 )
 from lazarus_bench.analysis.states import last_states
+from lazarus_bench.analysis.tokens import (
+    Strings,
+    readable_prompts,
+    text_after,
+    token_cells,
+    token_texts,
+)
 from lazarus_bench.backend import mx
+from lazarus_bench.figures.tables import prompt_cell, table, wrapped
+from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Steer
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
@@ -120,9 +130,7 @@ def _edits(
     """Prompts of one length, their tokens, and the edit that begins at their last position."""
     check_tokens(loaded, prompts)
     vector = mx.array(direction.astype(np.float32))
-    longest = max(map(len, prompts))
-    limit = max(1, MAX_LOGITS // (int(loaded.config.get("vocab_size", 1 << 17)) * longest))
-    for rows, tokens in batches_by_length(prompts, limit):
+    for rows, tokens in batches_of_logits(loaded, prompts):
         start = tokens.shape[1] - 1
         yield rows, tokens, Steer(layer=layer, direction=vector, strength=strength, start=start)
 
@@ -137,3 +145,179 @@ def _moved(loaded: LoadedModel, tokens: mx.array, edit: Steer) -> Floats:
 def _distribution(loaded: LoadedModel, tokens: mx.array) -> mx.array:
     """Of the next token `[batch, token]`, in float32."""
     return mx.softmax(loaded.model(tokens)[:, -1].astype(mx.float32), axis=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """Prompts as they are (strength 0), or steered after a layer; arrays `[prompt, ...]`.
+
+    `tokens` `[prompt, k]` spell the next ones, most probable first; `texts` what follows; `random`
+    is how far random directions of the same length move the next token, mean over the draws.
+    """
+
+    layer: int
+    strength: float
+    steered: Steered
+    tokens: Strings
+    texts: Sequence[str]
+    random: Floats
+
+    def __str__(self) -> str:
+        return f"L{self.layer} × {self.strength:g}" if self.strength else "as it is"
+
+    def to_json(self) -> dict[str, Any]:
+        """What follows; `lens_target_probability` is `[prompt, layer, target]`."""
+        reading = self.steered.reading
+        found = {
+            "continuations": list(self.texts),
+            "top_tokens": self.tokens,
+            "top_ids": reading.top_ids[:, -1],
+            "top_probability": reading.top_probability[:, -1],
+            "target_probability": reading.probability[:, -1],
+            "lens_target_probability": reading.probability,
+        }
+        if not self.strength:
+            return found
+        moved = {
+            "total_variation": self.steered.moved,
+            "total_variation_of_random_directions": self.random,
+        }
+        return {"layer": self.layer, "strength": self.strength, **found, **moved}
+
+    def cells(self, at: int) -> list[str]:
+        """The cells of one prompt."""
+        reading = self.steered.reading
+        far = [self.steered.moved[at], self.random[at]] if self.strength else []
+        return [
+            str(self),
+            visible(self.texts[at]),
+            *(number(p) for p in reading.probability[at, -1]),
+            *([number(p) for p in far] or ["", ""]),
+            *token_cells(self.tokens[at], reading.top_probability[at, -1]),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steering:
+    """Prompts as they are, the first of `arms`, and under a direction; `lengths` are by layer."""
+
+    prompts: Sequence[str]
+    toward: Sequence[str]
+    away: Sequence[str]
+    targets: Sequence[str]
+    layers: Sequence[int]
+    lengths: Sequence[float]
+    arms: Sequence[Arm]
+
+    def to_json(self) -> dict[str, Any]:
+        """Of every arm, arrays `[prompt, ...]`."""
+        plain, *steered = self.arms
+        return {
+            "prompts": self.prompts,
+            "toward": self.toward,
+            "away": self.away,
+            "targets": self.targets,
+            "layers": list(self.layers),
+            "direction_lengths": list(self.lengths),
+            "as_it_is": plain.to_json(),
+            "steered": [arm.to_json() for arm in steered],
+        }
+
+    def text(self, room: int) -> str:
+        """A table with a row for each prompt and arm."""
+        targets = map(visible, self.targets)
+        header = ["prompt", "steered", "continued by", *targets, "moved", "random"]
+        header += [f"top {1 + at}" for at in range(self.arms[0].tokens.shape[1])]
+        rows = [
+            ["" if arm.strength else prompt_cell(prompt, room), *arm.cells(at)]
+            for at, prompt in enumerate(self.prompts)
+            for arm in self.arms
+        ]
+        sides = [
+            "1 prompt" if len(side) == 1 else f"{len(side)} prompts"
+            for side in (self.toward, self.away)
+        ]
+        note = (
+            f"Added after the layer, from the last prompt token on: strength × (mean state of "
+            f"{sides[0]} toward, minus that of {sides[1]} away). moved: total variation of the "
+            f"next token's distribution, 0 to 1; random: the same of random directions as long, on "
+            f"average. A direction that moves no more than those says nothing."
+        )
+        return f"{table(header, rows, room, 3)}\n\n{wrapped(note, room)}"
+
+    def figure(self, subject: str) -> Heat:
+        """The lens at every layer, arm by arm: of the targets, else of the top token."""
+        groups = []
+        for arm in self.arms:
+            reading = arm.steered.reading
+            drawn = [
+                (visible(target), reading.probability[:, :, at])
+                for at, target in enumerate(self.targets)
+            ] or [("the most probable token", reading.top_probability[:, :, 0])]
+            for name, values in drawn:
+                pairs = zip(self.prompts, values, strict=True)
+                groups.append((f"{arm}: {name}", [(prompt, name, own) for prompt, own in pairs]))
+        return heat("Lens under steering", subject, groups, self.layers[0], self.layers)
+
+
+def steering(
+    loaded: LoadedModel,
+    prompts: Sequence[str],
+    toward: Sequence[str],
+    away: Sequence[str],
+    targets: Mapping[str, int],
+    layers: Sequence[int],
+    strengths: Sequence[float],
+    *,
+    top: int,
+    length: int,
+    draws: int,
+) -> Steering:
+    """Steer `prompts` after each of `layers` by each of `strengths`, beside random directions.
+
+    Args:
+        loaded: the model.
+        prompts: as somebody wrote them.
+        toward: prompts whose mean state is added.
+        away: prompts whose mean state is subtracted.
+        targets: words to report, each with its token.
+        layers: 0-based.
+        strengths: in lengths of the direction.
+        top: how many of the most probable tokens to keep.
+        length: tokens to decode, greedily.
+        draws: random directions to compare with.
+
+    Raises:
+        UserError: a prompt has no token, or it and its continuation do not fit the context.
+    """
+    encoded = readable_prompts(loaded, prompts)
+    check_room(loaded, encoded, length)
+    asked = Asked(targets=np.array(list(targets.values()), dtype=np.int64), top=top, length=length)
+    own = directions(loaded, *(readable_prompts(loaded, side) for side in (toward, away)))
+    arms = []
+    plain = [(layers[0], 0.0)]
+    for layer, strength in [*plain, *((layer, times) for layer in layers for times in strengths)]:
+        steered = read_steered(loaded, encoded, asked, layer, own[layer], strength)
+        random = moved_at_random(
+            loaded, encoded, layer, own[layer], strength, draws if strength else 1
+        )
+        pairs = zip(encoded, steered.continuations, strict=True)
+        arms.append(
+            Arm(
+                layer=layer,
+                strength=strength,
+                steered=steered,
+                tokens=token_texts(loaded, steered.reading.top_ids[:, -1]),
+                texts=[text_after(loaded, before, ids) for before, ids in pairs],
+                random=np.asarray(random.mean(axis=0)),
+            )
+        )
+    return Steering(
+        prompts=prompts,
+        toward=toward,
+        away=away,
+        targets=list(targets),
+        layers=layers,
+        lengths=[float(each) for each in np.linalg.norm(own[list(layers)], axis=1)],
+        arms=arms,
+    )

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lazarus_bench.analysis.answers import ANSWER_TOKENS, greedy
+from lazarus_bench.analysis.answers import ANSWER_TOKENS, greedy, read_likelihood
 from lazarus_bench.analysis.emergence import read_emergence
 from lazarus_bench.analysis.geometry import cluster_separation
 from lazarus_bench.analysis.interventions import ablate
 from lazarus_bench.analysis.lens import read_lens
-from lazarus_bench.analysis.likelihood import read_likelihood
 from lazarus_bench.analysis.probe import permutation_null, probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.router import project_gates

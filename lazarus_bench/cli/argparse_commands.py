@@ -9,18 +9,11 @@ from importlib import import_module
 from typing import Any
 
 from lazarus_bench.cli import application
-from lazarus_bench.cli.file_commands import add_file_commands
 from lazarus_bench.cli.help_format import EXAMPLES, Help
-from lazarus_bench.cli.intervention_commands import add_intervention_commands
-from lazarus_bench.cli.model_commands import add_model_commands
-from lazarus_bench.cli.moe_expert.commands import add_moe_expert
 from lazarus_bench.cli.train_commands import add_train
 
-READING = ("lens", "classifier", "analyze", "moe-expert", "ablate", "patch", "steer")
-"""Commands that read a model, each a module with a `run`."""
-
-MAKING = ("train", "fuse", "generate", "data")
-"""Commands that make something, likewise."""
+MAKING = ("train",)
+"""Commands that make something, each a module with a `run`."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
 
@@ -43,11 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    add_model_commands(commands.add_parser, _examples)
-    add_moe_expert(commands.add_parser, _examples)
-    add_intervention_commands(commands.add_parser, _examples)
     add_train(commands.add_parser, _examples)
-    add_file_commands(commands.add_parser, _examples)
     return parser
 
 
@@ -70,7 +59,7 @@ def helps() -> Mapping[str, str]:
 def run(given: Sequence[str]) -> int:
     """Run one of them."""
     options = _parsed(given)
-    if options.command in (*READING, *MAKING):
+    if options.command in MAKING:
         name = options.command.replace("-", "_")
         return int(import_module(f"lazarus_bench.cli.{name}").run(options))
     raise AssertionError(options.command)

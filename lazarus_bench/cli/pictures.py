@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import PROBABILITY, HeatMap, HeatRow, Shades
 from lazarus_bench.report.files import check_place, unwritable, write_text
-
-LONGEST = 40
-"""Columns of a prompt that are drawn."""
 
 
 def check_plot(named: str | None) -> None:
@@ -32,22 +27,6 @@ def check_plot(named: str | None) -> None:
 
         check_png(f"--plot {named}")
     check_place(Path(named).expanduser(), "picture")
-
-
-def heat_row(prompt: str, gold: str, probability: Sequence[float]) -> HeatRow:
-    """One row of numbers, a layer each."""
-    return HeatRow(prompt=prompt, gold=gold, probability=tuple(map(float, probability)))
-
-
-def write(
-    item: HeatMap, named: str, outlined: Collection[int], shades: Shades = PROBABILITY
-) -> None:
-    """Draw a heat map into the file.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    write_figure(item.svg(heading=True, outlined=outlined, longest=LONGEST, shades=shades), named)
 
 
 def write_figure(svg: str, named: str) -> None:

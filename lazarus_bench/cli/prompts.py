@@ -22,18 +22,18 @@ def read_prompts(given: Sequence[str]) -> list[str]:
     Raises:
         UserError: a prompt is empty, or a file cannot be read or has none.
     """
-    return [prompt for text in given for prompt in _of(text)]
-
-
-def _of(text: str) -> list[str]:
-    if text.startswith(FROM_FILE):
-        return _lines(text.removeprefix(FROM_FILE))
-    if not text:
-        raise UserError("a prompt is empty: write what the model should read")
-    prompts = text.split(SEPARATOR)
-    if not all(prompts):
-        raise UserError(f"{text!r} has an empty prompt: leave out the {SEPARATOR!r} beside it")
-    return prompts
+    found: list[str] = []
+    for text in given:
+        if text.startswith(FROM_FILE):
+            found += _lines(text.removeprefix(FROM_FILE))
+            continue
+        if not text:
+            raise UserError("a prompt is empty: write what the model should read")
+        prompts = text.split(SEPARATOR)
+        if not all(prompts):
+            raise UserError(f"{text!r} has an empty prompt: leave out the {SEPARATOR!r} beside it")
+        found += prompts
+    return found
 
 
 def _lines(name: str) -> list[str]:
@@ -54,12 +54,13 @@ def _lines(name: str) -> list[str]:
     return found
 
 
-def read_words(given: Sequence[str]) -> list[str]:
+def read_words(given: Sequence[str] | None) -> list[str]:
     """Words separated by commas or `|`, each once; blanks count.
 
     Raises:
         UserError: one is empty.
     """
+    given = given or ()
     words = [word for text in given for word in text.replace(SEPARATOR, ",").split(",")]
     if not all(words):
         raise UserError(f"--targets {','.join(given)} has an empty word: leave out its comma")
@@ -74,17 +75,12 @@ def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
     """
     classes: dict[str, list[str]] = {}
     for text in given:
-        name, colon, prompts = text.partition(":")
-        if not (name.strip() and colon and prompts):
+        name, colon, given_prompts = text.partition(":")
+        if not (name.strip() and colon and given_prompts):
             raise UserError(f'--classes {text!r} names no class: write it as "name:prompt|prompt"')
-        classes.setdefault(name.strip(), []).extend(read_prompts([prompts]))
+        classes.setdefault(name.strip(), []).extend(read_prompts([given_prompts]))
     if len(classes) < 2:
         raise UserError("one class is told from nothing: give --classes for at least two of them")
-    _check_apart(classes)
-    return classes
-
-
-def _check_apart(classes: dict[str, list[str]]) -> None:
     owner: dict[str, str] = {}
     for name, prompts in classes.items():
         for prompt in prompts:
@@ -92,3 +88,22 @@ def _check_apart(classes: dict[str, list[str]]) -> None:
                 raise UserError(
                     f"{prompt!r} is in the classes {owner[prompt]} and {name}: leave it in one"
                 )
+    return classes
+
+
+def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None:
+    """An answer a prompt, of `a|b` or @FILE; one alone serves all. None where none is given.
+
+    Raises:
+        UserError: there are neither one nor as many as prompts, or one is empty.
+    """
+    if given is None:
+        return None
+    if not given:
+        raise UserError(f"{flag} is empty: give the text that should follow the prompt")
+    answers = read_prompts([given])
+    if len(answers) not in (1, prompts):
+        raise UserError(
+            f"answers in {flag}: {len(answers)}, prompts: {prompts}; give one for all or one each"
+        )
+    return answers * prompts if len(answers) == 1 else answers

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_bench.cli.flags import Layers
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.files import fingerprint, resolve
@@ -56,7 +57,11 @@ class Found:
         """
         adapter = self.adapter if adapted else None
         with busy(f"loading {self.name}"):
-            loaded = _load(self, adapter)
+            # transformers would warn of a prompt that is too long before we refuse it.
+            os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+            from lazarus_bench.models.load import load
+
+            loaded = load(self.directory, adapter, name=self.name)
         if adapter is not None:
             self.warn_of_another()
         return loaded
@@ -73,7 +78,7 @@ class Found:
             )
 
 
-def find(name: str, adapter: str | None = None, lab_seed: int = LAB_SEED) -> Found:
+def find(name: str, adapter: str | Path | None = None, lab_seed: int = LAB_SEED) -> Found:
     """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given.
 
     Raises:
@@ -105,7 +110,7 @@ def _in_lab(name: str, seed: int) -> Path:
     return artifact.directory
 
 
-def _adapter(named: str | None) -> Path | None:
+def _adapter(named: str | Path | None) -> Path | None:
     if named is None:
         return None
     directory = Path(named).expanduser().resolve()
@@ -122,49 +127,23 @@ def _adapter(named: str | None) -> Path | None:
     return directory
 
 
-def _load(found: Found, adapter: Path | None) -> LoadedModel:
-    # transformers would warn of a prompt that is too long before we refuse it.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    from lazarus_bench.models.load import load
-
-    return load(found.directory, adapter, name=found.name)
-
-
-def encode(loaded: LoadedModel, prompts: Sequence[str]) -> list[list[int]]:
-    """Token ids of prompts.
-
-    Raises:
-        UserError: a prompt has no token, or more than the model reads.
-    """
-    from lazarus_bench.analysis.tokens import prompt_tokens
-    from lazarus_bench.models.texts import context_of
-
-    encoded, room = prompt_tokens(loaded, prompts), context_of(loaded)
-    for prompt, tokens in zip(prompts, encoded, strict=True):
-        if not tokens:
-            raise UserError(f"{loaded.name}: the prompt {prompt!r} has no token: write another")
-        if room is not None and len(tokens) > room:
-            raise UserError(
-                f"{loaded.name} reads {room} tokens, and the prompt {prompt[:40]!r} has "
-                f"{len(tokens)}: shorten it"
-            )
-    return encoded
-
-
-def chosen_layers(loaded: LoadedModel, layers: Sequence[int] | None, *, every: bool) -> list[int]:
-    """The layers asked for, ascending, each once; the classifier layer where none is named.
+def chosen_layers(
+    loaded: LoadedModel, asked: Layers, default: Sequence[int] | None = None
+) -> list[int]:
+    """The layers asked for, ascending, each once; where none is named, `default`, else every one.
 
     Raises:
         UserError: the model has no such layer.
     """
-    if every:
+    if asked.all_layers:
         return list(range(loaded.depth))
-    for layer in layers or ():
+    for layer in asked.layer or ():
         if not 0 <= layer < loaded.depth:
             raise UserError(
                 f"--layer {layer} is not in {loaded.name}: choose 0 to {loaded.depth - 1}"
             )
-    return sorted(set(layers)) if layers else [loaded.classifier_layer]
+    every = range(loaded.depth) if default is None else default
+    return sorted(set(asked.layer or every))
 
 
 def check_top(loaded: LoadedModel, top: int) -> None:
@@ -180,8 +159,8 @@ def check_top(loaded: LoadedModel, top: int) -> None:
         raise UserError(f"--top-k {top} is not to be had of {loaded.name}: choose 1 to {known}")
 
 
-def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> list[int]:
-    """The token of each word as it stands.
+def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> dict[str, int]:
+    """Each word with its token as it stands.
 
     Raises:
         UserError: a word is no single token.
@@ -189,6 +168,6 @@ def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> list[int]:
     from lazarus_bench.models.words import word_tokens
 
     try:
-        return [word_tokens(loaded.tokenizer, word).bare for word in words]
+        return {word: word_tokens(loaded.tokenizer, word).bare for word in words}
     except NotApplicable as error:
         raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error

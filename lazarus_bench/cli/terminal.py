@@ -8,22 +8,18 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lazarus_bench.report.escaping import unescaped, visible
-from lazarus_bench.report.printed import columns, cut
+from lazarus_bench.figures.tables import LEAST, PIPED, table, wrapped
+from lazarus_bench.report.escaping import unescaped
+from lazarus_bench.report.printed import cut
 
-PIPED = 400
-"""Characters a line where nobody looks at a terminal."""
+__all__ = ["LEAST", "PIPED", "busy", "flowed", "folded", "table", "width", "wrapped", "write"]
 
 PATIENCE = 1.0
 """Seconds before a command says what it is at, and between two signs of life."""
 
-LEAST = 8
-"""Characters of a table's first column that are shown."""
-
-_GAP = "  "
 _LIST = re.compile(r" *- ")
 """How an item of a list begins."""
 
@@ -42,38 +38,6 @@ def write(text: str, *, as_json: bool = False) -> None:
     if reconfigure is not None:
         reconfigure(encoding="utf-8") if as_json else reconfigure(errors="backslashreplace")
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int = 2) -> str:
-    """Lay out rows below their header, no line longer than `room`.
-
-    The first `kept` columns always show; others are left out, last first, where there is no room
-    for them, and a last line names them. Where the kept ones have none, the first is cut, down to
-    `LEAST` characters.
-    """
-    cells = [list(header), *map(list, rows)]
-    widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
-    shown = len(widths)
-    while shown > kept and _taken(widths[:shown]) > room:
-        shown -= 1
-    over = _taken(widths[:shown]) - room
-    if over > 0:
-        widths[0] = min(widths[0], max(widths[0] - over, LEAST))
-        cells = [[cut(row[0], widths[0]), *row[1:]] for row in cells]
-    lines = [_line(row[:shown], widths, room) for row in cells]
-    if shown < len(header):
-        lines.append(wrapped(f"no room for: {', '.join(header[shown:])}", room))
-    return "\n".join(lines)
-
-
-def _taken(widths: Sequence[int]) -> int:
-    return sum(widths) + len(_GAP) * (len(widths) - 1)
-
-
-def wrapped(text: str, room: int, indent: str = "") -> str:
-    """A note in lines of at most `room` characters; all but the first begin with `indent`."""
-    columns = max(room, len(indent) + 1) if room < PIPED else 100
-    return textwrap.fill(text, columns, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def folded(line: str, room: int, indent: str = "") -> str:
@@ -96,19 +60,6 @@ def _item(line: str, room: int) -> str:
     start = _LIST.match(line)
     indent = " " * (start.end() if start else 0)
     return textwrap.fill(line, room, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], room: int) -> str:
-    pairs = zip(cells, widths, strict=False)
-    padded = (cell + " " * (space - columns(cell)) for cell, space in pairs)
-    return cut(_GAP.join(padded).rstrip(), room)
-
-
-def prompt_cell(prompt: str, room: int) -> str:
-    """A prompt in a table: blanks at its end as ␣, since they count, and cut where it is long."""
-    kept = prompt.rstrip(" ")
-    shown = visible(kept).replace("␣", " ") if kept else ""
-    return cut(shown + "␣" * (len(prompt) - len(kept)), max(8, room // 3))
 
 
 @contextmanager

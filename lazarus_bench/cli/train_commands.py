@@ -6,12 +6,16 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lazarus_bench.cli.file_commands import MODEL
 from lazarus_bench.cli.train_flags import FLAGS
 from lazarus_bench.cli.train_setting import Flag
 
 _Commands = Callable[..., argparse.ArgumentParser]
 _Examples = Callable[..., dict[str, Any]]
+
+MODEL = (
+    "a Hugging Face id, a directory, or a lab name such as lab:llama (seed 0's artifact in the "
+    "store)"
+)
 
 _CODES = """exit code:
   0  trained, or found trained already

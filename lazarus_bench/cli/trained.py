@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.pictures import write_figure
 from lazarus_bench.cli.results import give
 from lazarus_bench.figures import Curve, Curves, trainings
@@ -47,7 +48,9 @@ def show(
     if plot is not None:
         drawn = [_curves(t, found) for t in results if _log(t, POINTS)]
         write_figure(trainings(drawn), plot)
-    give(options, found, _result(options, results), _shown(found, results, readable))
+    line = CommandLine(command=options.command, words=tuple(options.arguments))
+    output = Output(json=options.json, output=options.output)
+    give(found, line, output, _result(options, results), _shown(found, results, readable))
 
 
 def _log(trained: Trained, records: int) -> tuple[StepMetrics, ...]:

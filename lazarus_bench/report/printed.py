@@ -6,6 +6,7 @@ load the judge's statistics.
 
 import math
 
+from lazarus_bench.figures.tables import cut as cut
 from lazarus_bench.figures.text import columns as columns
 from lazarus_bench.figures.text import number as number
 from lazarus_bench.figures.text import numbers as numbers
@@ -37,13 +38,3 @@ def brackets(low: float, high: float, left: str, right: str) -> str:
     opening = "[" if math.isfinite(low) else "("
     closing = "]" if math.isfinite(high) else ")"
     return f"{opening}{left}, {right}{closing}"
-
-
-def cut(line: str, width: int) -> str:
-    """End a line that takes more than `width` columns with an ellipsis."""
-    if columns(line) <= width:
-        return line
-    kept = line[: max(width - 1, 0)]
-    while columns(kept) > max(width - 1, 0):
-        kept = kept[:-1]
-    return kept + "…"

@@ -18,18 +18,16 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from lazarus_bench.analysis.answers import Answers
+from lazarus_bench.analysis.answers import Answers, Likelihood
 from lazarus_bench.analysis.behaviour import Behaviour
 from lazarus_bench.analysis.clusters import ClusterDraws, Clusters, Cosines
 from lazarus_bench.analysis.engrams import EngramReading
 from lazarus_bench.analysis.geometry import Directions
-from lazarus_bench.analysis.likelihood import Likelihood
-from lazarus_bench.analysis.nulls import LayerNull
+from lazarus_bench.analysis.nulls import ExtremeNull, LayerNull
 from lazarus_bench.analysis.operations import OperationLens
 from lazarus_bench.analysis.probe import Probe
 from lazarus_bench.analysis.probe_prompts import ProbePrompts
 from lazarus_bench.analysis.router import RouterProjection
-from lazarus_bench.analysis.router_null import ExtremeNull
 from lazarus_bench.analysis.routing import Routing, Trace
 from lazarus_bench.analysis.substring import SubstringHits, TaskSignal
 from lazarus_bench.analysis.vocabulary import WordsInDirection

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from lazarus_bench.analysis.nulls import ExtremeNull
 from lazarus_bench.analysis.router import (
     TOP,
     Bools,
@@ -15,10 +16,8 @@ from lazarus_bench.analysis.router import (
     project_random,
     unembedding_of,
 )
-from lazarus_bench.analysis.router_null import ExtremeNull
-from lazarus_bench.analysis.router_stream import row_count
 from lazarus_bench.analysis.routing import Routing, read_routing
-from lazarus_bench.analysis.vocabulary import known_words
+from lazarus_bench.analysis.vocabulary import known_words, row_count
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import Problem

@@ -9,13 +9,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lazarus_bench.analysis.answers import Answers, answer
-from lazarus_bench.analysis.collapse import Collapse, constant_predictor, measure_collapse
+from lazarus_bench.analysis.answers import Answers, Likelihood, answer, read_likelihood
 from lazarus_bench.analysis.engrams import EngramReading, Fed, read_engrams
 from lazarus_bench.analysis.lens import Floats
-from lazarus_bench.analysis.likelihood import Likelihood, read_likelihood
 from lazarus_bench.analysis.logits import last_logits
-from lazarus_bench.analysis.operations import OperationLens, read_operations, read_synonyms
+from lazarus_bench.analysis.operations import (
+    Collapse,
+    OperationLens,
+    constant_predictor,
+    measure_collapse,
+    read_operations,
+    read_synonyms,
+)
 from lazarus_bench.analysis.substring import SubstringHits, substring_hits
 from lazarus_bench.models.adapters import largest_weight
 from lazarus_bench.models.engram import load_engram

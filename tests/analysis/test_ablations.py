@@ -10,8 +10,8 @@ from lazarus_bench.analysis.ablations import (
     read_without,
     removed,
 )
+from lazarus_bench.analysis.answers import read_likelihood
 from lazarus_bench.analysis.interventions import ablate, mean_contributions
-from lazarus_bench.analysis.likelihood import read_likelihood
 from lazarus_bench.analysis.tokens import first_answer_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError

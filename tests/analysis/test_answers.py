@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.analysis import answers
+from lazarus_bench.analysis import answers, lens
 from lazarus_bench.analysis.answers import Answers, answer, first_integer, greedy
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import load
@@ -38,11 +38,11 @@ def test_batches_and_caches_change_nothing(tiny_model, prompts):
 def test_the_order_of_prompts_and_a_small_limit_change_nothing(tiny_model, prompts, data):
     order = data.draw(st.permutations(range(len(prompts))))
     whole = greedy(tiny_model, prompts, 3)
-    kept, answers.MAX_LOGITS = answers.MAX_LOGITS, 1
+    kept, lens.MAX_LOGITS = lens.MAX_LOGITS, 1
     try:
         found = greedy(tiny_model, [prompts[i] for i in order], 3)
     finally:
-        answers.MAX_LOGITS = kept
+        lens.MAX_LOGITS = kept
     assert found == [whole[i] for i in order]
 
 

@@ -4,11 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.analysis import behaviour as module
-from lazarus_bench.analysis.answers import answer
+from lazarus_bench.analysis import lens as module
+from lazarus_bench.analysis.answers import answer, read_likelihood
 from lazarus_bench.analysis.behaviour import behaviour, behaviour_under
 from lazarus_bench.analysis.interventions import patch
-from lazarus_bench.analysis.likelihood import read_likelihood
 from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.models.edits import Ablate

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lazarus_bench.analysis.collapse import constant_predictor, measure_collapse
+from lazarus_bench.analysis.operations import constant_predictor, measure_collapse
 from lazarus_bench.judge import ClassEntropy
 
 CLASSES = 4

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.answers import greedy
-from lazarus_bench.analysis.continuations import continuations
+from lazarus_bench.analysis.answers import continuations, greedy
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from lazarus_bench.analysis.divergence import entropy, jensen_shannon, kl, log_softmax
+from lazarus_bench.analysis.emergence import entropy, jensen_shannon, kl, log_softmax
 
 logits = arrays.arrays(np.float64, (2, 7), elements=st.floats(-30, 30))
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.divergence import log_softmax
-from lazarus_bench.analysis.emergence import Emergence, read_emergence
+from lazarus_bench.analysis.emergence import Emergence, log_softmax, read_emergence
 from lazarus_bench.analysis.lens import read_lens
 
 

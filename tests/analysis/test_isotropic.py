@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lazarus_bench.analysis.isotropic import isotropic
+from lazarus_bench.analysis.nulls import isotropic
 from lazarus_bench.models import lab
 
 

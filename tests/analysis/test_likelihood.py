@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.analysis import likelihood
-from lazarus_bench.analysis.likelihood import read_likelihood
+from lazarus_bench.analysis import lens as module
+from lazarus_bench.analysis.answers import read_likelihood
 from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import load
@@ -44,11 +44,11 @@ def test_it_agrees_with_the_lens_of_the_last_layer(tiny_model):
 @given(order=st.permutations(range(len(PROBLEMS))))
 def test_the_order_of_prompts_and_a_small_limit_change_nothing(tiny_model, order):
     whole = read_likelihood(tiny_model, PROBLEMS)
-    kept, likelihood.MAX_LOGITS = likelihood.MAX_LOGITS, 1
+    kept, module.MAX_LOGITS = module.MAX_LOGITS, 1
     try:
         found = read_likelihood(tiny_model, [PROBLEMS[i] for i in order])
     finally:
-        likelihood.MAX_LOGITS = kept
+        module.MAX_LOGITS = kept
     np.testing.assert_allclose(found.probability, whole.probability[list(order)], rtol=1e-5)
     assert found.rank.tolist() == whole.rank[list(order)].tolist()
 

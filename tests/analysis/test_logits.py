@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from families import made
 
-from lazarus_bench.analysis import logits
+from lazarus_bench.analysis import lens, logits
 from lazarus_bench.analysis.logits import last_logits, relative_difference
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable
@@ -19,7 +19,7 @@ def test_they_are_the_models_own_in_the_order_of_the_prompts(tiny_model, monkeyp
     for row, problem in zip(found, PROBLEMS, strict=True):
         own = tiny_model.model(mx.array([tiny_model.encode(problem.symbols)]))[0, -1]
         np.testing.assert_allclose(row, np.array(own), atol=1e-5)
-    monkeypatch.setattr(logits, "MAX_LOGITS", 1)
+    monkeypatch.setattr(lens, "MAX_LOGITS", 1)
     np.testing.assert_allclose(last_logits(tiny_model, PROBLEMS), found, atol=1e-5)
 
 

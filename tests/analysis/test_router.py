@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from families import made
 
+from lazarus_bench.analysis.nulls import ExtremeNull
 from lazarus_bench.analysis.router import (
     Gates,
     gates,
@@ -14,7 +15,6 @@ from lazarus_bench.analysis.router import (
     routed_layers,
     unembedding_of,
 )
-from lazarus_bench.analysis.router_null import ExtremeNull
 from lazarus_bench.analysis.word_classes import GENERAL
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError

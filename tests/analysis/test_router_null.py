@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.router_null import ExtremeNull
-from lazarus_bench.analysis.router_stream import strongest
+from lazarus_bench.analysis.nulls import ExtremeNull
+from lazarus_bench.analysis.vocabulary import strongest
 
 
 @pytest.mark.parametrize(("width", "vocabulary"), [(256, 4000), (96, 1200)])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from claimfiles import clean_environment
 
-from lazarus_bench.analysis import router_stream
-from lazarus_bench.analysis.router_stream import dense, row_count, strongest
+from lazarus_bench.analysis import vocabulary
+from lazarus_bench.analysis.vocabulary import dense, row_count, strongest
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 
@@ -26,8 +26,8 @@ def cosines(directions, rows):
 
 @pytest.mark.parametrize(("tokens", "directions"), [(4096, 1024), (7, 2), (1, 7), (V, 3)])
 def test_blocks_of_any_size_find_what_numpy_finds(monkeypatch, tokens, directions):
-    monkeypatch.setattr(router_stream, "TOKENS", tokens)
-    monkeypatch.setattr(router_stream, "DIRECTIONS", directions)
+    monkeypatch.setattr(vocabulary, "TOKENS", tokens)
+    monkeypatch.setattr(vocabulary, "DIRECTIONS", directions)
     found = strongest(100 * DIRECTIONS, mx.array(ROWS), 5)
     expected = cosines(DIRECTIONS, ROWS)
     order = np.argsort(-expected, axis=1)[:, :5]
@@ -57,7 +57,7 @@ def held(kind, folder):
 
 @pytest.mark.parametrize("kind", HELD)
 def test_rows_are_read_from_whatever_holds_them(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(router_stream, "TOKENS", 64)
+    monkeypatch.setattr(vocabulary, "TOKENS", 64)
     rows = held(kind, tmp_path)
     assert row_count(rows) == V
     np.testing.assert_allclose(np.array(dense(rows, 10, 20)), ROWS[10:20], atol=0.05)
@@ -67,7 +67,7 @@ def test_rows_are_read_from_whatever_holds_them(kind, tmp_path, monkeypatch):
 
 
 def test_equal_cosines_stand_in_the_order_of_their_tokens(monkeypatch):
-    monkeypatch.setattr(router_stream, "TOKENS", 3)
+    monkeypatch.setattr(vocabulary, "TOKENS", 3)
     rows = np.repeat(np.eye(2, dtype=np.float32), [6, 2], axis=0)
     assert strongest([[1.0, 0.0]], rows, 8).tokens.tolist() == [[0, 1, 2, 3, 4, 5, 6, 7]]
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_projected_is_refused():
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("row", [0, V // 2, V - 1])
 def test_a_row_that_is_not_finite_is_refused_in_whatever_block(monkeypatch, row, value):
-    monkeypatch.setattr(router_stream, "TOKENS", 64)
+    monkeypatch.setattr(vocabulary, "TOKENS", 64)
     broken = ROWS.copy()
     broken[row, 3] = value
     with pytest.raises(UserError, match="not finite"):
@@ -101,7 +101,7 @@ def test_a_row_that_is_not_finite_is_refused_in_whatever_block(monkeypatch, row,
 MEASURE = """
 import resource
 import numpy as np
-from lazarus_bench.analysis.router_stream import strongest
+from lazarus_bench.analysis.vocabulary import strongest
 from lazarus_bench.backend import mx
 
 def peak():

@@ -82,7 +82,7 @@ def test_what_cannot_be_done_is_one_sentence(told, tmp_path, arguments, sentence
 
 @pytest.mark.parametrize("output", ["made.csv", "/proc/made.jsonl"])
 def test_where_nothing_can_be_written_nothing_is_drawn(told, monkeypatch, output):
-    from lazarus_bench.cli import data
+    from lazarus_bench.cli.commands import data
 
     drawn = []
     monkeypatch.setattr(data, "generate", lambda *given: drawn.append(given))

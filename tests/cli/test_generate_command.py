@@ -61,9 +61,10 @@ def test_draws_repeat_with_their_seed(told, tiny):
 
 
 def test_control_characters_do_not_reach_the_terminal():
-    from lazarus_bench.cli.generate import _harmless
+    from lazarus_bench.analysis.answers import Generation
 
-    assert _harmless("a\x1b[2J\tb\nc\r") == "a\\x1b[2J\tb\nc\\r"
+    said = Generation(prompts=["a\x1b"], texts=["[2J\tb\nc\r"], followed=())
+    assert said.text(80) == "a\\x1b[2J\tb\nc\\r"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.collapse import measure_collapse
-from lazarus_bench.analysis.likelihood import read_likelihood
+from lazarus_bench.analysis.answers import read_likelihood
+from lazarus_bench.analysis.operations import measure_collapse
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.record import METRICS

@@ -7,7 +7,7 @@ import pytest
 from hypotheses.writeups import audit, raw_results
 from hypotheses.writeups import task_classifier_emergence as task
 from hypotheses.writeups.emergence_results import grpo, probes, router
-from lazarus_bench.analysis.router_null import ExtremeNull
+from lazarus_bench.analysis.nulls import ExtremeNull
 from lazarus_bench.judge import Outcome, family_level
 
 

@@ -5,7 +5,7 @@ of layer 0 is printed as SHORT_TOKENS, and topics are named for experts of layer
 "too low (~0.08)" in the conclusion, "0.07-0.11 typically" in the analysis.
 
 The writeup compares its scores with "0.5+ for strong alignment". What 201,088 tokens give a random
-direction of 2,880 numbers is not in it (`analysis.router_null`).
+direction of 2,880 numbers is not in it (`analysis.nulls`).
 """
 
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lazarus_bench import cli
-from lazarus_bench.cli.tokens import words
+from lazarus_bench.analysis.tokens import token_texts
 
 
 @pytest.mark.parametrize("text", ["Once upon a time", "She said: go  on, 1 + 2"])
@@ -15,7 +15,7 @@ def test_a_sentencepiece_token_keeps_its_blank(shared, text):
 
     loaded = load(shared / "models" / "stories260K")
     ids = loaded.tokenizer.encode(text, add_special_tokens=False)
-    assert "".join(words(loaded, np.array(ids))) == f" {text}"
+    assert "".join(token_texts(loaded, np.array(ids))) == f" {text}"
     alone = [loaded.tokenizer.decode([token]) for token in ids]
     assert "".join(alone) != f" {text}"
 
@@ -36,6 +36,6 @@ def test_what_follows_a_prompt_is_not_glued_to_it(shared, capsys):
 def test_the_labs_tokens_are_what_they_are(tiny_model):
     text = "multiply 7 * 8 = 56\n"
     ids = tiny_model.tokenizer.encode(text, add_special_tokens=False)
-    assert "".join(words(tiny_model, np.array(ids))) == text
+    assert "".join(token_texts(tiny_model, np.array(ids))) == text
     whole = np.arange(tiny_model.tokenizer.vocab_size)
-    assert list(words(tiny_model, whole)) == [tiny_model.tokenizer.decode([i]) for i in whole]
+    assert list(token_texts(tiny_model, whole)) == [tiny_model.tokenizer.decode([i]) for i in whole]

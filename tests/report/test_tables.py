@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazarus_bench.cli.grid import grid, hundredths
-from lazarus_bench.report.printed import cut
+from lazarus_bench.figures.tables import cut, grid, hundredths
 
 CELLS = st.text("abc", min_size=1, max_size=9)
 

@@ -1,0 +1,127 @@
+r"""Take out layers, attention, MLPs or heads and show what becomes of the answers.
+
+The answer's probability without a part of the model, one part at a time: a layer hands its input
+on, an attention, MLP or head adds nothing to the residual or, with --mean, what it adds on average.
+Each layer is taken in turn unless some are named.
+
+Examples:
+    lazarus-bench ablate lab:llama '7 * 8 = '
+    lazarus-bench ablate lab:llama '7 * 8 = |12 * 5 = ' --answers '56|60' \
+        --component heads --layer 4 --plot heads.svg
+    lazarus-bench ablate MODEL @prompts.txt --component mlp --mean --output mlp.json
+    lazarus-bench ablate MODEL '7 * 8 = ' --layer 3 --layer 4 --together
+
+Exit codes:
+    0  read and shown
+    2  bad input: one sentence says what to mend
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
+from lazarus_bench.cli.prompts import read_answers, read_prompts
+from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lazarus_bench.models.load import LoadedModel
+
+HEADS = "heads"
+
+
+def run(
+    model: Model,
+    prompts: Prompts,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    component: Annotated[
+        Literal["layer", "attention", "mlp", "heads"],
+        Parameter(help="what is taken out of each layer (default: layer)"),
+    ] = "layer",
+    head: Annotated[
+        list[int] | None,
+        Parameter(
+            metavar="H",
+            help="with --component heads: a head, from 0; may be repeated (default: each in turn)",
+        ),
+    ] = None,
+    together: Annotated[
+        bool, Parameter(help="all that is named at once, not each in turn")
+    ] = False,
+    mean: Annotated[
+        bool, Parameter(help="put the mean of what a part writes in its place, not nothing")
+    ] = False,
+    reference: Annotated[
+        list[str] | None,
+        Parameter(
+            metavar="PROMPT",
+            help="what --mean is over (default: PROMPT); prompts: 'a|b' is two, @FILE one a line",
+            consume_multiple=True,
+        ),
+    ] = None,
+    answers: Annotated[
+        str | None,
+        Parameter(
+            metavar="TEXT|TEXT",
+            help="'a|b' or @FILE, one for all prompts or one each; its first token counts "
+            "(default: the model's own next token)",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None, plot("a heat map: the answer's probability without each part, by layer")
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Take parts out of the model and show what becomes of the answers.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the model cannot be read.
+    """
+    check_output(output, plot)
+    if head and component != HEADS:
+        raise UserError(f"--head names heads, and --component is {component}: give heads")
+    if reference is not None and not mean:
+        raise UserError("--reference says what a mean is over: give --mean as well")
+    if together and plot is not None:
+        raise UserError("--plot draws one removal a layer, which --together has not: leave one out")
+    asked = read_prompts(prompts)
+    wanted = read_answers("--answers", answers, len(asked))
+    over = None
+    if mean:
+        over = asked if reference is None else read_prompts(reference)
+    found = subject.find(model, adapter)
+    loaded = found.load()
+    from lazarus_bench.analysis.ablations import Removal, ablations
+
+    chosen = subject.chosen_layers(loaded, layers)
+    if component == "heads":
+        heads = _heads(loaded, head)
+        each = [Removal(layer=layer, head=one) for layer in chosen for one in heads]
+    else:
+        each = [Removal(layer=layer, part=component) for layer in chosen]
+    removals = [each] if together else [[one] for one in each]
+    with busy(f"reading {len(asked)} prompts without {len(removals)} parts in turn"):
+        result = ablations(loaded, asked, removals, wanted, over)
+    return draw(result, found, line, output, plot)
+
+
+def _heads(loaded: LoadedModel, asked: Sequence[int] | None) -> list[int]:
+    from lazarus_bench.models.heads import head_count
+
+    count = head_count(loaded)
+    for head in asked or ():
+        if not 0 <= head < count:
+            raise UserError(f"--head {head} is not in {loaded.name}: choose 0 to {count - 1}")
+    return sorted(set(asked or range(count)))

@@ -1,0 +1,73 @@
+"""Follow a prompt layer by layer: top tokens, entropy, divergence, the answer.
+
+The lens of each layer with its entropy, its Jensen-Shannon divergence from the layer before, its
+Kullback-Leibler divergence from the last layer (all in bits), and the answer's probability; the
+answer crystallises at the first layer from which on it stays the most probable token. All layers
+are shown unless some are named.
+
+Examples:
+    lazarus-bench analyze lab:llama '89 - 34 = '
+    lazarus-bench analyze MODEL '7 * 8 = ' --answer 56 --top-k 3 --plot answer.svg
+    lazarus-bench analyze MODEL '7 * 8 = ' --adapter adapters --json
+
+Exit codes:
+    0  read and shown
+    2  bad input: one sentence says what to mend
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, TopK, plot
+from lazarus_bench.cli.prompts import read_prompts
+from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import UserError
+
+
+def run(
+    model: Model,
+    prompts: Prompts,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    answer: Annotated[
+        str | None,
+        Parameter(
+            metavar="TEXT",
+            help="follow the first token of this answer (default: the model's own next token)",
+            allow_leading_hyphen=True,
+        ),
+    ] = None,
+    top_k: TopK = 5,
+    plot: Annotated[
+        str | None,
+        plot("a heat map: the answer and what else is the top token anywhere, by layer"),
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Follow `prompts` and show their course.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the model cannot be read.
+    """
+    check_output(output, plot)
+    if answer == "":
+        raise UserError("--answer is empty: give the text that should follow the prompt")
+    asked = read_prompts(prompts)
+    found = subject.find(model, adapter)
+    loaded = found.load()
+    from lazarus_bench.analysis.emergence import analyse
+
+    chosen = subject.chosen_layers(loaded, layers)
+    subject.check_top(loaded, top_k)
+    with busy(f"following {len(asked)} prompts"):
+        result = analyse(loaded, asked, chosen, answer, top_k)
+    return draw(result, found, line, output, plot)

@@ -1,0 +1,86 @@
+r"""Train a linear probe on every layer, beside permuted labels.
+
+Multinomial logistic regression on the hidden state at the last prompt position of every layer,
+cross-validated, beside the accuracy under permuted labels; the null of the best layer takes the
+maximum over layers inside each permutation.
+
+Examples:
+    lazarus-bench classifier lab:llama \
+        --classes "multiply:7 * 8 = |12 * 5 = |3 * 9 = |6 * 7 = |4 * 9 = " \
+        --classes "add:23 + 45 = |17 + 38 = |11 + 22 = |5 + 9 = |8 + 6 = " \
+        --test "11 * 12 = |13 + 14 = " --output classifier.json
+    lazarus-bench classifier MODEL --classes good:@good.txt --classes bad:@bad.txt
+
+Exit codes:
+    0  read and shown
+    2  bad input: one sentence says what to mend
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.flags import Adapter, Line, Model, Output, plot
+from lazarus_bench.cli.prompts import read_classes, read_prompts
+from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import UserError
+
+
+def run(
+    model: Model,
+    /,
+    *,
+    adapter: Adapter = None,
+    classes: Annotated[
+        list[str],
+        Parameter(
+            metavar="NAME:PROMPT|PROMPT",
+            help="a class and its prompts, or NAME:@FILE; once for each class",
+            negative=(),
+        ),
+    ],
+    test: Annotated[
+        list[str] | None,
+        Parameter(
+            metavar="PROMPT",
+            help="prompts to put into a class by probes of all layers, fitted on all of --classes",
+            consume_multiple=True,
+        ),
+    ] = None,
+    protocol: Annotated[
+        Literal["held-out", "writeup"],
+        Parameter(
+            help="held-out: 5 folds, standardised states; writeup: 4 folds in the given order, "
+            "states as they are (default: held-out)"
+        ),
+    ] = "held-out",
+    permutations: Annotated[
+        int, Parameter(metavar="N", help="permuted labellings of the null (default: 200)")
+    ] = 200,
+    plot: Annotated[str | None, plot("accuracy by layer with the null's band")] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Probe every layer for `classes` and show how well it can tell them apart.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the model cannot be read.
+    """
+    check_output(output, plot)
+    prompts = read_classes(classes)
+    from lazarus_bench.analysis.classifier import check_classes, classifier
+
+    check_classes(prompts, protocol)
+    if permutations < 1:
+        raise UserError(f"--permutations {permutations} is no null: give 1 or more")
+    tested = read_prompts(test or ())
+    found = subject.find(model, adapter)
+    loaded = found.load()
+    with busy(f"training probes under {permutations} permutations"):
+        result = classifier(loaded, prompts, protocol, permutations, tested)
+    return draw(result, found, line, output, plot)

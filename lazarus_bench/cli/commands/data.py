@@ -1,0 +1,141 @@
+"""Write generated examples, split, with their balance and overlap.
+
+The examples that trainings here read, or others of their kind: problems in symbols (arithmetic) or
+in words, sentences with a sentiment or a topic. Operand pairs and sentences are on one side of the
+split only.
+
+Examples:
+    lazarus-bench data arithmetic --output arithmetic.jsonl
+    lazarus-bench data arithmetic --format text --output data/   # data/train.jsonl, ...
+    lazarus-bench data topics --count 400 --seed 3 --output topics.jsonl --json
+
+Exit codes:
+    0  done
+    2  bad input: one sentence says what to mend, and nothing is written
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import terminal
+from lazarus_bench.cli.flags import Json, Line
+from lazarus_bench.cli.results import document
+from lazarus_bench.errors import UserError
+from lazarus_bench.report.files import check_place, write_text
+from lazarus_bench.tasks.example_rows import SPLITS, generate, rows
+from lazarus_bench.versions import versions
+
+SENTENCES = ("sentiment", "topics")
+
+Row = Mapping[str, Any]
+
+
+def run(
+    kind: Annotated[
+        Literal["arithmetic", "words", "sentiment", "topics"],
+        Parameter(metavar="KIND", help="arithmetic, words, sentiment, topics"),
+    ],
+    /,
+    *,
+    count: Annotated[int, Parameter(metavar="N", help="training examples (default: 4500)")] = 4500,
+    validation: Annotated[
+        int,
+        Parameter(metavar="N", help="evaluation examples, no two alike (default: 200)"),
+    ] = 200,
+    seed: Annotated[int, Parameter(metavar="N", help="of the draws (default: 0)")] = 0,
+    form: Annotated[
+        Literal["completion", "text", "messages"] | None,
+        Parameter(
+            name="--format",
+            help="completion: prompt and completion (default of problems); text: both in one "
+            "(default of sentences); messages: a user's and an assistant's",
+        ),
+    ] = None,
+    output: Annotated[
+        str,
+        Parameter(
+            metavar="FILE.jsonl|DIR/",
+            help="one file, or a folder with train.jsonl and valid.jsonl, as mlx-lm reads them",
+        ),
+    ],
+    as_json: Json = False,
+    line: Line,
+) -> int:
+    """Write the examples that are asked for, and say how they are balanced and split.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the file cannot be written.
+    """
+    form = form or ("text" if kind in SENTENCES else "completion")
+    _check_output(output)
+    with terminal.busy(f"drawing {count} examples"):
+        examples = generate(kind, count, validation, seed)
+    split = zip(SPLITS, (examples.train, examples.valid), strict=True)
+    files = _files(output, {name: rows(chosen, name, form) for name, chosen in split})
+    for file, content in files.items():
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
+        write_text("".join(lines), file, "data")
+    if as_json:
+        result = {
+            "kind": kind,
+            "format": form,
+            "seed": seed,
+            "files": [str(file) for file in files],
+            "train": len(examples.train),
+            "valid": len(examples.valid),
+            "balance": {
+                name: dict(zip(SPLITS, counts, strict=True))
+                for name, counts in examples.balance.items()
+            },
+            "different": examples.different,
+            "overlap": examples.overlap,
+        }
+        terminal.write(document(line, result, versions()), as_json=True)
+        return 0
+    room = terminal.width()
+    balance = [[name, *map(str, counts)] for name, counts in examples.balance.items()]
+    total = ["all", str(len(examples.train)), str(len(examples.valid))]
+    apart = "sentences" if kind in SENTENCES else "operand pairs"
+    note = (
+        f"{examples.different} of the training examples are different; {apart} that both splits "
+        f"have: {examples.overlap or 'none'}"
+    )
+    table = terminal.table(["class", *SPLITS], [*balance, total], room)
+    written = f"written: {' and '.join(map(str, files))}"
+    terminal.write(f"{written}\n\n{table}\n\n{terminal.wrapped(note, room)}")
+    return 0
+
+
+def _check_output(output: str) -> None:
+    """Make sure that the examples can be written, before any is drawn.
+
+    Raises:
+        UserError: it is neither a folder nor a .jsonl, or cannot be written.
+    """
+    path = Path(output).expanduser()
+    folder = _is_folder(output)
+    if not folder and path.suffix.lower() != ".jsonl":
+        raise UserError(
+            f"--output {output} is written as JSON lines: end its name in .jsonl, or in / for a "
+            f"folder"
+        )
+    check_place(path / "train.jsonl" if folder else path, "data")
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith("/") or Path(output).expanduser().is_dir()
+
+
+def _files(output: str, splits: Mapping[str, Sequence[Row]]) -> dict[Path, list[Row]]:
+    """Which rows go where: all into one file, or into a folder a file a split, as mlx-lm reads."""
+    path = Path(output).expanduser()
+    if _is_folder(output):
+        return {path / f"{name}.jsonl": list(found) for name, found in splits.items() if found}
+    return {path: [row for found in splits.values() for row in found]}

@@ -1,0 +1,116 @@
+"""Make one whole model of a model and its adapter.
+
+Add an adapter to the weights it adapts, and leave a whole model in Hugging Face layout with a
+manifest.json. A quantised model is quantised again, which can undo much of a small adapter; how far
+the logits moved is told.
+
+Examples:
+    lazarus-bench fuse lab:llama --adapter adapters --output fused
+    lazarus-bench fuse MODEL-4bit --adapter adapters --output fused --dequantise
+
+Exit codes:
+    0  done
+    2  bad input: one sentence says what to mend, and nothing is written
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import folders, subject, terminal
+from lazarus_bench.cli.flags import Json, Line, Model, Output
+from lazarus_bench.cli.results import give
+
+if TYPE_CHECKING:
+    from lazarus_bench.cli.subject import Found
+    from lazarus_bench.jobs.spec import Job
+
+
+def run(
+    model: Model,
+    /,
+    *,
+    adapter: Annotated[
+        str, Parameter(metavar="DIR", help="an adapter of MODEL in mlx-lm's format")
+    ],
+    folder: Annotated[
+        str,
+        Parameter(
+            name="--output",
+            metavar="DIR",
+            help="the folder to make; one that is not empty is refused, unless it holds the same",
+        ),
+    ],
+    dequantise: Annotated[
+        bool, Parameter(help="leave float weights, so that the sum is exact")
+    ] = False,
+    as_json: Json = False,
+    line: Line,
+) -> int:
+    """Fuse MODEL with its adapter and say how exactly it was done.
+
+    Raises:
+        UserError: a model, an adapter or a folder cannot be used.
+    """
+    found, place = subject.find(model, adapter), Path(folder).expanduser()
+    job = _job(found, dequantise=dequantise)
+    there = folders.holds(place, job.digest)
+    if not there:
+        folders.check_free(place)
+        folders.check_place(place)
+        _fuse(found, job, place)
+    found.warn_of_another()
+    from lazarus_bench.analysis.logits import fused_change
+    from lazarus_bench.jobs.stored import disk_use
+
+    assert found.adapter is not None
+    with terminal.busy("comparing logits"):
+        change = fused_change(found.directory, found.adapter, place)
+    amount, room = disk_use(place), terminal.width()
+    result = {
+        "directory": str(place),
+        "digest": job.digest,
+        "already_there": there,
+        "bytes": amount,
+        "change": asdict(change),
+    }
+    state = "is already in" if there else "fused into"
+    what = f"{found.label} {state} {place}, {terminal.size(amount)}"
+    text = "\n".join(terminal.wrapped(said, room) for said in (what, str(change)))
+    give(found, line, Output(json=as_json), result, text)
+    return 0
+
+
+def _job(found: Found, *, dequantise: bool) -> Job:
+    """The fusing as a job whose base is the model with its adapter: what its digest covers."""
+    from lazarus_bench.jobs.spec import Checkpoint, Job
+    from lazarus_bench.models.files import fingerprint
+    from lazarus_bench.training.specs import Fuse
+
+    assert found.adapter is not None
+    both = f"{fingerprint(found.directory)} {fingerprint(found.adapter)}"
+    base = Checkpoint(source=found.label, fingerprint=hashlib.sha256(both.encode()).hexdigest())
+    return Job(recipe=Fuse(dequantise=dequantise), base=base, seed=0)
+
+
+def _fuse(found: Found, job: Job, folder: Path) -> None:
+    from lazarus_bench import backend
+    from lazarus_bench.jobs.artifact import write_manifest, write_spec
+    from lazarus_bench.jobs.attempts import Attempt
+    from lazarus_bench.training import fuse
+    from lazarus_bench.training.specs import Fuse, Stack
+
+    assert found.adapter is not None
+    assert isinstance(job.recipe, Fuse)
+    attempt = Attempt(number=1, earlier=0.0, start=time.perf_counter())
+    with terminal.busy(f"fusing {found.label}"), folders.new_folder(folder) as work:
+        fuse.run(job.recipe, Stack(model=found.directory, adapter=found.adapter), work, job.seed)
+        write_spec(work, job)
+        write_manifest(work, job, backend.manifest().as_strings(), attempt)

@@ -1,0 +1,91 @@
+"""Continue prompts, by the most probable tokens or by chance.
+
+Each prompt is continued until the end-of-text token or --max-tokens. Prompts are read as they
+stand, without a chat template.
+
+Examples:
+    lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
+    lazarus-bench generate MODEL @prompts.txt --adapter adapters --json
+    lazarus-bench generate MODEL '7 * 8 = ' --temperature 1 --seed 3 --max-tokens 8
+
+Exit codes:
+    0  done
+    2  bad input: one sentence says what to mend, and nothing is written
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.flags import Adapter, Line, Model, Output, Prompts
+from lazarus_bench.cli.prompts import read_prompts
+from lazarus_bench.cli.results import check_output, show
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import UserError
+
+
+def run(
+    model: Model,
+    prompts: Prompts,
+    /,
+    *,
+    adapter: Adapter = None,
+    max_tokens: Annotated[
+        int, Parameter(metavar="N", help="most tokens that follow a prompt (default: 32)")
+    ] = 32,
+    temperature: Annotated[
+        float,
+        Parameter(
+            metavar="T",
+            help="draw from softmax(logits / T); 0 takes the most probable token (default: 0)",
+        ),
+    ] = 0.0,
+    seed: Annotated[
+        int | None, Parameter(metavar="N", help="of the draws, with --temperature (default: 0)")
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Continue `prompts` and show what came.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the model cannot be read.
+    """
+    check_output(output)
+    if max_tokens < 1:
+        raise UserError(f"--max-tokens {max_tokens} leaves nothing to say: give 1 or more")
+    if not (math.isfinite(temperature) and temperature >= 0):
+        raise UserError(f"--temperature {temperature:g} is none: give a finite number, 0 or more")
+    if seed is not None and temperature == 0:
+        raise UserError(
+            "--seed has nothing to draw at temperature 0: give --temperature as well, such as 1"
+        )
+    if seed is not None and seed < 0:
+        raise UserError(f"--seed {seed} is no seed: give 0 or more")
+    asked = read_prompts(prompts)
+    found = subject.find(model, adapter)
+    loaded = found.load()
+    from lazarus_bench.analysis.answers import generate
+
+    start = time.perf_counter()
+    with busy(f"continuing {len(asked)} prompts"):
+        result = generate(loaded, asked, max_tokens, temperature, seed or 0)
+    seconds = time.perf_counter() - start
+    amount = sum(len(each.tokens) + each.ended for each in result.followed)
+    return show(
+        result,
+        found,
+        line,
+        output,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        seconds=round(seconds, 3),
+        tokens_per_second=round(amount / max(seconds, 1e-9), 1),
+    )

@@ -1,0 +1,86 @@
+r"""Show what each layer would say if it were the last.
+
+The logit lens at the last prompt position: softmax(unembed(norm(h))) of the residual stream h after
+each layer, layers counted from 0. The classifier layer, ⌊0.55 · layers⌋, is shown unless others are
+named.
+
+Examples:
+    lazarus-bench lens lab:llama '7 * 8 = |23 + 45 = ' --targets multiply,add
+    lazarus-bench lens mlx-community/Llama-3.2-1B-bf16 @prompts.txt --all-layers \
+        --targets multiply --plot lens.svg --output lens.json
+    lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --layer 4 --layer 8
+    lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --diff   # before and after
+
+Exit codes:
+    0  read and shown
+    2  bad input: one sentence says what to mend
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.flags import (
+    Adapter,
+    Layers,
+    Line,
+    Model,
+    Output,
+    Prompts,
+    Targets,
+    TopK,
+    plot,
+)
+from lazarus_bench.cli.prompts import read_prompts, read_words
+from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import UserError
+
+
+def run(
+    model: Model,
+    prompts: Prompts,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    targets: Targets = None,
+    top_k: TopK = 5,
+    diff: Annotated[
+        bool,
+        Parameter(
+            help="the model without --adapter beside the model with it, and how far apart their "
+            "lenses are (total variation, 0 to 1)"
+        ),
+    ] = False,
+    plot: Annotated[
+        str | None,
+        plot("a heat map, prompt by layer: of each target, else of each layer's top token"),
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Read the lens of `prompts` and show it.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the model cannot be read.
+    """
+    check_output(output, plot)
+    if diff and adapter is None:
+        raise UserError("--diff compares a model with its adapter: give --adapter DIR")
+    asked, words = read_prompts(prompts), read_words(targets)
+    found = subject.find(model, adapter)
+    loaded = found.load()
+    base = found.load(adapted=False) if diff else None
+    from lazarus_bench.analysis.lens import lens
+
+    chosen = subject.chosen_layers(loaded, layers, [loaded.classifier_layer])
+    subject.check_top(loaded, top_k)
+    ids = subject.target_tokens(loaded, words)
+    with busy(f"reading {len(asked)} prompts"):
+        result = lens(loaded, asked, ids, chosen, top_k, base)
+    return draw(result, found, line, output, plot)

@@ -1,0 +1,300 @@
+"""Show what the experts of a mixture do: their use, routes, weights and words.
+
+Every layer that has a router is read unless some are named.
+
+Examples:
+    lazarus-bench moe-expert analyze lab:olmoe --plot experts.svg
+    lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '
+    lazarus-bench moe-expert weights lab:olmoe
+    lazarus-bench moe-expert project lab:gpt-oss --targets multiply,add
+
+Exit codes:
+    0  read and shown
+    2  bad input: one sentence says what to mend
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.application import actions
+from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
+from lazarus_bench.cli.prompts import read_classes, read_prompts, read_words
+from lazarus_bench.cli.results import Drawn, check_output, draw
+from lazarus_bench.cli.subject import Found
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import NotApplicable, UserError
+
+if TYPE_CHECKING:
+    from lazarus_bench.models.load import LoadedModel
+    from lazarus_bench.models.words import WordTokens
+
+PROBLEMS = 40
+"""Arithmetic prompts that are read where no classes are given, ten an operation."""
+
+app = actions()
+
+
+@app.command
+def analyze(
+    model: Model,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    classes: Annotated[
+        list[str] | None,
+        Parameter(
+            metavar="NAME:PROMPT|PROMPT",
+            help="a class and its prompts, or NAME:@FILE; once for each class (default: forty "
+            "arithmetic prompts, a class an operation)",
+        ),
+    ] = None,
+    position: Annotated[
+        Literal["all", "last"],
+        Parameter(
+            help="assignments of all tokens, or of each prompt's last one, which is the same token "
+            "where all prompts end alike (default: all)"
+        ),
+    ] = "all",
+    permutations: Annotated[
+        int, Parameter(metavar="N", help="shuffles of the labels (default: 200)")
+    ] = 200,
+    plot: Annotated[
+        str | None, plot("a heat map for each class: share of assignments, expert by layer")
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    r"""Show which experts each class of prompts goes to, beside shuffled labels.
+
+    Share of assignments by expert and class, how even the load is, and the bits that an
+    assignment's expert tells of its prompt's class, beside what they are under labels shuffled over
+    prompts; the null of the best layer takes the maximum over layers inside each shuffle.
+
+    Examples:
+        lazarus-bench moe-expert analyze lab:olmoe --plot experts.svg
+        lazarus-bench moe-expert analyze lab:olmoe --position last \
+            --classes "multiply:7 * 8 = |12 * 5 = |3 * 9 = " \
+            --classes "add:23 + 45 = |17 + 38 = |11 + 22 = " --output experts.json
+        lazarus-bench moe-expert analyze MODEL --classes code:@code.txt --classes text:@t.txt
+
+    Exit codes:
+        0  read and shown
+        2  bad input: one sentence says what to mend
+        130, 141  interrupted, or the pipe was closed
+    """
+    check_output(output, plot)
+    prompts = read_classes(classes) if classes else _operations()
+    for name, texts in prompts.items():
+        if len(texts) < 2:
+            raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
+    if permutations < 1:
+        raise UserError(f"--permutations {permutations} is no null: give 1 or more")
+    found = subject.find(model, adapter)
+    with _mixture(found, layers) as (loaded, chosen):
+        from lazarus_bench.analysis.expert_use import class_use
+
+        with busy(f"routing prompts and shuffling labels {permutations} times"):
+            result = class_use(loaded, prompts, chosen, permutations, last=position == "last")
+    return _draw(result, found, line, output, plot)
+
+
+@app.command
+def trace(
+    model: Model,
+    prompts: Prompts,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    plot: Annotated[str | None, plot("a heat map for each token: weight, expert by layer")] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Show the experts that each token of a prompt goes to, with their weights.
+
+    Examples:
+        lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '
+        lazarus-bench moe-expert trace lab:gpt-oss '127 * 89 = ' --layer 2 --plot trace.svg
+
+    Exit codes:
+        0  read and shown
+        2  bad input: one sentence says what to mend
+        130, 141  interrupted, or the pipe was closed
+    """
+    check_output(output, plot)
+    asked = read_prompts(prompts)
+    found = subject.find(model, adapter)
+    with _mixture(found, layers) as (loaded, chosen):
+        from lazarus_bench.analysis.routing import traced
+
+        with busy(f"routing {len(asked)} prompts"):
+            result = traced(loaded, asked, chosen)
+    return _draw(result, found, line, output, plot)
+
+
+@app.command
+def weights(
+    model: Model,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    plot: Annotated[
+        str | None,
+        plot("a heat map: each row's and expert's largest |cosine| with another, by layer"),
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Show how long router rows and experts are, and how alike.
+
+    Examples:
+        lazarus-bench moe-expert weights lab:olmoe
+        lazarus-bench moe-expert weights lab:gpt-oss --layer 0 --json
+
+    Exit codes:
+        0  read and shown
+        2  bad input: one sentence says what to mend
+        130, 141  interrupted, or the pipe was closed
+    """
+    check_output(output, plot)
+    found = subject.find(model, adapter)
+    with _mixture(found, layers) as (loaded, chosen):
+        from lazarus_bench.analysis import expert_weights
+
+        with busy(f"comparing the experts of {len(chosen)} layers"):
+            result = expert_weights.weights(loaded, chosen)
+    return _draw(result, found, line, output, plot)
+
+
+@app.command
+def project(
+    model: Model,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    targets: Annotated[
+        list[str] | None,
+        Parameter(
+            metavar="WORD,WORD",
+            help="class words, each a single token as it stands (default: correct, incorrect and "
+            "the four operations, those that are)",
+        ),
+    ] = None,
+    top_k: Annotated[
+        int, Parameter(metavar="K", help="nearest tokens of a row (default: 20)")
+    ] = 20,
+    draws: Annotated[
+        int, Parameter(metavar="N", help="how often random rows are drawn (default: 5)")
+    ] = 5,
+    plot: Annotated[
+        str | None, plot("a heat map: largest cosine with a token, expert by layer")
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    r"""Show the tokens that router rows point at, beside random rows.
+
+    Cosine of every router row with the output head's rows: the nearest tokens, the class they have
+    in common, and the share of experts with a class word among them, beside as many random rows.
+
+    Examples:
+        lazarus-bench moe-expert project lab:olmoe
+        lazarus-bench moe-expert project lab:gpt-oss --targets multiply,add --top-k 5 \
+            --layer 4 --plot words.svg
+
+    Exit codes:
+        0  read and shown
+        2  bad input: one sentence says what to mend
+        130, 141  interrupted, or the pipe was closed
+    """
+    check_output(output, plot)
+    if draws < 1:
+        raise UserError(f"--draws {draws} is no null: give 1 or more")
+    asked = read_words(targets)
+    found = subject.find(model, adapter)
+    with _mixture(found, layers) as (loaded, chosen):
+        from lazarus_bench.analysis.router import projected
+
+        subject.check_top(loaded, top_k)
+        words, missing = _words(loaded, asked)
+        with busy(f"projecting the routers, and random rows {draws} times"):
+            result = projected(loaded, chosen, words, missing, top=top_k, draws=draws)
+    return _draw(result, found, line, output, plot)
+
+
+def _operations() -> dict[str, list[str]]:
+    """Arithmetic prompts by the name of their operation."""
+    from lazarus_bench.tasks.arithmetic import Operation, held_out
+
+    problems = held_out(PROBLEMS, 0)
+    return {
+        operation.word: [p.symbols for p in problems if p.operation is operation]
+        for operation in Operation
+    }
+
+
+def _words(loaded: LoadedModel, asked: Sequence[str]) -> tuple[Sequence[WordTokens], list[str]]:
+    """The words asked for; else the default's that are single tokens, and those that are not.
+
+    Raises:
+        UserError: a word that was asked for is no single token, or none of the default's is.
+    """
+    from lazarus_bench.analysis.vocabulary import known_words
+    from lazarus_bench.models.words import word_tokens
+    from lazarus_bench.tasks.arithmetic import Operation
+
+    try:
+        if asked:
+            return [word_tokens(loaded.tokenizer, word) for word in asked], []
+        default = ("correct", "incorrect", *(operation.word for operation in Operation))
+        words = known_words(loaded, default)
+        return words, [word for word in default if word not in {known.word for known in words}]
+    except NotApplicable as error:
+        raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error
+
+
+@contextmanager
+def _mixture(found: Found, layers: Layers) -> Iterator[tuple[LoadedModel, list[int]]]:
+    """The model and the routed layers asked for, ascending, each once; all where none is named.
+
+    An adapter is added to the weights, as it may change routers and experts. Within the block, what
+    does not apply to the model is the user's mistake.
+
+    Raises:
+        UserError: it cannot be loaded or is dense, or a layer has no router.
+    """
+    loaded = found.load()
+    if found.adapter is not None:
+        from mlx.utils import tree_unflatten
+
+        adapted = [(name, m) for name, m in loaded.model.named_modules() if hasattr(m, "fuse")]
+        # Quantised again, a small adapter might be lost.
+        fused = [(name, module.fuse(dequantize=True)) for name, module in adapted]
+        loaded.model.update_modules(tree_unflatten(fused))
+    from lazarus_bench.analysis.router import routed_layers
+
+    try:
+        routed = list(routed_layers(loaded))
+        for layer in layers.layer or ():
+            if layer not in routed:
+                known = ", ".join(map(str, routed))
+                raise UserError(f"--layer {layer} of {loaded.name} has no router: choose {known}")
+        yield loaded, sorted(set(layers.layer or routed))
+    except NotApplicable as error:
+        raise UserError(str(error)) from error
+
+
+def _draw(result: Drawn, found: Found, line: Line, output: Output, plot: str | None) -> int:
+    kind = " ".join(line.words[:2])
+    return draw(result, found, replace(line, command=kind), output, plot)

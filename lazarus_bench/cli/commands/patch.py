@@ -1,0 +1,93 @@
+r"""Put a clean prompt's residual into a corrupted one, by layer and position.
+
+Activation patching: the corrupted prompt is read with one residual of the clean prompt, after one
+layer at one position, and the share of the answers' log-odds that comes back is shown for each.
+Both prompts have as many tokens. All layers are patched unless some are named.
+
+Examples:
+    lazarus-bench patch lab:llama '7 * 8 = ' '7 + 8 = '
+    lazarus-bench patch lab:llama '7 * 8 = |6 * 4 = ' '7 + 8 = |6 + 4 = ' \
+        --clean-answers '56|24' --corrupted-answers '15|10' --plot patch.svg
+    lazarus-bench patch MODEL @clean.txt @corrupted.txt --layer 4 --json
+
+Exit codes:
+    0  read and shown
+    2  bad input: one sentence says what to mend
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, plot
+from lazarus_bench.cli.prompts import read_answers, read_prompts
+from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import UserError
+
+_ANSWERS = (
+    "'a|b' or @FILE, one for all prompts or one each; its first token counts (default: the model's "
+    "own next token)"
+)
+
+
+def run(
+    model: Model,
+    clean: Annotated[
+        str,
+        Parameter(
+            metavar="CLEAN",
+            help="lends its residuals; prompts: 'a|b' is two, @FILE one a line",
+            allow_leading_hyphen=True,
+        ),
+    ],
+    corrupted: Annotated[
+        str,
+        Parameter(
+            metavar="CORRUPTED", help="gets them; as many as CLEAN", allow_leading_hyphen=True
+        ),
+    ],
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    clean_answers: Annotated[
+        str | None,
+        Parameter(metavar="TEXT|TEXT", help=f"of CLEAN: {_ANSWERS}", allow_leading_hyphen=True),
+    ] = None,
+    corrupted_answers: Annotated[
+        str | None,
+        Parameter(metavar="TEXT|TEXT", help=f"of CORRUPTED: {_ANSWERS}", allow_leading_hyphen=True),
+    ] = None,
+    plot: Annotated[
+        str | None, plot("a heat map for each pair: share recovered, position by layer")
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Patch every layer and position and show how much of the answer comes back.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the model cannot be read.
+    """
+    check_output(output, plot)
+    one, other = read_prompts([clean]), read_prompts([corrupted])
+    if len(one) != len(other):
+        raise UserError(
+            f"there are {len(one)} prompts in CLEAN and {len(other)} in CORRUPTED: give as many "
+            f"of both"
+        )
+    right = read_answers("--clean-answers", clean_answers, len(one))
+    wrong = read_answers("--corrupted-answers", corrupted_answers, len(one))
+    found = subject.find(model, adapter)
+    loaded = found.load()
+    from lazarus_bench.analysis.patching import patched
+
+    chosen = subject.chosen_layers(loaded, layers)
+    with busy(f"patching {len(one)} pairs of prompts in {len(chosen)} layers"):
+        result = patched(loaded, one, other, chosen, right, wrong)
+    return draw(result, found, line, output, plot)

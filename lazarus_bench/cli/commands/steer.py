@@ -1,0 +1,110 @@
+r"""Add a direction to a layer and show what prompts are continued with.
+
+Contrastive activation addition: the mean state of the prompts --toward minus that of those --away,
+times --strength, added after a layer from the last prompt token on, beside random directions as
+long. The layer is the classifier layer, ⌊0.55 · layers⌋, unless others are named.
+
+Examples:
+    lazarus-bench steer lab:llama '7 * 8 = ' --toward '23 + 45 = |17 + 38 = ' \
+        --away '12 * 5 = |3 * 9 = ' --targets 15,56
+    lazarus-bench steer MODEL @prompts.txt --toward @good.txt --away @bad.txt \
+        --layer 4 --layer 8 --strength 1 --strength 4 --tokens 20 --plot steer.svg
+
+Exit codes:
+    0  read and shown
+    2  bad input: one sentence says what to mend
+    130, 141  interrupted, or the pipe was closed
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.cli import subject
+from lazarus_bench.cli.flags import (
+    Adapter,
+    Layers,
+    Line,
+    Model,
+    Output,
+    Prompts,
+    Targets,
+    TopK,
+    plot,
+)
+from lazarus_bench.cli.prompts import read_prompts, read_words
+from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.errors import UserError
+
+
+def _side(what: str) -> Parameter:
+    return Parameter(
+        metavar="PROMPT|PROMPT",
+        help=f"{what} the mean state of these prompts: 'a|b' is two, @FILE one a line",
+        allow_leading_hyphen=True,
+    )
+
+
+def run(
+    model: Model,
+    prompts: Prompts,
+    /,
+    *,
+    adapter: Adapter = None,
+    layers: Layers = Layers(),
+    toward: Annotated[str, _side("plus")],
+    away: Annotated[str, _side("minus")],
+    strength: Annotated[
+        list[float] | None,
+        Parameter(
+            metavar="X",
+            help="times the direction; may be repeated, and be negative (default: 1)",
+        ),
+    ] = None,
+    tokens: Annotated[
+        int, Parameter(metavar="N", help="how many tokens to go on for, greedily (default: 8)")
+    ] = 8,
+    targets: Targets = None,
+    draws: Annotated[
+        int, Parameter(metavar="N", help="random directions to compare with (default: 5)")
+    ] = 5,
+    top_k: TopK = 5,
+    plot: Annotated[
+        str | None,
+        plot("a heat map: the lens at every layer, of each target, else of the top token"),
+    ] = None,
+    output: Output = Output(),
+    line: Line,
+) -> int:
+    """Steer `prompts` and show what follows them.
+
+    Raises:
+        UserError: a flag cannot be honoured, or the model cannot be read.
+    """
+    check_output(output, plot)
+    for flag, count in (("tokens", tokens), ("draws", draws)):
+        if count < 1:
+            raise UserError(f"--{flag} {count} is too few: give 1 or more")
+    strengths = list(dict.fromkeys(strength or [1.0]))
+    for times in strengths:
+        if not math.isfinite(times) or times == 0:
+            raise UserError(f"--strength {times:g} steers nowhere: give a number other than 0")
+    plus, minus = read_prompts([toward]), read_prompts([away])
+    if sorted(plus) == sorted(minus):
+        raise UserError("--toward and --away have the same prompts: the direction would be none")
+    asked, words = read_prompts(prompts), read_words(targets)
+    found = subject.find(model, adapter)
+    loaded = found.load()
+    from lazarus_bench.analysis.steering import steering
+
+    chosen = subject.chosen_layers(loaded, layers, [loaded.classifier_layer])
+    subject.check_top(loaded, top_k)
+    ids = subject.target_tokens(loaded, words)
+    sizes = {"top": top_k, "length": tokens, "draws": draws}
+    with busy(f"steering {len(asked)} prompts"):
+        result = steering(loaded, asked, plus, minus, ids, chosen, strengths, **sizes)
+    return draw(result, found, line, output, plot)

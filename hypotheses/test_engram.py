@@ -43,7 +43,7 @@ from lazarus_bench.session.engrams import (
     unshared,
 )
 from lazarus_bench.session.scatters import engram_scatter
-from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
+from lazarus_bench.training.engram import LAB_SENTIMENT, LAB_TOPICS, engram_arms
 
 TWO, FOUR = "two-class", "four-class"
 ARMS = {TWO: engram_arms(LAB_SENTIMENT), FOUR: engram_arms(LAB_TOPICS)}

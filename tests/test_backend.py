@@ -225,7 +225,7 @@ LIGHT = (
     "lazarus_bench.jobs.spec",
     "lazarus_bench.jobs.store",
     "lazarus_bench.jobs.subjects",
-    "lazarus_bench.training.specs",
+    "lazarus_bench.training.sft",
     "lazarus_bench.versions",
 )
 

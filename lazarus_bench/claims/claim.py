@@ -19,7 +19,8 @@ from lazarus_bench.judge import Claim, Region, Registry
 from lazarus_bench.published.records import Finding
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training.specs import Recipe, check_base, quirks_of
+from lazarus_bench.training import Recipe
+from lazarus_bench.training.recipe import check_base, quirks_of
 
 REGISTRY = Registry()
 """Every claim of this process; a family's size is counted here, whatever `-k` selects."""

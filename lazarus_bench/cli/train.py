@@ -167,7 +167,7 @@ def _blank(asked: Asked, store: Store) -> tuple[Found, Job | Checkpoint]:
     Raises:
         UserError: no labelled data are read.
     """
-    from lazarus_bench.training.specs import Engram
+    from lazarus_bench.training import Engram
 
     recipe = asked.stages[0].recipe
     if not isinstance(recipe, Engram):

@@ -13,21 +13,12 @@ from lazarus_bench.jobs.subjects import BLANK
 from lazarus_bench.tasks.labelled_data import GENERATED, DataSource, source_at
 from lazarus_bench.tasks.labelled_files import CORPORA
 from lazarus_bench.tasks.text_rows import source_of
-from lazarus_bench.training.engram_arms import (
+from lazarus_bench.training import DualReward, Engram, Fuse, Grpo, GrpoDual, Recipe, Sft, SftTexts
+from lazarus_bench.training.engram import (
     LAB_SENTIMENT,
     LAB_TOPICS,
     from_scratch,
     with_adapter,
-)
-from lazarus_bench.training.specs import (
-    DualReward,
-    Engram,
-    Fuse,
-    Grpo,
-    GrpoDual,
-    Recipe,
-    Sft,
-    SftTexts,
 )
 
 Settings = Mapping[str, Any]

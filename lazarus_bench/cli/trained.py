@@ -90,7 +90,7 @@ def _stage(trained: Trained) -> dict[str, Any]:
 
 def _labelled(trained: Trained) -> tuple[LabelledData, TrainingTexts] | None:
     """The labelled texts and what was learnt of them; None where a recipe reads none."""
-    from lazarus_bench.training.specs import Engram
+    from lazarus_bench.training import Engram
 
     recipe = trained.job.recipe
     if not isinstance(recipe, Engram):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.quirks import QUIRKS, Quirk
-from lazarus_bench.training.specs import Recipe, check_base, quirks_of
+from lazarus_bench.training import Recipe
+from lazarus_bench.training.recipe import QUIRKS, Quirk, check_base, quirks_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -103,7 +103,7 @@ def digest_of(canonical: Mapping[str, Any]) -> str:
 def _parameters(record: DataclassInstance) -> dict[str, Any]:
     """Every field that counts in a comparison; a record in a field is nested.
 
-    Equal numbers are of one type here (`training.fields`), so that JSON writes them alike.
+    Equal numbers are of one type here (`training.recipe`), so that JSON writes them alike.
     """
     compared = [field.name for field in fields(record) if field.compare]
     return {name: _canonical(getattr(record, name)) for name in compared}

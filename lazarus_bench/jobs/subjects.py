@@ -10,11 +10,10 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.models.files import check_files, fingerprint, read_config, resolve
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training.specs import Blank, Instruct, Pretrain
+from lazarus_bench.training import Blank, Instruct, Pretrain
+from lazarus_bench.training.blank import BLANK as BLANK
 
 PUBLISHED = "published"
-BLANK = "lab:blank"
-"""A small untrained backbone with a tokenizer of the labelled data that a recipe reads."""
 
 INSTRUCT = "-instruct"
 

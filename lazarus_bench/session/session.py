@@ -33,8 +33,8 @@ from lazarus_bench.judge import Claim, attainable, family_level
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
-from lazarus_bench.training.engram_arms import REGISTERED, suited
-from lazarus_bench.training.specs import Engram, Recipe
+from lazarus_bench.training import Engram, Recipe
+from lazarus_bench.training.engram import REGISTERED, suited
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory

@@ -11,7 +11,7 @@ from sample_benchmark import DOCUMENT
 from lazarus_bench import cli
 from lazarus_bench.jobs import subjects
 from lazarus_bench.jobs.subjects import lab_subject
-from lazarus_bench.training.specs import Pretrain
+from lazarus_bench.training import Pretrain
 
 CLASSES = [
     *("--classes", "multiply:7 * 8 = |12 * 5 = |3 * 9 = |6 * 4 = |8 * 8 = "),

@@ -136,7 +136,7 @@ def test_the_defaults_are_the_claims_trainings(told, lab, base, monkeypatch):
 
 
 def test_a_blank_backbone_gets_the_labs_engram(told, lab):
-    from lazarus_bench.training.engram_arms import LAB_TOPICS, engram_arms
+    from lazarus_bench.training.engram import LAB_TOPICS, engram_arms
 
     flags = ["--data", "topics", "--no-engram", "--lm-weight", 0, "--epochs", 0, "--json"]
     code, out, _ = told("engram", "lab:blank", *flags)

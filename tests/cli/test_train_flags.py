@@ -13,7 +13,7 @@ from lazarus_bench.cli.train_setting import QUIRKS
 from lazarus_bench.cli.train_specs import stages_of
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Sft, quirks
-from lazarus_bench.training.engram_arms import with_adapter
+from lazarus_bench.training.engram import with_adapter
 
 SPECS = {"sft": Sft, "full": Sft, "dual-reward": DualReward, "grpo": Grpo, "grpo-dual": GrpoDual}
 DERIVED = {"alpha", "answer_weight", "texts", "data", "examples", "validation"}

@@ -12,7 +12,7 @@ from lazarus_bench.judge import AtLeast, Claim
 from lazarus_bench.published.experiments import EXPERIMENTS, PAGES
 from lazarus_bench.session.experiments import experiment_named, having, keys_of, settings_of, trains
 from lazarus_bench.session.selection import matches
-from lazarus_bench.training.specs import DualReward, Fuse, Sft
+from lazarus_bench.training import DualReward, Fuse, Sft
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
 ELSEWHERE = ("audit", "explain", "intervention", "parts", "passages")

@@ -80,9 +80,10 @@ def _help(program: str) -> str:
 
 
 def command_line_takes(command: str) -> None:
-    from lazarus_bench import cli
+    from lazarus_bench.cli.application import application
 
-    assert cli._parser().parse_args(shlex.split(command)[1:]).command == "benchmark"
+    words = shlex.split(command)[1:]
+    application(words[:1]).parse_args(words)
 
 
 def suites_are_there(command: str) -> None:

@@ -53,7 +53,7 @@ def _tell_words(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """The command line's parser, told what its files, folders and names are."""
-    from lazarus_bench.cli import _parser as command_line
+    from lazarus_bench.cli.argparse_commands import _parser as command_line
 
     whole = command_line()
     for action in _actions(whole):

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.cli import folders, quantities, subject, terminal
+from lazarus_bench.cli import folders, subject, terminal
 from lazarus_bench.cli.results import give
 from lazarus_bench.report import printed
 
@@ -93,9 +93,7 @@ def _shown(found: Found, folder: Path, there: bool, change: FusedChange) -> str:
     room = terminal.width()
     kept, lost = printed.number(change.adapter), printed.number(change.fusing)
     state = "is already in" if there else "fused into"
-    what = terminal.wrapped(
-        f"{found.label} {state} {folder}, {quantities.size(_size(folder))}", room
-    )
+    what = terminal.wrapped(f"{found.label} {state} {folder}, {terminal.size(_size(folder))}", room)
     said = terminal.wrapped(
         f"logits after {change.prompts} prompts: the adapter moves them by {kept}, fusing by "
         f"another {lost} (root mean square)" + _warning(change),

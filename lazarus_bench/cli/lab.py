@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.cli import quantities, terminal
+from lazarus_bench.cli import terminal
 from lazarus_bench.cli.status_line import StatusLine
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.plan import duration
@@ -114,7 +114,7 @@ def _row(model: Mapping[str, Any]) -> list[str]:
         seeds,
         f"{model['parameters']:,}",
         str(model["layers"]),
-        quantities.size(max(sizes)) if sizes else "",
+        terminal.size(max(sizes)) if sizes else "",
         "" if model["seconds"] is None else f"about {duration(model['seconds'])}",
         model["family"],
     ]

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.cli import quantities, terminal
+from lazarus_bench.cli import terminal
 from lazarus_bench.cli.curve_pictures import write_curves
 from lazarus_bench.cli.results import give
 from lazarus_bench.report import printed
@@ -142,7 +142,7 @@ def _told(found: Found, trained: Trained, room: int) -> str:
     took = "found trained already, " if trained.found else ""
     said = (
         f"{trained.job.recipe.label} on {found.name}, seed {trained.job.seed}: "
-        f"{took}{quantities.span(artifact.seconds)}; {trained.job.recipe.leaves} in "
+        f"{took}{terminal.span(artifact.seconds)}; {trained.job.recipe.leaves} in "
         f"{trained.directory}"
     )
     below = [_texts(trained, room), _table(trained, room), _validated(trained, room)]

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from sample_benchmark import DOCUMENT
 
-from lazarus_bench.cli import benchmark, main
+from lazarus_bench.cli import main
+from lazarus_bench.cli.commands import benchmark
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_what_cannot_be_written_is_told_before_anything_is_measured(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(benchmark, "_found", lambda options: pytest.fail("it measured"))
+    monkeypatch.setattr(benchmark, "_found", lambda *_: pytest.fail("it measured"))
     assert main(["benchmark", "roofline", *arguments]) == 2
     assert sentence in capsys.readouterr().err
 
@@ -100,6 +101,5 @@ def test_a_gate_that_would_judge_nothing_is_refused(kept, capsys):
 
 def test_sections_of_the_help_are_those_there_are():
     from lazarus_bench.benchmark.sections import SECTIONS
-    from lazarus_bench.cli.benchmark_command import SECTION_NAMES
 
-    assert tuple(SECTIONS) == SECTION_NAMES
+    assert tuple(SECTIONS) == benchmark.SECTION_NAMES

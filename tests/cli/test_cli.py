@@ -163,7 +163,7 @@ def test_doctor_tells_other_programs():
     assert done.returncode == (0 if found["remedy"] is None else 1)
 
 
-@pytest.mark.parametrize("command", [["lens"], ["train", "sft"], ["diff"]])
+@pytest.mark.parametrize("command", [["lens"], ["train", "sft"]])
 def test_a_helps_description_fits_a_narrow_terminal(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "60")
     with pytest.raises(SystemExit):
@@ -173,6 +173,15 @@ def test_a_helps_description_fits_a_narrow_terminal(capsys, monkeypatch, command
     description = folded.partition("\n\n")[2]  # behind the usage, whose groups stay together
     assert max(map(len, description.splitlines())) <= 60
     assert examples.startswith(f"  lazarus-bench {' '.join(command)} ")
+
+
+@pytest.mark.parametrize("command", [["diff"], ["claims", "list"], []])
+def test_a_help_fits_a_narrow_terminal(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert cli.main([*command, "--help"]) == 0
+    folded, examples = capsys.readouterr().out.split("Examples:\n")
+    assert max(map(len, folded.splitlines())) <= 60
+    assert examples.startswith(f"  lazarus-bench {' '.join(command)}")
 
 
 def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
@@ -194,7 +203,6 @@ def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
     ("arguments", "help_of"),
     [
         (["train", "full", "lab:llama", "--rank", "3"], "train full"),
-        (["store", "ls", "--rank", "3"], "store ls"),
         (["lens", "lab:llama", "7 * 8 = ", "--rank", "3"], "lens"),
     ],
 )
@@ -234,8 +242,22 @@ def test_an_output_without_the_signs_gets_escapes(arguments):
     assert "\\u" in done.stdout
 
 
-def test_no_command_is_a_usage_error(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        cli.main([])
-    assert stopped.value.code == 2
-    assert "COMMAND" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "no COMMAND was given: `lazarus-bench --help` lists them"),
+        (["dctor"], "there is no command dctor (did you mean doctor?); `lazarus-bench --help`"),
+        (["claims"], "`lazarus-bench claims` needs an ACTION: list, show, export; `lazarus-bench"),
+        (["diff", "--al", "a", "b"], "there is no option --al (did you mean --all?); `lazarus-b"),
+        (["diff", "a"], "give NEW; `lazarus-bench diff --help` tells what there is"),
+        (["render", "a", "--output"], "--output needs a value; `lazarus-bench render --help` te"),
+        (["store", "ls", "--rank", "3"], "there is no option --rank; `lazarus-bench store ls --h"),
+        (["claims", "show", "a", "b"], "nothing here takes b; `lazarus-bench claims show --hel"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_one_sentence(capsys, arguments, sentence):
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"lazarus-bench: {sentence}")
+    assert len(err.splitlines()) == 1

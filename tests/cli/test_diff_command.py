@@ -152,13 +152,11 @@ def test_a_report_that_is_compared_is_not_overwritten(folders, capsys, output):
 
 @pytest.mark.parametrize("command", [["diff"], ["claims", "list"], ["claims", "export"], []])
 def test_help_ends_in_examples_and_exit_codes(capsys, command):
-    with pytest.raises(SystemExit) as stopped:
-        cli.main([*command, "--help"])
-    assert stopped.value.code == 0
+    assert cli.main([*command, "--help"]) == 0
     out = capsys.readouterr().out
-    assert "examples:\n  lazarus-bench " in out
+    assert "Examples:\n  lazarus-bench " in out
     if command in (["diff"], ["claims", "list"]):
-        assert "exit code:\n  0  " in out
+        assert "Exit codes:\n  0  " in out
 
 
 @pytest.mark.parametrize("columns", [30, 60])

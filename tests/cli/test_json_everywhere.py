@@ -9,6 +9,7 @@ from commandcases import commands
 from sample_benchmark import DOCUMENT
 
 from lazarus_bench import cli
+from lazarus_bench.cli import application, argparse_commands
 from lazarus_bench.jobs import subjects
 from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.training import Pretrain
@@ -89,11 +90,27 @@ def leaves(parser, path=()):
             yield from leaves(command, (*path, name))
 
 
-PARSERS = dict(leaves(cli._parser()))
+def converted(app, path=()):
+    """Every command of an application that runs, by its words."""
+    if app.default_command is not None:
+        yield " ".join(path), app
+    for name in app:
+        if not name.startswith("-"):
+            yield from converted(app[name], (*path, name))
+
+
+APPS = dict(converted(application.application(application.commands())))
+PARSERS = dict(leaves(argparse_commands._parser()))
 
 
 def test_every_command_is_here():
-    assert set(COMMANDS) == set(PARSERS)
+    assert set(COMMANDS) == set(PARSERS) | set(APPS)
+
+
+@pytest.mark.parametrize("command", APPS)
+def test_every_converted_command_has_the_flag(command):
+    arguments = APPS[command].assemble_argument_collection()
+    assert "--json" in [name for argument in arguments for name in argument.names]
 
 
 @pytest.mark.parametrize("command", PARSERS)

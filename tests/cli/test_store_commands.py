@@ -7,7 +7,7 @@ import storage
 from storage import BASE, TUNED
 
 from lazarus_bench import cli
-from lazarus_bench.cli import quantities
+from lazarus_bench.cli import terminal
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store
 from lazarus_bench.training import Sft
@@ -203,7 +203,7 @@ def test_gc_of_a_negative_age_is_refused(store, capsys):
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_549_999, "1.5 MB"), (123e9, "123 GB")],
 )
 def test_sizes_are_told_in_their_unit(amount, told):
-    assert quantities.size(int(amount)) == told
+    assert terminal.size(int(amount)) == told
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,4 @@ def test_sizes_are_told_in_their_unit(amount, told):
     [(-3, "0 s"), (99, "99 s"), (120, "2 min"), (7200, "2 h"), (86_400 * 3, "3 d")],
 )
 def test_spans_are_told_in_their_unit(seconds, told):
-    assert quantities.span(seconds) == told
+    assert terminal.span(seconds) == told

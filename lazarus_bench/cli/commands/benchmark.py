@@ -1,49 +1,119 @@
-"""`lazarus-bench benchmark`: how fast and how lean this machine runs recipes and instruments."""
+"""Measure speed, memory and how cost grows, beside what you would run instead.
+
+Sections: every recipe and instrument by itself (recipes, instruments), the time to a first verdict
+(verdict), speed and memory beside mlx_lm.lora, transformers on torch, mlx-lm's batched generation
+and a plain scikit-learn loop (beside), the growth of cost along each size (scaling), where a
+step's time goes (profile), and the most that the machine does (roofline). Without a section, all.
+
+Examples:
+    lazarus-bench benchmark
+    lazarus-bench benchmark beside --model lab:llama --output beside.json
+    lazarus-bench benchmark roofline profile --rounds 5
+    lazarus-bench benchmark --from beside.json --from scaling.json --report reports
+
+Exit codes:
+    0  measured
+    1  with --gate, a ratio or an exponent is certainly beyond its bound
+    2  bad input
+"""
 
 from __future__ import annotations
 
-import argparse
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from lazarus_bench.benchmark.document import Document, by_machine, headings, read_document
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.benchmark_command import PROMPTS, ROUNDS, SECTION_NAMES, STEPS
+from lazarus_bench.cli.flags import CommandLine, Json, Line
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import check_place, write_text
 
 if TYPE_CHECKING:
     from lazarus_bench.benchmark.sections import Subject
 
+SECTION_NAMES = ("recipes", "instruments", "verdict", "beside", "scaling", "profile", "roofline")
 REGRESSED = 1
 
+_File = Parameter(metavar="FILE.json")
 
-def run(options: argparse.Namespace) -> int:
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is measured or read, and where it is left."""
+
+    model: Annotated[
+        str | None,
+        Parameter(
+            metavar="MODEL",
+            help="a Hugging Face id, a directory or a lab name (default: an untrained lab llama, "
+            "which is as fast as a trained one)",
+        ),
+    ] = None
+    rounds: Annotated[int, Parameter(metavar="N", help="rounds of arms in turn (default: 15)")] = 15
+    steps: Annotated[int, Parameter(metavar="N", help="steps of a training (default: 12)")] = 12
+    prompts: Annotated[
+        int, Parameter(metavar="N", help="prompts of an instrument (default: 200)")
+    ] = 200
+    documents: Annotated[
+        tuple[str, ...],
+        _File,
+        Parameter(
+            name="--from",
+            help="measure nothing; take what an earlier run left; may be repeated",
+        ),
+    ] = ()
+    json: Json = False
+    output: Annotated[str | None, _File, Parameter(help="also leave the document there")] = None
+    bigger_is_better: Annotated[
+        str | None,
+        _File,
+        Parameter(help="also leave a file for github-action-benchmark's customBiggerIsBetter"),
+    ] = None
+    report: Annotated[
+        str | None,
+        Parameter(metavar="DIR", help="also write benchmarks.md with its plots there"),
+    ] = None
+    gate: Annotated[
+        bool,
+        Parameter(
+            help="exit with 1 when a ratio of this run fell below its bound; times are never "
+            "compared"
+        ),
+    ] = False
+
+
+def run(
+    *sections: Annotated[str, Parameter(metavar="SECTION", help=f"of: {', '.join(SECTION_NAMES)}")],
+    asked: Asked = Asked(),
+    line: Line,
+) -> int:
     """Measure, or read what was measured, and show it.
 
     Raises:
         UserError: a flag cannot be honoured.
     """
-    _check(options)
-    _check_places(options)
-    found = _found(options)
+    _check(sections, asked)
+    _check_places(asked)
+    found = _found(sections, asked, line)
     shown_all = "\n\n".join(shown(document, terminal.width()) for document in found)
-    text = _only(found, "--json").to_json() if options.json else shown_all
-    for path, written in _files(options, found):
+    text = _only(found, "--json").to_json() if asked.json else shown_all
+    for path, written in _files(asked, found):
         write_text(written, path, "document")
-    if options.report is not None:
+    if asked.report is not None:
         from lazarus_bench.benchmark.markdown import write_report
 
         parts = list(zip(headings(found), found, strict=True))
-        write_report(parts, Path(options.report).expanduser())
-    terminal.write(text, as_json=options.json)
-    return _gate(found) if options.gate else 0
+        write_report(parts, Path(asked.report).expanduser())
+    terminal.write(text, as_json=asked.json)
+    return _gate(found) if asked.gate else 0
 
 
 def _only(found: Sequence[Document], flag: str) -> Document:
@@ -55,52 +125,51 @@ def _only(found: Sequence[Document], flag: str) -> Document:
     return found[0]
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(sections: Sequence[str], asked: Asked) -> None:
     for name in ("rounds", "steps", "prompts"):
         least = {"rounds": 2, "steps": 1, "prompts": 40}[name]
-        if getattr(options, name) < least:
-            raise UserError(f"--{name} {getattr(options, name)} is too few: give {least} or more")
+        if getattr(asked, name) < least:
+            raise UserError(f"--{name} {getattr(asked, name)} is too few: give {least} or more")
     for name in ("output", "bigger_is_better"):
-        given = getattr(options, name)
+        given = getattr(asked, name)
         if given is not None and Path(given).suffix.lower() != ".json":
             flag = name.replace("_", "-")
             raise UserError(f"--{flag} {given} is written as JSON: end its name in .json")
-    if options.documents and (options.sections or options.model is not None):
+    if asked.documents and (sections or asked.model is not None):
         raise UserError("--from reads what was measured: leave sections and --model out")
-    for name, usual in {"rounds": ROUNDS, "steps": STEPS, "prompts": PROMPTS}.items():
-        if options.documents and getattr(options, name) != usual:
+    for name in ("rounds", "steps", "prompts"):
+        if asked.documents and getattr(asked, name) != getattr(Asked, name):
             raise UserError(f"--from reads what was measured: leave --{name} out")
-    for name in options.sections:
+    for name in sections:
         if name not in SECTION_NAMES:
             raise UserError(f"there is no section {name!r}: choose {', '.join(SECTION_NAMES)}")
 
 
-def _check_places(options: argparse.Namespace) -> None:
+def _check_places(asked: Asked) -> None:
     """What cannot be written is told before anything is measured, which takes many minutes."""
-    files = [options.output, options.bigger_is_better]
+    files = [asked.output, asked.bigger_is_better]
     places = [Path(given).expanduser() for given in files if given is not None]
     if len(places) == 2 and places[0].absolute() == places[1].absolute():
         raise UserError(f"--output and --bigger-is-better both name {places[0]}: name two files")
     for place in places:
         check_place(place, "document")
-    if options.report is not None:
+    if asked.report is not None:
         from lazarus_bench.benchmark.markdown import FILE
 
-        check_place(Path(options.report).expanduser() / FILE, "report")
+        check_place(Path(asked.report).expanduser() / FILE, "report")
 
 
-def _found(options: argparse.Namespace) -> list[Document]:
-    if options.documents:
-        return by_machine([read_document(Path(path)) for path in options.documents])
+def _found(sections: Sequence[str], asked: Asked, line: CommandLine) -> list[Document]:
+    if asked.documents:
+        return by_machine([read_document(Path(path)) for path in asked.documents])
     from lazarus_bench.benchmark.rivals.compared import Effort
     from lazarus_bench.benchmark.sections import chosen_sections, measure_sections
 
-    effort = Effort(rounds=options.rounds, steps=options.steps, prompts=options.prompts)
-    command = shlex.join(["lazarus-bench", *options.arguments])
+    effort = Effort(rounds=asked.rounds, steps=asked.steps, prompts=asked.prompts)
     with tempfile.TemporaryDirectory() as folder:
-        subject = _subject(options.model, Path(folder))
-        names = chosen_sections(options.sections)
-        return [measure_sections(names, subject, effort, _tell, command)]
+        subject = _subject(asked.model, Path(folder))
+        names = chosen_sections(sections)
+        return [measure_sections(names, subject, effort, _tell, str(line))]
 
 
 def _subject(name: str | None, folder: Path) -> Subject:
@@ -132,15 +201,15 @@ def _tell(what: str) -> None:
     print(f"measuring {what}", file=sys.stderr, flush=True)
 
 
-def _files(options: argparse.Namespace, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:
+def _files(asked: Asked, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:
     from lazarus_bench.benchmark.continuous import bigger_is_better
 
     files: list[tuple[str, str]] = []
-    if options.output is not None:
-        files.append((options.output, _only(found, "--output").to_json()))
-    if options.bigger_is_better is not None:
+    if asked.output is not None:
+        files.append((asked.output, _only(found, "--output").to_json()))
+    if asked.bigger_is_better is not None:
         only = _only(found, "--bigger-is-better")
-        files.append((options.bigger_is_better, bigger_is_better(only)))
+        files.append((asked.bigger_is_better, bigger_is_better(only)))
     return [(Path(name).expanduser(), text) for name, text in files]
 
 

@@ -1,28 +1,50 @@
-"""`lazarus-bench render`: a report.json as Markdown or as a page."""
+"""Render a report.json as Markdown or HTML.
+
+Examples:
+    lazarus-bench render reports/lab
+    lazarus-bench render reports/lab --output page.html
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.flags import Json
 from lazarus_bench.cli.report import place
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import Report, load, render, write_pictures, write_text
+from lazarus_bench.report import load, render, write_pictures, write_text
 from lazarus_bench.report.html import render_html
 
 PAGES = (".html", ".htm")
 ENDINGS = (*PAGES, ".md", ".markdown", ".txt", "")
 
 
-def render_file(report: str, output: str | None, *, as_json: bool = False) -> int:
+def run(
+    report: Annotated[str, Parameter(metavar="REPORT", help="a report.json or the folder of one")],
+    /,
+    *,
+    output: Annotated[
+        str | None,
+        Parameter(
+            metavar="FILE",
+            help="file to write instead of standard output: .html makes a page, .md Markdown",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
     """Render the file or folder `report` to `output`, else to standard output.
 
     A name that ends in .html makes a page, which holds its pictures; Markdown has them beside it.
-    `as_json` tells in a JSON document what was rendered and, without `output`, the text itself.
+    `as_json` prints what was rendered as a JSON document, with the text itself if no `output` is
+    named.
 
     Raises:
-        UserError: it is no report, or `output` cannot be written or says another form.
+        UserError: `report` is no report, or `output` cannot be written or names another form.
     """
     file = Path(output or "")
     if file.suffix.lower() not in ENDINGS:
@@ -32,7 +54,9 @@ def render_file(report: str, output: str | None, *, as_json: bool = False) -> in
     form = "html" if file.suffix.lower() in PAGES else "md"
     text = render_html(loaded) if form == "html" else render(loaded)
     if output is not None:
-        _write(loaded, text, form, file)
+        write_text(text, file)
+        if form == "md":
+            write_pictures(loaded, file.parent)
     if as_json:
         kept = {"report": str(path), "form": form, "output": output}
         document = {"schema": 1, "kind": "render", **kept, "text": None if output else text}
@@ -40,9 +64,3 @@ def render_file(report: str, output: str | None, *, as_json: bool = False) -> in
     if as_json or output is None:
         terminal.write(text, as_json=as_json)
     return 0
-
-
-def _write(report: Report, text: str, form: str, file: Path) -> None:
-    write_text(text, file)
-    if form == "md":
-        write_pictures(report, file.parent)

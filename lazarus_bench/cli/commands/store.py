@@ -1,42 +1,41 @@
-"""`lazarus-bench store`: list, show, verify and clean up what was trained."""
+"""List, show, verify or clean up trained artifacts.
+
+Examples:
+    lazarus-bench store ls
+    lazarus-bench store show 3f2a
+    lazarus-bench store gc --dry-run
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from tabulate import tabulate
 
-from lazarus_bench.cli import quantities, terminal
-from lazarus_bench.cli.stored_table import table
+from lazarus_bench.cli import terminal
+from lazarus_bench.cli.application import actions
+from lazarus_bench.cli.flags import Json, StoreFolder
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs import readings, upkeep
 from lazarus_bench.jobs.attempts import below
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
+from lazarus_bench.report.printed import cut
 
-SHOWN = 4
+LISTED = 4
 """Names that a refusal lists."""
 
+HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
 
-def run(options: argparse.Namespace) -> int:
-    """Carry out `options.action`.
+SPARED = ("size", "duration", "age", "kind", "seed")
+"""Columns that a narrow terminal goes without, in this order."""
 
-    Raises:
-        UserError: there is no such store or artifact, or nothing can be removed.
-    """
-    store = _open(options.store)
-    if options.action == "ls":
-        return _ls(store, options.json)
-    if options.action == "show":
-        return _show(store, options.digest, options.json)
-    if options.action == "verify":
-        return _verify(store, options.json)
-    return _gc(store, options.older_than, options.dry_run, options.json)
+app = actions()
 
 
 def _open(named: str | None) -> Store:
@@ -70,36 +69,90 @@ def _record(stored: Stored) -> dict[str, Any]:
     }
 
 
-def _ls(store: Store, as_json: bool) -> int:
+@app.command
+def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
+    """List what was trained, and what is under way.
+
+    Examples:
+        lazarus-bench store ls
+        lazarus-bench store ls --store DIR --json
+    """
+    opened = _open(store)
     contents = sorted(
-        store.artifacts(), key=lambda s: (s.kind, s.label or "", s.seed or 0, s.created)
+        opened.artifacts(), key=lambda s: (s.kind, s.label or "", s.seed or 0, s.created)
     )
-    total, kept = sum(stored.size for stored in contents), readings.amount(store.root)
+    total, kept = sum(stored.size for stored in contents), readings.amount(opened.root)
     beside = f"; beside them {_told_amount(kept)}" if kept.count else ""
     if as_json:
         _print_json(
             {
-                "store": str(store.root),
+                "store": str(opened.root),
                 "bytes": total,
                 "artifacts": [_record(stored) for stored in contents],
                 "readings": {"count": kept.count, "bytes": kept.size},
             }
         )
     elif not contents:
-        print(f"the store {store.root} is empty{beside}")
+        print(f"the store {opened.root} is empty{beside}")
     else:
-        print(table(contents, terminal.width()))
-        print(f"\n{len(contents)} in {store.root}, {quantities.size(total)}{beside}")
+        print(_table(contents, terminal.width()))
+        print(f"\n{len(contents)} in {opened.root}, {terminal.size(total)}{beside}")
     return 0
 
 
+def _table(contents: Sequence[Stored], room: int) -> str:
+    """A table no wider than `room`: labels are cut, and then columns left out, and named."""
+    rows = [_row(stored) for stored in contents]
+    for count in range(len(SPARED) + 1):
+        kept = [at for at, name in enumerate(HEADERS) if name not in SPARED[:count]]
+        cells = [[row[at] for at in kept] for row in rows]
+        heads, label = [HEADERS[at] for at in kept], kept.index(HEADERS.index("label"))
+        longest = max(len(row[label]) for row in cells)
+        over = len(tabulate(cells, heads, disable_numparse=True).splitlines()[1]) - room
+        if over <= 0 or longest - over >= terminal.LEAST or count == len(SPARED):
+            break
+    for row in cells:
+        row[label] = cut(row[label], max(longest - max(over, 0), terminal.LEAST))
+    shown = tabulate(cells, heads, disable_numparse=True)
+    left_out = terminal.wrapped(f"no room for: {', '.join(SPARED[:count])}", room)
+    return f"{shown}\n{left_out}" if count else shown
+
+
+def _row(stored: Stored) -> list[str]:
+    return [
+        stored.kind,
+        stored.label or "?",
+        "?" if stored.seed is None else str(stored.seed),
+        terminal.span(time.time() - stored.created),
+        "?" if stored.seconds is None else terminal.span(stored.seconds),
+        terminal.size(stored.size),
+        stored.digest[:12],
+        stored.state,
+    ]
+
+
 def _told_amount(kept: readings.Amount) -> str:
-    return f"{kept}, {quantities.size(kept.size)}"
+    return f"{kept}, {terminal.size(kept.size)}"
 
 
-def _show(store: Store, prefix: str, as_json: bool) -> int:
-    everything = list(store.artifacts(checksums=False))
-    stored = _chosen(everything, prefix, store)
+@app.command
+def show(
+    digest: Annotated[
+        str, Parameter(metavar="DIGEST-PREFIX", help="the first digits of its digest")
+    ],
+    /,
+    *,
+    store: StoreFolder = None,
+    as_json: Json = False,
+) -> int:
+    """Tell all about one artifact.
+
+    Examples:
+        lazarus-bench store show 3f2a   # `store ls` lists the digests
+    """
+    opened = _open(store)
+    everything = list(opened.artifacts(checksums=False))
+    stored = _chosen(everything, digest, opened)
     shown = _record(stored) | {
         "spec": stored.spec,
         "manifest": _read(stored.directory / "manifest.json"),
@@ -125,7 +178,7 @@ def _chosen(everything: Sequence[Stored], prefix: str, store: Store) -> Stored:
             "`lazarus-bench store ls` lists what there is"
         )
     if len(names) > 1:
-        some = ", ".join([*names][:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        some = ", ".join([*names][:LISTED]) + (", ..." if len(names) > LISTED else "")
         raise UserError(
             f"{prefix} is the beginning of {len(names)} digests ({some}): give more digits"
         )
@@ -169,7 +222,7 @@ def _last_metrics(directory: Path) -> Any:
 def _told(shown: dict[str, Any]) -> str:
     facts = [(name, shown[name]) for name in _FACTS if shown[name] is not None]
     made_by = (shown["manifest"] or {}).get("made_by", {})
-    files = [(name, quantities.size(amount)) for name, amount in shown["files"].items()]
+    files = [(name, terminal.size(amount)) for name, amount in shown["files"].items()]
     parts = {
         "": _columns(facts),
         "spec": json.dumps(shown["spec"], indent=1) if shown["spec"] else "unreadable",
@@ -193,48 +246,75 @@ def _names(records: Iterable[dict[str, Any]]) -> str:
     return _columns((r["name"], f"{r['label'] or ''} ({r['state']})".strip()) for r in records)
 
 
-def _verify(store: Store, as_json: bool) -> int:
-    artifacts = [s for s in store.artifacts() if s.state in ("whole", "damaged")]
+@app.command
+def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
+    """Compare every file with its checksum.
+
+    Examples:
+        lazarus-bench store verify
+
+    Exit codes:
+        0  all whole
+        1  something is damaged
+        2  bad input
+    """
+    opened = _open(store)
+    artifacts = [s for s in opened.artifacts() if s.state in ("whole", "damaged")]
     damages = {s.name: upkeep.damages_of(s) for s in artifacts}
-    kept, spoiled = readings.amount(store.root), list(readings.damaged(store.root))
+    kept, spoiled = readings.amount(opened.root), list(readings.damaged(opened.root))
     sentences = [*(sentence for found in damages.values() for sentence in found), *spoiled]
     if as_json:
         _print_json(
             {
-                "store": str(store.root),
+                "store": str(opened.root),
                 "checked": len(artifacts),
                 "damages": damages,
                 "readings": {"checked": kept.count, "damages": spoiled},
             }
         )
     else:
+        damaged = sum(1 for found in damages.values() if found) or "none"
+        told = f"{len(damages)} artifacts in {opened.root}: {damaged} damaged"
         beside = f"; {kept}: {len(spoiled) or 'none'} damaged" if kept.count else ""
-        print("\n".join([*sentences, _checked(store, damages) + beside]))
+        print("\n".join([*sentences, told + beside]))
     return 1 if sentences else 0
 
 
-def _checked(store: Store, damages: dict[str, list[str]]) -> str:
-    damaged = sum(1 for found in damages.values() if found)
-    return f"{len(damages)} artifacts in {store.root}: {damaged or 'none'} damaged"
+@app.command
+def gc(
+    *,
+    store: StoreFolder = None,
+    as_json: Json = False,
+    older_than: Annotated[
+        float | None, Parameter(metavar="DAYS", help="also whole artifacts made before that")
+    ] = None,
+    dry: Annotated[
+        bool, Parameter(name="--dry-run", help="only tell what would be removed")
+    ] = False,
+) -> int:
+    """Remove what is damaged, abandoned or outdated.
 
-
-def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int:
+    Examples:
+        lazarus-bench store gc --dry-run
+        lazarus-bench store gc --older-than 30 --dry-run
+    """
     if older_than is not None and not older_than >= 0:
         raise UserError(f"--older-than {older_than:g} must be 0 days or more")
+    opened = _open(store)
     decisions = upkeep.decide(
-        store.artifacts(checksums=True),
+        opened.artifacts(checksums=True),
         versions=upkeep.current_versions(),
         now=time.time(),
         older_than=older_than,
     )
-    done = decisions if dry else list(upkeep.sweep(store, decisions))
-    swept = _sweep_readings(store, done, dry)
+    done = decisions if dry else list(upkeep.sweep(opened, decisions))
+    swept = _sweep_readings(opened, done, dry)
     freed = sum(decision.freed for decision in done) + swept.size
-    freed += 0 if dry else upkeep.sweep_leftovers(store)
+    freed += 0 if dry else upkeep.sweep_leftovers(opened)
     if as_json:
         _print_json(
             {
-                "store": str(store.root),
+                "store": str(opened.root),
                 "dry_run": dry,
                 "freed": freed,
                 "items": [
@@ -244,7 +324,7 @@ def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int
             }
         )
     else:
-        print(_swept(store, done, swept, freed, dry))
+        print(_swept(opened, done, swept, freed, dry))
     return 0
 
 
@@ -264,7 +344,7 @@ def _swept(
 ) -> str:
     lines = [
         f"{_verb(decision.remove, dry)} {decision.stored.name} "
-        f"({quantities.size(decision.stored.size)}): {decision.reason}"
+        f"({terminal.size(decision.stored.size)}): {decision.reason}"
         for decision in sorted(done, key=lambda d: (not d.remove, d.stored.name))
         if decision.remove or decision.reason != upkeep.WHOLE
     ]
@@ -276,7 +356,7 @@ def _swept(
     removed = sum(decision.remove for decision in done)
     total = (
         f"{_verb(True, dry)} {removed} and {_verb(False, dry)} {len(done) - removed} in "
-        f"{store.root}: {quantities.size(freed)} {'would be freed' if dry else 'freed'}"
+        f"{store.root}: {terminal.size(freed)} {'would be freed' if dry else 'freed'}"
     )
     return "\n".join([*lines, total])
 

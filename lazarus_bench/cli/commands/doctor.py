@@ -1,11 +1,21 @@
-"""`lazarus-bench doctor`: the machine as lazarus-bench finds it."""
+"""Show the device, BLAS and speed found, and the remedies.
+
+Examples:
+    lazarus-bench doctor
+    lazarus-bench doctor --json
+
+Exit codes:
+    0  all well
+    1  slow, with the remedy
+    2  what an environment variable asks for is not there
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.flags import Json
 
 FAST_ENOUGH = 20.0
 """GFLOP/s below which training on this machine is slower than it need be."""
@@ -13,7 +23,7 @@ FAST_ENOUGH = 20.0
 SLOW = 1
 
 
-def run(options: argparse.Namespace) -> int:
+def run(*, as_json: Json = False) -> int:
     """Print what was found and how fast it is; 1 when it is slow."""
     from lazarus_bench import backend
 
@@ -21,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     threads = backend.set_threads()
     speed = backend.measure_gflops()
     well = speed >= FAST_ENOUGH or backend.on_accelerator()
-    if options.json:
+    if as_json:
         document = {
             "schema": 1,
             "kind": "doctor",

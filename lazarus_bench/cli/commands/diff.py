@@ -1,14 +1,32 @@
-"""`lazarus-bench diff`: what moved between two reports."""
+"""Tell which verdicts moved between two reports, and why.
+
+A verdict moved if its outcome is another one, or if only one of the reports has its claim and
+subject. An estimate that changed under the same outcome is counted, and has moved nothing.
+
+Examples:
+    lazarus-bench diff reports/lab lazarus-report
+    lazarus-bench diff old/report.json new/report.json --all
+    lazarus-bench diff old new --json --output moved.json
+    lazarus-bench diff old new >> "$GITHUB_STEP_SUMMARY"
+
+Exit codes:
+    0  nothing moved
+    1  a verdict moved
+    2  bad input
+"""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from lazarus_bench.cli.files_apart import check_apart
+from lazarus_bench.cli.flags import Hypotheses
 from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
 from lazarus_bench.report import load, write_text
@@ -18,28 +36,48 @@ MOVED = 1
 _REPORT = "report.json"
 
 
-def run(options: argparse.Namespace) -> int:
-    """Compare `options.old` with `options.new`; 1 when a verdict moved, else 0.
+def run(
+    old: Annotated[str, Parameter(metavar="OLD", help="a report.json or the folder of one")],
+    new: Annotated[str, Parameter(metavar="NEW", help="the one to compare with it")],
+    /,
+    *,
+    everything: Annotated[
+        bool, Parameter(name="--all", help="list estimates that changed as well")
+    ] = False,
+    as_json: Annotated[bool, Parameter(name="--json", help="JSON in place of Markdown")] = False,
+    output: Annotated[
+        str | None, Parameter(metavar="FILE", help="file in place of standard output")
+    ] = None,
+    github: Annotated[
+        bool,
+        Parameter(
+            help="also print an annotation for each verdict that changed, to standard error; "
+            "unasked where GITHUB_ACTIONS is true"
+        ),
+    ] = False,
+    hypotheses: Hypotheses = None,
+) -> int:
+    """Compare `old` with `new`; 1 when a verdict moved, else 0.
 
     Raises:
         UserError: one of them is no report, neither has a verdict, or the output cannot be written
             or is one of them.
     """
-    old, new = _report(options.old), _report(options.new)
-    check_apart(options.output, old, new)
-    found = compare(load(old), load(new))
+    first, second = _report(old), _report(new)
+    check_apart(output, first, second)
+    found = compare(load(first), load(second))
     if not (found.old.rows or found.new.rows):
         raise UserError(
-            f"there is nothing to compare: neither {old} nor {new} has a verdict; give reports of "
-            f"sessions that judged a claim"
+            f"there is nothing to compare: neither {first} nor {second} has a verdict; give "
+            f"reports of sessions that judged a claim"
         )
-    text = _json(found) if options.json else render_diff(found, everything=options.all)
-    if options.output is None:
-        sys.stdout.write(text if options.json else flowed(text, width()))
+    text = _json(found) if as_json else render_diff(found, everything=everything)
+    if output is None:
+        sys.stdout.write(text if as_json else flowed(text, width()))
     else:
-        write_text(text, Path(options.output), "comparison")
-    if options.github or os.environ.get("GITHUB_ACTIONS") == "true":
-        _annotate(found, new, Path(options.hypotheses or "hypotheses"))
+        write_text(text, Path(output), "comparison")
+    if github or os.environ.get("GITHUB_ACTIONS") == "true":
+        _annotate(found, second, Path(hypotheses or "hypotheses"))
     return MOVED if found.moved else 0
 
 

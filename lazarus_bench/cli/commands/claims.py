@@ -1,0 +1,170 @@
+"""List, show or export the registered claims.
+
+Examples:
+    lazarus-bench claims list --family dual
+    lazarus-bench claims show dual/vo-36
+    lazarus-bench claims export --json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from lazarus_bench.claims.claim_files import chosen, of_family, read_claims
+from lazarus_bench.claims.folder import claims_folder
+from lazarus_bench.claims.registration import FILE, by_id
+from lazarus_bench.cli.application import actions
+from lazarus_bench.cli.flags import Hypotheses, Json
+from lazarus_bench.cli.terminal import flowed, width
+from lazarus_bench.errors import UserError
+from lazarus_bench.report import write_text
+from lazarus_bench.report.registry import (
+    RegisteredClaim,
+    against,
+    list_claims,
+    load_registry,
+    render_claim,
+    render_registry,
+    tally,
+    to_text,
+)
+from lazarus_bench.report.registry.amendments import KEPT
+
+PAGE = "registry.md"
+
+Family = Annotated[str | None, Parameter(metavar="NAME", help="the claims of this family alone")]
+
+app = actions()
+
+
+@app.command(name="list")
+def list_them(
+    *,
+    hypotheses: Hypotheses = None,
+    as_json: Json = False,
+    family: Family = None,
+    since: Annotated[
+        str | None,
+        Parameter(
+            name="--against",
+            metavar="REGISTRY.json",
+            help="tell which are amended, new or gone since",
+        ),
+    ] = None,
+) -> int:
+    """List the claims with their digests.
+
+    Examples:
+        lazarus-bench claims list --family dual
+        lazarus-bench claims list --against hypotheses/registry.json
+
+    Exit codes:
+        0  listed
+        1  with --against, a claim is amended, new or gone
+        2  bad input
+    """
+    claims = _claims(hypotheses, family)
+    statuses = None
+    if since is not None:
+        then = by_id(Path(since)).values()
+        statuses = against((c for c in then if not family or c.family == family), claims)
+    if as_json:
+        digests = {claim.id: claim.digest for claim in claims}
+        found = statuses or dict.fromkeys(digests)
+        listed = [
+            {"id": name, "digest": digests.get(name)} | (asdict(status) if status else {})
+            for name, status in found.items()
+        ]
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
+    else:
+        print(list_claims(claims, width(), statuses))
+        if statuses is not None:
+            print(f"\n{tally(statuses)}")
+    return int(any(status.what != KEPT for status in (statuses or {}).values()))
+
+
+@app.command
+def show(
+    claim: Annotated[str, Parameter(metavar="ID", help="the claim's id, such as dual/vo-36")],
+    /,
+    *,
+    hypotheses: Hypotheses = None,
+    as_json: Json = False,
+) -> int:
+    """Tell all that decides one claim.
+
+    Examples:
+        lazarus-bench claims show dual/vo-36
+    """
+    found = chosen(_claims(hypotheses), claim)
+    text = json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n"
+    sys.stdout.write(text if as_json else flowed(render_claim(found), width()))
+    return 0
+
+
+@app.command
+def export(
+    *,
+    hypotheses: Hypotheses = None,
+    as_json: Json = False,
+    family: Family = None,
+    output: Annotated[
+        str | None,
+        Parameter(
+            metavar="PATH",
+            help="in place of standard output: a folder gets registry.json and registry.md; a "
+            "file whose name ends in .json gets JSON, any other Markdown",
+        ),
+    ] = None,
+) -> int:
+    """Write the claims down as Markdown or JSON.
+
+    Examples:
+        lazarus-bench claims export --output hypotheses/   # puts the claims on record
+        lazarus-bench claims export --json
+    """
+    claims = _claims(hypotheses, family)
+    if output is None:
+        sys.stdout.write(to_text(claims) if as_json else render_registry(claims))
+        return 0
+    path = Path(output)
+    if path.is_dir() or output.endswith("/"):
+        _check_folder(claims, path)
+        write_text(to_text(claims), path / FILE, "registry")
+        write_text(render_registry(claims), path / PAGE, "registry")
+        print(f"written: {path / FILE} and {path / PAGE}, {len(claims)} claims", file=sys.stderr)
+        return 0
+    as_json = as_json or path.suffix.lower() == ".json"
+    write_text(to_text(claims) if as_json else render_registry(claims), path, "registry")
+    return 0
+
+
+def _claims(hypotheses: str | None, family: str | None = None) -> Sequence[RegisteredClaim]:
+    claims = read_claims(claims_folder(hypotheses))
+    return of_family(claims, family) if family else claims
+
+
+def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:
+    """Make sure that a registry is written where one belongs and none loses claims by it.
+
+    Raises:
+        UserError: the folder is not there, or its registry has families that `claims` lack.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: make it, or name one that is there")
+    if not (folder / FILE).exists():
+        return
+    lost = {c.family for c in load_registry(folder / FILE)} - {c.family for c in claims}
+    told = {c.family for c in claims}
+    if lost and len(told) == 1:
+        raise UserError(
+            f"{folder / FILE} also has {', '.join(sorted(lost))}, which this export would take off "
+            f"the record: leave --family out, or name a file"
+        )

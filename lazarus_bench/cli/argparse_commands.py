@@ -15,12 +15,11 @@ from lazarus_bench.cli.intervention_commands import add_intervention_commands
 from lazarus_bench.cli.model_commands import add_model_commands
 from lazarus_bench.cli.moe_expert.commands import add_moe_expert
 from lazarus_bench.cli.running_commands import RUNNING, add_running_commands
-from lazarus_bench.cli.train_commands import add_train
 
 READING = ("lens", "classifier", "analyze", "moe-expert", "ablate", "patch", "steer")
 """Commands that read a model, each a module with a `run`."""
 
-MAKING = ("train", "fuse", "generate", "data")
+MAKING = ("fuse", "generate", "data")
 """Commands that make something, likewise."""
 
 _Commands = Callable[..., argparse.ArgumentParser]
@@ -48,7 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     add_model_commands(commands.add_parser, _examples)
     add_moe_expert(commands.add_parser, _examples)
     add_intervention_commands(commands.add_parser, _examples)
-    add_train(commands.add_parser, _examples)
     add_file_commands(commands.add_parser, _examples)
     return parser
 

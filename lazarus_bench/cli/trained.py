@@ -16,8 +16,8 @@ from lazarus_bench.report.charts import Curve, Curves
 from lazarus_bench.training.record import METRICS, StepMetrics, latest, read_thinned
 
 if TYPE_CHECKING:
+    from lazarus_bench.cli.commands.train import Trained
     from lazarus_bench.cli.subject import Found
-    from lazarus_bench.cli.train_runs import Trained
     from lazarus_bench.tasks.labelled_data import LabelledData
     from lazarus_bench.training.engram import TrainingTexts
 

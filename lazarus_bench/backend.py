@@ -265,9 +265,9 @@ def _cpu_model() -> str:
 
 def warn_if_slow() -> None:
     """Warn, with the remedy, when matmuls would run on the reference BLAS."""
-    if BLAS.startswith(REFERENCE) and not on_accelerator():
+    if _blas().startswith(REFERENCE) and not on_accelerator():
         warnings.warn(
-            f"mlx runs on its reference BLAS ({BLAS}), about 30 times too slow: {SLOW_REMEDY}",
+            f"mlx runs on its reference BLAS ({_blas()}), about 30 times too slow: {SLOW_REMEDY}",
             SlowBlasWarning,
             stacklevel=2,
         )
@@ -283,8 +283,9 @@ def set_threads(count: int | None = None) -> int:
     chosen = os.environ.get(THREADS_VARIABLE, "1") if count is None else str(count)
     if not chosen.isdecimal() or int(chosen) < 1:
         raise UserError(f"{THREADS_VARIABLE}={chosen} is not a number of threads: give 1 or more")
-    if "/" in BLAS or BLAS.startswith("lib"):
-        library = ctypes.CDLL(BLAS)
+    blas = _blas()
+    if "/" in blas or blas.startswith("lib"):
+        library = ctypes.CDLL(blas)
         # The process-wide setters: threadpoolctl sets MKL's calling thread only, and mlx
         # multiplies on a thread of its own.
         for setter in ("MKL_Set_Num_Threads", "openblas_set_num_threads"):
@@ -365,6 +366,7 @@ class Manifest:
 
 def manifest() -> Manifest:
     """The manifest of this process."""
+    start()
     return Manifest(
         versions=versions(),
         device=device_name(),

@@ -341,8 +341,8 @@ def read_config(named: str, recipe: str) -> Config:
         if not isinstance(found, str):
             settings[target] = _value(f"{named}: {key}", found, value)
         else:
-            kind = "integer" if found in ("seed", "lab_seed") else "text"
-            common[target] = _of_kind(f"{named}: {key}", kind, value)
+            kinds: Mapping[str, Kind] = {"seed": "integer", "lab_seed": "integer"}
+            common[target] = _of_kind(f"{named}: {key}", kinds.get(found, "text"), value)
     return Config(common=common, settings=settings)
 
 
@@ -401,9 +401,8 @@ def _without_value(key: str, names: Mapping[str, Any]) -> bool:
 
 def _nearest(key: str, names: Mapping[str, Any]) -> str:
     """The likest name, at the same level where one is like it at all."""
-    return next(
-        found[0] for cutoff in (0.6, 0.0) if (found := get_close_matches(key, names, 1, cutoff))
-    )
+    known = list(names)
+    return (get_close_matches(key, known, 1) or get_close_matches(key, known, 1, 0.0))[0]
 
 
 def _value(place: str, flag: Flag, value: Any) -> Any:

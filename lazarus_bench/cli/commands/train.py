@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
@@ -88,12 +89,13 @@ def run(
     found, base = _base(model, lab_seed, recipes[0], store)
     _check_layers(name, model, recipes, found)
     jobs = _chain(recipes, base, common.get("seed", 0))
-    places: Sequence[Path | None] = [None] * len(jobs)
+    places: list[Path] = []
     if "output" in common:
         folder = Path(common["output"]).expanduser()
         places = [folder / part for part, _ in stages]
         _check_folders(folder, places, jobs)
-    results = [put(job, place, store) for job, place in zip(jobs, places, strict=True)]
+    targets: Sequence[Path | None] = places or [None] * len(jobs)
+    results = [put(job, place, store) for job, place in zip(jobs, targets, strict=True)]
     # Other commands read seed 0's base where a lab model is named.
     readable = model if lab_seed == LAB_SEED else str(found.directory)
     options = argparse.Namespace(
@@ -160,15 +162,15 @@ _SETTINGS = Group("Settings", sort_key=3)
 
 def _annotation(flag: Flag) -> Any:
     types: Mapping[str, Any] = {"integer": int, "number": float, "switch": bool}
-    kind = Literal[flag.choices] if flag.choices else types.get(flag.kind, str)
-    several = flag.kind == "texts"
     about: dict[str, Any] = {"name": flag.flag, "help": flag.told, "group": _SETTINGS}
+    hint: Any = Literal[flag.choices] if flag.choices else types.get(flag.kind, str)
     if flag.kind == "switch":
         about["negative"] = f"--no-{flag.flag.removeprefix('--')}"
     else:
         about["metavar"] = flag.metavar
-    kind = list[kind] if several else kind
-    return Annotated[kind | None, Parameter(**about)]
+    if flag.kind == "texts":
+        hint = GenericAlias(list, (hint,))
+    return Annotated[hint | None, Parameter(**about)]
 
 
 def _command(name: str) -> Callable[..., int]:

@@ -110,7 +110,7 @@ def fit(
         loss: the recipe's loss.
         batches: endless, the same in every attempt; every batch has `size`, the number of tokens
             fed, and for ranks `shard(rank, size)`.
-        optimizer: an elementwise one (`buckets.py`), updated in place.
+        optimizer: an elementwise one (`optimizers.py`), updated in place.
         steps: how many.
         label: for the progress bar and the error.
         out: receives the log, a line a step, and while the training lasts its state.

@@ -23,7 +23,7 @@ SHORT_PRETRAIN = Pretrain(steps=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Nowhere(Recipe):
-    """A recipe whose module does not exist."""
+    """A recipe that has no `train`."""
 
     kind: ClassVar[str] = "nowhere"
     version: ClassVar[int] = 1

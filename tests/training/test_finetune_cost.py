@@ -46,8 +46,8 @@ def test_a_refusal_of_the_process_is_a_refusal_here(tmp_path):
 
 
 def test_a_process_that_falls_is_an_error_that_names_the_training(tiny, monkeypatch):
-    monkeypatch.setenv("LAZARUS_BENCH_DEVICE", "nonsense")
-    with pytest.raises(RuntimeError, match=r"SFT full at 1e-05: its process ended .*nonsense"):
+    monkeypatch.setattr(finetune_cost.sys, "executable", "/bin/false")
+    with pytest.raises(RuntimeError, match=r"SFT full at 1e-05: its process ended .*said nothing"):
         measured(SPEC.sft(full=True), tiny, 0)
 
 

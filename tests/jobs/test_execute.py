@@ -187,6 +187,7 @@ def test_a_checkpoint_that_went_away_is_a_failure(store):
 @pytest.fixture
 def recipe_that(monkeypatch):
     """Replace what the dual-reward recipe does."""
+
     def replaced(does) -> None:
         monkeypatch.setattr(DualReward, "train", does)
 

@@ -41,7 +41,7 @@ from lazarus_bench.session.engrams import (
     unshared,
 )
 from lazarus_bench.session.scatters import engram_scatter
-from lazarus_bench.training.engram_arms import LAB_SENTIMENT, LAB_TOPICS, engram_arms
+from lazarus_bench.training.engram import LAB_SENTIMENT, LAB_TOPICS, engram_arms
 
 from .writeups import dual_objective_engram as writeup
 from .writeups.dual_objective_engram import EXAMPLES

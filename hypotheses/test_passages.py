@@ -218,7 +218,7 @@ def test_a_probes_confidence_is_its_accuracy(runs, held_out, judge):
     words=OPERATION_NAMES,
 )
 def test_the_class_loss_has_a_gradient_in_later_layers(runs, held_out, judge):
-    from lazarus_bench.training.class_gradient import class_gradient
+    from lazarus_bench.training.losses import class_gradient
 
     bases = runs()
     layer = bases[0].classifier_layer

@@ -4,12 +4,16 @@ What lives here: everything that must happen before or around `mlx.core`, and no
 model. Every other module takes `mx`, `nn` and `optim` from here and never imports mlx itself,
 because the Linux wheel of mlx links the reference BLAS (about 5 GFLOP/s) and only a fast BLAS
 loaded with `RTLD_GLOBAL` *before* it interposes `cblas_sgemm`.
+
+The three are imported when something of them is first used, so that whoever only names a recipe or
+shows its help pays for none of it. `BLAS` and `EXP` are decided then, too.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import importlib
 import os
 import platform
 import random
@@ -17,9 +21,12 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
+from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,20 +107,81 @@ def load_fast_blas() -> str:
     return REFERENCE
 
 
-_LATE = "mlx.core" in sys.modules
-BLAS = load_fast_blas()
-if _LATE and BLAS not in ("Accelerate", REFERENCE):
-    BLAS = f"{REFERENCE} (mlx.core was imported before lazarus_bench.backend)"
+class _Lazy(ModuleType):
+    """A module of mlx's, imported when something of it is first asked for."""
 
-try:
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what inspection asks of every module is no use of it
+            raise AttributeError(name)
+        start()  # which gives this module its names, so that it comes here for unknown ones only
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+if TYPE_CHECKING:
     import mlx.core as mx
     import mlx.nn as nn
     import mlx.optimizers as optim
-except ImportError as error:
-    raise UserError(
-        f"mlx cannot be loaded ({error}): on Linux install a backend with it, "
-        f"`pip install 'lazarus-bench[cpu]'` or `[cuda]`"
-    ) from error
+
+    BLAS: str
+    EXP: str
+else:
+    mx, nn, optim = map(_Lazy, ("mlx.core", "mlx.nn", "mlx.optimizers"))
+
+
+def __getattr__(name: str) -> Any:
+    """`BLAS` and `EXP`, which are decided when mlx is started."""
+    if name in ("BLAS", "EXP"):
+        start()
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_LATE = "mlx.core" in sys.modules
+
+
+@cache
+def _blas() -> str:
+    """The BLAS that mlx multiplies with, loaded before mlx unless mlx was there before us."""
+    blas = load_fast_blas()
+    if _LATE and blas not in ("Accelerate", REFERENCE):
+        return f"{REFERENCE} (mlx.core was imported before lazarus_bench.backend)"
+    return blas
+
+
+class _BlasFirst(MetaPathFinder):
+    """Has the BLAS loaded before whoever is the first to import mlx, such as mlx-lm."""
+
+    def find_spec(self, fullname: str, *_: Any) -> None:
+        """Find nothing: the next finder does."""
+        if fullname == "mlx.core":
+            _blas()
+
+
+sys.meta_path.insert(0, _BlasFirst())
+
+
+@cache
+def start() -> None:
+    """Load the BLAS and mlx, and choose the device: mlx-lm finds it chosen if imported after.
+
+    Raises:
+        UserError: an environment variable names what is not there, or mlx cannot be loaded.
+    """
+    global BLAS, EXP
+    blas = _blas()
+    try:
+        for lazy in (mx, nn, optim):
+            vars(lazy).update(vars(importlib.import_module(lazy.__name__)))
+    except ImportError as error:
+        raise UserError(
+            f"mlx cannot be loaded ({error}): on Linux install a backend with it, "
+            f"`pip install 'lazarus-bench[cpu]'` or `[cuda]`"
+        ) from error
+    mx.set_default_device(_choose_device(os.environ.get(DEVICE_VARIABLE, "auto")))
+    if platform.system() == "Linux" and not on_accelerator():
+        _keep_freed_memory()
+    BLAS, EXP = blas, _choose_exp(os.environ.get(EXP_VARIABLE))
+
 
 __all__ = [
     "BLAS",
@@ -132,6 +200,7 @@ __all__ = [
     "reset_peak_memory",
     "seed",
     "set_threads",
+    "start",
     "warn_if_slow",
 ]
 
@@ -145,9 +214,6 @@ def _choose_device(name: str) -> mx.Device:
         return mx.Device(mx.gpu)
     known = ", ".join(["auto", "cpu", *(k for k, here in accelerators.items() if here)])
     raise UserError(f"{DEVICE_VARIABLE}={name} is not available here: choose one of {known}")
-
-
-mx.set_default_device(_choose_device(os.environ.get(DEVICE_VARIABLE, "auto")))
 
 
 def on_accelerator() -> bool:
@@ -171,10 +237,6 @@ def _keep_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
-if platform.system() == "Linux" and not on_accelerator():
-    _keep_freed_memory()
-
-
 def _choose_exp(name: str | None) -> str:
     """Whose exp() to use, "numpy" or "mlx": see `exponentials`."""
     scalar = platform.system() == "Linux" and not on_accelerator()
@@ -182,9 +244,6 @@ def _choose_exp(name: str | None) -> str:
     if chosen not in ("numpy", "mlx"):
         raise UserError(f"{EXP_VARIABLE}={name} is neither numpy nor mlx: choose one, or unset it")
     return chosen
-
-
-EXP = _choose_exp(os.environ.get(EXP_VARIABLE))
 
 
 def device_name() -> str:
@@ -206,9 +265,9 @@ def _cpu_model() -> str:
 
 def warn_if_slow() -> None:
     """Warn, with the remedy, when matmuls would run on the reference BLAS."""
-    if BLAS.startswith(REFERENCE) and not on_accelerator():
+    if _blas().startswith(REFERENCE) and not on_accelerator():
         warnings.warn(
-            f"mlx runs on its reference BLAS ({BLAS}), about 30 times too slow: {SLOW_REMEDY}",
+            f"mlx runs on its reference BLAS ({_blas()}), about 30 times too slow: {SLOW_REMEDY}",
             SlowBlasWarning,
             stacklevel=2,
         )
@@ -224,8 +283,9 @@ def set_threads(count: int | None = None) -> int:
     chosen = os.environ.get(THREADS_VARIABLE, "1") if count is None else str(count)
     if not chosen.isdecimal() or int(chosen) < 1:
         raise UserError(f"{THREADS_VARIABLE}={chosen} is not a number of threads: give 1 or more")
-    if "/" in BLAS or BLAS.startswith("lib"):
-        library = ctypes.CDLL(BLAS)
+    blas = _blas()
+    if "/" in blas or blas.startswith("lib"):
+        library = ctypes.CDLL(blas)
         # The process-wide setters: threadpoolctl sets MKL's calling thread only, and mlx
         # multiplies on a thread of its own.
         for setter in ("MKL_Set_Num_Threads", "openblas_set_num_threads"):
@@ -306,6 +366,7 @@ class Manifest:
 
 def manifest() -> Manifest:
     """The manifest of this process."""
+    start()
     return Manifest(
         versions=versions(),
         device=device_name(),

@@ -23,7 +23,7 @@ def canonical_recipe(recipe: Any) -> dict[str, Any]:
 def _fields_of(record: Any) -> dict[str, Any]:
     """The compared fields of a record; a record in a field is nested.
 
-    Equal numbers are of one type here (`training.fields`), so that JSON writes them alike.
+    Equal numbers are of one type here (`training.recipe`), so that JSON writes them alike.
     """
     values = {item.name: getattr(record, item.name) for item in fields(record) if item.compare}
     return {

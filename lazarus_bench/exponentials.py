@@ -9,18 +9,25 @@ same derivatives. What numpy computes is evaluated at once, so where mlx only tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.backend import EXP, mx
+from lazarus_bench import backend
+from lazarus_bench.backend import mx
 
 BLOCK = 1 << 16
 """Numbers taken at a time, so that what is made of them stays in a core's cache."""
 
 _Floats = npt.NDArray[np.float32]
 _IGNORED = np.errstate(over="ignore", invalid="ignore")
+
+
+def by_numpy() -> bool:
+    """Whether numpy computes them here, not mlx."""
+    return backend.EXP == "numpy"
 
 
 def _values(x: mx.array) -> _Floats | None:
@@ -33,7 +40,19 @@ def _values(x: mx.array) -> _Floats | None:
 
 def evaluated_early(x: mx.array) -> bool:
     """Whether numpy computes on `x`, whose graph is then evaluated while it is built."""
-    return EXP == "numpy" and x.dtype == mx.float32 and _values(x) is not None
+    return by_numpy() and x.dtype == mx.float32 and _values(x) is not None
+
+
+def _differentiable(value: Callable[..., Any], vjp: Callable[..., Any]) -> Callable[[], Any]:
+    """`value` with the derivative `vjp` for mlx, made when it is first called for."""
+
+    @cache
+    def made() -> Any:
+        function: Any = mx.custom_function(value)
+        function.vjp(vjp)
+        return function
+
+    return made
 
 
 def _pointwise(
@@ -50,11 +69,10 @@ def _pointwise(
     def vjp(_: mx.array, cotangent: mx.array, value: mx.array) -> mx.array:
         return cotangent * slope(value)
 
-    function: Any = mx.custom_function(value_of)
-    function.vjp(vjp)
+    function = _differentiable(value_of, vjp)
 
     def chosen(x: mx.array) -> mx.array:
-        found: mx.array = function(x) if EXP == "numpy" and x.dtype == mx.float32 else own(x)
+        found: mx.array = function()(x) if by_numpy() and x.dtype == mx.float32 else own(x)
         return found
 
     return chosen
@@ -68,7 +86,7 @@ def _sigmoid(x: _Floats) -> _Floats:
     return np.reciprocal(found, out=found)
 
 
-sigmoid = _pointwise(mx.sigmoid, _sigmoid, lambda value: value * (1 - value))
+sigmoid = _pointwise(lambda x: mx.sigmoid(x), _sigmoid, lambda value: value * (1 - value))
 """1 / (1 + exp(−x)), elementwise."""
 
 
@@ -82,7 +100,7 @@ def gated_of(gate: mx.array, x: mx.array) -> tuple[mx.array, mx.array]:
     return share, product
 
 
-tanh = _pointwise(mx.tanh, _IGNORED(np.tanh), lambda value: 1 - value * value)
+tanh = _pointwise(lambda x: mx.tanh(x), _IGNORED(np.tanh), lambda value: 1 - value * value)
 """tanh(x), elementwise."""
 
 
@@ -127,14 +145,13 @@ def _log_z_vjp(x: mx.array, cotangent: mx.array, value: mx.array) -> mx.array:
     return cotangent * mx.array(_softmax(values, log_z))
 
 
-_log_z: Any = mx.custom_function(_log_z_value)
-_log_z.vjp(_log_z_vjp)
+_log_z = _differentiable(_log_z_value, _log_z_vjp)
 
 
 def log_sum_exp(x: mx.array) -> mx.array:
     """Log of the sum of exp(x) over the last axis of `[row, number]`, as `[row, 1]`."""
-    if EXP == "numpy" and x.dtype == mx.float32 and x.ndim == 2:
-        found: mx.array = _log_z(x)
+    if by_numpy() and x.dtype == mx.float32 and x.ndim == 2:
+        found: mx.array = _log_z()(x)
         return found
     return mx.logsumexp(x, axis=-1, keepdims=True)
 
@@ -173,8 +190,7 @@ def _nats_vjp(
     return slopes, mx.zeros_like(targets)
 
 
-_nats: Any = mx.custom_function(_nats_value)
-_nats.vjp(_nats_vjp)
+_nats = _differentiable(_nats_value, _nats_vjp)
 
 
 def cross_entropy(logits: mx.array, targets: mx.array) -> mx.array:
@@ -183,8 +199,8 @@ def cross_entropy(logits: mx.array, targets: mx.array) -> mx.array:
     Its derivative is made in one pass over the logits: with a vocabulary of thousands the sums of
     partial derivatives, each as large as the logits, would cost more than exp() does.
     """
-    if EXP == "numpy" and logits.dtype == mx.float32:
-        found: mx.array = _nats(logits, targets)[0]
+    if by_numpy() and logits.dtype == mx.float32:
+        found: mx.array = _nats()(logits, targets)[0]
         return found
     chosen = mx.take_along_axis(logits, targets[:, None], axis=-1)
     return (log_sum_exp(logits) - chosen)[:, 0]

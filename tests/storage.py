@@ -11,7 +11,7 @@ import pytest
 
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Store
-from lazarus_bench.training.specs import Pretrain, Sft
+from lazarus_bench.training import Pretrain, Sft
 
 ABOUT = {"mlx": "0", "device": "cpu"}
 BASE = Job(recipe=Pretrain(), base=None, seed=0)
@@ -22,7 +22,7 @@ import sys, time
 from pathlib import Path
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Store
-from lazarus_bench.training.specs import Pretrain, Sft
+from lazarus_bench.training import Pretrain, Sft
 
 def say(word):
     print(word, flush=True)

@@ -88,7 +88,7 @@ def test_a_blas_loaded_too_late_is_not_claimed_to_work():
 def test_a_slow_blas_warns_with_the_remedy(blas, warns, monkeypatch, recwarn):
     import warnings
 
-    monkeypatch.setattr(backend, "BLAS", blas)
+    monkeypatch.setattr(backend, "_blas", lambda: blas)
     monkeypatch.setattr(backend, "on_accelerator", lambda: False)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -222,7 +222,7 @@ LIGHT = (
     "lazarus_bench.jobs.spec",
     "lazarus_bench.jobs.store",
     "lazarus_bench.jobs.subjects",
-    "lazarus_bench.training.specs",
+    "lazarus_bench.training.sft",
     "lazarus_bench.versions",
 )
 

@@ -12,7 +12,7 @@ import numpy as np
 from lazarus_bench.analysis.nulls import LayerNull
 from lazarus_bench.analysis.probe import Ints, Probe, permutation_null, probe, transfer
 from lazarus_bench.analysis.probe_prompts import IN_SYMBOLS, ProbePrompts
-from lazarus_bench.analysis.splits import PAIR_FOLDS, ORDERED_FOLDS, HeldOut
+from lazarus_bench.analysis.splits import ORDERED_FOLDS, PAIR_FOLDS, HeldOut
 from lazarus_bench.analysis.states import last_states
 from lazarus_bench.analysis.tokens import readable_prompts
 from lazarus_bench.errors import UserError

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +95,9 @@ def _run(name: str, model: Path, steps: int) -> Weighed:
     from lazarus_bench.training.record import read_steps
 
     spec, base = task_of(name, model, steps + SETTLING)
-    module = import_module(f"lazarus_bench.training.{spec.kind}")
     before = peak_since_start()
     with tempfile.TemporaryDirectory() as folder, on_own_core():
-        module.run(spec, base, Path(folder), 100, show=False)
+        spec.train(base, Path(folder), 100, show=False)
         taken = read_steps(Path(folder))[SETTLING:]
     allocated, resident = backend.peak_memory(), peak_since_start()
     rates = tuple(step.tokens / step.seconds for step in taken)

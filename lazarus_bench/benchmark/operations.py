@@ -89,12 +89,12 @@ class Operation:
 def _mlx_own_exp() -> Iterator[None]:
     """Within the block `exponentials` hands out mlx's own: what numpy computes has no trace."""
     names = vars(exponentials)
-    before = names["EXP"]
-    names["EXP"] = "mlx"
+    before = names["by_numpy"]
+    names["by_numpy"] = lambda: False
     try:
         yield
     finally:
-        names["EXP"] = before
+        names["by_numpy"] = before
 
 
 def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:

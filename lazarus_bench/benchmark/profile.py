@@ -22,10 +22,10 @@ from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
 from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds, view_seconds
 from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
 from lazarus_bench.judge.rounds import median
-from lazarus_bench.training.buckets import Bucketed
-from lazarus_bench.training.specs import Recipe
+from lazarus_bench.training import Recipe
+from lazarus_bench.training.optimizers import Bucketed
 
-LOOPS = ("sft", "dual_reward", "grpo", "engram", "pretrain", "instruct")
+LOOPS = ("sft", "dual_reward", "grpo", "engram", "pretrain")
 """Modules of `training` that call the loop by name."""
 
 
@@ -84,10 +84,9 @@ def catch(spec: Recipe, base: Path | None, seed: int = 100) -> Caught:
     Raises:
         ValueError: the recipe has no training loop.
     """
-    module = import_module(f"lazarus_bench.training.{spec.kind}")
     with tempfile.TemporaryDirectory() as folder, _catching():
         try:
-            module.run(spec, base, Path(folder), seed, show=False)
+            spec.train(base, Path(folder), seed, show=False)
         except _Stop as stop:
             return stop.caught
     raise ValueError(f"{spec.label} has no training loop")

@@ -12,7 +12,7 @@ from lazarus_bench.errors import NotApplicable
 from lazarus_bench.judge.rounds import Interval, median
 from lazarus_bench.models.files import read_config
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training.specs import (
+from lazarus_bench.training import (
     DualReward,
     Engram,
     Grpo,

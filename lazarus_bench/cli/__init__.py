@@ -39,7 +39,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lazarus_bench.errors import UserError, say_interrupted
@@ -111,11 +111,6 @@ def _run(given: Sequence[str]) -> int:
         # Python reads bytes that are no text as surrogates.
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise UserError(f"the argument {word!r} is not UTF-8: write it with that encoding")
-    from lazarus_bench.cli import application, argparse_commands
+    from lazarus_bench.cli import application
 
-    others: Mapping[str, str] = {}
-    if not given or given[0] not in application.commands():
-        others = argparse_commands.helps()
-        if given and given[0] in others:
-            return argparse_commands.run(given)
-    return application.run(given, others=others)
+    return application.run(given)

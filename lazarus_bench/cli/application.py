@@ -72,7 +72,7 @@ def _name(file: Path) -> str:
     return stem.replace("_", "-")
 
 
-def application(loaded: Container[str], *, others: Mapping[str, str] | None = None) -> App:
+def application(loaded: Container[str]) -> App:
     """All commands; those in `loaded` are imported, the others know only their first line."""
     app = App(
         name=NAME,
@@ -90,8 +90,6 @@ def application(loaded: Container[str], *, others: Mapping[str, str] | None = No
             app.command(_load(name), name=name)
         else:
             app.command(App(name=name, help=_first_line(file)))
-    for name, told in (others or {}).items():
-        app.command(App(name=name, help=told))
     return app
 
 
@@ -113,7 +111,7 @@ def _version() -> str:
     return versions()[NAME]
 
 
-def run(given: Sequence[str], *, others: Mapping[str, str] | None = None) -> int:
+def run(given: Sequence[str]) -> int:
     """Run the command that `given` names and return its exit code.
 
     Raises:
@@ -122,7 +120,7 @@ def run(given: Sequence[str], *, others: Mapping[str, str] | None = None) -> int
     if not given:
         raise UserError(f"no COMMAND was given: `{NAME} --help` lists them")
     # A shell at a TAB says `__complete COMMAND ...`.
-    app = application(given[:2], others=others)
+    app = application(given[:2])
     try:
         command, bound, ignored = app.parse_args(given)
     except CycloptsError as error:

@@ -10,17 +10,7 @@ from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.artifact import MANIFEST, SPEC
 from lazarus_bench.jobs.attempts import read_object
 from lazarus_bench.models.files import fingerprint
-from lazarus_bench.training import specs
-
-_ADAPTERS = frozenset(
-    recipe.kind
-    for recipe in vars(specs).values()
-    if isinstance(recipe, type)
-    and issubclass(recipe, specs.Recipe)
-    and recipe is not specs.Recipe
-    and recipe.leaves == "adapter"
-)
-"""Trainings that leave an adapter, so that what was trained on them was trained on their base."""
+from lazarus_bench.training import known_recipes
 
 
 def trained_elsewhere(adapter: Path, model: Path) -> bool:
@@ -31,7 +21,9 @@ def trained_elsewhere(adapter: Path, model: Path) -> bool:
     manifest.
     """
     base = _record(adapter / SPEC).get("base")
-    while isinstance(base, Mapping) and base.get("kind") in _ADAPTERS:
+    # What was trained on an adapter was trained on the adapter's base.
+    adapters = {kind for kind, made in known_recipes().items() if made.leaves == "adapter"}
+    while isinstance(base, Mapping) and base.get("kind") in adapters:
         base = base.get("base")
     if not isinstance(base, Mapping):
         return False

@@ -17,8 +17,8 @@ from lazarus_bench.report import printed
 from lazarus_bench.training.record import METRICS, StepMetrics, latest, read_thinned
 
 if TYPE_CHECKING:
+    from lazarus_bench.cli.commands.train import Trained
     from lazarus_bench.cli.subject import Found
-    from lazarus_bench.cli.train_runs import Trained
     from lazarus_bench.tasks.labelled_data import LabelledData
     from lazarus_bench.training.engram import TrainingTexts
 
@@ -94,7 +94,7 @@ def _stage(trained: Trained) -> dict[str, Any]:
 
 def _labelled(trained: Trained) -> tuple[LabelledData, TrainingTexts] | None:
     """The labelled texts and what was learnt of them; None where a recipe reads none."""
-    from lazarus_bench.training.specs import Engram
+    from lazarus_bench.training import Engram
 
     recipe = trained.job.recipe
     if not isinstance(recipe, Engram):

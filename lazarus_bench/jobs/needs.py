@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training.specs import Recipe, check_base
+from lazarus_bench.training import Recipe
+from lazarus_bench.training.recipe import check_base
 
 
 @dataclass(frozen=True, kw_only=True)

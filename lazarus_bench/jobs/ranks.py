@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.training.specs import Recipe
+from lazarus_bench.training import Recipe
 
 Kind = Literal["done", "user error", "not applicable", "crash", "warning"]
 
@@ -347,9 +347,8 @@ def _train(task: Task, say: Callable[[Kind, str], None]) -> None:
         raise UserError(f"{task.ranks} ranks were asked for and {group.size} met: try mlx.launch")
     if group.rank == 0 and not local:
         raise UserError("rank 0 runs on another machine: name this machine first in the host file")
-    recipe = importlib.import_module(f"lazarus_bench.training.{task.recipe.kind}")
     with _directory(task, group.rank, say) as out:
-        recipe.run(task.recipe, task.base, out, task.seed, False)
+        task.recipe.train(task.base, out, task.seed, False)
 
 
 @contextmanager

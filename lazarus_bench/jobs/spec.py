@@ -10,8 +10,8 @@ from typing import Any
 
 from lazarus_bench.digests import canonical_recipe, digest_of
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.quirks import QUIRKS, Quirk
-from lazarus_bench.training.specs import Recipe, check_base, quirks_of
+from lazarus_bench.training import Recipe
+from lazarus_bench.training.recipe import QUIRKS, Quirk, check_base, quirks_of
 
 
 @dataclass(frozen=True, kw_only=True)

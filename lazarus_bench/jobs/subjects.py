@@ -11,7 +11,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.models.files import check_files, fingerprint, read_config, resolve
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training.specs import Blank, Instruct, Pretrain
+from lazarus_bench.training import Blank, Instruct, Pretrain
 
 LAB_FAMILIES: Mapping[str, Pretrain] = {
     MAIN_FAMILY: Pretrain(),

@@ -13,7 +13,7 @@ from lazarus_bench.jobs.disk import STORE_VARIABLE, refusal
 from lazarus_bench.jobs.sessions import remove_old_tokens
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.stored import Stored, directory_name, disk_use, stored_artifact
-from lazarus_bench.training import specs
+from lazarus_bench.training import known_recipes
 
 DAY = 86_400.0
 WHOLE = "whole"
@@ -42,13 +42,8 @@ def bases(spec: Mapping[str, Any] | None) -> list[str]:
 
 
 def current_versions() -> dict[str, int]:
-    """The version of each kind of recipe that this package trains."""
-    recipes = vars(specs).values()
-    return {
-        cls.kind: cls.version
-        for cls in recipes
-        if isinstance(cls, type) and issubclass(cls, specs.Recipe) and cls is not specs.Recipe
-    }
+    """The version of each kind of recipe that this and other installed packages train."""
+    return {kind: recipe.version for kind, recipe in known_recipes().items()}
 
 
 def damages_of(stored: Stored) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,7 @@ from lazarus_bench.cores import on_own_core
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job, check, with_dependencies
 from lazarus_bench.jobs.store import Artifact, Store
-from lazarus_bench.training.specs import Stack
+from lazarus_bench.training.recipe import Stack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +86,7 @@ def _train(job: Job, store: Store, out: Path, place: Place) -> None:
         base = base_directory(job, store)
         run_ranked(job.recipe, base, out, job.seed, job.ranks, place.hosts)
         return
-    recipe = importlib.import_module(f"lazarus_bench.training.{job.recipe.kind}")
-    recipe.run(job.recipe, start(job, store), out, job.seed, place.show)
+    job.recipe.train(start(job, store), out, job.seed, place.show)
 
 
 def start(job: Job, store: Store) -> Path | Stack | None:

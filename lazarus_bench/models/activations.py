@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from lazarus_bench.backend import EXP, mx
-from lazarus_bench.exponentials import sigmoid
+from lazarus_bench.backend import mx
+from lazarus_bench.exponentials import by_numpy, sigmoid
 
 
 def swiglu(gate: mx.array, x: mx.array) -> mx.array:
@@ -25,7 +25,7 @@ def swiglu_oai(gate: mx.array, x: mx.array, alpha: float = 1.702, limit: float =
 
 def install() -> None:
     """Have mlx-lm's families use these, those too that were imported before."""
-    if EXP == "mlx":
+    if not by_numpy():
         return
     from mlx_lm.models import activations
 

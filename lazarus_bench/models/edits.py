@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
@@ -12,7 +12,7 @@ from lazarus_bench.errors import UserError
 Part = Literal["layer", "attention", "mlp"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
-Then = Callable[[mx.array, mx.array, int | None], mx.array]
+Then: TypeAlias = "Callable[[mx.array, mx.array, int | None], mx.array]"
 """What is handed on, of a module's input, its output `[batch, time, d]` and the absolute position
 of its first token (None where the cache does not tell)."""
 

@@ -34,6 +34,9 @@ def resolve(source: str) -> Path:
 
 
 def _download(source: str) -> Path:
+    from lazarus_bench import backend
+
+    backend.start()
     from mlx_lm.utils import _download as download
 
     try:

@@ -45,9 +45,9 @@ def config_of(name: str) -> dict[str, Any]:
 
 def build(config: Mapping[str, Any]) -> nn.Module:
     """A model of mlx-lm's own class for `config`, with mlx's default weights."""
+    activations.install()
     from mlx_lm.utils import _get_classes
 
-    activations.install()
     model_class, arguments = _get_classes(config=dict(config))
     model: nn.Module = model_class(arguments.from_dict(dict(config)))
     return model

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lazarus_bench.backend import EXP, mx, nn
-from lazarus_bench.exponentials import evaluated_early, gated_of
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.exponentials import by_numpy, evaluated_early, gated_of
 
 FORWARD = ("down_proj", "swiglu", "gate_proj", "up_proj")
 """What mlx-lm's families name in `down_proj(swiglu(gate_proj(x), up_proj(x)))`, in this order."""
@@ -25,14 +25,14 @@ LINEARS = ("gate_proj", "up_proj", "down_proj")
 LEAST = 1 << 12
 """Numbers given to an MLP from which it is worth while: with fewer, time is dearer than memory."""
 
-Lora: TypeAlias = tuple[mx.array, mx.array]
+Lora: TypeAlias = "tuple[mx.array, mx.array]"
 """A and B."""
 
 
 def keep_little(mlp: nn.Module) -> None:
     """Have `mlp` keep little, if it is such an MLP with LoRA on its three float32 linears."""
     code = getattr(type(mlp).__call__, "__code__", None)
-    if EXP != "numpy" or code is None or code.co_names != FORWARD:
+    if not by_numpy() or code is None or code.co_names != FORWARD:
         return
     linears = [getattr(mlp, name) for name in LINEARS]
     if all(map(_suits, linears)):

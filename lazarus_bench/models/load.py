@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models import activations
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
-from lazarus_bench.models.defects import with_quirk
 from lazarus_bench.models.files import check_files, read_config, resolve
 from lazarus_bench.models.generic_tokenizer import tokenizer_config
 from lazarus_bench.models.quirks import Quirk
@@ -77,6 +77,7 @@ def load(
         UserError: it does not exist, is not a model, is damaged, lacks a tokenizer, belongs to an
             unknown family, its anatomy does not reproduce its logits, or the quirk is none of its.
     """
+    backend.start()
     import mlx_lm
 
     directory = resolve(str(source))
@@ -105,6 +106,8 @@ def load(
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
     )
+    from lazarus_bench.models.defects import with_quirk  # a module of mlx's at its import
+
     loaded = loaded if quirk is None else with_quirk(loaded, quirk)
     verify_anatomy(loaded)
     return loaded

@@ -3,7 +3,7 @@
 Each is off unless it is named when a model is loaded (methods, *Quirks*). The model then carries it
 in its name and to the instrument that it belongs to, its readings are kept apart, and a report says
 which claim switched it on. One at a time: of two, nobody could tell which of them did it. Defects
-of trainings are `training.quirks`. No mlx here.
+of trainings are `training.recipe`. No mlx here.
 """
 
 from typing import Literal, get_args

@@ -33,10 +33,10 @@ def randomise(loaded: LoadedModel, seed: int = SEED) -> LoadedModel:
     Raises:
         UserError: the quirk is of an adapter.
     """
-    from mlx_lm.utils import _get_classes
-
     activations.install()
     backend.seed(seed)
+    from mlx_lm.utils import _get_classes
+
     model_class, arguments = _get_classes(loaded.config)
     model = model_class(arguments.from_dict(loaded.config))
     model.eval()

@@ -14,7 +14,7 @@ import numpy as np
 from lazarus_bench.judge import Control, Differences, Evidence, Means, Resampled
 from lazarus_bench.judge.bounds import Limits
 from lazarus_bench.tasks.labelled_data import LabelledData, digest_of, read_data
-from lazarus_bench.training.specs import Engram, Recipe
+from lazarus_bench.training import Engram, Recipe
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.clusters import ClusterDraws, Clusters, Cosines

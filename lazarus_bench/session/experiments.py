@@ -15,7 +15,7 @@ from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.experiments import Experiment
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.specs import DualReward, Engram, Grpo, Recipe, Sft
+from lazarus_bench.training import DualReward, Engram, Grpo, Recipe, Sft
 
 TRAINED_SHARE = 0.9
 """The part of the writeups' problems that is trained on (A, *Training Data*)."""

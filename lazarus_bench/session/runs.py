@@ -35,6 +35,7 @@ from lazarus_bench.session.routers import RouterReadings
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 from lazarus_bench.tasks.labelled_data import LabelledData
 from lazarus_bench.tasks.words import word_prompts
+from lazarus_bench.training import Recipe
 from lazarus_bench.training.engram import read_training_texts
 from lazarus_bench.training.finetune_cost import Costs, read_costs
 from lazarus_bench.training.loop import StepMetrics
@@ -46,7 +47,6 @@ from lazarus_bench.training.record import (
     read_thinned,
 )
 from lazarus_bench.training.sft import checkpoint_directory, read_validation
-from lazarus_bench.training.specs import Recipe
 
 Reading = TypeVar("Reading")
 Notice = Callable[[str], None]

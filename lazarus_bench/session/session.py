@@ -36,8 +36,8 @@ from lazarus_bench.models.files import resolve
 from lazarus_bench.report import JobRow
 from lazarus_bench.session.options import Options
 from lazarus_bench.tasks.labelled_data import DataSource, given_data, read_data
-from lazarus_bench.training.engram_arms import REGISTERED, suited
-from lazarus_bench.training.specs import Engram, Recipe
+from lazarus_bench.training import Engram, Recipe
+from lazarus_bench.training.engram import REGISTERED, suited
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory

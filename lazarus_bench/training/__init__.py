@@ -1,26 +1,46 @@
-"""Training: one recipe per file on one shared loop.
+"""Training: one recipe a file, on one shared loop.
 
-A recipe is a frozen spec (`specs.py`, which claim files import, so it needs no mlx) and the module
-that its `kind` names, whose `run` makes an artifact directory from it. `loop.fit` takes the steps,
-goes on where a killed attempt stopped (`resume.py`) and shares batches among ranks (`ranks.py`).
-Not here: where artifacts are kept and when they are made (jobs), and what is read from them
-(analysis).
+A recipe is a frozen spec with its `train` (`recipe.py`). `loop.fit` takes the steps, goes on where
+a killed attempt stopped (`resume.py`) and shares batches among ranks (`ranks.py`). Not here: where
+artifacts are kept and when they are made (jobs), and what is read from them (analysis).
+
+The names of this package are imported on first use, and none of them imports mlx before it trains.
 """
 
-from lazarus_bench.training.specs import (
-    Blank,
-    DualReward,
-    Engram,
-    FinetuneCost,
-    Fuse,
-    Grpo,
-    GrpoDual,
-    Instruct,
-    Pretrain,
-    Recipe,
-    Sft,
-    SftTexts,
-)
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from lazarus_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from lazarus_bench.training.blank import Blank
+    from lazarus_bench.training.dual_reward import DualReward
+    from lazarus_bench.training.engram import Engram
+    from lazarus_bench.training.finetune_cost import FinetuneCost
+    from lazarus_bench.training.fuse import Fuse
+    from lazarus_bench.training.grpo import Grpo
+    from lazarus_bench.training.grpo_dual import GrpoDual
+    from lazarus_bench.training.pretrain import Instruct, Pretrain
+    from lazarus_bench.training.recipe import Recipe, option
+    from lazarus_bench.training.sft import Sft, SftTexts
+
+_HOMES = {
+    "Blank": "blank",
+    "DualReward": "dual_reward",
+    "Engram": "engram",
+    "FinetuneCost": "finetune_cost",
+    "Fuse": "fuse",
+    "Grpo": "grpo",
+    "GrpoDual": "grpo_dual",
+    "Instruct": "pretrain",
+    "Pretrain": "pretrain",
+    "Recipe": "recipe",
+    "Sft": "sft",
+    "SftTexts": "sft",
+    "option": "recipe",
+}
 
 __all__ = [
     "Blank",
@@ -35,4 +55,41 @@ __all__ = [
     "Recipe",
     "Sft",
     "SftTexts",
+    "known_recipes",
+    "option",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def known_recipes() -> Mapping[str, type["Recipe"]]:
+    """The recipes by kind: ours, then those of installed packages.
+
+    A package names a recipe, or several in a tuple or list, as `recipes` in its entry-point group
+    `lazarus_bench`.
+
+    Raises:
+        UserError: a package names something else, or a kind that there is already.
+    """
+    from lazarus_bench.training.recipe import Recipe
+
+    own = [__getattr__(name) for name in _HOMES if name not in ("Recipe", "option")]
+    found: dict[str, type[Recipe]] = {recipe.kind: recipe for recipe in own}
+    for entry in entry_points(group="lazarus_bench", name="recipes"):
+        theirs = entry.load()
+        for recipe in theirs if isinstance(theirs, list | tuple) else (theirs,):
+            if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
+                raise UserError(
+                    f"the entry point {entry.value} names {recipe!r}, which is no recipe: name a "
+                    f"subclass of lazarus_bench.training.Recipe, or a list of them"
+                )
+            if found.setdefault(recipe.kind, recipe) is not recipe:
+                raise UserError(
+                    f"the entry point {entry.value} has a recipe of kind {recipe.kind!r}, which "
+                    f"another package has too: give it another kind"
+                )
+    return found

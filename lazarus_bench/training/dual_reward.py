@@ -1,13 +1,15 @@
 """Dual reward: classification loss through the lens of a middle layer, beside the answer loss.
 
-Source: methods, *Dual reward*; writeup C, *BREAKTHROUGH: Dual-Reward Training Achieves GPT-OSS
-Levels*.
+Source: methods, *Dual reward*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
@@ -32,32 +34,179 @@ from lazarus_bench.training.arithmetic_data import (
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import answer_part, class_loss
 from lazarus_bench.training.optimizers import adam
-from lazarus_bench.training.quirks import Quirk
+from lazarus_bench.training.recipe import (
+    Count,
+    Index,
+    Option,
+    Positive,
+    Quirk,
+    Recipe,
+    Share,
+    Targets,
+    batch_option,
+    examples_option,
+    option,
+    quirks_option,
+    rank_option,
+    rate_option,
+    steps_option,
+    targets_option,
+    told,
+)
 from lazarus_bench.training.record import write_problems
-from lazarus_bench.training.specs import DualReward, GrpoDual
 
 
-def classifier_layer(spec: DualReward | GrpoDual, loaded: LoadedModel) -> int:
-    """The layer whose lens is trained: the spec's, else the model's classifier layer.
+def weight_option(default: float) -> Any:
+    """What the classification loss counts."""
+    return option(
+        default,
+        "of the classification loss, 0 to 1",
+        aliases=("cls_weight", "classifier_weight"),
+        metavar="W",
+    )
+
+
+def layer_option() -> Any:
+    """Where the classification loss is."""
+    return option(
+        None,
+        "the layer whose lens is trained, from 0",
+        aliases=("classifier_layer",),
+        usual="⌊0.55 · layers⌋",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DualReward(Recipe):
+    """Train a middle layer's lens beside the answer.
+
+    Loss = weight · CE(lens at `layer`, last prompt position → operation) + (1 − weight) · CE(answer
+    tokens). LoRA on `targets` of every block, scale alpha / rank, alpha = 2 · rank unless given.
+    `layer` is the classifier layer unless given. With `match_targets` the rank is chosen so that
+    the number of trained parameters comes closest to `rank` on those targets, which makes arms of
+    a factorial comparable.
+    """
+
+    kind: ClassVar[str] = "dual_reward"
+    version: ClassVar[int] = 2
+    shared: ClassVar[tuple[str, ...]] = ("batch",)
+    examples_of_use: ClassVar[tuple[str, ...]] = (
+        "lazarus-bench train dual-reward lab:llama --weight 0.4 --output adapters",
+        "lazarus-bench lens lab:llama '7 * 8 = ' --adapter adapters --targets multiply",
+    )
+    also: ClassVar[Mapping[str, Option]] = MappingProxyType(
+        {
+            "answer_weight": Option(
+                help="1 minus the weight of the classification loss; give either",
+                aliases=("ans_weight",),
+                metavar="W",
+                hint=float,
+                instead="weight",
+            )
+        }
+    )
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = (
+        "unshifted-labels",
+        "class-at-answer-end",
+        "sgd",
+        "eval-in-train",
+    )
+
+    targets: Targets = targets_option("vo")
+    rank: Count = rank_option(16)
+    alpha: Positive | None = option(
+        None,
+        "LoRA is scaled by alpha / rank",
+        aliases=("lora_alpha", "lora.alpha", "lora_parameters.alpha"),
+        usual="2 · rank",
+    )
+    weight: Share = weight_option(0.4)
+    layer: Index | None = layer_option()
+    steps: Count = steps_option(500)
+    batch: Count = batch_option(16)
+    learning_rate: Positive = rate_option(1e-3)
+    examples: Count = examples_option(4500)
+    match_targets: Targets | None = option(None)
+    quirks: tuple[Quirk, ...] = quirks_option()
+
+    def _idle_quirks(self) -> Mapping[Quirk, str]:
+        """A part of weight 0 is not trained, so that nothing in it can go wrong."""
+        blamed = f"weight = {self.weight:g}"
+        parts: Mapping[float, Quirk] = {0.0: "class-at-answer-end", 1.0: "unshifted-labels"}
+        return {parts[self.weight]: blamed} if self.weight in parts else {}
+
+    @property
+    def label(self) -> str:
+        """Name the targets, the arm without a classification loss, and quirks."""
+        name = f"dual reward {self.targets}" + ("" if self.weight else ", no class loss")
+        return name + told(self.quirks)
+
+    @property
+    def lab_seconds(self) -> float:
+        """About 30 ms a step, measured."""
+        return 0.03 * self.steps
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], model: str) -> DualReward:
+        """With the weight of the answer loss turned into that of the classification loss."""
+        del model
+        given = dict(settings)
+        answer = given.pop("answer_weight", None)
+        if answer is not None and not 0 <= answer <= 1:
+            raise UserError(f"--answer-weight {answer:g} is no share of the loss: give 0 to 1")
+        weight = None if answer is None else round(1 - answer, 12)
+        if weight is not None and given.setdefault("weight", weight) != weight:
+            raise UserError(
+                f"the weights {given['weight']:g} and {answer:g} of the two losses do not sum to "
+                f"1: give one of them"
+            )
+        if given.get("alpha") == 2 * given.get("rank", cls.rank):
+            del given["alpha"]  # the default, so that equal trainings share a digest
+        return cls(**given)
+
+    def lora(self, loaded: LoadedModel) -> Lora:
+        """The adapter; scale alpha / rank, 2 where alpha is the default 2 · rank."""
+        keys = loaded.anatomy.target_keys(self.targets)
+        scale = 2.0 if self.alpha is None else self.alpha / self.rank
+        if self.match_targets is None:
+            return Lora(keys=keys, rank=self.rank, scale=scale)
+        wanted = loaded.anatomy.target_keys(self.match_targets)
+        budget = lora_parameters(loaded, wanted, self.rank)
+        return Lora(keys=keys, rank=matched_rank(loaded, keys, budget), scale=scale)
+
+    def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
+        """Train and leave an adapter and its metrics in `out`."""
+        backend.seed(seed)
+        loaded = load(base)
+        layer = classifier_layer(self.layer, loaded)
+        gold = gold_tokens(loaded)
+        lora = self.lora(loaded)
+        add_lora(loaded, lora)
+        problems = draw_problems(seed, self.examples, leak="eval-in-train" in self.quirks)
+        write_problems(out, problems)
+        fit(
+            loaded.model,
+            dual_loss(loaded.anatomy, layer, self.weight, self.quirks),
+            endless_batches(examples_of(loaded, problems, gold), self.batch, 0, seed),
+            optimizer=adam(self.learning_rate, self.quirks),
+            steps=self.steps,
+            label=f"{self.label} seed {seed}",
+            out=out,
+            show=show,
+        )
+        save_adapter(loaded, out, lora)
+
+
+def classifier_layer(given: int | None, loaded: LoadedModel) -> int:
+    """The layer whose lens is trained: the one given, else the model's classifier layer.
 
     Raises:
         UserError: the model has no such layer.
     """
-    layer = loaded.classifier_layer if spec.layer is None else spec.layer
+    layer = loaded.classifier_layer if given is None else given
     if not 0 <= layer < loaded.depth:
         raise UserError(f"layer {layer} is not in {loaded.name}: choose 0 to {loaded.depth - 1}")
     return layer
-
-
-def lora_of(spec: DualReward, loaded: LoadedModel) -> Lora:
-    """The spec's adapter; scale alpha / rank, 2 where alpha is the default 2 · rank."""
-    keys = loaded.anatomy.target_keys(spec.targets)
-    scale = 2.0 if spec.alpha is None else spec.alpha / spec.rank
-    if spec.match_targets is None:
-        return Lora(keys=keys, rank=spec.rank, scale=scale)
-    wanted = loaded.anatomy.target_keys(spec.match_targets)
-    budget = lora_parameters(loaded, wanted, spec.rank)
-    return Lora(keys=keys, rank=matched_rank(loaded, keys, budget), scale=scale)
 
 
 def dual_loss(anatomy: Anatomy, layer: int, weight: float, quirks: Collection[Quirk] = ()) -> Loss:
@@ -78,26 +227,3 @@ def dual_loss(anatomy: Anatomy, layer: int, weight: float, quirks: Collection[Qu
         return weight * label + (1 - weight) * answer, parts
 
     return loss
-
-
-def run(spec: DualReward, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
-    """Train and leave an adapter and its metrics in `out`."""
-    backend.seed(seed)
-    loaded = load(base)
-    layer = classifier_layer(spec, loaded)
-    gold = gold_tokens(loaded)
-    lora = lora_of(spec, loaded)
-    add_lora(loaded, lora)
-    problems = draw_problems(seed, spec.examples, leak="eval-in-train" in spec.quirks)
-    write_problems(out, problems)
-    fit(
-        loaded.model,
-        dual_loss(loaded.anatomy, layer, spec.weight, spec.quirks),
-        endless_batches(examples_of(loaded, problems, gold), spec.batch, 0, seed),
-        optimizer=adam(spec.learning_rate, spec.quirks),
-        steps=spec.steps,
-        label=f"{spec.label} seed {seed}",
-        out=out,
-        show=show,
-    )
-    save_adapter(loaded, out, lora)

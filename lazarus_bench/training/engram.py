@@ -1,6 +1,6 @@
 """Engram: a classifier and a language model on one backbone, with a bottleneck that is fed back.
 
-Source: methods, *Engram*; writeup E, *Three Models* and *Architecture Details*.
+Source: methods, *Engram*.
 
 With `engram`, example i of a batch's second half is read with the engram of example i of the first
 half, which belongs to another text: gradients of the second half's losses flow through it into the
@@ -11,9 +11,11 @@ trains the compressor; in models 1 and 2 it is frozen, so that it stays a random
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,22 +26,42 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
-from lazarus_bench.models.engram import (
-    EngramModel,
-    EngramSettings,
-    TextReading,
-    make_heads,
-    quantise_blocks,
-    read_texts,
-    save_heads,
-)
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
-from lazarus_bench.tasks.labelled_data import LabelledData, digest_of, read_data
+from lazarus_bench.tasks.labelled_data import (
+    GENERATED,
+    DataSource,
+    LabelledData,
+    digest_of,
+    read_data,
+    source_at,
+)
+from lazarus_bench.tasks.labelled_files import CORPORA
+from lazarus_bench.training.blank import BLANK, SENTIMENT
 from lazarus_bench.training.loop import Loss, Parts, fit
-from lazarus_bench.training.pretrain import GRADIENT_NORM, MatrixAdamW, warm_cosine
+from lazarus_bench.training.optimizers import GRADIENT_NORM, matrix_adamw, warm_cosine
+from lazarus_bench.training.recipe import (
+    Bound,
+    Count,
+    Index,
+    NonNegative,
+    Option,
+    Positive,
+    Recipe,
+    Share,
+    alpha_of,
+    batch_option,
+    check_lora,
+    option,
+    rank_option,
+    rate_option,
+    scale_option,
+    scaled,
+)
 from lazarus_bench.training.record import write_whole
-from lazarus_bench.training.specs import Engram
+
+if TYPE_CHECKING:
+    from lazarus_bench.models.engram import EngramModel, EngramSettings, TextReading
 
 TEXTS = "texts.json"
 
@@ -47,6 +69,282 @@ Rows = npt.NDArray[np.int64]
 
 POOL = 32
 """Batches whose examples are sorted by length together: little padding, and batches still vary."""
+
+Labels = Literal["true", "shuffled"]
+"""Whether a classifier learns the texts' own labels, or the same ones permuted over the texts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engram(Recipe):
+    """A classifier, a language model and a bottleneck on one backbone.
+
+    Loss = (1 − lm_weight) · CE(class) + lm_weight · CE(next token of the text). The classifier
+    reads the state of the text's last token after the final norm; with `engram`, a compressor reads
+    the classifier's hidden layer, and the first half of a batch, read with a zero engram as prefix,
+    gives its engrams to the second, each to the example at the same place. The source's model 1 is
+    `engram=False, lm_weight=0`, model 2 `engram=False`, model 3 the default.
+
+    LoRA of `rank` and `scale` = alpha / rank on all linears of every block, or every weight of the
+    model when `full`. `bits` quantises the blocks' linears of the base before LoRA goes on them
+    (Dettmers et al. 2023, QLoRA; mlx's affine grid where the source has NF4). Without `max_length`
+    a text that does not fit the model's context is an error; with it, a text is cut after so many
+    tokens of its own, or as many as the context holds, and how many were cut is in the artifact.
+    `epochs=0` leaves the untrained control. `labels="shuffled"` permutes the training labels over
+    the examples.
+    """
+
+    kind: ClassVar[str] = "engram"
+    version: ClassVar[int] = 3
+    ranked: ClassVar[bool] = False
+
+    examples_of_use: ClassVar[tuple[str, ...]] = (
+        "lazarus-bench train engram lab:blank --output engram",
+        "lazarus-bench train engram lab:llama --data topics --no-engram --lm-weight 0",
+        "lazarus-bench train engram MODEL --data sst2=GLUE/SST-2 --bits 4 --output engram",
+    )
+    also: ClassVar[Mapping[str, Option]] = MappingProxyType(
+        {
+            "alpha": alpha_of("2 · rank"),
+            "data": Option(
+                help="sentiment or topics, which are generated, or sst2=DIR or ag_news=DIR "
+                "(docs/data.md)",
+                aliases=("dataset",),
+                usual="sentiment",
+                hint=str,
+            ),
+            "examples": Option(
+                help="training examples at most; generated ones are drawn",
+                usual="4000, 20,000 of a file; on lab:blank 120 of sentiment, 40 of topics",
+                hint=int,
+            ),
+            "validation": Option(
+                help="evaluation examples at most", usual="500, 10,000 of a file", hint=int
+            ),
+        }
+    )
+
+    data: DataSource = option(SENTIMENT)
+    engram: bool = option(True, "feed the compressed state back as a prefix (the third model)")
+    lm_weight: Share = option(
+        0.5,
+        "of the next token's loss, 0 to 1; 0 without an engram is the first model",
+        metavar="W",
+    )
+    labels: Labels = option("true", "true, or shuffled for the control")
+    epochs: Index = option(
+        3,
+        "passes over the examples; 0 leaves the untrained control",
+        aliases=("num_epochs",),
+        usual="3; on lab:blank 24 of sentiment, 30 of topics",
+    )
+    batch: Count = batch_option(16, "texts a step; 32 on lab:blank with a file")
+    learning_rate: Positive = rate_option(2e-4, usual="2e-4; on lab:blank 1e-3")
+    warm_up: Annotated[float, Bound(least=0, most=0.5, because="the other half falls")] = option(
+        0.1, "share of the steps in which the rate rises", aliases=("warmup_ratio",)
+    )
+    weight_decay: NonNegative = option(0.01, "of matrices")
+    full: bool = option(False, "train every weight in place of LoRA", usual="off; on lab:blank on")
+    rank: Count = rank_option(16)
+    scale: Positive = scale_option(2.0)
+    bits: Annotated[int, Bound(least=2, most=8)] | None = option(
+        None, "quantise the blocks' linears to 2, 3, 4, 5, 6 or 8 bits below LoRA", usual="none"
+    )
+    classifier_width: Count = option(256, "of the classifier's hidden layer")
+    engram_width: Count = option(128, "of the bottleneck", aliases=("bottleneck", "engram_dim"))
+    dropout: Annotated[float, Bound(least=0, most=0.9)] = option(0.1, "in the classifier")
+    max_length: Count | None = option(
+        None,
+        "tokens of a text that are read",
+        usual="128; all on lab:blank with generated data",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        super().__post_init__()
+        if self.full and self.bits is not None:
+            raise UserError(
+                f"Engram(full=True, bits={self.bits}) would train quantised weights, which have no "
+                f"gradient: give one of the two"
+            )
+        if self.bits == 7:
+            raise UserError("Engram.bits = 7 is no width of mlx's: give 2, 3, 4, 5, 6 or 8")
+        if self.engram and self.batch % 2:
+            raise UserError(
+                f"Engram.batch = {self.batch} must be even, as its first half gives engrams to the "
+                f"second: give one such as {self.batch + 1}"
+            )
+
+    @property
+    def label(self) -> str:
+        """Name the model, the data and what is unusual about the training."""
+        told = {
+            "full": self.full,
+            f"{self.bits} bits": self.bits is not None,
+            "shuffled labels": self.labels == "shuffled",
+            "untrained": self.epochs == 0,
+        }
+        objectives = "dual" if self.lm_weight else "classifier"
+        name = f"{objectives}{' engram' if self.engram else ''} on {self.data.name}"
+        return ", ".join([name, *(words for words, holds in told.items() if holds)])
+
+    @property
+    def lab_seconds(self) -> float:
+        """A step of 16 generated texts takes 45 ms for model 1 and 80 ms for model 3.
+
+        Measured on a busy machine, and divided by how much longer SFT's steps took there.
+        """
+        texts = min(self.data.train, self.data.held or self.data.train)
+        steps = self.epochs * (texts // self.batch)
+        forwards = 2 if self.engram else 1
+        example = 0.0017 if self.lm_weight else 0.0013
+        return 1.5 + steps * (0.025 * forwards + example * self.batch)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], model: str) -> Engram:
+        """What a claim would train where it starts from the same, but for the settings given."""
+        given, blank = dict(settings), model == BLANK
+        base = suited_base(_named_data(given.pop("data", "sentiment")), blank=blank)
+        wanted = {
+            split: count
+            for split, name in (("train", "examples"), ("validation", "validation"))
+            if (count := given.pop(name, None)) is not None
+        }
+        remedy = "" if blank else "give --no-full as well, or "
+        check_lora(given, full=given.get("full", base.full), remedy=remedy)
+        given = scaled(given, cls.rank)
+        if base.full and given.get("full") is False and blank:
+            raise UserError(f"--no-full leaves {BLANK} as it was drawn: train every weight of it")
+        return replace(base, data=replace(base.data, **wanted), **given)
+
+    def lora(self, loaded: LoadedModel) -> Lora:
+        """The adapter on all linears of every block."""
+        keys = loaded.anatomy.target_keys("all")
+        return Lora(keys=keys, rank=self.rank, scale=self.scale)
+
+    def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
+        """Train and leave an adapter (or all weights), the heads and metrics in `out`."""
+        from lazarus_bench.models.engram import save_heads
+
+        backend.seed(seed)
+        loaded, data = load(base), read_data(self.data)
+        settings = _settings(self, data)
+        texts = with_labels(self, _encoded(self, loaded, data), seed)
+        steps = _write_texts(self, data, texts, out)
+        model = _prepare(self, loaded, settings)
+        rate = warm_cosine(self.learning_rate, steps, warm=round(self.warm_up * steps))
+        fit(
+            model,
+            engram_loss(loaded.anatomy, self.lm_weight),
+            text_batches(texts, _batch_size(self, texts), 2 if self.engram else 1, seed),
+            optimizer=matrix_adamw(rate, self.weight_decay),
+            clip=GRADIENT_NORM,
+            steps=steps,
+            label=f"{self.label} seed {seed}",
+            out=out,
+            show=show,
+        )
+        save_adapter(loaded, out, None if self.full else self.lora(loaded))
+        save_heads(model.heads, settings, out)
+
+
+def _named_data(named: str) -> DataSource:
+    name, _, folder = named.partition("=")
+    if name in GENERATED and not folder:
+        return _LAB[name].data
+    if name in CORPORA and folder:
+        return source_at(name, folder)
+    known = ", ".join([*GENERATED, *(f"{name}=DIR" for name in CORPORA)])
+    raise UserError(f"--data {named} is unknown: choose {known}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngramArms:
+    """Trainings that differ in nothing but what their names say.
+
+    `classifier`, `dual_head` and `dual_engram` are the source's models 1, 2 and 3; the others are
+    controls. `class_engram` is model 3 without the language model's loss: the same bottleneck, fed
+    back in the same way, trained by classification alone. `shuffled` and `untrained` are model 3 on
+    permuted labels and before its first step.
+    """
+
+    classifier: Engram
+    dual_head: Engram
+    dual_engram: Engram
+    class_engram: Engram
+    shuffled: Engram
+    untrained: Engram
+
+
+def engram_arms(model: Engram) -> EngramArms:
+    """All arms of `model`, a model 3."""
+    return EngramArms(
+        classifier=replace(model, engram=False, lm_weight=0.0),
+        dual_head=replace(model, engram=False),
+        dual_engram=model,
+        class_engram=replace(model, lm_weight=0.0),
+        shuffled=replace(model, labels="shuffled"),
+        untrained=replace(model, epochs=0),
+    )
+
+
+LAB_SENTIMENT = Engram(
+    data=DataSource(name="sentiment", train=120, validation=500),
+    full=True,
+    epochs=24,
+    learning_rate=1e-3,
+)
+"""Model 3 from scratch on the lab's sentences; sizes and rate from a search on development seeds
+(`docs/search-engram.md`). So few examples leave room above model 1; models 2 and 3 are right about
+nearly every sentence."""
+
+LAB_TOPICS = Engram(
+    data=DataSource(name="topics", train=40, validation=500),
+    full=True,
+    epochs=30,
+    learning_rate=1e-3,
+)
+"""Model 3 from scratch on the lab's news; so few examples leave room above every model."""
+
+_LAB = {model.data.name: model for model in (LAB_SENTIMENT, LAB_TOPICS)}
+REGISTERED = frozenset(arm for model in _LAB.values() for arm in vars(engram_arms(model)).values())
+"""The arms that the claims name: these alone are made to suit, other recipes stay as written."""
+
+FOR_A_MODEL = 4000
+"""Generated examples that a model with an adapter is trained on, where there is one."""
+
+MAX_LENGTH = 128
+"""Tokens of a text that are read, where the model's context holds so many."""
+
+
+def from_scratch(data: DataSource) -> Engram:
+    """Model 3 on real texts from scratch, every weight trained: for a base made by `Blank`."""
+    return Engram(data=data, full=True, batch=32, learning_rate=1e-3, max_length=MAX_LENGTH)
+
+
+def with_adapter(data: DataSource) -> Engram:
+    """Model 3 on a model that reads already: the source's adapter, rate and epochs."""
+    fitting = data if data.path else replace(data, train=FOR_A_MODEL)
+    return Engram(data=fitting, max_length=MAX_LENGTH)
+
+
+def suited_base(data: DataSource, *, blank: bool) -> Engram:
+    """Model 3 on `data`, from a blank base or on a model."""
+    return (_LAB.get(data.name) or from_scratch(data)) if blank else with_adapter(data)
+
+
+def suited(arm: Engram, data: DataSource, *, blank: bool) -> Engram:
+    """`arm`, which is registered, on `data` and as what it starts from needs it.
+
+    That is a blank base or a model, and `data` are the arm's own or real ones in their place.
+    """
+    model = suited_base(data, blank=blank)
+    return replace(
+        model,
+        engram=arm.engram,
+        lm_weight=arm.lm_weight,
+        labels=arm.labels,
+        epochs=model.epochs if arm.epochs else 0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +389,8 @@ def read_halves(model: nn.Module, anatomy: Anatomy, batch: Halves) -> list[TextR
     One part has no prefix; of two, the first has zero engrams as prefix and the second the engrams
     of the first, not detached.
     """
+    from lazarus_bench.models.engram import read_texts
+
     if len(batch.parts) == 1:
         return [read_texts(model, anatomy, batch.parts[0], None)]
     first, second = batch.parts
@@ -177,6 +477,8 @@ def _batch_size(spec: Engram, texts: Sequence[EncodedText]) -> int:
 
 def _prepare(spec: Engram, loaded: LoadedModel, settings: EngramSettings) -> EngramModel:
     """Quantise, draw heads and adapter, and freeze what is not to be trained."""
+    from lazarus_bench.models.engram import EngramModel, make_heads, quantise_blocks
+
     if spec.bits is not None:
         quantise_blocks(loaded, spec.bits)
     heads = make_heads(loaded, settings)
@@ -187,16 +489,13 @@ def _prepare(spec: Engram, loaded: LoadedModel, settings: EngramSettings) -> Eng
     if spec.full:
         loaded.model.unfreeze()
     else:
-        add_lora(loaded, _lora(spec, loaded))
+        add_lora(loaded, spec.lora(loaded))
     return EngramModel(loaded.model, heads)
 
 
-def _lora(spec: Engram, loaded: LoadedModel) -> Lora:
-    keys = loaded.anatomy.target_keys("all")
-    return Lora(keys=keys, rank=spec.rank, scale=spec.scale)
-
-
 def _settings(spec: Engram, data: LabelledData) -> EngramSettings:
+    from lazarus_bench.models.engram import EngramSettings
+
     return EngramSettings(
         classes=data.classes,
         classifier_width=spec.classifier_width,
@@ -245,30 +544,3 @@ def _write_texts(spec: Engram, data: LabelledData, texts: list[EncodedText], out
     )
     write_whole(out / TEXTS, json.dumps(vars(about), indent=1) + "\n")
     return steps
-
-
-def run(spec: Engram, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
-    """Train and leave an adapter (or all weights), the heads and metrics in `out`."""
-    backend.seed(seed)
-    loaded, data = load(base), read_data(spec.data)
-    settings = _settings(spec, data)
-    texts = with_labels(spec, _encoded(spec, loaded, data), seed)
-    steps = _write_texts(spec, data, texts, out)
-    model = _prepare(spec, loaded, settings)
-    fit(
-        model,
-        engram_loss(loaded.anatomy, spec.lm_weight),
-        text_batches(texts, _batch_size(spec, texts), 2 if spec.engram else 1, seed),
-        optimizer=MatrixAdamW(
-            warm_cosine(spec.learning_rate, steps, warm=round(spec.warm_up * steps)),
-            weight_decay=spec.weight_decay,
-            bias_correction=True,
-        ),
-        clip=GRADIENT_NORM,
-        steps=steps,
-        label=f"{spec.label} seed {seed}",
-        out=out,
-        show=show,
-    )
-    save_adapter(loaded, out, None if spec.full else _lora(spec, loaded))
-    save_heads(model.heads, settings, out)

@@ -1,6 +1,6 @@
 """The cost of fine-tuning: peak memory and speed of LoRA and of full training, in paired repeats.
 
-Source: writeup B, *Training Comparison*. A process has one allocator peak, so every training gets a
+Source: *Training Comparison*. A process has one allocator peak, so every training gets a
 process of its own. The order within a pair alternates: a machine that slows down then favours
 neither. Numbers are those of the device that made them, which `costs.json` names.
 """
@@ -14,15 +14,18 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
+from lazarus_bench import backend
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.training.recipe import Bound, Count, Leaves, Recipe, Targets
 from lazarus_bench.training.record import read_steps, write_whole
-from lazarus_bench.training.specs import FinetuneCost, Sft
+from lazarus_bench.training.sft import Sft
 
 COSTS = "costs.json"
 
 RATES = {False: 1e-4, True: 1e-5}
-"""Learning rates of LoRA and of full fine-tuning in the writeup; they cost nothing."""
+"""Learning rates of LoRA and of full fine-tuning in the source; they cost nothing."""
 
 WARM_UP = 10
 """Steps whose speed does not count."""
@@ -47,30 +50,59 @@ class Costs:
     full: tuple[Cost, ...]
 
 
-def sft_of(spec: FinetuneCost, *, full: bool) -> Sft:
-    """The training that is measured."""
-    return Sft(
-        full=full,
-        targets=spec.targets,
-        rank=spec.rank,
-        batch=spec.batch,
-        steps=spec.steps,
-        learning_rate=RATES[full],
-        checkpoints=(),
-    )
+@dataclass(frozen=True, kw_only=True)
+class FinetuneCost(Recipe):
+    """What SFT costs with LoRA and in full: peak memory and speed (source: *Training Comparison*).
 
+    `repeats` pairs, each of two short trainings on the same data, in processes of their own and in
+    alternating order. Data are drawn anew for each pair. Forty steps are enough: the peak comes
+    with the first ones, and the speed is the median of those after the tenth.
+    """
 
-def run(spec: FinetuneCost, base: Path, out: Path, seed: int, show: bool | None = None) -> None:  # noqa: ARG001 - every recipe's
-    """Measure and leave `costs.json` in `out`."""
-    from lazarus_bench import backend
+    kind: ClassVar[str] = "finetune_cost"
+    version: ClassVar[int] = 4
+    leaves: ClassVar[Leaves] = "record"
+    ranked: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
 
-    found: dict[bool, list[Cost]] = {False: [], True: []}
-    for repeat in range(spec.repeats):
-        order = (False, True) if repeat % 2 == 0 else (True, False)
-        for full in order:
-            found[full].append(measured(sft_of(spec, full=full), base, seed + repeat))
-    costs = Costs(device=backend.device_name(), lora=tuple(found[False]), full=tuple(found[True]))
-    write_whole(out / COSTS, json.dumps(asdict(costs), indent=1) + "\n")
+    targets: Targets = "all"
+    rank: Count = 8
+    batch: Count = 8
+    steps: Annotated[int, Bound(least=20, because="the first ten warm up")] = 40
+    repeats: Annotated[int, Bound(least=2, because="one pair shows no spread")] = 6
+
+    @property
+    def label(self) -> str:
+        """What is measured."""
+        return "cost of LoRA and full SFT"
+
+    @property
+    def lab_seconds(self) -> float:
+        """Two processes a pair: some 2.5 s to start, and 36 ms a step."""
+        return 2 * self.repeats * (2.5 + 0.036 * self.steps)
+
+    def sft(self, *, full: bool) -> Sft:
+        """The training that is measured."""
+        return Sft(
+            full=full,
+            targets=self.targets,
+            rank=self.rank,
+            batch=self.batch,
+            steps=self.steps,
+            learning_rate=RATES[full],
+            checkpoints=(),
+        )
+
+    def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:  # noqa: ARG002 - every recipe's
+        """Measure and leave `costs.json` in `out`."""
+        found: dict[bool, list[Cost]] = {False: [], True: []}
+        for repeat in range(self.repeats):
+            order = (False, True) if repeat % 2 == 0 else (True, False)
+            for full in order:
+                found[full].append(measured(self.sft(full=full), base, seed + repeat))
+        lora, full_costs = tuple(found[False]), tuple(found[True])
+        costs = Costs(device=backend.device_name(), lora=lora, full=full_costs)
+        write_whole(out / COSTS, json.dumps(asdict(costs), indent=1) + "\n")
 
 
 def measured(spec: Sft, base: Path, seed: int) -> Cost:
@@ -95,8 +127,6 @@ def measured(spec: Sft, base: Path, seed: int) -> Cost:
 
 def main(text: str) -> None:
     """Be the process of one training: say what it cost, or why it cannot be."""
-    from lazarus_bench import backend
-
     task = json.loads(text)
     spec = Sft(**task["spec"] | {"checkpoints": ()})
     backend.set_threads()
@@ -109,11 +139,8 @@ def main(text: str) -> None:
 
 
 def _cost(spec: Sft, base: Path, seed: int) -> Cost:
-    from lazarus_bench import backend
-    from lazarus_bench.training import sft
-
     with tempfile.TemporaryDirectory() as folder:
-        sft.run(spec, base, Path(folder), seed, show=False)
+        spec.train(base, Path(folder), seed, show=False)
         peak = backend.peak_memory()
         speeds = [step.tokens / step.seconds for step in read_steps(Path(folder))[WARM_UP:]]
     return Cost(peak_memory=peak, tokens_per_second=statistics.median(speeds))

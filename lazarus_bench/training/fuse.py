@@ -1,6 +1,6 @@
 """Fuse: an adapter and its base become one whole model, by mlx-lm's own arithmetic.
 
-Source: writeup D, *Approach: Two-Stage Training*; methods, *Two-stage*. LoRA adds scale · (A B)ᵀ to
+Source: methods, *Two-stage*. LoRA adds scale · (A B)ᵀ to
 each weight; the weights of a full fine-tuning simply replace the base's.
 """
 
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from lazarus_bench.backend import nn
 from lazarus_bench.models.files import TOKENIZER_FILES, read_config
 from lazarus_bench.models.load import load
-from lazarus_bench.training.specs import Fuse, Stack
+from lazarus_bench.training.recipe import Leaves, Recipe, Stack, option
 
 CARRIED = (
     *TOKENIZER_FILES,
@@ -25,6 +27,43 @@ CARRIED = (
     "generation_config.json",
 )
 QUANTISED = ("quantization", "quantization_config")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fuse(Recipe):
+    """The adapter below and its base become one whole model (source: *Two-Stage Training*).
+
+    In float32 its logits are those of base and adapter up to rounding (3e-6 of the largest logit at
+    most, measured). A quantised base is quantised again after the adapter is added: each weight is
+    then within half a quantisation step of its exact sum, or within one step where mlx clips the
+    end of a group (less than 1% of a lab model's weights). An adapter that moves the weights by
+    less than that can lose most of its effect. Measured in 4 bits, groups of 32, on three lab bases
+    and a random one, after trainings of 1 to 100 steps: the logits moved by 0.002 to 0.14 of their
+    standard deviation (root mean square), which was 0.01 to 4.8 times what the adapter had moved
+    them, above 0.5 after every one of up to 20 steps on a lab base. With `dequantise` the whole
+    model is float from then on, and as exact as any.
+    """
+
+    kind: ClassVar[str] = "fuse"
+    version: ClassVar[int] = 1
+    leaves: ClassVar[Leaves] = "model"
+    on_adapter: ClassVar[bool] = True
+    ranked: ClassVar[bool] = False
+
+    dequantise: bool = option(False)
+
+    @property
+    def lab_seconds(self) -> float:
+        """Loading and saving."""
+        return 0.5
+
+    def train(self, base: Stack, out: Path, seed: int, show: bool | None = None) -> None:  # noqa: ARG002 - every recipe's
+        """Leave the whole model in `out`, in Hugging Face layout."""
+        loaded = load(base.model, base.adapter)
+        from mlx_lm.utils import save_model
+
+        save_model(out, fuse(loaded.model, dequantise=self.dequantise))
+        carry(base.model, out, dequantise=self.dequantise)
 
 
 def fuse(model: nn.Module, *, dequantise: bool = False) -> nn.Module:
@@ -52,12 +91,3 @@ def carry(base: Path, out: Path, *, dequantise: bool) -> None:
     for pattern in CARRIED:
         for file in base.glob(pattern):
             shutil.copyfile(file, out / file.name)
-
-
-def run(spec: Fuse, base: Stack, out: Path, seed: int, show: bool | None = None) -> None:  # noqa: ARG001 - every recipe's
-    """Leave the whole model in `out`, in Hugging Face layout."""
-    from mlx_lm.utils import save_model
-
-    loaded = load(base.model, base.adapter)
-    save_model(out, fuse(loaded.model, dequantise=spec.dequantise))
-    carry(base.model, out, dequantise=spec.dequantise)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import gc
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from tqdm import tqdm
 
 from lazarus_bench import backend
 from lazarus_bench.backend import Group, mx, nn, optim
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.buckets import Bucketed
-from lazarus_bench.training.interrupts import noted
+from lazarus_bench.training.optimizers import Bucketed
 from lazarus_bench.training.ranks import from_first, mean_gradients, mean_values
 from lazarus_bench.training.record import Step, StepLog, StepMetrics
 from lazarus_bench.training.resume import Saver, State, read_state, set_random_state
 
 __all__ = ["DIVERGED", "Hook", "Loss", "Parts", "Prepare", "StepMetrics", "fit"]
 
-Parts = dict[str, mx.array]
-Loss = Callable[[nn.Module, Any], tuple[mx.array, Parts]]
+Parts: TypeAlias = "dict[str, mx.array]"
+Loss: TypeAlias = "Callable[[nn.Module, Any], tuple[mx.array, Parts]]"
 """`loss(model, batch)` → (scalar to minimise, named scalars to log)."""
 
 Hook = Callable[[int], None]
@@ -110,7 +110,7 @@ def fit(
         loss: the recipe's loss.
         batches: endless, the same in every attempt; every batch has `size`, the number of tokens
             fed, and for ranks `shard(rank, size)`.
-        optimizer: an elementwise one (`buckets.py`), updated in place.
+        optimizer: an elementwise one (`optimizers.py`), updated in place.
         steps: how many.
         label: for the progress bar and the error.
         out: receives the log, a line a step, and while the training lasts its state.
@@ -167,6 +167,33 @@ def fit(
 
 
 @contextmanager
+def noted() -> Iterator[Callable[[], bool]]:
+    """Within the block, a first Ctrl-C is noted and asked for; a second one interrupts at once.
+
+    The step under way then ends and its state is saved: an interrupt inside a step would leave
+    weights of one step beside the count of another.
+    Nothing changes outside the main thread, which alone gets signals, and where somebody else
+    handles the signal already.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: False
+        return
+    asked = threading.Event()
+
+    def note(number: int, frame: Any) -> None:
+        if asked.is_set():
+            signal.default_int_handler(number, frame)
+        asked.set()
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
 def _old_heap() -> Iterator[None]:
     """Keep the collector from going through what was there before: some 2% of a small step."""
     gc.freeze()
@@ -177,5 +204,7 @@ def _old_heap() -> Iterator[None]:
 
 
 def _bar(done: int, steps: int, label: str, show: bool | None) -> Any:
+    from tqdm import tqdm
+
     hidden = None if show is None else not show
     return tqdm(initial=done, total=steps, desc=label, unit="step", disable=hidden, leave=False)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.training.buckets import Bucketed
+from lazarus_bench.training.optimizers import Bucketed
 from lazarus_bench.training.record import RESUME, logged_steps
 
 SAVE_EVERY = 20.0

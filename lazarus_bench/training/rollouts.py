@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -18,9 +19,11 @@ from lazarus_bench.training.policy_loss import advantages
 from lazarus_bench.training.rewards import Reward, rewarded
 from lazarus_bench.training.sampling import Floats, Rows, Samples, sample
 from lazarus_bench.training.scoring import Scoring, scorings
-from lazarus_bench.training.specs import Grpo
 
-LogProbs = Callable[[Scoring], mx.array]
+if TYPE_CHECKING:
+    from lazarus_bench.training.grpo import Grpo
+
+LogProbs: TypeAlias = "Callable[[Scoring], mx.array]"
 """A policy's log-probabilities in nats of the labels of a scoring `[label]`, without a gradient."""
 
 Gold = Callable[[Sequence[Problem]], Sequence[int]]

@@ -15,8 +15,15 @@ import numpy as np
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.exponentials import log_sum_exp
 from lazarus_bench.models.anatomy import Anatomy, unembed
-from lazarus_bench.training.prefix import continued, prompt_cache, residuals, rows_by_length
-from lazarus_bench.training.sampling import Ints, Rows, Samples
+from lazarus_bench.training.sampling import (
+    Ints,
+    Rows,
+    Samples,
+    continued,
+    prompt_cache,
+    residuals,
+    rows_by_length,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,34 +1,263 @@
 """Supervised fine-tuning: next-token cross-entropy on the answer, LoRA or every block.
 
-Source: methods, *SFT*; writeups A (*Experimental Setup*) and B (*Train with LoRA*, *Train with Full
-Fine-tune*).
+On arithmetic (`Sft`; source: methods, *SFT*), or on texts of one's own (`SftTexts`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze_blocks
 from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.models.prompts import Batch, Example, collate
+from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate
 from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
-from lazarus_bench.training.arithmetic_data import draw_problems, endless_batches, examples_of
+from lazarus_bench.tasks.text_rows import TextRow, TextSource, read_rows, source_of
+from lazarus_bench.training.arithmetic_data import (
+    draw_problems,
+    end_tokens,
+    endless_batches,
+    examples_of,
+)
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import answer_part, sft_loss
 from lazarus_bench.training.optimizers import adam
-from lazarus_bench.training.quirks import Quirk
+from lazarus_bench.training.recipe import (
+    Count,
+    Index,
+    Option,
+    Positive,
+    Quirk,
+    Recipe,
+    Targets,
+    alpha_of,
+    batch_option,
+    examples_option,
+    option,
+    quirks_option,
+    rank_option,
+    rate_option,
+    scale_option,
+    scaled,
+    steps_option,
+    targets_option,
+    told,
+)
 from lazarus_bench.training.record import write_problems, write_whole
-from lazarus_bench.training.specs import Sft
 
 VALIDATION = "validation.json"
+TEXTS = "texts.json"
+
+NO_TEXTS = TextSource(digest="")
+"""Stands where no rows are named; nothing can be trained on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sft(Recipe):
+    """Fine-tune on `a op b = answer`, by LoRA.
+
+    Supervised fine-tuning, next-token cross-entropy on the answer. Defaults are those of the
+    sources (*Experimental Setup*, *Train with LoRA*): rank 8 on all linears, 500 steps of 8 at
+    1e-4, mlx-lm's scale of 20, checkpoints 0/100/300/500. Without the prompt's mask its tokens are
+    scored too, as the sources did.
+    """
+
+    kind: ClassVar[str] = "sft"
+    version: ClassVar[int] = 2
+    shared: ClassVar[tuple[str, ...]] = ("batch",)
+    examples_of_use: ClassVar[tuple[str, ...]] = (
+        "lazarus-bench train sft lab:llama --output adapters",
+        "lazarus-bench train sft lab:llama --steps 20 --rank 4 --plot loss.svg",
+        "lazarus-bench train sft MODEL --config config.yaml --learning-rate 3e-4",
+    )
+    also: ClassVar[Mapping[str, Option]] = MappingProxyType(
+        {
+            "alpha": alpha_of("20 · rank"),
+            "texts": Option(
+                help="train on a file of your own, or a folder with train.jsonl and valid.jsonl, "
+                "in place of generated arithmetic: rows of prompt and completion, of text or of "
+                "messages (docs/train.md)",
+                name="data",
+                metavar="FILE.jsonl|DIR",
+                hint=str,
+            ),
+        }
+    )
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = ("unshifted-labels", "sgd", "eval-in-train")
+
+    full: bool = option(False)
+    targets: Targets = targets_option("all")
+    rank: Count = rank_option(8)
+    scale: Positive = scale_option(20.0)
+    steps: Count = steps_option(500)
+    batch: Count = batch_option(8)
+    learning_rate: Positive = rate_option(1e-4)
+    examples: Count = examples_option(
+        4500, "training problems drawn; with --data, rows that are read (all of them)"
+    )
+    validation: Count = option(
+        200,
+        "held-out problems of the validation loss; with --data as --examples",
+        aliases=("val_samples", "valid_samples"),
+    )
+    checkpoints: tuple[Index, ...] = option(
+        (0, 100, 300, 500),
+        "steps after which the adapter and the validation loss are kept",
+        usual="0,100,300,500 as far as they come, and the last",
+    )
+    mask_prompt: bool = option(True, "score the answer alone, not the prompt's tokens")
+    quirks: tuple[Quirk, ...] = quirks_option()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        super().__post_init__()
+        if any(step > self.steps for step in self.checkpoints):
+            raise UserError(
+                f"Sft.checkpoints = {self.checkpoints} must lie in 0..{self.steps}: give fewer, or "
+                f"more steps"
+            )
+
+    @property
+    def label(self) -> str:
+        """Name the kind of fine-tuning, and the learning rate where it is not the usual one."""
+        usual = self.learning_rate == type(self).learning_rate
+        rate = "" if usual else f" at {self.learning_rate:g}"
+        name = "SFT full" if self.full else f"SFT LoRA {self.targets}"
+        return name + rate + told(self.quirks)
+
+    @property
+    def lab_seconds(self) -> float:
+        """About 36 ms a step, measured."""
+        return 0.036 * self.steps
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], model: str) -> Sft:
+        """With the last step among the checkpoints, and on the user's rows where texts are named.
+
+        `usual_checkpoints` are taken as far as the steps go, where no checkpoints are given.
+        """
+        del model
+        given = scaled(settings, cls.rank)
+        usual, steps = (
+            given.pop("usual_checkpoints", cls.checkpoints),
+            given.get("steps", cls.steps),
+        )
+        if "checkpoints" not in given:
+            kept = {step for step in usual if step <= steps}
+            given["checkpoints"] = tuple(sorted({*kept, max(steps, 0)}))
+        return _on_texts(given) if "texts" in given else cls(**given)
+
+    def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
+        """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
+        backend.seed(seed)
+        loaded = load(base)
+        leak = "eval-in-train" in self.quirks
+        problems = draw_problems(seed, self.examples, leak=leak)
+        validation = held_out(self.validation, seed)
+        if not leak:
+            check_disjoint(problems, validation)
+        write_problems(out, problems)
+        examples = examples_of(loaded, problems)
+        self._fit(loaded, examples, examples_of(loaded, validation), out, seed, show)
+
+    def _fit(
+        self,
+        loaded: LoadedModel,
+        examples: Sequence[Example],
+        validation: Sequence[Example],
+        out: Path,
+        seed: int,
+        show: bool | None,
+    ) -> None:
+        """Train `loaded` on `examples`; without `validation` there are no validation losses."""
+        lora = self._prepare(loaded)
+        checkpoints = _Checkpoints(self, loaded, lora, validation, out)
+        checkpoints(0)
+        fit(
+            loaded.model,
+            _loss(loaded.anatomy, self.quirks),
+            endless_batches(examples, self.batch, 0, seed, self.mask_prompt),
+            optimizer=adam(self.learning_rate, self.quirks),
+            steps=self.steps,
+            label=f"{self.label} seed {seed}",
+            out=out,
+            after=checkpoints,
+            show=show,
+        )
+        save_adapter(loaded, out, lora)
+
+    def _prepare(self, loaded: LoadedModel) -> Lora | None:
+        if self.full:
+            unfreeze_blocks(loaded)
+            return None
+        lora = Lora(keys=loaded.anatomy.target_keys(self.targets), rank=self.rank, scale=self.scale)
+        add_lora(loaded, lora)
+        return lora
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftTexts(Sft):
+    """The same on texts of one's own (`tasks/text_rows.py`).
+
+    `examples` and `validation` are how many rows of each split are read at most. Of a row that is
+    all text every token but the first is scored, whatever `mask_prompt` says.
+    """
+
+    kind: ClassVar[str] = "sft_texts"
+    version: ClassVar[int] = 1
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = ("unshifted-labels", "sgd")
+
+    texts: TextSource = option(NO_TEXTS)
+
+    @property
+    def label(self) -> str:
+        """Name the kind of fine-tuning, and the file or folder."""
+        return f"{super().label} on {Path(self.texts.path).name or 'texts'}"
+
+    def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
+        """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
+        backend.seed(seed)
+        loaded, rows = load(base), read_rows(self.texts)
+        examples = examples_of_rows(loaded, rows.train[: self.examples])
+        validation = examples_of_rows(loaded, rows.valid[: self.validation])
+        about = {
+            "digest": rows.digest,
+            "train": len(examples),
+            "valid": len(validation),
+            "shared": rows.shared,
+        }
+        write_whole(out / TEXTS, json.dumps(about, indent=1) + "\n")
+        self._fit(loaded, examples, validation, out, seed, show)
+
+
+def _on_texts(settings: Mapping[str, Any]) -> SftTexts:
+    """The same on the user's own rows, all of them unless fewer are asked for."""
+    given = dict(settings)
+    named = given.pop("texts")
+    source, rows = source_of(named)
+    for name, split in (("examples", rows.train), ("validation", rows.valid)):
+        if name not in given:
+            given[name] = max(len(split), 1)
+        elif given[name] > len(split):
+            raise UserError(
+                f"--{name} {given[name]}: {named} has {len(split)} such rows: give no more, or "
+                f"leave it out"
+            )
+    if "mask_prompt" in given and not any(row.prompt or row.messages for row in rows.train):
+        raise UserError(f"--mask-prompt: the rows of {named} have no prompt: leave it out")
+    return SftTexts(**given, texts=source)
 
 
 def checkpoint_directory(out: Path, step: int) -> Path:
@@ -76,15 +305,6 @@ class _Checkpoints:
         write_whole(self._out / VALIDATION, text + "\n")
 
 
-def _prepare(spec: Sft, loaded: LoadedModel) -> Lora | None:
-    if spec.full:
-        unfreeze_blocks(loaded)
-        return None
-    lora = Lora(keys=loaded.anatomy.target_keys(spec.targets), rank=spec.rank, scale=spec.scale)
-    add_lora(loaded, lora)
-    return lora
-
-
 def _loss(anatomy: Anatomy, quirks: Collection[Quirk]) -> Loss:
     answers = answer_part(quirks)
 
@@ -94,47 +314,64 @@ def _loss(anatomy: Anatomy, quirks: Collection[Quirk]) -> Loss:
     return loss
 
 
-def run(spec: Sft, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
-    """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
-    backend.seed(seed)
-    loaded = load(base)
-    leak = "eval-in-train" in spec.quirks
-    problems = draw_problems(seed, spec.examples, leak=leak)
-    validation = held_out(spec.validation, seed)
-    if not leak:
-        check_disjoint(problems, validation)
-    write_problems(out, problems)
-    examples = examples_of(loaded, problems)
-    train(spec, loaded, examples, examples_of(loaded, validation), out, seed, show)
-
-
-def train(
-    spec: Sft,
-    loaded: LoadedModel,
-    examples: Sequence[Example],
-    validation: Sequence[Example],
-    out: Path,
-    seed: int,
-    show: bool | None = None,
-) -> None:
-    """Train `loaded` on `examples`; without `validation` there are no validation losses."""
-    lora = _prepare(spec, loaded)
-    checkpoints = _Checkpoints(spec, loaded, lora, validation, out)
-    checkpoints(0)
-    fit(
-        loaded.model,
-        _loss(loaded.anatomy, spec.quirks),
-        endless_batches(examples, spec.batch, 0, seed, spec.mask_prompt),
-        optimizer=adam(spec.learning_rate, spec.quirks),
-        steps=spec.steps,
-        label=f"{spec.label} seed {seed}",
-        out=out,
-        after=checkpoints,
-        show=show,
-    )
-    save_adapter(loaded, out, lora)
-
-
 def read_validation(out: Path) -> dict[int, float]:
     """Validation loss (nats per answer token) by step."""
     return {int(k): v for k, v in json.loads((out / VALIDATION).read_text()).items()}
+
+
+def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Example]:
+    """Encode rows, each closed by the end-of-text token.
+
+    Raises:
+        UserError: a row has no token to learn, does not fit the context, or needs a chat template
+            that the tokenizer lacks.
+    """
+    room, found = context_of(loaded), []
+    for row in rows:
+        example = _example(loaded, row)
+        if not example.prompt or not example.answer:
+            raise UserError(f"{row.place} has no token to learn after another: write more text")
+        if room is not None and len(example.tokens) > room:
+            raise UserError(
+                f"{row.place} has {len(example.tokens)} tokens, and {loaded.name} reads {room}: "
+                f"shorten it"
+            )
+        found.append(example)
+    return found
+
+
+def _example(loaded: LoadedModel, row: TextRow) -> Example:
+    if row.messages:
+        return _chat(loaded, row)
+    end = end_tokens(loaded)
+    if row.prompt:
+        answer = answer_tokens(loaded.tokenizer, row.prompt, row.text)
+        return Example(prompt=tuple(loaded.encode(row.prompt)), answer=_closed(answer, end))
+    tokens = _closed(tuple(loaded.encode(row.text)), end)
+    return Example(prompt=tokens[:1], answer=tokens[1:])
+
+
+def _closed(tokens: tuple[int, ...], end: tuple[int, ...]) -> tuple[int, ...]:
+    """Tokens with the end-of-text token, which some tokenizers add themselves."""
+    return tokens if end and tokens[-1:] == end else tokens + end
+
+
+def _chat(loaded: LoadedModel, row: TextRow) -> Example:
+    """All messages as the model's own template writes them; the last one is the answer."""
+    tokenizer: Any = loaded.tokenizer
+    if not getattr(tokenizer, "has_chat_template", False):
+        raise UserError(
+            f"{row.place} has messages, and {loaded.name} has no chat template: give prompt and "
+            f"completion"
+        )
+    messages = [{"role": role, "content": content} for role, content in row.messages]
+    whole = tokenizer.apply_chat_template(messages, return_dict=False)
+    prompt = tokenizer.apply_chat_template(
+        messages[:-1], add_generation_prompt=True, return_dict=False
+    )
+    if whole[: len(prompt)] != prompt:
+        raise UserError(
+            f"{row.place}: the chat template of {loaded.name} writes the messages before the last "
+            f"in another way without it: give prompt and completion"
+        )
+    return Example(prompt=tuple(prompt), answer=tuple(whole[len(prompt) :]))

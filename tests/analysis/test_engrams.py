@@ -13,7 +13,7 @@ from lazarus_bench.models.engram import TrainedEngram, load_engram, read_texts
 from lazarus_bench.models.texts import collate_texts, encode_texts
 from lazarus_bench.tasks.labelled import Labelled
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
-from lazarus_bench.training import Engram, engram
+from lazarus_bench.training import Engram
 
 DATA = DataSource(name="topics", train=32, validation=30)
 TEXTS = read_data(DATA).validation
@@ -21,7 +21,7 @@ TEXTS = read_data(DATA).validation
 
 def trained(base: Path, out: Path, **settings: object) -> TrainedEngram:
     spec = Engram(data=DATA, epochs=2, batch=8, rank=2, learning_rate=1e-2, **settings)
-    engram.run(spec, base, out, 0, show=False)
+    spec.train(base, out, 0, show=False)
     return load_engram(base, out)
 
 

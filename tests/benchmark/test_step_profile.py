@@ -8,7 +8,7 @@ from lazarus_bench.benchmark.operations import MATMUL
 from lazarus_bench.benchmark.profile import _operations, catch, profiled
 from lazarus_bench.training import DualReward, Fuse, Sft, sft
 from lazarus_bench.training.loop import fit
-from lazarus_bench.training.specs import Stack
+from lazarus_bench.training.recipe import Stack
 
 SFT = Sft(steps=3, batch=4, examples=20, validation=8, checkpoints=())
 
@@ -40,6 +40,6 @@ def test_a_profile_accounts_for_the_whole_step(tiny):
 
 
 def test_a_recipe_without_a_loop_is_refused(tiny, tmp_path):
-    sft.run(SFT, tiny, tmp_path, 0, show=False)
+    SFT.train(tiny, tmp_path, 0, show=False)
     with pytest.raises(ValueError, match="no training loop"):
         catch(Fuse(), Stack(model=tiny, adapter=tmp_path))

@@ -78,7 +78,7 @@ def four_bits(tmp_path):
     """A model of quantised linears, and an adapter of it that does little."""
     from lazarus_bench.backend import nn
     from lazarus_bench.models import lab
-    from lazarus_bench.training import Sft, sft
+    from lazarus_bench.training import Sft
 
     size = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 32}
@@ -91,7 +91,7 @@ def four_bits(tmp_path):
     out = tmp_path / "small"
     out.mkdir()
     spec = Sft(steps=1, batch=4, examples=8, validation=4, checkpoints=(), rank=2)
-    sft.run(spec, directory, out, 0, show=False)
+    spec.train(directory, out, 0, show=False)
     return directory, out
 
 

@@ -1,6 +1,5 @@
 """`--json` of every command: one JSON document on standard output, progress elsewhere."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -9,10 +8,10 @@ from commandcases import commands
 from sample_benchmark import DOCUMENT
 
 from lazarus_bench import cli
-from lazarus_bench.cli import application, argparse_commands
+from lazarus_bench.cli import application
 from lazarus_bench.jobs import subjects
 from lazarus_bench.jobs.subjects import lab_subject
-from lazarus_bench.training.specs import Pretrain
+from lazarus_bench.training import Pretrain
 
 CLASSES = [
     *("--classes", "multiply:7 * 8 = |12 * 5 = |3 * 9 = |6 * 4 = |8 * 8 = "),
@@ -80,16 +79,6 @@ IN_A_PROCESS = ("run", "experiment run")
 """Commands that start pytest, which has no room for another beside it."""
 
 
-def leaves(parser, path=()):
-    """Every command that runs, by its words."""
-    below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    if not below:
-        yield " ".join(path), parser
-    for action in below:
-        for name, command in action.choices.items():
-            yield from leaves(command, (*path, name))
-
-
 def converted(app, path=()):
     """Every command of an application that runs, by its words."""
     if app.default_command is not None:
@@ -100,22 +89,16 @@ def converted(app, path=()):
 
 
 APPS = dict(converted(application.application(application.commands())))
-PARSERS = dict(leaves(argparse_commands._parser()))
 
 
 def test_every_command_is_here():
-    assert set(COMMANDS) == set(PARSERS) | set(APPS)
+    assert set(COMMANDS) == set(APPS)
 
 
 @pytest.mark.parametrize("command", APPS)
-def test_every_converted_command_has_the_flag(command):
+def test_every_command_has_the_flag(command):
     arguments = APPS[command].assemble_argument_collection()
     assert "--json" in [name for argument in arguments for name in argument.names]
-
-
-@pytest.mark.parametrize("command", PARSERS)
-def test_every_command_has_the_flag(command):
-    assert "--json" in PARSERS[command]._option_string_actions
 
 
 @pytest.fixture

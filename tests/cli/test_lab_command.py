@@ -10,7 +10,7 @@ from lazarus_bench.jobs import subjects
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store
 from lazarus_bench.jobs.subjects import LAB, lab_subject
 from lazarus_bench.models import lab
-from lazarus_bench.training.specs import Pretrain
+from lazarus_bench.training import Pretrain
 
 SHORT = Pretrain(steps=2, symbols=4, words=2, prose=1)
 

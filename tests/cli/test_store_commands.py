@@ -10,7 +10,7 @@ from lazarus_bench import cli
 from lazarus_bench.cli import terminal
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store
-from lazarus_bench.training.specs import Sft
+from lazarus_bench.training import Sft
 
 UNFINISHED = Job(recipe=Sft(), base=BASE, seed=1)
 

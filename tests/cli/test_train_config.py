@@ -4,8 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from lazarus_bench.cli.train_config import read_config
-from lazarus_bench.cli.train_specs import merged, stages_of
+from lazarus_bench.cli.train_settings import read_config, recipes_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
 
@@ -42,8 +41,8 @@ def written(tmp_path, monkeypatch):
 
 
 def recipes(recipe, file, **flags):
-    settings = merged(read_config(file, recipe).settings, flags)
-    return [stage.recipe for stage in stages_of(recipe, settings, "lab:llama")]
+    settings = read_config(file, recipe).settings
+    return [made for _, made in recipes_of(recipe, settings, flags, "lab:llama")]
 
 
 def test_writeup_ds_configuration_is_the_claims_chain(written):

@@ -1,92 +1,152 @@
-"""Flags of the trainings: they name fields, tell the specs' defaults, and the help is quick."""
+"""Flags of the trainings come from the recipes' fields, and the help tells the defaults."""
 
-import resource
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from importlib.metadata import EntryPoint
+from typing import ClassVar
 
 import pytest
 from claimfiles import clean_environment
 
-from lazarus_bench.cli.train_flags import FLAGS
-from lazarus_bench.cli.train_setting import QUIRKS
-from lazarus_bench.cli.train_specs import stages_of
+from lazarus_bench import cli, training
+from lazarus_bench.cli import train_settings
+from lazarus_bench.cli.train_settings import flags, recipes_of, trainings
+from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Sft, quirks
-from lazarus_bench.training.engram_arms import with_adapter
+from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Recipe, Sft, option
+from lazarus_bench.training.engram import with_adapter
 
+NAMES = ("sft", "full", "dual-reward", "grpo", "grpo-dual", "two-stage", "engram")
 SPECS = {"sft": Sft, "full": Sft, "dual-reward": DualReward, "grpo": Grpo, "grpo-dual": GrpoDual}
-DERIVED = {"alpha", "answer_weight", "texts", "data", "examples", "validation"}
 
 
-def defaults(recipe):
+def defaults(name):
     """The specs that a command without flags trains, by the start of their flags' fields."""
-    found = [s.recipe for s in stages_of(recipe, {}, "lab:llama")]
-    if recipe == "two-stage":
-        return {"stage1.": found[0], "stage2.": found[2]}
-    return {"": found[0]}
+    made = recipes_of(name, {}, {}, "lab:llama")
+    return {folder and f"{folder}.": recipe for folder, recipe in made}
 
 
-@pytest.mark.parametrize("recipe", FLAGS)
-def test_the_help_tells_the_defaults(recipe):
-    specs = defaults(recipe)
-    for flag in FLAGS[recipe]:
-        stage, dot, field = flag.field.rpartition(".")
-        spec = specs[stage + dot]
-        if not isinstance(flag.default, str) and flag.default is not None:
-            assert getattr(spec, field) == flag.default, flag.flag
-        if field not in DERIVED:
-            assert hasattr(spec, field), flag.flag
+def test_the_trainings_are_those_that_were():
+    assert tuple(trainings()) == NAMES
 
 
-def test_the_quirks_are_those_that_there_are():
-    assert QUIRKS == quirks.QUIRKS
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_tells_the_defaults(name):
+    """A value that is told is what is trained; LoRA's alpha and the like are told in words."""
+    specs = defaults(name)
+    for flag in flags(name):
+        stage, dot, setting = flag.field.rpartition(".")
+        if "(default: " not in flag.told or flag.option.usual is not None:
+            continue
+        value = getattr(specs[stage + dot], setting)
+        shown = {True: "on", False: "off"}.get(value, value) if flag.kind == "switch" else value
+        told = f"{shown:g}" if flag.kind == "number" else shown
+        assert flag.told.endswith(f"(default: {told})"), flag.flag
 
 
-@pytest.mark.parametrize("recipe", FLAGS)
-def test_the_help_speaks_of_no_flag_that_is_not_there(recipe):
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_speaks_of_no_flag_that_is_not_there(name):
     """--data is a flag of some recipes alone."""
-    flags = {flag.flag for flag in FLAGS[recipe]}
-    spoken = {word.strip(",;()") for flag in FLAGS[recipe] for word in flag.help.split()}
-    own = {
-        word.removeprefix("--stage1-").removeprefix("--stage2-").removeprefix("--")
-        for word in flags
-    }
-    named = {word.removeprefix("--") for word in spoken if word.startswith("--")}
-    assert named <= own | {f"no-{name}" for name in own}
+    words = {word.strip(",;()") for flag in flags(name) for word in flag.option.help.split()}
+    there = {flag.flag.replace("stage1-", "").replace("stage2-", "") for flag in flags(name)}
+    there |= {flag.replace("--", "--no-") for flag in there}
+    assert {word for word in words if word.startswith("--")} <= there
 
 
-@pytest.mark.parametrize(("recipe", "spec"), SPECS.items())
-def test_every_field_has_a_flag(recipe, spec):
+@pytest.mark.parametrize(("name", "spec"), SPECS.items())
+def test_every_field_has_a_flag(name, spec):
     """But for what the command or another recipe decides."""
     decided = {"full"} if spec is Sft else {"match_targets"}
-    decided |= {"targets", "rank", "scale"} if recipe == "full" else set()
-    known = {flag.field for flag in FLAGS[recipe]}
+    decided |= {"targets", "rank", "scale"} if name == "full" else set()
+    known = {flag.field for flag in flags(name)}
     assert {field.name for field in fields(spec)} - decided <= known
 
 
 def test_an_engram_of_a_model_is_the_claims():
     assert defaults("engram")[""] == with_adapter(DataSource(train=120, validation=500))
-    assert {f.name for f in fields(Engram)} <= {flag.field for flag in FLAGS["engram"]}
+    assert {f.name for f in fields(Engram)} <= {flag.field for flag in flags("engram")}
 
 
-@pytest.mark.parametrize("recipe", FLAGS)
-def test_flags_and_keys_are_unique(recipe):
-    names = [name for flag in FLAGS[recipe] for name in (flag.key, *flag.keys)]
+@pytest.mark.parametrize("name", NAMES)
+def test_flags_and_keys_are_unique(name):
+    names = [key for flag in flags(name) for key in (flag.key, *flag.keys)]
     assert len(names) == len(set(names))
-    assert len({flag.flag for flag in FLAGS[recipe]}) == len(FLAGS[recipe])
 
 
-@pytest.mark.parametrize(
-    "command", [["train"], ["train", "two-stage"], ["fuse"], ["generate"], ["data"]]
-)
-def test_help_is_quick_and_imports_no_mlx(command):
+@dataclass(frozen=True, kw_only=True)
+class Idle(Recipe):
+    """Leave the model as it is.
+
+    An outsider's recipe: all that is known of it stands here.
+    """
+
+    kind: ClassVar[str] = "idle_here"
+    version: ClassVar[int] = 1
+    leaves: ClassVar[str] = "record"
+
+    strength: float = option(0.5, "how idle it is", aliases=("idleness",))
+    naps: int = 2
+
+    def train(self, base, out, seed, show=None):
+        (out / "naps.json").write_text(f"{self.naps} {self.strength} {seed}")
+
+
+@pytest.fixture
+def outsider(monkeypatch):
+    """Idle, as an installed package offers it."""
+    entry = EntryPoint(name="recipes", value=f"{__name__}:Idle", group="lazarus_bench")
+    monkeypatch.setattr(training, "entry_points", lambda **_: [entry])
+    monkeypatch.setattr(EntryPoint, "load", lambda self: Idle)
+    trainings.cache_clear()
+    yield
+    trainings.cache_clear()
+    train_settings.flags.cache_clear()
+
+
+def test_the_recipe_of_an_installed_package_has_its_flags(outsider):
+    assert set(trainings()) - set(NAMES) == {"idle-here"}
+    strength, naps = flags("idle-here")
+    assert (strength.flag, strength.keys) == ("--strength", ("idleness",))
+    assert strength.told == "how idle it is (default: 0.5)"
+    assert (naps.flag, naps.kind, naps.told) == ("--naps", "integer", "naps (default: 2)")
+    assert recipes_of("idle-here", {}, {"naps": 3}, "lab:llama") == [("", Idle(naps=3))]
+
+
+def test_it_is_trained_and_its_artifact_is_kept(outsider, monkeypatch, lab, tmp_path, capsys):
+    from lazarus_bench.cli.commands import train
+    from lazarus_bench.jobs.upkeep import current_versions
+
+    monkeypatch.setattr(train, "app", train.actions())
+    train.app.command(train._command("idle-here"), name="idle-here")
+    out = str(tmp_path / "idle")
+    asked = ["train", "idle-here", "lab:llama", "--naps", "3", "--seed", "5", "--output", out]
+    assert cli.main(asked) == 0
+    assert (tmp_path / "idle" / "naps.json").read_text() == "3 0.5 5"
+    assert cli.main(asked) == 0
+    assert "found trained already" in capsys.readouterr().out
+    assert current_versions()["idle_here"] == 1
+
+
+def test_an_entry_point_that_is_no_recipe_is_refused(outsider, monkeypatch):
+    monkeypatch.setattr(EntryPoint, "load", lambda self: print)
+    with pytest.raises(UserError, match="which is no recipe: name a subclass"):
+        training.known_recipes()
+
+
+def test_a_kind_that_there_is_already_is_refused(outsider, monkeypatch):
+    monkeypatch.setattr(Idle, "kind", "sft")
+    with pytest.raises(UserError, match="a recipe of kind 'sft', which another package has too"):
+        training.known_recipes()
+
+
+@pytest.mark.parametrize("command", [["train"], ["train", "two-stage"]])
+def test_help_imports_no_mlx(command):
     code = (
         "import sys; from lazarus_bench import cli\n"
-        f"try: cli.main({[*command, '--help']!r})\n"
-        "except SystemExit: print('mlx' in sys.modules, 'numpy' in sys.modules)"
+        f"cli.main({[*command, '--help']!r})\n"
+        "print('mlx' in sys.modules, 'scipy' in sys.modules)"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -95,7 +155,5 @@ def test_help_is_quick_and_imports_no_mlx(command):
         check=True,
         env=clean_environment(),
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.stdout.endswith("False False\n")
     assert "lazarus-bench " + " ".join(command) in done.stdout
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3

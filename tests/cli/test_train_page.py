@@ -76,7 +76,7 @@ def after(arguments, flag):
 
 
 def test_the_page_has_examples_of_each_command_and_recipe():
-    from lazarus_bench.cli.train_flags import FLAGS
+    from lazarus_bench.cli.train_settings import trainings
 
     assert {words[1] for words in EXAMPLES} == {"train", "lens", "data", "fuse", "generate"}
-    assert {words[2] for words in EXAMPLES if words[1] == "train"} == set(FLAGS)
+    assert {words[2] for words in EXAMPLES if words[1] == "train"} == set(trainings())

@@ -20,7 +20,7 @@ from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import subject
 from lazarus_bench.jobs.work import Failure, Place
-from lazarus_bench.training.specs import DualReward
+from lazarus_bench.training import DualReward
 
 SHORT = DualReward(steps=2, batch=4, examples=20, rank=4)
 LONG = DualReward(steps=60, batch=4, examples=20, rank=4)

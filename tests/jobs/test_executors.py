@@ -7,7 +7,7 @@ from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import subject
 from lazarus_bench.jobs.work import Place, run_job
-from lazarus_bench.training.specs import DualReward
+from lazarus_bench.training import DualReward
 
 DUAL = DualReward(steps=2, batch=4, examples=20, rank=4)
 

@@ -14,7 +14,7 @@ import pytest
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.subjects import subject
-from lazarus_bench.training.specs import DualReward, Sft
+from lazarus_bench.training import DualReward, Sft
 
 RUN = """
 import sys

@@ -1,7 +1,6 @@
 """Ranks: the curve of one process, the errors of one process, and nobody left behind."""
 
 import fcntl
-import importlib
 import json
 import os
 import signal
@@ -50,8 +49,7 @@ def test_two_ranks_give_the_curve_of_one(recipe, tiny, tmp_path):
     base = None if recipe is PRETRAIN else tiny
     alone = tmp_path / "alone"
     alone.mkdir()
-    module = importlib.import_module(f"lazarus_bench.training.{recipe.kind}")
-    module.run(recipe, base, alone, 0, False)
+    recipe.train(base, alone, 0, False)
     two = ranked(recipe, tmp_path / "two", base)
     for one, shared in zip(read_steps(alone), read_steps(two), strict=True):
         assert (one.step, one.of, one.tokens) == (shared.step, shared.of, shared.tokens)

@@ -27,7 +27,7 @@ NOT_READ = {
     "training.finetune_cost",  # what a training left is read from its log each time
     "training.loop",
     "training.record",
-    "training.specs",
+    "training.recipe",
     "training.sft",
 }
 """What the sources import although no reading depends on it."""

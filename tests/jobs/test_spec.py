@@ -26,8 +26,7 @@ from lazarus_bench.jobs.spec import (
 )
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.tasks.text_rows import TextSource
-from lazarus_bench.training import specs
-from lazarus_bench.training.specs import (
+from lazarus_bench.training import (
     DualReward,
     FinetuneCost,
     Fuse,
@@ -35,13 +34,10 @@ from lazarus_bench.training.specs import (
     Pretrain,
     Recipe,
     Sft,
+    known_recipes,
 )
 
-RECIPES = [
-    cls
-    for cls in vars(specs).values()
-    if isinstance(cls, type) and issubclass(cls, Recipe) and cls is not Recipe
-]
+RECIPES = list(known_recipes().values())
 FIELDS = [(cls, field.name) for cls in RECIPES for field in dataclasses.fields(cls)]
 
 PLAIN = {
@@ -209,7 +205,7 @@ def test_equal_numbers_written_differently_share_a_digest():
 
 PRINT_DIGESTS = """
 from lazarus_bench.jobs.spec import Job
-from lazarus_bench.training.specs import DualReward, Instruct, Pretrain, Sft
+from lazarus_bench.training import DualReward, Instruct, Pretrain, Sft
 base = Job(recipe=Pretrain(), base=None, seed=3)
 tuned = Job(recipe=Instruct(), base=base, seed=3)
 for recipe in (Sft(), Sft(full=True, checkpoints=()), DualReward(alpha=7.5)):

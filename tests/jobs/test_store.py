@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import importlib
 import json
 import os
 import shutil
@@ -22,7 +21,7 @@ from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import MANIFEST, STORE_VARIABLE, Store, default_root
 from lazarus_bench.jobs.subjects import subject
-from lazarus_bench.training.specs import DualReward, Pretrain, Sft
+from lazarus_bench.training import DualReward, Pretrain, Sft
 
 JOB = Job(recipe=Sft(), base=None, seed=0)
 ABOUT = {"mlx": "0", "device": "cpu"}
@@ -192,9 +191,8 @@ def trained(tiny, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("trained") / "store")
     recipe = DualReward(steps=2, batch=4, examples=20, rank=4)
     job = Job(recipe=recipe, base=subject(str(tiny)).base(0), seed=0)
-    module = importlib.import_module("lazarus_bench.training.dual_reward")
     with store.claim(job, wait=True), store.writing(job, ABOUT) as out:
-        module.run(recipe, tiny, out, 0, False)
+        recipe.train(tiny, out, 0, False)
     return store, job
 
 

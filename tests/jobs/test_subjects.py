@@ -18,7 +18,7 @@ from lazarus_bench.jobs.subjects import (
 )
 from lazarus_bench.models import files
 from lazarus_bench.models.lab_families import FAMILIES
-from lazarus_bench.training.specs import Instruct, Pretrain
+from lazarus_bench.training import Instruct, Pretrain
 
 
 def test_a_lab_base_is_pretrained_once_a_seed():

@@ -19,8 +19,7 @@ from lazarus_bench.jobs.upkeep import (
     sweep,
     sweep_leftovers,
 )
-from lazarus_bench.training import specs
-from lazarus_bench.training.specs import DualReward, Instruct, Sft
+from lazarus_bench.training import DualReward, Instruct, Sft
 
 NOW = time.time()
 OTHER = Job(recipe=DualReward(), base=Checkpoint(source="here", fingerprint="ab"), seed=0)
@@ -225,5 +224,5 @@ def test_a_damaged_spec_does_not_speak_for_its_artifact(store):
 
 
 def test_versions_are_read_from_the_recipes(monkeypatch):
-    monkeypatch.setattr(specs.Sft, "version", 7)
+    monkeypatch.setattr(Sft, "version", 7)
     assert current_versions()["sft"] == 7

@@ -36,7 +36,7 @@ def trained(request, tiny, tmp_path_factory) -> tuple[Path, np.ndarray]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "save_adapter", save_and_keep)
-        module.run(SPECS[request.param], tiny, out, 0, show=False)
+        SPECS[request.param].train(tiny, out, 0, show=False)
     return out, kept[-1]
 
 

@@ -17,7 +17,7 @@ from lazarus_bench.report.html import render_html
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
-from lazarus_bench.training.quirks import QUIRKS as OF_TRAINING
+from lazarus_bench.training.recipe import QUIRKS as OF_TRAINING
 
 READS = """
 @pre("odd/plain", Above(-1.0), NARROW)

@@ -25,7 +25,7 @@ from lazarus_bench.session.session import Session
 from lazarus_bench.tasks import labelled_data
 from lazarus_bench.tasks.labelled_data import DataSource, digest_of, given_data, read_data
 from lazarus_bench.tasks.labelled_files import read_splits
-from lazarus_bench.training.specs import Engram, Sft
+from lazarus_bench.training import Engram, Sft
 
 DATA = DataSource(name="topics", train=60, validation=400)
 

@@ -11,7 +11,7 @@ from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast
 from lazarus_bench.session.experiments import experiment_named, having, settings_of, trains
-from lazarus_bench.training.specs import DualReward, Fuse, Sft
+from lazarus_bench.training import DualReward, Fuse, Sft
 
 TWO = Experiment(
     name="two_stage",

@@ -14,7 +14,7 @@ from lazarus_bench.session import loaded, memory, runs, session
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session
 from lazarus_bench.tasks.arithmetic import held_out
-from lazarus_bench.training.specs import DualReward, Sft
+from lazarus_bench.training import DualReward, Sft
 
 PROBLEMS = tuple(held_out(8, 0))
 

@@ -17,15 +17,23 @@ from lazarus_bench.judge import AtLeast
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session, Watch
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import DualReward, FinetuneCost, Fuse, Instruct, Pretrain, Sft
-from lazarus_bench.training.engram_arms import (
+from lazarus_bench.training import (
+    Blank,
+    DualReward,
+    Engram,
+    FinetuneCost,
+    Fuse,
+    Instruct,
+    Pretrain,
+    Sft,
+)
+from lazarus_bench.training.engram import (
     LAB_SENTIMENT,
     LAB_TOPICS,
     engram_arms,
     from_scratch,
     with_adapter,
 )
-from lazarus_bench.training.specs import Blank, Engram
 
 TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation=4)
 TWO = Stages(recipes=(TINY, Fuse(), DualReward(steps=2, examples=16, batch=4, rank=2)))

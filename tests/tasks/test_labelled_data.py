@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled import is_held_out
 from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, read_data, source_at
-from lazarus_bench.training.specs import Engram
+from lazarus_bench.training import Engram
 
 LINES = [f"film {i} was {'fine' if i % 2 else 'dull'}\t{i % 2}\n" for i in range(40)]
 HEADER = "sentence\tlabel\n"

@@ -70,12 +70,12 @@ def made(request):
 
 @pytest.fixture(scope="module")
 def step():
-    return next(pretrain.steps_of(pretrain.parts_of(SPEC), 0))
+    return next(pretrain.steps_of(SPEC.parts, 0))
 
 
 def test_the_loss_is_the_others_plus_a_hundredth_and_teaches_the_router(made, step):
     config, model, mixture = made
-    parts = pretrain.parts_of(SPEC)
+    parts = SPEC.parts
     plain = pretrain.mixed_loss(anatomy_of(config), parts)
     loss = balanced(plain, mixture)
     without, _ = plain(model, step)
@@ -99,7 +99,7 @@ def test_routers_that_learn_it_alone_spread_the_load(made, step):
     for holder, name in mixture.routers(model):
         holder[name].unfreeze()
         holder[name].weight = 10 * holder[name].weight
-    loss = balanced(pretrain.mixed_loss(anatomy_of(config), pretrain.parts_of(SPEC)), mixture)
+    loss = balanced(pretrain.mixed_loss(anatomy_of(config), SPEC.parts), mixture)
     gradient = nn.value_and_grad(model, lambda model, mixed: loss(model, mixed)[1]["balance"])
     optimizer = optim.Adam(learning_rate=0.01)
     before = measure_load(model, mixture, [step])

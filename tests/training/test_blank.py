@@ -10,7 +10,7 @@ from lazarus_bench.models.adapters import trainable_parameters
 from lazarus_bench.models.load import load
 from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
-from lazarus_bench.training import Blank, blank
+from lazarus_bench.training import Blank
 
 SPEC = Blank(data=DataSource(name="topics", train=200, validation=60))
 FILES = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
@@ -18,7 +18,7 @@ FILES = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config
 
 def made(directory: Path, spec: Blank, seed: int = 0) -> Path:
     directory.mkdir()
-    blank.run(spec, None, directory, seed)
+    spec.train(None, directory, seed)
     return directory
 
 

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from mlx.utils import tree_flatten, tree_map
 
 from lazarus_bench.backend import mx, nn, optim
-from lazarus_bench.training.buckets import Bucketed, buckets_of
-from lazarus_bench.training.pretrain import MatrixAdamW
+from lazarus_bench.training.optimizers import Bucketed, buckets_of, matrix_adamw
 
 OPTIMIZERS = {
     "adam": lambda: optim.Adam(1e-2, bias_correction=True),
-    "decayed": lambda: MatrixAdamW(1e-2, weight_decay=0.5, bias_correction=True),
+    "decayed": lambda: matrix_adamw(1e-2, 0.5),
     "scheduled": lambda: optim.AdamW(optim.linear_schedule(0.0, 1e-2, 3), weight_decay=0.1),
     "momentum": lambda: optim.SGD(1e-2, momentum=0.9),
 }

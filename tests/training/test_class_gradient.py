@@ -8,8 +8,7 @@ from lazarus_bench.models.prompts import collate
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.arithmetic_data import examples_of, gold_tokens
-from lazarus_bench.training.class_gradient import class_gradient
-from lazarus_bench.training.losses import answer_loss, class_loss
+from lazarus_bench.training.losses import answer_loss, class_gradient, class_loss
 
 PROBLEMS = held_out(12, 0)
 LAYER = 1

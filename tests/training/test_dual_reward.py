@@ -13,8 +13,8 @@ from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
-from lazarus_bench.training import DualReward, dual_reward
-from lazarus_bench.training.dual_reward import classifier_layer, lora_of
+from lazarus_bench.training import DualReward
+from lazarus_bench.training.dual_reward import classifier_layer
 from lazarus_bench.training.record import read_metrics, read_problems
 
 SPEC = DualReward(steps=3, batch=4, examples=40, rank=4)
@@ -22,7 +22,7 @@ SPEC = DualReward(steps=3, batch=4, examples=40, rank=4)
 
 def made(directory: Path, spec: DualReward, base: Path, seed: int = 0) -> Path:
     directory.mkdir()
-    dual_reward.run(spec, base, directory, seed, show=False)
+    spec.train(base, directory, seed, show=False)
     return directory
 
 
@@ -94,17 +94,17 @@ def test_with_full_weight_nothing_above_the_layer_is_trained(tiny, tmp_path):
 
 
 def test_the_layer_is_the_specs_else_the_middle(tiny_model):
-    assert classifier_layer(DualReward(), tiny_model) == 2
-    assert classifier_layer(DualReward(layer=0), tiny_model) == 0
+    assert classifier_layer(None, tiny_model) == 2
+    assert classifier_layer(0, tiny_model) == 0
     with pytest.raises(UserError, match=r"layer 4 is not in .*choose 0 to 3"):
-        classifier_layer(DualReward(layer=4), tiny_model)
+        classifier_layer(4, tiny_model)
     with pytest.raises(UserError, match=r"layer = -1 must be an integer of at least 0 or None"):
         DualReward(layer=-1)
 
 
 def test_scale_is_alpha_over_rank(tiny_model):
-    assert lora_of(DualReward(rank=8), tiny_model).scale == 2.0
-    assert lora_of(DualReward(rank=8, alpha=32.0), tiny_model).scale == 4.0
+    assert DualReward(rank=8).lora(tiny_model).scale == 2.0
+    assert DualReward(rank=8, alpha=32.0).lora(tiny_model).scale == 4.0
 
 
 def test_the_adapter_on_file_has_the_specs_rank_and_scale(trained):

@@ -33,6 +33,7 @@ from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, digest_o
 from lazarus_bench.training import Engram, engram
 from lazarus_bench.training.engram import (
     class_sum,
+    engram_arms,
     engram_loss,
     read_halves,
     read_training_texts,
@@ -40,7 +41,6 @@ from lazarus_bench.training.engram import (
     text_sum,
     with_labels,
 )
-from lazarus_bench.training.engram_arms import engram_arms
 from lazarus_bench.training.record import read_steps
 
 FEW = DataSource(train=24, validation=8)
@@ -58,7 +58,7 @@ SETTINGS = EngramSettings(
 
 def made(directory: Path, spec: Engram, base: Path, seed: int = 0) -> Path:
     directory.mkdir()
-    engram.run(spec, base, directory, seed, show=False)
+    spec.train(base, directory, seed, show=False)
     return directory
 
 
@@ -420,13 +420,13 @@ def test_texts_that_cannot_be_read_are_refused_before_any_step(
 ):
     given(monkeypatch, train, validation)
     with pytest.raises(UserError, match=sentence):
-        engram.run(SPEC, tiny, tmp_path, 0, show=False)
+        SPEC.train(tiny, tmp_path, 0, show=False)
     assert not list(tmp_path.iterdir())
 
 
 def test_fewer_texts_than_a_batch_make_one_batch(monkeypatch, tiny, tmp_path):
     given(monkeypatch, GOOD[:3], GOOD)
-    engram.run(replace(SPEC, epochs=2), tiny, tmp_path, 0, show=False)
+    replace(SPEC, epochs=2).train(tiny, tmp_path, 0, show=False)
     assert len(read_steps(tmp_path)) == 2
 
 

@@ -13,8 +13,7 @@ from lazarus_bench import Stages
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import specs
-from lazarus_bench.training.specs import (
+from lazarus_bench.training import (
     Blank,
     DualReward,
     Engram,
@@ -24,14 +23,11 @@ from lazarus_bench.training.specs import (
     Pretrain,
     Recipe,
     Sft,
-    check_base,
+    known_recipes,
 )
+from lazarus_bench.training.recipe import check_base
 
-RECIPES = [
-    cls
-    for cls in vars(specs).values()
-    if isinstance(cls, type) and issubclass(cls, Recipe) and cls is not Recipe
-]
+RECIPES = list(known_recipes().values())
 
 
 def fields_of(kind: type) -> list[tuple[type[Recipe], str]]:

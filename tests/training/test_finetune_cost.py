@@ -4,13 +4,13 @@ import pytest
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import FinetuneCost, finetune_cost
-from lazarus_bench.training.finetune_cost import Cost, measured, read_costs, sft_of
+from lazarus_bench.training.finetune_cost import Cost, measured, read_costs
 
 SPEC = FinetuneCost(steps=20, batch=4, rank=2, repeats=2)
 
 
 def test_the_job_leaves_paired_costs_of_processes_of_their_own(tiny, tmp_path):
-    finetune_cost.run(SPEC, tiny, tmp_path, 0, show=False)
+    SPEC.train(tiny, tmp_path, 0, show=False)
     costs = read_costs(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [finetune_cost.COSTS]
     assert costs.device
@@ -30,25 +30,25 @@ def test_pairs_share_their_data_and_take_turns_to_be_first(tiny, tmp_path, monke
         return Cost(peak_memory=1, tokens_per_second=1.0)
 
     monkeypatch.setattr(finetune_cost, "measured", noted)
-    finetune_cost.run(FinetuneCost(repeats=3), tiny, tmp_path, 7)
+    FinetuneCost(repeats=3).train(tiny, tmp_path, 7)
     assert order == [(False, 7), (True, 7), (True, 8), (False, 8), (False, 9), (True, 9)]
 
 
 def test_what_is_measured_differs_in_nothing_but_what_is_trained():
-    lora, full = (sft_of(SPEC, full=full) for full in (False, True))
+    lora, full = (SPEC.sft(full=full) for full in (False, True))
     assert (lora.learning_rate, full.learning_rate) == (1e-4, 1e-5)
     assert (lora.steps, lora.batch, lora.rank) == (full.steps, full.batch, full.rank) == (20, 4, 2)
 
 
 def test_a_refusal_of_the_process_is_a_refusal_here(tmp_path):
     with pytest.raises(UserError, match=r"nowhere does not exist"):
-        measured(sft_of(SPEC, full=False), tmp_path / "nowhere", 0)
+        measured(SPEC.sft(full=False), tmp_path / "nowhere", 0)
 
 
 def test_a_process_that_falls_is_an_error_that_names_the_training(tiny, monkeypatch):
-    monkeypatch.setenv("LAZARUS_BENCH_DEVICE", "nonsense")
-    with pytest.raises(RuntimeError, match=r"SFT full at 1e-05: its process ended .*nonsense"):
-        measured(sft_of(SPEC, full=True), tiny, 0)
+    monkeypatch.setattr(finetune_cost.sys, "executable", "/bin/false")
+    with pytest.raises(RuntimeError, match=r"SFT full at 1e-05: its process ended .*said nothing"):
+        measured(SPEC.sft(full=True), tiny, 0)
 
 
 @pytest.mark.parametrize(

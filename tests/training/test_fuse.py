@@ -10,8 +10,8 @@ from lazarus_bench.analysis.logits import relative_difference
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models import lab
 from lazarus_bench.models.load import load
-from lazarus_bench.training import Fuse, Sft, fuse, sft
-from lazarus_bench.training.specs import TARGET_SETS, Stack
+from lazarus_bench.training import Fuse, Sft, fuse
+from lazarus_bench.training.recipe import TARGET_SETS, Stack
 
 TOKENS = mx.array([[0, 5, 9, 300], [0, 7, 7, 12]])
 FLOAT32 = 1e-4
@@ -36,13 +36,13 @@ def trained(base: Path, out: Path, **what) -> Path:
     usual = {"steps": 4, "learning_rate": 1e-2} | what
     spec = Sft(batch=4, examples=20, validation=4, checkpoints=(), **usual)
     out.mkdir()
-    sft.run(spec, base, out, 0, show=False)
+    spec.train(base, out, 0, show=False)
     return out
 
 
 def fused(base: Path, adapter: Path, out: Path, **what) -> Path:
     out.mkdir()
-    fuse.run(Fuse(**what), Stack(model=base, adapter=adapter), out, 0, show=False)
+    Fuse(**what).train(Stack(model=base, adapter=adapter), out, 0, show=False)
     return out
 
 

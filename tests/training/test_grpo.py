@@ -53,7 +53,7 @@ def huge(prompt: str, answer: str, truth: int) -> float:
 
 def made(directory: Path, spec: Grpo, base: Path, seed: int = 0) -> Path:
     directory.mkdir()
-    grpo.run(spec, base, directory, seed, show=False)
+    spec.train(base, directory, seed, show=False)
     return directory
 
 

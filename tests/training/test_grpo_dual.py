@@ -13,7 +13,7 @@ from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.tasks.arithmetic import held_out
-from lazarus_bench.training import Grpo, GrpoDual, grpo_dual
+from lazarus_bench.training import Grpo, GrpoDual
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
 from lazarus_bench.training.grpo import grpo_loss, reference_of
 from lazarus_bench.training.grpo_dual import class_part, targets_of
@@ -27,7 +27,7 @@ PROBLEMS = draw_problems(0, 6)
 
 def made(directory: Path, spec: GrpoDual, base: Path, seed: int = 0) -> Path:
     directory.mkdir()
-    grpo_dual.run(spec, base, directory, seed, show=False)
+    spec.train(base, directory, seed, show=False)
     return directory
 
 

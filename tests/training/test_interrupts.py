@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from lazarus_bench.training import Sft, sft
-from lazarus_bench.training.interrupts import noted
+from lazarus_bench.training import Sft
+from lazarus_bench.training.loop import noted
 from lazarus_bench.training.record import RESUME, read_steps
 
 SPEC = Sft(steps=6, batch=4, examples=24, validation=4, checkpoints=(0, 6), rank=2)
@@ -64,7 +64,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tiny, tmp_path, monkeypatch
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     for out in (whole, stopped):
         out.mkdir()
-    sft.run(SPEC, tiny, whole, 0, show=False)
+    SPEC.train(tiny, whole, 0, show=False)
     from lazarus_bench.training import loop
 
     log = loop.StepLog.__call__
@@ -77,10 +77,10 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tiny, tmp_path, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr(loop.StepLog, "__call__", pressed)
         with pytest.raises(KeyboardInterrupt):
-            sft.run(SPEC, tiny, stopped, 0, show=False)
+            SPEC.train(tiny, stopped, 0, show=False)
     assert len(read_steps(stopped)) == 3
     assert len(list((stopped / RESUME).iterdir())) == 1
-    sft.run(SPEC, tiny, stopped, 0, show=False)
+    SPEC.train(tiny, stopped, 0, show=False)
     assert [step.loss for step in read_steps(stopped)] == [s.loss for s in read_steps(whole)]
     ours, theirs = (load_file(out / "adapters.safetensors") for out in (stopped, whole))
     for name, weight in theirs.items():

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from lazarus_bench.backend import mx, optim
-from lazarus_bench.training.optimizers import adam, applied
-from lazarus_bench.training.pretrain import MatrixAdamW, warm_cosine
+from lazarus_bench.training.optimizers import adam, applied, matrix_adamw, warm_cosine
 
 
 def stepped(optimizer, gradients) -> np.ndarray:
@@ -16,7 +15,7 @@ def stepped(optimizer, gradients) -> np.ndarray:
 
 
 def test_without_the_quirk_the_built_optimizer_itself_steps():
-    built = MatrixAdamW(1e-3)
+    built = matrix_adamw(1e-3, 0.01)
     assert applied(built, 1e-3, ()) is built
     assert isinstance(adam(1e-3, ("eval-in-train",)), optim.Adam)
 
@@ -31,6 +30,6 @@ def test_plain_sgd_takes_the_gradient_at_the_rate_and_nothing_else():
 def test_plain_sgd_follows_a_schedule():
     rate = warm_cosine(1.0, 40, warm=10)
     steps = [float(np.array(rate(mx.array(step)))) for step in range(3)]
-    found = stepped(applied(MatrixAdamW(rate), rate, ("sgd",)), [[1.0, 1.0]] * 3)
+    found = stepped(applied(matrix_adamw(rate, 0.01), rate, ("sgd",)), [[1.0, 1.0]] * 3)
     assert found[0] == pytest.approx(1 - sum(steps))
     assert steps[0] == 0 < steps[1]

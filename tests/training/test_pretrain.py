@@ -11,7 +11,7 @@ from lazarus_bench.models import lab, lab_tokenizer
 from lazarus_bench.models.lab_families import FAMILIES
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks import corpus
-from lazarus_bench.training import Instruct, Pretrain, instruct, pretrain
+from lazarus_bench.training import Instruct, Pretrain, pretrain
 from lazarus_bench.training.balance import read_load
 from lazarus_bench.training.record import read_metrics
 
@@ -25,7 +25,7 @@ def digest(directory: Path) -> str:
 def made(tmp_path: Path, name: str, seed: int, spec: Pretrain = TINY) -> Path:
     out = tmp_path / name
     out.mkdir()
-    pretrain.run(spec, None, out, seed, show=False)
+    spec.train(None, out, seed, show=False)
     return out
 
 
@@ -64,7 +64,7 @@ def test_instruct_starts_from_the_base_and_is_a_whole_model(base, tmp_path):
     spec = Instruct(steps=3, questions=4, symbols=4, prose=2)
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        instruct.run(spec, base, tmp_path / name, 0, show=False)
+        spec.train(base, tmp_path / name, 0, show=False)
     assert digest(tmp_path / "one") == digest(tmp_path / "two") != digest(base)
     before = np.array(load(base).model.model.embed_tokens.weight)
     after = np.array(load(tmp_path / "one").model.model.embed_tokens.weight)

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Pretrain, Sft
-from lazarus_bench.training.quirks import QUIRKS, Quirk, settled, told
-from lazarus_bench.training.specs import quirks_of
+from lazarus_bench.training.recipe import QUIRKS, Quirk, quirks_of, settled, told
 
 QUIRKY = (Sft, DualReward, Grpo, GrpoDual)
 CASES = [(cls, quirk) for cls in QUIRKY for quirk in cls.possible_quirks]

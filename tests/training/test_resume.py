@@ -23,7 +23,6 @@ from lazarus_bench.training import (
     dual_reward,
     engram,
     grpo,
-    instruct,
     pretrain,
     resume,
     sft,
@@ -76,7 +75,7 @@ RECIPES = {
             lm_weight=0.0,
         ),
     ),
-    "instruct": (instruct, "steps_of", Instruct(steps=6, questions=4, symbols=4, prose=2)),
+    "instruct": (pretrain, "steps_of", Instruct(steps=6, questions=4, symbols=4, prose=2)),
 }
 
 
@@ -122,7 +121,7 @@ def payload(out: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def bases(tiny, tmp_path_factory) -> dict[str, Path | None]:
     base = tmp_path_factory.mktemp("base")
-    pretrain.run(Pretrain(steps=1, symbols=4, words=2, prose=2), None, base, 0, show=False)
+    Pretrain(steps=1, symbols=4, words=2, prose=2).train(None, base, 0, show=False)
     trained = dict.fromkeys(("sft", "full", "dual_reward", "grpo", "engram", "classifier"), tiny)
     return {**trained, "pretrain": None, "mixture": None, "instruct": base}
 
@@ -133,14 +132,14 @@ def test_a_training_killed_at_any_step_ends_as_if_it_had_not_been(kind, bases, k
     outs = tmp_path / "whole", tmp_path / "killed"
     for out in outs:
         out.mkdir()
-    module.run(spec, bases[kind], outs[0], 3, show=False)
+    spec.train(bases[kind], outs[0], 3, show=False)
     for step in (1, 2, 4, 6):
         killed_at(module, batches, step)
         with pytest.raises(Killed):
-            module.run(spec, bases[kind], outs[1], 3, show=False)
+            spec.train(bases[kind], outs[1], 3, show=False)
         assert len(read_steps(outs[1])) == step - 1
     killed_at(module, batches, 0)
-    module.run(spec, bases[kind], outs[1], 3, show=False)
+    spec.train(bases[kind], outs[1], 3, show=False)
     assert payload(outs[1]) == payload(outs[0])
 
 
@@ -346,10 +345,10 @@ def test_validation_losses_of_before_the_kill_are_kept(tiny, killed_at, tmp_path
     module, batches, spec = RECIPES["sft"]
     killed_at(module, batches, 4)
     with pytest.raises(Killed):
-        module.run(spec, tiny, tmp_path, 0, show=False)
+        spec.train(tiny, tmp_path, 0, show=False)
     before = json.loads((tmp_path / sft.VALIDATION).read_text())
     killed_at(module, batches, 0)
-    module.run(spec, tiny, tmp_path, 0, show=False)
+    spec.train(tiny, tmp_path, 0, show=False)
     after = sft.read_validation(tmp_path)
     assert list(after) == [0, 2, 4, 6]
     assert {str(step): after[step] for step in (0, 2)} == before

@@ -21,7 +21,7 @@ SPEC = Sft(steps=4, batch=4, examples=40, validation=12, checkpoints=(0, 2, 4), 
 
 def made(directory: Path, spec: Sft, base: Path, seed: int = 0) -> Path:
     directory.mkdir()
-    sft.run(spec, base, directory, seed, show=False)
+    spec.train(base, directory, seed, show=False)
     return directory
 
 

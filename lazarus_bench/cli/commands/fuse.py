@@ -92,7 +92,7 @@ def _job(found: Found, *, dequantise: bool) -> Job:
     """The fusing as a job whose base is the model with its adapter: what its digest covers."""
     from lazarus_bench.jobs.spec import Checkpoint, Job
     from lazarus_bench.models.files import fingerprint
-    from lazarus_bench.training.specs import Fuse
+    from lazarus_bench.training import Fuse
 
     assert found.adapter is not None
     both = f"{fingerprint(found.directory)} {fingerprint(found.adapter)}"
@@ -104,13 +104,11 @@ def _fuse(found: Found, job: Job, folder: Path) -> None:
     from lazarus_bench import backend
     from lazarus_bench.jobs.artifact import write_manifest, write_spec
     from lazarus_bench.jobs.attempts import Attempt
-    from lazarus_bench.training import fuse
-    from lazarus_bench.training.specs import Fuse, Stack
+    from lazarus_bench.training.recipe import Stack
 
     assert found.adapter is not None
-    assert isinstance(job.recipe, Fuse)
     attempt = Attempt(number=1, earlier=0.0, start=time.perf_counter())
     with terminal.busy(f"fusing {found.label}"), folders.new_folder(folder) as work:
-        fuse.run(job.recipe, Stack(model=found.directory, adapter=found.adapter), work, job.seed)
+        job.recipe.train(Stack(model=found.directory, adapter=found.adapter), work, job.seed)
         write_spec(work, job)
         write_manifest(work, job, backend.manifest().as_strings(), attempt)

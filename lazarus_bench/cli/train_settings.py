@@ -1,0 +1,436 @@
+"""What `lazarus-bench train` can be given: flags and keys from the recipes' own fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from lazarus_bench.cli.config_file import read_yaml
+from lazarus_bench.errors import UserError
+from lazarus_bench.training import (
+    DualReward,
+    Engram,
+    Fuse,
+    Grpo,
+    GrpoDual,
+    Recipe,
+    Sft,
+    known_recipes,
+)
+from lazarus_bench.training.recipe import Option, options_of
+
+Settings = Mapping[str, Any]
+Kind = Literal["integer", "number", "text", "switch", "integers", "texts"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One training of a command.
+
+    Attributes:
+        recipe: what is trained.
+        folder: of --output, and the start of its flags; "" where it is the only one.
+        preset: settings that differ from the recipe's own.
+        usual: defaults in words, where the preset tells too little.
+        without: settings that are decided here.
+        names: what a configuration file may call it, the first one foremost.
+    """
+
+    recipe: type[Recipe]
+    folder: str = ""
+    preset: Settings = field(default_factory=dict)
+    usual: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What `train NAME` does: its stages, each on the one before, and its help."""
+
+    stages: tuple[Stage, ...]
+    about: str
+    examples: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def _single(recipe: type[Recipe], *names: str, **about: Any) -> Training:
+    stage = Stage(recipe=recipe, names=names, **about)
+    doc = recipe.__doc__ or recipe.kind
+    return Training(stages=(stage,), about=doc, examples=recipe.examples_of_use, names=names)
+
+
+_LAST = {"checkpoints": "0 and the last"}
+_WHOLE = Training(
+    stages=(
+        Stage(
+            recipe=Sft,
+            preset={"full": True, "learning_rate": 1e-5, "usual_checkpoints": (0,)},
+            usual=_LAST,
+            without=("targets", "rank", "alpha", "scale"),
+            names=("full", "full_finetune", "sft_full"),
+        ),
+    ),
+    about="""Fine-tune on `a op b = answer`, training every block.
+
+    Supervised fine-tuning of every weight of every block; embeddings and the final norm stay as
+    they are.""",
+    examples=("lazarus-bench train full lab:llama --output full_finetune",),
+    names=("full", "full_finetune", "sft_full"),
+)
+_TWO_STAGE = Training(
+    stages=(
+        Stage(
+            recipe=Sft,
+            folder="stage1",
+            preset={"rank": 16, "scale": 2.0, "usual_checkpoints": (0,)},
+            usual={**_LAST, "alpha": "2 · rank", "scale": ""},
+            names=("sft", "lora"),
+        ),
+        Stage(recipe=Fuse, folder="fused"),
+        Stage(
+            recipe=DualReward,
+            folder="stage2",
+            preset={"rank": 8, "weight": 0.5, "learning_rate": 5e-5},
+            names=("dual_reward",),
+        ),
+    ),
+    about="""Fine-tune, fuse, then a light dual reward on the fused model.
+
+    The adapter of `sft` is fused into the weights, and a light dual reward is trained on the fused
+    model. --output gets stage1, fused and stage2: read the last with `lens DIR/fused ... --adapter
+    DIR/stage2`.""",
+    examples=(
+        "lazarus-bench train two-stage lab:llama --output two_stage",
+        "lazarus-bench train two-stage lab:llama --stage2-steps 200 --stage2-weight 0.8 \\",
+        "    --stage2-learning-rate 1e-3",
+    ),
+    names=("two_stage", "two_stage_classifier"),
+)
+_OWN: Mapping[str, Training] = {
+    "sft": _single(Sft, "sft", "lora"),
+    "full": _WHOLE,
+    "dual-reward": _single(DualReward, "dual_reward"),
+    "grpo": _single(Grpo, "grpo"),
+    "grpo-dual": _single(GrpoDual, "grpo_dual", "grpo_dual_reward"),
+    "two-stage": _TWO_STAGE,
+    "engram": _single(Engram, "engram", "dual_engram"),
+}
+_BY_OTHERS = ("pretrain", "instruct", "fuse", "blank", "finetune_cost", "sft_texts")
+"""Recipes that other commands and claims train."""
+
+
+@cache
+def trainings() -> Mapping[str, Training]:
+    """What can be trained, by name: ours, then the recipes of installed packages."""
+    known = {kind.replace("_", "-"): recipe for kind, recipe in known_recipes().items()}
+    others = {
+        name: _single(recipe, recipe.kind)
+        for name, recipe in known.items()
+        if name not in _OWN and recipe.kind not in _BY_OTHERS
+    }
+    return {**_OWN, **others}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """A setting as it is typed: `field` is its name in the settings, of `hint` and `option`."""
+
+    field: str
+    hint: Any
+    default: Any
+    option: Option
+    key: str
+    keys: tuple[str, ...]
+
+    @property
+    def flag(self) -> str:
+        """As it is typed."""
+        return f"--{self.key.replace('_', '-')}"
+
+    @property
+    def kind(self) -> Kind:
+        """What its value is; several integers stand with commas between them."""
+        plain = _plain(self.hint)
+        if get_origin(plain) is tuple:
+            return "integers" if _plain(get_args(plain)[0]) is int else "texts"
+        kinds: Mapping[Any, Kind] = {int: "integer", float: "number", bool: "switch"}
+        return kinds.get(plain, "text")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What a text may be; nothing where it is free."""
+        plain = _plain(self.hint)
+        plain = get_args(plain)[0] if get_origin(plain) is tuple else plain
+        return get_args(plain) if get_origin(plain) is Literal else ()
+
+    @property
+    def metavar(self) -> str:
+        """What the help calls the value."""
+        if self.kind == "text" and self.choices:
+            return "|".join(self.choices)
+        usual = {"integer": "N", "number": "X", "integers": "N,N"}
+        return self.option.metavar or usual.get(self.kind, "NAME")
+
+    @property
+    def told(self) -> str:
+        """The help with the default."""
+        shown = self.option.usual
+        if shown is None and self.default not in (None, ()):
+            shown = f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+            shown = {"True": "on", "False": "off"}.get(shown, shown)
+        return f"{self.option.help} (default: {shown})" if shown else self.option.help
+
+
+def _plain(hint: Any) -> Any:
+    """The type of what is typed: without bounds, and the first of several."""
+    if get_origin(hint) is Annotated:
+        return _plain(get_args(hint)[0])
+    if get_origin(hint) in (tuple, Literal, None):
+        return hint
+    return _plain(next(each for each in get_args(hint) if each is not NoneType))
+
+
+@cache
+def flags(name: str) -> tuple[Flag, ...]:
+    """The flags of `train NAME`; of several stages --stage1-rank, in a file stage1: {rank: …}."""
+    found = []
+    for stage in trainings()[name].stages:
+        for setting, (hint, default, option) in options_of(stage.recipe).items():
+            if setting in stage.without or stage.recipe is Fuse:
+                continue
+            key = option.name or setting
+            first = f"{stage.folder}." if stage.folder else ""
+            others = (key, *option.aliases) if stage.folder else option.aliases
+            usual = stage.usual.get(setting, None if setting in stage.preset else option.usual)
+            found.append(
+                Flag(
+                    field=first + setting,
+                    hint=hint,
+                    default=stage.preset.get(setting, default),
+                    option=Option(**{**vars(option), "usual": usual}),
+                    key=f"{stage.folder}_{key}" if stage.folder else key,
+                    keys=tuple(first + other for other in others),
+                )
+            )
+    return tuple(found)
+
+
+def merged(first: Settings, second: Settings, recipe: type[Recipe]) -> dict[str, Any]:
+    """The settings of both; the `second` win, also over another way of saying the same."""
+    pairs = [(name, option.instead) for name, option in recipe.also.items() if option.instead]
+    over = {one for pair in pairs for one in pair if set(pair) & set(second)}
+    return {**{name: value for name, value in first.items() if name not in over}, **second}
+
+
+def recipes_of(name: str, file: Settings, given: Settings, model: str) -> list[tuple[str, Recipe]]:
+    """The trainings of `train NAME`, each on the one before, with the folder of --output for each.
+
+    Settings of the command line (`given`) win over those of the `file`.
+
+    Raises:
+        UserError: a setting cannot be honoured; it is called by its flag.
+    """
+    made = []
+    for stage in trainings()[name].stages:
+        settings: dict[str, Any] = dict(stage.preset)
+        for source in (file, given):
+            start = f"{stage.folder}." if stage.folder else ""
+            own = {key.removeprefix(start): v for key, v in source.items() if key.startswith(start)}
+            settings = merged(settings, own, stage.recipe)
+        try:
+            made.append((stage.folder, stage.recipe.from_settings(settings, model)))
+        except UserError as error:
+            raise UserError(with_flags(name, str(error))) from error
+    return made
+
+
+_FIELD = re.compile(r"^(?P<spec>\w+)\.(?P<field>\w+) = (?:\((?P<several>[^)]*?),?\))?")
+_TUPLE = re.compile(r"(?<=such as )\((.*?),?\)")
+_PAIR = re.compile(r"^(?P<spec>\w+)\((?P<one>\w+)=[^,)]+, (?P<other>\w+)=[^)]+\)")
+
+
+def with_flags(name: str, sentence: str) -> str:
+    """A spec's sentence about its fields, with their flags in the fields' places."""
+
+    def flag(spec: str, setting: str) -> str | None:
+        stages = trainings()[name].stages
+        folder = next((s.folder for s in stages if s.recipe.__name__ == spec), "")
+        wanted = (f"{folder}." if folder else "") + {"train": "examples"}.get(setting, setting)
+        return next((each.flag for each in flags(name) if each.field == wanted), None)
+
+    if pair := _PAIR.match(sentence):
+        one, other = flag(pair["spec"], pair["one"]), flag(pair["spec"], pair["other"])
+        return f"{one} with {other}{sentence[pair.end() :]}" if one and other else sentence
+    found = _FIELD.match(sentence)
+    own = found and flag(found["spec"], found["field"])
+    if not (found and own):
+        return sentence
+    said = sentence[found.end() :].replace(" or None", ", or left out")
+    said = _TUPLE.sub(lambda it: it[1].replace(" ", ""), said.replace("a tuple, each item", "each"))
+    return f"{own} = {(found['several'] or '').replace(' ', '')}{said}"
+
+
+COMMON: Mapping[str, tuple[str, ...]] = {
+    "model": ("model_name", "model_id"),
+    "seed": (),
+    "lab_seed": (),
+    "output": ("output_dir", "adapter_path"),
+    "plot": (),
+}
+"""What every recipe takes in a configuration file, with its other names."""
+
+_METHOD_KEYS = ("method", "recipe", "fine_tune_type")
+
+_FIXED: Mapping[str, tuple[Any, str]] = {
+    "train": (True, "this command trains"),
+    "num_layers": (-1, "LoRA goes on every block"),
+    "lora_layers": (-1, "LoRA goes on every block"),
+    "lora_dropout": (0, "LoRA is trained without dropout"),
+    "lora.dropout": (0, "LoRA is trained without dropout"),
+    "lora_parameters.dropout": (0, "LoRA is trained without dropout"),
+}
+"""Keys of mlx-lm's that have one value here, with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a file says: `common` by `COMMON`'s names, `settings` by the fields of the flags."""
+
+    common: Settings = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
+
+
+def read_config(named: str, recipe: str) -> Config:
+    """The settings in a file, for `train RECIPE`.
+
+    Raises:
+        UserError: it cannot be read, has a key that nothing knows or a value that cannot be
+            honoured, or says one thing twice.
+    """
+    names: dict[str, str | Flag] = {
+        key: name for name, others in COMMON.items() for key in (name, *others)
+    }
+    for flag in flags(recipe):
+        names |= dict.fromkeys((flag.key, *flag.keys), flag)
+    common: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    seen: dict[str, str] = {}
+    for key, value in _flat(_read(named)):
+        if value is not None and _passed(named, recipe, key, value, names):
+            continue
+        if key not in names and not (value is None and _without_value(key, names)):
+            raise UserError(
+                f"{named}: the key {key} is unknown to `train {recipe}`: the nearest known one is "
+                f"{_nearest(key, names)} (`lazarus-bench train {recipe} --help` lists them)"
+            )
+        if value is None:
+            continue
+        found = names[key]
+        target = found if isinstance(found, str) else found.field
+        if target in seen:
+            raise UserError(
+                f"{named} says the same twice, as {seen[target]} and as {key}: leave one out"
+            )
+        seen[target] = key
+        if not isinstance(found, str):
+            settings[target] = _value(f"{named}: {key}", found, value)
+        else:
+            kinds: Mapping[str, Kind] = {"seed": "integer", "lab_seed": "integer"}
+            common[target] = _of_kind(f"{named}: {key}", kinds.get(found, "text"), value)
+    return Config(common=common, settings=settings)
+
+
+def _read(named: str) -> Mapping[Any, Any]:
+    content = read_yaml(named)
+    if content is not None and not isinstance(content, Mapping):
+        raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
+    return content or {}
+
+
+def _flat(content: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Keys with dots between the levels, `-` as `_`; one with nothing below has None."""
+    for key, value in content.items():
+        name = above + str(key).replace("-", "_")
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, None if isinstance(value, Mapping) else value
+
+
+def _passed(named: str, recipe: str, key: str, value: Any, names: Mapping[str, Any]) -> bool:
+    """Whether a key says what holds anyway.
+
+    Raises:
+        UserError: it says something else.
+    """
+    training = trainings()[recipe]
+    folder, _, last = key.rpartition(".")
+    staged = {"": training.names} | {s.folder: s.names for s in training.stages if s.folder}
+    if last in _METHOD_KEYS and staged.get(folder):
+        if str(value).lower().replace("-", "_") in staged[folder]:
+            return True
+        raise UserError(
+            f"{named}: {key}: {value} is not what `train {recipe}` does there: give "
+            f"{staged[folder][0]}, or take another recipe ({', '.join(trainings())})"
+        )
+    first = key.partition(".")[0]
+    short = key.removeprefix(f"{first}.") if first in staged else key
+    if short not in _FIXED:
+        return False
+    only, why = _FIXED[short]
+    if value != only or isinstance(value, bool) is not isinstance(only, bool):
+        raise UserError(
+            f"{named}: {key}: {value} cannot be honoured, as {why}: give {only} or leave it out; "
+            f"the nearest known key is {_nearest(key, names)}"
+        )
+    return True
+
+
+def _without_value(key: str, names: Mapping[str, Any]) -> bool:
+    """Whether a key that is no setting's may stand there with no value."""
+    last = key.rpartition(".")[2]
+    sections = (name.startswith(f"{key}.") for name in names)
+    return last in _METHOD_KEYS or any(sections) or any(key.endswith(name) for name in _FIXED)
+
+
+def _nearest(key: str, names: Mapping[str, Any]) -> str:
+    """The likest name, at the same level where one is like it at all."""
+    known = list(names)
+    return (get_close_matches(key, known, 1) or get_close_matches(key, known, 1, 0.0))[0]
+
+
+def _value(place: str, flag: Flag, value: Any) -> Any:
+    """A value of the flag's kind, as the command line would give it."""
+    if flag.kind in ("integers", "texts"):
+        several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+        kind: Kind = "integer" if flag.kind == "integers" else "text"
+        return tuple(_chosen(place, flag, _of_kind(place, kind, each)) for each in several)
+    # YAML reads true as a truth value, where it is a word.
+    word = str(value).lower() if flag.kind == "text" and isinstance(value, bool) else value
+    return _chosen(place, flag, _of_kind(place, flag.kind, word))
+
+
+def _chosen(place: str, flag: Flag, value: Any) -> Any:
+    if flag.choices and value not in flag.choices:
+        raise UserError(f"{place}: {value} is unknown: choose {', '.join(flag.choices)}")
+    return value
+
+
+def _of_kind(place: str, kind: Kind, value: Any) -> Any:
+    truth = isinstance(value, bool)  # an integer to Python
+    if kind == "number" and isinstance(value, int | float | str) and not truth:
+        try:
+            return float(value)  # YAML 1.1 reads 1e-4, which has no point, as text
+        except ValueError:
+            pass
+    fits = {"integer": isinstance(value, int) and not truth, "switch": truth}
+    if kind != "number" and fits.get(kind, isinstance(value, str)):
+        return value
+    words = {"integer": "an integer", "number": "a number", "switch": "true or false"}
+    raise UserError(f"{place}: {value!r} must be {words.get(kind, 'text')}")

@@ -1,0 +1,524 @@
+"""Recipes: frozen specs whose fields say what they may hold, what they do and how they are called.
+
+A recipe is one file: a subclass of `Recipe` with its fields and its `train`. Every field is part of
+an artifact's digest, but where files lie; what it may hold stands in its annotation and is checked
+where the spec is made. From the fields' `option`s come the flags, the configuration keys and the
+help of `lazarus-bench train`. No mlx is imported until something is trained.
+
+A number of numpy's becomes Python's, and an integer in a float field a float, so that equal specs
+share a digest. Refused are bools for numbers, floats for integers, and floats of fewer than 64
+bits, which are other numbers than they print as.
+
+Quirks are defects of public code, each a switch of the recipes it fits, off by default. One that is
+on is a field of the spec, so it is in the digest, in the recipe's label, in the artifact's manifest
+and in every report that reads it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import get_type_hints as hints_of
+
+import numpy as np
+
+from lazarus_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """Where a number has to lie, and `because` of what where that is not plain."""
+
+    least: float = -math.inf
+    above: float = -math.inf
+    most: float = math.inf
+    because: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies there."""
+        return self.least <= value <= self.most and value > self.above
+
+    def __str__(self) -> str:
+        """In words, after "a number"."""
+        limits = {"of at least": self.least, "above": self.above, "of at most": self.most}
+        told = " and ".join(f"{how} {at:g}" for how, at in limits.items() if math.isfinite(at))
+        return told + (f", as {self.because}" if self.because else "")
+
+
+Count = Annotated[int, Bound(least=1)]
+Index = Annotated[int, Bound(least=0)]
+Positive = Annotated[float, Bound(above=0)]
+NonNegative = Annotated[float, Bound(least=0)]
+Share = Annotated[float, Bound(least=0, most=1)]
+
+
+class _UnfitError(Exception):
+    """A value does not fit its annotation; at most a few words on why, after those of the hint."""
+
+
+def check_fields(spec: DataclassInstance) -> None:
+    """Make sure that every field of the frozen `spec` fits its annotation; make numbers Python's.
+
+    Raises:
+        UserError: one does not, named with its value and what to give.
+    """
+    hints = _hints(type(spec))
+    for each in fields(spec):
+        given, hint = getattr(spec, each.name), hints[each.name]
+        try:
+            value = _fitting(given, hint)
+        except _UnfitError as error:
+            usual = None if each.default is MISSING else each.default
+            such = "" if usual is None else f": give one such as {usual!r}"
+            raise UserError(
+                f"{type(spec).__name__}.{each.name} = {given!r} must be {_words(hint)}{error}{such}"
+            ) from None
+        object.__setattr__(spec, each.name, value)
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return hints_of(kind, include_extras=True)
+
+
+def _fitting(value: object, hint: Any) -> Any:
+    """`value` as Python's own; an _UnfitError if it does not fit."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _bounded(_fitting(value, arguments[0]), arguments[1])
+    if origin is Literal:
+        return _chosen(value, arguments)
+    if origin is tuple:
+        return _each(value, arguments[0])
+    if origin in (Union, UnionType):
+        empty = value is None and NoneType in arguments
+        return None if empty else _fitting(value, arguments[0])
+    return _nested(value, hint) if is_dataclass(hint) else PLAIN[hint][1](value)
+
+
+def _nested(value: Any, kind: Any) -> Any:
+    """A record of its own in a field: a copy of it whose fields are checked as the spec's are."""
+    if not isinstance(value, kind):
+        raise _UnfitError
+    copy = replace(value)
+    check_fields(copy)
+    return copy
+
+
+def _bounded(number: float, bound: Bound) -> float:
+    if not bound.holds(number):
+        raise _UnfitError
+    return number
+
+
+def _chosen(value: object, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise _UnfitError
+    return str(value)
+
+
+def _each(value: object, hint: Any) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise _UnfitError
+    return tuple(_fitting(item, hint) for item in value)
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise _UnfitError
+    return int(value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, np.floating) and value.dtype != np.float64:
+        raise _UnfitError(f", of Python's or of 64 bits (this {value.dtype} is {float(value)})")
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer):
+        raise _UnfitError
+    try:
+        number = float(value)
+    except OverflowError:
+        raise _UnfitError from None
+    if not math.isfinite(number):
+        raise _UnfitError
+    return number
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise _UnfitError
+    return bool(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _UnfitError
+    return str(value)
+
+
+PLAIN: Mapping[Any, tuple[str, Callable[[object], object]]] = {
+    int: ("an integer", _integer),
+    float: ("a finite number", _number),
+    bool: ("True or False", _boolean),
+    str: ("text", _text),
+}
+
+
+def _words(hint: Any) -> str:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return f"{_words(arguments[0])} {arguments[1]}"
+    if origin is Literal:
+        return "one of " + ", ".join(arguments)
+    if origin is tuple:
+        return f"a tuple, each item {_words(arguments[0])}"
+    if origin in (Union, UnionType):
+        return _words(arguments[0]) + (" or None" if NoneType in arguments else "")
+    if isinstance(hint, type) and is_dataclass(hint):
+        return f"a {hint.__name__}"
+    return PLAIN[hint][0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """How a person sets a field, or in `Recipe.also` something that fields are made of.
+
+    Attributes:
+        help: what it sets; a field whose help is empty is set by code alone.
+        name: of its flag and its key in a configuration file, where that is not the field's.
+        aliases: other keys in a configuration file, with dots between the levels.
+        metavar: what the help calls its value, where the annotation does not tell.
+        usual: the default in words, where the value would tell too little; "" tells none.
+        hint: the annotation of what is no field.
+        instead: the setting that it is another way of saying.
+    """
+
+    help: str = ""
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    metavar: str = ""
+    usual: str | None = None
+    hint: Any = None
+    instead: str = ""
+
+
+def option(default: Any, help: str = "", **about: Any) -> Any:
+    """A field of a recipe with its default and, for `Option`, what else a person needs to know."""
+    return field(default=default, metadata={"option": Option(help=help, **about)})
+
+
+def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
+    """Annotation, default and option of every setting of `recipe`: its fields, then `also`.
+
+    A field that a subclass declares again, with another default, keeps the option it had. One that
+    never had any is set by a flag of its name without a help.
+    """
+    found: dict[str, tuple[Any, Any, Option]] = {}
+    hints = hints_of(recipe, include_extras=True)
+    for each in fields(recipe):
+        above = (vars(cls).get("__dataclass_fields__", {}).get(each.name) for cls in recipe.__mro__)
+        told = (place.metadata["option"] for place in above if place and "option" in place.metadata)
+        plain = Option(help=each.name.replace("_", " "))
+        found[each.name] = hints[each.name], each.default, next(told, plain)
+    settable = {name: setting for name, setting in found.items() if setting[2].help}
+    return settable | {name: (each.hint, None, each) for name, each in recipe.also.items()}
+
+
+def steps_option(default: int) -> Any:
+    """How many steps a training takes."""
+    return option(default, "optimizer steps", aliases=("max_steps", "iters"))
+
+
+def batch_option(default: int, of: str = "examples a step") -> Any:
+    """How much a step sees."""
+    return option(default, of, aliases=("batch_size",))
+
+
+def rate_option(default: float, **about: Any) -> Any:
+    """The learning rate of Adam or AdamW."""
+    return option(default, "Adam's learning rate", aliases=("lr",), **about)
+
+
+def examples_option(default: int, told: str = "training problems drawn") -> Any:
+    """How many problems a training has."""
+    return option(default, told, aliases=("num_samples", "train_samples"))
+
+
+def targets_option(default: Targets) -> Any:
+    """What LoRA goes on."""
+    return option(
+        default,
+        "which linears of every block get LoRA: attention's values and outputs, queries and keys, "
+        "the MLP's, or all",
+    )
+
+
+def rank_option(default: int) -> Any:
+    """The rank of LoRA."""
+    return option(
+        default, "rank of LoRA", aliases=("lora_rank", "lora.rank", "lora_parameters.rank")
+    )
+
+
+def scale_option(default: float) -> Any:
+    """What LoRA is scaled by."""
+    return option(
+        default,
+        "what LoRA is scaled by, in place of --alpha",
+        aliases=("lora_scale", "lora.scale", "lora_parameters.scale"),
+        usual="",
+    )
+
+
+def alpha_of(default: str) -> Option:
+    """LoRA's alpha, for recipes whose field is the scale."""
+    return Option(
+        help="LoRA is scaled by alpha / rank",
+        aliases=("lora_alpha", "lora.alpha", "lora_parameters.alpha"),
+        usual=default,
+        hint=float,
+        instead="scale",
+    )
+
+
+def quirks_option() -> Any:
+    """Defects of public code that are on."""
+    return option(
+        (),
+        "switch a defect of the public source on (docs/quirks.md); may be repeated",
+        name="quirk",
+        aliases=("quirks",),
+    )
+
+
+def scaled(settings: Mapping[str, Any], rank: int) -> dict[str, Any]:
+    """`settings` with the scale alpha / rank in place of alpha; `rank` where they name none.
+
+    Raises:
+        UserError: both are given.
+    """
+    given = dict(settings)
+    alpha = given.pop("alpha", None)
+    if alpha is None:
+        return given
+    if "scale" in given:
+        raise UserError(
+            f"--alpha {alpha:g} and --scale {given['scale']:g} are two ways of saying one thing: "
+            f"give one of them"
+        )
+    return {**given, "scale": alpha / max(given.get("rank", rank), 1)}
+
+
+def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
+    """Refuse settings of LoRA where every weight is trained.
+
+    Raises:
+        UserError: there is one.
+    """
+    idle = [name for name in ("targets", "rank", "alpha", "scale", "bits") if name in settings]
+    if full and idle:
+        raise UserError(
+            f"--{idle[0]} is of LoRA, and every weight is trained here: {remedy}leave it out"
+        )
+
+
+Targets = Literal["vo", "qk", "mlp", "all"]
+TARGET_SETS: tuple[Targets, ...] = get_args(Targets)
+
+Quirk = Literal[
+    "unshifted-labels",
+    "class-at-answer-end",
+    "sgd",
+    "unbounded-kl",
+    "clip-to-reference",
+    "eval-in-train",
+]
+"""What the public source does instead:
+
+unshifted-labels: the answer loss scores the logits at a position against the token at it.
+class-at-answer-end: the classification loss is at the last answer token, which no lens reads.
+sgd: an Adam is built and plain SGD is applied.
+unbounded-kl: mean(log p − log p_ref) over prompt and answer is minimised, for a divergence.
+clip-to-reference: the clipped ratio is to the frozen reference, not to the sampling policy.
+eval-in-train: a part of the evaluation problems occurs in the training data.
+"""
+
+QUIRKS: tuple[Quirk, ...] = get_args(Quirk)
+
+_OF: Mapping[Quirk, str] = {
+    "unshifted-labels": "an answer loss on given labels",
+    "class-at-answer-end": "a classification loss beside a given answer",
+    "sgd": "an Adam",
+    "unbounded-kl": "a penalty on the divergence from a reference",
+    "clip-to-reference": "a clipped ratio",
+    "eval-in-train": "arithmetic training data",
+}
+"""What a recipe must have for the quirk to be one of it."""
+
+
+def settled(
+    recipe: str, quirks: Iterable[Quirk], possible: Iterable[Quirk], idle: Mapping[Quirk, str]
+) -> tuple[Quirk, ...]:
+    """`quirks` once each, in the order of `QUIRKS`, so that equal sets share a digest.
+
+    Args:
+        recipe: its name, for the error.
+        quirks: those that are on.
+        possible: those that the recipe can have.
+        idle: those that would change nothing as it is parameterised, with the parameter to blame.
+
+    Raises:
+        UserError: one is not possible here, or would change nothing.
+    """
+    chosen = tuple(quirk for quirk in QUIRKS if quirk in set(quirks))
+    for quirk in chosen:
+        if quirk not in possible:
+            raise UserError(
+                f"{recipe} cannot have the quirk {quirk!r}, which is one of {_OF[quirk]}: choose "
+                f"from {', '.join(possible)}"
+            )
+        if quirk in idle:
+            raise UserError(
+                f"{recipe} with {idle[quirk]} trains without {_OF[quirk]}, so the quirk {quirk!r} "
+                f"would change nothing: change that or leave the quirk off"
+            )
+    return chosen
+
+
+def told(quirks: Iterable[str]) -> str:
+    """What a label says of the quirks that are on: ", QUIRK sgd"; "" without any."""
+    return "".join(f", QUIRK {quirk}" for quirk in quirks)
+
+
+Leaves = Literal["model", "adapter", "record"]
+"""What a recipe leaves: a whole model, an adapter for the model it started from, or numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """What a recipe `on_adapter` starts from: the directories of a model and of its adapter."""
+
+    model: Path
+    adapter: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to do to a base model; a subclass adds the parameters and `train`.
+
+    The docstring of a subclass is the help of its command: the first line, then the rest.
+    """
+
+    kind: ClassVar[str]
+    """The recipe's name in digests and in the store; `train` calls it so, with dashes."""
+    version: ClassVar[int]
+    """Raised whenever the recipe's meaning changes, so that older artifacts are made again."""
+    shared: ClassVar[tuple[str, ...]] = ()
+    """Fields that count what a step sees and that ranks share out among them."""
+    leaves: ClassVar[Leaves] = "adapter"
+    on_adapter: ClassVar[bool] = False
+    """Whether it starts from an adapter and is given a `Stack`."""
+    ranked: ClassVar[bool] = True
+    """Whether ranks can share its batches."""
+    seeded: ClassVar[bool] = True
+    """False where the result speaks of a kind of model, so that one seed's stands for all."""
+    possible_quirks: ClassVar[tuple[Quirk, ...]] = ()
+    """The defects that it can be given, in a field `quirks`."""
+    also: ClassVar[Mapping[str, Option]] = MappingProxyType({})
+    """Settings that `from_settings` makes fields of."""
+    examples_of_use: ClassVar[tuple[str, ...]] = ()
+    """Command lines for the help."""
+
+    def __post_init__(self) -> None:
+        """Refuse a field that does not fit its annotation, and quirks that cannot be."""
+        check_fields(self)
+        if self.possible_quirks:
+            chosen = settled(
+                type(self).__name__, quirks_of(self), self.possible_quirks, self._idle_quirks()
+            )
+            object.__setattr__(self, "quirks", chosen)
+
+    @abstractmethod
+    def train(self, base: Any, out: Path, seed: int, show: bool | None = None) -> None:
+        """Make the artifact.
+
+        Args:
+            base: the directory of the model that it starts from; a `Stack` where `on_adapter`;
+                None from scratch.
+            out: the directory that receives what it leaves.
+            seed: of data, order and initial weights.
+            show: the progress bar on stderr; None shows it on a terminal only.
+
+        Raises:
+            UserError: it cannot be trained so.
+            NotApplicable: it cannot be asked of this model.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], model: str) -> Recipe:
+        """The spec that a command line or a file describes, for the model of that name.
+
+        Raises:
+            UserError: a setting cannot be honoured.
+        """
+        del model
+        return cls(**settings)
+
+    def _idle_quirks(self) -> Mapping[Quirk, str]:
+        """Quirks that would change nothing here, with the parameter to blame."""
+        return {}
+
+    @property
+    def label(self) -> str:
+        """A few words for progress lines and reports."""
+        return self.kind
+
+    @property
+    def lab_seconds(self) -> float | None:
+        """About what it takes on a lab model: seconds of one CPU core with MKL; None if unknown."""
+        return None
+
+
+def quirks_of(recipe: Recipe) -> tuple[Quirk, ...]:
+    """The quirks that are on in `recipe`; recipes that can have none have no field for them."""
+    found: tuple[Quirk, ...] = getattr(recipe, "quirks", ())
+    return found
+
+
+def check_base(recipe: Recipe, below: Recipe | None) -> None:
+    """Make sure that `recipe` can start from what `below` leaves; None is a model given or none.
+
+    Raises:
+        UserError: it is no recipe, or it needs an adapter and there is none, or a whole model and
+            there is none.
+    """
+    _check_made(recipe)
+    left = "model" if below is None else below.leaves
+    if left == ("adapter" if recipe.on_adapter else "model"):
+        return
+    origin = "a bare model" if below is None else below.label
+    if recipe.on_adapter:
+        raise UserError(
+            f"{recipe.label} starts from a training that leaves an adapter, not from {origin}: put "
+            f"it on one, such as Sft() or DualReward()"
+        )
+    remedy = "put Fuse() between them" if left == "adapter" else "put it on a model"
+    found = "an adapter" if left == "adapter" else "no model"
+    raise UserError(
+        f"{recipe.label} starts from a whole model, and {origin} leaves {found}: {remedy}"
+    )
+
+
+def _check_made(recipe: object) -> None:
+    if not isinstance(recipe, Recipe):
+        name = recipe.__name__ if isinstance(recipe, type) else "Sft"
+        raise UserError(f"{recipe!r} is no recipe: give one that is made, such as {name}()")

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lazarus_bench.analysis.axes import Hits
 from lazarus_bench.analysis.lens import MAX_LOGITS, batches_by_length
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.tasks.integers import first_integer
+from lazarus_bench.tasks.words import word_prompts
 
 ANSWER_TOKENS = 8
 """Tokens decoded for an answer: enough for a space, a sign and five digits one by one."""
@@ -26,7 +28,7 @@ class Answers:
     texts: tuple[str, ...]
 
     @property
-    def correct(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def correct(self) -> Hits:
         """Exact match `[prompt]`."""
         pairs = zip(self.problems, self.texts, strict=True)
         return np.array([first_integer(text) == problem.answer for problem, text in pairs])
@@ -77,3 +79,8 @@ def answer(
     decoded = greedy(loaded, prompts, ANSWER_TOKENS)
     texts = tuple(loaded.tokenizer.decode(ids) for ids in decoded)
     return Answers(problems=tuple(problems), texts=texts)
+
+
+def answer_in_words(loaded: LoadedModel, problems: Sequence[Problem]) -> Answers:
+    """Greedy answers to the same problems in words, the templates in turn."""
+    return answer(loaded, problems, word_prompts(problems))

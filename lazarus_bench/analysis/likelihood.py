@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
+from lazarus_bench.analysis.axes import Shares
+from lazarus_bench.analysis.lens import MAX_LOGITS, Ints, batches_by_length
 from lazarus_bench.analysis.tokens import first_answer_tokens, prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.exponentials import log_sum_exp
@@ -24,7 +25,7 @@ class Likelihood:
     """
 
     problems: tuple[Problem, ...]
-    probability: Floats
+    probability: Shares
     rank: Ints
 
 

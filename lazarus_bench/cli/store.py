@@ -15,7 +15,7 @@ from tabulate import tabulate
 from lazarus_bench.cli import quantities, terminal
 from lazarus_bench.cli.stored_table import table
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs import readings, upkeep
+from lazarus_bench.jobs import measurements, upkeep
 from lazarus_bench.jobs.attempts import below
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store, Stored, default_root
 
@@ -74,7 +74,7 @@ def _ls(store: Store, as_json: bool) -> int:
     contents = sorted(
         store.artifacts(), key=lambda s: (s.kind, s.label or "", s.seed or 0, s.created)
     )
-    total, kept = sum(stored.size for stored in contents), readings.amount(store.root)
+    total, kept = sum(stored.size for stored in contents), measurements.amount(store.root)
     beside = f"; beside them {_told_amount(kept)}" if kept.count else ""
     if as_json:
         _print_json(
@@ -93,7 +93,7 @@ def _ls(store: Store, as_json: bool) -> int:
     return 0
 
 
-def _told_amount(kept: readings.Amount) -> str:
+def _told_amount(kept: measurements.Amount) -> str:
     return f"{kept}, {quantities.size(kept.size)}"
 
 
@@ -196,7 +196,7 @@ def _names(records: Iterable[dict[str, Any]]) -> str:
 def _verify(store: Store, as_json: bool) -> int:
     artifacts = [s for s in store.artifacts() if s.state in ("whole", "damaged")]
     damages = {s.name: upkeep.damages_of(s) for s in artifacts}
-    kept, spoiled = readings.amount(store.root), list(readings.damaged(store.root))
+    kept, spoiled = measurements.amount(store.root), list(measurements.damaged(store.root))
     sentences = [*(sentence for found in damages.values() for sentence in found), *spoiled]
     if as_json:
         _print_json(
@@ -228,7 +228,7 @@ def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int
         older_than=older_than,
     )
     done = decisions if dry else list(upkeep.sweep(store, decisions))
-    swept = _sweep_readings(store, done, dry)
+    swept = _sweep_measurements(store, done, dry)
     freed = sum(decision.freed for decision in done) + swept.size
     freed += 0 if dry else upkeep.sweep_leftovers(store)
     if as_json:
@@ -248,17 +248,19 @@ def _gc(store: Store, older_than: float | None, dry: bool, as_json: bool) -> int
     return 0
 
 
-def _sweep_readings(store: Store, done: Iterable[upkeep.Decision], dry: bool) -> readings.Amount:
-    """Remove, or count, the readings of what is gone and of other code."""
+def _sweep_measurements(
+    store: Store, done: Iterable[upkeep.Decision], dry: bool
+) -> measurements.Amount:
+    """Remove, or count, the measurements of what is gone and of other code."""
     kept = [decision.stored.name for decision in done if not decision.remove]
-    folders = list(readings.outdated(store.root, kept))
-    return readings.amount_of(folders) if dry else readings.sweep(store.root, folders)
+    folders = list(measurements.outdated(store.root, kept))
+    return measurements.amount_of(folders) if dry else measurements.sweep(store.root, folders)
 
 
 def _swept(
     store: Store,
     done: Sequence[upkeep.Decision],
-    swept: readings.Amount,
+    swept: measurements.Amount,
     freed: int,
     dry: bool,
 ) -> str:

@@ -11,7 +11,7 @@ from lazarus_bench.plugin.stash import SESSION, TRIAL
 
 if TYPE_CHECKING:
     from lazarus_bench.claims.claim import Need
-    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.runs import Runs
     from lazarus_bench.session.trial import Trial
     from lazarus_bench.tasks.arithmetic import Problem
 
@@ -30,12 +30,12 @@ def judge(request: pytest.FixtureRequest, subject: str) -> Trial:  # noqa: ARG00
 
 
 @pytest.fixture
-def runs(request: pytest.FixtureRequest, subject: str) -> Callable[..., list[Run]]:
+def runs(request: pytest.FixtureRequest, subject: str) -> Callable[..., Runs]:
     """`runs()`: the bases, `runs(recipe)`: the trained models of this subject, one a seed."""
     bench = request.config.stash[SESSION]
 
-    def of(need: Need = None) -> list[Run]:
-        found: list[Run] = bench.runs(subject, need)
+    def of(need: Need = None) -> Runs:
+        found: Runs = bench.runs(subject, need)
         return found
 
     return of

@@ -14,17 +14,15 @@ from lazarus_bench.claims.profiles import Profile
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.execute import choose, execute
 from lazarus_bench.jobs.executors import Tick, automatic_workers
-from lazarus_bench.jobs.plan import Plan, make_plan, trainings
-from lazarus_bench.jobs.progress import Progress
-from lazarus_bench.jobs.readings import (
+from lazarus_bench.jobs.measurements import (
     Room,
     any_kept,
-    code_at_start,
-    code_digest,
     content_of,
     content_of_checkpoint,
     model_name,
 )
+from lazarus_bench.jobs.plan import Plan, make_plan, trainings
+from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import BLANK, INSTRUCT, Subject, lab_subject, subject
@@ -38,7 +36,7 @@ from lazarus_bench.training.specs import Engram, Recipe
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
-    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.runs import Run, Runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +67,7 @@ class Watch:
 class Session:
     """State of one pytest session.
 
-    With `fresh_readings` what the store keeps of readings is not used, but replaced. `code` is the
-    digest of the source when the session began.
+    With `fresh_readings` what the store keeps of measurements is not used, but replaced.
     `data` are the sources that take the place of generated ones, by the name of what they replace.
     `quirks` are those that were switched on in a run since the set was last emptied.
     """
@@ -80,14 +77,12 @@ class Session:
     data: Mapping[str, DataSource] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     fresh_readings: bool = False
-    code: str = field(default_factory=code_at_start)
     began: float = field(default_factory=time.time)
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     trained: bool = False
     quirks: set[str] = field(default_factory=set)
     _runs: dict[str, Run] = field(default_factory=dict)
-    _changed: bool | None = None
 
     def subject(self, name: str) -> Subject:
         """The subject called `name`, resolved once.
@@ -227,7 +222,7 @@ class Session:
         It needs a core, models of which two fit into memory, and readings that are yet to be taken
         and can be kept: nothing was read by this code so far, or something was trained just now.
         """
-        cold = self.trained or not any_kept(self.store.root, self.code)
+        cold = self.trained or not any_kept(self.store.root)
         small = all(subject.is_lab for subject in self.subjects.values())
         kept = self.store.writable() and not self.fresh_readings
         return cold and small and kept and automatic_workers(1) > 1
@@ -274,14 +269,17 @@ class Session:
         """Which of `jobs`, and what they stand on, the store does not have."""
         return [job for job in with_dependencies(jobs) if self.store.find(job) is None]
 
-    def runs(self, name: str, need: Need) -> list[Run]:
+    def runs(self, name: str, need: Need) -> Runs:
         """The runs of `need` on a subject, one a seed.
 
         Raises:
             NotApplicable: the subject cannot be asked.
             UserError: a training it needs failed.
         """
-        return [self._run(name, found, seed) for seed, found in enumerate(self.jobs(name, need))]
+        from lazarus_bench.session.runs import Runs
+
+        jobs = enumerate(self.jobs(name, need))
+        return Runs(self._run(name, found, seed) for seed, found in jobs)
 
     def _run(self, name: str, found: Job | Checkpoint, seed: int) -> Run:
         from lazarus_bench.session.runs import Run
@@ -335,21 +333,15 @@ class Session:
             noticed=self.quirks.add,
         )
 
-    def _memory(
-        self, artifact: str | None, content: str, below: Memory | None = None
-    ) -> Memory | None:
-        """Where readings of a model are kept; None where the source changed while this ran.
+    def _memory(self, artifact: str | None, content: str, below: Memory | None = None) -> Memory:
+        """Where measurements of a model are kept.
 
         `artifact` holds the files with the digest `content`; where they are an adapter, `below` is
         the memory of the model that they lie on.
         """
         from lazarus_bench.session.memory import Memory
 
-        if self._changed is None:
-            self._changed = code_digest() != self.code
-        if self._changed:
-            return None
-        room = Room(root=self.store.root, code=self.code, model=model_name(content, artifact))
+        room = Room(root=self.store.root, model=model_name(content, artifact))
         model = (*(below.model if below else ()), content)
         return Memory(room=room, model=model, fresh=self.fresh_readings)
 

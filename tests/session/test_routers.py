@@ -1,13 +1,12 @@
-"""Routers of a run: each reading is taken once a session, and is the instruments'."""
+"""Routers of a run: measured once, with the instruments' results."""
 
 import numpy as np
 import pytest
 
 from lazarus_bench.analysis.router import project_gates, project_random
-from lazarus_bench.analysis.routing import read_routing
+from lazarus_bench.analysis.routing import _where, read_routing
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models import lab
-from lazarus_bench.session.routers import _where
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import held_out
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.analysis.answers import answer
-from lazarus_bench.analysis.axes import Hits, Shares
+from lazarus_bench.analysis.axes import Hits, Shares, SharesByLayer
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
 from lazarus_bench.analysis.likelihood import read_likelihood
 from lazarus_bench.analysis.operations import Bools, read_operations
@@ -48,7 +48,7 @@ class Behaviour:
         """Whether each prompt is answered by the number given for it `[prompt]`."""
         return np.array([own == other for own, other in zip(self.given, answers, strict=True)])
 
-    def naming(self, operations: Sequence[Operation] | None = None) -> Shares:
+    def naming(self, operations: Sequence[Operation] | None = None) -> SharesByLayer:
         """Lens probability of one operation's name a prompt, of its own unless given.
 
         Returns:

@@ -188,6 +188,8 @@ def _canonical(value: Any) -> Any:
     kind: Any = type(value)
     if kind in _PLAIN:
         return value
+    if isinstance(value, np.generic):
+        return _canonical(value.item())
     if kind in (tuple, list):
         return [_canonical(item) for item in value]
     if kind is np.ndarray and value.dtype != object:

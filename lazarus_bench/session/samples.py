@@ -3,8 +3,8 @@
     gold = runs.lens(problems).at("classifier").gold_probability    # Samples[seeds, prompts]
     mean(gold)                                  # evidence: Means, bounded by 0 and 1
     mean(gold >= 0.36)                          # ... of hits: Hits
-    mean(gold - runs.before.lens(problems).at("classifier").gold_probability)
-                                                # ... paired by prompt: Differences, in [-1, 1]
+    mean(gold - before)                         # ... paired by prompt: Differences, in [-1, 1]
+    difference(gold, others)                    # ... of other prompts, as many as they may be
     best_layer(runs.lens(problems).gold_probability)                # LayerMax over [.., layers]
 
 A `Stack` is what an instrument measured of each seed. Its attributes are those of one result,
@@ -344,39 +344,47 @@ def axes_in(hint: Any) -> Axes | None:
 def mean(samples: Samples, **options: Any) -> Evidence:
     """Evidence about the mean of samples `[seeds, prompts]` or `[seeds]`.
 
-    Hits give `Hits`, a difference of two samples `Differences` or `HitDifferences`, anything else
-    `Means`. A difference is paired by prompt where both sides answer the same questions, else by
-    seed where there are several. `options` go to the evidence's class.
+    Hits give `Hits`, a difference of two samples what `difference` gives, anything else `Means`.
+    `options` go to the evidence's class.
     """
+    if samples.pair is not None:
+        return difference(*samples.pair, **options)
     options = {"items": samples.items, **options}
-    if samples.pair is None:
-        if samples.values.dtype == bool:
-            return _from(samples, Hits(values=_rows(samples), **options))
-        options = {"bounds": samples.bounds, **options}
-        return _from(samples, Means(values=_rows(samples), **options))
-    first, second = samples.pair
-    sides = {"first": _rows(first), "second": _rows(second)}
+    if samples.values.dtype == bool:
+        return _from(samples.asked, Hits(values=_rows(samples), **options))
+    options = {"bounds": samples.bounds, **options}
+    return _from(samples.asked, Means(values=_rows(samples), **options))
+
+
+def difference(first: Samples, second: Samples, **options: Any) -> Evidence:
+    """Evidence about the mean of `first` minus that of `second`, of any numbers of prompts.
+
+    Two samples of hits give `HitDifferences`, others `Differences`. They are paired by prompt where
+    both answer the same questions, else by seed where there are several. `options` go to the
+    evidence's class.
+    """
+    sides = {"first": _rows(first), "second": _rows(second), "items": first.items}
+    asked = first.asked | second.asked
     alike = first.asked.questions == second.asked.questions
     if first.values.dtype == second.values.dtype == bool:
         options = {"paired": "prompts" if alike else "no", **options}
-        return _from(samples, HitDifferences(**sides, **options))
+        return _from(asked, HitDifferences(**{**sides, **options}))
     several = min(len(first), len(second)) > 1
     paired = "prompts" if alike else "seeds" if several else "no"
-    options = {"paired": paired, "bounds": samples.bounds, **options}
-    return _from(samples, Differences(**sides, **options))
+    bounds = (first.bounds[0] - second.bounds[1], first.bounds[1] - second.bounds[0])
+    return _from(asked, Differences(**{**sides, "paired": paired, "bounds": bounds, **options}))
 
 
 def best_layer(samples: Samples, **options: Any) -> Evidence:
     """Evidence about the largest of the layers' means, of samples `[seeds, prompts, layers]`."""
     options = {"items": samples.items, "bounds": samples.bounds, **options}
-    return _from(samples, LayerMax(values=samples.values, **options))  # type: ignore[arg-type]
+    return _from(samples.asked, LayerMax(values=samples.values, **options))  # type: ignore[arg-type]
 
 
 def ratio(numerator: Samples, denominator: Samples, **options: Any) -> Evidence:
     """Evidence about the ratio of two positive numbers a seed, paired by seed."""
     sides = {"numerator": numerator.values.tolist(), "denominator": denominator.values.tolist()}
-    evidence = Ratios(**sides, **options)
-    return _from(replace(numerator, asked=numerator.asked | denominator.asked), evidence)
+    return _from(numerator.asked | denominator.asked, Ratios(**sides, **options))
 
 
 def all_of(conditions: Mapping[str, tuple[Evidence, OneSided]]) -> AllOf:
@@ -397,9 +405,9 @@ def asked_of(evidence: Evidence) -> Asked:
     return found
 
 
-def _from(samples: Samples, evidence: Evidence) -> Evidence:
+def _from(asked: Asked, evidence: Evidence) -> Evidence:
     # Evidence knows no models, and is compared by its numbers; its origin is a note on the object.
-    object.__setattr__(evidence, "asked", samples.asked)
+    object.__setattr__(evidence, "asked", asked)
     return evidence
 
 

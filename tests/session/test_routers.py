@@ -63,7 +63,9 @@ def test_routes_are_the_instruments_and_taken_once(run):
     found = run.routing(PROBLEMS)
     own = read_routing(run.loaded, [run.loaded.encode(p.symbols) for p in PROBLEMS])
     np.testing.assert_array_equal(found.together, own.together)
-    assert run.routes(tuple(p.symbols for p in PROBLEMS)) is found
+    assert run.routing(list(PROBLEMS)) is found
+    texts = tuple(p.symbols for p in PROBLEMS)
+    np.testing.assert_array_equal(run.routes(texts).together, own.together)
     assert found.load.shape == (3, 8)
 
 

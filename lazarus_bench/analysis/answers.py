@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lazarus_bench.analysis.axes import Hits, Shares
 from lazarus_bench.analysis.lens import Floats, Ints, batches_of_logits, lens_logits
 from lazarus_bench.analysis.tokens import (
     first_answer_tokens,
@@ -26,6 +27,7 @@ from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.tasks.integers import first_integer
+from lazarus_bench.tasks.words import word_prompts
 
 ANSWER_TOKENS = 8
 """Tokens decoded for an answer: enough for a space, a sign and five digits one by one."""
@@ -39,7 +41,7 @@ class Answers:
     texts: tuple[str, ...]
 
     @property
-    def correct(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def correct(self) -> Hits:
         """Exact match `[prompt]`."""
         pairs = zip(self.problems, self.texts, strict=True)
         return np.array([first_integer(text) == problem.answer for problem, text in pairs])
@@ -102,7 +104,7 @@ class Likelihood:
     """
 
     problems: tuple[Problem, ...]
-    probability: Floats
+    probability: Shares
     rank: Ints
 
 
@@ -292,3 +294,8 @@ def generate(
     pairs = zip(encoded, followed, strict=True)
     texts = [text_after(loaded, before, each.tokens) for before, each in pairs]
     return Generation(prompts=prompts, texts=texts, followed=followed)
+
+
+def answer_in_words(loaded: LoadedModel, problems: Sequence[Problem]) -> Answers:
+    """Greedy answers to the same problems in words, the templates in turn."""
+    return answer(loaded, problems, word_prompts(problems))

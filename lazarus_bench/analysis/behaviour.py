@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lazarus_bench.analysis.answers import answer, read_likelihood
+from lazarus_bench.analysis.axes import Hits, Shares, SharesByLayer
 from lazarus_bench.analysis.lens import Floats, Ints, batches_of_logits
 from lazarus_bench.analysis.operations import Bools, read_operations
 from lazarus_bench.analysis.tokens import prompt_tokens
@@ -33,12 +34,12 @@ class Behaviour:
 
     problems: tuple[Problem, ...]
     given: tuple[int | None, ...]
-    probability: Floats
+    probability: Shares
     rank: Ints
     names: Floats
 
     @property
-    def correct(self) -> Bools:
+    def correct(self) -> Hits:
         """Exact match `[prompt]`."""
         return self.gives([problem.answer for problem in self.problems])
 
@@ -46,7 +47,7 @@ class Behaviour:
         """Whether each prompt is answered by the number given for it `[prompt]`."""
         return np.array([own == other for own, other in zip(self.given, answers, strict=True)])
 
-    def naming(self, operations: Sequence[Operation] | None = None) -> Floats:
+    def naming(self, operations: Sequence[Operation] | None = None) -> SharesByLayer:
         """Lens probability of one operation's name a prompt, of its own unless given.
 
         Returns:

@@ -16,7 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, silhouette_samples
 from sklearn.metrics.cluster import contingency_matrix
 
+from lazarus_bench.analysis.engrams import engrams
 from lazarus_bench.analysis.geometry import Floats, Ints, unit
+from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.errors import UserError
 
 Bools = npt.NDArray[np.bool_]
@@ -243,3 +245,27 @@ def _refitted(vectors: Floats, chosen: Ints, clusters: int, seed: int) -> Ints:
     """The cluster of each of the `chosen`, which may repeat."""
     kept, place, counts = np.unique(chosen, return_inverse=True, return_counts=True)
     return _fitted(vectors[kept], counts.astype(np.float64), clusters, seed)[place]
+
+
+def engram_clusters(run: Measured) -> Clusters:
+    """k-means on a run's engrams, matched to the classes."""
+    found = run.read(engrams)
+    return cluster(found.engram, found.label)
+
+
+def engram_cosines(run: Measured, centred: bool = False) -> Cosines:
+    """Cosines of a run's engrams within and between classes."""
+    found = run.read(engrams)
+    return cosines(found.engram, found.label, centred)
+
+
+def engram_silhouettes(run: Measured) -> Floats:
+    """Silhouettes of (up to 2,000) of a run's engrams among the classes `[text]`."""
+    found = run.read(engrams)
+    return silhouettes(found.engram, found.label)
+
+
+def cluster_draws(run: Measured) -> ClusterDraws:
+    """Cluster statistics of resampled examples, the same resamples for every run."""
+    found = run.read(engrams)
+    return bootstrap(found.engram, found.label)

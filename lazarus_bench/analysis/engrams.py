@@ -9,11 +9,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.analysis.axes import EvaluatedHits
+from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.engram import TrainedEngram, read_texts
+from lazarus_bench.models.engram import TrainedEngram, load_engram, read_texts
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
 from lazarus_bench.tasks.labelled import Labelled
+from lazarus_bench.tasks.labelled_data import read_data
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -39,7 +42,7 @@ class EngramReading:
     cut: Bools
 
     @property
-    def correct(self) -> Bools:
+    def correct(self) -> EvaluatedHits:
         """Whether each prediction is right `[text]`."""
         correct: Bools = self.predicted == self.label
         return correct
@@ -101,3 +104,9 @@ def _read(trained: TrainedEngram, batch: TextBatch, fed: Fed) -> tuple[Floats, F
         logits = read_texts(model, anatomy, batch, first.engrams).logits
     mx.eval(logits, first.engrams)
     return np.array(logits, dtype=np.float64), np.array(first.engrams, dtype=np.float64)
+
+
+def engrams(run: Measured, fed: Fed = "zero") -> EngramReading:
+    """`read_engrams` of the evaluation examples of what the run was trained on."""
+    texts = read_data(run.data_source).validation
+    return read_engrams(load_engram(run.directory, run.made), texts, fed)

@@ -6,14 +6,17 @@ All functions take states `[prompt, layer, d]` and labels `[prompt]`, and work l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import silhouette_samples
 
+from lazarus_bench.analysis.axes import COSINE, Axes, ByLayer, PromptsByLayer
 from lazarus_bench.analysis.nulls import LayerNull, check_count
-from lazarus_bench.analysis.probe_prompts import check_classes
-from lazarus_bench.analysis.splits import Split, permuted
+from lazarus_bench.analysis.probe import probe_directions
+from lazarus_bench.analysis.probe_prompts import ProbePrompts, check_classes
+from lazarus_bench.analysis.splits import HeldOut, Split, permuted, split
 from lazarus_bench.analysis.states import States, wide
 from lazarus_bench.errors import UserError
 
@@ -143,7 +146,7 @@ class Directions:
     means: Floats
 
     @property
-    def agreement(self) -> Floats:
+    def agreement(self) -> Annotated[Floats, Axes(("layers",), COSINE)]:
         """Cosine of the two at each layer `[layer]`."""
         return cosine(self.probe, self.means)
 
@@ -154,7 +157,7 @@ class Directions:
         return np.asarray(directions @ directions.T)
 
     @property
-    def neighbours(self) -> Floats:
+    def neighbours(self) -> Annotated[Floats, Axes(("pairs of layers",), COSINE)]:
         """Cosine of each layer's direction with the next layer's `[layer − 1]`."""
         return cosine(self.probe[:-1], self.probe[1:])
 
@@ -168,3 +171,29 @@ def mean_difference(states: States, labels: npt.ArrayLike, first: int, second: i
     check_classes(np.asarray(labels).tolist(), (first, second))
     given, values = np.asarray(labels), wide(states)
     return np.asarray(values[given == first].mean(axis=0) - values[given == second].mean(axis=0))
+
+
+def directions(states: States, prompts: ProbePrompts, between: tuple[str, str]) -> Directions:
+    """What tells the classes `between` apart at every layer, by a probe and by their means."""
+    first, second = map(prompts.classes.index, between)
+    return Directions(
+        probe=probe_directions(states, prompts.labels, first, second),
+        means=mean_difference(states, prompts.labels, first, second),
+    )
+
+
+def separation(states: States, prompts: ProbePrompts, centred: bool = True) -> ByLayer:
+    """Cluster separation of the prompts' classes `[layer]`."""
+    return cluster_separation(states, prompts.labels, centred)
+
+
+def permuted_separation(
+    states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs", centred: bool = True
+) -> LayerNull:
+    """The same under labels permuted inside the split."""
+    return separation_null(states, prompts.labels, split(prompts, held_out), centred)
+
+
+def class_silhouettes(states: States, prompts: ProbePrompts) -> PromptsByLayer:
+    """Silhouette of each prompt among the classes `[prompt, layer]`."""
+    return silhouettes(states, prompts.labels)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from lazarus_bench.analysis.axes import Axes
 from lazarus_bench.analysis.behaviour import Behaviour, behaviour, behaviour_under
 from lazarus_bench.analysis.lens import MAX_LOGITS, Floats, Ints, batches_by_length
+from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.analysis.nulls import isotropic
 from lazarus_bench.analysis.operations import Bools
 from lazarus_bench.analysis.states import States
@@ -62,7 +65,7 @@ class Sweep:
         """Lens probability of the operation's name `[ablated layer, prompt, layer read]`."""
         return np.stack([each.naming() for each in self.after])
 
-    def excess(self, layer: int) -> Floats:
+    def excess(self, layer: int) -> Annotated[Floats, Axes(("prompts",), (-1.0, 1.0))]:
         """What is lost without `layer` minus the mean over the other middle layers `[prompt]`.
 
         Middle layers are all but the first and the last, which read the prompt's tokens and write
@@ -276,3 +279,65 @@ def patch(
         return (Patch(layer=layer, position=length - 1, state=own),)
 
     return behaviour_under(loaded, problems, edits)
+
+
+def ablated(
+    run: Measured,
+    problems: Sequence[Problem],
+    layer: int,
+    part: Part = "layer",
+    reference: Sequence[Problem] | None = None,
+) -> Behaviour:
+    """Behaviour with a part of `layer` removed.
+
+    With `reference`, its mean contribution over those prompts stands in its place.
+    """
+    means = None if reference is None else run.read(mean_contributions, reference, part)[layer]
+    return ablate(run.loaded, problems, layer, part, means)
+
+
+def ablation(
+    run: Measured,
+    problems: Sequence[Problem],
+    part: Part = "layer",
+    reference: Sequence[Problem] | None = None,
+) -> Sweep:
+    """Every layer's part removed in turn."""
+    layers = range(run.loaded.depth)
+    after = tuple(run.read(ablated, problems, layer, part, reference) for layer in layers)
+    return Sweep(part=part, before=run.read(behaviour, problems), after=after)
+
+
+def patched(
+    run: Measured, problems: Sequence[Problem], layer: int, sources: Sequence[Problem]
+) -> Behaviour:
+    """The last position's residual after `layer` taken from the prompts of `sources`."""
+    return patch(run.loaded, problems, layer, _states_after(run, layer, sources))
+
+
+def steered(
+    run: Measured,
+    problems: Sequence[Problem],
+    layer: int,
+    toward: Sequence[Operation],
+    fitted_on: Sequence[Problem],
+    at_random: bool = False,
+) -> Behaviour:
+    """Each prompt moved after `layer` toward an operation, by its contrast on other prompts.
+
+    With `at_random`, by random directions of the same length: the control.
+    """
+    states = _states_after(run, layer, fitted_on)
+    found = {}
+    for seed, operation in enumerate(Operation):
+        if operation in toward:
+            own = contrast(states, fitted_on, operation)
+            found[operation] = random_direction(own, seed) if at_random else own
+    return steer(run.loaded, problems, layer, np.stack([found[each] for each in toward]))
+
+
+def _states_after(run: Measured, layer: int, problems: Sequence[Problem]) -> States:
+    depth = run.loaded.depth
+    if not 0 <= layer < depth:
+        raise UserError(f"layer {layer} is not in this model: choose 0 to {depth - 1}")
+    return run.states([problem.symbols for problem in problems])[:, layer]

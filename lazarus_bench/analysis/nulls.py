@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.analysis.axes import Axes, ByLayer
 from lazarus_bench.errors import UserError
 
 Floats = npt.NDArray[np.float64]
@@ -40,8 +41,8 @@ class LayerNull:
     Source: P. Westfall and S. Young, Resampling-Based Multiple Testing (1993).
     """
 
-    observed: Floats
-    permuted: Floats
+    observed: ByLayer
+    permuted: Annotated[Floats, Axes(("permutations", "layers"))]
 
     @property
     def maxima(self) -> Floats:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.lens import Floats, Ints, read_lens
+from lazarus_bench.analysis.axes import SHARE, Axes, HitsByLayer, SharesByLayer
+from lazarus_bench.analysis.lens import Floats, Ints, read_lens, total_variation
+from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.analysis.tokens import first_answer_tokens, prompt_tokens
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
@@ -39,36 +42,36 @@ class OperationLens:
     problems: tuple[Problem, ...]
     words: tuple[WordTokens, ...]
     gold: Ints
-    bare: Floats
+    bare: Annotated[Floats, Axes(("prompts", "layers", "operations"), SHARE)]
     variants: Floats
-    answer: Floats
-    top: Ints
-    top_probability: Floats
+    answer: SharesByLayer
+    top: Annotated[Ints, Axes(("prompts", "layers", "tokens"))]
+    top_probability: Annotated[Floats, Axes(("prompts", "layers", "tokens"), SHARE)]
 
     @property
-    def gold_probability(self) -> Floats:
+    def gold_probability(self) -> SharesByLayer:
         """Probability of the bare token that names the prompt's operation, the writeups' number."""
         return np.take_along_axis(self.bare, self.gold[:, None, None], axis=2)[:, :, 0]
 
     @property
-    def gold_mass(self) -> Floats:
+    def gold_mass(self) -> SharesByLayer:
         """The same, summed over the declared variants."""
         return np.take_along_axis(self.variants, self.gold[:, None, None], axis=2)[:, :, 0]
 
     @property
-    def hits(self) -> Bools:
+    def hits(self) -> HitsByLayer:
         """Unrestricted hit: the top of the whole vocabulary is a variant of the right name."""
         allowed = [set(self.words[g].variants) for g in self.gold]
         first = self.top[:, :, 0]
         return np.array([[t in ok for t in row] for row, ok in zip(first, allowed, strict=True)])
 
     @property
-    def predicted(self) -> Ints:
+    def predicted(self) -> Annotated[Ints, Axes(("prompts", "layers"))]:
         """Predicted operation: the top among the operations' bare names, in `Operation`'s order."""
         return np.asarray(self.bare.argmax(axis=2))
 
     @property
-    def restricted_hits(self) -> Bools:
+    def restricted_hits(self) -> HitsByLayer:
         """Restricted hit: the right name is the top among the operations' names.
 
         A constant predictor scores one in four here.
@@ -121,7 +124,7 @@ def _sum_variants(probability: Floats, words: Sequence[WordTokens]) -> Floats:
 
 def read_synonyms(
     loaded: LoadedModel, problems: Sequence[Problem], synonyms: Sequence[str] = REMAINING
-) -> Floats:
+) -> Annotated[Floats, Axes(("prompts", "layers", "tokens"), SHARE)]:
     """Probability of every single-token variant of `synonyms`, `[prompt, layer, token]`.
 
     Raises:
@@ -182,3 +185,30 @@ def constant_predictor(gold: Ints, classes: int) -> Collapse:
     """The measures of a predictor that always names the most frequent class of `gold`."""
     most = np.bincount(gold, minlength=classes).argmax()
     return measure_collapse(np.full_like(gold, most), gold, classes)
+
+
+def synonym_mass(run: Measured, problems: Sequence[Problem]) -> SharesByLayer:
+    """Lens mass on B's remaining/remainder set `[prompt, layer]`."""
+    mass: Floats = run.read(read_synonyms, problems).sum(axis=2)
+    return mass
+
+
+def collapse(run: Measured, problems: Sequence[Problem]) -> Collapse:
+    """How the operations predicted at the classifier layer spread over the prompts."""
+    lens = run.read(read_operations, problems)
+    predicted = lens.predicted[:, run.loaded.classifier_layer]
+    return measure_collapse(predicted, lens.gold, len(Operation))
+
+
+def constant_collapse(run: Measured, problems: Sequence[Problem]) -> Collapse:
+    """The same measures of a predictor that always names one operation."""
+    return constant_predictor(run.read(read_operations, problems).gold, len(Operation))
+
+
+def lens_moved(run: Measured, problems: Sequence[Problem]) -> SharesByLayer:
+    """Total variation distance of the lens under the run's quirk from the lens without.
+
+    `[prompt, layer]`, of the prompts in symbols; 0 without a quirk.
+    """
+    prompts = prompt_tokens(run.plain, [problem.symbols for problem in problems])
+    return total_variation(run.loaded, run.plain, prompts)

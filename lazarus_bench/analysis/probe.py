@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,24 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from lazarus_bench.analysis.axes import (
+    CLUSTERS,
+    SHARE,
+    Axes,
+    ClusterShares,
+    Hits,
+    HitsByLayer,
+    LayerShares,
+    Shares,
+    SharesByLayer,
+)
 from lazarus_bench.analysis.logistic import Rows, fit_labellings, predict_labellings
+from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.analysis.nulls import LayerNull, check_count
 from lazarus_bench.analysis.probe_prompts import ProbePrompts, check_classes
 from lazarus_bench.analysis.splits import HeldOut, Split, permuted, random_by_type, split
-from lazarus_bench.analysis.states import States, wide
+from lazarus_bench.analysis.states import States, read_states, wide
+from lazarus_bench.models.random_model import WIDTH, untrained_llama
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -60,21 +73,21 @@ class Probe:
     blocks: Ints
 
     @property
-    def hits(self) -> Bools:
+    def hits(self) -> HitsByLayer:
         """Whether a held-out prediction is right `[prompt, layer]`."""
         return np.asarray(self.predicted == self.gold[:, None])
 
     @property
-    def accuracy(self) -> Floats:
+    def accuracy(self) -> LayerShares:
         """Held-out accuracy `[layer]`."""
         return np.asarray(self.hits.mean(axis=0))
 
     @property
-    def block_accuracy(self) -> Floats:
+    def block_accuracy(self) -> ClusterShares:
         """The same, cluster by cluster `[block, layer]`."""
         return self.over_blocks(self.hits)
 
-    def over_blocks(self, values: npt.ArrayLike) -> Floats:
+    def over_blocks(self, values: npt.ArrayLike) -> Annotated[Floats, Axes((CLUSTERS, "layers"))]:
         """Means of values `[prompt, layer]` over the prompts of each cluster `[block, layer]`."""
         return _means_by(self.blocks, np.asarray(values))
 
@@ -174,7 +187,7 @@ def control_task(
     held_out: HeldOut = "pairs",
     draws: int = CONTROL_DRAWS,
     seed: int = 0,
-) -> Floats:
+) -> SharesByLayer:
     """Share of control tasks in which a held-out prompt is predicted right `[prompt, layer]`.
 
     A control task gives each type of prompt a random class (`Split.types`), one of those that
@@ -277,3 +290,66 @@ def probe_directions(states: States, labels: npt.ArrayLike, first: int, second: 
 
 def _means_by(groups: Ints, values: Bools | Floats) -> Floats:
     return np.stack([values[groups == group].mean(axis=0) for group in np.unique(groups)])
+
+
+def probe_transfer(
+    run: Measured, train: ProbePrompts, test: ProbePrompts, held_out: HeldOut = "pairs"
+) -> HitsByLayer:
+    """Hits on `test` `[prompt, layer]` of a probe fitted on all of `train`.
+
+    With `held_out` "writeup" the states are not standardised, as in the writeups.
+
+    Raises:
+        ValueError: the two have different classes.
+    """
+    if train.classes != test.classes:
+        raise ValueError(f"a probe of {train.classes} cannot be tested on {test.classes}")
+    fitted, asked = run.states(train.texts), run.states(test.texts)
+    predicted = transfer(fitted, train.labels, asked, held_out)
+    return np.asarray(predicted == np.array(test.labels)[:, None])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confidence:
+    """Probability of the predicted class, and whether it is the right one; `[prompt]` each."""
+
+    probability: Shares
+    right: Hits
+
+
+def probe_confidence(
+    run: Measured, train: ProbePrompts, test: ProbePrompts, held_out: HeldOut
+) -> Confidence:
+    """Read `test` with the probe of the layer that is best on `train`, fitted on all of `train`.
+
+    The best layer has the highest cross-validated accuracy, the first of several. With `held_out`
+    "writeup" the states are not standardised, as in the writeups.
+
+    Raises:
+        UserError: too few prompts for the split, or a state is not finite.
+    """
+    layer = run.read(probe, train, held_out).best_layer
+    fitted, asked = (wide(run.states(p.texts)[:, layer]) for p in (train, test))
+    with one_blas_thread():
+        classifier = classifier_for(held_out).fit(fitted, train.labels)
+        given = classifier.predict_proba(asked)
+    predicted = classifier.classes_[given.argmax(axis=1)]
+    return Confidence(probability=given.max(axis=1), right=predicted == np.array(test.labels))
+
+
+def untrained_accuracy(
+    run: Measured, prompts: ProbePrompts, held_out: HeldOut, starts: int, width: int = WIDTH
+) -> Annotated[Floats, Axes(("starts", "layers"), SHARE)]:
+    """Held-out accuracy of probes on untrained llamas with this run's tokenizer.
+
+    Returns:
+        `[start, layer]`; the starts of one run's seed are no other's.
+    """
+    own = run.plain
+
+    def accuracy(start: int) -> Floats:
+        seed, vocabulary = run.seed * starts + start, int(own.config["vocab_size"])
+        untrained = untrained_llama(own.tokenizer, vocabulary, seed, width)
+        return probe(read_states(untrained, prompts.texts), prompts, held_out).accuracy
+
+    return np.stack([accuracy(start) for start in range(starts)])

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.analysis.axes import ExpertCosines, ExpertHits
 from lazarus_bench.analysis.heat import Heat, expert_rows, heat
-from lazarus_bench.analysis.nulls import isotropic
+from lazarus_bench.analysis.measured import Measured
+from lazarus_bench.analysis.nulls import ExtremeNull, isotropic
 from lazarus_bench.analysis.tokens import Strings, token_cells, token_texts
-from lazarus_bench.analysis.vocabulary import Rows, dense, row_count, strongest
+from lazarus_bench.analysis.vocabulary import Rows, dense, known_words, row_count, strongest
 from lazarus_bench.analysis.word_classes import GENERAL, category
 from lazarus_bench.backend import nn
 from lazarus_bench.errors import NotApplicable
@@ -60,16 +62,16 @@ class RouterProjection:
     categories: tuple[str, ...]
 
     @property
-    def scores(self) -> Floats:
+    def scores(self) -> ExpertCosines:
         """Largest cosine over the vocabulary `[row]`."""
         return np.asarray(self.cosines[:, 0], dtype=np.float64)
 
     @property
-    def semantic(self) -> Bools:
+    def semantic(self) -> ExpertHits:
         """Whether a row has a category other than GENERAL `[row]`."""
         return np.array([name != GENERAL for name in self.categories])
 
-    def names(self, words: Sequence[WordTokens]) -> Bools:
+    def names(self, words: Sequence[WordTokens]) -> ExpertHits:
         """Whether a row has any spelling of any of `words` among its tokens `[row]`."""
         wanted = [token for word in words for token in word.variants]
         return np.asarray(np.isin(self.tokens, wanted).any(axis=1))
@@ -306,3 +308,25 @@ def projected(
         random_score=np.array([each.scores[rows].mean() for each in random]),
         random_categories=Counter(each.categories[row] for each in random for row in rows),
     )
+
+
+def router_null(loaded: LoadedModel) -> ExtremeNull:
+    """What random directions reach on a vocabulary of this size and width, by calculation."""
+    width = gates(loaded).rows.shape[1]
+    return ExtremeNull(width=width, vocabulary=row_count(unembedding_of(loaded)))
+
+
+def random_gates(run: Measured, k: int = TOP) -> RouterProjection:
+    """`project_random` of as many rows as there are gates, drawn with the run's own seed."""
+    return run.read(project_random, k, run.seed)
+
+
+def experts_naming(run: Measured, words: Sequence[str], projection: RouterProjection) -> ExpertHits:
+    """Whether each expert has one of `words`, in any spelling, among its tokens `[expert]`.
+
+    Words that are no single token here are left out.
+
+    Raises:
+        NotApplicable: none of them is.
+    """
+    return projection.names(known_words(run.loaded, words))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from lazarus_bench.analysis.heat import Heat, heat, prompt_title, spread
 from lazarus_bench.analysis.lens import batches_by_length, check_tokens
+from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.analysis.router import routed_layers
 from lazarus_bench.analysis.tokens import readable_prompts, token_texts
 from lazarus_bench.analysis.vocabulary import row_count
@@ -27,6 +28,7 @@ from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import blocks, holder
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
+from lazarus_bench.tasks.arithmetic import Problem
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -364,3 +366,35 @@ def traced(loaded: LoadedModel, prompts: Sequence[str], layers: Sequence[int]) -
     routing = read_routing(loaded, readable_prompts(loaded, prompts))
     texts = [token_texts(loaded, trace.tokens).tolist() for trace in routing.traces]
     return Traced(prompts=prompts, texts=texts, layers=layers, depth=loaded.depth, routing=routing)
+
+
+def routing(loaded: LoadedModel, problems: Sequence[Problem]) -> Routing:
+    """Where the tokens of the prompts in symbols go."""
+    return routes(loaded, [problem.symbols for problem in problems])
+
+
+def routes(loaded: LoadedModel, texts: Sequence[str]) -> Routing:
+    """Where the tokens of prompts given as text go, special tokens included."""
+    return read_routing(loaded, [loaded.encode(text) for text in texts])
+
+
+def token_experts(run: Measured, text: str, word: str) -> float:
+    """Different experts over all layers of the token that spells `word` in a prompt `text`.
+
+    The mean over its pieces where the tokenizer splits it.
+
+    Raises:
+        NotApplicable: no run of tokens spells the word.
+    """
+    trace = run.read(routes, (text,)).traces[0]
+    pieces = [run.loaded.tokenizer.decode([token]) for token in trace.tokens]
+    return float(trace.distinct[_where(pieces, word)].mean())
+
+
+def _where(pieces: Sequence[str], word: str) -> slice:
+    """The shortest run of `pieces` that spells `word`, the first of equals."""
+    for length in range(1, len(pieces) + 1):
+        for start in range(len(pieces) - length + 1):
+            if "".join(pieces[start : start + length]).strip() == word:
+                return slice(start, start + length)
+    raise NotApplicable(f"no tokens of the prompt spell {word!r}")

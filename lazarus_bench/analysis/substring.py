@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.operations import OperationLens
+from lazarus_bench.analysis.axes import Hits, Shares
+from lazarus_bench.analysis.measured import Measured
+from lazarus_bench.analysis.operations import OperationLens, read_operations
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.tasks.arithmetic import Operation
+from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 TASK_VOCABULARY: Mapping[Operation, tuple[str, ...]] = {
     Operation.MULTIPLY: ("multiply", "times", "product", "*", "×"),
@@ -39,8 +41,8 @@ byte-pair vocabulary, without the corpus.
 class SubstringHits:
     """Per prompt: whether A's rule hits at any layer, and how often random vocabularies do."""
 
-    real: npt.NDArray[np.float64]
-    random: npt.NDArray[np.float64]
+    real: Shares
+    random: Shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +53,8 @@ class TaskSignal:
     is averaged.
     """
 
-    peak: npt.NDArray[np.float64]
-    counted: npt.NDArray[np.bool_]
+    peak: Shares
+    counted: Hits
 
     @property
     def share(self) -> float:
@@ -146,3 +148,13 @@ def token_texts(loaded: LoadedModel) -> list[str]:
     """The text of every token id below the vocabulary size."""
     size = int(loaded.config["vocab_size"])
     return [loaded.tokenizer.decode([token]) for token in range(size)]
+
+
+def substring(run: Measured, problems: Sequence[Problem]) -> SubstringHits:
+    """`substring_hits` of the prompts in symbols of `problems`."""
+    return substring_hits(run.loaded, run.read(read_operations, problems))
+
+
+def signal(run: Measured, problems: Sequence[Problem]) -> TaskSignal:
+    """`task_signal` of the prompts in symbols of `problems`."""
+    return task_signal(run.loaded, run.read(read_operations, problems))

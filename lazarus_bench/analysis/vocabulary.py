@@ -15,7 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.analysis.lens import MAX_LOGITS
+from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.analysis.nulls import isotropic
+from lazarus_bench.analysis.probe import class_weights
+from lazarus_bench.analysis.probe_prompts import ProbePrompts
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import head, part
@@ -292,3 +295,30 @@ class _Best:
         order = np.lexsort((all_tokens, -all_cosines), axis=1)[:, :k]
         self.cosines[rows] = np.take_along_axis(all_cosines, order, axis=1)
         self.tokens[rows] = np.take_along_axis(all_tokens, order, axis=1)
+
+
+def words_along_probe(
+    run: Measured,
+    prompts: ProbePrompts,
+    layer: int,
+    between: tuple[str, str],
+    words: Sequence[str],
+    normed: bool = False,
+) -> WordsInDirection:
+    """Where `words` stand along w_a − w_b of a probe fitted on all prompts at `layer`.
+
+    Args:
+        run: the model.
+        prompts: what the probe is fitted on.
+        layer: 0-based.
+        between: the classes a and b.
+        words: looked up in the vocabulary; those that are no single token are left out.
+        normed: pass the direction through the final norm first.
+
+    Raises:
+        NotApplicable: no word is a single token.
+    """
+    first, second = map(prompts.classes.index, between)
+    weights = class_weights(run.states(prompts.texts)[:, layer], prompts.labels)
+    known = known_words(run.loaded, words)
+    return words_in_direction(run.loaded, weights[first] - weights[second], known, normed)

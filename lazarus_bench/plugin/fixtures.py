@@ -12,7 +12,7 @@ from lazarus_bench.plugin.hooks import SESSION, TRIAL
 if TYPE_CHECKING:
     from lazarus_bench.jobs.needs import Need
     from lazarus_bench.session.judging import Trial
-    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.runs import Runs
     from lazarus_bench.tasks.arithmetic import Problem
 
 
@@ -30,11 +30,11 @@ def judge(request: pytest.FixtureRequest, subject: str) -> Trial:  # noqa: ARG00
 
 
 @pytest.fixture
-def runs(request: pytest.FixtureRequest, subject: str) -> Callable[..., list[Run]]:
+def runs(request: pytest.FixtureRequest, subject: str) -> Callable[..., Runs]:
     """`runs()`: the bases, `runs(recipe)`: the trained models of this subject, one a seed."""
     bench = request.config.stash[SESSION]
 
-    def of(need: Need = None) -> list[Run]:
+    def of(need: Need = None) -> Runs:
         return bench.runs(subject, need)
 
     return of

@@ -1,172 +1,215 @@
-"""Readings as bytes and back: numbers, strings, arrays, and the declared classes made of them.
+"""Measurements as bytes and back: dataclasses, numbers, strings and arrays.
 
-The structure is JSON, the arrays beside it safetensors, so nothing that is read can run code. What
-was written comes back equal to the last bit, its arrays contiguous.
+The structure is JSON, the arrays beside it safetensors, so nothing that is read can run code. The
+type is that of the instrument's return annotation, so no name of a class is looked up; only a
+member of a union is tagged. What was written comes back equal to the last bit, its arrays
+contiguous.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import fields
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache, partial
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
-import numpy.typing as npt
-from safetensors import SafetensorError
+from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn
 from safetensors.numpy import load, save
 
-from lazarus_bench.analysis.answers import Answers, Likelihood
-from lazarus_bench.analysis.behaviour import Behaviour
-from lazarus_bench.analysis.clusters import ClusterDraws, Clusters, Cosines
-from lazarus_bench.analysis.engrams import EngramReading
-from lazarus_bench.analysis.geometry import Directions
-from lazarus_bench.analysis.nulls import ExtremeNull, LayerNull
-from lazarus_bench.analysis.operations import OperationLens
-from lazarus_bench.analysis.probe import Probe
-from lazarus_bench.analysis.probe_prompts import ProbePrompts
-from lazarus_bench.analysis.router import RouterProjection
-from lazarus_bench.analysis.routing import Routing, Trace
-from lazarus_bench.analysis.substring import SubstringHits, TaskSignal
-from lazarus_bench.analysis.vocabulary import WordsInDirection
-from lazarus_bench.models.words import WordTokens
-from lazarus_bench.tasks.arithmetic import Operation, Problem
-
-Array = npt.NDArray[Any]
-
-CLASSES: Mapping[str, type] = {
-    cls.__name__: cls
-    for cls in (
-        Answers,
-        Behaviour,
-        ClusterDraws,
-        Clusters,
-        Cosines,
-        Directions,
-        EngramReading,
-        ExtremeNull,
-        LayerNull,
-        Likelihood,
-        Operation,
-        OperationLens,
-        Probe,
-        ProbePrompts,
-        Problem,
-        RouterProjection,
-        Routing,
-        SubstringHits,
-        TaskSignal,
-        Trace,
-        WordTokens,
-        WordsInDirection,
-    )
-}
-"""What a reading may be made of: frozen dataclasses and enums, by name."""
-
-_DTYPES = ("bool", "int64", "float32", "float64")
-_STRUCTURE = "structure"
+_ARRAY, _SCALAR, _STRUCTURE, _TAG, _VALUE = "@array", "@scalar", "structure", "@type", "@value"
+_PLAIN = (bool, int, float, str, NoneType)
 
 
 class UnwritableError(Exception):
-    """A value is, or holds, something that is not declared here."""
+    """A value cannot be written, or not as the annotated type."""
 
 
 class UnreadableError(Exception):
-    """Bytes are none that `encode` wrote."""
+    """Bytes are not what `encode` wrote for this type."""
 
 
-def encode(value: Any) -> bytes:
-    """`value` as bytes.
+def returned_type(instrument: Callable[..., Any]) -> Any:
+    """The type that an instrument is annotated to return.
 
     Raises:
-        UnwritableError: it holds more than numbers, strings, tuples, arrays and `CLASSES`.
+        UnwritableError: it has no such annotation, or one that cannot be resolved.
     """
-    arrays: list[Array] = []
-    text = json.dumps(_structure(value, arrays), separators=(",", ":"))
-    named = {str(at): array for at, array in enumerate(arrays)}
-    named[_STRUCTURE] = np.frombuffer(text.encode(), dtype=np.uint8)
-    return bytes(save(named))
+    try:
+        return get_type_hints(instrument, include_extras=True)["return"]
+    except Exception as error:
+        raise UnwritableError(f"{instrument} has no return annotation that resolves") from error
 
 
-def canonical(key: Any) -> str:
-    """A key, without arrays, as text that is the same for equal keys of equal types.
+def encode(value: Any, kind: Any) -> bytes:
+    """`value`, of the type `kind`, as bytes.
 
     Raises:
-        UnwritableError: as `encode`, or it holds an array.
+        UnwritableError: it is not of that type, or holds what neither JSON nor safetensors can.
     """
-    arrays: list[Array] = []
-    text = json.dumps(_structure(key, arrays), separators=(",", ":"))
-    if arrays:
-        raise UnwritableError("a key of a reading has no arrays")
-    return text
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+
+    def place(item: Any) -> dict[str, str]:
+        given = item.value if isinstance(item, _Scalar) else _exactly(np.ndarray, item)
+        array, at = np.asarray(given), str(len(arrays))
+        arrays[at] = np.ascontiguousarray(array).reshape(array.shape)
+        return {_SCALAR if isinstance(item, _Scalar) else _ARRAY: at}
+
+    try:
+        tree = _converter().unstructure(value, unstructure_as=kind)
+        text = json.dumps(tree, separators=(",", ":"), default=place)
+        arrays[_STRUCTURE] = np.frombuffer(text.encode(), dtype=np.uint8)
+        return bytes(save(arrays))
+    except Exception as error:  # whatever a type of somebody else's raises
+        raise UnwritableError(str(error)) from error
 
 
-def decode(content: bytes) -> Any:
-    """The value that `encode` made `content` of.
+def decode(content: bytes, kind: Any) -> Any:
+    """The value of the type `kind` that `encode` made `content` of.
 
     Raises:
-        UnreadableError: it is none that it wrote, or of classes that are others now.
+        UnreadableError: these are not such bytes.
     """
     try:
         arrays = load(content)
-        structure = json.loads(arrays[_STRUCTURE].tobytes())
-        return _value(structure, arrays)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+
+        def placed(item: dict[str, Any]) -> Any:
+            if item.keys() == {_ARRAY}:
+                return arrays[item[_ARRAY]]
+            return arrays[item[_SCALAR]][()] if item.keys() == {_SCALAR} else item
+
+        tree = json.loads(arrays[_STRUCTURE].tobytes(), object_hook=placed)
+        return _converter().structure(tree, kind)
+    except Exception as error:
         raise UnreadableError(str(error)) from error
 
 
-def _structure(value: Any, arrays: list[Array]) -> Any:
-    """JSON for `value`: a tuple is a list, and an object of one name is anything else."""
-    kind = type(value)
-    if value is None or kind in (bool, int, float, str):
-        return value
-    if kind is tuple:
-        return [_structure(each, arrays) for each in value]
-    if kind is Problem:
-        return _problem(value)
-    if CLASSES.get(kind.__name__) is kind:
-        if issubclass(kind, Enum):
-            return {kind.__name__: value.value}
-        own = [_structure(getattr(value, field.name), arrays) for field in fields(kind)]
-        return {kind.__name__: own}
+@dataclass(frozen=True)
+class _Scalar:
+    """Keeps a NumPy scalar from passing for the Python number that it derives from."""
+
+    value: np.generic
+
+
+@cache
+def _converter() -> Converter:
+    converter = Converter(detailed_validation=False, forbid_extra_keys=True)
+    to_write, to_read = (
+        converter.register_unstructure_hook_func,
+        converter.register_structure_hook_func,
+    )
+    for plain in _PLAIN:
+        to_write(partial(operator.is_, plain), partial(_written, plain))
+        # An enum may derive from one of them.
+        converter.register_structure_hook(plain, lambda v, k: v if k in _PLAIN else k(v))
+    for hook in (to_write, to_read):
+        hook(partial(operator.is_, Any), _refused)
+    to_write(_is_array, partial(_exactly, np.ndarray))
+    to_read(_is_array, lambda value, _: _exactly(np.ndarray, value))
+
+    def of_class(cls: Any) -> Callable[[Any], Any]:
+        as_mapping = make_dict_unstructure_fn(cls, converter)
+        return lambda value: as_mapping(_exactly(cls, value))
+
+    def tagged(union: Any) -> Callable[[Any], Any]:
+        members = {get_origin(kind) or kind: kind for kind in get_args(union)}
+
+        def write(value: Any) -> Any:
+            kind = members[type(value)]
+            written = converter.unstructure(value, unstructure_as=kind)
+            return {_TAG: _tag(kind), _VALUE: written} if is_dataclass(kind) else written
+
+        return write
+
+    def untagged(union: Any) -> Callable[[Any, Any], Any]:
+        named: dict[str, Any] = {_tag(k): k for k in get_args(union) if is_dataclass(k)}
+
+        def read(value: Any, _: Any) -> Any:
+            if isinstance(value, dict) and _TAG in value:
+                return converter.structure(value[_VALUE], named[value[_TAG]])
+            return value
+
+        return read
+
+    converter.register_unstructure_hook_factory(is_dataclass, of_class)
+    converter.register_unstructure_hook_factory(_is_union, tagged)
+    converter.register_structure_hook_factory(_is_union, untagged)
+    return converter
+
+
+def _written(kind: type, value: Any) -> Any:
     if isinstance(value, np.generic):
-        return {"scalar": _place(np.asarray(value), arrays)}
-    if kind is np.ndarray:
-        return {"array": _place(value, arrays)}
-    raise UnwritableError(f"a {kind.__name__} is nothing that a reading is made of")
+        return _Scalar(value)
+    return value if kind is float and type(value) is int else _exactly(kind, value)
+
+
+def _exactly(kind: type, value: Any) -> Any:
+    """`value`, if it is of this very type: a subclass would come back as its base."""
+    if type(value) is not kind:
+        raise TypeError(f"a {type(value).__name__} is no {kind.__name__}")
+    return value
+
+
+def _refused(*_: Any) -> Any:
+    raise TypeError("Any says nothing of what was written: annotate the type")
+
+
+def _is_array(kind: Any) -> bool:
+    return (get_origin(kind) or kind) is np.ndarray
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, UnionType)
+
+
+def _tag(kind: Any) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def canonical(argument: Any) -> str:
+    """An instrument's arguments as text, the same for equal values of equal types.
+
+    A list and a tuple of the same items are equal here; an array counts by its content.
+
+    Raises:
+        UnwritableError: one is neither a number, a string, an array, an enum, a frozen dataclass
+            nor a sequence or mapping of such.
+    """
+    return json.dumps(_canonical(argument), separators=(",", ":"))
+
+
+def _canonical(value: Any) -> Any:
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    if isinstance(value, np.generic):
+        return _canonical(value.item())
+    if kind in (tuple, list):
+        return [_canonical(item) for item in value]
+    if kind is np.ndarray and value.dtype != object:
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return {_ARRAY: [value.dtype.str, value.shape, content]}
+    if isinstance(value, Enum):
+        return {_tag(kind): _canonical(value.value)}
+    if isinstance(value, Mapping):
+        return {_VALUE: [[_canonical(k), _canonical(value[k])] for k in sorted(value)]}
+    if is_dataclass(value) and kind.__dataclass_params__.frozen:
+        whole: Any = value
+        try:
+            return _canonical_fields(whole)
+        except TypeError:  # it holds what has no hash
+            return _canonical_fields.__wrapped__(whole)
+    raise UnwritableError(f"a {kind.__name__} has no canonical form, so what it gives is not kept")
 
 
 @lru_cache(maxsize=1 << 12)
-def _problem(problem: Problem) -> Any:
-    # Nearly every key and reading names some hundred of the same few.
-    own = [problem.a, {"Operation": problem.operation.value}, problem.b]
-    return {"Problem": own}
-
-
-def _place(array: Array, arrays: list[Array]) -> int:
-    if array.dtype.name not in _DTYPES:
-        raise UnwritableError(f"an array of {array.dtype} is nothing that a reading is made of")
-    arrays.append(np.ascontiguousarray(array).reshape(array.shape))
-    return len(arrays) - 1
-
-
-def _value(structure: Any, arrays: Mapping[str, Array]) -> Any:
-    if isinstance(structure, list):
-        return tuple(_value(each, arrays) for each in structure)
-    if not isinstance(structure, dict):
-        return structure
-    ((name, content),) = structure.items()
-    if name in ("array", "scalar"):
-        array = arrays[str(content)]
-        return array if name == "array" else array[()]
-    return _of_class(CLASSES[name], content, arrays)
-
-
-def _of_class(cls: Any, content: Any, arrays: Mapping[str, Array]) -> Any:
-    if issubclass(cls, Enum):
-        return cls(content)
-    values = (_value(each, arrays) for each in content)
-    names = (field.name for field in fields(cls))
-    return cls(**dict(zip(names, values, strict=True)))
+def _canonical_fields(value: Any) -> Any:
+    # Nearly every argument names some hundred of the same few problems.
+    kind = type(value)
+    return {_tag(kind): [_canonical(getattr(value, field.name)) for field in fields(kind)]}

@@ -1,121 +1,27 @@
-"""What a run's engrams show, each reading taken once a session; evidence and controls for them.
+"""Evidence about runs' engrams, and controls for it.
 
 Imported by claim files at collection, so it needs no mlx.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lazarus_bench.judge import Control, Differences, Evidence, Means, Resampled
 from lazarus_bench.judge.bounds import Limits
-from lazarus_bench.tasks.labelled_data import LabelledData, digest_of, read_data
-from lazarus_bench.training import Engram, Recipe
 
 if TYPE_CHECKING:
-    from lazarus_bench.analysis.clusters import ClusterDraws, Clusters, Cosines
-    from lazarus_bench.analysis.engrams import EngramReading, Fed
+    from lazarus_bench.analysis.clusters import ClusterDraws
     from lazarus_bench.analysis.geometry import Floats
-
-Reading = TypeVar("Reading")
+    from lazarus_bench.session.runs import Run
 
 EXAMPLES = "examples"
 """What the units of its evidence are called."""
 
-
-class EngramReadings(ABC):
-    """Readings of a training of `Engram`; `Run` adds where it lies and the memory of readings."""
-
-    @property
-    @abstractmethod
-    def made_by(self) -> Recipe:
-        """The recipe that was run."""
-
-    @abstractmethod
-    def _once(self, key: Any, read: Callable[[], Reading]) -> Reading:
-        """The reading under `key`, taken the first time a session asks for it."""
-
-    @abstractmethod
-    def _kept(self, key: Any, read: Callable[[], Reading]) -> Reading:
-        """The same, kept beyond the session."""
-
-    @abstractmethod
-    def _engrams(self, data: LabelledData, fed: Fed) -> EngramReading:
-        """Engrams and predictions of the evaluation examples."""
-
-    @property
-    @abstractmethod
-    def _learnt(self) -> str:
-        """Digest of the examples that the training read."""
-
-    @property
-    def data(self) -> LabelledData:
-        """What it was trained on and is evaluated on.
-
-        Raises:
-            TypeError: it was trained by another recipe.
-        """
-        recipe = self.made_by
-        if not isinstance(recipe, Engram):
-            raise TypeError(f"{recipe.label} has no labelled data")
-        return self._once("data", lambda: read_data(recipe.data))
-
-    def engrams(self, fed: Fed = "zero") -> EngramReading:
-        """Engrams and predictions of the evaluation examples, each behind the prefix `fed`."""
-        return self._kept(("engrams", fed), lambda: self._engrams(self.data, fed))
-
-    @property
-    def learnt_its_split(self) -> bool:
-        """Whether it learnt the training split as it is today, which evaluation shares no text of.
-
-        Generated examples change with the code that draws them, and an artifact does not.
-        """
-        return self._learnt == digest_of(self.data.train)
-
-    def clusters(self) -> Clusters:
-        """k-means on the engrams, matched to the classes."""
-        from lazarus_bench.analysis.clusters import cluster
-
-        found = self.engrams()
-        return self._kept("clusters", lambda: cluster(found.engram, found.label))
-
-    def engram_cosines(self, centred: bool = False) -> Cosines:
-        """Cosines of engrams within and between classes."""
-        from lazarus_bench.analysis.clusters import cosines
-
-        found = self.engrams()
-        return self._kept(
-            ("engram cosines", centred),
-            lambda: cosines(found.engram, found.label, centred),
-        )
-
-    def engram_silhouettes(self) -> Floats:
-        """Silhouettes of (up to 2,000) engrams among the classes `[text]`."""
-        from lazarus_bench.analysis.clusters import silhouettes
-
-        found = self.engrams()
-        return self._kept("engram silhouettes", lambda: silhouettes(found.engram, found.label))
-
-    @property
-    def can_be_resampled(self) -> bool:
-        """Whether the classes have the examples that `cluster_draws` takes."""
-        from lazarus_bench.analysis.clusters import LEAST_TO_RESAMPLE
-
-        return min(judged for _, judged in self.data.balance) >= LEAST_TO_RESAMPLE
-
-    def cluster_draws(self) -> ClusterDraws:
-        """Cluster statistics of resampled examples, the same resamples for every run."""
-        from lazarus_bench.analysis.clusters import bootstrap
-
-        found = self.engrams()
-        return self._kept("cluster draws", lambda: bootstrap(found.engram, found.label))
-
-
-Value = Callable[[EngramReadings], float]
+Value = Callable[["Run"], float]
 Draws = Callable[["ClusterDraws"], "Floats"]
 
 SIGNED: Limits = (-1.0, 1.0)
@@ -125,9 +31,7 @@ SIGNED_DIFFERENCE: Limits = (-2.0, 2.0)
 """Where the difference of two such can lie."""
 
 
-def statistic(
-    runs: Sequence[EngramReadings], value: Value, draws: Draws, bounds: Limits
-) -> Evidence:
+def statistic(runs: Sequence[Run], value: Value, draws: Draws, bounds: Limits) -> Evidence:
     """A statistic of clusters: over seeds, or of one run with everything refitted in resamples.
 
     `bounds` are where the statistic can lie; a limit over seeds ends there.
@@ -144,8 +48,8 @@ def statistic(
 
 
 def statistic_difference(
-    first: Sequence[EngramReadings],
-    second: Sequence[EngramReadings],
+    first: Sequence[Run],
+    second: Sequence[Run],
     value: Value,
     draws: Draws,
     bounds: Limits,
@@ -173,7 +77,7 @@ def statistic_difference(
     )
 
 
-def unshared(runs: Sequence[EngramReadings]) -> Control:
+def unshared(runs: Sequence[Run]) -> Control:
     """No text is both trained and evaluated on.
 
     The splits that are read have none in common; what an artifact was trained on has to be theirs.
@@ -187,7 +91,7 @@ def unshared(runs: Sequence[EngramReadings]) -> Control:
     )
 
 
-def room_for_accuracy(runs: Sequence[EngramReadings], by: float) -> Control:
+def room_for_accuracy(runs: Sequence[Run], by: float) -> Control:
     """The classifiers are not so accurate, over seeds, that a gain of `by` could not show."""
     before = float(np.mean([run.engrams().correct.mean() for run in runs]))
     return Control(
@@ -198,7 +102,7 @@ def room_for_accuracy(runs: Sequence[EngramReadings], by: float) -> Control:
     )
 
 
-def nothing_from_shuffled(runs: Sequence[EngramReadings], beyond: float) -> Control:
+def nothing_from_shuffled(runs: Sequence[Run], beyond: float) -> Control:
     """Classifiers of shuffled labels do not name the true ones beyond the largest class's share."""
     accuracy = max(float(run.engrams().correct.mean()) for run in runs)
     counts = [judged for _, judged in runs[0].data.balance]

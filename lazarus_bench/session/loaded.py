@@ -37,3 +37,13 @@ def in_memory(
     size = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
     held = _MANY_SMALL if size < SMALL else _LARGE
     return held(directory, adapter, random_seed, quirk)
+
+
+def middle_layer(loaded: LoadedModel) -> int:
+    """The middle layer of the writeups, 0-based."""
+    return loaded.classifier_layer
+
+
+def number_of_blocks(loaded: LoadedModel) -> int:
+    """How many blocks the model has."""
+    return loaded.depth

@@ -1,8 +1,8 @@
-"""Memory: what a run's readings come from, and what is kept of them in the store.
+"""Memory: where a run's measurements are kept beyond the session, and under which digest.
 
-A reading is found again by the content of the model's files, by what was asked of it, by this
-package's source and the versions below it, and by the device and BLAS. Where one of them differs it
-is another reading.
+A measurement is found again by its instrument's name, source and arguments, the versions of the
+libraries below it, the content of the model's files, and by the device and BLAS. Where one of them
+differs it is another measurement.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lazarus_bench import backend
-from lazarus_bench.jobs.readings import Room
+from lazarus_bench.jobs.measurements import Room, instrument_folder
+from lazarus_bench.jobs.sources import code_of
 from lazarus_bench.session.codec import (
     UnreadableError,
     UnwritableError,
-    canonical,
     decode,
     encode,
+    returned_type,
 )
 
-Reading = TypeVar("Reading")
+Result = TypeVar("Result")
+
+_LOADING = "lazarus_bench.session.loaded"
+"""The module whose source every measurement depends on besides its instrument's."""
 
 
 @cache
@@ -39,7 +43,7 @@ def machine() -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Readings of one model in a store.
+    """Measurements of one model in a store.
 
     `model` holds digests of its files, the base's first, and what else tells it from others; with
     `fresh` what is kept is not used, but replaced.
@@ -53,32 +57,34 @@ class Memory:
         """The memory of another model that is made of the same files."""
         return replace(self, model=(*self.model, *more))
 
-    def recall(self, key: Any, read: Callable[[], Reading]) -> Reading:
-        """What is kept under `key`, else what `read` gives, which is kept from then on.
+    def recall(
+        self, name: str, instrument: Callable[..., Result], key: str, measure: Callable[[], Result]
+    ) -> Result:
+        """What is kept of the instrument called `name` under `key`, else what `measure` gives.
 
-        Both come out of the same bytes, so that sums over them round alike. A reading that cannot
-        be written is taken each time.
+        That is kept from then on, unless it cannot be written. Both come out of the same bytes, so
+        that sums over them round alike.
         """
+        own, loading = code_of(name), code_of(_LOADING)
         try:
-            digest = self._digest(key)
+            kind = returned_type(instrument)
         except UnwritableError:
-            return read()
-        kept = None if self.fresh else self.room.read(digest)
+            kind = None
+        if own is None or loading is None or kind is None:
+            return measure()
+        folder = instrument_folder(name, own)
+        parts = [name, own, loading, *machine(), *self.model, key]
+        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        kept = None if self.fresh else self.room.read(folder, digest)
         if kept is not None:
             with suppress(UnreadableError):
-                found: Reading = decode(kept)
+                found: Result = decode(kept, kind)
                 return found
-        return self._keep(digest, read())
-
-    def _keep(self, digest: str, value: Reading) -> Reading:
+        value = measure()
         try:
-            content = encode(value)
-        except UnwritableError:
+            content = encode(value, kind)
+            found = decode(content, kind)
+        except (UnwritableError, UnreadableError):
             return value
-        self.room.write(digest, content)
-        found: Reading = decode(content)
+        self.room.write(folder, digest, content)
         return found
-
-    def _digest(self, key: Any) -> str:
-        parts = [self.room.code, *machine(), *self.model, canonical(key)]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

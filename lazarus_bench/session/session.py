@@ -15,18 +15,16 @@ from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.execute import choose, execute
 from lazarus_bench.jobs.executors import Tick, automatic_workers
-from lazarus_bench.jobs.needs import Need, OnInstruct, data_of
-from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
-from lazarus_bench.jobs.progress import Progress
-from lazarus_bench.jobs.readings import (
+from lazarus_bench.jobs.measurements import (
     Room,
     any_kept,
-    code_at_start,
-    code_digest,
     content_of,
     content_of_checkpoint,
     model_name,
 )
+from lazarus_bench.jobs.needs import Need, OnInstruct, data_of
+from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
+from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store, default_root
 from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
@@ -41,7 +39,7 @@ from lazarus_bench.training.engram import REGISTERED, suited
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
-    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.runs import Run, Runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +54,13 @@ class Watch:
 class Session:
     """One session: it plans, trains and judges what its options ask for.
 
-    `code` is the digest of the source when the session began. `data` are the sources that take the
-    place of generated ones, by the name of what they replace.
+    `data` are the sources that take the place of generated ones, by the name of what they replace.
 
     Raises:
         UserError: data cannot be read, or a store cannot be made.
     """
 
     options: Options
-    code: str = field(default_factory=code_at_start)
     began: float = field(default_factory=time.time)
     profile: Profile = field(init=False)
     store: Store = field(init=False)
@@ -73,7 +69,6 @@ class Session:
     failures: dict[str, Failure] = field(default_factory=dict)
     trained: bool = False
     _runs: dict[str, Run] = field(default_factory=dict)
-    _changed: bool | None = None
     _read_with: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -235,7 +230,7 @@ class Session:
         It needs a core, models of which two fit into memory, and readings that are yet to be taken
         and can be kept: nothing was read by this code so far, or something was trained just now.
         """
-        cold = self.trained or not any_kept(self.store.root, self.code)
+        cold = self.trained or not any_kept(self.store.root)
         small = all(subject.is_lab for subject in self.subjects.values())
         kept = self.store.writable() and not self.options.fresh_measurements
         return cold and small and kept and automatic_workers(1) > 1
@@ -296,14 +291,17 @@ class Session:
     def _notice(self, quirk: str) -> None:
         self._read_with.add(quirk)
 
-    def runs(self, name: str, need: Need) -> list[Run]:
+    def runs(self, name: str, need: Need) -> Runs:
         """The runs of `need` on a subject, one a seed.
 
         Raises:
             NotApplicable: the subject cannot be asked.
             UserError: a training it needs failed.
         """
-        return [self._run(name, found, seed) for seed, found in enumerate(self.jobs(name, need))]
+        from lazarus_bench.session.runs import Runs
+
+        jobs = enumerate(self.jobs(name, need))
+        return Runs(self._run(name, found, seed) for seed, found in jobs)
 
     def _run(self, name: str, found: Job | Checkpoint, seed: int) -> Run:
         from lazarus_bench.session.runs import Run
@@ -357,21 +355,15 @@ class Session:
             noticed=self._notice,
         )
 
-    def _memory(
-        self, artifact: str | None, content: str, below: Memory | None = None
-    ) -> Memory | None:
-        """Where readings of a model are kept; None where the source changed while this ran.
+    def _memory(self, artifact: str | None, content: str, below: Memory | None = None) -> Memory:
+        """Where measurements of a model are kept.
 
         `artifact` holds the files with the digest `content`; where they are an adapter, `below` is
         the memory of the model that they lie on.
         """
         from lazarus_bench.session.memory import Memory
 
-        if self._changed is None:
-            self._changed = code_digest() != self.code
-        if self._changed:
-            return None
-        room = Room(root=self.store.root, code=self.code, model=model_name(content, artifact))
+        room = Room(root=self.store.root, model=model_name(content, artifact))
         model = (*(below.model if below else ()), content)
         return Memory(room=room, model=model, fresh=self.options.fresh_measurements)
 

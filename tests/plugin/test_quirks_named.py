@@ -3,11 +3,10 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from claimfiles import run, write
 
-from lazarus_bench.jobs import readings
+from lazarus_bench.jobs import measurements
 from lazarus_bench.jobs.artifact import MANIFEST, write_manifest
 from lazarus_bench.jobs.attempts import Attempt
 from lazarus_bench.jobs.spec import Job
@@ -61,6 +60,11 @@ def test_without_a_quirk_the_manifest_has_no_line_of_one(ran):
     assert named == {f"quirk {quirk}" for quirk in OF_READING}
 
 
+def nothing(run) -> int:
+    """Measure nothing, and load no model."""
+    return 0
+
+
 @pytest.mark.parametrize("quirk", OF_READING)
 def test_a_quirk_of_reading_is_in_the_digest_of_what_is_read(tiny, tmp_path, quirk):
     """A reading is kept under its digest: with the quirk it is another than without."""
@@ -68,11 +72,11 @@ def test_a_quirk_of_reading_is_in_the_digest_of_what_is_read(tiny, tmp_path, qui
     plain = bench.runs(str(tiny), None)[0]
 
     def kept():
-        return {f.name for f in (tmp_path / readings.ROOM).rglob("*") if f.is_file()}
+        return {f.name for f in (tmp_path / measurements.ROOM).rglob("*") if f.is_file()}
 
-    plain._kept("a number", lambda: np.zeros(1))
+    plain.read(nothing)
     without = kept()
-    plain.with_quirk(quirk)._kept("a number", lambda: np.ones(1))
+    plain.with_quirk(quirk).read(nothing)
     assert len(without) == 1
     assert len(kept() - without) == 1
     assert f"QUIRK {quirk}" in plain.with_quirk(quirk).name

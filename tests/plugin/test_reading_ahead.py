@@ -42,20 +42,20 @@ BEGIN = """
 import os
 from pathlib import Path
 
+from lazarus_bench.analysis import likelihood
 from lazarus_bench.jobs.subjects import Subject
-from lazarus_bench.session import runs
 
 Subject.is_lab = property(lambda self: True)  # a small model, as the lab's are
-read = runs.read_likelihood
+read = likelihood.prompt_tokens
 
 
-def logged(model, problems):
+def logged(model, texts):
     with Path(__file__).with_name("read").open("a") as file:
-        file.write(f"{os.getpid()} {len(problems)}\\n")
-    return read(model, problems)
+        file.write(f"{os.getpid()} {len(texts)}\\n")
+    return read(model, texts)
 
 
-runs.read_likelihood = logged
+likelihood.prompt_tokens = logged
 """
 
 

@@ -26,7 +26,7 @@ def answering(right: int) -> Run:
     by_problem = dict(texts)
     run = Run(name="a base", seed=0, directory=Path())
     answers = Answers(problems=ASKED, texts=tuple(by_problem[p] for p in ASKED))
-    run._readings["answers", ASKED] = answers
+    object.__setattr__(run, "answers", {ASKED: answers}.__getitem__)
     return run
 
 

@@ -38,9 +38,9 @@ def test_its_numbers_are_the_means_of_the_lens_over_seeds(runs):
 def test_it_reads_nothing_that_claims_do_not_read(runs):
     fresh = Run(name="tiny seed 0", seed=0, directory=runs[0].directory)
     fresh.lens(sample_prompts()), fresh.lens(PROBLEMS), fresh.classifier_layer
-    before = dict(fresh._readings)
+    before = dict(fresh._session)
     lens_heatmap("A title", [fresh], sample_prompts(), PROBLEMS)
-    assert fresh._readings.keys() == before.keys()
+    assert fresh._session.keys() == before.keys()
 
 
 def test_a_prompt_of_the_writeups_is_not_shown_twice(runs):

@@ -1,4 +1,4 @@
-"""Hidden states of a run: each reading is taken once a session, and is the instruments'."""
+"""Hidden states of a run: read once a session for all the instruments that need them."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from lazarus_bench.analysis import probe as probing
 from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.session import hidden
+from lazarus_bench.session import runs
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import held_out
 
@@ -29,7 +29,7 @@ def states(run) -> np.ndarray:
 def test_states_are_read_once_for_all_that_needs_them(tiny, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        hidden,
+        runs,
         "read_states",
         lambda loaded, texts: asked.append(texts) or read_states(loaded, texts),
     )

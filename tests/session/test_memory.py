@@ -1,4 +1,4 @@
-"""Readings kept in the store: found again by all that they come from, and by nothing less."""
+"""Measurements in the store: found again by all that they come from, and by nothing less."""
 
 import json
 import os
@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lazarus_bench.jobs import readings
-from lazarus_bench.session import loaded, memory, runs, session
+from lazarus_bench.analysis import operations
+from lazarus_bench.jobs import measurements, sources
+from lazarus_bench.session import loaded, memory
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session
 from lazarus_bench.tasks.arithmetic import held_out
@@ -27,15 +28,15 @@ def model(tiny, tmp_path):
 
 @pytest.fixture
 def read(monkeypatch):
-    """What was read of models: the problems of each lens."""
+    """How many prompts each lens read."""
     asked = []
+    whole = operations.read_lens
 
-    def counted(loaded, problems):
-        asked.append(tuple(problems))
-        return whole(loaded, problems)
+    def counted(loaded, prompts, *how):
+        asked.append(len(prompts))
+        return whole(loaded, prompts, *how)
 
-    whole = runs.read_operations
-    monkeypatch.setattr(runs, "read_operations", counted)
+    monkeypatch.setattr(operations, "read_lens", counted)
     return asked
 
 
@@ -54,7 +55,7 @@ def begin(tmp_path, model):
 
 
 def kept(tmp_path):
-    return [file for file in (tmp_path / "store" / readings.ROOM).rglob("*") if file.is_file()]
+    return [file for file in (tmp_path / "store" / measurements.ROOM).rglob("*") if file.is_file()]
 
 
 def test_a_second_session_reads_nothing(begin, read, monkeypatch):
@@ -64,7 +65,7 @@ def test_a_second_session_reads_nothing(begin, read, monkeypatch):
     loaded._MANY_SMALL.cache_clear()
     again = begin()
     second = again.lens(PROBLEMS)
-    assert read == [PROBLEMS]
+    assert read == [8]
     assert again.depth == depth
     assert second.problems == first.problems
     for name in ("bare", "variants", "answer", "top", "top_probability"):
@@ -77,7 +78,7 @@ def test_other_prompts_are_another_reading(begin, read):
     begin().lens(PROBLEMS)
     begin().lens(PROBLEMS[:4])
     begin().lens(PROBLEMS[::-1])
-    assert read == [PROBLEMS, PROBLEMS[:4], PROBLEMS[::-1]]
+    assert read == [8, 4, 8]
 
 
 def test_random_weights_are_another_model(begin, read):
@@ -119,23 +120,25 @@ def test_other_weights_are_another_model(begin, read, model):
 
 
 def test_a_weight_that_a_fingerprint_did_not_sample_tells_by_its_time(model):
-    before = readings.content_of_checkpoint(model, "ab")
-    assert readings.content_of_checkpoint(model, "ab") == before
+    before = measurements.content_of_checkpoint(model, "ab")
+    assert measurements.content_of_checkpoint(model, "ab") == before
     os.utime(model / "model.safetensors", ns=(1, 1))
-    assert readings.content_of_checkpoint(model, "ab") != before
+    assert measurements.content_of_checkpoint(model, "ab") != before
 
 
-def test_other_code_takes_its_own_readings(begin, read, monkeypatch):
+def test_other_code_measures_anew(begin, read, monkeypatch):
     begin().lens(PROBLEMS)
-    monkeypatch.setattr(session, "code_digest", lambda: "c0de" * 16)
-    begin(code="c0de" * 16).lens(PROBLEMS)
-    begin(code="c0de" * 16).lens(PROBLEMS)
+    monkeypatch.setattr(memory, "code_of", lambda name: "c0de" * 16)
+    begin().lens(PROBLEMS)
+    begin().lens(PROBLEMS)
     assert len(read) == 2
 
 
-def test_source_that_changed_under_a_session_keeps_nothing(begin, read, tmp_path):
-    begin(code="before the change").lens(PROBLEMS)
-    begin(code="before the change").lens(PROBLEMS)
+def test_source_that_changed_under_a_session_keeps_nothing(begin, read, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "code_of", sources.code_of.__wrapped__)
+    monkeypatch.setattr(sources, "_STARTED", 0.0)
+    begin().lens(PROBLEMS)
+    begin().lens(PROBLEMS)
     assert len(read) == 2
     assert kept(tmp_path) == []
 
@@ -154,12 +157,12 @@ def test_a_flipped_bit_is_noticed_and_mended(begin, read, tmp_path, at):
     content = bytearray(file.read_bytes())
     content[at] ^= 1
     file.write_bytes(content)
-    assert len(list(readings.damaged(tmp_path / "store"))) == 1
+    assert len(list(measurements.damaged(tmp_path / "store"))) == 1
     second = begin().lens(PROBLEMS)
     begin().lens(PROBLEMS)
     assert len(read) == 2
     assert np.array_equal(first.bare, second.bare)
-    assert list(readings.damaged(tmp_path / "store")) == []
+    assert list(measurements.damaged(tmp_path / "store")) == []
 
 
 def test_half_a_file_and_anothers_place_are_noticed(begin, read, tmp_path):
@@ -194,7 +197,7 @@ def test_a_store_that_cannot_be_written_still_serves(begin, read, tmp_path, monk
     def refused(*_):
         raise PermissionError
 
-    monkeypatch.setattr(readings.Path, "write_bytes", refused)
+    monkeypatch.setattr(measurements.Path, "write_bytes", refused)
     begin().lens(PROBLEMS)
     assert len(read) == 1
     begin().lens(PROBLEMS[:4])
@@ -203,17 +206,60 @@ def test_a_store_that_cannot_be_written_still_serves(begin, read, tmp_path, monk
     assert len(kept(tmp_path)) == 1
 
 
-def test_what_cannot_be_written_is_read_each_time(begin, tmp_path):
-    taken = []
-    for _ in range(2):
-        begin()._kept("a list", lambda: taken.append(1) or [1])
-        begin()._kept(frozenset([1]), lambda: taken.append(1) or 1)
-    assert len(taken) == 4
+TAKEN = []
+
+
+def counts(run, what="") -> int:
+    """Count the measurements, as an instrument of another package."""
+    TAKEN.append((run.seed, what))
+    return len(TAKEN)
+
+
+def gives_a_set(loaded) -> set:
+    """Measure what no file can hold."""
+    TAKEN.append(loaded.name)
+    return {object()}
+
+
+def says_nothing(run):
+    """Have no return annotation."""
+    TAKEN.append(run.seed)
+    return 1
+
+
+def test_an_instrument_of_anybody_is_measured_once(begin, tmp_path):
+    TAKEN.clear()
+    asked = [begin().read(counts), begin().read(counts, ""), begin().read(counts, what="")]
+    assert asked == [1, 1, 1]
+    assert begin().read(counts, "else") == 2
+    (first, _) = kept(tmp_path)
+    assert first.parent.parent.name.startswith(f"{counts.__module__}.counts@")
+
+
+@pytest.mark.parametrize("instrument", [gives_a_set, says_nothing, lambda run: TAKEN.append(run)])
+def test_what_cannot_be_kept_is_measured_in_each_session(begin, tmp_path, instrument):
+    TAKEN.clear()
+    begin().read(instrument)
+    begin().read(instrument)
+    assert len(TAKEN) == 2
     assert kept(tmp_path) == []
 
 
+def test_arguments_without_a_canonical_form_are_measured_each_time(begin, tmp_path):
+    TAKEN.clear()
+    run = begin()
+    run.read(counts, {1}), run.read(counts, {1})
+    assert len(TAKEN) == 2
+    assert kept(tmp_path) == []
+
+
+def test_a_misspelt_instrument_is_answered_by_the_nearest(begin):
+    with pytest.raises(AttributeError, match="did you mean 'likelihood'"):
+        begin().likelyhood(PROBLEMS)
+
+
 def test_what_is_too_large_is_read_each_time(begin, read, tmp_path, monkeypatch):
-    monkeypatch.setattr(readings, "LARGEST", 100)
+    monkeypatch.setattr(measurements, "LARGEST", 100)
     begin().lens(PROBLEMS)
     begin().lens(PROBLEMS)
     assert len(read) == 2
@@ -236,6 +282,6 @@ def test_adapters_and_their_steps_are_models_of_their_own(tmp_path, model, monke
 
 def test_the_content_of_an_artifact_is_that_of_its_files():
     files = {"a": [1, "x"], "b": [2, "y"]}
-    content = readings.content_of({"files": files, "created": 1.0})
-    assert content == readings.content_of(json.loads(json.dumps({"files": files})))
-    assert content != readings.content_of({"files": files | {"b": [2, "z"]}})
+    content = measurements.content_of({"files": files, "created": 1.0})
+    assert content == measurements.content_of(json.loads(json.dumps({"files": files})))
+    assert content != measurements.content_of({"files": files | {"b": [2, "z"]}})

@@ -1,13 +1,12 @@
-"""Routers of a run: each reading is taken once a session, and is the instruments'."""
+"""Routers of a run: measured once, with the instruments' results."""
 
 import numpy as np
 import pytest
 
 from lazarus_bench.analysis.router import project_gates, project_random
-from lazarus_bench.analysis.routing import read_routing
+from lazarus_bench.analysis.routing import _where, read_routing
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models import lab
-from lazarus_bench.session.routers import _where
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import held_out
 
@@ -64,7 +63,9 @@ def test_routes_are_the_instruments_and_taken_once(run):
     found = run.routing(PROBLEMS)
     own = read_routing(run.loaded, [run.loaded.encode(p.symbols) for p in PROBLEMS])
     np.testing.assert_array_equal(found.together, own.together)
-    assert run.routes(tuple(p.symbols for p in PROBLEMS)) is found
+    assert run.routing(list(PROBLEMS)) is found
+    texts = tuple(p.symbols for p in PROBLEMS)
+    np.testing.assert_array_equal(run.routes(texts).together, own.together)
     assert found.load.shape == (3, 8)
 
 

@@ -1,13 +1,11 @@
-"""Interventions on a run: each reading is taken once a session, and is the instruments'."""
+"""Interventions on a run: measured once, with the instruments' results."""
 
 import numpy as np
 import pytest
 
 from lazarus_bench.analysis import interventions as instruments
-from lazarus_bench.analysis.behaviour import behaviour
 from lazarus_bench.analysis.states import read_states
 from lazarus_bench.errors import UserError
-from lazarus_bench.session import interventions as readings
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 from lazarus_bench.tasks.partners import partners
@@ -21,24 +19,24 @@ def run(tiny) -> Run:
     return Run(name="tiny", seed=0, directory=tiny)
 
 
-def test_a_sweep_reads_the_unedited_model_and_each_layer_once(run, monkeypatch):
+def test_a_sweep_removes_each_layer_once(run, monkeypatch):
     asked = []
+    ablate = instruments.ablate
 
-    def read(*args):
+    def counted(*args):
         asked.append(args)
-        return behaviour(*args)
+        return ablate(*args)
 
-    monkeypatch.setattr(instruments, "behaviour", read)
-    monkeypatch.setattr(readings, "behaviour", read)
+    monkeypatch.setattr(instruments, "ablate", counted)
     sweep = run.ablation(PROBLEMS)
-    assert len(asked) == 5
+    assert len(asked) == 4
     assert run.ablated(PROBLEMS, 2) is sweep.after[2]
     assert run.behaviour(list(PROBLEMS)) is sweep.before
-    assert run.ablation(PROBLEMS).after == sweep.after
-    assert len(asked) == 5
+    assert run.ablation(PROBLEMS) is sweep
+    assert len(asked) == 4
     run.ablated(PROBLEMS, 2, "mlp")
     run.ablated(PROBLEMS, 2, "mlp", reference=OTHERS)
-    assert len(asked) == 7
+    assert len(asked) == 6
 
 
 def test_removal_is_the_instruments(run):

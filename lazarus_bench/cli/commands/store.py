@@ -24,7 +24,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
-    from lazarus_bench.jobs import readings, upkeep
+    from lazarus_bench.jobs import measurements, upkeep
     from lazarus_bench.jobs.store import Store, Stored
 
 LISTED = 4
@@ -79,13 +79,13 @@ def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
         lazarus-bench store ls
         lazarus-bench store ls --store DIR --json
     """
-    from lazarus_bench.jobs import readings
+    from lazarus_bench.jobs import measurements
 
     opened = _open(store)
     contents = sorted(
         opened.artifacts(), key=lambda s: (s.kind, s.label or "", s.seed or 0, s.created)
     )
-    total, kept = sum(stored.size for stored in contents), readings.amount(opened.root)
+    total, kept = sum(stored.size for stored in contents), measurements.amount(opened.root)
     beside = f"; beside them {_told_amount(kept)}" if kept.count else ""
     if as_json:
         _print_json(
@@ -137,7 +137,7 @@ def _row(stored: Stored) -> list[str]:
     ]
 
 
-def _told_amount(kept: readings.Amount) -> str:
+def _told_amount(kept: measurements.Amount) -> str:
     return f"{kept}, {terminal.size(kept.size)}"
 
 
@@ -270,12 +270,12 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
         1  something is damaged
         2  bad input
     """
-    from lazarus_bench.jobs import readings, upkeep
+    from lazarus_bench.jobs import measurements, upkeep
 
     opened = _open(store)
     artifacts = [s for s in opened.artifacts() if s.state in ("whole", "damaged")]
     damages = {s.name: upkeep.damages_of(s) for s in artifacts}
-    kept, spoiled = readings.amount(opened.root), list(readings.damaged(opened.root))
+    kept, spoiled = measurements.amount(opened.root), list(measurements.damaged(opened.root))
     sentences = [*(sentence for found in damages.values() for sentence in found), *spoiled]
     if as_json:
         _print_json(
@@ -324,7 +324,7 @@ def gc(
         older_than=older_than,
     )
     done = decisions if dry else list(upkeep.sweep(opened, decisions))
-    swept = _sweep_readings(opened, done, dry)
+    swept = _sweep_measurements(opened, done, dry)
     freed = sum(decision.freed for decision in done) + swept.size
     freed += 0 if dry else upkeep.sweep_leftovers(opened)
     if as_json:
@@ -344,19 +344,21 @@ def gc(
     return 0
 
 
-def _sweep_readings(store: Store, done: Iterable[upkeep.Decision], dry: bool) -> readings.Amount:
-    """Remove, or count, the readings of what is gone and of other code."""
-    from lazarus_bench.jobs import readings
+def _sweep_measurements(
+    store: Store, done: Iterable[upkeep.Decision], dry: bool
+) -> measurements.Amount:
+    """Remove, or count, the measurements of what is gone and of other code."""
+    from lazarus_bench.jobs import measurements
 
     kept = [decision.stored.name for decision in done if not decision.remove]
-    folders = list(readings.outdated(store.root, kept))
-    return readings.amount_of(folders) if dry else readings.sweep(store.root, folders)
+    folders = list(measurements.outdated(store.root, kept))
+    return measurements.amount_of(folders) if dry else measurements.sweep(store.root, folders)
 
 
 def _swept(
     store: Store,
     done: Sequence[upkeep.Decision],
-    swept: readings.Amount,
+    swept: measurements.Amount,
     freed: int,
     dry: bool,
 ) -> str:

@@ -1,13 +1,13 @@
-"""The store's readings: what was measured of a model, so that no session measures it again.
+"""The store's measurements: what was measured of a model, so that no session measures it again.
 
-They cost only time to take again, so nothing here is waited for or flushed, and what cannot be
-written is not kept. Layout below the store's root:
+They cost only time to take again, so nothing here is locked or flushed, and what cannot be written
+is not kept. Layout below the store's root:
 
-    .readings/<20 digits of the code>/<model>/<digest>
+    .measurements/<instrument>@<20 digits of its code>/<model>/<digest>
 
-A file begins with the checksum of its own digest and content: one that is damaged, half written or
-in another's place counts as not there. The model is an artifact's name, or says that the checkpoint
-lies elsewhere, and digits of its content.
+A file begins with the checksum of its own digest and content: one that is damaged, incomplete or in
+the wrong place counts as missing. The model is an artifact's name, or says that the checkpoint is
+outside the store, and digits of its content.
 """
 
 from __future__ import annotations
@@ -18,78 +18,45 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from lazarus_bench.jobs.attempts import below
-from lazarus_bench.versions import numeric_versions
+from lazarus_bench.jobs.sources import code_of
 
-ROOM = ".readings"
+ROOM = ".measurements"
+FORMER = ".readings"
+"""Where versions before 0.2 kept theirs, under one digest for all code; `store gc` removes it."""
+
 CONTENT = "@"
-"""Stands between the name of a model and the digits of its content."""
+"""Separates the name of an instrument or a model from the digits of its content."""
 
 ELSEWHERE = "checkpoint"
-"""In place of an artifact's name where the model lies outside of the store."""
+"""In place of an artifact's name where the model is outside the store."""
 
 LARGEST = 1 << 26
-"""Most bytes of one reading: what is larger, as logits over a large vocabulary, is read again."""
+"""Most bytes of one measurement: larger ones, as logits over a large vocabulary, are taken anew."""
 
-SOURCES = (
-    "backend.py",
-    "exponentials.py",
-    "tasks",
-    "models",
-    "analysis",
-    "session/codec.py",
-    "session/engrams.py",
-    "session/hidden.py",
-    "session/interventions.py",
-    "session/loaded.py",
-    "session/memory.py",
-    "session/quirks.py",
-    "session/routers.py",
-    "session/runs.py",
-)
-"""The package's files and rooms that a reading comes from."""
-
-_PACKAGE = Path(__file__).resolve().parents[1]
 _DIGITS = 20
 _CHECKSUM = hashlib.sha256().digest_size
 
 
-def code_digest() -> str:
-    """SHA-256 of the source that readings come from, as it is now, and of the versions below it."""
-    digest = hashlib.sha256()
-    for name, version in sorted(numeric_versions().items()):
-        digest.update(f"{name} {version}\n".encode())
-    for file in sources():
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(_PACKAGE).as_posix()} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
+def instrument_folder(name: str, code: str) -> str:
+    """The folder of an instrument's measurements by the source with the digest `code`."""
+    return f"{name}{CONTENT}{code[:_DIGITS]}"
 
 
-@cache
-def code_at_start() -> str:
-    """The same, taken once a process: what was imported does not change with its files."""
-    return code_digest()
+def _is_current(folder: Path) -> bool:
+    name, _, digits = folder.name.rpartition(CONTENT)
+    return (code_of(name) or "")[:_DIGITS] == digits
 
 
-def any_kept(root: Path, code: str) -> bool:
-    """Whether the store at `root` has readings by the source with the digest `code`."""
-    return (root / ROOM / code[:_DIGITS]).is_dir()
-
-
-def sources() -> list[Path]:
-    """The files of `SOURCES`, sorted."""
-    named = [_PACKAGE / name for name in SOURCES]
-    return sorted(
-        file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])
-    )
+def any_kept(root: Path) -> bool:
+    """Whether the store at `root` has measurements by the instruments as they are now."""
+    return any(map(_is_current, _folders(root / ROOM)))
 
 
 def model_name(content: str, artifact: str | None) -> str:
-    """The folder of the readings of a model whose content has the digest `content`."""
+    """The folder of the measurements of a model whose content has the digest `content`."""
     return f"{artifact or ELSEWHERE}{CONTENT}{content[:_DIGITS]}"
 
 
@@ -115,24 +82,23 @@ def content_of_checkpoint(directory: Path, fingerprint: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """The readings of one model by the code with the digest `code`, in the store at `root`."""
+    """The measurements of one model in the store at `root`."""
 
     root: Path
-    code: str
     model: str
 
-    def read(self, digest: str) -> bytes | None:
-        """What is kept under `digest`; None when nothing is, or it is damaged."""
+    def read(self, instrument: str, digest: str) -> bytes | None:
+        """What is kept under `digest` in an instrument's folder; None if missing or damaged."""
         try:
-            return _checked(digest, self._file(digest).read_bytes())
+            return _checked(digest, self._file(instrument, digest).read_bytes())
         except OSError:
             return None
 
-    def write(self, digest: str, content: bytes) -> None:
+    def write(self, instrument: str, digest: str, content: bytes) -> None:
         """Keep `content` under `digest`, where the store can be written and it is not too large."""
         if len(content) > LARGEST:
             return
-        file = self._file(digest)
+        file = self._file(instrument, digest)
         beside = file.with_name(f".{digest}-{uuid.uuid4().hex}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -142,8 +108,8 @@ class Room:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
 
-    def _file(self, digest: str) -> Path:
-        return self.root / ROOM / self.code[:_DIGITS] / self.model / digest
+    def _file(self, instrument: str, digest: str) -> Path:
+        return self.root / ROOM / instrument / self.model / digest
 
 
 def _checksum(digest: str, content: bytes) -> bytes:
@@ -157,22 +123,22 @@ def _checked(digest: str, written: bytes) -> bytes | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Amount:
-    """How many readings a store keeps, and their bytes."""
+    """How many measurements a store keeps, and their bytes."""
 
     count: int
     size: int
 
     def __str__(self) -> str:
-        return f"{self.count} reading{'' if self.count == 1 else 's'}"
+        return f"{self.count} measurement{'' if self.count == 1 else 's'}"
 
 
 def amount(root: Path) -> Amount:
     """What the store at `root` keeps, of any code and with what killed sessions left."""
-    return amount_of([root / ROOM])
+    return amount_of([root / ROOM, root / FORMER])
 
 
 def amount_of(folders: Iterable[Path]) -> Amount:
-    """How many readings `folders` hold."""
+    """How many measurements `folders` hold."""
     sizes = [_size(file) for folder in folders for file in below(folder)]
     return Amount(count=len(sizes), size=sum(sizes))
 
@@ -185,7 +151,7 @@ def _size(file: Path) -> int:
 
 
 def damaged(root: Path) -> Iterator[str]:
-    """A sentence for each reading that is not as it was written."""
+    """A sentence for each measurement that is not as it was written."""
     for file in sorted(below(root / ROOM)):
         if file.name.startswith("."):  # another session is writing it
             continue
@@ -195,17 +161,22 @@ def damaged(root: Path) -> Iterator[str]:
             continue
         if not whole:
             where = file.relative_to(root / ROOM)
-            yield f"reading {where} is damaged: its checksum differs; it is taken again when needed"
+            yield f"measurement {where} is damaged: its checksum differs; it will be taken again"
 
 
 def outdated(root: Path, artifacts: Iterable[str]) -> Iterator[Path]:
-    """Folders of readings of other code than this, or of models that are not in `artifacts`."""
-    kept, current = {*artifacts, ELSEWHERE}, code_digest()[:_DIGITS]
-    for code in _folders(root / ROOM):
-        if code.name != current:
-            yield code
+    """Folders of measurements that nothing here will find again.
+
+    Their instrument has changed or cannot be found, or their model is not in `artifacts`.
+    """
+    kept = {*artifacts, ELSEWHERE}
+    if (root / FORMER).is_dir():
+        yield root / FORMER
+    for instrument in _folders(root / ROOM):
+        if not _is_current(instrument):
+            yield instrument
             continue
-        yield from (m for m in _folders(code) if m.name.partition(CONTENT)[0] not in kept)
+        yield from (m for m in _folders(instrument) if m.name.partition(CONTENT)[0] not in kept)
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -216,9 +187,9 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def sweep(root: Path, folders: Iterable[Path]) -> Amount:
-    """Remove `folders`, damaged readings and what killed sessions left: what is gone now.
+    """Remove `folders`, damaged measurements and what killed sessions left; return what is gone.
 
-    A session that reads meanwhile takes again what it misses.
+    A session that runs meanwhile measures again what it misses.
     """
     before = amount(root)
     for folder in folders:

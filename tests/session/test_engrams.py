@@ -1,18 +1,20 @@
 """Engrams of a run: evidence over seeds or of one run, controls, and data given by the user."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.engrams import EngramReading
+from lazarus_bench.analysis.engrams import EngramReading, engrams
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, Differences, Means, Resampled
+from lazarus_bench.session import runs
 from lazarus_bench.session.engrams import (
     SIGNED,
-    EngramReadings,
     nothing_from_shuffled,
     room_for_accuracy,
     statistic,
@@ -20,6 +22,7 @@ from lazarus_bench.session.engrams import (
     unshared,
 )
 from lazarus_bench.session.options import Options
+from lazarus_bench.session.runs import Run
 from lazarus_bench.session.scatters import engram_scatter
 from lazarus_bench.session.session import Session
 from lazarus_bench.tasks import labelled_data
@@ -30,27 +33,20 @@ from lazarus_bench.training import Engram, Sft
 DATA = DataSource(name="topics", train=60, validation=400)
 
 
-class Reads(EngramReadings):
+class Reads(Run):
     """A run whose engrams are drawn around their classes, `apart` from one another."""
 
     def __init__(self, seed=0, apart=3.0, recipe=None):
-        self.name, self.seed, self.apart = f"lab:llama seed {seed}", seed, apart
-        self.made_by_recipe = recipe or Engram(data=DATA)
-        self.taken = {}
+        name, recipe = f"lab:llama seed {seed}", recipe or Engram(data=DATA)
+        super().__init__(name=name, seed=seed, directory=Path(), artifact=Path(), recipe=recipe)
+        object.__setattr__(self, "apart", apart)
 
-    @property
-    def made_by(self):
-        return self.made_by_recipe
+    def read(self, instrument, *args, **kwargs):
+        if instrument is not engrams:
+            return super().read(instrument, *args, **kwargs)
+        return self._once("engrams", lambda: self.drawn(self.data))
 
-    def _once(self, key, read):
-        if key not in self.taken:
-            self.taken[key] = read()
-        return self.taken[key]
-
-    _kept = _once
-    _learnt = digest_of(read_data(DATA).train)
-
-    def _engrams(self, data, fed):
+    def drawn(self, data):
         label = np.array([example.label for example in data.validation])
         rng = np.random.default_rng(self.seed)
         engram = self.apart * np.eye(4, 8)[label] + rng.normal(size=(len(label), 8))
@@ -61,6 +57,14 @@ class Reads(EngramReadings):
             engram=engram,
             cut=np.zeros(len(label), dtype=bool),
         )
+
+
+@pytest.fixture(autouse=True)
+def no_model(monkeypatch):
+    """What these runs learnt is today's split, and no artifact says otherwise."""
+    texts = SimpleNamespace(digest=digest_of(read_data(DATA).train))
+    monkeypatch.setattr(runs, "read_training_texts", lambda made: texts)
+    monkeypatch.setattr(Run, "loaded", None)
 
 
 def rand_index(runs):
@@ -126,8 +130,8 @@ class Lopsided(Reads):
         others = [e for e in own.validation if e.label != 0][:30]
         return replace(own, validation=(*most, *others))
 
-    def _engrams(self, data, fed):
-        read = super()._engrams(data, fed)
+    def drawn(self, data):
+        read = super().drawn(data)
         return replace(read, predicted=np.zeros_like(read.label))
 
 

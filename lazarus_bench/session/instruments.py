@@ -22,7 +22,7 @@ NAMES: Mapping[str, str] = {
     "task_signal": "substring.signal",
     "answers": "answers.answer",
     "word_answers": "answers.answer_in_words",
-    "likelihood": "likelihood.read_likelihood",
+    "likelihood": "answers.read_likelihood",
     "logits": "logits.last_logits",
     "probe": "probe.probe",
     "probe_null": "probe.permutation_null",

@@ -7,6 +7,7 @@ import pytest
 
 from lazarus_bench.analysis.answers import read_likelihood
 from lazarus_bench.analysis.operations import measure_collapse
+from lazarus_bench.session.instruments import NAMES, instrument_named
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.record import METRICS
@@ -42,3 +43,8 @@ def test_every_step_of_the_log_is_read(tiny, tmp_path):
     (tmp_path / METRICS).write_text("".join(json.dumps(line) + "\n" for line in lines))
     trained = Run(name="a run", seed=0, directory=tiny, artifact=tmp_path)
     assert [step.parts["kl"] for step in trained.steps] == [1 / 8, 2 / 8, 3 / 8]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_short_name_is_an_instruments(name):
+    assert callable(instrument_named(name))

@@ -30,7 +30,6 @@ from lazarus_bench import (
     Means,
     claim,
 )
-from lazarus_bench.session.curves import training_curves
 from lazarus_bench.session.engrams import (
     SIGNED,
     SIGNED_DIFFERENCE,
@@ -40,7 +39,7 @@ from lazarus_bench.session.engrams import (
     statistic_difference,
     unshared,
 )
-from lazarus_bench.session.scatters import engram_scatter
+from lazarus_bench.session.shown import engram_scatter, training_curves
 from lazarus_bench.training.engram import LAB_SENTIMENT, LAB_TOPICS, engram_arms
 
 from .writeups import dual_objective_engram as writeup

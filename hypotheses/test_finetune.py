@@ -23,7 +23,7 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.session.controls import overlap
-from lazarus_bench.session.curves import training_curves
+from lazarus_bench.session.shown import training_curves
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import FinetuneCost, Sft
 

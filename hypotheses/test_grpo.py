@@ -24,7 +24,7 @@ from lazarus_bench import (
 )
 from lazarus_bench.analysis.probe_prompts import stated
 from lazarus_bench.session.controls import overlap, room_to_gain
-from lazarus_bench.session.curves import training_curves
+from lazarus_bench.session.shown import training_curves
 from lazarus_bench.training import Grpo
 
 from .writeups import emergence_results as writeup

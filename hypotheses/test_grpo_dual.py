@@ -33,8 +33,7 @@ from lazarus_bench import (
     claim,
 )
 from lazarus_bench.session.controls import overlap, room_to_lose
-from lazarus_bench.session.curves import training_curves
-from lazarus_bench.session.tables import lens_table
+from lazarus_bench.session.shown import lens_table, training_curves
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual
 

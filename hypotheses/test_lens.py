@@ -21,7 +21,7 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.session.heatmaps import lens_heatmap
+from lazarus_bench.session.shown import lens_heatmap
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import Sft
 

@@ -37,7 +37,7 @@ from lazarus_bench import (
 )
 from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
 from lazarus_bench.judge.layers import left_out_maxima
-from lazarus_bench.session.probe_curves import probe_curves
+from lazarus_bench.session.shown import probe_curves
 from lazarus_bench.tasks.arithmetic import training_problems
 
 from .writeups import emergence_results as writeup

@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lazarus_bench.claims.claim import claim
+    from lazarus_bench.claims.claim import OnOff, beside, claim
     from lazarus_bench.claims.finding import Finding, Labelled
     from lazarus_bench.claims.subjects import LAB_BASE
     from lazarus_bench.errors import NotApplicable, UserError
-    from lazarus_bench.jobs.needs import OnInstruct, Stages
+    from lazarus_bench.jobs.needs import OnInstruct, Stages, trained
     from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES
     from lazarus_bench.judge import (
         SHARE,
@@ -38,6 +38,14 @@ if TYPE_CHECKING:
         Trend,
         Within,
     )
+    from lazarus_bench.session.samples import (
+        all_of,
+        best_layer,
+        difference,
+        mean,
+        ratio,
+        trend,
+    )
     from lazarus_bench.tasks.arithmetic import OPERATION_NAMES
 
 _JUDGE = (
@@ -45,7 +53,10 @@ _JUDGE = (
     "HitDifferences Hits LayerMax Means Ratios Reported Resampled SHARE SHARE_DIFFERENCE Trend "
     "Within"
 )
-_HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
+_SAMPLES = "all_of best_layer difference mean ratio trend"
+_HOMES = {
+    **dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge"),
+    **dict.fromkeys(_SAMPLES.split(), "lazarus_bench.session.samples"),
     "Finding": "lazarus_bench.claims.finding",
     "LAB_BASE": "lazarus_bench.claims.subjects",
     "LAB_BLANK": "lazarus_bench.jobs.subjects",
@@ -58,7 +69,10 @@ _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "OnInstruct": "lazarus_bench.jobs.needs",
     "Stages": "lazarus_bench.jobs.needs",
     "UserError": "lazarus_bench.errors",
+    "OnOff": "lazarus_bench.claims.claim",
+    "beside": "lazarus_bench.claims.claim",
     "claim": "lazarus_bench.claims.claim",
+    "trained": "lazarus_bench.jobs.needs",
 }
 
 __all__ = [
@@ -88,6 +102,7 @@ __all__ = [
     "Means",
     "NotApplicable",
     "OnInstruct",
+    "OnOff",
     "Ratios",
     "Reported",
     "Resampled",
@@ -95,7 +110,15 @@ __all__ = [
     "Trend",
     "UserError",
     "Within",
+    "all_of",
+    "beside",
+    "best_layer",
     "claim",
+    "difference",
+    "mean",
+    "ratio",
+    "trained",
+    "trend",
 ]
 
 

@@ -1,22 +1,31 @@
-"""A claim, the registry that fixes each family's size, and the decorator that makes one of a test.
+"""A claim, the registry that fixes each family's size, and the decorators that make one of a test.
 
 Claim files import this at collection, so it needs neither mlx nor pytest.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from lazarus_bench.claims import ATTRIBUTE
+from lazarus_bench.claims import ATTRIBUTE, claim_of
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.subjects import LAB_BASE
+from lazarus_bench.claims.trained import asked_by, needs_of, parameters
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Evidence, Region
 
-Test = TypeVar("Test", bound=Callable[..., None])
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+class OnOff(NamedTuple):
+    """Evidence with a claim's defect switched on, and without it."""
+
+    on: Evidence
+    off: Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +39,14 @@ class Claim:
         region: where the number has to lie.
         finding: the source's own numbers, judged by the same rule.
         subjects: what it is judged on; empty when only computed or published numbers count.
-        needs: the trainings it reads besides the bases, in the order its file names them: a recipe,
-            or recipes with `recipes` in order and `on_instruct`; None is the base.
+        needs: the trainings that its test reads besides the bases, in the order of its parameters.
         words: words that must be single tokens of the subject's tokenizer.
         binary: whether samples are hits (0/1) or their differences.
         difference: whether the estimand is a difference of two samples.
         exploratory: whether it was left open by its source.
         quirk: the known defect of the source that it is about; empty for most.
-        test: the function that reads and judges.
+        test: the function that measures and returns the evidence.
+        shown: the functions that yield what is shown beside the verdict.
     """
 
     id: str
@@ -52,7 +61,8 @@ class Claim:
     difference: bool = False
     exploratory: bool = False
     quirk: str = ""
-    test: Callable[..., None] | None = field(default=None, compare=False, repr=False)
+    test: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    shown: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an id without a family, a stranger's finding, and a defect that is not named.
@@ -67,13 +77,31 @@ class Claim:
             raise UserError(
                 f"{self.id}: its finding is that of {self.finding.claim}; give it its own"
             )
-        for recipe in (recipe for need in self.needs for recipe in recipes_of(need)):
+        self._check_quirks()
+
+    def _check_quirks(self) -> None:
+        for recipe in (recipe for need in self.trainings for recipe in recipes_of(need)):
             other = [name for name in getattr(recipe, "quirks", ()) if name != self.quirk]
             if other:
                 raise UserError(
                     f"{self.id} needs {recipe.label!r}: say quirk={other[0]!r}, so that its report "
                     f"names the defect, or leave the quirk off"
                 )
+
+    def show(self, function: Callable[..., Any]) -> None:
+        """Have `function` yield what is shown beside the verdict.
+
+        Raises:
+            UserError: a training it reads has a quirk that the claim is not about.
+        """
+        self.shown.append(function)
+        self._check_quirks()
+
+    @property
+    def trainings(self) -> tuple[Any, ...]:
+        """All trainings it reads: those that decide, and those that are only shown beside."""
+        shown = (need for function in self.shown for need in needs_of(asked_by(function)))
+        return tuple(dict.fromkeys((*self.needs, *shown)))
 
     @property
     def family(self) -> str:
@@ -156,28 +184,31 @@ REGISTRY = Registry()
 
 def claim(
     claim_id: str,
-    *,
-    says: str,
-    estimand: str,
     region: Region,
-    finding: Finding,
-    needs: Any = (),
+    *,
+    finding: Finding | None = None,
+    source: str = "",
     subjects: tuple[str, ...] = LAB_BASE,
     binary: bool = False,
     difference: bool = False,
     words: tuple[str, ...] = (),
     exploratory: bool = False,
     quirk: str = "",
+    says: str = "",
+    estimand: str = "",
+    needs: Any = (),
 ) -> Callable[[Test], Test]:
     """Register the decorated test as a claim.
 
+    The first paragraph of the test's docstring is what the claim says, the rest its estimand. Its
+    parameters are what it reads: names that its module defines by `trained`, `base` and `instruct`;
+    every other one is a pytest fixture. It returns its evidence, or a tuple of that and controls.
+
     Args:
         claim_id: "family/name"; the family's size sets the interval level.
-        says: the claim in one sentence.
-        estimand: the number it is about, in words.
         region: where the number has to lie.
         finding: what its source offers for it, judged by the same rule.
-        needs: trainings the test reads besides the bases: one, or a tuple of them.
+        source: who says so, where there is no finding.
         subjects: lab models it is judged on; empty when only computed or published numbers count.
             A profile may ask fewer of the further families, and reads fewer seeds of each.
         binary: samples are hits (0/1), so that a design too small to decide costs no training.
@@ -186,23 +217,28 @@ def claim(
             before a design too small to decide is set aside, which runs no instrument that would
             notice.
         exploratory: its source left it open.
-        quirk: the known defect of the public source that it is about: `judge.explain` then takes
-            what the defect would explain. No other defect may be on in what the claim needs.
+        quirk: the known defect of the public source that it is about: what is shown beside it may
+            then be `OnOff`. No other defect may be on in what the claim needs.
 
     Raises:
-        UserError: the id is taken, its family lives in another file, the finding is another
-            claim's, or a training it needs has a quirk that it is not about.
+        UserError: the test has no docstring of two paragraphs, the id is taken, its family lives in
+            another file, the finding is another claim's, or a training it needs has a quirk that it
+            is not about.
     """
+    if finding is not None and source:
+        raise UserError(f"{claim_id} has a finding, which names its source: leave out source=")
+    found = finding or Finding(claim=claim_id, source=source, evidence=None, note=NOT_PRINTED)
 
     def register(test: Test) -> Test:
+        said = (says, estimand) if says else _docstring(claim_id, test)
         record = Claim(
             id=claim_id,
-            says=says,
-            estimand=estimand,
+            says=said[0],
+            estimand=said[1],
             region=region,
-            finding=finding,
+            finding=found,
             subjects=subjects,
-            needs=needs if isinstance(needs, tuple) else (needs,),
+            needs=(needs if isinstance(needs, tuple) else (needs,)) or needs_of(asked_by(test)),
             words=words,
             binary=binary,
             difference=difference,
@@ -212,6 +248,61 @@ def claim(
         )
         REGISTRY.register(record)
         setattr(test, ATTRIBUTE, record)
+        _show_fixtures(record)
         return test
 
     return register
+
+
+NOT_PRINTED = "No source prints a number for it."
+"""The note of a claim without a finding."""
+
+
+def beside(test: Callable[..., Any]) -> Callable[[Test], Test]:
+    """Show what the decorated function yields beside the verdict on the claim of `test`.
+
+    It yields `(label, evidence)` pairs, tables and figures and, for a claim about a known defect,
+    `(label, OnOff(...))`. Its parameters are those of a claim's test. It runs once there is a
+    verdict, decides nothing and is not part of the claim's digest.
+
+    Raises:
+        UserError: `test` is no claim's, or a training it reads has a quirk that the claim is not
+            about.
+    """
+    record = claim_of(test)
+    if record is None:
+        name = getattr(test, "__name__", repr(test))
+        raise UserError(f"@beside({name}): {name} is no claim; decorate it with @claim(...) first")
+
+    def register(function: Test) -> Test:
+        record.show(function)
+        _show_fixtures(record)
+        return function
+
+    return register
+
+
+def _docstring(claim_id: str, test: Callable[..., Any]) -> tuple[str, str]:
+    """What a claim says and its estimand, without the full stops that end them."""
+    says, _, estimand = inspect.cleandoc(test.__doc__ or "").partition("\n\n")
+    found = [" ".join(part.split()).removesuffix(".") for part in (says, estimand)]
+    if not all(found):
+        raise UserError(
+            f"{claim_id}: the docstring of {test.__name__} must say the claim in one sentence and, "
+            f"below a blank line, what number it is about"
+        )
+    return found[0], found[1]
+
+
+def _show_fixtures(record: Claim) -> None:
+    """Let pytest see the fixtures of a claim's functions as its test's parameters, and no runs."""
+    names = dict.fromkeys(
+        name
+        for function in (record.test, *record.shown)
+        if function is not None
+        for name in parameters(function)
+        if name not in asked_by(function)
+    )
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    shown = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+    record.test.__signature__ = shown  # type: ignore[union-attr]

@@ -13,36 +13,33 @@ if TYPE_CHECKING:
     from lazarus_bench.jobs.needs import Need
     from lazarus_bench.session.judging import Trial
     from lazarus_bench.session.runs import Runs
-    from lazarus_bench.tasks.arithmetic import Problem
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest) -> str:
+def lb_subject(request: pytest.FixtureRequest) -> str:
     """What the claim is judged on: "published", a lab model, a directory or a hub id."""
     return str(request.param)
 
 
 @pytest.fixture
-def judge(request: pytest.FixtureRequest, subject: str) -> Trial:  # noqa: ARG001 - its parameter
+def judge(request: pytest.FixtureRequest, lb_subject: str) -> Trial:  # noqa: ARG001 - its parameter
     """Call it once with the evidence; it decides by the claim's region."""
     trial: Trial = request.node.stash[TRIAL]
     return trial
 
 
 @pytest.fixture
-def runs(request: pytest.FixtureRequest, subject: str) -> Callable[..., Runs]:
+def runs(request: pytest.FixtureRequest, lb_subject: str) -> Callable[..., Runs]:
     """`runs()`: the bases, `runs(recipe)`: the trained models of this subject, one a seed."""
     bench = request.config.stash[SESSION]
 
     def of(need: Need = None) -> Runs:
-        return bench.runs(subject, need)
+        return bench.runs(lb_subject, need)
 
     return of
 
 
 @pytest.fixture
-def held_out(request: pytest.FixtureRequest) -> tuple[Problem, ...]:
-    """The evaluation problems: operand pairs that no training here ever sees."""
-    from lazarus_bench.tasks.arithmetic import held_out as draw
-
-    return tuple(draw(request.config.stash[SESSION].profile.prompts, 0))
+def lb_prompts(request: pytest.FixtureRequest) -> int:
+    """Number of held-out prompts that the session's profile reads."""
+    return int(request.config.stash[SESSION].profile.prompts)

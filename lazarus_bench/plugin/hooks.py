@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +34,9 @@ pytest_plugins = ["lazarus_bench.plugin.fixtures"]
 
 PROCESSES = 2
 """Processes that read models: the session's and the one ahead of it."""
+
+SUBJECT = "lb_subject"
+"""The fixture over which claims are parameterised."""
 
 SHARED = "lazarus_bench"
 """Under this name xdist's processes hand one another what is ours."""
@@ -111,7 +115,7 @@ def claim_of(item: pytest.Item) -> Claim | None:
 
 def subject_of(item: pytest.Item) -> str:
     """The subject of a claim's item."""
-    return str(item.callspec.params["subject"])  # type: ignore[attr-defined]
+    return str(item.callspec.params[SUBJECT])  # type: ignore[attr-defined]
 
 
 def asks_model(item: pytest.Item) -> bool:
@@ -119,17 +123,22 @@ def asks_model(item: pytest.Item) -> bool:
     return claim_of(item) is not None and subject_of(item) != PUBLISHED
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: object) -> None:
+    """Have every claim's test depend on its subject, which it need not name."""
+    if isinstance(obj, FunctionType) and claim_of_test(obj) is not None:
+        pytest.mark.usefixtures(SUBJECT)(obj)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ask each claim of the published numbers and of every model it applies to."""
     claim = claim_of_test(metafunc.function)
     if claim is None:
         return
-    if "judge" not in metafunc.fixturenames:
-        raise UserError(f"{claim.id}: its test must ask for the `judge` fixture")
     models = (metafunc.config.stash[OPTIONS].model or claim.subjects) if claim.subjects else ()
     chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
-    metafunc.parametrize("subject", chosen, indirect=True)
+    metafunc.parametrize(SUBJECT, chosen, indirect=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -315,7 +324,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     bench = pyfuncitem.config.stash[SESSION]
     given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     try:
-        report = judge(bench, trial, lambda: pyfuncitem.obj(**given))
+        report = judge(bench, trial, pyfuncitem.obj, given)
     except NoVerdict as mistake:
         pytest.fail(str(mistake), pytrace=False)
     about = {

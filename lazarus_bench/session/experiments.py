@@ -181,7 +181,7 @@ def having(claims: Iterable[Claim], settings: Iterable[Setting]) -> tuple[Claim,
 
 def _has(claim: Claim, settings: tuple[Setting, ...]) -> bool:
     """Whether one of a claim's needs has every setting in each recipe that it is of."""
-    chains = [recipes_of(need) for need in claim.needs] or [()]
+    chains = [recipes_of(need) for need in claim.trainings] or [()]
     return any(
         all(_same(_value(r, s), s.value) for s in settings for r in chain if r.kind == s.kind)
         for chain in chains
@@ -189,7 +189,7 @@ def _has(claim: Claim, settings: tuple[Setting, ...]) -> bool:
 
 
 def _trained(claim: Claim) -> tuple[Recipe, ...]:
-    return tuple(recipe for need in claim.needs for recipe in recipes_of(need))
+    return tuple(recipe for need in claim.trainings for recipe in recipes_of(need))
 
 
 def _of_kind(claim: Claim, kind: str) -> list[Recipe]:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.claims.claim import REGISTRY, Claim
+from lazarus_bench.claims.claim import REGISTRY, Claim, OnOff
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.pins import ANY, Pins, pinned, read_pins
 from lazarus_bench.claims.subjects import PUBLISHED
+from lazarus_bench.claims.trained import Trained, asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
 from lazarus_bench.judge import (
@@ -37,6 +38,7 @@ from lazarus_bench.report import (
 )
 from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
 from lazarus_bench.session.options import MOVED
+from lazarus_bench.session.samples import asked_of
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
@@ -54,12 +56,12 @@ PLACES: Mapping[type[Shown], str] = {
 
 
 class NoVerdict(Exception):
-    """A test ended without calling its `judge`."""
+    """A claim's test returned no evidence."""
 
 
 @dataclass(kw_only=True)
 class Trial:
-    """One claim put to one subject; a test's `judge` fixture: call it once with the evidence.
+    """One claim put to one subject.
 
     Attributes:
         claim: the claim.
@@ -114,6 +116,15 @@ class Trial:
             raise ValueError(f"{self.claim.id} is about no defect; register it with quirk=...")
         for reads, (on, off) in numbers.items():
             self.measured[reads] = on.estimate(self.level), off.estimate(self.level)
+
+    def add(self, item: Shown | tuple[str, Evidence | OnOff]) -> None:
+        """Put what a `@beside` function yielded next to the verdict."""
+        if not isinstance(item, tuple):
+            self.show(item)
+        elif isinstance(item[1], OnOff):
+            self.explain({item[0]: item[1]})
+        else:
+            self.beside({item[0]: item[1]})
 
     def show(self, item: Shown) -> None:
         """Put a table or a figure into the report, once for each title and subject."""
@@ -179,19 +190,32 @@ def put_on_trial(asked: Iterable[tuple[Claim, str, Path]]) -> list[Trial]:
     ]
 
 
-def judge(session: Session, trial: Trial, test: Callable[[], object]) -> Report:
+def judge(
+    session: Session,
+    trial: Trial,
+    test: Callable[..., object],
+    fixtures: Mapping[str, Any],
+) -> Report:
     """Judge one claim on one subject: the published numbers as they are, a model by its `test`.
+
+    Args:
+        session: what trains and measures.
+        trial: the claim and the subject.
+        test: the claim's test.
+        fixtures: those of the parameters of the claim's functions that are no runs.
 
     Returns:
         A report with the one row and what belongs to it.
 
     Raises:
-        NoVerdict: the test did not call its `judge`.
+        NoVerdict: the test returned no evidence.
     """
     start = time.perf_counter()
     claim, published = trial.claim, trial.judge_published()
     with session.defects_read() as read:
-        verdict = published if trial.subject == PUBLISHED else _asked(session, trial, test)
+        verdict = (
+            published if trial.subject == PUBLISHED else _asked(session, trial, test, fixtures)
+        )
     model = trial.subject != PUBLISHED
     trained = (quirk for job in trial.jobs for quirk in job.quirks)
     row = Row(
@@ -227,19 +251,68 @@ def judge(session: Session, trial: Trial, test: Callable[[], object]) -> Report:
     )
 
 
-def _asked(session: Session, trial: Trial, test: Callable[[], object]) -> Verdict:
+def _asked(
+    session: Session, trial: Trial, test: Callable[..., object], fixtures: Mapping[str, Any]
+) -> Verdict:
+    claim = trial.claim
     try:
         if trial.hopeless is not None:
-            session.check_words(trial.subject, trial.claim.words)
+            session.check_words(trial.subject, claim.words)
             return trial.without_evidence(Outcome.INCONCLUSIVE, trial.hopeless)
-        test()
+        found = test(**arguments(session, trial.subject, test, fixtures))
+        if found is not None:
+            evidence, *controls = found if isinstance(found, tuple) else (found,)
+            trial(evidence, controls=[*implied(evidence), *controls])
+        if trial.verdict is None:
+            raise NoVerdict(f"{claim.id}: its test must return evidence, and it returned None")
+        for function in claim.shown:
+            for item in function(**arguments(session, trial.subject, function, fixtures)):
+                trial.add(item)
     except NotApplicable as reason:
-        return not_applicable(trial.claim.region, str(reason))
+        return not_applicable(claim.region, str(reason))
     except UserError as error:
         return trial.without_evidence(Outcome.INVALID, str(error))
-    if trial.verdict is None:
-        raise NoVerdict(f"{trial.claim.id}: its test ended without calling judge(...)")
     return trial.verdict
+
+
+def arguments(
+    session: Session, subject: str, function: Callable[..., object], fixtures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What to call one of a claim's functions with: runs where it asks for them, else fixtures.
+
+    Raises:
+        NotApplicable: the subject cannot be asked.
+        UserError: a training failed.
+    """
+    asked = asked_by(function)
+
+    def runs(name: str) -> Any:
+        need = asked[name]
+        if isinstance(need, Trained):
+            return session.runs(subject, need)
+        return {key: session.runs(subject, each) for key, each in need.items()}
+
+    names = (name for name in parameters(function) if name in asked or name in fixtures)
+    return {name: runs(name) if name in asked else fixtures[name] for name in names}
+
+
+def implied(evidence: Evidence) -> list[Control]:
+    """The controls that follow from what evidence was computed from.
+
+    Runs that were trained on problems must not have seen those that they were evaluated on.
+    """
+    asked = asked_of(evidence)
+    if not (asked.problems and any(run.trainings for run in asked.runs)):
+        return []
+    shared = len(asked.shared)
+    return [
+        Control(
+            name="operand pairs shared by training and evaluation",
+            value=float(shared),
+            expectation="0",
+            passed=not shared,
+        )
+    ]
 
 
 def _pin(session: Session, trial: Trial, verdict: Verdict) -> str | None:

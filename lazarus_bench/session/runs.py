@@ -377,10 +377,20 @@ class Runs(Sequence[Run]):
         """`runs.NAME(...)` measures with our instrument of that short name."""
         return partial(self.read, instrument_named(name))
 
-    def each(self, function: Callable[[Run], Any], axes: Axes | None = None) -> Any:
-        """`function` of every run, stacked; it is not kept, so let it measure by `run.read`."""
-        asked = Asked(runs=self._runs, questions=frozenset([name_of(function) or repr(function)]))
-        return stacked([function(run) for run in self], asked, axes)
+    def each(self, function: Callable[..., Any], *args: Any, axes: Axes | None = None) -> Any:
+        """`function(run, *args)` of every run, stacked, for what only a loop can express.
+
+        It is not kept, so let it measure by `run.read`; of an argument that is `Samples` or a
+        `Stack` each run gets its own part.
+        """
+        found = [function(run, *by_seed(args, seed)) for seed, run in enumerate(self)]
+        question = f"{name_of(function) or repr(function)}{args!r}"
+        asked = Asked(
+            runs=self._runs,
+            problems=frozenset(_problem_keys(args)),
+            questions=frozenset([question]),
+        )
+        return stacked(found, asked, axes)
 
     def log(self, part: str, every_step: bool = False) -> Samples:
         """A logged number `[seed, record]`: of the first step, then means over ten steps.
@@ -394,7 +404,7 @@ class Runs(Sequence[Run]):
             records = run.steps if every_step else run.metrics
             return np.array([r.loss if part == "loss" else r.parts[part] for r in records])
 
-        found: Samples = self.each(of, Axes(("steps" if every_step else "records",)))
+        found: Samples = self.each(of, axes=Axes(("steps" if every_step else "records",)))
         return replace(found, asked=replace(found.asked, questions=frozenset([f"log {part}"])))
 
     @property

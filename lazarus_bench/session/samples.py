@@ -28,7 +28,7 @@ What only a loop over seeds can express is `runs.each(lambda run: ...)`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from numbers import Number
@@ -53,6 +53,7 @@ from lazarus_bench.judge import (
     LayerMax,
     Means,
     Ratios,
+    Trend,
 )
 
 if TYPE_CHECKING:
@@ -385,6 +386,16 @@ def ratio(numerator: Samples, denominator: Samples, **options: Any) -> Evidence:
     """Evidence about the ratio of two positive numbers a seed, paired by seed."""
     sides = {"numerator": numerator.values.tolist(), "denominator": denominator.values.tolist()}
     return _from(numerator.asked | denominator.asked, Ratios(**sides, **options))
+
+
+def trend(points: Iterable[Samples], **options: Any) -> Evidence:
+    """Evidence about a rank correlation with the order of `points`, each a number a seed."""
+    points = tuple(points)
+    asked = Asked()
+    for point in points:
+        asked = asked | point.asked
+    values = np.stack([point.values for point in points], axis=1).tolist()
+    return _from(asked, Trend(values=values, **options))
 
 
 def all_of(conditions: Mapping[str, tuple[Evidence, OneSided]]) -> AllOf:

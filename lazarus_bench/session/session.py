@@ -22,7 +22,7 @@ from lazarus_bench.jobs.measurements import (
     content_of_checkpoint,
     model_name,
 )
-from lazarus_bench.jobs.needs import Need, OnInstruct, data_of
+from lazarus_bench.jobs.needs import Need, data_of
 from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
@@ -90,7 +90,7 @@ class Session:
         return self.subjects[name]
 
     def _target(self, name: str, need: Need) -> Subject:
-        if not isinstance(need, OnInstruct):
+        if not getattr(need, "on_instruct", False):
             return self.subject(name)
         if not name.startswith("lab:") or name.endswith(INSTRUCT):
             raise NotApplicable(f"{name} has no instruct sibling here; the lab's base models have")
@@ -147,7 +147,7 @@ class Session:
         """What verdicts on record are kept under: the profile, and the real data that were read."""
         if name == PUBLISHED:
             return PUBLISHED
-        recipes = (recipe for need in claim.needs for recipe in recipes_of(need))
+        recipes = (recipe for need in claim.trainings for recipe in recipes_of(need))
         read = {data.name for recipe in recipes if (data := data_of(recipe))}
         real = sorted(source.name for of, source in self.data.items() if of in read)
         return ", ".join([self.profile.label(name), *real])
@@ -159,7 +159,7 @@ class Session:
     def needed(self, claim: Claim, name: str) -> list[Job]:
         """The trainings that a claim reads on a subject."""
         found: list[Job] = []
-        for need in (None, *claim.needs):
+        for need in (None, *claim.trainings):
             try:
                 found += [job for job in self.jobs(name, need) if isinstance(job, Job)]
             except NotApplicable:

@@ -11,8 +11,8 @@ from lazarus_bench.report import load
 
 SUITE = """
 from lazarus_bench.figures import Curve, Curves, LayerCurves, LayerSeries
-from lazarus_bench.session.curves import training_curves
-from lazarus_bench.session.heatmaps import lens_heatmap
+from lazarus_bench.session.shown import training_curves
+from lazarus_bench.session.shown import lens_heatmap
 from lazarus_bench.tasks.arithmetic import sample_prompts
 
 BY_HAND = Curves(title="By hand", subject="s", unit="nats", series=(

@@ -1,5 +1,5 @@
 from lazarus_bench.session.runs import Run
-from lazarus_bench.session.tables import lens_table
+from lazarus_bench.session.shown import lens_table
 from lazarus_bench.tasks.arithmetic import sample_prompts
 
 

@@ -62,7 +62,7 @@ def draw_up(claim: Claim, family_size: int) -> RegisteredClaim:
         digest=digest_of(values),
         source=claim.source,
         printed="" if claim.published is None else printed.number(claim.published.point),
-        trainings=tuple(map(_label, claim.needs)),
+        trainings=tuple(map(_label, claim.trainings)),
         decides=values,
     )
 

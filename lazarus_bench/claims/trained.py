@@ -1,0 +1,62 @@
+"""What a claim's functions ask for by naming a parameter: runs of recipes on the subject.
+
+A record of intent: it holds recipes and nothing that was trained. The session turns it into runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """Runs of `recipes` in order, the first on the subject or, `on_instruct`, on its sibling.
+
+    Without recipes it is the subject itself. Made by `lazarus_bench.trained`, which checks that
+    each recipe can start from what the one before it leaves.
+    """
+
+    recipes: tuple[Any, ...] = ()
+    on_instruct: bool = False
+
+
+Asked = Trained | Mapping[str, Trained]
+"""What one parameter stands for: the runs of one training, or of several by name."""
+
+BUILT_IN: Mapping[str, Trained] = {"base": Trained(), "instruct": Trained(on_instruct=True)}
+"""Parameters that need no definition: the subject as it is, and its instruct sibling."""
+
+
+def parameters(function: Callable[..., object]) -> tuple[str, ...]:
+    """Names of all parameters of a plain function, whatever signature it shows to pytest."""
+    code = inspect.unwrap(function).__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def asked_by(function: Callable[..., object]) -> dict[str, Asked]:
+    """What the parameters of `function` stand for that its module defines by `trained`.
+
+    A dictionary of them counts too. Every other parameter is a pytest fixture.
+    """
+    known = {**BUILT_IN, **inspect.unwrap(function).__globals__}
+    named = {name: known.get(name) for name in parameters(function)}
+    return {name: value for name, value in named.items() if _is_asked(value)}
+
+
+def needs_of(asked: Mapping[str, Asked]) -> tuple[Trained, ...]:
+    """The trainings among what is asked for, each once; the bases come with every claim."""
+    single = (
+        need
+        for value in asked.values()
+        for need in ((value,) if isinstance(value, Trained) else value.values())
+    )
+    return tuple(dict.fromkeys(need for need in single if need != Trained()))
+
+
+def _is_asked(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value) and all(isinstance(each, Trained) for each in value.values())
+    return isinstance(value, Trained)

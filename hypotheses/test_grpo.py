@@ -12,203 +12,165 @@ from lazarus_bench import (
     SHARE,
     SHARE_DIFFERENCE,
     Above,
-    AllOf,
     AtMost,
-    Condition,
-    Differences,
-    HitDifferences,
-    LayerMax,
-    Means,
     Within,
+    all_of,
+    beside,
+    best_layer,
     claim,
+    mean,
+    trained,
 )
 from lazarus_bench.analysis.probe_prompts import stated
-from lazarus_bench.session.controls import overlap, room_to_gain
+from lazarus_bench.session.controls import room_to_gain
 from lazarus_bench.session.shown import training_curves
 from lazarus_bench.training import Grpo
 
 from .writeups import emergence_results as writeup
 
-GRPO = Grpo()
+grpo = trained(Grpo())
 
 
-def before(trained):
-    return [run.before for run in trained]
+@claim("grpo/no-lens", AtMost(0.01), finding=writeup.GRPO_NO_LENS, words=OPERATION_NAMES)
+def test_grpo_induces_no_lens(grpo, held_out):
+    """GRPO induces no vocabulary classifier.
+
+    maximum over layers of the mean probability of the operation's name.
+    """
+    return best_layer(grpo.lens(held_out).gold_probability)
 
 
-@claim(
-    "grpo/no-lens",
-    says="GRPO induces no vocabulary classifier",
-    estimand="maximum over layers of the mean probability of the operation's name",
-    region=AtMost(0.01),
-    finding=writeup.GRPO_NO_LENS,
-    needs=GRPO,
-    words=OPERATION_NAMES,
-)
-def test_grpo_induces_no_lens(runs, held_out, writeup_prompts, judge):
-    trained = runs(GRPO)
-    read = {
-        name: LayerMax(values=[run.lens(problems).gold_probability for run in chosen], bounds=SHARE)
-        for name, chosen, problems in (
-            ("judged", trained, held_out),
-            ("the writeups' eight prompts", trained, writeup_prompts),
-            ("control: before training", before(trained), held_out),
-        )
-    }
-    judge(read.pop("judged"), controls=[overlap(trained, held_out)])
-    judge.beside(read)
+@beside(test_grpo_induces_no_lens)
+def _(grpo, held_out, writeup_prompts):
+    yield "the writeups' eight prompts", best_layer(grpo.lens(writeup_prompts).gold_probability)
+    yield "control: before training", best_layer(grpo.before.lens(held_out).gold_probability)
 
 
 def improved(fall, rise):
     """Both of the claim's conditions: the rank falls and the probability rises."""
-    return AllOf(
-        conditions=[
-            Condition(name="fall of the mean rank", evidence=fall, region=Above(0.0)),
-            Condition(name="rise of the mean probability", evidence=rise, region=Above(0.0)),
-        ]
+    return all_of(
+        {
+            "fall of the mean rank": (fall, Above(0.0)),
+            "rise of the mean probability": (rise, Above(0.0)),
+        }
     )
 
 
 @claim(
     "grpo/improves-answers",
-    says="GRPO computes better: the right answer's rank falls and its probability rises",
-    estimand="the smaller of two changes of the right answer's first token on held-out operands, "
-    "paired by prompt and seed: the fall of its mean rank and the rise of its mean probability",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.improves_answers(improved),
-    needs=GRPO,
 )
-def test_grpo_improves_answers(runs, held_out, judge):
-    trained = runs(GRPO)
-    after, first = (
-        [run.likelihood(held_out) for run in chosen] for chosen in (trained, before(trained))
-    )
-    ranks = [[likelihood.rank for likelihood in side] for side in (first, after)]
-    chances = [[likelihood.probability for likelihood in side] for side in (after, first)]
-    fall = Differences(first=ranks[0], second=ranks[1], paired="prompts")
-    rise = Differences(
-        first=chances[0], second=chances[1], paired="prompts", bounds=SHARE_DIFFERENCE
-    )
-    judge(
-        improved(fall, rise),
-        controls=[
-            overlap(trained, held_out),
-            room_to_gain(before(trained), held_out, by=0.1),
-        ],
-    )
-    better = [np.sign(np.subtract(*pair)) for pair in zip(*ranks, strict=True)]
-    right = [[run.answers(held_out).correct for run in side] for side in (trained, before(trained))]
-    judge.beside(
-        {
-            "probability, after − before": rise,
-            "probability before": Means(values=chances[1], bounds=SHARE),
-            "rank, before − after": fall,
-            "rank before": Means(values=ranks[0]),
-            "share of prompts whose rank falls minus share whose rank rises": Means(
-                values=better, bounds=SHARE_DIFFERENCE
-            ),
-            "greedy accuracy, after − before": HitDifferences(first=right[0], second=right[1]),
-        }
-    )
-    judge.show(training_curves("GRPO, answers", trained, ("reward", "zero_advantage"), "fraction"))
-    judge.show(training_curves("GRPO, drift", trained, ("kl",)))
+def test_grpo_improves_answers(grpo, held_out):
+    """GRPO computes better: the right answer's rank falls and its probability rises.
+
+    the smaller of two changes of the right answer's first token on held-out operands, paired by
+    prompt and seed: the fall of its mean rank and the rise of its mean probability.
+    """
+    after, before = grpo.likelihood(held_out), grpo.before.likelihood(held_out)
+    better = improved(mean(before.rank - after.rank), mean(after.probability - before.probability))
+    return better, room_to_gain(grpo.before, held_out, by=0.1)
 
 
-@claim(
-    "grpo/probe-unchanged",
-    says="Nor does GRPO induce a linear classifier of right and wrong statements",
-    estimand="held-out accuracy of probes for right against wrong statements, mean over layers, "
-    "GRPO minus base, paired by prompt and seed",
-    region=Within(-0.05, 0.05),
-    finding=writeup.GRPO_PROBE_UNCHANGED,
-    needs=GRPO,
-)
-def test_grpo_leaves_the_probe_unchanged(runs, held_out, judge):
-    trained, statements = runs(GRPO), stated(held_out)
-    after, first = (
-        [run.probe(statements).hits for run in chosen] for chosen in (trained, before(trained))
-    )
-    over_layers = [[hits.mean(axis=1) for hits in side] for side in (after, first)]
-    judge(
-        Differences(
-            first=over_layers[0], second=over_layers[1], paired="prompts", bounds=SHARE_DIFFERENCE
-        ),
-        controls=[overlap(trained, held_out)],
-    )
-    layer = trained[0].classifier_layer
-    middle = [[hits[:, layer] for hits in side] for side in (after, first)]
-    judge.beside(
-        {
-            "at the classifier layer": HitDifferences(first=middle[0], second=middle[1]),
-            "accuracy after, mean over layers (chance 0.5)": Means(
-                values=over_layers[0], bounds=SHARE
-            ),
-            "accuracy before, mean over layers": Means(values=over_layers[1], bounds=SHARE),
-            "accuracy after, best layer": LayerMax(values=after, bounds=SHARE),
-            "accuracy before, best layer": LayerMax(values=first, bounds=SHARE),
-        }
-    )
+@beside(test_grpo_improves_answers)
+def _(grpo, held_out):
+    after, before = grpo.likelihood(held_out), grpo.before.likelihood(held_out)
+    fall = before.rank - after.rank
+    yield "probability, after − before", mean(after.probability - before.probability)
+    yield "probability before", mean(before.probability)
+    yield "rank, before − after", mean(fall)
+    yield "rank before", mean(before.rank)
+    better = mean(np.sign(fall).within(SHARE_DIFFERENCE))
+    yield "share of prompts whose rank falls minus share whose rank rises", better
+    right = grpo.answers(held_out).correct - grpo.before.answers(held_out).correct
+    yield "greedy accuracy, after − before", mean(right)
+    yield training_curves("GRPO, answers", grpo, ("reward", "zero_advantage"), "fraction")
+    yield training_curves("GRPO, drift", grpo, ("kl",))
 
 
-@claim(
-    "grpo/no-clusters",
-    says="Hidden states do not separate right from wrong statements",
-    estimand="mean cosine within minus between right and wrong statements, centred states of the "
-    "classifier layer",
-    region=AtMost(0.05),
-    finding=writeup.GRPO_NO_CLUSTERS,
-    needs=GRPO,
-)
-def test_right_and_wrong_do_not_cluster(runs, held_out, judge):
-    trained, statements = runs(GRPO), stated(held_out)
-    layer = trained[0].classifier_layer
-    after, first, plain = (
-        [run.separation(statements, centred) for run in chosen]
-        for chosen, centred in ((trained, True), (before(trained), True), (trained, False))
-    )
-    judge(Means(values=[[run[layer]] for run in after]), controls=[overlap(trained, held_out)])
-    silhouettes = [run.silhouettes(statements)[:, layer] for run in trained]
-    chance = [[run.separation_null(statements).permuted[:, layer].mean()] for run in trained]
-    judge.beside(
-        {
-            "states not centred, as in the writeup": Means(values=[[run[layer]] for run in plain]),
-            "best layer instead": Means(values=[[run.max()] for run in after]),
-            "silhouette": Means(values=silhouettes),
-            "control: before training": Means(values=[[run[layer]] for run in first]),
-            "control: permuted labels": Means(values=chance),
-        }
-    )
+def right_or_wrong(runs, problems):
+    """Hits of probes for right against wrong statements, [seed, statement, layer]."""
+    return runs.probe(stated(problems)).hits
 
 
-@claim(
-    "grpo/no-words-in-probe",
-    says="The probe direction names no classification word",
-    estimand="share of the writeup's classification words with a token among the top or bottom 30 "
-    "along the direction that separates right from wrong statements at the classifier layer, minus "
-    "that of random directions",
-    # The writeup's "none" of 14 words: a share below 0.05 is less than one of them.
-    region=AtMost(0.05),
-    finding=writeup.GRPO_NO_WORDS_IN_PROBE,
-    needs=GRPO,
-)
-def test_no_words_in_the_probe_direction(runs, held_out, judge):
-    trained, statements = runs(GRPO), stated(held_out)
-    found = [
-        run.words_along_probe(
-            statements, run.classifier_layer, ("correct", "incorrect"), writeup.CLASSIFICATION_WORDS
-        )
-        for run in trained
-    ]
-    shares = [[f.hits / len(f.words)] for f in found]
-    chance = [[f.random_hits.mean() / len(f.words)] for f in found]
-    judge(
-        Differences(first=shares, second=chance, paired="prompts", bounds=SHARE_DIFFERENCE),
-        controls=[overlap(trained, held_out)],
-    )
-    judge.beside(
-        {
-            "share of the words found": Means(values=shares, bounds=SHARE),
-            "control: random directions": Means(values=chance, bounds=SHARE),
-            "words that are single tokens here": Means(values=[[len(f.words)] for f in found]),
-        }
-    )
+@claim("grpo/probe-unchanged", Within(-0.05, 0.05), finding=writeup.GRPO_PROBE_UNCHANGED)
+def test_grpo_leaves_the_probe_unchanged(grpo, held_out):
+    """Nor does GRPO induce a linear classifier of right and wrong statements.
+
+    held-out accuracy of probes for right against wrong statements, mean over layers, GRPO minus
+    base, paired by prompt and seed.
+    """
+    after, before = right_or_wrong(grpo, held_out), right_or_wrong(grpo.before, held_out)
+    return mean(after.mean("layers") - before.mean("layers"))
+
+
+@beside(test_grpo_leaves_the_probe_unchanged)
+def _(grpo, held_out):
+    after, before = right_or_wrong(grpo, held_out), right_or_wrong(grpo.before, held_out)
+    yield "at the classifier layer", mean(after.at("classifier") - before.at("classifier"))
+    yield "accuracy after, mean over layers (chance 0.5)", mean(after.mean("layers"))
+    yield "accuracy before, mean over layers", mean(before.mean("layers"))
+    yield "accuracy after, best layer", best_layer(after)
+    yield "accuracy before, best layer", best_layer(before)
+
+
+def separation(runs, problems, centred=True):
+    """Mean cosine within minus between right and wrong statements, [seed, layer]."""
+    return runs.separation(stated(problems), centred)
+
+
+@claim("grpo/no-clusters", AtMost(0.05), finding=writeup.GRPO_NO_CLUSTERS)
+def test_right_and_wrong_do_not_cluster(grpo, held_out):
+    """Hidden states do not separate right from wrong statements.
+
+    mean cosine within minus between right and wrong statements, centred states of the classifier
+    layer.
+    """
+    return mean(separation(grpo, held_out).at("classifier"))
+
+
+@beside(test_right_and_wrong_do_not_cluster)
+def _(grpo, held_out):
+    plain = separation(grpo, held_out, centred=False).at("classifier")
+    yield "states not centred, as in the writeup", mean(plain)
+    yield "best layer instead", mean(separation(grpo, held_out).max("layers"))
+    yield "silhouette", mean(grpo.silhouettes(stated(held_out)).at("classifier"))
+    yield "control: before training", mean(separation(grpo.before, held_out).at("classifier"))
+    permuted = grpo.separation_null(stated(held_out)).permuted.at("classifier")
+    yield "control: permuted labels", mean(permuted.mean("permutations"))
+
+
+def along_the_probe(runs, problems):
+    """The writeup's classification words along the direction from wrong to right statements."""
+    named = ("correct", "incorrect"), writeup.CLASSIFICATION_WORDS
+    return runs.words_along_probe(stated(problems), runs.classifier_layer, *named)
+
+
+def found(words):
+    """Share of the words at an end of the direction."""
+    return words.each(lambda along: along.hits / len(along.words)).within(SHARE)
+
+
+def found_at_random(words):
+    return words.each(lambda along: along.random_hits.mean() / len(along.words)).within(SHARE)
+
+
+# The writeup's "none" of 14 words: a share below 0.05 is less than one of them.
+@claim("grpo/no-words-in-probe", AtMost(0.05), finding=writeup.GRPO_NO_WORDS_IN_PROBE)
+def test_no_words_in_the_probe_direction(grpo, held_out):
+    """The probe direction names no classification word.
+
+    share of the writeup's classification words with a token among the top or bottom 30 along the
+    direction that separates right from wrong statements at the classifier layer, minus that of
+    random directions.
+    """
+    words = along_the_probe(grpo, held_out)
+    return mean(found(words) - found_at_random(words))
+
+
+@beside(test_no_words_in_the_probe_direction)
+def _(grpo, held_out):
+    words = along_the_probe(grpo, held_out)
+    yield "share of the words found", mean(found(words))
+    yield "control: random directions", mean(found_at_random(words))
+    yield "words that are single tokens here", mean(words.each(lambda along: len(along.words)))

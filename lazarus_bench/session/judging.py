@@ -213,9 +213,9 @@ def judge(
     start = time.perf_counter()
     claim, published = trial.claim, trial.judge_published()
     with session.defects_read() as read:
-        verdict = (
-            published if trial.subject == PUBLISHED else _asked(session, trial, test, fixtures)
-        )
+        # A claim without subjects is judged by what its test computes, on no model.
+        printed = trial.subject == PUBLISHED and bool(claim.subjects)
+        verdict = published if printed else _asked(session, trial, test, fixtures)
     model = trial.subject != PUBLISHED
     trained = (quirk for job in trial.jobs for quirk in job.quirks)
     row = Row(

@@ -380,10 +380,14 @@ class Runs(Sequence[Run]):
     def each(self, function: Callable[..., Any], *args: Any, axes: Axes | None = None) -> Any:
         """`function(run, *args)` of every run, stacked, for what only a loop can express.
 
-        It is not kept, so let it measure by `run.read`; of an argument that is `Samples` or a
-        `Stack` each run gets its own part.
+        It is not kept, so let it measure by `run.read`; of an argument that is `Runs`, `Samples` or
+        a `Stack` each run gets its own part.
         """
-        found = [function(run, *by_seed(args, seed)) for seed, run in enumerate(self)]
+        parts = ([a[seed] if isinstance(a, Runs) else a for a in args] for seed in range(len(self)))
+        found = [
+            function(run, *by_seed(own, seed))
+            for seed, (run, own) in enumerate(zip(self, parts, strict=True))
+        ]
         question = f"{name_of(function) or repr(function)}{args!r}"
         asked = Asked(
             runs=self._runs,

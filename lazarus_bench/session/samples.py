@@ -28,7 +28,7 @@ What only a loop over seeds can express is `runs.each(lambda run: ...)`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from numbers import Number
@@ -267,6 +267,10 @@ class Stack:
     def at(self, layer: int | str) -> Stack:
         """The same, at one layer of its arrays `[..., layers]`: "classifier" or a number."""
         return Stack(self._results, self._asked, layer)
+
+    def each(self, function: Callable[[Any], Any]) -> Any:
+        """`function` of every seed's result, stacked; it asks no run anything further."""
+        return self._stacked([function(result) for result in self._results], None)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -15,24 +15,20 @@ import numpy as np
 from lazarus_bench import (
     OPERATION_NAMES,
     SHARE,
-    SHARE_DIFFERENCE,
     Above,
-    AllOf,
     AtLeast,
     AtMost,
-    ClassEntropy,
-    Condition,
     Control,
-    Differences,
     Exact,
-    HitDifferences,
-    Hits,
-    Means,
-    Ratios,
-    Stages,
+    all_of,
+    beside,
     claim,
+    class_entropy,
+    mean,
+    ratio,
+    trained,
 )
-from lazarus_bench.session.controls import overlap, room_to_lose
+from lazarus_bench.session.controls import room_to_lose
 from lazarus_bench.session.shown import lens_table, training_curves
 from lazarus_bench.tasks.arithmetic import Operation
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual
@@ -44,42 +40,74 @@ SHARED = GrpoDual(answers=4, shared_target=True)
 
 OWN = replace(SHARED, shared_target=False)
 BALANCED = replace(OWN, balanced=True)
-ENTROPY = replace(BALANCED, entropy=0.5)
-LOW_RATE = replace(BALANCED, learning_rate=6e-5, kl=0.001, iterations=50)
+VO = DualReward(targets="vo", weight=0.4, steps=500)
+SIZES = {"prompts": SHARED.prompts, "answers": SHARED.answers, "iterations": SHARED.iterations}
+
+shared = trained(SHARED)
+own = trained(OWN)
+balanced = trained(BALANCED)
+entropy = trained(replace(BALANCED, entropy=0.5))
+low_rate = trained(replace(BALANCED, learning_rate=6e-5, kl=0.001, iterations=50))
 """A fifth of the rate, as 2e-6 is of the writeup's 1e-5, and 50 iterations as there."""
 
-CLASS_WEIGHT = replace(BALANCED, weight=0.9, kl=0.0)
-SIZES = {"prompts": SHARED.prompts, "answers": SHARED.answers, "iterations": SHARED.iterations}
-ALONE = Grpo(**SIZES)
-VO = DualReward(targets="vo", weight=0.4, steps=500)
-GRPO = Grpo()
-STAGED = Stages(recipes=(VO, Fuse(), GRPO))
+class_weight = trained(replace(BALANCED, weight=0.9, kl=0.0))
+alone = trained(Grpo(**SIZES))
+vo = trained(VO)
+grpo = trained(Grpo())
+staged = trained(VO, Fuse(), Grpo())
 
 CLASSES = len(Operation)
-COLLAPSE = (
-    "the smaller of 0.3 minus the normalised entropy of the operations named at the classifier "
-    "layer (the most probable of the four names), and the largest share minus 0.8"
-)
 
 
-def predicted(run, problems):
-    """Index of the operation named at the classifier layer, one a prompt."""
-    return run.lens(problems).predicted[:, run.classifier_layer]
-
-
-def hits(run, problems):
-    return run.lens(problems).hits[:, run.classifier_layer]
+def lens(runs, problems):
+    return runs.lens(problems).at("classifier")
 
 
 def collapsed(predictions, classes=CLASSES):
     """Both of the claims' conditions: little entropy, and one operation nearly everywhere."""
-    spread = ClassEntropy(predictions=predictions, classes=classes)
-    return AllOf(
-        conditions=[
-            Condition(name="normalised entropy", evidence=spread, region=AtMost(0.3)),
-            Condition(name="majority share", evidence=spread.majority, region=AtLeast(0.8)),
-        ]
+    spread = class_entropy(predictions, classes)
+    return all_of(
+        {
+            "normalised entropy": (spread, AtMost(0.3)),
+            "majority share": (spread.majority, AtLeast(0.8)),
+        }
     )
+
+
+def one_operation(runs, problems):
+    """Whether a training collapsed, where its bases name several operations."""
+    spread = class_entropy(lens(runs.before, problems).predicted, CLASSES)
+    return collapsed(lens(runs, problems).predicted), Control(
+        name="normalised entropy of the operations that the bases name",
+        value=spread.point,
+        expectation="above 0.3, so that there is something to collapse",
+        passed=spread.point > 0.3,
+    )
+
+
+def shown(runs, problems, others=None):
+    """Both sides of a collapse, the correlation, the whole vocabulary, and what is no collapse."""
+    found = lens(runs, problems)
+    spread, top = class_entropy(found.predicted, CLASSES), found.top[:, :, 0]
+    yield "normalised entropy", spread
+    yield "majority share", spread.majority
+    matthews = runs.collapse(problems).matthews.within((-1, 1))
+    yield "Matthews correlation with the right operation", mean(matthews)
+    whole = class_entropy(top, 1 + int(top.max()))
+    yield "share of the most frequent top token, whole vocabulary", whole.majority
+    yield "top token names the right operation", mean(found.hits)
+    constant = runs[0].constant_predictor(problems)
+    yield "control: a constant predictor's entropy", Exact(value=constant.entropy)
+    yield "control: ... majority share", Exact(value=constant.majority)
+    yield "control: ... Matthews correlation", Exact(value=constant.matthews)
+    for name, arm in (*(others or {}).items(), ("control: before training", runs.before)):
+        yield name, collapsed(lens(arm, problems).predicted)
+
+
+def late(runs, part):
+    """A logged part in the last fifth of the iterations, [seed, step]."""
+    logged = runs.log(part, every_step=True)
+    return logged[:, -logged.shape[1] // 5 :]
 
 
 def rewarded(run):
@@ -89,285 +117,236 @@ def rewarded(run):
     return np.arange(sampled * len(steps)) < right
 
 
-def late(run, part):
-    """Mean of a logged part over the last fifth of the iterations."""
-    steps = run.steps[-len(run.steps) // 5 :]
-    return [float(np.mean([step.parts[part] for step in steps]))]
-
-
-def measures(trained, problems):
-    """What belongs beside a collapse: both of its sides, the correlation, the whole vocabulary."""
-    predictions = [predicted(run, problems) for run in trained]
-    spread = ClassEntropy(predictions=predictions, classes=CLASSES)
-    tops = [run.lens(problems).top[:, run.classifier_layer, 0] for run in trained]
-    whole = ClassEntropy(predictions=tops, classes=1 + max(int(seed.max()) for seed in tops))
-    matthews = [[run.collapse(problems).matthews] for run in trained]
-    return {
-        "normalised entropy": spread,
-        "majority share": spread.majority,
-        "Matthews correlation with the right operation": Means(values=matthews, bounds=(-1, 1)),
-        "share of the most frequent top token, whole vocabulary": whole.majority,
-        "top token names the right operation": Hits(
-            values=[hits(run, problems) for run in trained]
-        ),
-    }
-
-
-def constant(trained, problems):
-    """What a predictor that always names one operation gets."""
-    found = trained[0].constant_predictor(problems)
-    return {
-        "control: a constant predictor's entropy": Exact(value=found.entropy),
-        "control: ... majority share": Exact(value=found.majority),
-        "control: ... Matthews correlation": Exact(value=found.matthews),
-    }
-
-
-def varied(bases, problems):
-    """The bases name several operations: who names one already cannot collapse."""
-    spread = ClassEntropy(predictions=[predicted(run, problems) for run in bases], classes=CLASSES)
-    return Control(
-        name="normalised entropy of the operations that the bases name",
-        value=spread.point,
-        expectation="above 0.3, so that there is something to collapse",
-        passed=spread.point > 0.3,
-    )
-
-
-def judge_collapse(judge, trained, held_out, others=None):
-    """Judge one arm; `others` are readings of the writeup that were not taken, by name."""
-    bases = [run.before for run in trained]
-    judge(
-        collapsed([predicted(run, held_out) for run in trained]),
-        controls=[overlap(trained, held_out), varied(bases, held_out)],
-    )
-    judge.beside(measures(trained, held_out))
-    judge.beside(constant(trained, held_out))
-    others = (others or {}) | {"control: before training": bases}
-    judge.beside(
-        {
-            name: collapsed([predicted(run, held_out) for run in runs])
-            for name, runs in others.items()
-        }
-    )
+def reward(runs):
+    """Mean reward of the last fifth of the iterations, [seed]."""
+    return late(runs, "reward").mean("steps").within(SHARE)
 
 
 @claim(
     "grpo-dual/collapses",
-    says="GRPO with the classification loss gives every prompt the same operation",
-    estimand=COLLAPSE,
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.collapses(collapsed),
-    needs=(SHARED, OWN),
     words=OPERATION_NAMES,
 )
-def test_every_prompt_gets_the_same_operation(runs, held_out, writeup_prompts, judge):
-    trained = runs(SHARED)
-    judge_collapse(judge, trained, held_out, {"a target for each prompt instead": runs(OWN)})
-    judge.show(lens_table("GRPO + dual reward, seed 0", trained[0], writeup_prompts))
+def test_every_prompt_gets_the_same_operation(shared, held_out):
+    """GRPO with the classification loss gives every prompt the same operation.
+
+    the smaller of 0.3 minus the normalised entropy of the operations named at the classifier layer
+    (the most probable of the four names), and the largest share minus 0.8.
+    """
+    return one_operation(shared, held_out)
+
+
+@beside(test_every_prompt_gets_the_same_operation)
+def _(shared, own, held_out, writeup_prompts):
+    yield from shown(shared, held_out, {"a target for each prompt instead": own})
+    yield lens_table("GRPO + dual reward, seed 0", shared[0], writeup_prompts)
 
 
 @claim(
     "grpo-dual/still-collapses[balanced]",
-    says="Balanced batches with a target for each prompt do not prevent the collapse",
-    estimand=COLLAPSE,
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.STILL_COLLAPSES_BALANCED,
-    needs=(BALANCED, OWN),
     words=OPERATION_NAMES,
 )
-def test_balanced_batches_still_collapse(runs, held_out, judge):
-    others = {"a target for each prompt, batches as they come": runs(OWN)}
-    judge_collapse(judge, runs(BALANCED), held_out, others)
+def test_balanced_batches_still_collapse(balanced, held_out):
+    """Balanced batches with a target for each prompt do not prevent the collapse.
+
+    the smaller of 0.3 minus the normalised entropy of the operations named at the classifier layer
+    (the most probable of the four names), and the largest share minus 0.8.
+    """
+    return one_operation(balanced, held_out)
+
+
+@beside(test_balanced_batches_still_collapse)
+def _(balanced, own, held_out):
+    others = {"a target for each prompt, batches as they come": own}
+    yield from shown(balanced, held_out, others)
 
 
 @claim(
     "grpo-dual/still-collapses[entropy]",
-    says="An entropy bonus of 0.5 does not prevent the collapse",
-    estimand=COLLAPSE,
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.STILL_COLLAPSES_ENTROPY,
-    needs=ENTROPY,
     words=OPERATION_NAMES,
 )
-def test_an_entropy_bonus_still_collapses(runs, held_out, judge):
-    judge_collapse(judge, runs(ENTROPY), held_out)
+def test_an_entropy_bonus_still_collapses(entropy, held_out):
+    """An entropy bonus of 0.5 does not prevent the collapse.
+
+    the smaller of 0.3 minus the normalised entropy of the operations named at the classifier layer
+    (the most probable of the four names), and the largest share minus 0.8.
+    """
+    return one_operation(entropy, held_out)
+
+
+@beside(test_an_entropy_bonus_still_collapses)
+def _(entropy, held_out):
+    yield from shown(entropy, held_out)
 
 
 @claim(
     "grpo-dual/still-collapses[low-rate]",
-    says="A fifth of the learning rate with little KL penalty does not prevent the collapse",
-    estimand=COLLAPSE,
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.STILL_COLLAPSES_LOW_RATE,
-    needs=LOW_RATE,
     words=OPERATION_NAMES,
 )
-def test_a_low_learning_rate_still_collapses(runs, held_out, judge):
-    judge_collapse(judge, runs(LOW_RATE), held_out)
+def test_a_low_learning_rate_still_collapses(low_rate, held_out):
+    """A fifth of the learning rate with little KL penalty does not prevent the collapse.
+
+    the smaller of 0.3 minus the normalised entropy of the operations named at the classifier layer
+    (the most probable of the four names), and the largest share minus 0.8.
+    """
+    return one_operation(low_rate, held_out)
+
+
+@beside(test_a_low_learning_rate_still_collapses)
+def _(low_rate, held_out):
+    yield from shown(low_rate, held_out)
 
 
 @claim(
     "grpo-dual/still-collapses[class-weight]",
-    says="A classification weight of 0.9 without KL penalty does not prevent the collapse",
-    estimand=COLLAPSE,
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.STILL_COLLAPSES_CLASS_WEIGHT,
-    needs=CLASS_WEIGHT,
     words=OPERATION_NAMES,
 )
-def test_a_high_class_weight_still_collapses(runs, held_out, judge):
-    judge_collapse(judge, runs(CLASS_WEIGHT), held_out)
+def test_a_high_class_weight_still_collapses(class_weight, held_out):
+    """A classification weight of 0.9 without KL penalty does not prevent the collapse.
+
+    the smaller of 0.3 minus the normalised entropy of the operations named at the classifier layer
+    (the most probable of the four names), and the largest share minus 0.8.
+    """
+    return one_operation(class_weight, held_out)
 
 
-@claim(
-    "grpo-dual/reward-dies",
-    says="The reward falls to 0",
-    estimand="mean reward of the sampled answers, last fifth of the iterations",
-    region=AtMost(0.05),
-    finding=writeup.REWARD_DIES,
-    needs=(SHARED, OWN, BALANCED, ENTROPY, LOW_RATE, CLASS_WEIGHT, ALONE),
-    words=OPERATION_NAMES,
-)
-def test_the_reward_dies(runs, held_out, judge):
-    trained = runs(SHARED)
+@beside(test_a_high_class_weight_still_collapses)
+def _(class_weight, held_out):
+    yield from shown(class_weight, held_out)
+
+
+@claim("grpo-dual/reward-dies", AtMost(0.05), finding=writeup.REWARD_DIES, words=OPERATION_NAMES)
+def test_the_reward_dies(shared, held_out):
+    """The reward falls to 0.
+
+    mean reward of the sampled answers, last fifth of the iterations.
+    """
     # Counted, not averaged: a reward of 0 on every seed has an exact interval, and no t interval.
-    judge(
-        Hits(values=[rewarded(run) for run in trained], items="answers"),
-        controls=[room_to_lose([run.before for run in trained], held_out, by=0.1)],
-    )
-    first = [[run.steps[0].parts["reward"]] for run in trained]
-    judge.beside({"reward of the first iteration": Means(values=first, bounds=SHARE)})
-    arms = {
-        "control: GRPO alone": ALONE,
-        "a target for each prompt instead": OWN,
-        "balanced": BALANCED,
-        "entropy": ENTROPY,
-        "low rate": LOW_RATE,
-        "class weight": CLASS_WEIGHT,
-    }
-    judge.beside(
-        {
-            name: Means(values=[late(r, "reward") for r in runs(arm)], bounds=SHARE)
-            for name, arm in arms.items()
-        }
-    )
-    judge.show(training_curves("GRPO + dual reward, answers", trained, ("reward",), "fraction"))
-    judge.show(training_curves("GRPO alone, answers", runs(ALONE), ("reward",), "fraction"))
+    counted = mean(shared.each(rewarded), items="answers")
+    return counted, room_to_lose(shared.before, held_out, by=0.1)
+
+
+@beside(test_the_reward_dies)
+def _(shared, alone, own, balanced, entropy, low_rate, class_weight):
+    first = shared.log("reward", every_step=True)[:, 0]
+    yield "reward of the first iteration", mean(first.within(SHARE))
+    yield "control: GRPO alone", mean(reward(alone))
+    yield "a target for each prompt instead", mean(reward(own))
+    yield "balanced", mean(reward(balanced))
+    yield "entropy", mean(reward(entropy))
+    yield "low rate", mean(reward(low_rate))
+    yield "class weight", mean(reward(class_weight))
+    yield training_curves("GRPO + dual reward, answers", shared, ("reward",), "fraction")
+    yield training_curves("GRPO alone, answers", alone, ("reward",), "fraction")
+
+
+def fall(runs):
+    """Classification loss of the last ten steps over that of the first."""
+    loss = runs.log("class")
+    return ratio(loss[:, -1], loss[:, 0])
 
 
 @claim(
     "grpo-dual/loss-falls",
-    says="The classification loss still falls",
-    estimand="classification loss, last ten iterations over the first iteration",
-    region=AtMost(0.5),
+    AtMost(0.5),
     finding=writeup.GRPO_DUAL_LOSS_FALLS,
-    needs=(SHARED, OWN),
     words=OPERATION_NAMES,
 )
-def test_classification_loss_still_falls(runs, judge):
-    judge(fall([run.metrics for run in runs(SHARED)]))
-    own = fall([run.metrics for run in runs(OWN)])
-    judge.beside({"a target for each prompt instead": own})
-    judge.show(training_curves("GRPO + dual reward, losses", runs(SHARED), ("class", "kl")))
+def test_classification_loss_still_falls(shared):
+    """The classification loss still falls.
+
+    classification loss, last ten iterations over the first iteration.
+    """
+    return fall(shared)
 
 
-def fall(logs):
-    """Classification loss of the last ten steps over that of the first."""
-    return Ratios(
-        numerator=[log[-1].parts["class"] for log in logs],
-        denominator=[log[0].parts["class"] for log in logs],
-    )
+@beside(test_classification_loss_still_falls)
+def _(shared, own):
+    yield "a target for each prompt instead", fall(own)
+    yield training_curves("GRPO + dual reward, losses", shared, ("class", "kl"))
 
 
-@claim(
-    "grpo-dual/drifts",
-    says="The policy drifts further from the reference than under GRPO alone",
-    estimand="k3 divergence from the base in nats a token, last fifth of the iterations, GRPO + "
-    "dual reward minus GRPO alone with the same sizes, rate and penalty, paired by seed",
-    region=Above(0.0),
-    finding=writeup.DRIFTS,
-    needs=(SHARED, OWN, ALONE),
-    words=OPERATION_NAMES,
-)
-def test_the_policy_drifts(runs, judge):
-    dual, own, only = ([late(r, "kl") for r in runs(arm)] for arm in (SHARED, OWN, ALONE))
-    judge(Differences(first=dual, second=only, paired="prompts"))
-    judge.beside(
-        {
-            "GRPO + dual reward": Means(values=dual),
-            "GRPO alone": Means(values=only),
-            "a target for each prompt instead": Differences(
-                first=own, second=only, paired="prompts"
-            ),
-        }
-    )
+def divergence(runs):
+    """Mean divergence of the last fifth of the iterations, [seed]."""
+    return late(runs, "kl").mean("steps")
+
+
+@claim("grpo-dual/drifts", Above(0.0), finding=writeup.DRIFTS, words=OPERATION_NAMES)
+def test_the_policy_drifts(shared, alone):
+    """The policy drifts further from the reference than under GRPO alone.
+
+    k3 divergence from the base in nats a token, last fifth of the iterations, GRPO + dual reward
+    minus GRPO alone with the same sizes, rate and penalty, paired by seed.
+    """
+    return mean(divergence(shared) - divergence(alone))
+
+
+@beside(test_the_policy_drifts)
+def _(shared, own, alone):
+    yield "GRPO + dual reward", mean(divergence(shared))
+    yield "GRPO alone", mean(divergence(alone))
+    yield "a target for each prompt instead", mean(divergence(own) - divergence(alone))
 
 
 @claim(
     "grpo-dual/vo-superior",
-    says="Dual reward on V/O alone names the operation better",
-    estimand="share of prompts whose top lens token names the operation, V/O dual reward minus "
-    "GRPO + dual reward, paired by seed",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.VO_SUPERIOR,
-    needs=(VO, SHARED, BALANCED),
     binary=True,
     words=OPERATION_NAMES,
     difference=True,
 )
-def test_vo_names_the_operation_better(runs, held_out, judge):
-    light, both, fixed = runs(VO), runs(SHARED), runs(BALANCED)
-    named = [hits(run, held_out) for run in light]
-    judge(
-        HitDifferences(first=named, second=[hits(run, held_out) for run in both]),
-        controls=[overlap([*light, *both], held_out)],
-    )
-    balanced = HitDifferences(first=named, second=[hits(run, held_out) for run in fixed])
-    judge.beside(
-        {
-            "V/O dual reward": Hits(values=named),
-            "minus GRPO + dual reward with balanced batches": balanced,
-        }
-    )
+def test_vo_names_the_operation_better(vo, shared, held_out):
+    """Dual reward on V/O alone names the operation better.
+
+    share of prompts whose top lens token names the operation, V/O dual reward minus GRPO + dual
+    reward, paired by seed.
+    """
+    return mean(lens(vo, held_out).hits - lens(shared, held_out).hits)
+
+
+@beside(test_vo_names_the_operation_better)
+def _(vo, balanced, held_out):
+    named = lens(vo, held_out).hits
+    minus = mean(named - lens(balanced, held_out).hits)
+    yield "V/O dual reward", mean(named)
+    yield "minus GRPO + dual reward with balanced batches", minus
 
 
 @claim(
     "grpo-dual/staged-works",
-    says="Dual reward on V/O first and GRPO on the fused model then keeps both",
-    estimand="the smaller of the rate at which the top lens token names the operation minus 0.9, "
-    "and the reward of the last fifth of the iterations, staged minus GRPO alone, plus 0.03",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.STAGED_WORKS,
-    needs=(STAGED, GRPO),
     words=OPERATION_NAMES,
 )
-def test_staged_training_keeps_both(runs, held_out, judge):
-    staged, only = runs(STAGED), runs(GRPO)
-    named = Hits(values=[hits(run, held_out) for run in staged])
-    reward = Differences(
-        first=[late(run, "reward") for run in staged],
-        second=[late(run, "reward") for run in only],
-        paired="prompts",
-        bounds=SHARE_DIFFERENCE,
-    )
-    judge(
-        AllOf(
-            conditions=[
-                Condition(name="operation named", evidence=named, region=AtLeast(0.9)),
-                # GRPO gains 0.08 of reward on development seeds: less than half of it may be lost.
-                Condition(name="reward", evidence=reward, region=AtLeast(-0.03)),
-            ]
-        ),
-        controls=[overlap([*staged, *(run.before.before for run in staged), *only], held_out)],
-    )
-    before = [hits(run.before, held_out) for run in staged]
-    judge.beside(
+def test_staged_training_keeps_both(staged, grpo, held_out):
+    """Dual reward on V/O first and GRPO on the fused model then keeps both.
+
+    the smaller of the rate at which the top lens token names the operation minus 0.9, and the
+    reward of the last fifth of the iterations, staged minus GRPO alone, plus 0.03.
+    """
+    return all_of(
         {
-            "operation named": named,
-            "... before GRPO": Hits(values=before),
-            "reward, staged minus GRPO alone": reward,
-            "reward, GRPO alone": Means(values=[late(run, "reward") for run in only], bounds=SHARE),
+            "operation named": (mean(lens(staged, held_out).hits), AtLeast(0.9)),
+            # GRPO gains 0.08 of reward on development seeds: less than half of it may be lost.
+            "reward": (mean(reward(staged) - reward(grpo)), AtLeast(-0.03)),
         }
     )
-    judge.show(training_curves("GRPO after V/O, answers", staged, ("reward",), "fraction"))
+
+
+@beside(test_staged_training_keeps_both)
+def _(staged, grpo, held_out):
+    yield "operation named", mean(lens(staged, held_out).hits)
+    yield "... before GRPO", mean(lens(staged.before, held_out).hits)
+    yield "reward, staged minus GRPO alone", mean(reward(staged) - reward(grpo))
+    yield "reward, GRPO alone", mean(reward(grpo))
+    yield training_curves("GRPO after V/O, answers", staged, ("reward",), "fraction")

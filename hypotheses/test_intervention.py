@@ -21,28 +21,22 @@ How it was made exact, on development seeds only and before any seed of the prof
   the same removal before training.
 """
 
-from lazarus_bench import OPERATION_NAMES, SHARE, SHARE_DIFFERENCE, AtMost, Hits, Means, claim
-from lazarus_bench.session.controls import overlap, room_to_lose
+from lazarus_bench import OPERATION_NAMES, AtMost, beside, claim, mean, trained
+from lazarus_bench.session.controls import room_to_lose
 from lazarus_bench.tasks.partners import partners
 from lazarus_bench.training import DualReward
 
 from .writeups import task_classifier_emergence as writeup
 
-VO = DualReward(targets="vo", weight=0.4, steps=500)
+vo = trained(DualReward(targets="vo", weight=0.4, steps=500))
 LEAST_ACCURACY = 0.2
 FITTED = 200
 """Problems of the training, about, that means and directions are taken from: none is judged."""
 
 
-def removed(run, problems, **how):
-    """What the model does without its classifier layer, or a part of it."""
-    return run.ablated(problems, run.classifier_layer, **how)
-
-
-def kept_over_half(run, problems):
-    """Exact match without the classifier layer minus half of that with it, one a prompt."""
-    before = run.behaviour(problems).correct
-    return removed(run, problems).correct - before / 2
+def without(runs, problems, **how):
+    """What the models do without their classifier layer, or a part of it."""
+    return runs.ablated(problems, runs.classifier_layer, **how)
 
 
 def fitted_on(run):
@@ -50,88 +44,58 @@ def fitted_on(run):
     return run.trained_on[:: max(1, len(run.trained_on) // FITTED)]
 
 
-def next_layer(run, behaviour, operations=None):
-    """Lens probability of each prompt's operation, or of a given one, one layer further up."""
-    return behaviour.naming(operations)[:, run.classifier_layer + 1]
-
-
 @claim(
     "intervention/classifier-layer-needed",
-    says="Removing the classifier layer breaks the task",
-    estimand="exact-match accuracy on held-out operands without the classifier layer minus half of "
-    "the accuracy with it, V/O dual reward",
-    region=AtMost(0.0),
+    AtMost(0.0),
     finding=writeup.CLASSIFIER_LAYER_NEEDED,
-    needs=VO,
     words=OPERATION_NAMES,
     exploratory=True,
 )
-def test_removing_the_classifier_layer_breaks_the_task(runs, held_out, judge):
-    trained = runs(VO)
-    judge(
-        Means(values=[kept_over_half(run, held_out) for run in trained], bounds=(-0.5, 1.0)),
-        controls=[
-            overlap(trained, held_out),
-            room_to_lose(trained, held_out, by=LEAST_ACCURACY),
-        ],
-    )
-    judge.beside(answers_beside(trained, held_out))
-    judge.beside(names_beside(trained, held_out))
+def test_removing_the_classifier_layer_breaks_the_task(vo, held_out):
+    """Removing the classifier layer breaks the task.
+
+    exact-match accuracy on held-out operands without the classifier layer minus half of the
+    accuracy with it, V/O dual reward.
+    """
+    kept = without(vo, held_out).correct - vo.behaviour(held_out).correct / 2
+    return mean(kept.single()), room_to_lose(vo, held_out, by=LEAST_ACCURACY)
 
 
-def answers_beside(trained, problems):
-    def accuracy(read):
-        return Hits(values=[read(run).correct for run in trained])
-
-    without = {
-        "without its attention": {"part": "attention"},
-        "without its MLP": {"part": "mlp"},
-    }
-    shown = {
-        "accuracy": accuracy(lambda run: run.behaviour(problems)),
-        "accuracy without the classifier layer": accuracy(lambda run: removed(run, problems)),
-        "control: lost beyond the mean of the other middle layers": Means(
-            values=[run.ablation(problems).excess(run.classifier_layer) for run in trained],
-            bounds=SHARE_DIFFERENCE,
-        ),
-        "control: accuracy before training": accuracy(lambda run: run.before.behaviour(problems)),
-        "control: before training, without that layer": accuracy(
-            lambda run: removed(run.before, problems)
-        ),
-    }
-    for name, how in without.items():
-        shown[f"accuracy {name}"] = accuracy(lambda run, how=how: removed(run, problems, **how))
-    return shown | {
-        "accuracy with a mean in its place": accuracy(
-            lambda run: removed(run, problems, reference=fitted_on(run))
-        )
-    }
+@beside(test_removing_the_classifier_layer_breaks_the_task)
+def answers(vo, held_out):
+    excess = vo.ablation(held_out).excess(vo.classifier_layer)
+    before = vo.before
+    in_its_place = without(vo, held_out, reference=vo.each(fitted_on)).correct
+    yield "accuracy", mean(vo.behaviour(held_out).correct)
+    yield "accuracy without the classifier layer", mean(without(vo, held_out).correct)
+    yield "control: lost beyond the mean of the other middle layers", mean(excess)
+    yield "control: accuracy before training", mean(before.behaviour(held_out).correct)
+    yield "control: before training, without that layer", mean(without(before, held_out).correct)
+    for name, part in (("attention", "attention"), ("MLP", "mlp")):
+        yield f"accuracy without its {name}", mean(without(vo, held_out, part=part).correct)
+    yield "accuracy with a mean in its place", mean(in_its_place)
 
 
-def names_beside(trained, problems):
+@beside(test_removing_the_classifier_layer_breaks_the_task)
+def names_one_layer_up(vo, held_out):
     """Probability of an operation's name one layer above the classifier layer."""
-    same, other = (partners(problems, same_operation=same) for same in (True, False))
+    layer = vo.classifier_layer
+    same, other = (partners(held_out, same_operation=same) for same in (True, False))
     toward = [problem.operation for problem in other]
 
-    def named(read, operations=None):
-        return Means(
-            values=[next_layer(run, read(run), operations) for run in trained], bounds=SHARE
-        )
+    def named(behaviour, operations=None):
+        return mean(behaviour.naming(operations).at(layer + 1))
 
-    def patched(run, sources):
-        return run.patched(problems, run.classifier_layer, sources)
+    def patched(sources):
+        return vo.patched(held_out, layer, sources)
 
-    def steered(run, at_random):
-        return run.steered(problems, run.classifier_layer, toward, fitted_on(run), at_random)
+    def steered(at_random):
+        return vo.steered(held_out, layer, toward, vo.each(fitted_on), at_random)
 
-    return {
-        "the name, one layer up": named(lambda run: run.behaviour(problems)),
-        "the name without the classifier layer": named(lambda run: removed(run, problems)),
-        "control: the name, patched from the same operation": named(lambda run: patched(run, same)),
-        "the name, patched from another operation": named(lambda run: patched(run, other)),
-        "the other's name, patched from it": named(lambda run: patched(run, other), toward),
-        "the other's name, steered to it": named(lambda run: steered(run, False), toward),
-        "control: the other's name, steered at random": named(
-            lambda run: steered(run, True), toward
-        ),
-    }
+    yield "the name, one layer up", named(vo.behaviour(held_out))
+    yield "the name without the classifier layer", named(without(vo, held_out))
+    yield "control: the name, patched from the same operation", named(patched(same))
+    yield "the name, patched from another operation", named(patched(other))
+    yield "the other's name, patched from it", named(patched(other), toward)
+    yield "the other's name, steered to it", named(steered(False), toward)
+    yield "control: the other's name, steered at random", named(steered(True), toward)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from lazarus_bench.session.samples import (
         all_of,
         best_layer,
+        class_entropy,
         difference,
         mean,
         ratio,
@@ -53,7 +54,7 @@ _JUDGE = (
     "HitDifferences Hits LayerMax Means Ratios Reported Resampled SHARE SHARE_DIFFERENCE Trend "
     "Within"
 )
-_SAMPLES = "all_of best_layer difference mean ratio trend"
+_SAMPLES = "all_of best_layer class_entropy difference mean ratio trend"
 _HOMES = {
     **dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge"),
     **dict.fromkeys(_SAMPLES.split(), "lazarus_bench.session.samples"),
@@ -114,6 +115,7 @@ __all__ = [
     "beside",
     "best_layer",
     "claim",
+    "class_entropy",
     "difference",
     "mean",
     "ratio",

@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from numbers import Number
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,7 @@ from lazarus_bench.judge import (
     AtLeast,
     AtMost,
     Below,
+    ClassEntropy,
     Condition,
     Differences,
     Evidence,
@@ -63,6 +64,7 @@ SEEDS, PROMPTS, LAYERS = "seeds", "prompts", "layers"
 OneSided = Above | AtLeast | AtMost | Below
 NOTHING: Limits = (-math.inf, math.inf)
 SHARE: Limits = (0.0, 1.0)
+Kind = TypeVar("Kind", bound=Evidence)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,10 @@ class Samples(NDArrayOperatorsMixin):
     def within(self, bounds: Limits) -> Samples:
         """The same, whose values are known to lie between `bounds`."""
         return replace(self, bounds=bounds)
+
+    def single(self) -> Samples:
+        """The same as samples in their own right, no longer as the two sides of a difference."""
+        return replace(self, pair=None)
 
     def axis(self, axis: int | str) -> int:
         """The number of an axis given by name or number.
@@ -402,6 +408,14 @@ def trend(points: Iterable[Samples], **options: Any) -> Evidence:
     return _from(asked, Trend(values=values, **options))
 
 
+def class_entropy(predictions: Samples | Sequence[Sequence[int]], classes: int) -> ClassEntropy:
+    """Evidence about the entropy of predicted classes `[seeds, prompts]`, numbers from 0."""
+    if not isinstance(predictions, Samples):
+        return ClassEntropy(predictions=predictions, classes=classes)
+    evidence = ClassEntropy(predictions=_rows(predictions), classes=classes)
+    return _from(predictions.asked, evidence)
+
+
 def all_of(conditions: Mapping[str, tuple[Evidence, OneSided]]) -> AllOf:
     """Evidence that all named conditions hold at once."""
     return AllOf(
@@ -420,7 +434,7 @@ def asked_of(evidence: Evidence) -> Asked:
     return found
 
 
-def _from(asked: Asked, evidence: Evidence) -> Evidence:
+def _from(asked: Asked, evidence: Kind) -> Kind:
     # Evidence knows no models, and is compared by its numbers; its origin is a note on the object.
     object.__setattr__(evidence, "asked", asked)
     return evidence

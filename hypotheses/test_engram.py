@@ -21,429 +21,481 @@ from lazarus_bench import (
     LAB_BLANK,
     SHARE,
     Above,
-    AllOf,
     AtLeast,
-    Condition,
-    Differences,
-    HitDifferences,
-    Hits,
-    Means,
+    all_of,
+    beside,
     claim,
+    difference,
+    mean,
+    trained,
 )
 from lazarus_bench.session.engrams import (
+    EXAMPLES,
     SIGNED,
     SIGNED_DIFFERENCE,
     nothing_from_shuffled,
     room_for_accuracy,
     statistic,
-    statistic_difference,
     unshared,
 )
 from lazarus_bench.session.shown import engram_scatter, training_curves
 from lazarus_bench.training.engram import LAB_SENTIMENT, LAB_TOPICS, engram_arms
 
 from .writeups import dual_objective_engram as writeup
-from .writeups.dual_objective_engram import EXAMPLES
+
+
+def models(arms):
+    """Models 1, 2 and 3."""
+    recipes = (arms.classifier, arms.dual_head, arms.dual_engram)
+    return {f"model {at}": trained(recipe) for at, recipe in enumerate(recipes, 1)}
+
+
+def bottlenecks(arms):
+    """Model 3 and its controls."""
+    return {
+        "model 3": trained(arms.dual_engram),
+        "classification alone": trained(arms.class_engram),
+        "untrained": trained(arms.untrained),
+        "shuffled labels": trained(arms.shuffled),
+    }
+
 
 TWO, FOUR = "two-class", "four-class"
-ARMS = {TWO: engram_arms(LAB_SENTIMENT), FOUR: engram_arms(LAB_TOPICS)}
-CLASSIFIER = {role: arms.classifier for role, arms in ARMS.items()}
-"""Model 1."""
-
-DUAL = {role: arms.dual_head for role, arms in ARMS.items()}
-"""Model 2."""
-
-ENGRAM = {role: arms.dual_engram for role, arms in ARMS.items()}
-"""Model 3."""
-
-ALONE = {role: arms.class_engram for role, arms in ARMS.items()}
-UNTRAINED = {role: arms.untrained for role, arms in ARMS.items()}
-SHUFFLED = {role: arms.shuffled for role, arms in ARMS.items()}
+two, four = engram_arms(LAB_SENTIMENT), engram_arms(LAB_TOPICS)
+models_2, models_4 = models(two), models(four)
+classifier_2, dual_2, engram_2 = models_2.values()
+classifier_4, dual_4, engram_4 = models_4.values()
+bottlenecks_2, bottlenecks_4 = bottlenecks(two), bottlenecks(four)
+shuffled_2, shuffled_4 = trained(two.shuffled), trained(four.shuffled)
 BEYOND_CHANCE = 0.1
 LEAST_ROOM = 0.01
 
 
-def correct(runs):
-    """Whether each evaluation example is classified rightly, [seed][example]."""
-    return [run.engrams().correct for run in runs]
-
-
-def accuracy(runs, fed="zero"):
-    return Hits(values=[run.engrams(fed).correct for run in runs], items=EXAMPLES)
-
-
-def gain(later, earlier):
-    """Accuracy of `later` minus that of `earlier`, paired by example."""
-    return HitDifferences(first=correct(later), second=correct(earlier), items=EXAMPLES)
+def correct(runs, fed="zero"):
+    """Whether each evaluation example is classified rightly, [seed, example]."""
+    return runs.engrams(fed).correct
 
 
 def rand_index(runs):
-    return statistic(
-        runs, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index, SIGNED
-    )
+    return runs.clusters().rand_index.within(SIGNED)
 
 
-def rand_index_over(runs, others):
-    return statistic_difference(
-        runs,
-        others,
-        lambda run: run.clusters().rand_index,
-        lambda draws: draws.rand_index,
-        SIGNED_DIFFERENCE,
-    )
+def agreement(value):
+    """Adjusted Rand index of one training, or its difference between two."""
+    return statistic(value, lambda draws: draws.rand_index)
 
 
 def purity(runs, label):
-    return statistic(
-        runs, lambda run: run.clusters().purity[label], lambda draws: draws.purity[:, label], SHARE
-    )
+    value = runs.clusters().purity[:, label].within(SHARE)
+    return statistic(value, lambda draws: draws.purity[:, label])
 
 
 def cluster_accuracy(runs):
-    return statistic(
-        runs, lambda run: run.clusters().hits.mean(), lambda draws: draws.accuracy, SHARE
-    )
+    value = runs.clusters().hits.mean(1).within(SHARE)
+    return statistic(value, lambda draws: draws.accuracy)
 
 
 def cosine_gap(runs):
-    return statistic(
-        runs, lambda run: run.engram_cosines().gap, lambda draws: draws.gap, SIGNED_DIFFERENCE
-    )
+    value = runs.engram_cosines().gap.within(SIGNED_DIFFERENCE)
+    return statistic(value, lambda draws: draws.gap)
 
 
-def each(runs, read, bounds):
-    """One number a seed, for what is shown and not judged."""
-    return Means(values=[[float(read(run))] for run in runs], items=EXAMPLES, bounds=bounds)
+def all_in(region, conditions):
+    return all_of({name: (evidence, region) for name, evidence in conditions.items()})
 
 
-def all_of(conditions, region):
-    return AllOf(
-        conditions=[
-            Condition(name=name, evidence=evidence, region=region)
-            for name, evidence in conditions.items()
-        ]
-    )
-
-
-def bottlenecks(runs, role):
-    """Model 3 and its controls, by name."""
-    return {
-        "model 3": runs(ENGRAM[role]),
-        "classification alone": runs(ALONE[role]),
-        "untrained": runs(UNTRAINED[role]),
-        "shuffled labels": runs(SHUFFLED[role]),
-    }
-
-
-def controls(runs, role, *trained):
+def controls(shuffled, *models):
     """What must hold of every row: splits apart, and nothing learnt from shuffled labels."""
-    return [
-        unshared([run for some in trained for run in some]),
-        nothing_from_shuffled(runs(SHUFFLED[role]), BEYOND_CHANCE),
-    ]
+    return unshared(*models), nothing_from_shuffled(shuffled, BEYOND_CHANCE)
 
 
-def judge_accuracy(runs, judge, role):
-    models = [runs(specs[role]) for specs in (CLASSIFIER, DUAL, ENGRAM)]
-    named = {f"model {at}": accuracy(model) for at, model in enumerate(models, 1)}
-    judge(all_of(named, AtLeast(0.9)), controls=controls(runs, role, *models))
-    found = bottlenecks(runs, role)
-    behind_own = accuracy(found.pop("model 3"), fed="own")
-    judge.beside(named | {"model 3, each example behind its own engram": behind_own})
-    judge.beside({f"control: {name}": accuracy(others) for name, others in found.items()})
-    for at, model in enumerate(models, 1):
-        parts = ["loss", "class"] + (["text"] if at > 1 else [])
-        judge.show(training_curves(f"Engram, model {at}", model, parts))
+def controls_of(bottlenecks):
+    """The controls of model 3, by name."""
+    return {f"control: {name}": runs for name, runs in bottlenecks.items() if name != "model 3"}
+
+
+def accuracies(models):
+    return {name: mean(correct(runs)) for name, runs in models.items()}
+
+
+def least_accuracy(models, shuffled):
+    return all_in(AtLeast(0.9), accuracies(models)), *controls(shuffled, *models.values())
+
+
+def beside_accuracy(models, bottlenecks):
+    yield from accuracies(models).items()
+    own = mean(correct(models["model 3"], fed="own"))
+    yield "model 3, each example behind its own engram", own
+    yield from accuracies(controls_of(bottlenecks)).items()
+    for name, runs in models.items():
+        parts = ["loss", "class"] + ([] if name == "model 1" else ["text"])
+        yield training_curves(f"Engram, {name}", runs, parts)
 
 
 @claim(
     "engram/cls-accuracy[two-class]",
-    says="All three models learn to classify, two classes",
-    estimand="least margin over 0.9 of the accuracies of models 1, 2 and 3, evaluation split",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.CLS_ACCURACY[TWO],
     subjects=LAB_BLANK,
-    needs=tuple(specs[TWO] for specs in (CLASSIFIER, DUAL, ENGRAM, ALONE, UNTRAINED, SHUFFLED)),
 )
-def test_the_classifiers_learn_two_classes(runs, judge):
-    judge_accuracy(runs, judge, TWO)
+def test_the_classifiers_learn_two_classes(models_2, shuffled_2):
+    """All three models learn to classify, two classes.
+
+    least margin over 0.9 of the accuracies of models 1, 2 and 3, evaluation split.
+    """
+    return least_accuracy(models_2, shuffled_2)
+
+
+@beside(test_the_classifiers_learn_two_classes)
+def _(models_2, bottlenecks_2):
+    yield from beside_accuracy(models_2, bottlenecks_2)
 
 
 @claim(
     "engram/cls-accuracy[four-class]",
-    says="All three models learn to classify, four classes",
-    estimand="least margin over 0.9 of the accuracies of models 1, 2 and 3, evaluation split",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.CLS_ACCURACY[FOUR],
     subjects=LAB_BLANK,
-    needs=tuple(specs[FOUR] for specs in (CLASSIFIER, DUAL, ENGRAM, ALONE, UNTRAINED, SHUFFLED)),
 )
-def test_the_classifiers_learn_four_classes(runs, judge):
-    judge_accuracy(runs, judge, FOUR)
+def test_the_classifiers_learn_four_classes(models_4, shuffled_4):
+    """All three models learn to classify, four classes.
+
+    least margin over 0.9 of the accuracies of models 1, 2 and 3, evaluation split.
+    """
+    return least_accuracy(models_4, shuffled_4)
 
 
-def judge_gain(runs, judge, role, later, earlier, room=()):
-    after, before = runs(later[role]), runs(earlier[role])
-    judge(gain(after, before), controls=[*controls(runs, role, after, before), *room])
-    judge.beside({"after": accuracy(after), "before": accuracy(before)})
-    judge.beside({"gain of seed 0 alone, paired by example": gain(after[:1], before[:1])})
+@beside(test_the_classifiers_learn_four_classes)
+def _(models_4, bottlenecks_4):
+    yield from beside_accuracy(models_4, bottlenecks_4)
 
 
-def judge_dual_gain(runs, judge, role):
-    room = room_for_accuracy(runs(CLASSIFIER[role]), LEAST_ROOM)
-    judge_gain(runs, judge, role, DUAL, CLASSIFIER, room=[room])
+def beside_gain(after, before):
+    yield "after", mean(correct(after))
+    yield "before", mean(correct(before))
+    seed_0 = mean(correct(after[:1]) - correct(before[:1]))
+    yield "gain of seed 0 alone, paired by example", seed_0
 
 
 @claim(
     "engram/dual-gain[two-class]",
-    says="The language-model objective helps classification, two classes",
-    estimand="accuracy of model 2 minus model 1, paired by example",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.DUAL_GAIN[TWO],
     subjects=LAB_BLANK,
-    needs=(CLASSIFIER[TWO], DUAL[TWO], SHUFFLED[TWO]),
 )
-def test_the_second_objective_helps_two_classes(runs, judge):
-    judge_dual_gain(runs, judge, TWO)
+def test_the_second_objective_helps_two_classes(dual_2, classifier_2, shuffled_2):
+    """The language-model objective helps classification, two classes.
+
+    accuracy of model 2 minus model 1, paired by example.
+    """
+    gain = mean(correct(dual_2) - correct(classifier_2))
+    room = room_for_accuracy(classifier_2, LEAST_ROOM)
+    return gain, *controls(shuffled_2, dual_2, classifier_2), room
+
+
+@beside(test_the_second_objective_helps_two_classes)
+def _(dual_2, classifier_2):
+    yield from beside_gain(dual_2, classifier_2)
 
 
 @claim(
     "engram/dual-gain[four-class]",
-    says="The language-model objective helps classification, four classes",
-    estimand="accuracy of model 2 minus model 1, paired by example",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.DUAL_GAIN[FOUR],
     subjects=LAB_BLANK,
-    needs=(CLASSIFIER[FOUR], DUAL[FOUR], SHUFFLED[FOUR]),
 )
-def test_the_second_objective_helps_four_classes(runs, judge):
-    judge_dual_gain(runs, judge, FOUR)
+def test_the_second_objective_helps_four_classes(dual_4, classifier_4, shuffled_4):
+    """The language-model objective helps classification, four classes.
+
+    accuracy of model 2 minus model 1, paired by example.
+    """
+    gain = mean(correct(dual_4) - correct(classifier_4))
+    room = room_for_accuracy(classifier_4, LEAST_ROOM)
+    return gain, *controls(shuffled_4, dual_4, classifier_4), room
 
 
-def changes(later, earlier):
-    """Right after minus right before, [seed][example]."""
-    pairs = zip(correct(later), correct(earlier), strict=True)
-    return [after.astype(float) - before for after, before in pairs]
+@beside(test_the_second_objective_helps_four_classes)
+def _(dual_4, classifier_4):
+    yield from beside_gain(dual_4, classifier_4)
 
 
-@claim(
-    "engram/gain-grows",
-    says="It helps more with more classes",
-    estimand="gain of model 2 over model 1, four classes minus two",
-    region=Above(0.0),
-    finding=writeup.GAIN_GROWS,
-    subjects=LAB_BLANK,
-    needs=tuple(specs[role] for role in ARMS for specs in (CLASSIFIER, DUAL, SHUFFLED)),
-)
-def test_the_gain_grows_with_the_classes(runs, judge):
-    found = {role: (runs(DUAL[role]), runs(CLASSIFIER[role])) for role in ARMS}
-    judge(
-        Differences(
-            first=changes(*found[FOUR]),
-            second=changes(*found[TWO]),
-            paired="no",
-            items=EXAMPLES,
-            support=False,
-            bounds=(-2.0, 2.0),
-        ),
-        controls=[
-            control
-            for role in ARMS
-            for control in (
-                *controls(runs, role, *found[role]),
-                room_for_accuracy(found[role][1], LEAST_ROOM),
-            )
-        ],
+@claim("engram/gain-grows", Above(0.0), finding=writeup.GAIN_GROWS, subjects=LAB_BLANK)
+def test_the_gain_grows_with_the_classes(
+    classifier_2, dual_2, shuffled_2, classifier_4, dual_4, shuffled_4
+):
+    """It helps more with more classes.
+
+    gain of model 2 over model 1, four classes minus two.
+    """
+    gain_2 = correct(dual_2) - correct(classifier_2)
+    gain_4 = correct(dual_4) - correct(classifier_4)
+    return (
+        difference(gain_4, gain_2, paired="no", support=False),
+        *controls(shuffled_2, dual_2, classifier_2),
+        room_for_accuracy(classifier_2, LEAST_ROOM),
+        *controls(shuffled_4, dual_4, classifier_4),
+        room_for_accuracy(classifier_4, LEAST_ROOM),
     )
-    judge.beside({f"gain, {role}": gain(*found[role]) for role in ARMS})
+
+
+@beside(test_the_gain_grows_with_the_classes)
+def _(classifier_2, dual_2, classifier_4, dual_4):
+    yield f"gain, {TWO}", mean(correct(dual_2) - correct(classifier_2))
+    yield f"gain, {FOUR}", mean(correct(dual_4) - correct(classifier_4))
 
 
 @claim(
     "engram/engram-gain[two-class]",
-    says="The engram helps classification a little, two classes",
-    estimand="accuracy of model 3 minus model 2, paired by example",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.ENGRAM_GAIN[TWO],
     subjects=LAB_BLANK,
-    needs=(DUAL[TWO], ENGRAM[TWO], SHUFFLED[TWO]),
 )
-def test_the_engram_helps_two_classes(runs, judge):
-    judge_gain(runs, judge, TWO, ENGRAM, DUAL)
+def test_the_engram_helps_two_classes(engram_2, dual_2, shuffled_2):
+    """The engram helps classification a little, two classes.
+
+    accuracy of model 3 minus model 2, paired by example.
+    """
+    gain = mean(correct(engram_2) - correct(dual_2))
+    return gain, *controls(shuffled_2, engram_2, dual_2)
+
+
+@beside(test_the_engram_helps_two_classes)
+def _(engram_2, dual_2):
+    yield from beside_gain(engram_2, dual_2)
 
 
 @claim(
     "engram/engram-gain[four-class]",
-    says="The engram helps classification a little, four classes",
-    estimand="accuracy of model 3 minus model 2, paired by example",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.ENGRAM_GAIN[FOUR],
     subjects=LAB_BLANK,
-    needs=(DUAL[FOUR], ENGRAM[FOUR], SHUFFLED[FOUR]),
 )
-def test_the_engram_helps_four_classes(runs, judge):
-    judge_gain(runs, judge, FOUR, ENGRAM, DUAL)
+def test_the_engram_helps_four_classes(engram_4, dual_4, shuffled_4):
+    """The engram helps classification a little, four classes.
+
+    accuracy of model 3 minus model 2, paired by example.
+    """
+    gain = mean(correct(engram_4) - correct(dual_4))
+    return gain, *controls(shuffled_4, engram_4, dual_4)
 
 
-def judge_rand_index(runs, judge, role):
-    found = bottlenecks(runs, role)
-    trained = found.pop("model 3")
-    judge(rand_index(trained), controls=controls(runs, role, trained))
-    judge.beside({f"control: {name}": rand_index(others) for name, others in found.items()})
-    judge.beside({"silhouette": each(trained, lambda run: run.engram_silhouettes().mean(), SIGNED)})
-    if trained[0].can_be_resampled:
-        judge.beside({"seed 0 alone, k-means refitted in resamples": rand_index(trained[:1])})
-    for name, others in {"model 3": trained, **found}.items():
-        judge.show(engram_scatter(f"Engrams, {name}", others[0]))
+@beside(test_the_engram_helps_four_classes)
+def _(engram_4, dual_4):
+    yield from beside_gain(engram_4, dual_4)
+
+
+def beside_agreement(bottlenecks):
+    model_3 = bottlenecks["model 3"]
+    for name, runs in controls_of(bottlenecks).items():
+        yield name, agreement(rand_index(runs))
+    silhouette = model_3.engram_silhouettes().mean(1).within(SIGNED)
+    yield "silhouette", mean(silhouette, items=EXAMPLES)
+    if model_3[0].can_be_resampled:
+        alone = agreement(rand_index(model_3[:1]))
+        yield "seed 0 alone, k-means refitted in resamples", alone
+    for name, runs in bottlenecks.items():
+        yield engram_scatter(f"Engrams, {name}", runs[0])
 
 
 @claim(
     "engram/ari[two-class]",
-    says="Engrams cluster by class, two classes",
-    estimand="adjusted Rand index of k-means on the engrams of the evaluation split, model 3",
-    region=AtLeast(0.8),
+    AtLeast(0.8),
     finding=writeup.ARI[TWO],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
-def test_engrams_cluster_by_two_classes(runs, judge):
-    judge_rand_index(runs, judge, TWO)
+def test_engrams_cluster_by_two_classes(engram_2, shuffled_2):
+    """Engrams cluster by class, two classes.
+
+    adjusted Rand index of k-means on the engrams of the evaluation split, model 3.
+    """
+    return agreement(rand_index(engram_2)), *controls(shuffled_2, engram_2)
+
+
+@beside(test_engrams_cluster_by_two_classes)
+def _(bottlenecks_2):
+    yield from beside_agreement(bottlenecks_2)
 
 
 @claim(
     "engram/ari[four-class]",
-    says="Engrams cluster by class, four classes",
-    estimand="adjusted Rand index of k-means on the engrams of the evaluation split, model 3",
-    region=AtLeast(0.8),
+    AtLeast(0.8),
     finding=writeup.ARI[FOUR],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
-def test_engrams_cluster_by_four_classes(runs, judge):
-    judge_rand_index(runs, judge, FOUR)
+def test_engrams_cluster_by_four_classes(engram_4, shuffled_4):
+    """Engrams cluster by class, four classes.
+
+    adjusted Rand index of k-means on the engrams of the evaluation split, model 3.
+    """
+    return agreement(rand_index(engram_4)), *controls(shuffled_4, engram_4)
 
 
-def judge_clusters(runs, judge, role):
-    found = bottlenecks(runs, role)
-    trained = found.pop("model 3")
-    named = {"cluster accuracy": cluster_accuracy(trained)}
-    named |= {
-        f"purity, {name}": purity(trained, label)
-        for label, name in enumerate(trained[0].data.classes)
-    }
-    judge(all_of(named, AtLeast(0.95)), controls=controls(runs, role, trained))
-    judge.beside(named)
-    judge.beside({f"control: {name}": cluster_accuracy(others) for name, others in found.items()})
+@beside(test_engrams_cluster_by_four_classes)
+def _(bottlenecks_4):
+    yield from beside_agreement(bottlenecks_4)
+
+
+def clean(model_3):
+    """Accuracy of the clusters, and how pure each of them is."""
+    classes = enumerate(model_3[0].data.classes)
+    purities = {f"purity, {name}": purity(model_3, label) for label, name in classes}
+    return {"cluster accuracy": cluster_accuracy(model_3)} | purities
+
+
+def beside_clean(bottlenecks):
+    yield from clean(bottlenecks["model 3"]).items()
+    for name, runs in controls_of(bottlenecks).items():
+        yield name, cluster_accuracy(runs)
 
 
 @claim(
     "engram/cluster-accuracy[two-class]",
-    says="... cleanly, two classes",
-    estimand="least margin over 0.95 of the cluster accuracy (optimal assignment) and of each "
-    "cluster's purity, evaluation split, model 3",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.CLUSTER_ACCURACY[TWO],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
-def test_clusters_of_two_classes_are_clean(runs, judge):
-    judge_clusters(runs, judge, TWO)
+def test_clusters_of_two_classes_are_clean(engram_2, shuffled_2):
+    """... cleanly, two classes.
+
+    least margin over 0.95 of the cluster accuracy (optimal assignment) and of each cluster's
+    purity, evaluation split, model 3.
+    """
+    return all_in(AtLeast(0.95), clean(engram_2)), *controls(shuffled_2, engram_2)
+
+
+@beside(test_clusters_of_two_classes_are_clean)
+def _(bottlenecks_2):
+    yield from beside_clean(bottlenecks_2)
 
 
 @claim(
     "engram/cluster-accuracy[four-class]",
-    says="... cleanly, four classes",
-    estimand="least margin over 0.95 of the cluster accuracy (optimal assignment) and of each "
-    "cluster's purity, evaluation split, model 3",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.CLUSTER_ACCURACY[FOUR],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
-def test_clusters_of_four_classes_are_clean(runs, judge):
-    judge_clusters(runs, judge, FOUR)
+def test_clusters_of_four_classes_are_clean(engram_4, shuffled_4):
+    """... cleanly, four classes.
+
+    least margin over 0.95 of the cluster accuracy (optimal assignment) and of each cluster's
+    purity, evaluation split, model 3.
+    """
+    return all_in(AtLeast(0.95), clean(engram_4)), *controls(shuffled_4, engram_4)
 
 
-def judge_cosines(runs, judge, role):
-    found = bottlenecks(runs, role)
-    trained = found.pop("model 3")
-    judge(cosine_gap(trained), controls=controls(runs, role, trained))
-    judge.beside(
-        {
-            "cosine within classes": each(
-                trained, lambda run: run.engram_cosines().within.mean(), SIGNED
-            ),
-            "cosine between classes": each(
-                trained, lambda run: run.engram_cosines().between, SIGNED
-            ),
-            "gap, engrams centred": each(
-                trained, lambda run: run.engram_cosines(True).gap, SIGNED_DIFFERENCE
-            ),
-        }
-    )
-    judge.beside({f"control: {name}": cosine_gap(others) for name, others in found.items()})
+@beside(test_clusters_of_four_classes_are_clean)
+def _(bottlenecks_4):
+    yield from beside_clean(bottlenecks_4)
+
+
+def beside_cosines(bottlenecks):
+    model_3 = bottlenecks["model 3"]
+    cosines = model_3.engram_cosines()
+    within = cosines.within.mean(1).within(SIGNED)
+    yield "cosine within classes", mean(within, items=EXAMPLES)
+    yield "cosine between classes", mean(cosines.between.within(SIGNED), items=EXAMPLES)
+    centred = model_3.engram_cosines(True).gap.within(SIGNED_DIFFERENCE)
+    yield "gap, engrams centred", mean(centred, items=EXAMPLES)
+    for name, runs in controls_of(bottlenecks).items():
+        yield name, cosine_gap(runs)
 
 
 @claim(
     "engram/cosine-gap[two-class]",
-    says="Engrams are closer within than between classes, two classes",
-    estimand="mean cosine of pairs within a class (mean over classes) minus between classes, "
-    "engrams as they are, evaluation split, model 3",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.COSINE_GAP[TWO],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
-def test_engrams_of_two_classes_are_closer_within(runs, judge):
-    judge_cosines(runs, judge, TWO)
+def test_engrams_of_two_classes_are_closer_within(engram_2, shuffled_2):
+    """Engrams are closer within than between classes, two classes.
+
+    mean cosine of pairs within a class (mean over classes) minus between classes, engrams as they
+    are, evaluation split, model 3.
+    """
+    return cosine_gap(engram_2), *controls(shuffled_2, engram_2)
+
+
+@beside(test_engrams_of_two_classes_are_closer_within)
+def _(bottlenecks_2):
+    yield from beside_cosines(bottlenecks_2)
 
 
 @claim(
     "engram/cosine-gap[four-class]",
-    says="Engrams are closer within than between classes, four classes",
-    estimand="mean cosine of pairs within a class (mean over classes) minus between classes, "
-    "engrams as they are, evaluation split, model 3",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.COSINE_GAP[FOUR],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
-def test_engrams_of_four_classes_are_closer_within(runs, judge):
-    judge_cosines(runs, judge, FOUR)
+def test_engrams_of_four_classes_are_closer_within(engram_4, shuffled_4):
+    """Engrams are closer within than between classes, four classes.
+
+    mean cosine of pairs within a class (mean over classes) minus between classes, engrams as they
+    are, evaluation split, model 3.
+    """
+    return cosine_gap(engram_4), *controls(shuffled_4, engram_4)
 
 
-def judge_cause(runs, judge, role):
-    found = bottlenecks(runs, role)
-    trained = found.pop("model 3")
-    over = {f"over {name}": rand_index_over(trained, others) for name, others in found.items()}
-    shuffled = over.pop("over shuffled labels")
-    judge(all_of(over, Above(0.0)), controls=controls(runs, role, trained, *found.values()))
-    judge.beside(over | {"over shuffled labels": shuffled, "model 3": rand_index(trained)})
-    judge.beside({f"control: {name}": rand_index(others) for name, others in found.items()})
+@beside(test_engrams_of_four_classes_are_closer_within)
+def _(bottlenecks_4):
+    yield from beside_cosines(bottlenecks_4)
+
+
+def over(bottlenecks):
+    """Adjusted Rand index of model 3 minus that of each other bottleneck."""
+    model_3, *others = bottlenecks.items()
+    ours = rand_index(model_3[1])
+    return {f"over {name}": agreement(ours - rand_index(runs)) for name, runs in others}
+
+
+def caused(bottlenecks):
+    found = over(bottlenecks)
+    del found["over shuffled labels"]
+    shuffled = bottlenecks["shuffled labels"]
+    return all_in(Above(0.0), found), *controls(shuffled, *bottlenecks.values())
+
+
+def beside_cause(bottlenecks):
+    yield from over(bottlenecks).items()
+    yield "model 3", agreement(rand_index(bottlenecks["model 3"]))
+    for name, runs in controls_of(bottlenecks).items():
+        yield name, agreement(rand_index(runs))
 
 
 @claim(
     "engram/dual-causes-it[two-class]",
-    says="The second objective is what organises the bottleneck, two classes",
-    estimand="adjusted Rand index of model 3 minus that of the same bottleneck under "
-    "classification alone, and minus that of an untrained one: the smaller difference",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.DUAL_CAUSES_IT[TWO],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[TWO], ALONE[TWO], UNTRAINED[TWO], SHUFFLED[TWO]),
 )
-def test_the_second_objective_organises_two_classes(runs, judge):
-    judge_cause(runs, judge, TWO)
+def test_the_second_objective_organises_two_classes(bottlenecks_2):
+    """The second objective is what organises the bottleneck, two classes.
+
+    adjusted Rand index of model 3 minus that of the same bottleneck under classification alone, and
+    minus that of an untrained one: the smaller difference.
+    """
+    return caused(bottlenecks_2)
+
+
+@beside(test_the_second_objective_organises_two_classes)
+def _(bottlenecks_2):
+    yield from beside_cause(bottlenecks_2)
 
 
 @claim(
     "engram/dual-causes-it[four-class]",
-    says="The second objective is what organises the bottleneck, four classes",
-    estimand="adjusted Rand index of model 3 minus that of the same bottleneck under "
-    "classification alone, and minus that of an untrained one: the smaller difference",
-    region=Above(0.0),
+    Above(0.0),
     finding=writeup.DUAL_CAUSES_IT[FOUR],
     subjects=LAB_BLANK,
-    needs=(ENGRAM[FOUR], ALONE[FOUR], UNTRAINED[FOUR], SHUFFLED[FOUR]),
 )
-def test_the_second_objective_organises_four_classes(runs, judge):
-    judge_cause(runs, judge, FOUR)
+def test_the_second_objective_organises_four_classes(bottlenecks_4):
+    """The second objective is what organises the bottleneck, four classes.
+
+    adjusted Rand index of model 3 minus that of the same bottleneck under classification alone, and
+    minus that of an untrained one: the smaller difference.
+    """
+    return caused(bottlenecks_4)
+
+
+@beside(test_the_second_objective_organises_four_classes)
+def _(bottlenecks_4):
+    yield from beside_cause(bottlenecks_4)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lazarus_bench.judge import Control, Differences, Evidence, Means, Resampled
+from lazarus_bench.judge import Control, Evidence, Resampled
 from lazarus_bench.judge.bounds import Limits
+from lazarus_bench.session.samples import Samples, mean
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.clusters import ClusterDraws
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 EXAMPLES = "examples"
 """What the units of its evidence are called."""
 
-Value = Callable[["Run"], float]
 Draws = Callable[["ClusterDraws"], "Floats"]
 
 SIGNED: Limits = (-1.0, 1.0)
@@ -31,58 +31,33 @@ SIGNED_DIFFERENCE: Limits = (-2.0, 2.0)
 """Where the difference of two such can lie."""
 
 
-def statistic(runs: Sequence[Run], value: Value, draws: Draws, bounds: Limits) -> Evidence:
-    """A statistic of clusters: over seeds, or of one run with everything refitted in resamples.
+def statistic(value: Samples, draws: Draws) -> Evidence:
+    """A statistic of clusters, or its difference between two trainings, a number a seed.
 
-    `bounds` are where the statistic can lie; a limit over seeds ends there.
+    Over seeds a difference is paired by seed. Of one seed everything is refitted in resamples of
+    the examples, which `draws` picks from, the same ones for both sides of a difference.
     """
-    if len(runs) > 1:
-        return Means(values=[[value(run)] for run in runs], items=EXAMPLES, bounds=bounds)
-    only = runs[0]
+    if len(value) > 1:
+        paired = {} if value.pair is None else {"paired": "seeds", "support": False}
+        return mean(value, items=EXAMPLES, **paired)
+    first, *others = value.asked.runs
+    apart = draws(first.cluster_draws())
+    for other in others:
+        apart = apart - draws(other.cluster_draws())
     return Resampled(
-        value=value(only),
-        draws=draws(only.cluster_draws()).tolist(),
-        size=len(only.engrams().label),
-        items=EXAMPLES,
-    )
-
-
-def statistic_difference(
-    first: Sequence[Run],
-    second: Sequence[Run],
-    value: Value,
-    draws: Draws,
-    bounds: Limits,
-) -> Evidence:
-    """A statistic of `first` minus that of `second`: paired by seed, or by resampled examples.
-
-    `bounds` are where the difference can lie.
-    """
-    if len(first) > 1:
-        return Differences(
-            first=[[value(run)] for run in first],
-            second=[[value(run)] for run in second],
-            paired="seeds",
-            items=EXAMPLES,
-            support=False,
-            bounds=bounds,
-        )
-    one, other = first[0], second[0]
-    apart = draws(one.cluster_draws()) - draws(other.cluster_draws())
-    return Resampled(
-        value=value(one) - value(other),
+        value=float(value.values[0]),
         draws=apart.tolist(),
-        size=len(one.engrams().label),
+        size=len(first.engrams().label),
         items=EXAMPLES,
     )
 
 
-def unshared(runs: Sequence[Run]) -> Control:
+def unshared(*trained: Sequence[Run]) -> Control:
     """No text is both trained and evaluated on.
 
     The splits that are read have none in common; what an artifact was trained on has to be theirs.
     """
-    others = sum(not run.learnt_its_split for run in runs)
+    others = sum(not run.learnt_its_split for runs in trained for run in runs)
     return Control(
         name="trainings on other texts than the split that shares none with evaluation",
         value=float(others),

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.axes import Hits, Shares
-from lazarus_bench.analysis.lens import Floats, Ints, batches_of_logits, lens_logits
-from lazarus_bench.analysis.tokens import (
+from lazarus_bench.analysis.lens import lens_logits
+from lazarus_bench.analysis.measured import Floats, Hits, Ints, Shares
+from lazarus_bench.analysis.prompts import (
+    batches_of_logits,
     first_answer_tokens,
     prompt_tokens,
     readable_prompts,
+    symbol_tokens,
     text_after,
 )
 from lazarus_bench.backend import mx
@@ -110,7 +112,7 @@ class Likelihood:
 
 def read_likelihood(loaded: LoadedModel, problems: Sequence[Problem]) -> Likelihood:
     """Read the right answers off the prompts in symbols of `problems`, in float32."""
-    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    prompts = symbol_tokens(loaded, problems)
     first = first_answer_tokens(loaded, problems)
     probability = np.zeros(len(problems))
     rank = np.zeros(len(problems), dtype=np.int64)

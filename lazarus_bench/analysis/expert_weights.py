@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.heat import Heat, expert_rows, heat
-from lazarus_bench.analysis.router import Floats, routed_layers
+from lazarus_bench.analysis.measured import Floats
+from lazarus_bench.analysis.router import routed_layers
 from lazarus_bench.analysis.vocabulary import dense, row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.heatmap import Heat, expert_rows, heat
 from lazarus_bench.figures.tables import hundredths, table, wrapped
 from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, part

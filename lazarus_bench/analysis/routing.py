@@ -13,16 +13,19 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from lazarus_bench.analysis.heat import Heat, heat, prompt_title, spread
-from lazarus_bench.analysis.lens import batches_by_length, check_tokens
-from lazarus_bench.analysis.measured import Measured
+from lazarus_bench.analysis.measured import Floats, Ints, Measured
+from lazarus_bench.analysis.prompts import (
+    batches_by_length,
+    check_tokens,
+    readable_prompts,
+    token_texts,
+)
 from lazarus_bench.analysis.router import routed_layers
-from lazarus_bench.analysis.tokens import readable_prompts, token_texts
 from lazarus_bench.analysis.vocabulary import row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.figures.heatmap import Heat, heat, prompt_title, spread
 from lazarus_bench.figures.tables import grid, prompt_cell, wrapped
 from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import blocks, holder
@@ -30,8 +33,6 @@ from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
 from lazarus_bench.tasks.arithmetic import Problem
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Rule = Literal["chosen", "configured", "sigmoid", "sparsemixer"]
 
 MAX_CHOICES = 1 << 23

@@ -1,4 +1,8 @@
-"""Steering any prompts: what they are continued with when a direction is added after a layer."""
+"""Steering: what a model answers or goes on with when a direction is added after a layer.
+
+The direction leads from the mean state of some prompts to that of others, and is added from the
+last prompt position on, so in all that is generated (Rimsky et al. 2024).
+"""
 
 from __future__ import annotations
 
@@ -9,30 +13,118 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.analysis.answers import check_room, greedy
-from lazarus_bench.analysis.heat import Heat, heat
-from lazarus_bench.analysis.interventions import difference_of_means, random_direction
-from lazarus_bench.analysis.lens import (
-    Floats,
-    Ints,
-    LensReading,
+from lazarus_bench.analysis.behaviour import Behaviour, behaviour_under, states_after
+from lazarus_bench.analysis.lens import LensReading, read_lens
+from lazarus_bench.analysis.measured import Floats, Ints, Measured, States
+from lazarus_bench.analysis.nulls import isotropic
+from lazarus_bench.analysis.prompts import (
+    Strings,
     batches_of_logits,
     check_tokens,
-    read_lens,
-)
-from lazarus_bench.analysis.states import last_states
-from lazarus_bench.analysis.tokens import (
-    Strings,
+    last_states,
     readable_prompts,
     text_after,
     token_cells,
     token_texts,
+    top_header,
 )
 from lazarus_bench.backend import mx
+from lazarus_bench.errors import UserError
+from lazarus_bench.figures.heatmap import Heat, heat
 from lazarus_bench.figures.tables import prompt_cell, table, wrapped
 from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Steer
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
+from lazarus_bench.tasks.arithmetic import Operation, Problem
+
+
+def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> Floats:
+    """The direction toward an operation: mean state of its prompts minus that of all others.
+
+    Args:
+        states: of one layer `[prompt, d]`.
+        problems: what was asked, one a prompt.
+        toward: the operation.
+
+    Returns:
+        `[d]`.
+
+    Raises:
+        UserError: the prompts are all of the operation, or none is.
+    """
+    own = np.array([problem.operation is toward for problem in problems])
+    if own.all() or not own.any():
+        raise UserError(
+            f"a direction toward {toward} needs prompts of it and of other operations: give both"
+        )
+    values = np.asarray(states)
+    return difference_of_means(values[own], values[~own])
+
+
+def difference_of_means(toward: States, away: States) -> Floats:
+    """Mean of states `[prompt, ...]` minus the mean of others, in float64 `[...]`."""
+    means = [np.asarray(side, dtype=np.float64).mean(axis=0) for side in (toward, away)]
+    direction: Floats = means[0] - means[1]
+    return direction
+
+
+def random_direction(like: Floats, seed: int) -> Floats:
+    """An isotropic random direction as long as `like` `[d]`: the control of steering."""
+    drawn = isotropic(seed).normal(size=like.shape)
+    direction: Floats = drawn * (np.linalg.norm(like) / np.linalg.norm(drawn))
+    return direction
+
+
+def steer(
+    loaded: LoadedModel,
+    problems: Sequence[Problem],
+    layer: int,
+    directions: Floats,
+    strength: float = 1.0,
+) -> Behaviour:
+    """The behaviour with `strength` · the direction added after `layer`.
+
+    Args:
+        loaded: the model.
+        problems: asked in symbols.
+        layer: 0-based.
+        directions: one for all `[d]`, or one a problem `[prompt, d]`.
+        strength: in lengths of the direction.
+
+    Raises:
+        UserError: there are no problems, the layer is not in the model, or the directions have
+            another shape or are not finite.
+        NotApplicable: an operation's name is not a single token.
+    """
+    if not np.isfinite(strength):
+        raise UserError(f"strength {strength} is not finite: give a finite number of lengths")
+
+    def edit(own: mx.array, length: int) -> Steer:
+        return Steer(layer=layer, direction=own, strength=strength, start=length - 1)
+
+    return behaviour_under(loaded, problems, "direction", directions, edit)
+
+
+def steered(
+    run: Measured,
+    problems: Sequence[Problem],
+    layer: int,
+    toward: Sequence[Operation],
+    fitted_on: Sequence[Problem],
+    at_random: bool = False,
+) -> Behaviour:
+    """Each prompt moved after `layer` toward an operation, by its contrast on other prompts.
+
+    With `at_random`, by random directions of the same length: the control.
+    """
+    states = states_after(run, layer, fitted_on)
+    found = {}
+    for seed, operation in enumerate(Operation):
+        if operation in toward:
+            own = contrast(states, fitted_on, operation)
+            found[operation] = random_direction(own, seed) if at_random else own
+    return steer(run.loaded, problems, layer, np.stack([found[each] for each in toward]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +170,7 @@ def read_steered(
 ) -> Steered:
     """Steer by `strength` · `direction` `[d]` after `layer`, from each last prompt position on.
 
-    So in all that is generated (Rimsky et al. 2024). Strength 0 is the model as it is, bit for bit.
+    Strength 0 is the model as it is, bit for bit.
 
     Raises:
         UserError: a token of a prompt is not in the vocabulary, the layer is not in the model, or
@@ -136,15 +228,13 @@ def _edits(
 
 
 def _moved(loaded: LoadedModel, tokens: mx.array, edit: Steer) -> Floats:
-    before = _distribution(loaded, tokens)
+    def distribution() -> mx.array:
+        return mx.softmax(loaded.model(tokens)[:, -1].astype(mx.float32), axis=-1)
+
+    before = distribution()
     with edited(loaded.model, loaded.anatomy, (edit,)):
-        after = _distribution(loaded, tokens)
+        after = distribution()
     return np.array(mx.abs(after - before).sum(axis=-1) / 2, dtype=np.float64)
-
-
-def _distribution(loaded: LoadedModel, tokens: mx.array) -> mx.array:
-    """Of the next token `[batch, token]`, in float32."""
-    return mx.softmax(loaded.model(tokens)[:, -1].astype(mx.float32), axis=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +317,7 @@ class Steering:
         """A table with a row for each prompt and arm."""
         targets = map(visible, self.targets)
         header = ["prompt", "steered", "continued by", *targets, "moved", "random"]
-        header += [f"top {1 + at}" for at in range(self.arms[0].tokens.shape[1])]
+        header += top_header(self.arms[0].tokens)
         rows = [
             ["" if arm.strength else prompt_cell(prompt, room), *arm.cells(at)]
             for at, prompt in enumerate(self.prompts)
@@ -277,7 +367,7 @@ def steering(
 
     Args:
         loaded: the model.
-        prompts: as somebody wrote them.
+        prompts: as the user wrote them.
         toward: prompts whose mean state is added.
         away: prompts whose mean state is subtracted.
         targets: words to report, each with its token.

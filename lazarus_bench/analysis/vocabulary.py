@@ -14,20 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.lens import MAX_LOGITS
-from lazarus_bench.analysis.measured import Measured
+from lazarus_bench.analysis.measured import Floats, Ints, Measured, Singles
 from lazarus_bench.analysis.nulls import isotropic
 from lazarus_bench.analysis.probe import class_weights
 from lazarus_bench.analysis.probe_prompts import ProbePrompts
+from lazarus_bench.analysis.prompts import MAX_LOGITS
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import head, part
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens, word_tokens
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Singles = npt.NDArray[np.float32]
 Rows = mx.array | npt.NDArray[Any] | nn.Module
 """Rows `[row, d]`: an array of any dtype, a memory-mapped one, or a layer, quantised or not."""
 
@@ -130,17 +127,6 @@ def unit_directions(loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = 
     if normed:
         level = part(loaded.model, loaded.anatomy.norm)(level).astype(mx.float32)
     return level / mx.linalg.norm(level, axis=1, keepdims=True)
-
-
-def vocabulary_cosines(
-    loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = False
-) -> Singles:
-    """Cosine of every vector with every unembedding row `[vector, token]` (methods, *Probe*).
-
-    Raises:
-        UserError: as `unit_directions` and `unit_rows`.
-    """
-    return np.array(unit_directions(loaded, vectors, normed) @ unit_rows(loaded).T)
 
 
 def words_in_direction(

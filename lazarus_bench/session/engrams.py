@@ -14,8 +14,8 @@ from lazarus_bench.judge import Control, Differences, Evidence, Means, Resampled
 from lazarus_bench.judge.bounds import Limits
 
 if TYPE_CHECKING:
-    from lazarus_bench.analysis.clusters import ClusterDraws
-    from lazarus_bench.analysis.geometry import Floats
+    from lazarus_bench.analysis.engrams import ClusterDraws
+    from lazarus_bench.analysis.measured import Floats
     from lazarus_bench.session.runs import Run
 
 EXAMPLES = "examples"

@@ -12,8 +12,7 @@ from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.session.curves import without_seed
 
 if TYPE_CHECKING:
-    from lazarus_bench.analysis.probe_prompts import ProbePrompts
-    from lazarus_bench.analysis.splits import HeldOut
+    from lazarus_bench.analysis.probe_prompts import HeldOut, ProbePrompts
     from lazarus_bench.session.runs import Run
 
 ByLayer = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from lazarus_bench.figures import MOST, Scatter
 
 if TYPE_CHECKING:
-    from lazarus_bench.analysis.geometry import Floats
+    from lazarus_bench.analysis.measured import Floats
     from lazarus_bench.session.runs import Run
 
 DIGITS = 4

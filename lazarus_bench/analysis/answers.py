@@ -51,11 +51,7 @@ class Answers:
 
 def greedy(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: int) -> list[list[int]]:
     """Continue each prompt by its most probable tokens, cut at the end-of-text token."""
-
-    def choose(_: list[int], logits: mx.array) -> mx.array:
-        return mx.argmax(logits, axis=-1)
-
-    return _decode(loaded, prompts, tokens, choose)
+    return _decode(loaded, prompts, tokens, lambda _, logits: mx.argmax(logits, axis=-1))
 
 
 def _decode(
@@ -217,10 +213,18 @@ def continuations(
     else:
         draws = [np.random.default_rng((seed, at)) for at in range(len(prompts))]
 
+        def draw(row: int, logits: Floats) -> int:
+            """A token by inversion of softmax(logits / temperature)."""
+            if not np.isfinite(logits).all():
+                raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
+            with np.errstate(over="ignore"):  # at a tiny temperature all but the largest is nothing
+                heaps = np.cumsum(np.exp((logits - logits.max()) / temperature))
+            at = np.searchsorted(heaps, draws[row].random() * heaps[-1], side="right")
+            return min(int(at), len(heaps) - 1)
+
         def choose(rows: list[int], logits: mx.array) -> mx.array:
             lines = np.array(logits.astype(mx.float32)).astype(np.float64)
-            pairs = zip(rows, lines, strict=True)
-            return mx.array([_draw(loaded, line, temperature, draws[row]) for row, line in pairs])
+            return mx.array([draw(row, line) for row, line in zip(rows, lines, strict=True)])
 
         found = _decode(loaded, prompts, tokens, choose)
     return tuple(Continuation(tokens=tuple(ids), ended=len(ids) < tokens) for ids in found)
@@ -238,16 +242,6 @@ def check_room(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: in
             f"{loaded.name} reads {room} tokens, and a prompt of {longest} leaves "
             f"{max(room - longest, 0)} for what follows: ask for fewer than {tokens}"
         )
-
-
-def _draw(loaded: LoadedModel, logits: Floats, temperature: float, rng: np.random.Generator) -> int:
-    """A token by inversion of softmax(logits / temperature)."""
-    if not np.isfinite(logits).all():
-        raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
-    with np.errstate(over="ignore"):  # at a tiny temperature all but the largest is nothing
-        heaps = np.cumsum(np.exp((logits - logits.max()) / temperature))
-    at = np.searchsorted(heaps, rng.random() * heaps[-1], side="right")
-    return min(int(at), len(heaps) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

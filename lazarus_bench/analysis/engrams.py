@@ -265,18 +265,14 @@ def silhouettes(
     """
     given, classes = _checked(vectors, labels)
     if len(classes) > most:
-        drawn = _in_proportion(classes, most, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        members = [np.flatnonzero(classes == c) for c in range(int(classes.max()) + 1)]
+        chosen = [
+            rng.permutation(own)[: max(2, round(most * len(own) / len(classes)))] for own in members
+        ]
+        drawn = np.concatenate(chosen)
         given, classes = given[drawn], classes[drawn]
     return np.asarray(silhouette_samples(given, classes), dtype=np.float64)
-
-
-def _in_proportion(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
-    """Indices of about `most` texts, at least two of each class."""
-    members = [np.flatnonzero(labels == c) for c in range(int(labels.max()) + 1)]
-    sizes = [max(2, round(most * len(own) / len(labels))) for own in members]
-    return np.concatenate(
-        [rng.permutation(own)[:size] for own, size in zip(members, sizes, strict=True)]
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,7 +314,9 @@ def bootstrap(
     rows = []
     for draw in range(draws):
         chosen = np.concatenate([rng.choice(own, len(own)) for own in members])
-        found = _matched(_refitted(given, chosen, len(members), draw), classes[chosen])
+        kept, place, counts = np.unique(chosen, return_inverse=True, return_counts=True)
+        fitted = _fitted(given[kept], counts.astype(np.float64), len(members), draw)
+        found = _matched(fitted[place], classes[chosen])
         weights = np.bincount(chosen, minlength=len(classes)).astype(np.float64)
         gap = _cosines(directions, classes, weights).gap
         rows.append([found.rand_index, float(found.hits.mean()), gap, *found.purity])
@@ -326,12 +324,6 @@ def bootstrap(
     return ClusterDraws(
         rand_index=table[:, 0], accuracy=table[:, 1], gap=table[:, 2], purity=table[:, 3:]
     )
-
-
-def _refitted(vectors: Floats, chosen: Ints, clusters: int, seed: int) -> Ints:
-    """The cluster of each of the `chosen`, which may repeat."""
-    kept, place, counts = np.unique(chosen, return_inverse=True, return_counts=True)
-    return _fitted(vectors[kept], counts.astype(np.float64), clusters, seed)[place]
 
 
 def engram_clusters(run: Measured) -> Clusters:

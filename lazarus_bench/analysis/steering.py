@@ -128,25 +128,65 @@ def steered(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steered:
-    """What prompts do under a direction: their lens, their continuations, and how far they moved.
-
-    `moved` `[prompt]` is the total variation ½ Σ |p − q| between the next token's distributions
-    with and without it.
-    """
-
-    reading: LensReading
-    continuations: tuple[tuple[int, ...], ...]
-    moved: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is read of a prompt: `targets` `[target]`, `top` tokens, a text of `length` tokens."""
+    """What is read of a prompt: `targets` `[target]`, `top` tokens, a text of `length` tokens.
+
+    `draws` is the number of random directions to compare with.
+    """
 
     targets: Ints
     top: int
     length: int
+    draws: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """Prompts as they are (strength 0), or steered after a layer; arrays `[prompt, ...]`.
+
+    `tokens` `[prompt, k]` spell the next ones, most probable first; `continuations` and `texts` are
+    what follows. `moved` is the total variation ½ Σ |p − q| between the next token's distributions
+    with and without the direction, `random` that of random directions as long, mean over the draws.
+    """
+
+    layer: int
+    strength: float
+    reading: LensReading
+    tokens: Strings
+    continuations: Sequence[tuple[int, ...]]
+    texts: Sequence[str]
+    moved: Floats
+    random: Floats
+
+    def __str__(self) -> str:
+        return f"L{self.layer} × {self.strength:g}" if self.strength else "as it is"
+
+    def to_json(self) -> dict[str, Any]:
+        """What follows; `lens_target_probability` is `[prompt, layer, target]`."""
+        found = {
+            "continuations": list(self.texts),
+            "top_tokens": self.tokens,
+            "top_ids": self.reading.top_ids[:, -1],
+            "top_probability": self.reading.top_probability[:, -1],
+            "target_probability": self.reading.probability[:, -1],
+            "lens_target_probability": self.reading.probability,
+        }
+        if self.strength:
+            found = {"layer": self.layer, "strength": self.strength, **found}
+            found["total_variation"] = self.moved
+            found["total_variation_of_random_directions"] = self.random
+        return found
+
+    def cells(self, at: int) -> list[str]:
+        """The cells of one prompt."""
+        far = [number(self.moved[at]), number(self.random[at])] if self.strength else ["", ""]
+        return [
+            str(self),
+            visible(self.texts[at]),
+            *(number(p) for p in self.reading.probability[at, -1]),
+            *far,
+            *token_cells(self.tokens[at], self.reading.top_probability[at, -1]),
+        ]
 
 
 def directions(
@@ -167,7 +207,7 @@ def read_steered(
     layer: int,
     direction: Floats,
     strength: float,
-) -> Steered:
+) -> Arm:
     """Steer by `strength` · `direction` `[d]` after `layer`, from each last prompt position on.
 
     Strength 0 is the model as it is, bit for bit.
@@ -180,7 +220,7 @@ def read_steered(
     probability = np.zeros((*shape, len(asked.targets)))
     top_ids = np.zeros((*shape, asked.top), dtype=np.int64)
     top_probability, moved = np.zeros((*shape, asked.top)), np.zeros(len(prompts))
-    texts: list[tuple[int, ...]] = [()] * len(prompts)
+    found: list[tuple[int, ...]] = [()] * len(prompts)
     for rows, tokens, edit in _edits(loaded, prompts, layer, direction, strength):
         moved[rows] = _moved(loaded, tokens, edit)
         own = [prompts[row] for row in rows]
@@ -190,9 +230,21 @@ def read_steered(
         probability[rows], top_ids[rows] = reading.probability, reading.top_ids
         top_probability[rows] = reading.top_probability
         for row, ids in zip(rows, continued, strict=True):
-            texts[row] = tuple(ids)
-    reading = LensReading(probability=probability, top_ids=top_ids, top_probability=top_probability)
-    return Steered(reading=reading, continuations=tuple(texts), moved=moved)
+            found[row] = tuple(ids)
+    draws = asked.draws if strength else 1
+    random = moved_at_random(loaded, prompts, layer, direction, strength, draws)
+    return Arm(
+        layer=layer,
+        strength=strength,
+        reading=LensReading(
+            probability=probability, top_ids=top_ids, top_probability=top_probability
+        ),
+        tokens=token_texts(loaded, top_ids[:, -1]),
+        continuations=found,
+        texts=[text_after(loaded, own, ids) for own, ids in zip(prompts, found, strict=True)],
+        moved=moved,
+        random=np.asarray(random.mean(axis=0)),
+    )
 
 
 def moved_at_random(
@@ -235,56 +287,6 @@ def _moved(loaded: LoadedModel, tokens: mx.array, edit: Steer) -> Floats:
     with edited(loaded.model, loaded.anatomy, (edit,)):
         after = distribution()
     return np.array(mx.abs(after - before).sum(axis=-1) / 2, dtype=np.float64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """Prompts as they are (strength 0), or steered after a layer; arrays `[prompt, ...]`.
-
-    `tokens` `[prompt, k]` spell the next ones, most probable first; `texts` what follows; `random`
-    is how far random directions of the same length move the next token, mean over the draws.
-    """
-
-    layer: int
-    strength: float
-    steered: Steered
-    tokens: Strings
-    texts: Sequence[str]
-    random: Floats
-
-    def __str__(self) -> str:
-        return f"L{self.layer} × {self.strength:g}" if self.strength else "as it is"
-
-    def to_json(self) -> dict[str, Any]:
-        """What follows; `lens_target_probability` is `[prompt, layer, target]`."""
-        reading = self.steered.reading
-        found = {
-            "continuations": list(self.texts),
-            "top_tokens": self.tokens,
-            "top_ids": reading.top_ids[:, -1],
-            "top_probability": reading.top_probability[:, -1],
-            "target_probability": reading.probability[:, -1],
-            "lens_target_probability": reading.probability,
-        }
-        if not self.strength:
-            return found
-        moved = {
-            "total_variation": self.steered.moved,
-            "total_variation_of_random_directions": self.random,
-        }
-        return {"layer": self.layer, "strength": self.strength, **found, **moved}
-
-    def cells(self, at: int) -> list[str]:
-        """The cells of one prompt."""
-        reading = self.steered.reading
-        far = [self.steered.moved[at], self.random[at]] if self.strength else []
-        return [
-            str(self),
-            visible(self.texts[at]),
-            *(number(p) for p in reading.probability[at, -1]),
-            *([number(p) for p in far] or ["", ""]),
-            *token_cells(self.tokens[at], reading.top_probability[at, -1]),
-        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,7 +341,7 @@ class Steering:
         """The lens at every layer, arm by arm: of the targets, else of the top token."""
         groups = []
         for arm in self.arms:
-            reading = arm.steered.reading
+            reading = arm.reading
             drawn = [
                 (visible(target), reading.probability[:, :, at])
                 for at, target in enumerate(self.targets)
@@ -382,26 +384,13 @@ def steering(
     """
     encoded = readable_prompts(loaded, prompts)
     check_room(loaded, encoded, length)
-    asked = Asked(targets=np.array(list(targets.values()), dtype=np.int64), top=top, length=length)
+    ids = np.array(list(targets.values()), dtype=np.int64)
+    asked = Asked(targets=ids, top=top, length=length, draws=draws)
     own = directions(loaded, *(readable_prompts(loaded, side) for side in (toward, away)))
-    arms = []
-    plain = [(layers[0], 0.0)]
-    for layer, strength in [*plain, *((layer, times) for layer in layers for times in strengths)]:
-        steered = read_steered(loaded, encoded, asked, layer, own[layer], strength)
-        random = moved_at_random(
-            loaded, encoded, layer, own[layer], strength, draws if strength else 1
-        )
-        pairs = zip(encoded, steered.continuations, strict=True)
-        arms.append(
-            Arm(
-                layer=layer,
-                strength=strength,
-                steered=steered,
-                tokens=token_texts(loaded, steered.reading.top_ids[:, -1]),
-                texts=[text_after(loaded, before, ids) for before, ids in pairs],
-                random=np.asarray(random.mean(axis=0)),
-            )
-        )
+    every = [(layers[0], 0.0), *((layer, times) for layer in layers for times in strengths)]
+    arms = [
+        read_steered(loaded, encoded, asked, layer, own[layer], times) for layer, times in every
+    ]
     return Steering(
         prompts=prompts,
         toward=toward,

@@ -31,7 +31,7 @@ from lazarus_bench import (
     Within,
     claim,
 )
-from lazarus_bench.analysis.logit_change import change_kept, change_size
+from lazarus_bench.analysis.logits import change_kept, change_size
 from lazarus_bench.analysis.probe_prompts import crossed, matched, words_in_turn
 from lazarus_bench.session.controls import overlap, room_to_lose
 from lazarus_bench.session.shown import training_curves

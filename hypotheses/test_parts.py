@@ -76,7 +76,7 @@ def subtractions(problems):
 
 def answer_sureness(runs, problems):
     """Probability of the top token after a prompt minus whether it begins the right answer."""
-    from lazarus_bench.analysis.tokens import first_answer_tokens
+    from lazarus_bench.analysis.prompts import first_answer_tokens
 
     sure, right = [], []
     for run in runs:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.axes import Hits, Shares
-from lazarus_bench.analysis.lens import Floats, Ints, batches_of_logits, lens_logits
-from lazarus_bench.analysis.tokens import (
+from lazarus_bench.analysis.lens import lens_logits
+from lazarus_bench.analysis.measured import Floats, Hits, Ints, Shares
+from lazarus_bench.analysis.prompts import (
+    batches_of_logits,
     first_answer_tokens,
     prompt_tokens,
     readable_prompts,
+    symbol_tokens,
     text_after,
 )
 from lazarus_bench.backend import mx
@@ -49,11 +51,7 @@ class Answers:
 
 def greedy(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: int) -> list[list[int]]:
     """Continue each prompt by its most probable tokens, cut at the end-of-text token."""
-
-    def choose(_: list[int], logits: mx.array) -> mx.array:
-        return mx.argmax(logits, axis=-1)
-
-    return _decode(loaded, prompts, tokens, choose)
+    return _decode(loaded, prompts, tokens, lambda _, logits: mx.argmax(logits, axis=-1))
 
 
 def _decode(
@@ -110,7 +108,7 @@ class Likelihood:
 
 def read_likelihood(loaded: LoadedModel, problems: Sequence[Problem]) -> Likelihood:
     """Read the right answers off the prompts in symbols of `problems`, in float32."""
-    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    prompts = symbol_tokens(loaded, problems)
     first = first_answer_tokens(loaded, problems)
     probability = np.zeros(len(problems))
     rank = np.zeros(len(problems), dtype=np.int64)
@@ -215,10 +213,18 @@ def continuations(
     else:
         draws = [np.random.default_rng((seed, at)) for at in range(len(prompts))]
 
+        def draw(row: int, logits: Floats) -> int:
+            """A token by inversion of softmax(logits / temperature)."""
+            if not np.isfinite(logits).all():
+                raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
+            with np.errstate(over="ignore"):  # at a tiny temperature all but the largest is nothing
+                heaps = np.cumsum(np.exp((logits - logits.max()) / temperature))
+            at = np.searchsorted(heaps, draws[row].random() * heaps[-1], side="right")
+            return min(int(at), len(heaps) - 1)
+
         def choose(rows: list[int], logits: mx.array) -> mx.array:
             lines = np.array(logits.astype(mx.float32)).astype(np.float64)
-            pairs = zip(rows, lines, strict=True)
-            return mx.array([_draw(loaded, line, temperature, draws[row]) for row, line in pairs])
+            return mx.array([draw(row, line) for row, line in zip(rows, lines, strict=True)])
 
         found = _decode(loaded, prompts, tokens, choose)
     return tuple(Continuation(tokens=tuple(ids), ended=len(ids) < tokens) for ids in found)
@@ -236,16 +242,6 @@ def check_room(loaded: LoadedModel, prompts: Sequence[Sequence[int]], tokens: in
             f"{loaded.name} reads {room} tokens, and a prompt of {longest} leaves "
             f"{max(room - longest, 0)} for what follows: ask for fewer than {tokens}"
         )
-
-
-def _draw(loaded: LoadedModel, logits: Floats, temperature: float, rng: np.random.Generator) -> int:
-    """A token by inversion of softmax(logits / temperature)."""
-    if not np.isfinite(logits).all():
-        raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
-    with np.errstate(over="ignore"):  # at a tiny temperature all but the largest is nothing
-        heaps = np.cumsum(np.exp((logits - logits.max()) / temperature))
-    at = np.searchsorted(heaps, rng.random() * heaps[-1], side="right")
-    return min(int(at), len(heaps) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,9 @@
-"""Behaviour: what a model, edited or not, answers and names, read alike for all."""
+"""Behaviour: what a model, edited or not, answers and names.
+
+An edit holds while the prompt is read and while the answer is decoded. All instruments that edit
+return the same, so effects are paired by prompt; the controls are other layers, prompts of the same
+operation, and random directions of the same length.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +11,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from lazarus_bench.analysis.answers import answer, read_likelihood
-from lazarus_bench.analysis.axes import Hits, Shares, SharesByLayer
-from lazarus_bench.analysis.lens import Floats, Ints, batches_of_logits
-from lazarus_bench.analysis.operations import Bools, read_operations
-from lazarus_bench.analysis.tokens import prompt_tokens
+from lazarus_bench.analysis.measured import (
+    Bools,
+    Floats,
+    Hits,
+    Ints,
+    Measured,
+    Shares,
+    SharesByLayer,
+    States,
+)
+from lazarus_bench.analysis.operations import read_operations
+from lazarus_bench.analysis.prompts import batches_of_logits, symbol_tokens
+from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.edits import Edit
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 from lazarus_bench.tasks.integers import first_integer
-
-EditsOf = Callable[[list[int], int], Sequence[Edit]]
-"""The edits for some of the prompts, by index, all of the same length in tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +72,6 @@ class Behaviour:
         named: Floats = np.take_along_axis(self.names, columns[:, None, None], axis=2)[:, :, 0]
         return named
 
-    def of(self, rows: Sequence[int]) -> Behaviour:
-        """The same of some of the prompts, in that order."""
-        chosen = np.array(rows, dtype=np.int64)
-        return Behaviour(
-            problems=tuple(self.problems[row] for row in rows),
-            given=tuple(self.given[row] for row in rows),
-            probability=self.probability[chosen],
-            rank=self.rank[chosen],
-            names=self.names[chosen],
-        )
-
 
 def behaviour(loaded: LoadedModel, problems: Sequence[Problem]) -> Behaviour:
     """Answers, their likelihood and the lens of the model as it is, edits in force included.
@@ -79,9 +80,9 @@ def behaviour(loaded: LoadedModel, problems: Sequence[Problem]) -> Behaviour:
         UserError: there are no problems.
         NotApplicable: an operation's name is not a single token.
     """
-    _check_asked(loaded, problems)
-    answers = answer(loaded, problems)
-    likelihood = read_likelihood(loaded, problems)
+    if not problems:
+        raise UserError(f"{loaded.name}: behaviour is read on problems: give at least one")
+    answers, likelihood = answer(loaded, problems), read_likelihood(loaded, problems)
     return Behaviour(
         problems=tuple(problems),
         given=tuple(first_integer(text) for text in answers.texts),
@@ -92,33 +93,70 @@ def behaviour(loaded: LoadedModel, problems: Sequence[Problem]) -> Behaviour:
 
 
 def behaviour_under(
-    loaded: LoadedModel, problems: Sequence[Problem], edits_of: EditsOf
+    loaded: LoadedModel,
+    problems: Sequence[Problem],
+    what: str,
+    vectors: npt.ArrayLike,
+    edit: Callable[[mx.array, int], Edit],
 ) -> Behaviour:
-    """The behaviour under edits that differ by prompt or by its length.
+    """The behaviour under an edit that differs by prompt or by its length.
+
+    Args:
+        loaded: the model.
+        problems: asked in symbols.
+        what: the name of a vector, for errors.
+        vectors: one for all prompts `[d]`, or one each `[prompt, d]`.
+        edit: makes the edit of prompts of one length, from their vectors and that length.
 
     Raises:
-        UserError: there are no problems, or an edit does not fit the model.
+        UserError: there are no problems, there is not one finite vector a problem, or the edit does
+            not fit the model.
         NotApplicable: an operation's name is not a single token.
     """
-    _check_asked(loaded, problems)
-    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    given = np.asarray(vectors)
+    if given.ndim != 1 and len(given) != len(problems):
+        raise UserError(f"{len(problems)} prompts need as many {what}s, not {len(given)}")
+    numbers = finite(what, given)
+    if not problems:
+        return behaviour(loaded, problems)
     order: list[int] = []
     found: list[Behaviour] = []
     # No larger than the instruments' own batches, which would otherwise split the edits' rows.
-    for rows, tokens in batches_of_logits(loaded, prompts):
-        with edited(loaded.model, loaded.anatomy, edits_of(rows, tokens.shape[1])):
+    for rows, tokens in batches_of_logits(loaded, symbol_tokens(loaded, problems)):
+        own = numbers if numbers.ndim == 1 else numbers[mx.array(rows)]
+        with edited(loaded.model, loaded.anatomy, (edit(own, tokens.shape[1]),)):
             found.append(behaviour(loaded, [problems[row] for row in rows]))
         order += rows
-    joined = Behaviour(
-        problems=tuple(problem for each in found for problem in each.problems),
-        given=tuple(number for each in found for number in each.given),
-        probability=np.concatenate([each.probability for each in found]),
-        rank=np.concatenate([each.rank for each in found]),
-        names=np.concatenate([each.names for each in found]),
+    back = np.argsort(order)
+    given_answers = [number for each in found for number in each.given]
+    return Behaviour(
+        problems=tuple(problems),
+        given=tuple(given_answers[at] for at in back),
+        probability=np.concatenate([each.probability for each in found])[back],
+        rank=np.concatenate([each.rank for each in found])[back],
+        names=np.concatenate([each.names for each in found])[back],
     )
-    return joined.of(np.argsort(order).tolist())
 
 
-def _check_asked(loaded: LoadedModel, problems: Sequence[Problem]) -> None:
-    if not problems:
-        raise UserError(f"{loaded.name}: behaviour is read on problems: give at least one")
+def finite(what: str, values: npt.ArrayLike) -> mx.array:
+    """`values` in float32 for the model.
+
+    Raises:
+        UserError: one is not finite.
+    """
+    given = np.asarray(values, dtype=np.float32)
+    if not np.isfinite(given).all():
+        raise UserError(f"a {what} has numbers that are not finite: give finite ones")
+    return mx.array(given)
+
+
+def states_after(run: Measured, layer: int, problems: Sequence[Problem]) -> States:
+    """A run's states after one layer `[prompt, d]`, of problems in symbols.
+
+    Raises:
+        UserError: there is no such layer.
+    """
+    depth = run.loaded.depth
+    if not 0 <= layer < depth:
+        raise UserError(f"layer {layer} is not in this model: choose 0 to {depth - 1}")
+    return run.states([problem.symbols for problem in problems])[:, layer]

@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from lazarus_bench.analysis.measured import Ints
 from lazarus_bench.analysis.nulls import LayerNull
-from lazarus_bench.analysis.probe import Ints, Probe, permutation_null, probe, transfer
-from lazarus_bench.analysis.probe_prompts import IN_SYMBOLS, ProbePrompts
-from lazarus_bench.analysis.splits import ORDERED_FOLDS, PAIR_FOLDS, HeldOut
-from lazarus_bench.analysis.states import last_states
-from lazarus_bench.analysis.tokens import readable_prompts
+from lazarus_bench.analysis.probe import Probe, permutation_null, probe, transfer
+from lazarus_bench.analysis.probe_prompts import (
+    IN_SYMBOLS,
+    ORDERED_FOLDS,
+    PAIR_FOLDS,
+    HeldOut,
+    ProbePrompts,
+)
+from lazarus_bench.analysis.prompts import last_states, readable_prompts
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.figures.tables import prompt_cell, table, wrapped
@@ -25,7 +30,7 @@ PROTOCOLS: Mapping[str, tuple[HeldOut, int]] = {
     "held-out": ("pairs", PAIR_FOLDS),
     "writeup": ("in-order", ORDERED_FOLDS),
 }
-"""The split of `analysis.splits` behind each protocol, and its folds."""
+"""The split behind each protocol, and its folds."""
 
 UPPER = 0.95
 

@@ -15,16 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.analysis.answers import first_tokens
-from lazarus_bench.analysis.heat import Heat, heat, prompt_title
 from lazarus_bench.analysis.lens import lens_logits
-from lazarus_bench.analysis.tokens import Strings, readable_prompts, token_cells, token_texts
+from lazarus_bench.analysis.measured import Floats, Ints
+from lazarus_bench.analysis.prompts import (
+    Strings,
+    readable_prompts,
+    token_cells,
+    token_texts,
+    top_header,
+)
 from lazarus_bench.backend import mx
+from lazarus_bench.figures.heatmap import Heat, heat, prompt_title
 from lazarus_bench.figures.tables import prompt_cell, table, wrapped
 from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.load import LoadedModel
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 DRAWN = 12
 """Most tokens of one prompt that a figure has a row for."""
@@ -228,7 +232,7 @@ class Analysis:
     def text(self, room: int) -> str:
         """A table of layers for each prompt, and the course of its answer."""
         header = ["layer", "top 1", "entropy", "JS", "KL", "answer", "rank"]
-        header += [f"top {2 + at}" for at in range(self.followed[0].tokens.shape[1] - 1)]
+        header += top_header(self.followed[0].tokens, 2)
         blocks = []
         for item in self.followed:
             rows = [item.row(layer) for layer in self.layers]

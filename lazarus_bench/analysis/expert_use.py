@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.heat import Heat, expert_rows, heat
+from lazarus_bench.analysis.measured import Floats, Ints
 from lazarus_bench.analysis.nulls import LayerNull, check_count
-from lazarus_bench.analysis.routing import Floats, Ints, Routing, read_routing
-from lazarus_bench.analysis.tokens import readable_prompts
+from lazarus_bench.analysis.prompts import readable_prompts
+from lazarus_bench.analysis.routing import Routing, read_routing
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.heatmap import Heat, expert_rows, heat
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.text import number
 from lazarus_bench.models.load import LoadedModel

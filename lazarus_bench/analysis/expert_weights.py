@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.analysis.heat import Heat, expert_rows, heat
-from lazarus_bench.analysis.router import Floats, routed_layers
+from lazarus_bench.analysis.measured import Floats
+from lazarus_bench.analysis.router import routed_layers
 from lazarus_bench.analysis.vocabulary import dense, row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.heatmap import Heat, expert_rows, heat
 from lazarus_bench.figures.tables import hundredths, table, wrapped
 from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, part
@@ -131,33 +132,27 @@ def _stacks(loaded: LoadedModel, layer: int, count: int) -> list[nn.Module]:
 
 
 def _flat(stack: nn.Module, count: int) -> Iterator[mx.array]:
-    """The stack's weights `[expert, some numbers]` in float32, part by part."""
-    outputs = stack.weight.shape[1]
+    """The stack's weights `[expert, some numbers]` in float32, dequantised part by part."""
     step = max(1, MAX_NUMBERS // (count * stack.input_dims))
-    for start in range(0, outputs, step):
-        yield _part(stack, start, start + step).astype(mx.float32).reshape(count, -1)
-
-
-def _part(stack: nn.Module, start: int, stop: int) -> mx.array:
-    """Some outputs of every expert `[expert, output, input]`, dequantised."""
-    weight: mx.array = stack.weight[:, start:stop]
-    if "scales" not in stack:
-        return weight
-    if stack.global_scale is not None:
-        raise UserError(
-            "experts quantised with a scale of their own (nvfp4) cannot be compared: dequantise "
-            "the model first"
-        )
-    biases = stack.get("biases")
-    whole: mx.array = mx.dequantize(
-        weight,
-        stack.scales[:, start:stop],
-        None if biases is None else biases[:, start:stop],
-        group_size=stack.group_size,
-        bits=stack.bits,
-        mode=stack.mode,
-    )
-    return whole
+    for start in range(0, stack.weight.shape[1], step):
+        outputs = slice(start, start + step)
+        weight: mx.array = stack.weight[:, outputs]
+        if "scales" in stack:
+            if stack.global_scale is not None:
+                raise UserError(
+                    "experts quantised with a scale of their own (nvfp4) cannot be compared: "
+                    "dequantise the model first"
+                )
+            biases = stack.get("biases")
+            weight = mx.dequantize(
+                weight,
+                stack.scales[:, outputs],
+                None if biases is None else biases[:, outputs],
+                group_size=stack.group_size,
+                bits=stack.bits,
+                mode=stack.mode,
+            )
+        yield weight.astype(mx.float32).reshape(count, -1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,16 +12,27 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import silhouette_samples
 
-from lazarus_bench.analysis.axes import COSINE, Axes, ByLayer, PromptsByLayer
+from lazarus_bench.analysis.measured import (
+    COSINE,
+    Axes,
+    ByLayer,
+    Floats,
+    Ints,
+    PromptsByLayer,
+    States,
+)
 from lazarus_bench.analysis.nulls import LayerNull, check_count
 from lazarus_bench.analysis.probe import probe_directions
-from lazarus_bench.analysis.probe_prompts import ProbePrompts, check_classes
-from lazarus_bench.analysis.splits import HeldOut, Split, permuted, split
-from lazarus_bench.analysis.states import States, wide
+from lazarus_bench.analysis.probe_prompts import (
+    HeldOut,
+    ProbePrompts,
+    Split,
+    check_classes,
+    permuted,
+    split,
+)
+from lazarus_bench.analysis.prompts import wide
 from lazarus_bench.errors import UserError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 PERMUTATIONS = 1000
 
@@ -51,9 +62,8 @@ def cosine(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
 def cluster_separation(states: States, labels: npt.ArrayLike, centred: bool = True) -> Floats:
     """Mean cosine of pairs within a class minus that of pairs of two classes `[layer]`.
 
-    The mean within is a macro mean over classes. The states are centred first; uncentred ones, as
-    in the writeup, share a large mean that drives every cosine towards 1 (methods, *Cluster
-    separation*).
+    The mean within is a macro mean over classes. The states are centred first: uncentred ones
+    share a large mean that drives every cosine towards 1 (methods, *Cluster separation*).
 
     Raises:
         UserError: fewer than two classes, a class of one prompt, or a state that is not finite.
@@ -90,21 +100,19 @@ def _separations(directions: Floats, labellings: Ints) -> Floats:
     """
     own = (directions**2).sum(axis=-1)
     total = (directions.sum(axis=0) ** 2).sum(axis=-1)
-    found = [_separation(directions, own, total, labels) for labels in labellings]
+    found = []
+    for labels in labellings:
+        members = np.stack([labels == label for label in np.unique(labels)]).astype(np.float64)
+        sizes = members.sum(axis=1)
+        if len(sizes) < 2 or sizes.min() < 2:
+            raise UserError(
+                "cluster separation needs two classes of two prompts each: ask for more problems"
+            )
+        sums = (np.tensordot(members, directions, axes=1) ** 2).sum(axis=-1)
+        within = (sums - members @ own) / (sizes * (sizes - 1))[:, None]
+        between = (total - sums.sum(axis=0)) / (len(labels) ** 2 - (sizes**2).sum())
+        found.append(within.mean(axis=0) - between)
     return np.stack(found)
-
-
-def _separation(directions: Floats, own: Floats, total: Floats, labels: Ints) -> Floats:
-    members = np.stack([labels == label for label in np.unique(labels)]).astype(np.float64)
-    sizes = members.sum(axis=1)
-    if len(sizes) < 2 or sizes.min() < 2:
-        raise UserError(
-            "cluster separation needs two classes of two prompts each: ask for more problems"
-        )
-    sums = (np.tensordot(members, directions, axes=1) ** 2).sum(axis=-1)
-    within = (sums - members @ own) / (sizes * (sizes - 1))[:, None]
-    between = (total - sums.sum(axis=0)) / (len(labels) ** 2 - (sizes**2).sum())
-    return np.asarray(within.mean(axis=0) - between)
 
 
 def silhouettes(states: States, labels: npt.ArrayLike) -> Floats:
@@ -116,22 +124,6 @@ def silhouettes(states: States, labels: npt.ArrayLike) -> Floats:
     layers = range(centred.shape[1])
     found = [silhouette_samples(centred[:, layer], labels, metric="cosine") for layer in layers]
     return np.stack(found, axis=1)
-
-
-def class_means(states: States, labels: npt.ArrayLike) -> Floats:
-    """Mean of each class minus the mean of the classes' means `[layer, class, d]`."""
-    given, values = np.asarray(labels), wide(states)
-    means = np.stack([values[given == label].mean(axis=0) for label in np.unique(given)], axis=1)
-    return np.asarray(means - means.mean(axis=1, keepdims=True))
-
-
-def class_mean_cosines(states: States, labels: npt.ArrayLike) -> Floats:
-    """Cosines between the directions of the classes `[layer, class, class]`.
-
-    K classes that lie apart evenly have −1/(K − 1) between any two.
-    """
-    directions = unit(class_means(states, labels))
-    return np.asarray(directions @ directions.transpose(0, 2, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +141,6 @@ class Directions:
     def agreement(self) -> Annotated[Floats, Axes(("layers",), COSINE)]:
         """Cosine of the two at each layer `[layer]`."""
         return cosine(self.probe, self.means)
-
-    @property
-    def between_layers(self) -> Floats:
-        """Cosines of the probe's directions at all pairs of layers `[layer, layer]`."""
-        directions = unit(self.probe)
-        return np.asarray(directions @ directions.T)
 
     @property
     def neighbours(self) -> Annotated[Floats, Axes(("pairs of layers",), COSINE)]:

@@ -10,31 +10,32 @@ Two quirks are the lens's own: under "non-causal-lens" the layers are called wit
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from lazarus_bench.analysis.heat import Heat, heat
-from lazarus_bench.analysis.tokens import Strings, readable_prompts, token_cells, token_texts
+from lazarus_bench.analysis.measured import Floats, Ints, Singles
+from lazarus_bench.analysis.prompts import (
+    MAX_LOGITS,
+    Strings,
+    batches_by_length,
+    check_tokens,
+    readable_prompts,
+    token_cells,
+    token_texts,
+    top_header,
+    vocabulary_size,
+)
 from lazarus_bench.backend import EXP, mx, on_accelerator
-from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import log_sum_exp, log_sum_exp_of, row_blocks
+from lazarus_bench.figures.heatmap import Heat, heat
 from lazarus_bench.figures.tables import prompt_cell, table
 from lazarus_bench.figures.text import number, visible
-from lazarus_bench.models.anatomy import part, unembed
+from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
-
-Floats = npt.NDArray[np.float64]
-Floats32 = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-
-MAX_LOGITS = 1 << 25
-"""Most logits held at once (prompts × vocabulary of one layer): 128 MiB in float32."""
 
 GROUPS = 1024
 """Groups that a row falls into: few to sort, yet long enough for vector instructions."""
@@ -53,77 +54,31 @@ class LensReading:
     top_probability: Floats
 
 
-def batches_by_length(
-    prompts: Sequence[Sequence[int]], limit: int
-) -> Iterator[tuple[list[int], mx.array]]:
-    """Indices and tokens `[batch, time]` of prompts of one length, at most `limit` at a time."""
-    groups: dict[int, list[int]] = defaultdict(list)
-    for index, prompt in enumerate(prompts):
-        groups[len(prompt)].append(index)
-    for _, indices in sorted(groups.items()):
-        for start in range(0, len(indices), limit):
-            chosen = indices[start : start + limit]
-            yield chosen, mx.array([list(prompts[i]) for i in chosen])
-
-
-def batches_of_logits(
-    loaded: LoadedModel, prompts: Sequence[Sequence[int]]
-) -> Iterator[tuple[list[int], mx.array]]:
-    """`batches_by_length` that hold at most `MAX_LOGITS`, were every position projected."""
-    return batches_by_length(
-        prompts, max(1, MAX_LOGITS // (_vocabulary(loaded) * max(map(len, prompts))))
-    )
-
-
-def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
-    """Make sure that every token of `prompts` has an embedding: MLX reads past the end for others.
-
-    Raises:
-        UserError: one has none.
-    """
-    known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
-    for token in {token for prompt in prompts for token in prompt}:
-        if not 0 <= token < known:
-            raise UserError(f"{loaded.name}: there is no token {token}: choose 0 to {known - 1}")
-
-
 def _read_layer(logits: mx.array, targets: Ints, top: int) -> tuple[Floats, Ints, Floats]:
     """One layer: probabilities of `targets` `[batch, target]` and the `top` most probable."""
     logits = logits.astype(mx.float32)
     if EXP != "numpy" or on_accelerator():
-        return _read_by_mlx(logits, mx.array(targets), top)
-    values = np.asarray(logits)
-    parts = [
-        _read_rows(values[rows], targets[rows], top) for rows in row_blocks(*values.shape)
-    ]  # so few rows that what is made of them stays in a core's cache
-    wanted, ids, best = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return np.exp(wanted), ids, np.exp(best)
-
-
-def _read_rows(values: Floats32, targets: Ints, top: int) -> tuple[Floats, Ints, Floats]:
-    """Logarithms of the probabilities; the logits `[row, token]` are numpy's own."""
-    ids = largest(values, top)
-    best = np.take_along_axis(values, ids, axis=1)
-    log_z = log_sum_exp_of(values, best[:, :1])
-    wanted = np.take_along_axis(values, targets, axis=1) - log_z
-    return wanted.astype(np.float64), ids, (best - log_z).astype(np.float64)
-
-
-def _read_by_mlx(logits: mx.array, targets: mx.array, top: int) -> tuple[Floats, Ints, Floats]:
-    """The same where mlx computes on an accelerator, or was told to by itself."""
-    log_z = log_sum_exp(logits)
-    wanted = mx.take_along_axis(logits, targets, axis=-1) - log_z
-    best = mx.argpartition(-logits, top - 1, axis=-1)[:, :top]
-    best_logits = mx.take_along_axis(logits, best, axis=-1)
-    order = mx.argsort(-best_logits, axis=-1)
-    ids = mx.take_along_axis(best, order, axis=-1)
-    values = mx.take_along_axis(best_logits, order, axis=-1) - log_z
-    mx.eval(wanted, ids, values)
-    return (
-        np.exp(np.array(wanted, dtype=np.float64)),
-        np.array(ids, dtype=np.int64),
-        np.exp(np.array(values, dtype=np.float64)),
-    )
+        log_z = log_sum_exp(logits)
+        wanted = mx.take_along_axis(logits, mx.array(targets), axis=-1) - log_z
+        best = mx.argpartition(-logits, top - 1, axis=-1)[:, :top]
+        best_logits = mx.take_along_axis(logits, best, axis=-1)
+        order = mx.argsort(-best_logits, axis=-1)
+        ids = mx.take_along_axis(best, order, axis=-1)
+        values = mx.take_along_axis(best_logits, order, axis=-1) - log_z
+        mx.eval(wanted, ids, values)
+        log_p, chances = (np.array(each, dtype=np.float64) for each in (wanted, values))
+        return np.exp(log_p), np.array(ids, dtype=np.int64), np.exp(chances)
+    found = []
+    every = np.asarray(logits)
+    for rows in row_blocks(*every.shape):  # so few that what is made of them stays in the cache
+        own = every[rows]
+        most = largest(own, top)
+        highest = np.take_along_axis(own, most, axis=1)
+        own_z = log_sum_exp_of(own, highest[:, :1])
+        asked = np.take_along_axis(own, targets[rows], axis=1) - own_z
+        found.append((asked.astype(np.float64), most, (highest - own_z).astype(np.float64)))
+    all_asked, all_ids, all_best = (np.concatenate(part) for part in zip(*found, strict=True))
+    return np.exp(all_asked), all_ids, np.exp(all_best)
 
 
 def read_lens(
@@ -165,7 +120,7 @@ def lens_logits(
     """
     check_tokens(loaded, prompts)
     causal = loaded.quirk != "non-causal-lens"
-    for rows, tokens in batches_by_length(prompts, max(1, MAX_LOGITS // _vocabulary(loaded))):
+    for rows, tokens in batches_by_length(prompts, max(1, MAX_LOGITS // vocabulary_size(loaded))):
         residuals = residual_stream(loaded.model, loaded.anatomy, tokens, causal=causal)
         states = [h[:, -1, :] for h in residuals]
         mx.eval(states)
@@ -198,11 +153,7 @@ def total_variation(
     return distance
 
 
-def _vocabulary(loaded: LoadedModel) -> int:
-    return int(loaded.config.get("vocab_size", 1 << 17))
-
-
-def largest(values: Floats32, k: int) -> Ints:
+def largest(values: Singles, k: int) -> Ints:
     """Indices of the `k` largest numbers of each row of `values` `[row, number]`, `[row, k]`.
 
     Largest first, of equal ones the lower index; NaN counts as −∞. The k-th largest of the maxima
@@ -215,7 +166,13 @@ def largest(values: Floats32, k: int) -> Ints:
     rows, width = values.shape
     if not 1 <= k <= width:
         raise ValueError(f"there are no {k} largest of {width} numbers")
-    maxima = _group_maxima(values, max(GROUPS, k))
+    groups, maxima = max(GROUPS, k), values
+    if width >= 2 * groups:
+        # Every so many-th number is a group's, so that maxima are taken of whole vectors at once.
+        whole = width - width % groups
+        maxima = np.asarray(values[:, :whole].reshape(rows, -1, groups).max(axis=1))
+        rest = maxima[:, : width - whole]
+        np.maximum(rest, values[:, whole:], out=rest)
     if np.isnan(maxima).any():
         return largest(np.where(np.isnan(values), -np.inf, values), k)
     at = maxima.shape[1] - k
@@ -224,21 +181,6 @@ def largest(values: Floats32, k: int) -> Ints:
     order = np.lexsort((-values[row, column], row))
     first = np.searchsorted(row, np.arange(rows))
     return np.asarray(column[order[first[:, None] + np.arange(k)]])
-
-
-def _group_maxima(values: Floats32, groups: int) -> Floats32:
-    """The maximum of each group `[row, group]`; of rows shorter than two groups' worth, themselves.
-
-    Every so many-th number is a group's, so that maxima are taken of whole vectors at once.
-    """
-    rows, width = values.shape
-    if width < 2 * groups:
-        return values
-    whole = width - width % groups
-    maxima = np.asarray(values[:, :whole].reshape(rows, -1, groups).max(axis=1))
-    rest = maxima[:, : width - whole]
-    np.maximum(rest, values[:, whole:], out=rest)
-    return maxima
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,34 +226,26 @@ class Lens:
     def text(self, room: int) -> str:
         """A table with a row for each prompt and layer."""
         targets = [visible(target) for target in self.targets]
-        header = [
-            "prompt",
-            "layer",
-            *targets,
-            *(f"top {1 + k}" for k in range(self.tokens.shape[2])),
-        ]
+        header = ["prompt", "layer", *targets, *top_header(self.tokens)]
         if self.before is not None:
             header = ["prompt", "layer", "moved", *targets, "before", "after"]
-        rows = [
-            [
-                prompt_cell(prompt, room) if layer == self.layers[0] else "",
-                f"L{layer}",
-                *self._cells(at, layer),
-            ]
-            for at, prompt in enumerate(self.prompts)
-            for layer in self.layers
-        ]
-        return table(header, rows, room)
 
-    def _cells(self, at: int, layer: int) -> list[str]:
-        chances = [number(p) for p in self.after.probability[at, layer]]
-        tops = token_cells(self.tokens[at, layer], self.after.top_probability[at, layer])
-        if self.before is None or self.earlier is None or self.moved is None:
-            return [*chances, *tops]
-        earlier = [number(p) for p in self.before.probability[at, layer]]
-        both = [f"{old} → {new}" for old, new in zip(earlier, chances, strict=True)]
-        old = token_cells(self.earlier[at, layer], self.before.top_probability[at, layer])
-        return [number(self.moved[at, layer]), *both, old[0], tops[0]]
+        def cells(at: int, layer: int) -> list[str]:
+            chances = [number(p) for p in self.after.probability[at, layer]]
+            tops = token_cells(self.tokens[at, layer], self.after.top_probability[at, layer])
+            if self.before is None or self.earlier is None or self.moved is None:
+                return [*chances, *tops]
+            earlier = [number(p) for p in self.before.probability[at, layer]]
+            both = [f"{old} → {new}" for old, new in zip(earlier, chances, strict=True)]
+            old = token_cells(self.earlier[at, layer], self.before.top_probability[at, layer])
+            return [number(self.moved[at, layer]), *both, old[0], tops[0]]
+
+        rows = []
+        for at, prompt in enumerate(self.prompts):
+            for layer in self.layers:
+                name = prompt_cell(prompt, room) if layer == self.layers[0] else ""
+                rows.append([name, f"L{layer}", *cells(at, layer)])
+        return table(header, rows, room)
 
     def figure(self, subject: str) -> Heat:
         """Prompt by layer: what the adapter moves, else the targets, else the top token."""
@@ -341,7 +275,7 @@ def lens(
 
     Args:
         loaded: the model.
-        prompts: as somebody wrote them.
+        prompts: as the user wrote them.
         targets: words to report, each with its token.
         layers: those to show, 0-based.
         top: how many of the most probable tokens to keep.

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lazarus_bench.analysis.measured import Ints, Singles
 from lazarus_bench.errors import UserError
-
-Single = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 TOLERANCE = 3e-5
 """Largest gradient component, of the mean loss, at which a fit has converged."""
@@ -37,10 +35,10 @@ class Rows:
     axes' sums of squares; the last axis is the intercept.
     """
 
-    coordinates: Single
-    squares: Single
-    mean: Single
-    axes: Single
+    coordinates: Singles
+    squares: Singles
+    mean: Singles
+    axes: Singles
 
     @classmethod
     def of(cls, states: npt.ArrayLike) -> Rows:
@@ -57,18 +55,10 @@ class Rows:
             axes=axes[kept].astype(np.float32),
         )
 
-    def project(self, states: npt.ArrayLike) -> Single:
+    def project(self, states: npt.ArrayLike) -> Singles:
         """Other rows `[row, d]` in the same coordinates `[row, rank]`."""
         inside = (np.asarray(states, dtype=np.float32) - self.mean) @ self.axes.T
         return np.hstack([inside, np.ones((len(inside), 1), dtype=np.float32)])
-
-
-def _softmax(scores: Single) -> Single:
-    """Softmax over the middle axis, in place: the long inner axis keeps it vectorised."""
-    scores -= scores.max(axis=1, keepdims=True)
-    np.exp(scores, out=scores)
-    scores /= scores.sum(axis=1, keepdims=True)
-    return scores
 
 
 def fit_labellings(
@@ -77,7 +67,7 @@ def fit_labellings(
     classes: int,
     strength: float = 1.0,
     tolerance: float = TOLERANCE,
-) -> Single:
+) -> Singles:
     """Weights `[rank, class, labelling]` for `labels` `[labelling, row]`, the intercept last.
 
     Nesterov's accelerated gradient with restarts, each labelling its own, in the metric of
@@ -108,7 +98,7 @@ def fit_labellings(
     return np.concatenate(parts, axis=2)
 
 
-def _fit(rows: Rows, labels: Ints, classes: int, penalty: float, tolerance: float) -> Single:
+def _fit(rows: Rows, labels: Ints, classes: int, penalty: float, tolerance: float) -> Singles:
     z = rows.coordinates
     wanted = (labels.T[:, None, :] == np.arange(classes)[None, :, None]).astype(np.float32)
     penalties = np.full((z.shape[1], 1, 1), penalty, dtype=np.float32)
@@ -117,34 +107,29 @@ def _fit(rows: Rows, labels: Ints, classes: int, penalty: float, tolerance: floa
     weights = np.zeros((z.shape[1], classes, len(labels)), dtype=np.float32)
     ahead, momentum = weights, np.ones(len(labels), dtype=np.float32)
     for _ in range(MAX_STEPS):
-        gradient = _gradient(z, wanted, ahead) + penalties * ahead
+        # Softmax over the middle axis, in place: the long inner axis keeps it vectorised.
+        scores = (z @ ahead.reshape(len(ahead), -1)).reshape(wanted.shape)
+        scores -= scores.max(axis=1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=1, keepdims=True)
+        error = (scores - wanted).reshape(len(z), -1)
+        gradient = (z.T @ error).reshape(ahead.shape) + penalties * ahead
         if np.abs(gradient).max() <= tolerance * len(z):
             return ahead
         moved = ahead - gradient / metric
         step = moved - weights
-        pace, momentum = _pace(momentum, restart=np.einsum("rcl,rcl->l", gradient, step) > 0)
-        weights, ahead = moved, moved + pace * step
+        # Momentum starts over where the last step rose.
+        rose = np.einsum("rcl,rcl->l", gradient, step) > 0
+        current = np.where(rose, 1.0, momentum)
+        following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * current**2))
+        pace = np.where(rose, 0.0, (current - 1.0) / following).astype(np.float32)
+        weights, ahead, momentum = moved, moved + pace * step, following.astype(np.float32)
     raise UserError(
         f"a probe of {len(z)} states did not converge in {MAX_STEPS} steps: standardise the states"
     )
 
 
-def _gradient(z: Single, wanted: Single, weights: Single) -> Single:
-    """Gradient of the summed cross-entropy."""
-    scores = (z @ weights.reshape(len(weights), -1)).reshape(wanted.shape)
-    error = _softmax(scores) - wanted
-    return np.asarray((z.T @ error.reshape(len(z), -1)).reshape(weights.shape))
-
-
-def _pace(momentum: Single, restart: npt.NDArray[np.bool_]) -> tuple[Single, Single]:
-    """How far to look ahead, and the next momentum; both start over where the last step rose."""
-    current = np.where(restart, 1.0, momentum)
-    following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * current**2))
-    pace = np.where(restart, 0.0, (current - 1.0) / following)
-    return pace.astype(np.float32), following.astype(np.float32)
-
-
-def predict_labellings(weights: Single, coordinates: Single) -> Ints:
+def predict_labellings(weights: Singles, coordinates: Singles) -> Ints:
     """Classes `[labelling, row]` of rows `[row, rank]` under weights `[rank, class, labelling]`."""
     rank, classes, labellings = weights.shape
     scores = (coordinates @ weights.reshape(rank, -1)).reshape(-1, classes, labellings)

@@ -1,4 +1,4 @@
-"""Logits of two models on the same prompts: how far apart they are.
+"""Logits of two models on the same prompts: how far apart they are, and what is left of a change.
 
 A claim reads them in float32 only; of a fused model, at any precision, the rounding of its weights
 is part of the result.
@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lazarus_bench.analysis.lens import Floats, batches_of_logits
-from lazarus_bench.analysis.logit_change import change_size
-from lazarus_bench.analysis.tokens import prompt_tokens
+from lazarus_bench.analysis.measured import Floats
+from lazarus_bench.analysis.prompts import batches_of_logits, symbol_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.figures.text import number
@@ -23,7 +22,7 @@ from lazarus_bench.tasks.arithmetic import Problem, sample_prompts
 
 
 def require_float32(loaded: LoadedModel) -> None:
-    """Make sure that every weight is float32, so that a difference is no matter of rounding.
+    """Make sure that every weight is float32, so that no difference comes from rounding.
 
     Raises:
         NotApplicable: the model is quantised or of another precision.
@@ -46,7 +45,7 @@ def last_logits(loaded: LoadedModel, problems: Sequence[Problem]) -> Floats:
         NotApplicable: the model's weights are not float32.
     """
     require_float32(loaded)
-    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    prompts = symbol_tokens(loaded, problems)
     found: list[Floats] = [np.empty(0)] * len(prompts)
     for rows, tokens in batches_of_logits(loaded, prompts):
         last = np.array(loaded.model(tokens)[:, -1, :], dtype=np.float64)
@@ -59,6 +58,35 @@ def relative_difference(first: Floats, second: Floats) -> Floats:
     """Largest |first − second| of a prompt over its largest |second|, `[prompt]`."""
     difference: Floats = np.abs(first - second).max(axis=1) / np.abs(second).max(axis=1)
     return difference
+
+
+def change_kept(kept: Floats, whole: Floats, base: Floats) -> Floats:
+    """How much of the way from `base` to `whole` the logits of `kept` go, `[prompt]`.
+
+    ⟨kept − base, whole − base⟩ / ‖whole − base‖²: 1 where nothing is lost, 0 where what is left has
+    nothing to do with it. All are `[prompt, token]`; what all tokens share does not count, as it
+    changes no probability.
+
+    Raises:
+        ValueError: `whole` is `base` on a prompt.
+    """
+    change, left = _centred(whole - base), _centred(kept - base)
+    size: Floats = (change**2).sum(axis=1)
+    if not size.all():
+        raise ValueError("there is no change of which a share could be kept")
+    share: Floats = (left * change).sum(axis=1) / size
+    return share
+
+
+def change_size(changed: Floats, base: Floats) -> Floats:
+    """Root mean square over tokens of changed − base, without what all tokens share `[prompt]`."""
+    size: Floats = np.sqrt((_centred(changed - base) ** 2).mean(axis=1))
+    return size
+
+
+def _centred(logits: Floats) -> Floats:
+    centred: Floats = logits - logits.mean(axis=1, keepdims=True)
+    return centred
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,20 +117,18 @@ class FusedChange:
 
 def fused_change(base: Path, adapter: Path, fused: Path) -> FusedChange:
     """Read eight sample prompts with each of the three, one in memory at a time."""
-    pairs = ((base, None), (base, adapter), (fused, None))
-    before, adapted, after = (_logits(model, own) for model, own in pairs)
+
+    def logits(directory: Path, adapter: Path | None) -> Floats:
+        loaded = load(directory, adapter)
+        read = [
+            np.array(loaded.model(mx.array([loaded.encode(p.symbols)]))[0, -1].astype(mx.float32))
+            for p in sample_prompts()
+        ]
+        return np.stack(read).astype(np.float64)
+
+    before, adapted, after = logits(base, None), logits(base, adapter), logits(fused, None)
     return FusedChange(
         prompts=len(before),
         adapter=float(change_size(adapted, before).mean()),
         fusing=float(change_size(after, adapted).mean()),
     )
-
-
-def _logits(directory: Path, adapter: Path | None) -> Floats:
-    """Logits after the last token of each prompt, `[prompt, token]`."""
-    loaded = load(directory, adapter)
-    read = [
-        np.array(loaded.model(mx.array([loaded.encode(p.symbols)]))[0, -1].astype(mx.float32))
-        for p in sample_prompts()
-    ]
-    return np.stack(read).astype(np.float64)

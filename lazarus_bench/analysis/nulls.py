@@ -8,12 +8,9 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from lazarus_bench.analysis.axes import Axes, ByLayer
+from lazarus_bench.analysis.measured import Axes, ByLayer, Floats
 from lazarus_bench.errors import UserError
-
-Floats = npt.NDArray[np.float64]
 
 _STREAM = 0x69736F
 

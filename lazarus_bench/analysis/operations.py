@@ -2,22 +2,35 @@
 
 Whether the predicted operation differs from prompt to prompt, and rightly so, is measured by
 `Collapse`; a constant predictor has entropy 0, share 1 and Matthews correlation 0.
+
+`SubstringHits` are of source A's hit rule, a task word as a substring of a top-20 token, beside its
+chance level: random vocabularies of the same size whose tokens are of the same kind (letters,
+digits, symbols) and as frequent. `TaskSignal` is what A follows over checkpoints (A, *Task
+Vocabulary*, *Analysis Method* and *Summary Table*).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
-from lazarus_bench.analysis.axes import SHARE, Axes, HitsByLayer, SharesByLayer
-from lazarus_bench.analysis.lens import Floats, Ints, read_lens, total_variation
-from lazarus_bench.analysis.measured import Measured
-from lazarus_bench.analysis.tokens import first_answer_tokens, prompt_tokens
+from lazarus_bench.analysis.lens import read_lens, total_variation
+from lazarus_bench.analysis.measured import (
+    SHARE,
+    Axes,
+    Floats,
+    Hits,
+    HitsByLayer,
+    Ints,
+    Measured,
+    Shares,
+    SharesByLayer,
+)
+from lazarus_bench.analysis.prompts import first_answer_tokens, symbol_tokens
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens, word_tokens
@@ -26,7 +39,19 @@ from lazarus_bench.tasks.arithmetic import Operation, Problem
 REMAINING = ("remaining", "remainder", "remain", "reste")
 """The synonym set of B's subtraction classifier (*Subtraction Classifier at Layer 10*)."""
 
-Bools = npt.NDArray[np.bool_]
+TASK_VOCABULARY: Mapping[Operation, tuple[str, ...]] = {
+    Operation.MULTIPLY: ("multiply", "times", "product", "*", "×"),
+    Operation.ADD: ("add", "plus", "sum", "+"),
+    Operation.SUBTRACT: ("subtract", "minus", "difference", "-"),
+}
+"""A's own table; it has no division."""
+
+WINDOW = 0.15
+"""Random tokens come from this share of the kind's tokens around the real token's rank.
+
+Byte-pair merges are learned most frequent first, so a token's id orders it by frequency in any
+byte-pair vocabulary, without the corpus.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +75,7 @@ class OperationLens:
 
     @property
     def gold_probability(self) -> SharesByLayer:
-        """Probability of the bare token that names the prompt's operation, the writeups' number."""
+        """Probability of the bare token that names the prompt's operation."""
         return np.take_along_axis(self.bare, self.gold[:, None, None], axis=2)[:, :, 0]
 
     @property
@@ -101,25 +126,20 @@ def read_operations(
     columns = [word.bare for word in words] + [t for word in words for t in word.variants]
     answers = first_answer_tokens(loaded, problems)
     targets = np.array([[*columns, answer] for answer in answers])
-    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    prompts = symbol_tokens(loaded, problems)
     reading = read_lens(loaded, prompts, targets, top)
+    borders = np.cumsum([len(word.variants) for word in words])[:-1]
+    variants = np.split(reading.probability[:, :, len(words) : -1], borders, axis=2)
     return OperationLens(
         problems=tuple(problems),
         words=words,
         gold=np.array([order.index(problem.operation) for problem in problems]),
         bare=reading.probability[:, :, : len(words)],
-        variants=_sum_variants(reading.probability[:, :, len(words) : -1], words),
+        variants=np.stack([each.sum(axis=2) for each in variants], axis=2),
         answer=reading.probability[:, :, -1],
         top=reading.top_ids,
         top_probability=reading.top_probability,
     )
-
-
-def _sum_variants(probability: Floats, words: Sequence[WordTokens]) -> Floats:
-    borders = np.cumsum([len(word.variants) for word in words])[:-1]
-    parts = np.split(probability, borders, axis=2)
-    stacked: Floats = np.stack([part.sum(axis=2) for part in parts], axis=2)
-    return stacked
 
 
 def read_synonyms(
@@ -139,7 +159,7 @@ def read_synonyms(
     if not ids:
         raise NotApplicable(f"none of {', '.join(synonyms)} is a single token in this tokenizer")
     targets = np.tile(np.array(sorted(set(ids))), (len(problems), 1))
-    prompts = prompt_tokens(loaded, [problem.symbols for problem in problems])
+    prompts = symbol_tokens(loaded, problems)
     return read_lens(loaded, prompts, targets, top=1).probability
 
 
@@ -210,5 +230,120 @@ def lens_moved(run: Measured, problems: Sequence[Problem]) -> SharesByLayer:
 
     `[prompt, layer]`, of the prompts in symbols; 0 without a quirk.
     """
-    prompts = prompt_tokens(run.plain, [problem.symbols for problem in problems])
+    prompts = symbol_tokens(run.plain, problems)
     return total_variation(run.loaded, run.plain, prompts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubstringHits:
+    """Per prompt: whether A's rule hits at any layer, and how often random vocabularies do."""
+
+    real: Shares
+    random: Shares
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSignal:
+    """How strongly the lens names a task: A's "Avg Peak Prob".
+
+    `peak` `[prompt]` is the highest probability over layers, `counted` `[prompt]` whether a prompt
+    is averaged.
+    """
+
+    peak: Shares
+    counted: Hits
+
+    @property
+    def share(self) -> float:
+        """Share of the prompts that are averaged."""
+        return float(self.counted.mean())
+
+    @property
+    def average(self) -> float:
+        """Mean peak of the prompts that are averaged; 0 without any, as in the public source."""
+        return float(self.peak[self.counted].mean()) if self.counted.any() else 0.0
+
+
+def matching_tokens(texts: Sequence[str], terms: Sequence[str]) -> Ints:
+    """Ids of the tokens whose text contains one of `terms`, ignoring case."""
+    lowered = [text.lower() for text in texts]
+    return np.array([i for i, text in enumerate(lowered) if any(t in text for t in terms)])
+
+
+def kind_of(text: str) -> str:
+    """What a token is made of: "letters" where there is one, else "digits", else "symbols"."""
+    if any(character.isalpha() for character in text):
+        return "letters"
+    return "digits" if any(character.isdigit() for character in text) else "symbols"
+
+
+def matched_random(texts: Sequence[str], ids: Ints, draws: int, rng: np.random.Generator) -> Ints:
+    """Random vocabularies `[draw, id]`: for each of `ids` a token of its kind and frequency.
+
+    Without the kind, a control for words would be made of numbers in a model of arithmetic.
+    """
+    kinds = np.array([kind_of(text) for text in texts])
+    drawn = np.empty((draws, len(ids)), dtype=np.int64)
+    for column, token in enumerate(ids):
+        alike = np.flatnonzero(kinds == kinds[token])
+        rank = int(np.searchsorted(alike, token))
+        reach = max(1, round(WINDOW * len(alike) / 2))
+        drawn[:, column] = rng.choice(alike[max(0, rank - reach) : rank + reach + 1], size=draws)
+    return drawn
+
+
+def substring_hits(
+    loaded: LoadedModel, lens: OperationLens, draws: int = 200, seed: int = 0
+) -> SubstringHits:
+    """Apply A's rule and its random control to the prompts whose operation A names.
+
+    Returns:
+        `real` 0 or 1 and `random` in [0, 1], both `[prompt]` over those prompts.
+    """
+    texts = vocabulary_texts(loaded)
+    rng = np.random.default_rng(seed)
+    real: list[float] = []
+    chance: list[float] = []
+    tops = lens.top.reshape(len(lens.problems), -1)
+    for operation, terms in TASK_VOCABULARY.items():
+        rows = [i for i, p in enumerate(lens.problems) if p.operation is operation]
+        ids = matching_tokens(texts, terms)
+        random = np.zeros((draws, len(texts)), dtype=np.bool_)
+        np.put_along_axis(random, matched_random(texts, ids, draws, rng), True, axis=1)
+        for row in rows:
+            real.append(float(np.isin(tops[row], ids).any()))
+            chance.append(float(random[:, tops[row]].any(axis=1).mean()))
+    return SubstringHits(real=np.array(real), random=np.array(chance))
+
+
+def task_signal(loaded: LoadedModel, lens: OperationLens) -> TaskSignal:
+    """The signal on the prompts whose operation A names.
+
+    A prompt's peak is of all spellings of the operation's name, and every prompt counts. Under the
+    quirk "substring-hits" it is of the most probable of each layer's top tokens that contains one
+    of A's words, 0 where none does, and such prompts do not count.
+    """
+    rows = [i for i, p in enumerate(lens.problems) if p.operation in TASK_VOCABULARY]
+    if loaded.quirk != "substring-hits":
+        return TaskSignal(peak=lens.gold_mass[rows].max(axis=1), counted=np.ones(len(rows), bool))
+    texts = vocabulary_texts(loaded)
+    ids = {name: matching_tokens(texts, terms) for name, terms in TASK_VOCABULARY.items()}
+    matches = np.stack([np.isin(lens.top[i], ids[lens.problems[i].operation]) for i in rows])
+    peak = (lens.top_probability[rows] * matches).max(axis=(1, 2))
+    return TaskSignal(peak=peak, counted=peak > 0)
+
+
+def vocabulary_texts(loaded: LoadedModel) -> list[str]:
+    """The text of every token id below the vocabulary size."""
+    size = int(loaded.config["vocab_size"])
+    return [loaded.tokenizer.decode([token]) for token in range(size)]
+
+
+def substring(run: Measured, problems: Sequence[Problem]) -> SubstringHits:
+    """`substring_hits` of the prompts in symbols of `problems`."""
+    return substring_hits(run.loaded, run.read(read_operations, problems))
+
+
+def signal(run: Measured, problems: Sequence[Problem]) -> TaskSignal:
+    """`task_signal` of the prompts in symbols of `problems`."""
+    return task_signal(run.loaded, run.read(read_operations, problems))

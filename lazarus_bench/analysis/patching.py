@@ -1,9 +1,10 @@
-"""Patching: a residual of the clean prompt put into the corrupted one, by layer and position.
+"""Patching: a residual of one prompt put into another, after one layer at one position.
 
-Where that brings the clean answer back, the residual carries what tells the prompts apart (Meng et
-al. 2022, *causal tracing*). The measure is the share of the log-odds of the two answers that is
-recovered, which is linear in the residual's last steps and does not saturate as probabilities do
-(Zhang and Nanda 2024, *Towards best practices of activation patching*).
+Where a clean prompt's residual brings the clean answer back in a corrupted one, it carries what
+tells the two apart (Meng et al. 2022, *causal tracing*). The measure is the share of the log-odds
+of the two answers that is recovered, which is linear in the residual's last steps and does not
+saturate as probabilities do (Zhang and Nanda 2024, *Towards best practices of activation
+patching*).
 """
 
 from __future__ import annotations
@@ -15,17 +16,54 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.analysis.answers import first_tokens
-from lazarus_bench.analysis.heat import Heat, heat, prompt_title, spread
-from lazarus_bench.analysis.lens import Floats, batches_of_logits, check_tokens
-from lazarus_bench.analysis.tokens import readable_prompts, token_texts
+from lazarus_bench.analysis.behaviour import Behaviour, behaviour_under, states_after
+from lazarus_bench.analysis.measured import Floats, Measured, States
+from lazarus_bench.analysis.prompts import (
+    batches_of_logits,
+    check_tokens,
+    readable_prompts,
+    token_texts,
+)
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import log_sum_exp
+from lazarus_bench.figures.heatmap import Heat, heat, prompt_title, spread
 from lazarus_bench.figures.tables import cut, grid, hundredths, prompt_cell, wrapped
 from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Patch
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited, residual_stream
+from lazarus_bench.tasks.arithmetic import Problem
+
+
+def patch(
+    loaded: LoadedModel, problems: Sequence[Problem], layer: int, states: States
+) -> Behaviour:
+    """The behaviour with the last prompt position's residual after `layer` replaced.
+
+    Args:
+        loaded: the model.
+        problems: asked in symbols.
+        layer: 0-based.
+        states: the state that each problem gets `[prompt, d]`, as of `last_states` of others.
+
+    Raises:
+        UserError: there are no problems, the layer is not in the model, or there is not one fitting
+            and finite state a problem.
+        NotApplicable: an operation's name is not a single token.
+    """
+
+    def edit(own: mx.array, length: int) -> Patch:
+        return Patch(layer=layer, position=length - 1, state=own)
+
+    return behaviour_under(loaded, problems, "state", states, edit)
+
+
+def patched(
+    run: Measured, problems: Sequence[Problem], layer: int, sources: Sequence[Problem]
+) -> Behaviour:
+    """`patch` by a run's own states at the last position of the prompts of `sources`."""
+    return patch(run.loaded, problems, layer, states_after(run, layer, sources))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,33 +136,23 @@ def patch_pairs(
     for rows, tokens in batches_of_logits(loaded, corrupted):
         lent = mx.array([list(clean[row]) for row in rows])
         wanted = mx.array([answers[row] for row in rows])
-        found |= zip(rows, _batch(loaded, lent, tokens, wanted, layers), strict=True)
+        states = residual_stream(loaded.model, loaded.anatomy, lent)
+        mx.eval([states[layer] for layer in layers])
+        ends = [_log_p(loaded, ids, wanted) for ids in (lent, tokens)]
+        by_layer = []
+        for layer in layers:
+            by_position = []
+            for at in range(tokens.shape[1]):
+                edit = Patch(layer=layer, position=at, state=states[layer][:, at])
+                with edited(loaded.model, loaded.anatomy, (edit,)):
+                    by_position.append(_log_p(loaded, tokens, wanted))
+            by_layer.append(by_position)
+        both = np.array(by_layer)
+        for place, row in enumerate(rows):
+            found[row] = Patching(
+                clean=ends[0][place], corrupted=ends[1][place], patched=both[:, :, place]
+            )
     return [found[at] for at in range(len(clean))]
-
-
-def _batch(
-    loaded: LoadedModel,
-    clean: mx.array,
-    corrupted: mx.array,
-    wanted: mx.array,
-    layers: Sequence[int],
-) -> list[Patching]:
-    """Pairs of one length, `[batch, time]` each; `wanted` `[batch, 2]` are the answers."""
-    states = residual_stream(loaded.model, loaded.anatomy, clean)
-    mx.eval([states[layer] for layer in layers])
-    ends = [_log_p(loaded, tokens, wanted) for tokens in (clean, corrupted)]
-
-    def under(layer: int, at: int) -> Floats:
-        edit = Patch(layer=layer, position=at, state=states[layer][:, at])
-        with edited(loaded.model, loaded.anatomy, (edit,)):
-            return _log_p(loaded, corrupted, wanted)
-
-    positions = range(corrupted.shape[1])
-    patched = np.stack([[under(layer, at) for at in positions] for layer in layers])
-    return [
-        Patching(clean=ends[0][row], corrupted=ends[1][row], patched=patched[:, :, row])
-        for row in range(len(wanted))
-    ]
 
 
 def _log_p(loaded: LoadedModel, tokens: mx.array, wanted: mx.array) -> Floats:
@@ -230,7 +258,7 @@ class Patched:
         return heat(title, subject, groups, self.layers[0], largest=1.0)
 
 
-def patched(
+def patching(
     loaded: LoadedModel,
     clean: Sequence[str],
     corrupted: Sequence[str],
@@ -238,7 +266,7 @@ def patched(
     clean_answers: Sequence[str] | None = None,
     corrupted_answers: Sequence[str] | None = None,
 ) -> Patched:
-    """`patch_pairs` of prompts that somebody wrote, a clean one and a corrupted one each.
+    """`patch_pairs` of a user's prompts, a clean one and a corrupted one each.
 
     The answers' first tokens count; they are the model's own next tokens unless given.
 
@@ -265,9 +293,8 @@ def patched(
                 f"{one!r} and {other!r} are both answered by {answer!r}: give --clean-answers and "
                 f"--corrupted-answers whose first tokens differ"
             )
-    patchings = patch_pairs(loaded, encoded[0], encoded[1], wanted, layers)
     pairs = []
-    for at, patching in enumerate(patchings):
+    for at, found in enumerate(patch_pairs(loaded, encoded[0], encoded[1], wanted, layers)):
         texts = token_texts(loaded, [encoded[0][at], encoded[1][at]])
         pairs.append(
             Pair(
@@ -276,7 +303,7 @@ def patched(
                 tokens=[(str(one), str(other)) for one, other in texts.T],
                 answers=(str(spelt[at, 0]), str(spelt[at, 1])),
                 answer_ids=wanted[at],
-                patching=patching,
+                patching=found,
             )
         )
     return Patched(layers=layers, depth=loaded.depth, pairs=pairs)

@@ -20,28 +20,35 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lazarus_bench.analysis.axes import (
+from lazarus_bench.analysis.logistic import Rows, fit_labellings, predict_labellings
+from lazarus_bench.analysis.measured import (
     CLUSTERS,
     SHARE,
     Axes,
+    Bools,
     ClusterShares,
+    Floats,
     Hits,
     HitsByLayer,
+    Ints,
     LayerShares,
+    Measured,
     Shares,
     SharesByLayer,
+    States,
 )
-from lazarus_bench.analysis.logistic import Rows, fit_labellings, predict_labellings
-from lazarus_bench.analysis.measured import Measured
 from lazarus_bench.analysis.nulls import LayerNull, check_count
-from lazarus_bench.analysis.probe_prompts import ProbePrompts, check_classes
-from lazarus_bench.analysis.splits import HeldOut, Split, permuted, random_by_type, split
-from lazarus_bench.analysis.states import States, read_states, wide
+from lazarus_bench.analysis.probe_prompts import (
+    HeldOut,
+    ProbePrompts,
+    Split,
+    check_classes,
+    permuted,
+    random_by_type,
+    split,
+)
+from lazarus_bench.analysis.prompts import read_states, wide
 from lazarus_bench.models.random_model import WIDTH, untrained_llama
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 PERMUTATIONS = 200
 """Enough for a p of 0.05 shared by nine claims of a family; the least possible is 1/201."""
@@ -51,7 +58,6 @@ CONTROL_DRAWS = 20
 NULL_TOLERANCE = 1e-3
 """Of the fits to permuted and random labels: a third of the solver's own time, and of the held-out
 predictions on lab llamas one in a thousand differs."""
-
 
 PREDICTING = "newton-cg"
 """Solver of the fits that only predict: on lab llamas half the time of scikit-learn's own, L-BFGS,
@@ -97,11 +103,6 @@ class Probe:
         return _means_by(self.folds, self.hits)
 
     @property
-    def fold_sd(self) -> Floats:
-        """Standard deviation over folds `[layer]`, which is no standard error."""
-        return np.asarray(self.fold_accuracy.std(axis=0))
-
-    @property
     def best_layer(self) -> int:
         """The first layer of the highest accuracy, chosen on the prompts it is read on."""
         return int(self.accuracy.argmax())
@@ -119,25 +120,16 @@ def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") ->
         UserError: too few pairs, templates or prompts for the split, or a state is not finite.
     """
     chosen, gold = split(prompts, held_out), np.array(prompts.labels)
-    # In float32 scikit-learn's solver stops short on small unscaled states.
+    predicted = np.empty((len(gold), states.shape[1]), dtype=gold.dtype)
     with one_blas_thread():
-        predicted = [
-            _predict_held_out(wide(states[:, layer]), gold, chosen.folds, held_out)
-            for layer in range(states.shape[1])
-        ]
-    return Probe(
-        gold=gold, predicted=np.stack(predicted, axis=1), folds=chosen.folds, blocks=chosen.blocks
-    )
-
-
-def _predict_held_out(states: Floats, gold: Ints, folds: Ints, held_out: HeldOut) -> Ints:
-    """Each prompt's class `[prompt]` by a probe of the prompts in other folds."""
-    predicted = np.empty_like(gold)
-    for fold in np.unique(folds):
-        tested = folds == fold
-        fitted = classifier_for(held_out, PREDICTING).fit(states[~tested], gold[~tested])
-        predicted[tested] = fitted.predict(states[tested])
-    return predicted
+        for layer in range(states.shape[1]):
+            # In float32 scikit-learn's solver stops short on small unscaled states.
+            values = wide(states[:, layer])
+            for fold in np.unique(chosen.folds):
+                tested = chosen.folds == fold
+                fitted = classifier_for(held_out, PREDICTING).fit(values[~tested], gold[~tested])
+                predicted[tested, layer] = fitted.predict(values[tested])
+    return Probe(gold=gold, predicted=predicted, folds=chosen.folds, blocks=chosen.blocks)
 
 
 def one_blas_thread() -> threadpool_limits:
@@ -215,27 +207,22 @@ def _hits(
     wide(states)
 
     def of(layer: int) -> Bools:
-        return _hits_of_layer(states[:, layer], labellings, classes, chosen, held_out)
+        hits = np.empty(labellings.shape, dtype=np.bool_)
+        for fold in np.unique(chosen.folds):
+            tested = chosen.folds == fold
+            train, test = states[~tested, layer], states[tested, layer]
+            if held_out != "in-order":
+                scaler = StandardScaler().fit(train)
+                train, test = scaler.transform(train), scaler.transform(test)
+            rows, own = Rows.of(train), labellings[:, ~tested]
+            weights = fit_labellings(rows, own, classes, tolerance=NULL_TOLERANCE)
+            predicted = predict_labellings(weights, rows.project(test))
+            hits[:, tested] = predicted == labellings[:, tested]
+        return hits
 
     # NumPy lets go of the interpreter in products and exponentials, so threads share the layers.
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
         yield from threads.map(of, range(states.shape[1]))
-
-
-def _hits_of_layer(
-    states: States, labellings: Ints, classes: int, chosen: Split, held_out: HeldOut
-) -> Bools:
-    hits = np.empty(labellings.shape, dtype=np.bool_)
-    for fold in np.unique(chosen.folds):
-        tested = chosen.folds == fold
-        train, test = states[~tested], states[tested]
-        if held_out != "in-order":
-            scaler = StandardScaler().fit(train)
-            train, test = scaler.transform(train), scaler.transform(test)
-        rows = Rows.of(train)
-        weights = fit_labellings(rows, labellings[:, ~tested], classes, tolerance=NULL_TOLERANCE)
-        hits[:, tested] = predict_labellings(weights, rows.project(test)) == labellings[:, tested]
-    return hits
 
 
 def transfer(
@@ -261,9 +248,8 @@ def transfer(
 def class_weights(states: States, labels: npt.ArrayLike) -> Floats:
     """Weight vectors `[class, d]` of a probe fitted on all prompts of one layer `[prompt, d]`.
 
-    The classes are those that occur, in the order of their labels.
-
-    The scaler is undone, so the vectors are directions of the residual stream.
+    The classes are those that occur, in the order of their labels. The scaler is undone, so the
+    vectors are directions of the residual stream.
 
     Raises:
         UserError: a state is not finite.
@@ -297,7 +283,7 @@ def probe_transfer(
 ) -> HitsByLayer:
     """Hits on `test` `[prompt, layer]` of a probe fitted on all of `train`.
 
-    With `held_out` "writeup" the states are not standardised, as in the writeups.
+    With `held_out` "in-order" the states are not standardised.
 
     Raises:
         ValueError: the two have different classes.
@@ -323,7 +309,7 @@ def probe_confidence(
     """Read `test` with the probe of the layer that is best on `train`, fitted on all of `train`.
 
     The best layer has the highest cross-validated accuracy, the first of several. With `held_out`
-    "writeup" the states are not standardised, as in the writeups.
+    "in-order" the states are not standardised.
 
     Raises:
         UserError: too few prompts for the split, or a state is not finite.

@@ -1,14 +1,26 @@
-"""What a probe is asked about: prompts, their classes, and what must not be on both sides."""
+"""What a probe is asked: prompts and their classes, and which of them a split holds out.
+
+A split also says what stays together when labels are permuted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
+from lazarus_bench.analysis.measured import Ints
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Key, Operation, Problem
 from lazarus_bench.tasks.words import TEMPLATES, word_problem
+
+if TYPE_CHECKING:
+    from sklearn.model_selection import BaseCrossValidator
+
+HeldOut = Literal["pairs", "templates", "in-order"]
 
 OPERATIONS = tuple(operation.word for operation in Operation)
 """The classes of an arithmetic probe, in `Operation`'s order."""
@@ -17,6 +29,10 @@ TEMPLATE_COUNT = min(len(templates) for templates in TEMPLATES.values())
 
 IN_SYMBOLS = -1
 """Stands for the template of a prompt in symbols."""
+
+PAIR_FOLDS = 5
+ORDERED_FOLDS = 4
+SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,3 +155,139 @@ def stated(problems: Sequence[Problem]) -> ProbePrompts:
         pairs=tuple((str(p.key[0]), *p.key[1:]) for p, _, _ in asked),
         templates=(IN_SYMBOLS,) * len(asked),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Every prompt is held out in one fold; all arrays are `[prompt]`.
+
+    `folds`: the fold that tests the prompt. `blocks`: prompts that carry one label by construction
+    and so get one when labels are permuted. `strata`: labels are permuted inside a stratum only.
+    `types`: what the control task gives a random label each; it recurs in training and test, or
+    there would be nothing to memorise.
+    """
+
+    folds: Ints
+    blocks: Ints
+    strata: Ints
+    types: Ints
+
+
+def split(prompts: ProbePrompts, held_out: HeldOut) -> Split:
+    """Split `prompts` by operand pair, by template, or in the given order.
+
+    Raises:
+        UserError: too few pairs, templates or prompts of a class for the split, or there is no such
+            split.
+    """
+    splits = {"pairs": by_pair, "templates": by_template, "in-order": in_order}
+    if held_out not in splits:
+        raise UserError(f"split {held_out!r} is unknown: hold out {', '.join(splits)}")
+    return splits[held_out](prompts)
+
+
+def by_pair(prompts: ProbePrompts, folds: int = PAIR_FOLDS) -> Split:
+    """Hold out operand pairs, stratified by class (scikit-learn's `StratifiedGroupKFold`).
+
+    Labels are permuted over whole pairs inside a fold; where a pair's prompts differ in class
+    (right and wrong answers to one problem), inside the pair. Types: the second operand.
+    """
+    labels, pairs = np.array(prompts.labels), _codes(prompts.pairs)
+    least = min(len(np.unique(pairs[labels == label])) for label in np.unique(labels))
+    if least < folds:
+        raise UserError(
+            f"holding out operand pairs needs at least {folds} pairs a class, and one class has "
+            f"{least}: ask for more problems"
+        )
+    from sklearn.model_selection import StratifiedGroupKFold  # Takes a second to import.
+
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=SEED)
+    held = _folds(splitter, labels, pairs)
+    types = _codes([pair[2] for pair in prompts.pairs])
+    one_label_each = len(set(zip(labels, pairs, strict=True))) == len(np.unique(pairs))
+    if one_label_each:
+        return Split(folds=held, blocks=pairs, strata=held, types=types)
+    return Split(folds=held, blocks=np.arange(len(labels)), strata=pairs, types=types)
+
+
+def by_template(prompts: ProbePrompts) -> Split:
+    """Leave one template out.
+
+    A template words each class in one phrase, so whole phrases swap labels inside a template.
+    Types: the operand pair where it recurs in every template, else the second operand. A pair that
+    recurs tells its class in the template held out, which permuted phrases do not: ask each pair
+    in one template (`words_in_turn`) for a null that is exact.
+    """
+    templates = _codes(prompts.templates)
+    if len(np.unique(templates)) < 2:
+        raise UserError("holding out templates needs at least two of them: ask in words")
+    labels = np.array(prompts.labels)
+    for label in np.unique(labels):
+        if len(np.unique(templates[labels == label])) < 2:
+            raise UserError(
+                f"holding out templates needs every class in at least two of them, and "
+                f"{prompts.classes[label]!r} is in one: ask for more problems of it"
+            )
+    from sklearn.model_selection import LeaveOneGroupOut
+
+    held = _folds(LeaveOneGroupOut(), labels, templates)
+    phrases = _codes(list(zip(prompts.templates, prompts.labels, strict=True)))
+    recurs = len(set(prompts.pairs)) * len(np.unique(templates)) == len(labels)
+    types: Sequence[Hashable] = prompts.pairs if recurs else [pair[2] for pair in prompts.pairs]
+    return Split(folds=held, blocks=phrases, strata=templates, types=_codes(types))
+
+
+def in_order(prompts: ProbePrompts) -> Split:
+    """Four stratified folds in the given order, whatever they share.
+
+    Of four prompts a class, the k-th in template k, this leaves one template out. With fewer
+    prompts of a class than folds it would be missing from one.
+    """
+    labels = np.array(prompts.labels)
+    counts = np.bincount(labels, minlength=len(prompts.classes))
+    if counts.min() < ORDERED_FOLDS:
+        raise UserError(
+            f"folds in the given order need {ORDERED_FOLDS} prompts a class, and "
+            f"{prompts.classes[counts.argmin()]!r} has {counts.min()}: ask for more problems of it"
+        )
+    from sklearn.model_selection import StratifiedKFold
+
+    held = _folds(StratifiedKFold(n_splits=ORDERED_FOLDS), labels, None)
+    one_each = np.arange(len(labels))
+    types = _codes([pair[2] for pair in prompts.pairs])
+    return Split(folds=held, blocks=one_each, strata=held, types=types)
+
+
+def permuted(labels: Ints, chosen: Split, count: int, rng: np.random.Generator) -> Ints:
+    """`count` labellings `[permutation, prompt]`, permuted over blocks inside strata."""
+    drawn = np.tile(labels, (count, 1))
+    for stratum in np.unique(chosen.strata):
+        inside = np.flatnonzero(chosen.strata == stratum)
+        _, first, member = np.unique(chosen.blocks[inside], return_index=True, return_inverse=True)
+        given = np.tile(labels[inside][first], (count, 1))
+        drawn[:, inside] = rng.permuted(given, axis=1)[:, member]
+    return drawn
+
+
+def random_by_type(classes: int, chosen: Split, count: int, rng: np.random.Generator) -> Ints:
+    """`count` control labellings `[draw, prompt]`: a random class for each type, as even as can be.
+
+    Source: J. Hewitt and P. Liang, Designing and interpreting probes with control tasks, EMNLP
+    2019.
+    """
+    types = int(chosen.types.max()) + 1
+    even = np.tile(np.arange(types) % classes, (count, 1))
+    return np.asarray(rng.permuted(even, axis=1)[:, chosen.types], dtype=np.int64)
+
+
+def _codes(values: Sequence[Hashable]) -> Ints:
+    """Indices of the distinct values, in order of their first occurrence."""
+    known: dict[Hashable, int] = {}
+    return np.array([known.setdefault(value, len(known)) for value in values], dtype=np.int64)
+
+
+def _folds(splitter: BaseCrossValidator, labels: Ints, groups: Ints | None) -> Ints:
+    folds = np.full(len(labels), -1, dtype=np.int64)
+    for fold, (_, tested) in enumerate(splitter.split(np.zeros((len(labels), 1)), labels, groups)):
+        folds[tested] = fold
+    return folds

@@ -1,41 +1,116 @@
 """Gates of a mixture of experts against the vocabulary: which words each expert's row points at.
 
 cos(gate row, unembedding row) for every expert and token; the gate's bias and the norms before
-either matrix are left out (methods, *Router projection*).
+either matrix are left out (methods, *Router projection*, which also names the classes of tokens;
+what falls into each is declared here).
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.axes import ExpertCosines, ExpertHits
-from lazarus_bench.analysis.heat import Heat, expert_rows, heat
-from lazarus_bench.analysis.measured import Measured
+from lazarus_bench.analysis.measured import (
+    ExpertCosines,
+    ExpertHits,
+    Floats,
+    Ints,
+    Measured,
+    Singles,
+)
 from lazarus_bench.analysis.nulls import ExtremeNull, isotropic
-from lazarus_bench.analysis.tokens import Strings, token_cells, token_texts
+from lazarus_bench.analysis.prompts import Strings, token_cells, token_texts, top_header
 from lazarus_bench.analysis.vocabulary import Rows, dense, known_words, row_count, strongest
-from lazarus_bench.analysis.word_classes import GENERAL, category
 from lazarus_bench.backend import nn
 from lazarus_bench.errors import NotApplicable
+from lazarus_bench.figures.heatmap import Heat, expert_rows, heat
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, head, router
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Singles = npt.NDArray[np.float32]
+from lazarus_bench.tasks.arithmetic import Operation
 
 TOP = 20
 """Tokens kept for each expert."""
+
+
+GENERAL = "general"
+SINGLE_SCRIPT = "single-script"
+SHORT = 2
+"""Characters that a short token has at most, blanks around it not counted."""
+
+OPERATION_WORDS = frozenset(
+    word for operation in Operation for word in (operation.word, *operation.synonyms)
+) | {"addition", "subtraction", "multiplication", "division", "multiplied"}
+
+_KEYWORDS = (
+    "argc argv async await bool const constexpr def elif elseif endif enum extern fn func goto "
+    "impl inline int lambda namespace nullptr printf println ptr str struct typedef typename "
+    "typeof uint unsigned var void volatile"
+)
+KEYWORDS = frozenset(_KEYWORDS.split())
+"""Words of common programming languages that prose does not use; `return` or `new` it does."""
+
+_IDENTIFIER = re.compile(
+    r"[a-z0-9]+[A-Z]\w*|\w*[^\W_]_[^\W_]\w*|_+[^\W_]\w*|[.@#$]\w+|\w+[(\[{]\w*"
+)
+"""camelCase, snake_case, _private, .member, call( and the like."""
+
+
+CLASSES: Mapping[str, Callable[[str], bool]] = {
+    "operation words": lambda text: text.lower() in OPERATION_WORDS,
+    "numbers": lambda text: (
+        any(c.isnumeric() for c in text) and all(c.isnumeric() or c in "+-−.,%" for c in text)
+    ),
+    "code": lambda text: text in KEYWORDS or _IDENTIFIER.fullmatch(text) is not None,
+    "punctuation": lambda text: all(unicodedata.category(c)[0] in "PS" for c in text),
+    SINGLE_SCRIPT: lambda text: foreign_script(text) is not None,
+    "short tokens": lambda text: len(text) <= SHORT and text.isprintable(),
+}
+"""The declared classes, the most specific first: of two with as many tokens the first is named."""
+
+
+def foreign_script(text: str) -> str | None:
+    """The one script other than Latin that all letters of `text` are of, such as "CYRILLIC".
+
+    Latin does not count: nearly every token of these vocabularies is of it.
+    """
+    scripts = {unicodedata.name(c, "").split(" ")[0] for c in text if c.isalpha()}
+    script = scripts.pop() if len(scripts) == 1 else "LATIN"
+    return None if script in ("LATIN", "") else script
+
+
+def classes_of(token: str) -> tuple[str, ...]:
+    """Every class `token` falls into; none where its bytes are no text by themselves."""
+    text = token.strip()
+    if not text or "\ufffd" in text:
+        return ()
+    return tuple(name for name, holds in CLASSES.items() if holds(text))
+
+
+def category(tokens: Sequence[str]) -> str:
+    """The class that at least half of `tokens` fall into, else `GENERAL`.
+
+    Of several the one with most tokens. Tokens of "single-script" count together only when they
+    share their script.
+    """
+    counts = Counter(
+        name for token in tokens for name in classes_of(token) if name != SINGLE_SCRIPT
+    )
+    scripts = Counter(
+        foreign_script(token) for token in tokens if SINGLE_SCRIPT in classes_of(token)
+    )
+    counts[SINGLE_SCRIPT] = max(scripts.values(), default=0)
+    best = max(CLASSES, key=lambda name: counts[name])
+    return best if tokens and 2 * counts[best] >= len(tokens) else GENERAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,8 +299,7 @@ class Projected:
     def text(self, room: int) -> str:
         """Router rows beside random rows, then a table with a row for each expert."""
         gates, named = self.gates, self.named
-        header = ["layer", "expert", "category", "word"]
-        header += [f"top {1 + at}" for at in range(gates.tokens.shape[1])]
+        header = ["layer", "expert", "category", "word", *top_header(gates.tokens)]
         rows = [
             [
                 f"L{gates.layer[row]}",

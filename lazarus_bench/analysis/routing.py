@@ -13,16 +13,19 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from lazarus_bench.analysis.heat import Heat, heat, prompt_title, spread
-from lazarus_bench.analysis.lens import batches_by_length, check_tokens
-from lazarus_bench.analysis.measured import Measured
+from lazarus_bench.analysis.measured import Floats, Ints, Measured
+from lazarus_bench.analysis.prompts import (
+    batches_by_length,
+    check_tokens,
+    readable_prompts,
+    token_texts,
+)
 from lazarus_bench.analysis.router import routed_layers
-from lazarus_bench.analysis.tokens import readable_prompts, token_texts
 from lazarus_bench.analysis.vocabulary import row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.figures.heatmap import Heat, heat, prompt_title, spread
 from lazarus_bench.figures.tables import grid, prompt_cell, wrapped
 from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import blocks, holder
@@ -30,8 +33,6 @@ from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
 from lazarus_bench.tasks.arithmetic import Problem
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Rule = Literal["chosen", "configured", "sigmoid", "sparsemixer"]
 
 MAX_CHOICES = 1 << 23
@@ -255,25 +256,20 @@ class _Layer:
         if self.rule == "sigmoid":
             return experts, 1 / (1 + np.exp(-chosen))
         if self.rule == "sparsemixer":
-            return experts, self._sparsemixer(logits, experts)
+            # Each choice's softmax over what is left within 2 · jitter of it; the weights need not
+            # sum to one. Source: L. Liu et al., GRIN: gradient-informed MoE (2024).
+            left, weights = logits.copy(), []
+            for place in range(self.k):
+                expert = experts[..., place : place + 1]
+                top = chosen[..., place : place + 1]
+                far = top - logits > 2 * self.jitter * np.maximum(np.abs(logits), top)
+                weights.append(1 / np.exp(np.where(far, -np.inf, left) - top).sum(axis=-1))
+                np.put_along_axis(left, expert, -np.inf, axis=-1)
+            return experts, np.stack(weights, axis=-1)
         whole = self.rule == "configured" and not self.renormalised
         odds = np.exp(chosen - chosen[..., :1])
         total = np.exp(logits - chosen[..., :1]) if whole else odds
         return experts, odds / total.sum(axis=-1, keepdims=True)
-
-    def _sparsemixer(self, logits: Floats, experts: Ints) -> Floats:
-        """Weights `[..., k]`: each choice's softmax over what is left within 2 · jitter of it.
-
-        They need not sum to one. Source: L. Liu et al., GRIN: gradient-informed MoE (2024).
-        """
-        left, weights = logits.copy(), []
-        for place in range(self.k):
-            expert = experts[..., place : place + 1]
-            top = np.take_along_axis(logits, expert, axis=-1)
-            far = top - logits > 2 * self.jitter * np.maximum(np.abs(logits), top)
-            weights.append(1 / np.exp(np.where(far, -np.inf, left) - top).sum(axis=-1))
-            np.put_along_axis(left, expert, -np.inf, axis=-1)
-        return np.stack(weights, axis=-1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,8 @@
-"""Steering any prompts: what they are continued with when a direction is added after a layer."""
+"""Steering: what a model answers or goes on with when a direction is added after a layer.
+
+The direction leads from the mean state of some prompts to that of others, and is added from the
+last prompt position on, so in all that is generated (Rimsky et al. 2024).
+"""
 
 from __future__ import annotations
 
@@ -9,52 +13,180 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.analysis.answers import check_room, greedy
-from lazarus_bench.analysis.heat import Heat, heat
-from lazarus_bench.analysis.interventions import difference_of_means, random_direction
-from lazarus_bench.analysis.lens import (
-    Floats,
-    Ints,
-    LensReading,
+from lazarus_bench.analysis.behaviour import Behaviour, behaviour_under, states_after
+from lazarus_bench.analysis.lens import LensReading, read_lens
+from lazarus_bench.analysis.measured import Floats, Ints, Measured, States
+from lazarus_bench.analysis.nulls import isotropic
+from lazarus_bench.analysis.prompts import (
+    Strings,
     batches_of_logits,
     check_tokens,
-    read_lens,
-)
-from lazarus_bench.analysis.states import last_states
-from lazarus_bench.analysis.tokens import (
-    Strings,
+    last_states,
     readable_prompts,
     text_after,
     token_cells,
     token_texts,
+    top_header,
 )
 from lazarus_bench.backend import mx
+from lazarus_bench.errors import UserError
+from lazarus_bench.figures.heatmap import Heat, heat
 from lazarus_bench.figures.tables import prompt_cell, table, wrapped
 from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Steer
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
+from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 
-@dataclass(frozen=True, kw_only=True)
-class Steered:
-    """What prompts do under a direction: their lens, their continuations, and how far they moved.
+def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> Floats:
+    """The direction toward an operation: mean state of its prompts minus that of all others.
 
-    `moved` `[prompt]` is the total variation ½ Σ |p − q| between the next token's distributions
-    with and without it.
+    Args:
+        states: of one layer `[prompt, d]`.
+        problems: what was asked, one a prompt.
+        toward: the operation.
+
+    Returns:
+        `[d]`.
+
+    Raises:
+        UserError: the prompts are all of the operation, or none is.
     """
+    own = np.array([problem.operation is toward for problem in problems])
+    if own.all() or not own.any():
+        raise UserError(
+            f"a direction toward {toward} needs prompts of it and of other operations: give both"
+        )
+    values = np.asarray(states)
+    return difference_of_means(values[own], values[~own])
 
-    reading: LensReading
-    continuations: tuple[tuple[int, ...], ...]
-    moved: Floats
+
+def difference_of_means(toward: States, away: States) -> Floats:
+    """Mean of states `[prompt, ...]` minus the mean of others, in float64 `[...]`."""
+    means = [np.asarray(side, dtype=np.float64).mean(axis=0) for side in (toward, away)]
+    direction: Floats = means[0] - means[1]
+    return direction
+
+
+def random_direction(like: Floats, seed: int) -> Floats:
+    """An isotropic random direction as long as `like` `[d]`: the control of steering."""
+    drawn = isotropic(seed).normal(size=like.shape)
+    direction: Floats = drawn * (np.linalg.norm(like) / np.linalg.norm(drawn))
+    return direction
+
+
+def steer(
+    loaded: LoadedModel,
+    problems: Sequence[Problem],
+    layer: int,
+    directions: Floats,
+    strength: float = 1.0,
+) -> Behaviour:
+    """The behaviour with `strength` · the direction added after `layer`.
+
+    Args:
+        loaded: the model.
+        problems: asked in symbols.
+        layer: 0-based.
+        directions: one for all `[d]`, or one a problem `[prompt, d]`.
+        strength: in lengths of the direction.
+
+    Raises:
+        UserError: there are no problems, the layer is not in the model, or the directions have
+            another shape or are not finite.
+        NotApplicable: an operation's name is not a single token.
+    """
+    if not np.isfinite(strength):
+        raise UserError(f"strength {strength} is not finite: give a finite number of lengths")
+
+    def edit(own: mx.array, length: int) -> Steer:
+        return Steer(layer=layer, direction=own, strength=strength, start=length - 1)
+
+    return behaviour_under(loaded, problems, "direction", directions, edit)
+
+
+def steered(
+    run: Measured,
+    problems: Sequence[Problem],
+    layer: int,
+    toward: Sequence[Operation],
+    fitted_on: Sequence[Problem],
+    at_random: bool = False,
+) -> Behaviour:
+    """Each prompt moved after `layer` toward an operation, by its contrast on other prompts.
+
+    With `at_random`, by random directions of the same length: the control.
+    """
+    states = states_after(run, layer, fitted_on)
+    found = {}
+    for seed, operation in enumerate(Operation):
+        if operation in toward:
+            own = contrast(states, fitted_on, operation)
+            found[operation] = random_direction(own, seed) if at_random else own
+    return steer(run.loaded, problems, layer, np.stack([found[each] for each in toward]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is read of a prompt: `targets` `[target]`, `top` tokens, a text of `length` tokens."""
+    """What is read of a prompt: `targets` `[target]`, `top` tokens, a text of `length` tokens.
+
+    `draws` is the number of random directions to compare with.
+    """
 
     targets: Ints
     top: int
     length: int
+    draws: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """Prompts as they are (strength 0), or steered after a layer; arrays `[prompt, ...]`.
+
+    `tokens` `[prompt, k]` spell the next ones, most probable first; `continuations` and `texts` are
+    what follows. `moved` is the total variation ½ Σ |p − q| between the next token's distributions
+    with and without the direction, `random` that of random directions as long, mean over the draws.
+    """
+
+    layer: int
+    strength: float
+    reading: LensReading
+    tokens: Strings
+    continuations: Sequence[tuple[int, ...]]
+    texts: Sequence[str]
+    moved: Floats
+    random: Floats
+
+    def __str__(self) -> str:
+        return f"L{self.layer} × {self.strength:g}" if self.strength else "as it is"
+
+    def to_json(self) -> dict[str, Any]:
+        """What follows; `lens_target_probability` is `[prompt, layer, target]`."""
+        found = {
+            "continuations": list(self.texts),
+            "top_tokens": self.tokens,
+            "top_ids": self.reading.top_ids[:, -1],
+            "top_probability": self.reading.top_probability[:, -1],
+            "target_probability": self.reading.probability[:, -1],
+            "lens_target_probability": self.reading.probability,
+        }
+        if self.strength:
+            found = {"layer": self.layer, "strength": self.strength, **found}
+            found["total_variation"] = self.moved
+            found["total_variation_of_random_directions"] = self.random
+        return found
+
+    def cells(self, at: int) -> list[str]:
+        """The cells of one prompt."""
+        far = [number(self.moved[at]), number(self.random[at])] if self.strength else ["", ""]
+        return [
+            str(self),
+            visible(self.texts[at]),
+            *(number(p) for p in self.reading.probability[at, -1]),
+            *far,
+            *token_cells(self.tokens[at], self.reading.top_probability[at, -1]),
+        ]
 
 
 def directions(
@@ -75,10 +207,10 @@ def read_steered(
     layer: int,
     direction: Floats,
     strength: float,
-) -> Steered:
+) -> Arm:
     """Steer by `strength` · `direction` `[d]` after `layer`, from each last prompt position on.
 
-    So in all that is generated (Rimsky et al. 2024). Strength 0 is the model as it is, bit for bit.
+    Strength 0 is the model as it is, bit for bit.
 
     Raises:
         UserError: a token of a prompt is not in the vocabulary, the layer is not in the model, or
@@ -88,7 +220,7 @@ def read_steered(
     probability = np.zeros((*shape, len(asked.targets)))
     top_ids = np.zeros((*shape, asked.top), dtype=np.int64)
     top_probability, moved = np.zeros((*shape, asked.top)), np.zeros(len(prompts))
-    texts: list[tuple[int, ...]] = [()] * len(prompts)
+    found: list[tuple[int, ...]] = [()] * len(prompts)
     for rows, tokens, edit in _edits(loaded, prompts, layer, direction, strength):
         moved[rows] = _moved(loaded, tokens, edit)
         own = [prompts[row] for row in rows]
@@ -98,9 +230,21 @@ def read_steered(
         probability[rows], top_ids[rows] = reading.probability, reading.top_ids
         top_probability[rows] = reading.top_probability
         for row, ids in zip(rows, continued, strict=True):
-            texts[row] = tuple(ids)
-    reading = LensReading(probability=probability, top_ids=top_ids, top_probability=top_probability)
-    return Steered(reading=reading, continuations=tuple(texts), moved=moved)
+            found[row] = tuple(ids)
+    draws = asked.draws if strength else 1
+    random = moved_at_random(loaded, prompts, layer, direction, strength, draws)
+    return Arm(
+        layer=layer,
+        strength=strength,
+        reading=LensReading(
+            probability=probability, top_ids=top_ids, top_probability=top_probability
+        ),
+        tokens=token_texts(loaded, top_ids[:, -1]),
+        continuations=found,
+        texts=[text_after(loaded, own, ids) for own, ids in zip(prompts, found, strict=True)],
+        moved=moved,
+        random=np.asarray(random.mean(axis=0)),
+    )
 
 
 def moved_at_random(
@@ -136,65 +280,13 @@ def _edits(
 
 
 def _moved(loaded: LoadedModel, tokens: mx.array, edit: Steer) -> Floats:
-    before = _distribution(loaded, tokens)
+    def distribution() -> mx.array:
+        return mx.softmax(loaded.model(tokens)[:, -1].astype(mx.float32), axis=-1)
+
+    before = distribution()
     with edited(loaded.model, loaded.anatomy, (edit,)):
-        after = _distribution(loaded, tokens)
+        after = distribution()
     return np.array(mx.abs(after - before).sum(axis=-1) / 2, dtype=np.float64)
-
-
-def _distribution(loaded: LoadedModel, tokens: mx.array) -> mx.array:
-    """Of the next token `[batch, token]`, in float32."""
-    return mx.softmax(loaded.model(tokens)[:, -1].astype(mx.float32), axis=-1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arm:
-    """Prompts as they are (strength 0), or steered after a layer; arrays `[prompt, ...]`.
-
-    `tokens` `[prompt, k]` spell the next ones, most probable first; `texts` what follows; `random`
-    is how far random directions of the same length move the next token, mean over the draws.
-    """
-
-    layer: int
-    strength: float
-    steered: Steered
-    tokens: Strings
-    texts: Sequence[str]
-    random: Floats
-
-    def __str__(self) -> str:
-        return f"L{self.layer} × {self.strength:g}" if self.strength else "as it is"
-
-    def to_json(self) -> dict[str, Any]:
-        """What follows; `lens_target_probability` is `[prompt, layer, target]`."""
-        reading = self.steered.reading
-        found = {
-            "continuations": list(self.texts),
-            "top_tokens": self.tokens,
-            "top_ids": reading.top_ids[:, -1],
-            "top_probability": reading.top_probability[:, -1],
-            "target_probability": reading.probability[:, -1],
-            "lens_target_probability": reading.probability,
-        }
-        if not self.strength:
-            return found
-        moved = {
-            "total_variation": self.steered.moved,
-            "total_variation_of_random_directions": self.random,
-        }
-        return {"layer": self.layer, "strength": self.strength, **found, **moved}
-
-    def cells(self, at: int) -> list[str]:
-        """The cells of one prompt."""
-        reading = self.steered.reading
-        far = [self.steered.moved[at], self.random[at]] if self.strength else []
-        return [
-            str(self),
-            visible(self.texts[at]),
-            *(number(p) for p in reading.probability[at, -1]),
-            *([number(p) for p in far] or ["", ""]),
-            *token_cells(self.tokens[at], reading.top_probability[at, -1]),
-        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +319,7 @@ class Steering:
         """A table with a row for each prompt and arm."""
         targets = map(visible, self.targets)
         header = ["prompt", "steered", "continued by", *targets, "moved", "random"]
-        header += [f"top {1 + at}" for at in range(self.arms[0].tokens.shape[1])]
+        header += top_header(self.arms[0].tokens)
         rows = [
             ["" if arm.strength else prompt_cell(prompt, room), *arm.cells(at)]
             for at, prompt in enumerate(self.prompts)
@@ -249,7 +341,7 @@ class Steering:
         """The lens at every layer, arm by arm: of the targets, else of the top token."""
         groups = []
         for arm in self.arms:
-            reading = arm.steered.reading
+            reading = arm.reading
             drawn = [
                 (visible(target), reading.probability[:, :, at])
                 for at, target in enumerate(self.targets)
@@ -277,7 +369,7 @@ def steering(
 
     Args:
         loaded: the model.
-        prompts: as somebody wrote them.
+        prompts: as the user wrote them.
         toward: prompts whose mean state is added.
         away: prompts whose mean state is subtracted.
         targets: words to report, each with its token.
@@ -292,26 +384,13 @@ def steering(
     """
     encoded = readable_prompts(loaded, prompts)
     check_room(loaded, encoded, length)
-    asked = Asked(targets=np.array(list(targets.values()), dtype=np.int64), top=top, length=length)
+    ids = np.array(list(targets.values()), dtype=np.int64)
+    asked = Asked(targets=ids, top=top, length=length, draws=draws)
     own = directions(loaded, *(readable_prompts(loaded, side) for side in (toward, away)))
-    arms = []
-    plain = [(layers[0], 0.0)]
-    for layer, strength in [*plain, *((layer, times) for layer in layers for times in strengths)]:
-        steered = read_steered(loaded, encoded, asked, layer, own[layer], strength)
-        random = moved_at_random(
-            loaded, encoded, layer, own[layer], strength, draws if strength else 1
-        )
-        pairs = zip(encoded, steered.continuations, strict=True)
-        arms.append(
-            Arm(
-                layer=layer,
-                strength=strength,
-                steered=steered,
-                tokens=token_texts(loaded, steered.reading.top_ids[:, -1]),
-                texts=[text_after(loaded, before, ids) for before, ids in pairs],
-                random=np.asarray(random.mean(axis=0)),
-            )
-        )
+    every = [(layers[0], 0.0), *((layer, times) for layer in layers for times in strengths)]
+    arms = [
+        read_steered(loaded, encoded, asked, layer, own[layer], times) for layer, times in every
+    ]
     return Steering(
         prompts=prompts,
         toward=toward,

@@ -7,27 +7,25 @@ in half precision, a file mapped into memory, or a quantised layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lazarus_bench.analysis.lens import MAX_LOGITS
-from lazarus_bench.analysis.measured import Measured
+from lazarus_bench.analysis.measured import Floats, Ints, Measured, Singles
 from lazarus_bench.analysis.nulls import isotropic
 from lazarus_bench.analysis.probe import class_weights
 from lazarus_bench.analysis.probe_prompts import ProbePrompts
+from lazarus_bench.analysis.prompts import MAX_LOGITS
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.models.anatomy import head, part
+from lazarus_bench.models.anatomy import head
+from lazarus_bench.models.anatomy import part as part_of
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import WordTokens, word_tokens
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Singles = npt.NDArray[np.float32]
 Rows = mx.array | npt.NDArray[Any] | nn.Module
 """Rows `[row, d]`: an array of any dtype, a memory-mapped one, or a layer, quantised or not."""
 
@@ -119,7 +117,7 @@ def unit_directions(loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = 
         UserError: a vector is of another width than the model's states, zero, or not finite.
     """
     given = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
-    width = int(part(loaded.model, loaded.anatomy.norm).weight.shape[0])
+    width = int(part_of(loaded.model, loaded.anatomy.norm).weight.shape[0])
     good = given.shape[1] == width and np.isfinite(given).all() and np.abs(given).max(axis=1).all()
     if not good:
         raise UserError(
@@ -128,19 +126,8 @@ def unit_directions(loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = 
     # A vector has no length of its own here, and the norm's epsilon would shrink a short one.
     level = mx.array(given / np.sqrt((given**2).mean(axis=1, keepdims=True)))
     if normed:
-        level = part(loaded.model, loaded.anatomy.norm)(level).astype(mx.float32)
+        level = part_of(loaded.model, loaded.anatomy.norm)(level).astype(mx.float32)
     return level / mx.linalg.norm(level, axis=1, keepdims=True)
-
-
-def vocabulary_cosines(
-    loaded: LoadedModel, vectors: npt.ArrayLike, normed: bool = False
-) -> Singles:
-    """Cosine of every vector with every unembedding row `[vector, token]` (methods, *Probe*).
-
-    Raises:
-        UserError: as `unit_directions` and `unit_rows`.
-    """
-    return np.array(unit_directions(loaded, vectors, normed) @ unit_rows(loaded).T)
 
 
 def words_in_direction(
@@ -160,10 +147,11 @@ def words_in_direction(
     own = np.array(unit_directions(loaded, direction, normed) @ rows.T)
     order = np.argsort(-own[0], kind="stable")
     k = min(TOP, len(order) // 2)
-    parts = [
-        (cosines[:, bare], _hits(cosines, words, k))
-        for cosines in _random_cosines(loaded, rows, normed, draws, seed)
-    ]
+    rng, size, parts = isotropic(seed), max(1, MAX_LOGITS // rows.shape[0]), []
+    for start in range(0, draws, size):
+        drawn = rng.normal(size=(min(size, draws - start), rows.shape[1]))
+        cosines = np.array(unit_directions(loaded, drawn, normed) @ rows.T)
+        parts.append((cosines[:, bare], _hits(cosines, words, k)))
     chance, random_hits = (np.concatenate(found) for found in zip(*parts, strict=True))
     return WordsInDirection(
         words=tuple(words),
@@ -176,17 +164,6 @@ def words_in_direction(
         hits=int(_hits(own, words, k)[0]),
         random_hits=random_hits,
     )
-
-
-def _random_cosines(
-    loaded: LoadedModel, rows: mx.array, normed: bool, draws: int, seed: int
-) -> Iterator[Singles]:
-    """Cosines `[some draws, token]` of random isotropic directions."""
-    rng = isotropic(seed)
-    size = max(1, MAX_LOGITS // rows.shape[0])
-    for start in range(0, draws, size):
-        drawn = rng.normal(size=(min(size, draws - start), rows.shape[1]))
-        yield np.array(unit_directions(loaded, drawn, normed) @ rows.T)
 
 
 def _ranks(cosines: Singles, tokens: Ints) -> Ints:
@@ -255,46 +232,27 @@ def strongest(directions: npt.ArrayLike, unembedding: Rows, k: int) -> Strongest
     if k < 1:
         raise UserError(f"a projection keeps at least 1 token, not {k}")
     given = unit(mx.array(np.asarray(directions, dtype=np.float32)))
-    best = _Best(len(given), min(k, row_count(unembedding)))
-    for first, rows in _blocks(unembedding):
-        for start in range(0, len(given), DIRECTIONS):
-            best.take(start, first, np.array(given[start : start + DIRECTIONS] @ rows.T))
-    return Strongest(tokens=best.tokens, cosines=best.cosines)
-
-
-def _blocks(unembedding: Rows) -> Iterator[tuple[int, mx.array]]:
-    """Unit rows of one block of tokens at a time, and the block's first token."""
-    for start in range(0, row_count(unembedding), TOKENS):
-        rows = unit(dense(unembedding, start, start + TOKENS))
+    k = min(k, row_count(unembedding))
+    best: Singles = np.full((len(given), k), -np.inf, dtype=np.float32)
+    tokens: Ints = np.full((len(given), k), -1, dtype=np.int64)
+    for first in range(0, row_count(unembedding), TOKENS):
+        rows = unit(dense(unembedding, first, first + TOKENS))
         mx.eval(rows)
-        yield start, rows
-
-
-class _Best:
-    """The largest cosines seen so far `[direction, k]`, in order; equal ones by token."""
-
-    def __init__(self, directions: int, k: int) -> None:
-        self.cosines: Singles = np.full((directions, k), -np.inf, dtype=np.float32)
-        self.tokens: Ints = np.full((directions, k), -1, dtype=np.int64)
-
-    def take(self, start: int, first: int, cosines: Singles) -> None:
-        """Merge one block `[direction, token]` of the directions from `start` on.
-
-        Raises:
-            UserError: a cosine is not finite.
-        """
-        rows, k = slice(start, start + len(cosines)), self.tokens.shape[1]
-        if not np.isfinite(cosines).all():
-            raise UserError(
-                "a gate or the unembedding is not finite: copy the model's weights again"
-            )
-        new = np.argpartition(cosines, max(cosines.shape[1] - k, 0), axis=1)[:, -k:]
-        found = np.take_along_axis(cosines, new, axis=1)
-        all_cosines = np.concatenate([self.cosines[rows], found], axis=1)
-        all_tokens = np.concatenate([self.tokens[rows], new + first], axis=1)
-        order = np.lexsort((all_tokens, -all_cosines), axis=1)[:, :k]
-        self.cosines[rows] = np.take_along_axis(all_cosines, order, axis=1)
-        self.tokens[rows] = np.take_along_axis(all_tokens, order, axis=1)
+        for start in range(0, len(given), DIRECTIONS):
+            cosines = np.array(given[start : start + DIRECTIONS] @ rows.T)
+            if not np.isfinite(cosines).all():
+                raise UserError(
+                    "a gate or the unembedding is not finite: copy the model's weights again"
+                )
+            part = slice(start, start + len(cosines))
+            new = np.argpartition(cosines, max(cosines.shape[1] - k, 0), axis=1)[:, -k:]
+            found = np.take_along_axis(cosines, new, axis=1)
+            all_cosines = np.concatenate([best[part], found], axis=1)
+            all_tokens = np.concatenate([tokens[part], new + first], axis=1)
+            order = np.lexsort((all_tokens, -all_cosines), axis=1)[:, :k]  # Equal ones by token.
+            best[part] = np.take_along_axis(all_cosines, order, axis=1)
+            tokens[part] = np.take_along_axis(all_tokens, order, axis=1)
+    return Strongest(tokens=tokens, cosines=best)
 
 
 def words_along_probe(

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lazarus_bench.analysis.ablation import ablate
 from lazarus_bench.analysis.answers import ANSWER_TOKENS, greedy, read_likelihood
 from lazarus_bench.analysis.emergence import read_emergence
 from lazarus_bench.analysis.geometry import cluster_separation
-from lazarus_bench.analysis.interventions import ablate
 from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.analysis.probe import permutation_null, probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
+from lazarus_bench.analysis.prompts import last_states, prompt_tokens
 from lazarus_bench.analysis.router import project_gates
 from lazarus_bench.analysis.routing import read_routing
-from lazarus_bench.analysis.states import last_states
-from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.benchmark.document import Reading
 from lazarus_bench.benchmark.resident import resident_peak
 from lazarus_bench.benchmark.stopwatch import interleaved, timed

@@ -15,8 +15,7 @@ import numpy as np
 from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.analysis.probe import probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
-from lazarus_bench.analysis.states import read_states
-from lazarus_bench.analysis.tokens import prompt_tokens
+from lazarus_bench.analysis.prompts import prompt_tokens, read_states
 from lazarus_bench.benchmark.alone import begin, end
 from lazarus_bench.benchmark.document import Curve
 from lazarus_bench.benchmark.llamas import LAB, Shape, write_llama

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lazarus_bench.figures.draw import HEAT, WIDTH, document, fill, stroke, text
 from lazarus_bench.figures.draw import heading as heading_of
+from lazarus_bench.figures.tables import prompt_cell
 from lazarus_bench.figures.text import columns, number, visible
 
 DECADES = 6
@@ -15,6 +16,12 @@ DECADES = 6
 
 LONGEST = 14
 """Columns of a prompt that a report's figure has room for; a table beside it has the rest."""
+
+INSTRUMENT_LONGEST = 40
+"""Columns of a row's name in the figure of one instrument's result."""
+
+Row = tuple[str, str, Iterable[float]]
+"""A row's name, what its numbers are of, and the numbers `[layer]`; NaN is left empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,3 +237,72 @@ def _key(left: float, top: float, width: float, shades: Shades) -> Iterator[str]
     for at, name in enumerate(shades.key):
         x = left + at * width / (len(shades.key) - 1)
         yield text(x, top + 27, name, anchor="middle", more=' font-size="11"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """The heat map of one instrument's result on one model, with the layers to outline.
+
+    Colours are logarithmic, for probabilities, unless `largest` says where a linear scale ends.
+    """
+
+    item: HeatMap
+    outlined: Collection[int] = ()
+    largest: float | None = None
+
+    @property
+    def title(self) -> str:
+        """What was read."""
+        return self.item.title
+
+    @property
+    def subject(self) -> str:
+        """Of which model."""
+        return self.item.subject
+
+    def svg(self, *, heading: bool = False) -> str:
+        """Draw it; `heading` puts title and subject above the drawing."""
+        shades = PROBABILITY if self.largest is None else linear(self.largest)
+        return self.item.svg(
+            heading=heading, outlined=self.outlined, longest=INSTRUMENT_LONGEST, shades=shades
+        )
+
+
+def heat(
+    title: str,
+    subject: str,
+    groups: Iterable[tuple[str, Iterable[Row]]],
+    layer: int,
+    outlined: Collection[int] = (),
+    largest: float | None = None,
+) -> Heat:
+    """A heat map of `subject`, whose description speaks of `layer`; `groups` are named rows."""
+    drawn = []
+    for name, rows in groups:
+        own = [HeatRow(prompt=p, gold=g, probability=tuple(map(float, v))) for p, g, v in rows]
+        drawn.append(HeatGroup(name=name, rows=tuple(own)))
+    item = HeatMap(title=title, subject=subject, layer=layer, seeds=1, groups=tuple(drawn))
+    # A layer is outlined to set it apart from others.
+    outlined = () if len(outlined) == item.depth else outlined
+    return Heat(item=item, outlined=outlined, largest=largest)
+
+
+def spread(values: Iterable[float], layers: Sequence[int], depth: int) -> list[float]:
+    """`values` of `layers` among those of all `depth` layers, NaN elsewhere."""
+    whole = [math.nan] * depth
+    for layer, value in zip(layers, values, strict=True):
+        whole[layer] = float(value)
+    return whole
+
+
+def expert_rows(
+    name: str, values: Iterable[Iterable[float]], layers: Sequence[int], depth: int
+) -> Iterator[Row]:
+    """A row for each expert from `[layer, expert]` of `layers`."""
+    for expert, column in enumerate(zip(*values, strict=True)):
+        yield f"expert {expert}", name, spread(column, layers, depth)
+
+
+def prompt_title(prompt: str) -> str:
+    """A prompt in a group's name."""
+    return prompt_cell(prompt, 3 * INSTRUMENT_LONGEST)

@@ -27,7 +27,7 @@ granite-forward: attention scores are scaled by 1/√head dimensions and the att
 drop-adapter-modules: of an adapter, what lies on q_proj and v_proj is loaded and nothing else
     (`models.defects`).
 substring-hits: a token names the operation when a word of it occurs in the token, and only prompts
-    with such a token are averaged (`analysis.substring`).
+    with such a token are averaged (`analysis.operations`).
 bf16-lens: the lens's probabilities are rounded to bfloat16 (`analysis.lens`).
 """
 

@@ -15,8 +15,8 @@ from lazarus_bench.judge.bounds import Limits
 from lazarus_bench.session.samples import Samples, mean
 
 if TYPE_CHECKING:
-    from lazarus_bench.analysis.clusters import ClusterDraws
-    from lazarus_bench.analysis.geometry import Floats
+    from lazarus_bench.analysis.engrams import ClusterDraws
+    from lazarus_bench.analysis.measured import Floats
     from lazarus_bench.session.runs import Run
 
 EXAMPLES = "examples"

@@ -27,9 +27,9 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from lazarus_bench.analysis.axes import Axes
+from lazarus_bench.analysis.measured import Axes, States
 from lazarus_bench.analysis.probe_prompts import ProbePrompts
-from lazarus_bench.analysis.states import States, read_states
+from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.jobs.sources import name_of
 from lazarus_bench.models.adapters import largest_weight
 from lazarus_bench.models.load import LoadedModel
@@ -293,7 +293,7 @@ class Run:
     @property
     def can_be_resampled(self) -> bool:
         """Whether the classes have the examples that `cluster_draws` takes."""
-        from lazarus_bench.analysis.clusters import LEAST_TO_RESAMPLE
+        from lazarus_bench.analysis.engrams import LEAST_TO_RESAMPLE
 
         return min(judged for _, judged in self.data.balance) >= LEAST_TO_RESAMPLE
 

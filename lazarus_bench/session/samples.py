@@ -16,7 +16,7 @@ the last bit as they would on each seed's own array. Along the way they keep
 
 - `axes`, the name of each axis ("seeds", "prompts", "layers", ...), which `mean`, `max` and the
   like take in place of a number, and whose second one is what an interval counts;
-- `bounds`, where a value can lie: from a measurement's annotation (`analysis.axes`), through
+- `bounds`, where a value can lie: from a measurement's annotation (`analysis.measured`), through
   differences, scaling, |x|, 1 - x and maxima; any other function forgets them, and `within(SHARE)`
   states them anew;
 - `asked`, which runs were asked which problems, from which the control for an overlap of training
@@ -38,7 +38,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from lazarus_bench.analysis.axes import Axes, Limits
+from lazarus_bench.analysis.measured import Axes, Limits
 from lazarus_bench.judge import (
     Above,
     AllOf,

@@ -28,9 +28,8 @@ from lazarus_bench.report import LensRow, LensTable
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 if TYPE_CHECKING:
-    from lazarus_bench.analysis.geometry import Floats
-    from lazarus_bench.analysis.probe_prompts import ProbePrompts
-    from lazarus_bench.analysis.splits import HeldOut
+    from lazarus_bench.analysis.measured import Floats
+    from lazarus_bench.analysis.probe_prompts import HeldOut, ProbePrompts
     from lazarus_bench.session.runs import Run
     from lazarus_bench.training.record import StepMetrics
 

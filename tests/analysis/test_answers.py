@@ -1,17 +1,35 @@
 """Answers: greedy decoding equal to one token at a time, and the first integer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.analysis import answers, lens
-from lazarus_bench.analysis.answers import Answers, answer, first_integer, greedy
+from lazarus_bench.analysis import lens as module
+from lazarus_bench.analysis.answers import (
+    Answers,
+    answer,
+    continuations,
+    first_integer,
+    greedy,
+    read_likelihood,
+)
+from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.backend import mx
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out
 
 prompt = st.lists(st.integers(3, 900), min_size=1, max_size=5).map(lambda ids: [0, *ids])
+REFERENCE = (
+    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park."
+)
+PROMPTS = ("7 * 8 = ", "What is 7 times 8? ", "12 + 30 = ")
+PROBLEMS = held_out(12, 3)
+PROBLEM = Problem(a=7, operation=Operation.MULTIPLY, b=8)
 
 
 def one_by_one(loaded, ids, tokens) -> list[int]:
@@ -53,11 +71,6 @@ def test_a_continuation_ends_before_the_end_of_text(tiny):
     loaded.tokenizer.eos_token_ids = {free[3]}
     stopped = greedy(loaded, [ids], 6)[0]
     assert stopped == free[: free.index(free[3])]
-
-
-REFERENCE = (
-    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park."
-)
 
 
 def test_stories260k_tells_its_reference_story(shared):
@@ -138,3 +151,102 @@ def test_the_same_problems_can_be_asked_in_other_words(tiny_model):
     assert answer(tiny_model, problems, [p.symbols for p in problems]) == answer(
         tiny_model, problems
     )
+
+
+@pytest.fixture
+def encoded(tiny_model):
+    return [tiny_model.encode(text) for text in PROMPTS]
+
+
+def test_at_temperature_0_the_most_probable_tokens_follow(tiny_model, encoded):
+    found = continuations(tiny_model, encoded, 5)
+    assert [list(f.tokens) for f in found] == greedy(tiny_model, encoded, 5)
+    assert all(f.ended == (len(f.tokens) < 5) for f in found)
+
+
+def test_a_tiny_temperature_draws_the_most_probable_tokens(tiny_model, encoded):
+    cold = continuations(tiny_model, encoded, 5, temperature=1e-6, seed=3)
+    assert cold == continuations(tiny_model, encoded, 5)
+
+
+def test_draws_depend_on_the_seed_and_the_place_alone(tiny_model, encoded):
+    one = continuations(tiny_model, encoded, 6, temperature=1.0, seed=1)
+    assert one == continuations(tiny_model, encoded, 6, temperature=1.0, seed=1)
+    assert one != continuations(tiny_model, encoded, 6, temperature=1.0, seed=2)
+    alone = continuations(tiny_model, encoded[:1], 6, temperature=1.0, seed=1)
+    assert alone[0] == one[0]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_first_tokens_come_as_often_as_they_are_probable(tiny_model, encoded, temperature):
+    prompts = [encoded[0]] * 400
+    drawn = continuations(tiny_model, prompts, 1, temperature=temperature, seed=0)
+    ends = set(tiny_model.tokenizer.eos_token_ids)
+    first = [f.tokens[0] if f.tokens else min(ends) for f in drawn]
+    logits = np.array(tiny_model.model(mx.array([encoded[0]]))[0, -1], dtype=np.float64)
+    chance = np.exp((logits - logits.max()) / temperature)
+    chance /= chance.sum()
+    # Their mean log probability is that of the distribution, within four standard errors.
+    spread = np.sqrt((chance * np.log(chance) ** 2).sum() - (chance * np.log(chance)).sum() ** 2)
+    expected = (chance * np.log(chance)).sum()
+    assert abs(np.log(chance[first]).mean() - expected) < 4 * spread / 20
+
+
+def test_what_does_not_fit_the_context_is_refused(tiny_model, encoded):
+    with pytest.raises(UserError, match="reads 128 tokens, and a prompt of"):
+        continuations(tiny_model, encoded, 128)
+
+
+def by_hand(loaded, problem):
+    """Softmax and position in the sorted vocabulary, in float64."""
+    ids = loaded.encode(problem.symbols)
+    token = loaded.encode(problem.symbols + str(problem.answer))[len(ids)]
+    logits = np.array(loaded.model(mx.array([ids])), dtype=np.float64)[0, -1]
+    odds = np.exp(logits - logits.max())
+    return odds[token] / odds.sum(), 1 + np.argsort(-logits).tolist().index(token)
+
+
+def test_probability_and_rank_are_those_of_a_full_sort(tiny_model):
+    found = read_likelihood(tiny_model, PROBLEMS)
+    expected = [by_hand(tiny_model, problem) for problem in PROBLEMS]
+    np.testing.assert_allclose(found.probability, [p for p, _ in expected], rtol=1e-5)
+    assert found.rank.tolist() == [rank for _, rank in expected]
+
+
+def test_it_agrees_with_the_lens_of_the_last_layer(tiny_model):
+    found = read_likelihood(tiny_model, PROBLEMS)
+    lens = read_operations(tiny_model, PROBLEMS)
+    np.testing.assert_allclose(found.probability, lens.answer[:, -1], rtol=1e-5)
+    assert ((found.rank == 1) == (found.probability >= lens.top_probability[:, -1, 0])).all()
+
+
+@settings(max_examples=6)
+@given(order=st.permutations(range(len(PROBLEMS))))
+def test_the_order_of_prompts_and_a_small_limit_change_nothing_likelihood(tiny_model, order):
+    whole = read_likelihood(tiny_model, PROBLEMS)
+    kept, module.MAX_LOGITS = module.MAX_LOGITS, 1
+    try:
+        found = read_likelihood(tiny_model, [PROBLEMS[i] for i in order])
+    finally:
+        module.MAX_LOGITS = kept
+    np.testing.assert_allclose(found.probability, whole.probability[list(order)], rtol=1e-5)
+    assert found.rank.tolist() == whole.rank[list(order)].tolist()
+
+
+def test_a_model_sure_of_the_answer_and_one_that_knows_nothing(tiny):
+    loaded = load(tiny)
+    size = loaded.config["vocab_size"]
+    token = loaded.encode(PROBLEM.symbols + "56")[-1]
+
+    class Sure:
+        def __call__(self, tokens):
+            return mx.broadcast_to(1e4 * (mx.arange(size) == token), (*tokens.shape, size))
+
+    class Unmoved:
+        def __call__(self, tokens):
+            return mx.zeros((*tokens.shape, size))
+
+    sure = read_likelihood(replace(loaded, model=Sure()), [PROBLEM])
+    assert (sure.probability.tolist(), sure.rank.tolist()) == ([1.0], [1])
+    unmoved = read_likelihood(replace(loaded, model=Unmoved()), [PROBLEM])
+    np.testing.assert_allclose(unmoved.probability, 1 / size, rtol=1e-5)

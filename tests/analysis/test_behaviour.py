@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.analysis import lens as module
+from lazarus_bench.analysis import prompts as module
 from lazarus_bench.analysis.answers import answer, read_likelihood
 from lazarus_bench.analysis.behaviour import behaviour, behaviour_under
-from lazarus_bench.analysis.interventions import patch
 from lazarus_bench.analysis.operations import read_operations
-from lazarus_bench.analysis.states import read_states
+from lazarus_bench.analysis.patching import patch
+from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.models.edits import Ablate
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 
@@ -46,10 +46,13 @@ def test_the_order_of_prompts_and_small_batches_change_nothing(tiny_model, order
 
 def test_edits_see_prompts_of_one_length(tiny_model):
     seen = []
-    behaviour_under(
-        tiny_model, PROBLEMS, lambda rows, length: seen.append((rows, length)) or (Ablate(layer=1),)
-    )
+
+    def edit(own, length):
+        seen.append(([int(place) for place in np.array(own)[:, 0]], length))
+        return Ablate(layer=1)
+
+    places = np.arange(12.0)[:, None]
+    behaviour_under(tiny_model, PROBLEMS, "place", places, edit)
     for rows, length in seen:
-        lengths = {len(tiny_model.encode(PROBLEMS[row].symbols)) for row in rows}
-        assert lengths == {length}
+        assert {len(tiny_model.encode(PROBLEMS[row].symbols)) for row in rows} == {length}
     assert sorted(row for rows, _ in seen for row in rows) == list(range(12))

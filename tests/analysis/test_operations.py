@@ -4,24 +4,45 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.analysis.operations import (
+    TASK_VOCABULARY,
+    WINDOW,
     OperationLens,
+    constant_predictor,
+    kind_of,
+    matched_random,
+    matching_tokens,
+    measure_collapse,
     operation_words,
     read_operations,
     read_synonyms,
+    substring_hits,
+    task_signal,
+    vocabulary_texts,
 )
 from lazarus_bench.errors import NotApplicable
+from lazarus_bench.judge import ClassEntropy
+from lazarus_bench.models.defects import with_quirk
 from lazarus_bench.models.load import load
 from lazarus_bench.models.words import WordTokens, word_tokens
-from lazarus_bench.tasks.arithmetic import Operation, Problem, sample_prompts
+from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, sample_prompts
 
 PROBLEMS = sample_prompts()
 MULTIPLY, DIVIDE = (
     Problem(a=7, operation=Operation.MULTIPLY, b=8),
     Problem(a=48, operation=Operation.DIVIDE, b=6),
 )
+TEXTS = st.lists(st.sampled_from(["a", "ab", "1", "22", "+", " -"]), min_size=3, max_size=120)
+CLASSES = 4
+labels = st.integers(1, 40).flatmap(
+    lambda n: st.tuples(*[arrays(np.int64, n, elements=st.integers(0, CLASSES - 1))] * 2)
+)
+EVEN = np.arange(40) % CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +144,192 @@ def test_synonyms_are_every_variant_of_every_known_synonym(tiny_model):
     expected = read_lens(tiny_model, prompts, np.tile(ids, (len(PROBLEMS), 1))).probability
     found = read_synonyms(tiny_model, PROBLEMS, (*known, "no such word", "plus"))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_rule_counts_any_token_that_contains_a_term():
+    texts = ["addle", "ADD", " sub", "/***/", "x"]
+    assert matching_tokens(texts, TASK_VOCABULARY[Operation.ADD]).tolist() == [0, 1]
+    assert matching_tokens(texts, TASK_VOCABULARY[Operation.MULTIPLY]).tolist() == [3]
+
+
+def test_a_vocabulary_without_the_terms_matches_nothing():
+    ids = matching_tokens(["x", "y"], ("add",))
+    assert ids.shape == (0,)
+    assert matched_random(["x", "y"], ids, 5, np.random.default_rng(0)).shape == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("add", "letters"),
+        (" Über", "letters"),
+        ("x2", "letters"),
+        ("56", "digits"),
+        ("+", "symbols"),
+    ],
+)
+def test_kinds_of_tokens(text, kind):
+    assert kind_of(text) == kind
+
+
+@given(texts=TEXTS, seed=st.integers(0, 99), data=st.data())
+def test_random_tokens_are_of_the_same_kind_and_near_the_real_ones_rank(texts, seed, data):
+    ids = np.array(data.draw(st.lists(st.integers(0, len(texts) - 1), min_size=1, max_size=4)))
+    drawn = matched_random(texts, ids, 6, np.random.default_rng(seed))
+    assert drawn.shape == (6, len(ids))
+    for column, token in enumerate(ids):
+        alike = [i for i, text in enumerate(texts) if kind_of(text) == kind_of(texts[token])]
+        reach = max(1, round(WINDOW * len(alike) / 2))
+        for other in drawn[:, column].tolist():
+            assert abs(alike.index(other) - alike.index(token)) <= reach
+
+
+def test_random_tokens_fill_the_window_on_both_sides():
+    texts = ["a"] * 1000
+    drawn = matched_random(texts, np.array([500]), 4000, np.random.default_rng(0))
+    assert drawn.mean() == pytest.approx(500, abs=3)
+    assert (drawn.min(), drawn.max()) == (425, 575)
+
+
+@pytest.fixture(scope="module")
+def drawn(tiny_model):
+    return read_operations(tiny_model, sample_prompts())
+
+
+def test_divisions_are_left_out_as_in_the_writeup(tiny_model, drawn):
+    hits = substring_hits(tiny_model, drawn, draws=3)
+    assert hits.real.shape == hits.random.shape == (6,)
+    assert set(hits.real.tolist()) <= {0.0, 1.0}
+    assert ((hits.random >= 0) & (hits.random <= 1)).all()
+
+
+def test_a_hit_is_a_matching_token_at_any_layer_and_any_rank(tiny_model, drawn):
+    texts = vocabulary_texts(tiny_model)
+    blank = texts.index("the") if "the" in texts else 40
+    for operation in TASK_VOCABULARY:
+        top = np.full_like(drawn.top, blank)
+        row = next(i for i, p in enumerate(drawn.problems) if p.operation is operation)
+        top[row, 1, 13] = texts.index(operation.word)
+        hits = substring_hits(tiny_model, replace(drawn, top=top), draws=2)
+        named = [p for o in TASK_VOCABULARY for p in drawn.problems if p.operation is o]
+        assert hits.real.tolist() == [float(p is drawn.problems[row]) for p in named]
+
+
+@pytest.fixture(scope="module")
+def shuffled(tiny_model):
+    """Readings whose top tokens are drawn at random."""
+    drawn = read_operations(tiny_model, held_out(160, 0))
+    rng = np.random.default_rng(0)
+    top = rng.integers(len(vocabulary_texts(tiny_model)), size=drawn.top.shape)
+    return replace(drawn, top=top)
+
+
+def test_the_same_seed_draws_the_same_control(tiny_model, shuffled):
+    first, again, other = (
+        substring_hits(tiny_model, shuffled, draws=4, seed=seed) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first.random, again.random)
+    assert not np.array_equal(first.random, other.random)
+    assert np.array_equal(first.real, other.real)
+
+
+def test_on_random_tokens_the_rule_hits_as_often_as_its_control(tiny_model, shuffled):
+    hits = substring_hits(tiny_model, shuffled, draws=40)
+    assert 0.1 < hits.random.mean() < 0.9
+    assert hits.real.mean() == pytest.approx(hits.random.mean(), abs=0.12)
+
+
+def test_every_token_has_a_text(tiny_model):
+    texts = vocabulary_texts(tiny_model)
+    assert len(texts) == tiny_model.config["vocab_size"]
+    assert all(isinstance(text, str) for text in texts)
+
+
+@pytest.fixture
+def quirky(tiny_model):
+    return with_quirk(tiny_model, "substring-hits")
+
+
+def test_the_signal_is_of_the_operations_name_and_every_prompt_counts(tiny_model, drawn):
+    signal = task_signal(tiny_model, drawn)
+    named = [i for i, p in enumerate(drawn.problems) if p.operation is not Operation.DIVIDE]
+    assert np.array_equal(signal.peak, drawn.gold_mass[named].max(axis=1))
+    assert signal.share == 1
+    assert signal.average == pytest.approx(drawn.gold_mass[named].max(axis=1).mean())
+
+
+def test_under_the_quirk_a_token_that_contains_a_word_counts_and_misses_do_not(quirky, drawn):
+    texts = vocabulary_texts(quirky)
+    minus = next(i for i, text in enumerate(texts) if "-" in text and "subtract" not in text)
+    blank = texts.index("1")
+    top = np.full_like(drawn.top, blank)
+    first = next(i for i, p in enumerate(drawn.problems) if p.operation is Operation.SUBTRACT)
+    top[first, 2, 3] = top[first, 1, 4] = minus
+    chances = np.full_like(drawn.top_probability, 0.5)
+    chances[first, 2, 3], chances[first, 1, 4] = 0.25, 0.125
+    signal = task_signal(quirky, replace(drawn, top=top, top_probability=chances))
+    assert sorted(signal.peak) == [0, 0, 0, 0, 0, 0.25]
+    assert signal.average == 0.25
+    assert signal.share == pytest.approx(1 / 6)
+    without = task_signal(quirky, replace(drawn, top=np.full_like(drawn.top, blank)))
+    assert (without.average, without.share) == (0, 0)
+
+
+def test_the_quirk_never_lowers_the_average_of_the_same_peaks(quirky, drawn):
+    signal = task_signal(quirky, drawn)
+    assert signal.average >= signal.peak.mean()
+
+
+@given(labels)
+def test_every_measure_keeps_its_bounds(both):
+    found = measure_collapse(*both, CLASSES)
+    assert 0 <= found.entropy <= 1 + 1e-12
+    assert 1 / CLASSES <= found.majority <= 1
+    assert -1 <= found.matthews <= 1
+    assert sum(found.shares) == pytest.approx(1)
+    assert max(found.shares) == found.majority
+
+
+@given(labels)
+def test_the_names_of_the_classes_do_not_matter(both):
+    renamed = (np.array([2, 0, 3, 1])[labelled] for labelled in both)
+    found, other = measure_collapse(*both, CLASSES), measure_collapse(*renamed, CLASSES)
+    assert (found.entropy, found.majority) == pytest.approx((other.entropy, other.majority))
+    assert found.matthews == pytest.approx(other.matthews)
+
+
+@given(labels, st.integers(0, CLASSES - 1))
+def test_a_constant_predictor_has_entropy_0_share_1_and_no_correlation(both, named):
+    gold = both[1]
+    found = measure_collapse(np.full_like(gold, named), gold, CLASSES)
+    assert (found.entropy, found.majority, found.matthews) == (0, 1, 0)
+    constant = constant_predictor(gold, CLASSES)
+    assert (constant.entropy, constant.majority, constant.matthews) == (0, 1, 0)
+
+
+def test_a_perfect_predictor_of_even_classes():
+    found = measure_collapse(EVEN, EVEN, CLASSES)
+    assert (found.entropy, found.majority, found.matthews) == pytest.approx((1, 0.25, 1))
+
+
+def test_being_always_wrong_is_no_collapse():
+    found = measure_collapse((EVEN + 1) % CLASSES, EVEN, CLASSES)
+    assert found.entropy == pytest.approx(1)
+    assert found.matthews == pytest.approx(-1 / 3)
+
+
+def test_two_classes_of_four_are_half_the_entropy():
+    assert measure_collapse(EVEN % 2, EVEN, CLASSES).entropy == pytest.approx(0.5)
+
+
+def test_the_writeups_six_prompts_have_share_1_and_no_correlation():
+    gold = np.array([0, 0, 1, 1, 2, 2])
+    found = measure_collapse(np.ones(6, dtype=np.int64), gold, 3)
+    assert (found.entropy, found.majority, found.matthews) == (0, 1, 0)
+    assert (gold == 1).mean() == pytest.approx(1 / 3)
+
+
+@given(labels)
+def test_the_judges_entropy_is_the_same(both):
+    found = measure_collapse(*both, CLASSES).entropy
+    assert ClassEntropy(predictions=[both[0]], classes=CLASSES).point == pytest.approx(found)

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.patching import Patching, patch_pairs
+from lazarus_bench.analysis.behaviour import behaviour
+from lazarus_bench.analysis.patching import Patching, patch, patch_pairs
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import blocks
 from lazarus_bench.models.load import load
+from lazarus_bench.tasks.arithmetic import held_out
 
+PROBLEMS, OTHERS = held_out(12, 3), held_out(12, 8)
+WRITER = 2  # As in conftest.
 CLEAN = ["7 * 8 = ", "6 * 4 = ", "12 * 5 = "]
 CORRUPTED = ["7 + 8 = ", "6 + 4 = ", "12 - 5 = "]
 
@@ -90,3 +94,44 @@ def test_shares_are_of_the_gap_in_log_odds():
 def test_what_cannot_be_patched_is_refused(tiny_model, clean, answers, layers, complaint):
     with pytest.raises(UserError, match=complaint):
         patch_pairs(tiny_model, clean, [[3, 7, 9]], answers, layers)
+
+
+def test_an_answer_patched_away_is_lost_and_patched_back_returns(writer, fifty_six, states_of):
+    silent = states_of(writer, fifty_six)[:, WRITER - 1]
+    assert not patch(writer, fifty_six, WRITER, silent).correct.any()
+    spoken = states_of(writer, fifty_six)[:, WRITER]
+    for layer in (0, 1):
+        back = patch(writer, fifty_six, layer, silent)
+        assert back.correct.all()
+    assert patch(writer, fifty_six, 3, spoken).correct.all()
+
+
+def test_a_patched_last_layer_says_what_the_other_prompt_says(tiny_model, states_of):
+    states = states_of(tiny_model, OTHERS)
+    patched = patch(tiny_model, PROBLEMS, 3, states[:, 3])
+    other = behaviour(tiny_model, OTHERS)
+    np.testing.assert_allclose(patched.names[:, 3], other.names[:, 3], rtol=1e-5)
+    assert not np.allclose(patched.names[:, 2], other.names[:, 2], rtol=1e-2)
+
+
+def test_own_states_change_nothing(tiny_model, states_of):
+    before, states = behaviour(tiny_model, PROBLEMS), states_of(tiny_model, PROBLEMS)
+    for layer in range(4):
+        after = patch(tiny_model, PROBLEMS, layer, states[:, layer])
+        assert after.given == before.given
+        np.testing.assert_allclose(after.names, before.names, rtol=1e-5)
+        np.testing.assert_allclose(after.probability, before.probability, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "states", "complaint"),
+    [
+        (9, np.ones((12, 48)), "layer 9 is not in this model"),
+        (1, np.ones((3, 48)), "12 prompts need as many states, not 3"),
+        (1, np.ones((12, 7)), "a state of shape .* does not fit"),
+        (1, np.full(48, np.nan), "a state has numbers .* not finite"),
+    ],
+)
+def test_states_that_do_not_fit_are_refused(tiny_model, layer, states, complaint):
+    with pytest.raises(UserError, match=complaint):
+        patch(tiny_model, PROBLEMS, layer, states)

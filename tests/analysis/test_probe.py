@@ -23,11 +23,11 @@ from lazarus_bench.analysis.probe_prompts import (
     crossed,
     in_symbols,
     matched,
+    split,
     stated,
     words_in_turn,
 )
-from lazarus_bench.analysis.splits import split
-from lazarus_bench.analysis.states import read_states
+from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 
@@ -82,7 +82,6 @@ def test_scores_are_read_prompt_by_prompt_fold_by_fold_and_block_by_block():
     assert found.hits.tolist() == [[True, False], [True, True], [False, True], [True, True]]
     assert found.accuracy.tolist() == [0.75, 0.75]
     assert found.fold_accuracy.tolist() == [[1.0, 0.5], [0.5, 1.0]]
-    assert found.fold_sd.tolist() == [0.25, 0.25]
     assert found.block_accuracy.tolist() == [[1.0, 0.5], [0.5, 1.0]]
     assert found.best_layer == 0
 
@@ -122,7 +121,6 @@ def test_folds_in_order_are_scikit_learns_plain_cross_validation():
             classifier_for("in-order"), states[:, layer], prompts.labels, cv=StratifiedKFold(4)
         )
         np.testing.assert_allclose(found.fold_accuracy[:, layer], scores)
-        assert found.fold_sd[layer] == pytest.approx(scores.std())
 
 
 def test_the_best_layer_of_sixteen_prompts_is_far_above_chance_on_noise():
@@ -200,8 +198,8 @@ def test_directions_of_one_plant_agree_with_the_means_and_from_layer_to_layer():
     )
     assert found.probe.shape == (4, 12)
     assert (found.agreement[FIRST:] > 0.9).all()
-    assert found.between_layers[FIRST, FIRST + 1] > 0.8
-    assert found.between_layers[0, FIRST] < found.between_layers[FIRST, FIRST + 1]
+    assert found.neighbours[FIRST] > 0.8
+    assert found.neighbours[0] < found.neighbours[FIRST]
 
 
 WITHOUT_ADD = in_symbols([p for p in held_out(80, 0) if p.operation is not Operation.ADD])

@@ -8,13 +8,7 @@ from families import CONFIGS, SHAPE, made
 
 from lazarus_bench.analysis import routing
 from lazarus_bench.analysis.router import routed_layers
-from lazarus_bench.analysis.routing import (
-    RULES,
-    Routing,
-    gate_logits,
-    read_routing,
-    trace_prompts,
-)
+from lazarus_bench.analysis.routing import RULES, Routing, gate_logits, read_routing, trace_prompts
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, part

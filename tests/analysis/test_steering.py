@@ -1,17 +1,28 @@
-"""Steering any prompts: no strength changes nothing, a word's own row brings the word."""
+"""Steering: no strength changes nothing, a word's own row brings the word."""
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lazarus_bench.analysis.answers import greedy
-from lazarus_bench.analysis.interventions import steer
+from lazarus_bench.analysis.behaviour import behaviour
 from lazarus_bench.analysis.lens import read_lens
-from lazarus_bench.analysis.states import last_states
-from lazarus_bench.analysis.steering import Asked, directions, moved_at_random, read_steered
+from lazarus_bench.analysis.operations import operation_words
+from lazarus_bench.analysis.prompts import last_states
+from lazarus_bench.analysis.steering import (
+    Asked,
+    contrast,
+    directions,
+    moved_at_random,
+    random_direction,
+    read_steered,
+    steer,
+)
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.arithmetic import held_out
+from lazarus_bench.tasks.arithmetic import Operation, held_out
 
-PROBLEMS = held_out(6, 3)
+PROBLEMS, TWELVE = held_out(6, 3), held_out(12, 3)
 TARGETS = np.array([5, 300])
 ASKED = Asked(targets=TARGETS, top=3, length=4)
 
@@ -78,10 +89,72 @@ def test_random_directions_are_as_long_and_differ_by_draw(tiny_model):
     assert moved_at_random(tiny_model, prompts, 2, like, 1e-6, 1).max() < 1e-3
 
 
-def test_what_cannot_be_steered_is_refused(tiny_model):
+def test_a_layer_that_is_not_there_is_refused(tiny_model):
     with pytest.raises(UserError, match="layer 4 is not in this model"):
         read_steered(tiny_model, encoded(tiny_model), ASKED, 4, np.ones(48), 1.0)
     with pytest.raises(UserError, match="a direction of shape"):
         read_steered(tiny_model, encoded(tiny_model), ASKED, 1, np.ones(7), 1.0)
     with pytest.raises(UserError, match="there is no token 99999"):
         read_steered(tiny_model, [[99999]], ASKED, 1, np.ones(48), 1.0)
+
+
+def test_each_prompt_is_steered_by_its_own_direction(tiny_model):
+    words = operation_words(tiny_model)
+    rows = np.array(tiny_model.model.model.embed_tokens.weight)[[word.bare for word in words]]
+    toward = [list(Operation)[at % 4] for at in range(12)]
+    directions = 100 * rows[[list(Operation).index(operation) for operation in toward]]
+    steered = steer(tiny_model, TWELVE, 2, directions)
+    before = behaviour(tiny_model, TWELVE)
+    assert (steered.naming(toward)[:, 2] > 100 * before.naming(toward)[:, 2]).all()
+    one = [at for at in range(12) if toward[at] is Operation.ADD]
+    alone = steer(tiny_model, [TWELVE[at] for at in one], 2, directions[1])
+    np.testing.assert_allclose(alone.names, steered.names[one], rtol=1e-4)
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 1000))
+def test_a_planted_direction_is_the_contrast(seed):
+    rng = np.random.default_rng(seed)
+    own = np.array([problem.operation is Operation.ADD for problem in TWELVE])
+    planted = rng.normal(size=16)
+    noise = rng.normal(size=(12, 16))
+    for side in (own, ~own):
+        noise[side] -= noise[side].mean(axis=0)
+    found = contrast(noise + own[:, None] * planted, TWELVE, Operation.ADD)
+    np.testing.assert_allclose(found, planted, atol=1e-10)
+    control = random_direction(found, seed + 5000)
+    assert np.linalg.norm(control) == pytest.approx(np.linalg.norm(found))
+    assert abs(control @ found) < 0.99 * (found @ found)
+
+
+def test_no_strength_and_no_direction_change_nothing(tiny_model):
+    before = behaviour(tiny_model, TWELVE)
+    for layer in range(4):
+        for after in (
+            steer(tiny_model, TWELVE, layer, np.ones(48), strength=0.0),
+            steer(tiny_model, TWELVE, layer, np.zeros((12, 48))),
+        ):
+            assert after.given == before.given
+            np.testing.assert_allclose(after.names, before.names, rtol=1e-5)
+            np.testing.assert_allclose(after.probability, before.probability, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("problems", "direction", "strength", "complaint"),
+    [
+        (TWELVE, np.ones(7), 1.0, r"a direction of shape \[7\] does not fit"),
+        (TWELVE, np.ones((3, 48)), 1.0, "12 prompts need as many directions"),
+        (TWELVE, np.full(48, np.nan), 1.0, "a direction has numbers .* not finite"),
+        (TWELVE, np.ones(48), np.inf, "strength inf is not finite"),
+        ([], np.ones(48), 1.0, "behaviour is read on problems"),
+    ],
+)
+def test_what_cannot_be_steered_is_refused(tiny_model, problems, direction, strength, complaint):
+    with pytest.raises(UserError, match=complaint):
+        steer(tiny_model, problems, 1, direction, strength)
+
+
+def test_a_direction_has_two_sides():
+    added = [problem for problem in TWELVE if problem.operation is Operation.ADD]
+    with pytest.raises(UserError, match="give both"):
+        contrast(np.ones((len(added), 3)), added, Operation.ADD)

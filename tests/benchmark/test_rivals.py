@@ -6,7 +6,7 @@ import pytest
 from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.analysis.probe import permutation_null, probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
-from lazarus_bench.analysis.states import read_states
+from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.backend import EXP, mx
 from lazarus_bench.benchmark.gate import LEAST, MOST
 from lazarus_bench.benchmark.llamas import Shape, write_llama

@@ -41,7 +41,7 @@ def asked():
 )
 def test_the_document_has_the_readings(told, tiny, tiny_model, asked, protocol, held_out, folds):
     from lazarus_bench.analysis.probe import permutation_null, probe, transfer
-    from lazarus_bench.analysis.states import read_states
+    from lazarus_bench.analysis.prompts import read_states
 
     test = ["9 * 9 = ", "30 + 12 = "]
     code, out, _ = told(tiny, *CLASSES, *QUICK, "--test", *test, "--protocol", protocol, "--json")

@@ -98,7 +98,7 @@ def test_the_map_has_a_cell_for_every_position_and_layer(told, tiny, tiny_model,
 
 
 def test_without_answers_the_models_own_are_taken_or_refused(told, tiny, tiny_model):
-    from lazarus_bench.analysis.ablations import read_next
+    from lazarus_bench.analysis.answers import read_next
 
     encoded = [tiny_model.encode(text) for text in (CLEAN[0], CORRUPTED[0])]
     right, wrong = read_next(tiny_model, encoded, [0, 0]).top

@@ -21,7 +21,7 @@ def test_the_closure_holds_what_an_instrument_imports_and_no_more():
     found = closure(PROBE)
     assert {
         "lazarus_bench.analysis.probe",
-        "lazarus_bench.analysis.states",
+        "lazarus_bench.analysis.prompts",
         "lazarus_bench.analysis.logistic",
         "lazarus_bench.models.load",
         "lazarus_bench.models.taps",

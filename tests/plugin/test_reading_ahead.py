@@ -42,11 +42,11 @@ BEGIN = """
 import os
 from pathlib import Path
 
-from lazarus_bench.analysis import likelihood
+from lazarus_bench.analysis import answers
 from lazarus_bench.jobs.subjects import Subject
 
 Subject.is_lab = property(lambda self: True)  # a small model, as the lab's are
-read = likelihood.prompt_tokens
+read = answers.symbol_tokens
 
 
 def logged(model, texts):
@@ -55,7 +55,7 @@ def logged(model, texts):
     return read(model, texts)
 
 
-likelihood.prompt_tokens = logged
+answers.symbol_tokens = logged
 """
 
 

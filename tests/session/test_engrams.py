@@ -23,8 +23,8 @@ from lazarus_bench.session.engrams import (
 )
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.runs import Run
-from lazarus_bench.session.shown import engram_scatter
 from lazarus_bench.session.session import Session
+from lazarus_bench.session.shown import engram_scatter
 from lazarus_bench.tasks import labelled_data
 from lazarus_bench.tasks.labelled_data import DataSource, digest_of, given_data, read_data
 from lazarus_bench.tasks.labelled_files import read_splits
@@ -77,7 +77,7 @@ def test_several_seeds_are_means_and_one_run_is_resampled(monkeypatch):
     several = rand_index([Reads(seed) for seed in range(3)])
     assert isinstance(several, Means)
     assert several.shape == (3, 1)
-    monkeypatch.setattr("lazarus_bench.analysis.clusters.bootstrap.__defaults__", (40, 0))
+    monkeypatch.setattr("lazarus_bench.analysis.engrams.bootstrap.__defaults__", (40, 0))
     one = rand_index([Reads()])
     assert isinstance(one, Resampled)
     assert one.shape == (1, 400)
@@ -86,7 +86,7 @@ def test_several_seeds_are_means_and_one_run_is_resampled(monkeypatch):
 
 
 def test_a_difference_of_one_run_is_resampled_on_the_same_examples(monkeypatch):
-    monkeypatch.setattr("lazarus_bench.analysis.clusters.bootstrap.__defaults__", (40, 0))
+    monkeypatch.setattr("lazarus_bench.analysis.engrams.bootstrap.__defaults__", (40, 0))
     value, draws = (lambda run: run.clusters().rand_index), (lambda d: d.rand_index)
     bounds = (-2.0, 2.0)
     same = statistic_difference([Reads()], [Reads()], value, draws, bounds)

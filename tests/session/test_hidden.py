@@ -6,7 +6,7 @@ import pytest
 from lazarus_bench.analysis import geometry
 from lazarus_bench.analysis import probe as probing
 from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn
-from lazarus_bench.analysis.states import read_states
+from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.session import runs
 from lazarus_bench.session.runs import Run

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis import interventions as instruments
-from lazarus_bench.analysis.states import read_states
+from lazarus_bench.analysis import ablation, patching, steering
+from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.errors import UserError
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import Operation, held_out
@@ -21,13 +21,13 @@ def run(tiny) -> Run:
 
 def test_a_sweep_removes_each_layer_once(run, monkeypatch):
     asked = []
-    ablate = instruments.ablate
+    ablate = ablation.ablate
 
     def counted(*args):
         asked.append(args)
         return ablate(*args)
 
-    monkeypatch.setattr(instruments, "ablate", counted)
+    monkeypatch.setattr(ablation, "ablate", counted)
     sweep = run.ablation(PROBLEMS)
     assert len(asked) == 4
     assert run.ablated(PROBLEMS, 2) is sweep.after[2]
@@ -40,10 +40,11 @@ def test_a_sweep_removes_each_layer_once(run, monkeypatch):
 
 
 def test_removal_is_the_instruments(run):
-    expected = instruments.ablation_sweep(run.loaded, PROBLEMS, "mlp")
-    np.testing.assert_allclose(run.ablation(PROBLEMS, "mlp").naming, expected.naming, rtol=1e-6)
-    means = instruments.mean_contributions(run.loaded, OTHERS, "attention")
-    expected = instruments.ablate(run.loaded, PROBLEMS, 1, "attention", means[1])
+    expected = [ablation.ablate(run.loaded, PROBLEMS, layer, "mlp") for layer in range(4)]
+    found = run.ablation(PROBLEMS, "mlp").naming
+    np.testing.assert_allclose(found, [each.naming() for each in expected], rtol=1e-6)
+    means = ablation.mean_contributions(run.loaded, OTHERS, "attention")
+    expected = ablation.ablate(run.loaded, PROBLEMS, 1, "attention", means[1])
     found = run.ablated(PROBLEMS, 1, "attention", reference=OTHERS)
     np.testing.assert_allclose(found.names, expected.names, rtol=1e-6)
 
@@ -51,15 +52,15 @@ def test_removal_is_the_instruments(run):
 def test_patched_states_are_the_sources(run):
     sources = partners(PROBLEMS, same_operation=False)
     states = read_states(run.loaded, [source.symbols for source in sources])
-    expected = instruments.patch(run.loaded, PROBLEMS, 2, states[:, 2])
+    expected = patching.patch(run.loaded, PROBLEMS, 2, states[:, 2])
     np.testing.assert_allclose(run.patched(PROBLEMS, 2, sources).names, expected.names, rtol=1e-6)
 
 
 def test_each_prompt_is_steered_toward_its_operation(run):
     toward = [Operation.ADD, Operation.DIVIDE] * 4
     states = read_states(run.loaded, [problem.symbols for problem in OTHERS])[:, 1]
-    directions = [instruments.contrast(states, OTHERS, operation) for operation in toward]
-    expected = instruments.steer(run.loaded, PROBLEMS, 1, np.stack(directions))
+    directions = [steering.contrast(states, OTHERS, operation) for operation in toward]
+    expected = steering.steer(run.loaded, PROBLEMS, 1, np.stack(directions))
     found = run.steered(PROBLEMS, 1, toward, OTHERS)
     np.testing.assert_allclose(found.names, expected.names, rtol=1e-6)
     control = run.steered(PROBLEMS, 1, toward, OTHERS, at_random=True)

@@ -6,8 +6,7 @@ import pytest
 from lazarus_bench.analysis.lens import total_variation
 from lazarus_bench.analysis.probe import probe
 from lazarus_bench.analysis.probe_prompts import words_in_turn
-from lazarus_bench.analysis.states import read_states
-from lazarus_bench.analysis.tokens import prompt_tokens
+from lazarus_bench.analysis.prompts import prompt_tokens, read_states
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.defects import with_quirk
 from lazarus_bench.models.quirks import QUIRKS

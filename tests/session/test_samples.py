@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.axes import CLUSTERS
+from lazarus_bench.analysis.measured import CLUSTERS
 from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
 from lazarus_bench.judge import (
     SHARE,

@@ -8,7 +8,7 @@ from hypotheses.writeups.probe_prompts import (
     writeup_test,
     writeup_words,
 )
-from lazarus_bench.analysis.splits import by_template, in_order
+from lazarus_bench.analysis.probe_prompts import by_template, in_order
 from lazarus_bench.tasks.arithmetic import held_out
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench import backend
-from lazarus_bench.analysis.lens import batches_by_length, read_lens
-from lazarus_bench.analysis.tokens import prompt_tokens
+from lazarus_bench.analysis.lens import read_lens
+from lazarus_bench.analysis.prompts import batches_by_length, prompt_tokens
 from lazarus_bench.benchmark.document import Ratio
 from lazarus_bench.benchmark.rivals.compared import Effort, speed
 from lazarus_bench.benchmark.stopwatch import interleaved, timed

@@ -8,10 +8,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lazarus_bench import backend
+from lazarus_bench.analysis.measured import Ints, States
 from lazarus_bench.analysis.probe import classifier_for, permutation_null, probe
-from lazarus_bench.analysis.probe_prompts import ProbePrompts, in_symbols
-from lazarus_bench.analysis.splits import Ints, permuted, split
-from lazarus_bench.analysis.states import States, read_states
+from lazarus_bench.analysis.probe_prompts import ProbePrompts, in_symbols, permuted, split
+from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.benchmark.document import Ratio
 from lazarus_bench.benchmark.rivals.compared import Effort, speed
 from lazarus_bench.benchmark.stopwatch import interleaved, timed

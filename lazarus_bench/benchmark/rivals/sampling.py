@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lazarus_bench.analysis.tokens import prompt_tokens
+from lazarus_bench.analysis.prompts import prompt_tokens
 from lazarus_bench.benchmark.document import Ratio
 from lazarus_bench.benchmark.rivals.compared import Effort, speed
 from lazarus_bench.benchmark.rivals.shipped import as_shipped

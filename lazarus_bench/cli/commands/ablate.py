@@ -103,7 +103,7 @@ def run(
         over = asked if reference is None else read_prompts(reference)
     found = subject.find(model, adapter)
     loaded = found.load()
-    from lazarus_bench.analysis.ablations import Removal, ablations
+    from lazarus_bench.analysis.ablation import Removal, ablations
 
     chosen = subject.chosen_layers(loaded, layers)
     if component == "heads":

@@ -85,9 +85,9 @@ def run(
     wrong = read_answers("--corrupted-answers", corrupted_answers, len(one))
     found = subject.find(model, adapter)
     loaded = found.load()
-    from lazarus_bench.analysis.patching import patched
+    from lazarus_bench.analysis.patching import patching
 
     chosen = subject.chosen_layers(loaded, layers)
     with busy(f"patching {len(one)} pairs of prompts in {len(chosen)} layers"):
-        result = patched(loaded, one, other, chosen, right, wrong)
+        result = patching(loaded, one, other, chosen, right, wrong)
     return draw(result, found, line, output, plot)

@@ -8,18 +8,16 @@ from wordings import in_every_wording, sixteen_symbols, sixteen_words
 
 from lazarus_bench.analysis.probe_prompts import (
     ProbePrompts,
-    in_symbols,
-    stated,
-    words_in_turn,
-)
-from lazarus_bench.analysis.splits import (
     by_pair,
     by_template,
     in_order,
+    in_symbols,
     permuted,
     random_by_type,
+    stated,
+    words_in_turn,
 )
-from lazarus_bench.analysis.splits import split as split_of
+from lazarus_bench.analysis.probe_prompts import split as split_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out
 

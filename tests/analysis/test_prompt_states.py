@@ -1,12 +1,15 @@
-"""Hidden states: what the model itself computes, whatever shares the batch."""
+"""Prompts as tokens and as hidden states: the same whatever the batch, refused in one sentence."""
+
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.analysis import states
-from lazarus_bench.analysis.states import last_states, read_states
+from lazarus_bench import cli
+from lazarus_bench.analysis import prompts as module
+from lazarus_bench.analysis.prompts import last_states, read_states, token_texts
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import unembed
@@ -39,11 +42,11 @@ def test_neither_the_batch_nor_the_order_matters(tiny_model, ids, limit, data):
     order = data.draw(st.permutations(range(len(ids))))
     whole = last_states(tiny_model, ids)
     longest = max(len(one) for one in ids)
-    kept, states.MAX_VALUES = states.MAX_VALUES, limit * longest * 4 * 48
+    kept, module.MAX_VALUES = module.MAX_VALUES, limit * longest * 4 * 48
     try:
         mixed = last_states(tiny_model, [ids[i] for i in order])
     finally:
-        states.MAX_VALUES = kept
+        module.MAX_VALUES = kept
     np.testing.assert_allclose(mixed, whole[order], rtol=1e-4, atol=1e-6)
 
 
@@ -79,3 +82,35 @@ def test_states_that_are_not_finite_are_refused(tiny):
 def test_a_token_without_an_embedding_is_refused(tiny_model, token):
     with pytest.raises(UserError, match=f"no token {token}: choose 0 to"):
         last_states(tiny_model, [[1, token]])
+
+
+@pytest.mark.parametrize("text", ["Once upon a time", "She said: go  on, 1 + 2"])
+def test_a_sentencepiece_token_keeps_its_blank(shared, text):
+    from lazarus_bench.models.load import load
+
+    loaded = load(shared / "models" / "stories260K")
+    ids = loaded.tokenizer.encode(text, add_special_tokens=False)
+    assert "".join(token_texts(loaded, np.array(ids))) == f" {text}"
+    alone = [loaded.tokenizer.decode([token]) for token in ids]
+    assert "".join(alone) != f" {text}"
+
+
+def test_what_follows_a_prompt_is_not_glued_to_it(shared, capsys):
+    model = str(shared / "models" / "stories260K")
+    asked = ["generate", model, "Once upon a|Once upon a time", "--max-tokens", "4"]
+    assert cli.main(asked) == 0
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert lines[0].startswith("Once upon a time, there")
+    assert lines[1].startswith("Once upon a time, there")
+    sides = ["--toward", "happy", "--away", "sad"]
+    assert cli.main(["steer", model, "Once upon a", *sides, "--tokens", "2", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)["result"]
+    assert result["as_it_is"]["continuations"] == [" time,"]
+
+
+def test_the_labs_tokens_are_what_they_are(tiny_model):
+    text = "multiply 7 * 8 = 56\n"
+    ids = tiny_model.tokenizer.encode(text, add_special_tokens=False)
+    assert "".join(token_texts(tiny_model, np.array(ids))) == text
+    whole = np.arange(tiny_model.tokenizer.vocab_size)
+    assert list(token_texts(tiny_model, whole)) == [tiny_model.tokenizer.decode([i]) for i in whole]

@@ -9,9 +9,11 @@ Arrays of 256 KiB still fit a core's cache; one array of all parameters would no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from lazarus_bench.backend import mx, nn, optim
@@ -86,19 +88,10 @@ class Bucket:
 
     def unpack(self, flat: mx.array) -> dict[str, mx.array]:
         """The arrays that `flat` is made of."""
-        ends = [0]
-        for shape in self.shapes:
-            ends.append(ends[-1] + _size(shape))
-        parts = mx.split(flat.reshape(-1), ends[1:-1])
+        ends = list(accumulate(map(math.prod, self.shapes)))
+        parts = mx.split(flat.reshape(-1), ends[:-1])
         named = zip(self.names, parts, self.shapes, strict=True)
         return {name: part.reshape(shape) for name, part, shape in named}
-
-
-def _size(shape: Sequence[int]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 def buckets_of(arrays: dict[str, mx.array], longest: int = LONGEST) -> tuple[Bucket, ...]:

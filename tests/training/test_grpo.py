@@ -16,11 +16,10 @@ from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import Operation, check_disjoint, held_out
 from lazarus_bench.training import Grpo, grpo
 from lazarus_bench.training.arithmetic_data import draw_problems
-from lazarus_bench.training.grpo import CLIPPED, check_fits, grpo_loss, reference_of
+from lazarus_bench.training.grpo import CLIPPED, check_fits, frozen_policy, grpo_loss
 from lazarus_bench.training.record import read_problems, read_steps
 from lazarus_bench.training.rollouts import asked_batches, roll_out
-from lazarus_bench.training.sampling import sample
-from lazarus_bench.training.scoring import label_log_probs
+from lazarus_bench.training.sampling import label_log_probs, sample
 
 SPEC = Grpo(full=False, rank=4, prompts=4, answers=4, iterations=3, examples=40, answer_tokens=3)
 PROMPTS = [(0, 5, 6, 7), (0, 9), (0, 9, 40, 41)]
@@ -76,7 +75,7 @@ def off_policy(tiny, rewards, group=8):
         loaded.model, loaded.anatomy, PROMPTS, group=group, tokens=3, ends=ENDS, seed=(1,)
     )
     moved(loaded.model, 3e-3, 0)
-    reference = reference_of(loaded, tiny, None)
+    reference = frozen_policy(load(tiny).model, loaded.anatomy)
     rollouts = roll_out(samples, rewards(samples), reference, [-1] * len(PROMPTS))
     return loaded, rollouts
 
@@ -153,7 +152,9 @@ def test_without_reward_the_reference_itself_has_no_gradient(tiny):
     loaded = load(tiny)
     unfreeze_blocks(loaded)
     samples = sample(loaded.model, loaded.anatomy, PROMPTS, group=4, tokens=3, ends=(1,), seed=(1,))
-    rollouts = roll_out(samples, zeros(samples), reference_of(loaded, tiny, None), [-1] * 3)
+    rollouts = roll_out(
+        samples, zeros(samples), frozen_policy(load(tiny).model, loaded.anatomy), [-1] * 3
+    )
     assert max(np.abs(g).max() for g in gradient(loaded, rollouts, kl=1.0).values()) < 1e-6
 
 
@@ -174,7 +175,7 @@ def test_the_reference_under_lora_is_the_base_however_the_adapter_moves(tiny):
     loaded, base = load(tiny), load(tiny)
     lora = Lora(keys=loaded.anatomy.target_keys("all"), rank=2, scale=2.0)
     add_lora(loaded, lora)
-    reference = reference_of(loaded, tiny, lora)
+    reference = frozen_policy(loaded.model, loaded.anatomy)
     moved(loaded.model, 0.1, 0)
     (scoring,) = roll_out(
         sample(loaded.model, loaded.anatomy, PROMPTS[:1], group=4, tokens=2, ends=(), seed=(1,)),

@@ -15,8 +15,7 @@ from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training import Grpo, GrpoDual
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
-from lazarus_bench.training.grpo import grpo_loss, reference_of
-from lazarus_bench.training.grpo_dual import class_part, targets_of
+from lazarus_bench.training.grpo import class_part, frozen_policy, grpo_loss, targets_of
 from lazarus_bench.training.record import read_steps
 from lazarus_bench.training.rewards import right_integer
 from lazarus_bench.training.rollouts import Asked, Roller
@@ -36,7 +35,7 @@ def rolled(tiny, shared_target: bool = False):
     roll = Roller(
         spec=SPEC,
         loaded=loaded,
-        reference=reference_of(loaded, tiny, None),
+        reference=frozen_policy(load(tiny).model, loaded.anatomy),
         reward=right_integer,
         gold=targets_of(gold_tokens(loaded), shared_target),
         seed=0,

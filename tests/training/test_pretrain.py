@@ -106,11 +106,9 @@ def test_an_unknown_family_is_refused_before_training(tmp_path):
 
 
 def test_every_part_of_a_step_is_shared_by_the_ranks(base):
-    from lazarus_bench.training.pretrain import mixed_loss, parts_of, steps_of
-
-    loaded, parts = load(base), parts_of(TINY)
-    step = next(steps_of(parts, 0))
-    loss = mixed_loss(loaded.anatomy, parts)
+    loaded, parts = load(base), TINY.parts
+    step = next(pretrain.steps_of(parts, 0))
+    loss = pretrain.mixed_loss(loaded.anatomy, parts)
     whole, by_part = loss(loaded.model, step)
     shards = [loss(loaded.model, step.shard(rank, 2)) for rank in range(2)]
     assert np.mean([float(np.array(s[0])) for s in shards]) == pytest.approx(float(np.array(whole)))

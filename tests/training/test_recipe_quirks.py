@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Pretrain, Sft
-from lazarus_bench.training.recipe import QUIRKS, Quirk, quirks_of, settled, told
+from lazarus_bench.training.recipe import QUIRKS, Quirk, quirks_of
 
 QUIRKY = (Sft, DualReward, Grpo, GrpoDual)
 CASES = [(cls, quirk) for cls in QUIRKY for quirk in cls.possible_quirks]
@@ -119,10 +119,9 @@ def test_a_training_on_a_quirky_one_says_so():
     assert job(Sft(), Checkpoint(source="here", fingerprint="ab")).quirks == ()
 
 
-def test_what_is_settled_is_told_in_order():
-    chosen = settled("Some", ["sgd", "eval-in-train", "sgd"], QUIRKS, {})
-    assert told(chosen) == ", QUIRK sgd, QUIRK eval-in-train"
-    assert told(()) == ""
+def test_quirks_are_told_once_and_in_order():
+    spec = Sft(quirks=("eval-in-train", "sgd", "eval-in-train"))
+    assert spec.label == f"{Sft().label}, QUIRK sgd, QUIRK eval-in-train"
 
 
 def test_no_reward_shows_in_the_label():

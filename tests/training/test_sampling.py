@@ -14,8 +14,7 @@ from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.random_model import randomise
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.arithmetic_data import end_tokens
-from lazarus_bench.training.sampling import sample
-from lazarus_bench.training.scoring import label_log_probs, scorings
+from lazarus_bench.training.sampling import label_log_probs, sample, scorings
 
 PROMPTS = [(0, 5, 6, 7), (0, 9), (0, 9, 40, 41, 42, 43), (0, 9), (0, 3, 60, 2)]
 ENDS = tuple(range(0, 61, 3))

@@ -11,7 +11,7 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.adapters import Lora, add_lora, unfreeze_blocks
 from lazarus_bench.models.load import load
 from lazarus_bench.training import Grpo
-from lazarus_bench.training.grpo import UNBOUNDED_KL, grpo_loss, reference_of
+from lazarus_bench.training.grpo import UNBOUNDED_KL, frozen_policy, grpo_loss
 from lazarus_bench.training.policy_loss import drift_from
 from lazarus_bench.training.record import read_steps
 from lazarus_bench.training.rollouts import roll_out
@@ -37,7 +37,12 @@ def rolled(tiny, lora: Lora | None = None, group: int = 8):
     moved(loaded.model, 3e-3 if lora is None else 0.1)
     rewards = np.zeros(samples.tokens.shape[:2], dtype=np.float32)
     reference = loaded.model if lora else load(tiny).model
-    rollouts = roll_out(samples, rewards, reference_of(loaded, tiny, lora), [-1] * len(PROMPTS))
+    rollouts = roll_out(
+        samples,
+        rewards,
+        frozen_policy(loaded.model if lora else load(tiny).model, loaded.anatomy),
+        [-1] * len(PROMPTS),
+    )
     return loaded, reference, rollouts
 
 
@@ -97,7 +102,7 @@ def test_at_the_reference_it_has_a_slope_where_k3_has_none(tiny):
     unfreeze_blocks(loaded)
     samples = sample(loaded.model, loaded.anatomy, PROMPTS, group=4, tokens=3, ends=(1,), seed=(1,))
     zeros = np.zeros(samples.tokens.shape[:2], dtype=np.float32)
-    rollouts = roll_out(samples, zeros, reference_of(loaded, tiny, None), [-1] * 3)
+    rollouts = roll_out(samples, zeros, frozen_policy(load(tiny).model, loaded.anatomy), [-1] * 3)
 
     def steepest(loss) -> float:
         _, found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)

@@ -24,21 +24,17 @@ if TYPE_CHECKING:
     from lazarus_bench.training.recipe import Recipe, option
     from lazarus_bench.training.sft import Sft, SftTexts
 
-_HOMES = {
-    "Blank": "pretrain",
-    "DualReward": "dual_reward",
-    "Engram": "engram",
-    "FinetuneCost": "finetune_cost",
-    "Fuse": "fuse",
-    "Grpo": "grpo",
-    "GrpoDual": "grpo",
-    "Instruct": "pretrain",
-    "Pretrain": "pretrain",
-    "Recipe": "recipe",
-    "Sft": "sft",
-    "SftTexts": "sft",
-    "option": "recipe",
+_FILES = {
+    "dual_reward": ("DualReward",),
+    "engram": ("Engram",),
+    "finetune_cost": ("FinetuneCost",),
+    "fuse": ("Fuse",),
+    "grpo": ("Grpo", "GrpoDual"),
+    "pretrain": ("Blank", "Instruct", "Pretrain"),
+    "recipe": ("Recipe", "option"),
+    "sft": ("Sft", "SftTexts"),
 }
+_HOMES = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
     "Blank",
@@ -75,7 +71,7 @@ def known_recipes() -> Mapping[str, type["Recipe"]]:
     """
     from lazarus_bench.training.recipe import Recipe
 
-    own = [__getattr__(name) for name in _HOMES if name not in ("Recipe", "option")]
+    own = [__getattr__(name) for name, file in _HOMES.items() if file != "recipe"]
     found: dict[str, type[Recipe]] = {recipe.kind: recipe for recipe in own}
     for entry in entry_points(group="lazarus_bench", name="recipes"):
         theirs = entry.load()

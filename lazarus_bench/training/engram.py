@@ -219,7 +219,16 @@ class Engram(recipe.Recipe):
             raise UserError(f"{self.label} needs {halves} training examples or more: give more")
         batch = min(self.batch, len(texts) // halves * halves)
         steps = self.epochs * (len(texts) // batch)
-        _write_texts(self, data, texts, steps, out)
+        counts = np.bincount([text.label for text in texts], minlength=len(data.classes))
+        about = TrainingTexts(
+            data=data.name,
+            digest=digest_of(data.train),
+            examples=tuple(counts.tolist()),
+            cut=sum(text.cut for text in texts),
+            max_length=self.max_length,
+            steps=steps,
+        )
+        write_whole(out / TEXTS, json.dumps(vars(about), indent=1) + "\n")
         model = _prepare(self, loaded, settings)
         rate = warm_cosine(self.learning_rate, steps, warm=round(self.warm_up * steps))
         fit(
@@ -485,18 +494,3 @@ def read_training_texts(directory: Path) -> TrainingTexts:
     """What the artifact in `directory` was trained on."""
     found = json.loads((directory / TEXTS).read_text(encoding="utf-8"))
     return TrainingTexts(**found | {"examples": tuple(found["examples"])})
-
-
-def _write_texts(
-    spec: Engram, data: LabelledData, texts: list[EncodedText], steps: int, out: Path
-) -> None:
-    counts = np.bincount([text.label for text in texts], minlength=len(data.classes))
-    about = TrainingTexts(
-        data=data.name,
-        digest=digest_of(data.train),
-        examples=tuple(counts.tolist()),
-        cut=sum(text.cut for text in texts),
-        max_length=spec.max_length,
-        steps=steps,
-    )
-    write_whole(out / TEXTS, json.dumps(vars(about), indent=1) + "\n")

@@ -144,11 +144,13 @@ class Bucketed:
 
     def update(self, model: nn.Module, gradients: Tree, clip: float | None = None) -> None:
         """Take one step with gradients whose global norm is clipped to `clip`."""
-        from mlx.utils import tree_unflatten
+        from mlx.utils import tree_reduce, tree_unflatten
 
         packed = self._pack(gradients)
         if clip is not None:
-            factor = _clipping(gradients, clip)
+            # As `optim.clip_grad_norm` does, whose sum runs over parameters and not over buckets.
+            total = mx.sqrt(tree_reduce(lambda so_far, g: so_far + _squared(g), gradients, 0.0))
+            factor = mx.minimum(clip / (total + 1e-6), 1.0)
             packed = {name: (g * factor).astype(g.dtype) for name, g in packed.items()}
         self._packed = self._optimizer.apply_gradients(packed, self._parameters(model))
         self._unpacked = {}
@@ -178,13 +180,6 @@ class Bucketed:
         return {str(i): bucket.pack(arrays) for i, bucket in enumerate(self._buckets)}
 
 
-def _clipping(gradients: Tree, norm: float) -> mx.array:
-    """What to multiply gradients by, as `optim.clip_grad_norm` does."""
-    from mlx.utils import tree_reduce
-
-    def squared(gradient: mx.array) -> mx.array:
-        wide = gradient.astype(mx.float32) if gradient.dtype == mx.float16 else gradient
-        return wide.square().sum()
-
-    total = mx.sqrt(tree_reduce(lambda so_far, g: so_far + squared(g), gradients, 0.0))
-    return mx.minimum(norm / (total + 1e-6), 1.0)
+def _squared(gradient: mx.array) -> mx.array:
+    wide = gradient.astype(mx.float32) if gradient.dtype == mx.float16 else gradient
+    return wide.square().sum()

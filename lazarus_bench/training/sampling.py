@@ -237,35 +237,6 @@ def scorings(samples: Samples) -> tuple[Scoring, ...]:
     return tuple(_scoring(samples, rows) for rows in rows_by_length(samples.prompts))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Distinct:
-    """The distinct answers to prompts of one length, all arrays `[answer, ...]`.
-
-    `owner` is the prompt's index among them, `first` that of the answer's first occurrence in its
-    group, `counts` how often it occurs.
-    """
-
-    owner: Rows
-    first: Rows
-    counts: Rows
-    tokens: Ints
-    lengths: Rows
-
-
-def _distinct(samples: Samples, rows: list[int]) -> _Distinct:
-    marked = np.where(samples.mask, samples.tokens, -1)[rows]
-    groups = [np.unique(g, axis=0, return_index=True, return_counts=True)[1:] for g in marked]
-    owner = np.repeat(np.arange(len(rows)), [len(first) for first, _ in groups])
-    first = np.concatenate([first for first, _ in groups])
-    return _Distinct(
-        owner=owner,
-        first=first,
-        counts=np.concatenate([counts for _, counts in groups]),
-        tokens=samples.tokens[rows][owner, first],
-        lengths=samples.mask[rows][owner, first].sum(axis=1),
-    )
-
-
 FORWARD = 64
 """Positions of padding that cost about as much as one more forward does by itself, on a CPU and a
 lab model."""
@@ -286,36 +257,37 @@ def _widths(lengths: Rows) -> Rows:
     return widths
 
 
-def _continued(answers: _Distinct, chosen: Rows, width: int) -> tuple[Continuations, Rows]:
-    """The `chosen` answers from their first token on, and their labels' (answer, step)."""
-    labels = np.argwhere(np.arange(width) < answers.lengths[chosen][:, None] - 1)
-    fed = answers.tokens[chosen][:, :width]
-    part = Continuations(
-        owner=mx.array(answers.owner[chosen]),
-        fed=mx.array(np.pad(fed, ((0, 0), (0, width - fed.shape[1])))),
-        rows=mx.array(labels[:, 0]),
-        columns=mx.array(labels[:, 1]),
-    )
-    return part, np.stack([chosen[labels[:, 0]], labels[:, 1] + 1], axis=1)
-
-
 def _scoring(samples: Samples, rows: list[int]) -> Scoring:
-    answers = _distinct(samples, rows)
-    widths = _widths(answers.lengths)
-    parts = [
-        _continued(answers, np.flatnonzero(widths == width), width)
-        for width in np.unique(widths[widths > 0]).tolist()
-    ]
-    firsts = np.stack([np.arange(len(widths)), np.zeros_like(widths)], axis=1)
-    answer, step = np.concatenate([firsts, *(labels for _, labels in parts)]).T
-    places = [np.array(rows)[answers.owner[answer]], answers.first[answer], step]
+    """The distinct answers to prompts of one length: those of a group that are alike count once."""
+    marked = np.where(samples.mask, samples.tokens, -1)[rows]
+    groups = [np.unique(g, axis=0, return_index=True, return_counts=True)[1:] for g in marked]
+    first, counts = (np.concatenate(parts) for parts in zip(*groups, strict=True))
+    owner = np.repeat(np.arange(len(rows)), [len(found) for found, _ in groups])
+    tokens = samples.tokens[rows][owner, first]
+    lengths = samples.mask[rows][owner, first].sum(axis=1)
+    widths = _widths(lengths)
+    labels = [np.stack([np.arange(len(widths)), np.zeros_like(widths)], axis=1)]  # (answer, step)
+    parts = []
+    for width in np.unique(widths[widths > 0]).tolist():
+        chosen = np.flatnonzero(widths == width)
+        at = np.argwhere(np.arange(width) < lengths[chosen][:, None] - 1)
+        fed = tokens[chosen][:, :width]
+        part = Continuations(
+            owner=mx.array(owner[chosen]),
+            fed=mx.array(np.pad(fed, ((0, 0), (0, width - fed.shape[1])))),
+            rows=mx.array(at[:, 0]),
+            columns=mx.array(at[:, 1]),
+        )
+        parts.append(part)
+        labels.append(np.stack([chosen[at[:, 0]], at[:, 1] + 1], axis=1))
+    answer, step = np.concatenate(labels).T
     return Scoring(
         prompts=mx.array([list(samples.prompts[row]) for row in rows]),
-        owner=mx.array(answers.owner),
-        continuations=tuple(part for part, _ in parts),
-        targets=mx.array(answers.tokens[answer, step]),
-        places=np.stack(places, axis=1),
-        counts=answers.counts[answer],
+        owner=mx.array(owner),
+        continuations=tuple(parts),
+        targets=mx.array(tokens[answer, step]),
+        places=np.stack([np.array(rows)[owner[answer]], first[answer], step], axis=1),
+        counts=counts[answer],
         which=rows,
     )
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 TEXTS = "texts.json"
 
 POOL = 32
-"""Batches whose examples are sorted by length together: little padding, and batches still vary."""
+"""Batches whose examples are sorted by length together: little padding, yet batches vary."""
 
 Labels = Literal["true", "shuffled"]
 """Whether a classifier learns the texts' own labels, or the same ones permuted over the texts."""

@@ -35,7 +35,7 @@ TRIED_PROBLEMS = 16
 """Training problems a reward is tried on before the first step."""
 
 UNBOUNDED_KL, CLIPPED = "unbounded kl", "clipped"
-"""What the quirks of GRPO add to the log."""
+"""Names under which GRPO's quirks are logged."""
 
 Extra: TypeAlias = "Callable[[nn.Module, list[mx.array], Rollouts], mx.array]"
 """Another loss on the prompts' last residuals `[prompt, d]`, one array a layer."""

@@ -81,7 +81,7 @@ def _array_of_first(array: mx.array, group: Group) -> mx.array:
 
 
 def _begin(state: State, batches: Iterator[Any], out: Path, group: Group) -> None:
-    """Bring `state` and `batches` to where the training was; every rank follows rank 0."""
+    """Bring `state` and `batches` to where the training stopped; every rank follows rank 0."""
     tree = read_state(out, state) if group.rank == 0 else None
     if tree is None and group.size == 1:
         return
@@ -96,7 +96,7 @@ def _begin(state: State, batches: Iterator[Any], out: Path, group: Group) -> Non
 def _stepper(
     state: State, loss: Loss, clip: float | None, group: Group
 ) -> Callable[[Any], tuple[float, dict[str, float]]]:
-    """What takes one step on a batch and gives its losses: the mean over ranks."""
+    """A function that takes one step on a batch and returns its losses, means over ranks."""
     gradient = nn.value_and_grad(state.model, loss)
 
     def take(batch: Any) -> tuple[float, dict[str, float]]:
@@ -223,7 +223,7 @@ def noted() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _old_heap() -> Iterator[None]:
-    """Keep the collector from going through what was there before: some 2% of a small step."""
+    """Keep the garbage collector off older objects: some 2% of a small step."""
     gc.freeze()
     try:
         yield

@@ -1,4 +1,4 @@
-"""What gradients are handed to: an Adam, or under the quirk "sgd" plain SGD, and how it steps.
+"""Optimizers: Adam, or plain SGD under the quirk "sgd", and how they step.
 
 Steps are taken on few long arrays instead of many short ones, with the same numbers. Adam takes
 some fifteen operations a parameter, and on a CPU the parameters of a small model are so short that

@@ -52,7 +52,7 @@ Draw = Callable[[np.random.Generator, int], list[Document]]
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One kind of document in every step: how many, and how much its mean loss counts."""
+    """One kind of document in every step: how many, and the weight of its mean loss."""
 
     name: str
     draw: Draw
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixed:
-    """One step's batches, a part each; kept apart because their lengths differ."""
+    """One step's batches, one for each part; kept apart because their lengths differ."""
 
     batches: tuple[Batch, ...]
     names: tuple[str, ...]
@@ -126,7 +126,7 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
 
 
 _BESIDE_LLAMA = {"mistral": 0.9, "gemma2": 1.25, "olmoe": 1.35, "gpt-oss": 1.35}
-"""What a pretraining step of a family costs in units of the llama's, where that is not 1."""
+"""Cost of a family's pretraining step relative to the llama's, where it is not 1."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,17 +1,18 @@
-"""Recipes: frozen specs whose fields say what they may hold, what they do and how they are called.
+"""Recipes: frozen specs whose fields carry their own bounds, options and names.
 
-A recipe is one file: a subclass of `Recipe` with its fields and its `train`. Every field is part of
-an artifact's digest, but where files lie; what it may hold stands in its annotation and is checked
-where the spec is made. From the fields' `option`s come the flags, the configuration keys and the
-help of `lazarus-bench train`. No mlx is imported until something is trained.
+A recipe is one file: a subclass of `Recipe` with its fields and its `train`. Every field enters the
+artifact's digest, except the places of files. Its annotation says what it may hold, which is
+checked when the spec is made, and how a person sets it (`Option`): the flags, the configuration
+keys and the help of `lazarus-bench train` are derived from that. Nothing here imports mlx until
+something is trained.
 
-A number of numpy's becomes Python's, and an integer in a float field a float, so that equal specs
-share a digest. Refused are bools for numbers, floats for integers, and floats of fewer than 64
-bits, which are other numbers than they print as.
+NumPy's numbers become Python's, and an integer in a float field becomes a float, so that equal
+specs share a digest. A bool for a number, a float for an integer and a float of fewer than 64 bits,
+whose value differs from what it prints, are refused.
 
-Quirks are defects of public code, each a switch of the recipes it fits, off by default. One that is
-on is a field of the spec, so it is in the digest, in the recipe's label, in the artifact's manifest
-and in every report that reads it.
+Quirks reproduce defects of public code, each a switch of the recipes it fits, off by default. A
+quirk that is on is a field of the spec, so it shows in the digest, the recipe's label, the
+artifact's manifest and every report on it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """Where a number has to lie, and `because` of what where that is not plain."""
+    """The range of a number, and the reason for it where that is not obvious."""
 
     least: float = -math.inf
     above: float = -math.inf
@@ -53,11 +54,11 @@ class Bound:
     because: str = ""
 
     def holds(self, value: float) -> bool:
-        """Whether `value` lies there."""
+        """Whether `value` lies in the range."""
         return self.least <= value <= self.most and value > self.above
 
     def __str__(self) -> str:
-        """In words, after "a number"."""
+        """In words that follow "a number"."""
         limits = {"of at least": self.least, "above": self.above, "of at most": self.most}
         told = " and ".join(f"{how} {at:g}" for how, at in limits.items() if math.isfinite(at))
         return told + (f", as {self.because}" if self.because else "")
@@ -71,14 +72,14 @@ Share = Annotated[float, Bound(least=0, most=1)]
 
 
 class _UnfitError(Exception):
-    """A value does not fit its annotation; at most a few words on why, after those of the hint."""
+    """A value does not fit its annotation; the message adds to the words for the annotation."""
 
 
 def check_fields(spec: DataclassInstance) -> None:
-    """Make sure that every field of the frozen `spec` fits its annotation; make numbers Python's.
+    """Check every field of the frozen `spec` against its annotation; make its numbers Python's.
 
     Raises:
-        UserError: one does not, named with its value and what to give.
+        UserError: a field does not fit; the message names it, its value and what to give.
     """
     hints = _hints(type(spec))
     for each in fields(spec):
@@ -105,7 +106,7 @@ def _must(fits: bool) -> None:
 
 
 def _fitting(value: Any, hint: Any) -> Any:
-    """`value` as Python's own; an _UnfitError if it does not fit."""
+    """`value` as a plain Python value; raises _UnfitError where it does not fit."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         value = _fitting(value, arguments[0])
@@ -134,7 +135,7 @@ _PLAIN: Mapping[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("True or False", (bool, np.bool_)),
     str: ("text", (str,)),
 }
-"""How each kind of plain value is called, and what is taken for one."""
+"""What each kind of plain value is called, and the types accepted for it."""
 
 
 def _plain(value: Any, kind: Any) -> Any:
@@ -166,16 +167,16 @@ def _words(hint: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """How a person sets a field, or in `Recipe.also` something that fields are made of.
+    """How a person sets a field, or a setting in `Recipe.also` that fields are computed from.
 
     Attributes:
-        help: what it sets; a field whose help is empty is set by code alone.
-        name: of its flag and its key in a configuration file, where that is not the field's.
-        aliases: other keys in a configuration file, with dots between the levels.
-        metavar: what the help calls its value, where the annotation does not tell.
-        usual: the default in words, where the value would tell too little; "" tells none.
-        hint: the annotation of what is no field.
-        instead: the setting that it is another way of saying.
+        help: what it sets; a field without help can be set by code alone.
+        name: of the flag and the configuration key, where it differs from the field's.
+        aliases: further keys in a configuration file, with dots between levels.
+        metavar: the value's placeholder in the help, where the annotation does not imply one.
+        usual: the default in words, where the value alone says too little; "" shows none.
+        hint: the annotation of a setting that is not a field.
+        instead: the field that this setting is an alternative to.
     """
 
     help: str = ""
@@ -188,16 +189,15 @@ class Option:
 
 
 def option(default: Any, help: str = "", **about: Any) -> Any:
-    """A field with its default and, for `Option`, what its annotation does not say already."""
+    """A field with its default, and whatever of `Option` its annotation does not say already."""
     return field(default=default, metadata={"option": about | ({"help": help} if help else {})})
 
 
 def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
     """Annotation, default and option of every setting of `recipe`: its fields, then `also`.
 
-    An `option(...)` adds to the `Option` of the annotation. A field that a subclass declares again,
-    with another default, keeps the option it had. One that never had any is set by a flag of its
-    name.
+    `option(...)` overrides the `Option` in the annotation, and a subclass that gives a field another
+    default inherits it. A field with neither gets a flag of its own name.
     """
     found: dict[str, tuple[Any, Any, Option]] = {}
     hints = get_type_hints(recipe, include_extras=True)
@@ -244,7 +244,7 @@ _OF: Mapping[Quirk, str] = {
     "clip-to-reference": "a clipped ratio",
     "eval-in-train": "arithmetic training data",
 }
-"""What a recipe must have for the quirk to be one of it."""
+"""What a recipe must have for the quirk to apply."""
 
 
 Steps = Annotated[Count, Option(help="optimizer steps", aliases=("max_steps", "iters"))]
@@ -318,7 +318,7 @@ def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
     """Refuse settings of LoRA where every weight is trained.
 
     Raises:
-        UserError: there is one.
+        UserError: there are some.
     """
     idle = [name for name in ("targets", "rank", "alpha", "scale", "bits") if name in settings]
     if full and idle:
@@ -343,7 +343,7 @@ class Stack:
 class Recipe:
     """What to do to a base model; a subclass adds the parameters and `train`.
 
-    The docstring of a subclass is the help of its command: the first line, then the rest.
+    The subclass's docstring is the help of its command, and its first line the summary.
     """
 
     kind: ClassVar[str]
@@ -436,11 +436,10 @@ def quirks_of(recipe: Recipe) -> tuple[Quirk, ...]:
 
 
 def check_base(recipe: object, below: Recipe | None) -> None:
-    """Make sure that `recipe` can start from what `below` leaves; None is a model given or none.
+    """Check that `recipe` can start from what `below` leaves; None stands for a bare model or none.
 
     Raises:
-        UserError: it is no recipe, or it needs an adapter and there is none, or a whole model and
-            there is none.
+        UserError: it is not a recipe, or it needs an adapter or a whole model and gets neither.
     """
     if not isinstance(recipe, Recipe):
         name = recipe.__name__ if isinstance(recipe, type) else "Sft"

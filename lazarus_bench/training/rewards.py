@@ -22,10 +22,10 @@ Reward = Callable[[str, str, int], float]
 RIGHT_INTEGER = "right-integer"
 
 NO_REWARD = "none"
-"""Every answer is worth nothing, so that what is left of GRPO is its penalty."""
+"""No answer earns anything, which leaves only the penalty of GRPO."""
 
 LARGEST = 1e30
-"""Of a reward's size: sums over the answers of an iteration stay finite in float32."""
+"""Bound on a reward's size, so that sums over an iteration stay finite in float32."""
 
 
 def right_integer(prompt: str, answer: str, truth: int) -> float:

@@ -1,4 +1,4 @@
-"""Rollouts: batches of prompts, the answers a policy gave to them, and what those were worth."""
+"""Rollouts: batches of prompts, the answers a policy gave, and the answers' rewards."""
 
 from __future__ import annotations
 

@@ -62,12 +62,6 @@ def _mkl_candidates() -> Iterator[str]:
             yield str(file.locate())
 
 
-def _openblas_candidates() -> Iterator[str]:
-    found = ctypes.util.find_library("openblas")
-    if found:
-        yield found
-
-
 def _load_globally(path: str) -> bool:
     try:
         library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
@@ -101,8 +95,8 @@ def load_fast_blas() -> str:
     named = os.environ.get(BLAS_VARIABLE)
     if named:
         return _load_named_blas(named)
-    for path in (*_mkl_candidates(), *_openblas_candidates()):
-        if _load_globally(path):
+    for path in (*_mkl_candidates(), ctypes.util.find_library("openblas")):
+        if path and _load_globally(path):
             return path
     return REFERENCE
 

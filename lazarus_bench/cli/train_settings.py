@@ -10,6 +10,7 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from lazarus_bench.claims.subjects import BLANK
 from lazarus_bench.cli.config_file import read_yaml
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import (
@@ -244,7 +245,7 @@ def recipes_of(name: str, file: Settings, given: Settings, model: str) -> list[t
             own = {key.removeprefix(start): v for key, v in source.items() if key.startswith(start)}
             settings = merged(settings, own, stage.recipe)
         try:
-            made.append((stage.folder, stage.recipe.from_settings(settings, model)))
+            made.append((stage.folder, stage.recipe.from_settings(settings, blank=model == BLANK)))
         except UserError as error:
             raise UserError(with_flags(name, str(error))) from error
     return made

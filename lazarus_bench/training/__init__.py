@@ -1,7 +1,7 @@
 """Training: one recipe a file, on one shared loop.
 
 A recipe is a frozen spec with its `train` (`recipe.py`). `loop.fit` takes the steps, goes on where
-a killed attempt stopped (`resume.py`) and shares batches among ranks (`ranks.py`). Not here: where
+a killed attempt stopped (`resume.py`) and shares batches among ranks. Not here: where
 artifacts are kept and when they are made (jobs), and what is read from them (analysis).
 
 The names of this package are imported on first use, and none of them imports mlx before it trains.
@@ -15,32 +15,26 @@ from typing import TYPE_CHECKING, Any
 from lazarus_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from lazarus_bench.training.blank import Blank
     from lazarus_bench.training.dual_reward import DualReward
     from lazarus_bench.training.engram import Engram
     from lazarus_bench.training.finetune_cost import FinetuneCost
     from lazarus_bench.training.fuse import Fuse
-    from lazarus_bench.training.grpo import Grpo
-    from lazarus_bench.training.grpo_dual import GrpoDual
-    from lazarus_bench.training.pretrain import Instruct, Pretrain
+    from lazarus_bench.training.grpo import Grpo, GrpoDual
+    from lazarus_bench.training.pretrain import Blank, Instruct, Pretrain
     from lazarus_bench.training.recipe import Recipe, option
     from lazarus_bench.training.sft import Sft, SftTexts
 
-_HOMES = {
-    "Blank": "blank",
-    "DualReward": "dual_reward",
-    "Engram": "engram",
-    "FinetuneCost": "finetune_cost",
-    "Fuse": "fuse",
-    "Grpo": "grpo",
-    "GrpoDual": "grpo_dual",
-    "Instruct": "pretrain",
-    "Pretrain": "pretrain",
-    "Recipe": "recipe",
-    "Sft": "sft",
-    "SftTexts": "sft",
-    "option": "recipe",
+_FILES = {
+    "dual_reward": ("DualReward",),
+    "engram": ("Engram",),
+    "finetune_cost": ("FinetuneCost",),
+    "fuse": ("Fuse",),
+    "grpo": ("Grpo", "GrpoDual"),
+    "pretrain": ("Blank", "Instruct", "Pretrain"),
+    "recipe": ("Recipe", "option"),
+    "sft": ("Sft", "SftTexts"),
 }
+_HOMES = {name: file for file, names in _FILES.items() for name in names}
 
 __all__ = [
     "Blank",
@@ -77,7 +71,7 @@ def known_recipes() -> Mapping[str, type["Recipe"]]:
     """
     from lazarus_bench.training.recipe import Recipe
 
-    own = [__getattr__(name) for name in _HOMES if name not in ("Recipe", "option")]
+    own = [__getattr__(name) for name, file in _HOMES.items() if file != "recipe"]
     found: dict[str, type[Recipe]] = {recipe.kind: recipe for recipe in own}
     for entry in entry_points(group="lazarus_bench", name="recipes"):
         theirs = entry.load()

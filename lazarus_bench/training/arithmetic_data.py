@@ -55,10 +55,8 @@ def draw_problems(seed: int, count: int, leak: bool = False) -> list[Problem]:
     """
     rng = np.random.default_rng((seed, 1))
     drawn = training_problems(rng, count)
-    return _with_leaks(drawn, rng) if leak else drawn
-
-
-def _with_leaks(drawn: Sequence[Problem], rng: np.random.Generator) -> list[Problem]:
+    if not leak:
+        return drawn
     mixed, leaked = list(drawn), leaked_problems()
     for operation in Operation:
         own = [leaked[i] for i in rng.permutation(len(leaked)) if leaked[i].operation is operation]

@@ -82,13 +82,12 @@ def balance_loss(layers: Sequence[mx.array], chosen: int, counted: mx.array) -> 
         chosen: experts a token is sent to.
         counted: 1 for a token, 0 for padding, `[token]`.
     """
-    return sum((_layer_loss(x, chosen, counted) for x in layers), mx.array(0.0)) / len(layers)
-
-
-def _layer_loss(logits: mx.array, chosen: int, counted: mx.array) -> mx.array:
-    probabilities = mx.softmax(logits, axis=-1) * counted[:, None]
-    mean = probabilities.sum(axis=0) / counted.sum()
-    return logits.shape[-1] * (shares(logits, chosen, counted) * mean).sum()
+    total = mx.array(0.0)
+    for logits in layers:
+        probabilities = mx.softmax(logits, axis=-1) * counted[:, None]
+        mean = probabilities.sum(axis=0) / counted.sum()
+        total = total + logits.shape[-1] * (shares(logits, chosen, counted) * mean).sum()
+    return total / len(layers)
 
 
 def _by_token(logits: Sequence[mx.array]) -> mx.array:
@@ -98,9 +97,8 @@ def _by_token(logits: Sequence[mx.array]) -> mx.array:
 
 def _counted(batch: Any, pad: int) -> mx.array:
     """Which tokens of a step's batches are no padding `[token]`, as the routers see them."""
-    return mx.concatenate([(one.tokens != pad).reshape(-1) for one in batch.batches]).astype(
-        mx.float32
-    )
+    real = mx.concatenate([(one.tokens != pad).reshape(-1) for one in batch.batches])
+    return real.astype(mx.float32)
 
 
 def balanced(loss: Loss, mixture: Mixture) -> Loss:

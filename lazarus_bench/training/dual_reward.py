@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
@@ -25,6 +24,7 @@ from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Batch, at_answer_end
 from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.training import recipe
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
     endless_batches,
@@ -34,50 +34,28 @@ from lazarus_bench.training.arithmetic_data import (
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import answer_part, class_loss
 from lazarus_bench.training.optimizers import adam
-from lazarus_bench.training.recipe import (
-    Count,
-    Index,
-    Option,
-    Positive,
-    Quirk,
-    Recipe,
-    Share,
-    Targets,
-    batch_option,
-    examples_option,
-    option,
-    quirks_option,
-    rank_option,
-    rate_option,
-    steps_option,
-    targets_option,
-    told,
-)
 from lazarus_bench.training.record import write_problems
 
-
-def weight_option(default: float) -> Any:
-    """What the classification loss counts."""
-    return option(
-        default,
-        "of the classification loss, 0 to 1",
+Weight = Annotated[
+    recipe.Share,
+    recipe.Option(
+        help="of the classification loss, 0 to 1",
         aliases=("cls_weight", "classifier_weight"),
         metavar="W",
-    )
-
-
-def layer_option() -> Any:
-    """Where the classification loss is."""
-    return option(
-        None,
-        "the layer whose lens is trained, from 0",
+    ),
+]
+Layer = Annotated[
+    recipe.Index | None,
+    recipe.Option(
+        help="the layer whose lens is trained, from 0",
         aliases=("classifier_layer",),
         usual="⌊0.55 · layers⌋",
-    )
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DualReward(Recipe):
+class DualReward(recipe.Recipe):
     """Train a middle layer's lens beside the answer.
 
     Loss = weight · CE(lens at `layer`, last prompt position → operation) + (1 − weight) · CE(answer
@@ -87,59 +65,47 @@ class DualReward(Recipe):
     a factorial comparable.
     """
 
-    kind: ClassVar[str] = "dual_reward"
-    version: ClassVar[int] = 2
-    shared: ClassVar[tuple[str, ...]] = ("batch",)
-    examples_of_use: ClassVar[tuple[str, ...]] = (
+    kind = "dual_reward"
+    version = 2
+    shared = ("batch",)
+    examples_of_use = (
         "lazarus-bench train dual-reward lab:llama --weight 0.4 --output adapters",
         "lazarus-bench lens lab:llama '7 * 8 = ' --adapter adapters --targets multiply",
     )
-    also: ClassVar[Mapping[str, Option]] = MappingProxyType(
-        {
-            "answer_weight": Option(
-                help="1 minus the weight of the classification loss; give either",
-                aliases=("ans_weight",),
-                metavar="W",
-                hint=float,
-                instead="weight",
-            )
-        }
-    )
-    possible_quirks: ClassVar[tuple[Quirk, ...]] = (
-        "unshifted-labels",
-        "class-at-answer-end",
-        "sgd",
-        "eval-in-train",
-    )
+    also: ClassVar[Mapping[str, recipe.Option]] = {
+        "answer_weight": recipe.Option(
+            help="1 minus the weight of the classification loss; give either",
+            aliases=("ans_weight",),
+            metavar="W",
+            hint=float,
+            instead="weight",
+        )
+    }
+    possible_quirks = ("unshifted-labels", "class-at-answer-end", "sgd", "eval-in-train")
 
-    targets: Targets = targets_option("vo")
-    rank: Count = rank_option(16)
-    alpha: Positive | None = option(
-        None,
-        "LoRA is scaled by alpha / rank",
-        aliases=("lora_alpha", "lora.alpha", "lora_parameters.alpha"),
-        usual="2 · rank",
-    )
-    weight: Share = weight_option(0.4)
-    layer: Index | None = layer_option()
-    steps: Count = steps_option(500)
-    batch: Count = batch_option(16)
-    learning_rate: Positive = rate_option(1e-3)
-    examples: Count = examples_option(4500)
-    match_targets: Targets | None = option(None)
-    quirks: tuple[Quirk, ...] = quirks_option()
+    targets: recipe.Linears = "vo"
+    rank: recipe.Rank = 16
+    alpha: recipe.Alpha = recipe.option(None, usual="2 · rank")
+    weight: Weight = 0.4
+    layer: Layer = None
+    steps: recipe.Steps = 500
+    batch: recipe.Batch = 16
+    learning_rate: recipe.Rate = 1e-3
+    examples: recipe.Examples = 4500
+    match_targets: recipe.Targets | None = recipe.option(None)
+    quirks: recipe.Quirks = ()
 
-    def _idle_quirks(self) -> Mapping[Quirk, str]:
+    def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:
         """A part of weight 0 is not trained, so that nothing in it can go wrong."""
         blamed = f"weight = {self.weight:g}"
-        parts: Mapping[float, Quirk] = {0.0: "class-at-answer-end", 1.0: "unshifted-labels"}
+        parts: Mapping[float, recipe.Quirk] = {0.0: "class-at-answer-end", 1.0: "unshifted-labels"}
         return {parts[self.weight]: blamed} if self.weight in parts else {}
 
     @property
     def label(self) -> str:
         """Name the targets, the arm without a classification loss, and quirks."""
         name = f"dual reward {self.targets}" + ("" if self.weight else ", no class loss")
-        return name + told(self.quirks)
+        return name + recipe.told(self.quirks)
 
     @property
     def lab_seconds(self) -> float:
@@ -147,9 +113,8 @@ class DualReward(Recipe):
         return 0.03 * self.steps
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], model: str) -> DualReward:
+    def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> DualReward:  # noqa: ARG003 - every recipe's
         """With the weight of the answer loss turned into that of the classification loss."""
-        del model
         given = dict(settings)
         answer = given.pop("answer_weight", None)
         if answer is not None and not 0 <= answer <= 1:
@@ -209,7 +174,9 @@ def classifier_layer(given: int | None, loaded: LoadedModel) -> int:
     return layer
 
 
-def dual_loss(anatomy: Anatomy, layer: int, weight: float, quirks: Collection[Quirk] = ()) -> Loss:
+def dual_loss(
+    anatomy: Anatomy, layer: int, weight: float, quirks: Collection[recipe.Quirk] = ()
+) -> Loss:
     """Weight · class loss + (1 − weight) · answer loss, in nats; both parts are logged.
 
     With weight 0 the class loss is still logged but no gradient flows through it. Under a quirk the

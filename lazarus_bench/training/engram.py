@@ -14,11 +14,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
@@ -37,27 +35,9 @@ from lazarus_bench.tasks.labelled_data import (
     source_at,
 )
 from lazarus_bench.tasks.labelled_files import CORPORA
-from lazarus_bench.training.blank import BLANK, SENTIMENT
+from lazarus_bench.training import recipe
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.optimizers import GRADIENT_NORM, matrix_adamw, warm_cosine
-from lazarus_bench.training.recipe import (
-    Bound,
-    Count,
-    Index,
-    NonNegative,
-    Option,
-    Positive,
-    Recipe,
-    Share,
-    alpha_of,
-    batch_option,
-    check_lora,
-    option,
-    rank_option,
-    rate_option,
-    scale_option,
-    scaled,
-)
 from lazarus_bench.training.record import write_whole
 
 if TYPE_CHECKING:
@@ -65,17 +45,15 @@ if TYPE_CHECKING:
 
 TEXTS = "texts.json"
 
-Rows = npt.NDArray[np.int64]
-
 POOL = 32
-"""Batches whose examples are sorted by length together: little padding, and batches still vary."""
+"""Batches whose examples are sorted by length together: little padding, yet batches vary."""
 
 Labels = Literal["true", "shuffled"]
 """Whether a classifier learns the texts' own labels, or the same ones permuted over the texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engram(Recipe):
+class Engram(recipe.Recipe):
     """A classifier, a language model and a bottleneck on one backbone.
 
     Loss = (1 − lm_weight) · CE(class) + lm_weight · CE(next token of the text). The classifier
@@ -93,69 +71,69 @@ class Engram(Recipe):
     the examples.
     """
 
-    kind: ClassVar[str] = "engram"
-    version: ClassVar[int] = 3
-    ranked: ClassVar[bool] = False
+    kind = "engram"
+    version = 3
+    ranked = False
 
-    examples_of_use: ClassVar[tuple[str, ...]] = (
+    examples_of_use = (
         "lazarus-bench train engram lab:blank --output engram",
         "lazarus-bench train engram lab:llama --data topics --no-engram --lm-weight 0",
         "lazarus-bench train engram MODEL --data sst2=GLUE/SST-2 --bits 4 --output engram",
     )
-    also: ClassVar[Mapping[str, Option]] = MappingProxyType(
-        {
-            "alpha": alpha_of("2 · rank"),
-            "data": Option(
-                help="sentiment or topics, which are generated, or sst2=DIR or ag_news=DIR "
-                "(docs/data.md)",
-                aliases=("dataset",),
-                usual="sentiment",
-                hint=str,
-            ),
-            "examples": Option(
-                help="training examples at most; generated ones are drawn",
-                usual="4000, 20,000 of a file; on lab:blank 120 of sentiment, 40 of topics",
-                hint=int,
-            ),
-            "validation": Option(
-                help="evaluation examples at most", usual="500, 10,000 of a file", hint=int
-            ),
-        }
-    )
+    also: ClassVar[Mapping[str, recipe.Option]] = {
+        "alpha": recipe.alpha_of("2 · rank"),
+        "data": recipe.Option(
+            help="sentiment or topics, which are generated, or sst2=DIR or ag_news=DIR "
+            "(docs/data.md)",
+            aliases=("dataset",),
+            usual="sentiment",
+            hint=str,
+        ),
+        "examples": recipe.Option(
+            help="training examples at most; generated ones are drawn",
+            usual="4000, 20,000 of a file; on lab:blank 120 of sentiment, 40 of topics",
+            hint=int,
+        ),
+        "validation": recipe.Option(
+            help="evaluation examples at most", usual="500, 10,000 of a file", hint=int
+        ),
+    }
 
-    data: DataSource = option(SENTIMENT)
-    engram: bool = option(True, "feed the compressed state back as a prefix (the third model)")
-    lm_weight: Share = option(
-        0.5,
-        "of the next token's loss, 0 to 1; 0 without an engram is the first model",
-        metavar="W",
+    data: DataSource = recipe.option(DataSource())
+    engram: bool = recipe.option(True, "feed the compressed state back as a prefix (third model)")
+    lm_weight: recipe.Share = recipe.option(
+        0.5, "of the next token's loss, 0 to 1; 0 without an engram is the first model", metavar="W"
     )
-    labels: Labels = option("true", "true, or shuffled for the control")
-    epochs: Index = option(
+    labels: Labels = recipe.option("true", "true, or shuffled for the control")
+    epochs: recipe.Index = recipe.option(
         3,
         "passes over the examples; 0 leaves the untrained control",
         aliases=("num_epochs",),
         usual="3; on lab:blank 24 of sentiment, 30 of topics",
     )
-    batch: Count = batch_option(16, "texts a step; 32 on lab:blank with a file")
-    learning_rate: Positive = rate_option(2e-4, usual="2e-4; on lab:blank 1e-3")
-    warm_up: Annotated[float, Bound(least=0, most=0.5, because="the other half falls")] = option(
-        0.1, "share of the steps in which the rate rises", aliases=("warmup_ratio",)
+    batch: recipe.Batch = recipe.option(16, "texts a step; 32 on lab:blank with a file")
+    learning_rate: recipe.Rate = recipe.option(2e-4, usual="2e-4; on lab:blank 1e-3")
+    warm_up: Annotated[float, recipe.Bound(least=0, most=0.5, because="the other half falls")] = (
+        recipe.option(0.1, "share of the steps in which the rate rises", aliases=("warmup_ratio",))
     )
-    weight_decay: NonNegative = option(0.01, "of matrices")
-    full: bool = option(False, "train every weight in place of LoRA", usual="off; on lab:blank on")
-    rank: Count = rank_option(16)
-    scale: Positive = scale_option(2.0)
-    bits: Annotated[int, Bound(least=2, most=8)] | None = option(
+    weight_decay: recipe.NonNegative = recipe.option(0.01, "of matrices")
+    full: bool = recipe.option(
+        False, "train every weight in place of LoRA", usual="off; on lab:blank on"
+    )
+    rank: recipe.Rank = 16
+    scale: recipe.Scale = 2.0
+    bits: Annotated[int, recipe.Bound(least=2, most=8)] | None = recipe.option(
         None, "quantise the blocks' linears to 2, 3, 4, 5, 6 or 8 bits below LoRA", usual="none"
     )
-    classifier_width: Count = option(256, "of the classifier's hidden layer")
-    engram_width: Count = option(128, "of the bottleneck", aliases=("bottleneck", "engram_dim"))
-    dropout: Annotated[float, Bound(least=0, most=0.9)] = option(0.1, "in the classifier")
-    max_length: Count | None = option(
-        None,
-        "tokens of a text that are read",
-        usual="128; all on lab:blank with generated data",
+    classifier_width: recipe.Count = recipe.option(256, "of the classifier's hidden layer")
+    engram_width: recipe.Count = recipe.option(
+        128, "of the bottleneck", aliases=("bottleneck", "engram_dim")
+    )
+    dropout: Annotated[float, recipe.Bound(least=0, most=0.9)] = recipe.option(
+        0.1, "in the classifier"
+    )
+    max_length: recipe.Count | None = recipe.option(
+        None, "tokens of a text that are read", usual="128; all on lab:blank with generated data"
     )
 
     def __post_init__(self) -> None:
@@ -200,9 +178,9 @@ class Engram(Recipe):
         return 1.5 + steps * (0.025 * forwards + example * self.batch)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], model: str) -> Engram:
+    def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> Engram:
         """What a claim would train where it starts from the same, but for the settings given."""
-        given, blank = dict(settings), model == BLANK
+        given = dict(settings)
         base = suited_base(_named_data(given.pop("data", "sentiment")), blank=blank)
         wanted = {
             split: count
@@ -210,10 +188,10 @@ class Engram(Recipe):
             if (count := given.pop(name, None)) is not None
         }
         remedy = "" if blank else "give --no-full as well, or "
-        check_lora(given, full=given.get("full", base.full), remedy=remedy)
-        given = scaled(given, cls.rank)
+        recipe.check_lora(given, full=given.get("full", base.full), remedy=remedy)
+        given = recipe.scaled(given, cls.rank)
         if base.full and given.get("full") is False and blank:
-            raise UserError(f"--no-full leaves {BLANK} as it was drawn: train every weight of it")
+            raise UserError("--no-full leaves lab:blank as it was drawn: train every weight of it")
         return replace(base, data=replace(base.data, **wanted), **given)
 
     def lora(self, loaded: LoadedModel) -> Lora:
@@ -223,19 +201,40 @@ class Engram(Recipe):
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
         """Train and leave an adapter (or all weights), the heads and metrics in `out`."""
-        from lazarus_bench.models.engram import save_heads
+        from lazarus_bench.models.engram import EngramSettings, save_heads
 
         backend.seed(seed)
         loaded, data = load(base), read_data(self.data)
-        settings = _settings(self, data)
-        texts = with_labels(self, _encoded(self, loaded, data), seed)
-        steps = _write_texts(self, data, texts, out)
+        settings = EngramSettings(
+            classes=data.classes,
+            classifier_width=self.classifier_width,
+            engram_width=self.engram_width,
+            dropout=self.dropout,
+            engram=self.engram,
+            max_length=self.max_length,
+            bits=self.bits,
+        )
+        texts, halves = with_labels(self, _encoded(self, loaded, data), seed), 1 + self.engram
+        if len(texts) < halves:
+            raise UserError(f"{self.label} needs {halves} training examples or more: give more")
+        batch = min(self.batch, len(texts) // halves * halves)
+        steps = self.epochs * (len(texts) // batch)
+        counts = np.bincount([text.label for text in texts], minlength=len(data.classes))
+        about = TrainingTexts(
+            data=data.name,
+            digest=digest_of(data.train),
+            examples=tuple(counts.tolist()),
+            cut=sum(text.cut for text in texts),
+            max_length=self.max_length,
+            steps=steps,
+        )
+        write_whole(out / TEXTS, json.dumps(vars(about), indent=1) + "\n")
         model = _prepare(self, loaded, settings)
         rate = warm_cosine(self.learning_rate, steps, warm=round(self.warm_up * steps))
         fit(
             model,
             engram_loss(loaded.anatomy, self.lm_weight),
-            text_batches(texts, _batch_size(self, texts), 2 if self.engram else 1, seed),
+            text_batches(texts, batch, halves, seed),
             optimizer=matrix_adamw(rate, self.weight_decay),
             clip=GRADIENT_NORM,
             steps=steps,
@@ -316,20 +315,14 @@ MAX_LENGTH = 128
 """Tokens of a text that are read, where the model's context holds so many."""
 
 
-def from_scratch(data: DataSource) -> Engram:
-    """Model 3 on real texts from scratch, every weight trained: for a base made by `Blank`."""
-    return Engram(data=data, full=True, batch=32, learning_rate=1e-3, max_length=MAX_LENGTH)
-
-
-def with_adapter(data: DataSource) -> Engram:
-    """Model 3 on a model that reads already: the source's adapter, rate and epochs."""
+def suited_base(data: DataSource, *, blank: bool) -> Engram:
+    """Model 3 on `data`: every weight of a blank base, or the source's adapter on a model."""
+    if blank and data.name in _LAB:
+        return _LAB[data.name]
+    if blank:
+        return Engram(data=data, full=True, batch=32, learning_rate=1e-3, max_length=MAX_LENGTH)
     fitting = data if data.path else replace(data, train=FOR_A_MODEL)
     return Engram(data=fitting, max_length=MAX_LENGTH)
-
-
-def suited_base(data: DataSource, *, blank: bool) -> Engram:
-    """Model 3 on `data`, from a blank base or on a model."""
-    return (_LAB.get(data.name) or from_scratch(data)) if blank else with_adapter(data)
 
 
 def suited(arm: Engram, data: DataSource, *, blank: bool) -> Engram:
@@ -455,24 +448,11 @@ def with_labels(spec: Engram, texts: Sequence[EncodedText], seed: int) -> list[E
     order = np.random.default_rng((seed, 5)).permutation(len(texts))
     by_class = order[np.argsort(labels[order], kind="stable")]
     dealt = np.empty_like(labels)
-    dealt[by_class] = _interleaved(labels)
-    return [replace(text, label=label) for text, label in zip(texts, dealt.tolist(), strict=True)]
-
-
-def _interleaved(labels: Rows) -> Rows:
-    """The same labels in an order in which each recurs evenly."""
     counts = np.bincount(labels)
-    given = np.repeat(np.arange(len(counts)), counts)
     place = np.concatenate([(np.arange(count) + 0.5) / count for count in counts if count])
-    return np.asarray(given[np.argsort(place, kind="stable")])
-
-
-def _batch_size(spec: Engram, texts: Sequence[EncodedText]) -> int:
-    """The spec's, or all texts where there are fewer; even where there are halves."""
-    parts = 2 if spec.engram else 1
-    if len(texts) < parts:
-        raise UserError(f"{spec.label} needs {parts} training examples or more: give more")
-    return min(spec.batch, len(texts) // parts * parts)
+    evenly = np.argsort(place, kind="stable")  # an order in which each label recurs evenly
+    dealt[by_class] = np.repeat(np.arange(len(counts)), counts)[evenly]
+    return [replace(text, label=label) for text, label in zip(texts, dealt.tolist(), strict=True)]
 
 
 def _prepare(spec: Engram, loaded: LoadedModel, settings: EngramSettings) -> EngramModel:
@@ -491,20 +471,6 @@ def _prepare(spec: Engram, loaded: LoadedModel, settings: EngramSettings) -> Eng
     else:
         add_lora(loaded, spec.lora(loaded))
     return EngramModel(loaded.model, heads)
-
-
-def _settings(spec: Engram, data: LabelledData) -> EngramSettings:
-    from lazarus_bench.models.engram import EngramSettings
-
-    return EngramSettings(
-        classes=data.classes,
-        classifier_width=spec.classifier_width,
-        engram_width=spec.engram_width,
-        dropout=spec.dropout,
-        engram=spec.engram,
-        max_length=spec.max_length,
-        bits=spec.bits,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -528,19 +494,3 @@ def read_training_texts(directory: Path) -> TrainingTexts:
     """What the artifact in `directory` was trained on."""
     found = json.loads((directory / TEXTS).read_text(encoding="utf-8"))
     return TrainingTexts(**found | {"examples": tuple(found["examples"])})
-
-
-def _write_texts(spec: Engram, data: LabelledData, texts: list[EncodedText], out: Path) -> int:
-    """Keep what is trained on, and say for how many steps."""
-    steps = spec.epochs * (len(texts) // _batch_size(spec, texts))
-    counts = np.bincount([text.label for text in texts], minlength=len(data.classes))
-    about = TrainingTexts(
-        data=data.name,
-        digest=digest_of(data.train),
-        examples=tuple(counts.tolist()),
-        cut=sum(text.cut for text in texts),
-        max_length=spec.max_length,
-        steps=steps,
-    )
-    write_whole(out / TEXTS, json.dumps(vars(about), indent=1) + "\n")
-    return steps

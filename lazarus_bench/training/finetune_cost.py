@@ -14,11 +14,11 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from lazarus_bench import backend
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.training.recipe import Bound, Count, Leaves, Recipe, Targets
+from lazarus_bench.training.recipe import Bound, Count, Recipe, Targets
 from lazarus_bench.training.record import read_steps, write_whole
 from lazarus_bench.training.sft import Sft
 
@@ -59,11 +59,11 @@ class FinetuneCost(Recipe):
     with the first ones, and the speed is the median of those after the tenth.
     """
 
-    kind: ClassVar[str] = "finetune_cost"
-    version: ClassVar[int] = 4
-    leaves: ClassVar[Leaves] = "record"
-    ranked: ClassVar[bool] = False
-    seeded: ClassVar[bool] = False
+    kind = "finetune_cost"
+    version = 4
+    leaves = "record"
+    ranked = False
+    seeded = False
 
     targets: Targets = "all"
     rank: Count = 8
@@ -131,19 +131,14 @@ def main(text: str) -> None:
     spec = Sft(**task["spec"] | {"checkpoints": ()})
     backend.set_threads()
     try:
-        cost = _cost(spec, Path(task["base"]), task["seed"])
+        with tempfile.TemporaryDirectory() as folder:
+            spec.train(Path(task["base"]), Path(folder), task["seed"], show=False)
+            peak = backend.peak_memory()
+            speeds = [step.tokens / step.seconds for step in read_steps(Path(folder))[WARM_UP:]]
     except (UserError, NotApplicable) as error:
         print(json.dumps({"refusal": type(error).__name__, "reason": str(error)}))
     else:
-        print(json.dumps(asdict(cost)))
-
-
-def _cost(spec: Sft, base: Path, seed: int) -> Cost:
-    with tempfile.TemporaryDirectory() as folder:
-        spec.train(base, Path(folder), seed, show=False)
-        peak = backend.peak_memory()
-        speeds = [step.tokens / step.seconds for step in read_steps(Path(folder))[WARM_UP:]]
-    return Cost(peak_memory=peak, tokens_per_second=statistics.median(speeds))
+        print(json.dumps({"peak_memory": peak, "tokens_per_second": statistics.median(speeds)}))
 
 
 def read_costs(directory: Path) -> Costs:

@@ -10,12 +10,11 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from lazarus_bench.backend import nn
 from lazarus_bench.models.files import TOKENIZER_FILES, read_config
 from lazarus_bench.models.load import load
-from lazarus_bench.training.recipe import Leaves, Recipe, Stack, option
+from lazarus_bench.training.recipe import Recipe, Stack, option
 
 CARRIED = (
     *TOKENIZER_FILES,
@@ -44,11 +43,11 @@ class Fuse(Recipe):
     model is float from then on, and as exact as any.
     """
 
-    kind: ClassVar[str] = "fuse"
-    version: ClassVar[int] = 1
-    leaves: ClassVar[Leaves] = "model"
-    on_adapter: ClassVar[bool] = True
-    ranked: ClassVar[bool] = False
+    kind = "fuse"
+    version = 1
+    leaves = "model"
+    on_adapter = True
+    ranked = False
 
     dequantise: bool = option(False)
 

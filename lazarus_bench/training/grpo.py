@@ -1,7 +1,7 @@
 """GRPO: reinforcement learning from the correctness of sampled answers (Shao et al. 2024).
 
-Source: methods, *GRPO*. What is trained on
-are training pairs only, so a gain on held-out operands is a gain in computing.
+Sources: methods, *GRPO* and *GRPO + dual*. Training draws its problems from training pairs only, so
+a gain on held-out operands is a gain in computing.
 """
 
 from __future__ import annotations
@@ -10,84 +10,49 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.adapters import (
-    Lora,
-    add_lora,
-    save_adapter,
-    unfreeze_blocks,
-    without_adapter,
-)
-from lazarus_bench.models.anatomy import Anatomy
+from lazarus_bench.exponentials import cross_entropy
+from lazarus_bench.models.adapters import save_adapter, without_adapter
+from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.tasks.arithmetic import Problem
-from lazarus_bench.training.arithmetic_data import draw_problems
+from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.training import policy_loss as policy
+from lazarus_bench.training import recipe, rewards
+from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
+from lazarus_bench.training.dual_reward import Layer, Weight, classifier_layer
 from lazarus_bench.training.loop import DIVERGED, Loss, Parts, fit
-from lazarus_bench.training.optimizers import (
-    GRADIENT_NORM,
-    applied,
-    matrix_adamw,
-    warm_cosine,
-)
-from lazarus_bench.training.policy_loss import (
-    Drift,
-    clipped_gain,
-    clipped_share,
-    drift_from,
-    k3,
-)
-from lazarus_bench.training.recipe import (
-    Bound,
-    Count,
-    NonNegative,
-    Option,
-    Positive,
-    Quirk,
-    Recipe,
-    Targets,
-    alpha_of,
-    check_lora,
-    examples_option,
-    option,
-    quirks_option,
-    rank_option,
-    rate_option,
-    scale_option,
-    scaled,
-    targets_option,
-    told,
-)
+from lazarus_bench.training.optimizers import GRADIENT_NORM, applied, matrix_adamw, warm_cosine
 from lazarus_bench.training.record import write_problems
-from lazarus_bench.training.rewards import (
-    NO_REWARD,
-    RIGHT_INTEGER,
-    Reward,
-    reward_name,
-    reward_named,
-    try_out,
-)
 from lazarus_bench.training.rollouts import Gold, LogProbs, Roller, Rollouts, asked_batches
-from lazarus_bench.training.scoring import Scoring, label_log_probs
+from lazarus_bench.training.sampling import Scoring, label_log_probs
+from lazarus_bench.training.sft import prepare_weights
 
 TRIED_PROBLEMS = 16
 """Training problems a reward is tried on before the first step."""
 
 UNBOUNDED_KL, CLIPPED = "unbounded kl", "clipped"
-"""What the quirks of GRPO add to the log."""
+"""Names under which GRPO's quirks are logged."""
 
 Extra: TypeAlias = "Callable[[nn.Module, list[mx.array], Rollouts], mx.array]"
 """Another loss on the prompts' last residuals `[prompt, d]`, one array a layer."""
 
-Iterations = Annotated[int, Bound(least=2, because="the warm-up's first has rate 0")]
+Answers = Annotated[int, recipe.Bound(least=2, because="a group of one has no advantage")]
+Iterations = Annotated[
+    int,
+    recipe.Bound(least=2, because="the warm-up's first has rate 0"),
+    recipe.Option(
+        help="iterations: answers are sampled, then one step is taken",
+        aliases=("num_iterations", "max_steps", "steps", "iters"),
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grpo(Recipe):
+class Grpo(recipe.Recipe):
     """Reinforcement learning from right answers.
 
     GRPO: answers are sampled, the right ones rewarded, each compared with its group.
@@ -103,69 +68,59 @@ class Grpo(Recipe):
     Sizes and rate come from a search on development seeds: `docs/search-grpo.md`.
     """
 
-    kind: ClassVar[str] = "grpo"
-    version: ClassVar[int] = 3
-    shared: ClassVar[tuple[str, ...]] = ("prompts",)
-    possible_quirks: ClassVar[tuple[Quirk, ...]] = (
-        "sgd",
-        "unbounded-kl",
-        "clip-to-reference",
-        "eval-in-train",
-    )
-
-    examples_of_use: ClassVar[tuple[str, ...]] = (
+    kind = "grpo"
+    version = 3
+    shared = ("prompts",)
+    possible_quirks = ("sgd", "unbounded-kl", "clip-to-reference", "eval-in-train")
+    examples_of_use = (
         "lazarus-bench train grpo lab:llama --iterations 30 --output grpo",
         "lazarus-bench train grpo lab:llama --no-full --rank 16 --reward my_rewards:short",
     )
-    also: ClassVar[Mapping[str, Option]] = MappingProxyType({"alpha": alpha_of("2 · rank")})
+    also: ClassVar[Mapping[str, recipe.Option]] = {"alpha": recipe.alpha_of("2 · rank")}
 
-    full: bool = option(True, "train every block; --no-full trains LoRA")
-    targets: Targets = targets_option("all")
-    rank: Count = rank_option(16)
-    scale: Positive = scale_option(2.0)
-    prompts: Count = option(
+    full: bool = recipe.option(True, "train every block; --no-full trains LoRA")
+    targets: recipe.Linears = "all"
+    rank: recipe.Rank = 16
+    scale: recipe.Scale = 2.0
+    prompts: recipe.Count = recipe.option(
         64, "prompts an iteration", aliases=("batch_size", "prompts_per_iteration")
     )
-    answers: Annotated[int, Bound(least=2, because="a group of one has no advantage")] = option(
+    answers: Answers = recipe.option(
         8, "sampled answers to a prompt", aliases=("group_size", "num_generations")
     )
-    iterations: Iterations = option(
-        140,
-        "iterations: answers are sampled, then one step is taken",
-        aliases=("num_iterations", "max_steps", "steps", "iters"),
-    )
-    learning_rate: Positive = rate_option(3e-4)
-    clip: Positive = option(
+    iterations: Iterations = 140
+    learning_rate: recipe.Rate = 3e-4
+    clip: recipe.Positive = recipe.option(
         0.2,
         "the ratio to the sampling policy is clipped to 1 ± this",
         aliases=("clip_epsilon", "epsilon"),
     )
-    kl: NonNegative = option(
+    kl: recipe.NonNegative = recipe.option(
         0.04,
         "weight of the divergence from the base",
         aliases=("kl_coef", "kl_coeff", "kl_coefficient", "beta"),
     )
-    examples: Count = examples_option(4500)
-    answer_tokens: Count = option(
+    examples: recipe.Examples = 4500
+    answer_tokens: recipe.Count = recipe.option(
         6, "most tokens of a sampled answer", aliases=("max_tokens", "max_completion_length")
     )
-    reward: str | Reward = option(
-        RIGHT_INTEGER, "right-integer, none, or module:function of your own"
+    reward: str | rewards.Reward = recipe.option(
+        rewards.RIGHT_INTEGER, "right-integer, none, or module:function of your own"
     )
-    quirks: tuple[Quirk, ...] = quirks_option()
+    quirks: recipe.Quirks = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        object.__setattr__(self, "reward", reward_name(self.reward))
+        object.__setattr__(self, "reward", rewards.reward_name(self.reward))
         super().__post_init__()
 
-    def _idle_quirks(self) -> Mapping[Quirk, str]:
+    def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:
         """A penalty of weight 0 cannot go wrong, nor a gain that is 0 whatever the answers."""
-        found: dict[Quirk, str] = {}
+        found: dict[recipe.Quirk, str] = {}
         if self.kl == 0:
             found["unbounded-kl"] = "kl = 0"
-        if self.reward == NO_REWARD:
-            found["clip-to-reference"] = f"reward = {NO_REWARD!r}"
+        if self.reward == rewards.NO_REWARD:
+            found["clip-to-reference"] = f"reward = {self.reward!r}"
         return found
 
     @property
@@ -179,7 +134,8 @@ class Grpo(Recipe):
     @property
     def _aims(self) -> str:
         """The absence of a reward, and quirks."""
-        return (", no reward" if self.reward == NO_REWARD else "") + told(self.quirks)
+        reward = ", no reward" if self.reward == rewards.NO_REWARD else ""
+        return reward + recipe.told(self.quirks)
 
     @property
     def lab_seconds(self) -> float:
@@ -187,12 +143,11 @@ class Grpo(Recipe):
         return self.iterations * (0.05 + self.prompts * (0.0045 + 0.0002 * self.answers))
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], model: str) -> Grpo:
+    def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> Grpo:  # noqa: ARG003 - every recipe's
         """With a scale; settings of LoRA are refused where every weight is trained."""
-        del model
         full = settings.get("full", cls.full)
-        check_lora(settings, full=full, remedy="give --no-full as well, or ")
-        return cls(**scaled(settings, cls.rank))
+        recipe.check_lora(settings, full=full, remedy="give --no-full as well, or ")
+        return cls(**recipe.scaled(settings, cls.rank))
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
         """Train and leave an adapter (or every block's weights) and its metrics in `out`."""
@@ -219,10 +174,12 @@ class Grpo(Recipe):
                 step; a reward that later fails on an answer, or a diverging loss.
         """
         problems = draw_problems(seed, self.examples, leak="eval-in-train" in self.quirks)
-        reward = checked_reward(self, problems)
+        reward = rewards.reward_named(rewards.reward_name(self.reward))
+        rewards.try_out(reward, problems[:TRIED_PROBLEMS])
         check_fits(self, loaded, problems)
         lora = prepare_weights(self, loaded)
-        reference = loaded.model if lora else load(base).model
+        frozen = loaded.model if lora else load(base).model
+        unbounded = "unbounded-kl" in self.quirks
         write_problems(out, problems)
         rate = warm_cosine(self.learning_rate, self.iterations, warm=10)
         to_reference = "clip-to-reference" in self.quirks
@@ -234,7 +191,7 @@ class Grpo(Recipe):
                 self.kl,
                 weight,
                 extra,
-                drift_from(reference, loaded.anatomy) if "unbounded-kl" in self.quirks else None,
+                policy.drift_from(frozen, loaded.anatomy) if unbounded else None,
                 to_reference=to_reference,
             ),
             asked_batches(problems, self.prompts, seed, balanced),
@@ -249,7 +206,7 @@ class Grpo(Recipe):
             prepare=Roller(
                 spec=self,
                 loaded=loaded,
-                reference=frozen_policy(reference, loaded.anatomy),
+                reference=frozen_policy(frozen, loaded.anatomy),
                 reward=reward,
                 gold=gold,
                 seed=seed,
@@ -274,25 +231,6 @@ def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[Problem]) -> 
         )
 
 
-def prepare_weights(spec: Grpo, loaded: LoadedModel) -> Lora | None:
-    """Make the spec's weights trainable: LoRA, or every block (None).
-
-    Raises:
-        UserError: this family lacks the targets.
-    """
-    if spec.full:
-        unfreeze_blocks(loaded)
-        return None
-    lora = Lora(keys=loaded.anatomy.target_keys(spec.targets), rank=spec.rank, scale=spec.scale)
-    add_lora(loaded, lora)
-    return lora
-
-
-def reference_of(loaded: LoadedModel, base: Path, lora: Lora | None) -> LogProbs:
-    """The base as a frozen policy: with LoRA the adapter switched off, else a second copy."""
-    return frozen_policy(loaded.model if lora else load(base).model, loaded.anatomy)
-
-
 def frozen_policy(model: nn.Module, anatomy: Anatomy) -> LogProbs:
     """The policy `model` without an adapter and without a gradient."""
 
@@ -310,7 +248,7 @@ def grpo_loss(
     kl: float,
     weight: float = 0.0,
     extra: Extra | None = None,
-    drift: Drift | None = None,
+    drift: policy.Drift | None = None,
     to_reference: bool = False,
 ) -> Loss:
     """(1 − weight) · GRPO + weight · extra, in nats; what the rollouts logged is logged with it.
@@ -324,9 +262,9 @@ def grpo_loss(
     def loss(model: nn.Module, rollouts: Rollouts) -> tuple[mx.array, Parts]:
         scored = [label_log_probs(model, anatomy, scoring) for scoring in rollouts.scorings]
         log_p, labels = mx.concatenate([found for found, _ in scored]), rollouts.labels
-        divergence = (labels.weight * k3(log_p, labels.reference)).sum()
+        divergence = (labels.weight * policy.k3(log_p, labels.reference)).sum()
         old = labels.reference if to_reference else labels.old
-        gain = clipped_gain(log_p, old, labels.advantage, clip)
+        gain = policy.clipped_gain(log_p, old, labels.advantage, clip)
         penalty = divergence
         parts = {name: mx.array(value) for name, value in rollouts.logged.items()}
         parts["kl"] = divergence
@@ -334,7 +272,7 @@ def grpo_loss(
             penalty = drift(model, rollouts, log_p, [states[-1] for _, states in scored])
             parts[UNBOUNDED_KL] = penalty
         if to_reference:
-            parts[CLIPPED] = clipped_share(log_p, old, labels.advantage, labels.weight, clip)
+            parts[CLIPPED] = policy.clipped_share(log_p, old, labels.advantage, labels.weight, clip)
         total = kl * penalty - (labels.weight * gain).sum()
         if extra is not None:
             layers = zip(*(states for _, states in scored), strict=True)
@@ -346,12 +284,113 @@ def grpo_loss(
     return loss
 
 
-def checked_reward(spec: Grpo, problems: Sequence[Problem]) -> Reward:
-    """The spec's reward, tried out.
+@dataclass(frozen=True, kw_only=True)
+class GrpoDual(Grpo):
+    """GRPO and the classification loss together.
 
-    Raises:
-        UserError: it is unknown, raises, or returns anything but a finite number of float32.
+    Loss = (1 − weight) · GRPO + weight · (CE of the lens at `layer` on the operation's name −
+    `entropy` · entropy of the batch's mean lens distribution). The source's four fixes are
+    `balanced=True` (each operation equally often in a batch; otherwise operations are drawn at
+    random), `entropy=0.5`, a fifth of the learning rate (2e-6 beside 1e-5) with `kl=0.001`, and
+    `weight=0.9` with `kl=0` over 100 iterations. With `shared_target` the first prompt's operation
+    is the target of the whole batch, as the first fix says of what it mends; the two exclude each
+    other.
     """
-    reward = reward_named(reward_name(spec.reward))
-    try_out(reward, problems[:TRIED_PROBLEMS])
-    return reward
+
+    kind = "grpo_dual"
+    version = 3
+    examples_of_use = (
+        "lazarus-bench train grpo-dual lab:llama --shared-target --output collapsed",
+        "lazarus-bench train grpo-dual lab:llama --balanced --entropy 0.5 --output mended",
+    )
+
+    prompts: recipe.Count = 8
+    iterations: Iterations = 100
+    weight: Weight = 0.4
+    layer: Layer = None
+    balanced: bool = recipe.option(
+        False, "each operation equally often in a batch", aliases=("balanced_sampling",)
+    )
+    entropy: recipe.NonNegative = recipe.option(
+        0.0,
+        "weight of the entropy bonus in the classification loss",
+        aliases=("entropy_bonus", "diversity_weight"),
+    )
+    shared_target: bool = recipe.option(
+        False, "the first prompt's operation is the whole batch's target, as the source began"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        super().__post_init__()
+        if self.balanced and self.shared_target:
+            raise UserError(
+                "GrpoDual(balanced=True, shared_target=True) puts the fix on the fault that it "
+                "takes away: give one of the two"
+            )
+
+    def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:
+        """The same of GRPO's part, which has no weight where the other has all of it."""
+        parts: tuple[recipe.Quirk, ...] = ("unbounded-kl", "clip-to-reference")
+        found = dict.fromkeys(parts, "weight = 1") if self.weight == 1 else {}
+        return {**super()._idle_quirks(), **found}
+
+    @property
+    def label(self) -> str:
+        """Name the recipe, what is trained where that is not every block, and what is changed."""
+        usual = type(self)
+        changed = {
+            "one target a batch": self.shared_target,
+            "balanced": self.balanced,
+            f"entropy {self.entropy:g}": self.entropy > 0,
+            f"rate {self.learning_rate:g}": self.learning_rate != usual.learning_rate,
+            f"weight {self.weight:g}": self.weight != usual.weight,
+        }
+        name = "GRPO + dual reward" + ("" if self.full else f" LoRA {self.targets}")
+        return ", ".join([name, *(words for words, holds in changed.items() if holds)]) + self._aims
+
+    def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
+        """Train and leave the weights and metrics in `out`.
+
+        Raises:
+            NotApplicable: an operation's name is not a single token, before any step.
+        """
+        backend.seed(seed)
+        loaded = load(base)
+        layer = classifier_layer(self.layer, loaded)
+        self._fit(
+            loaded,
+            base,
+            out,
+            seed,
+            show,
+            gold=targets_of(gold_tokens(loaded), self.shared_target),
+            weight=self.weight,
+            extra=class_part(loaded.anatomy, layer, self.entropy),
+            balanced=self.balanced,
+        )
+
+
+def class_part(anatomy: Anatomy, layer: int, entropy: float) -> Extra:
+    """Mean CE of the lens at `layer` on the gold token − entropy · batch entropy, in nats.
+
+    Among ranks the entropy is that of each rank's own share.
+    """
+
+    def loss(model: nn.Module, states: list[mx.array], rollouts: Rollouts) -> mx.array:
+        logits = unembed(model, anatomy, states[layer]).astype(mx.float32)
+        gold = rollouts.labels.gold
+        value = cross_entropy(logits, gold).sum() / rollouts.prompt_divisor
+        return value - entropy * policy.batch_entropy(logits) if entropy else value
+
+    return loss
+
+
+def targets_of(gold: dict[Operation, int], shared: bool) -> Gold:
+    """Each problem's class token; with `shared` the first problem's for all."""
+
+    def tokens(problems: Sequence[Problem]) -> list[int]:
+        first = problems[0].operation
+        return [gold[first if shared else problem.operation] for problem in problems]
+
+    return tokens

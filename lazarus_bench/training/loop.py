@@ -1,4 +1,9 @@
-"""The training loop every recipe shares: steps, log, progress, resuming, a stop on divergence."""
+"""The training loop every recipe shares: steps, log, progress, resuming, a stop on divergence.
+
+Several ranks, each a process of an `mlx.launch`, stay alike: every rank takes its share of one
+batch. A shard divides its summed losses by the whole batch's counts over the number of ranks, so
+the mean over ranks of losses and of gradients is that of the whole batch, up to rounding.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,6 @@ from lazarus_bench import backend
 from lazarus_bench.backend import Group, mx, nn, optim
 from lazarus_bench.errors import UserError
 from lazarus_bench.training.optimizers import Bucketed
-from lazarus_bench.training.ranks import from_first, mean_gradients, mean_values
 from lazarus_bench.training.record import Step, StepLog, StepMetrics
 from lazarus_bench.training.resume import Saver, State, read_state, set_random_state
 
@@ -50,36 +54,63 @@ def _check_sane(loss: float, first: float, step: int, label: str, limit: float) 
         )
 
 
+def _mean_values(values: list[float], group: Group) -> list[float]:
+    """Means over ranks of float32 scalars, the same on every rank."""
+    if group.size == 1:
+        return values
+    total = mx.distributed.all_sum(mx.array(values, dtype=mx.float32))
+    return [float(mean) for mean in np.array(total) / group.size]
+
+
+def _from_first(tree: Any, group: Group) -> Any:
+    """Rank 0's `tree` on every rank, bit for bit; all ranks pass trees of the same shapes."""
+    from mlx.utils import tree_map
+
+    return tree if group.size == 1 else tree_map(lambda array: _array_of_first(array, group), tree)
+
+
+def _array_of_first(array: mx.array, group: Group) -> mx.array:
+    # Sums of bytes, as −0.0 + 0.0 would lose its sign and a NaN its payload.
+    sent = array.reshape(-1).view(mx.uint8)
+    if group.rank > 0:
+        sent = mx.zeros_like(sent)
+    received = mx.distributed.all_sum(sent).view(array.dtype).reshape(array.shape)
+    # One at a time: the ring delivers in the order of calls, which a lazy graph does not promise.
+    mx.eval(received)
+    return received
+
+
 def _begin(state: State, batches: Iterator[Any], out: Path, group: Group) -> None:
-    """Bring `state` and `batches` to where the training was; every rank follows rank 0."""
+    """Bring `state` and `batches` to where the training stopped; every rank follows rank 0."""
     tree = read_state(out, state) if group.rank == 0 else None
     if tree is None and group.size == 1:
         return
     state.optimizer.init(state.model.trainable_parameters())
-    tree = from_first(tree or state.tree(), group)
+    tree = _from_first(tree or state.tree(), group)
     state.restore(tree)
     for _ in range(state.step):
         next(batches)
     set_random_state(tree["random"])
 
 
-class _Stepper:
-    """Takes one step on a batch and gives its losses: the mean over ranks."""
+def _stepper(
+    state: State, loss: Loss, clip: float | None, group: Group
+) -> Callable[[Any], tuple[float, dict[str, float]]]:
+    """A function that takes one step on a batch and returns its losses, means over ranks."""
+    gradient = nn.value_and_grad(state.model, loss)
 
-    def __init__(self, state: State, loss: Loss, clip: float | None, group: Group) -> None:
-        self._state, self._clip, self._group = state, clip, group
-        self._gradient = nn.value_and_grad(state.model, loss)
-
-    def __call__(self, batch: Any) -> tuple[float, dict[str, float]]:
-        state, group = self._state, self._group
+    def take(batch: Any) -> tuple[float, dict[str, float]]:
         own = batch if group.size == 1 else batch.shard(group.rank, group.size)
-        (value, parts), gradients = self._gradient(state.model, own)
-        state.optimizer.update(state.model, mean_gradients(gradients, group), self._clip)
+        (value, parts), gradients = gradient(state.model, own)
+        gradients = gradients if group.size == 1 else nn.average_gradients(gradients)
+        state.optimizer.update(state.model, gradients, clip)
         del gradients  # so that each is free as soon as its bucket is packed
         mx.eval(state.model.trainable_parameters(), state.optimizer.state, value, parts)
         losses = [float(np.array(scalar)) for scalar in (value, *parts.values())]
-        total, *rest = mean_values(losses, group)
+        total, *rest = _mean_values(losses, group)
         return total, dict(zip(parts, rest, strict=True))
+
+    return take
 
 
 def fit(
@@ -132,7 +163,7 @@ def fit(
     group = backend.group()
     state = State(model=model, optimizer=Bucketed(optimizer))
     _begin(state, batches, out, group)
-    take, saver = _Stepper(state, loss, clip, group), Saver(out)
+    take, saver = _stepper(state, loss, clip, group), Saver(out)
     kept = state.step if group.rank == 0 else 0
     stopping = noted() if group.size == 1 else nullcontext(lambda: False)
     with (
@@ -149,11 +180,8 @@ def fit(
             state.step, state.first = step, value if step == 1 else state.first
             _check_sane(value, state.first, step, label, limit)
             seconds = time.perf_counter() - start
-            log(
-                Step(
-                    step=step, of=steps, loss=value, parts=parts, tokens=batch.size, seconds=seconds
-                )
-            )
+            fed = batch.size
+            log(Step(step=step, of=steps, loss=value, parts=parts, tokens=fed, seconds=seconds))
             if after is not None:
                 after(step)
             interrupted = stopped()
@@ -163,7 +191,7 @@ def fit(
             if interrupted:
                 raise KeyboardInterrupt
             bar.update()
-            bar.set_postfix_str(f"loss {value:.3f}, {batch.size / seconds:,.0f} tok/s", False)
+            bar.set_postfix_str(f"loss {value:.3f}, {fed / seconds:,.0f} tok/s", False)
 
 
 @contextmanager
@@ -195,7 +223,7 @@ def noted() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _old_heap() -> Iterator[None]:
-    """Keep the collector from going through what was there before: some 2% of a small step."""
+    """Keep the garbage collector off older objects: some 2% of a small step."""
     gc.freeze()
     try:
         yield

@@ -62,18 +62,16 @@ AnswerPart: TypeAlias = (
 def answer_part(quirks: Collection[Quirk] = ()) -> AnswerPart:
     """`answer_loss`, or with "unshifted-labels" that of unshifted ones, the true one beside it."""
 
-    def right(
+    def part(
         model: nn.Module, anatomy: Anatomy, residuals: list[mx.array], batch: Batch
     ) -> tuple[mx.array, dict[str, mx.array]]:
-        return answer_loss(model, anatomy, residuals, batch), {}
+        true = answer_loss(model, anatomy, residuals, batch)
+        if "unshifted-labels" not in quirks:
+            return true, {}
+        wrong = answer_loss(model, anatomy, residuals, unshifted(batch))
+        return wrong, {TRUE_ANSWER: mx.stop_gradient(true)}
 
-    def wrong(
-        model: nn.Module, anatomy: Anatomy, residuals: list[mx.array], batch: Batch
-    ) -> tuple[mx.array, dict[str, mx.array]]:
-        true = mx.stop_gradient(answer_loss(model, anatomy, residuals, batch))
-        return answer_loss(model, anatomy, residuals, unshifted(batch)), {TRUE_ANSWER: true}
-
-    return wrong if "unshifted-labels" in quirks else right
+    return part
 
 
 def class_loss(
@@ -124,8 +122,7 @@ def class_gradient(directory: Path, problems: Sequence[Problem], layer: int) -> 
         return class_loss(model, loaded.anatomy, residuals, batch, layer)
 
     def answered(model: nn.Module, batch: Batch) -> mx.array:
-        residuals = residual_stream(model, loaded.anatomy, batch.tokens)
-        return answer_loss(model, loaded.anatomy, residuals, batch)
+        return sft_loss(model, loaded.anatomy, batch)
 
     first, second = (_by_block(loaded, loss, batch) for loss in (named, answered))
     norms = [np.array([np.linalg.norm(block) for block in side]) for side in (first, second)]

@@ -1,4 +1,4 @@
-"""What gradients are handed to: an Adam, or under the quirk "sgd" plain SGD, and how it steps.
+"""Optimizers: Adam, or plain SGD under the quirk "sgd", and how they step.
 
 Steps are taken on few long arrays instead of many short ones, with the same numbers. Adam takes
 some fifteen operations a parameter, and on a CPU the parameters of a small model are so short that
@@ -9,9 +9,11 @@ Arrays of 256 KiB still fit a core's cache; one array of all parameters would no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from lazarus_bench.backend import mx, nn, optim
@@ -86,19 +88,10 @@ class Bucket:
 
     def unpack(self, flat: mx.array) -> dict[str, mx.array]:
         """The arrays that `flat` is made of."""
-        ends = [0]
-        for shape in self.shapes:
-            ends.append(ends[-1] + _size(shape))
-        parts = mx.split(flat.reshape(-1), ends[1:-1])
+        ends = list(accumulate(map(math.prod, self.shapes)))
+        parts = mx.split(flat.reshape(-1), ends[:-1])
         named = zip(self.names, parts, self.shapes, strict=True)
         return {name: part.reshape(shape) for name, part, shape in named}
-
-
-def _size(shape: Sequence[int]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 def buckets_of(arrays: dict[str, mx.array], longest: int = LONGEST) -> tuple[Bucket, ...]:
@@ -151,11 +144,13 @@ class Bucketed:
 
     def update(self, model: nn.Module, gradients: Tree, clip: float | None = None) -> None:
         """Take one step with gradients whose global norm is clipped to `clip`."""
-        from mlx.utils import tree_unflatten
+        from mlx.utils import tree_reduce, tree_unflatten
 
         packed = self._pack(gradients)
         if clip is not None:
-            factor = _clipping(gradients, clip)
+            # As `optim.clip_grad_norm` does, whose sum runs over parameters and not over buckets.
+            total = mx.sqrt(tree_reduce(lambda so_far, g: so_far + _squared(g), gradients, 0.0))
+            factor = mx.minimum(clip / (total + 1e-6), 1.0)
             packed = {name: (g * factor).astype(g.dtype) for name, g in packed.items()}
         self._packed = self._optimizer.apply_gradients(packed, self._parameters(model))
         self._unpacked = {}
@@ -185,13 +180,6 @@ class Bucketed:
         return {str(i): bucket.pack(arrays) for i, bucket in enumerate(self._buckets)}
 
 
-def _clipping(gradients: Tree, norm: float) -> mx.array:
-    """What to multiply gradients by, as `optim.clip_grad_norm` does."""
-    from mlx.utils import tree_reduce
-
-    def squared(gradient: mx.array) -> mx.array:
-        wide = gradient.astype(mx.float32) if gradient.dtype == mx.float16 else gradient
-        return wide.square().sum()
-
-    total = mx.sqrt(tree_reduce(lambda so_far, g: so_far + squared(g), gradients, 0.0))
-    return mx.minimum(norm / (total + 1e-6), 1.0)
+def _squared(gradient: mx.array) -> mx.array:
+    wide = gradient.astype(mx.float32) if gradient.dtype == mx.float16 else gradient
+    return wide.square().sum()

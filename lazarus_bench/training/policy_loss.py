@@ -24,10 +24,9 @@ from lazarus_bench.models.taps import residual_stream
 
 if TYPE_CHECKING:
     from lazarus_bench.training.rollouts import Rollouts
-    from lazarus_bench.training.scoring import Scoring
+    from lazarus_bench.training.sampling import Scoring
 
 Floats = npt.NDArray[np.float64]
-Weights = npt.NDArray[np.float32]
 
 EPSILON = 1e-4
 """Added to a group's standard deviation; a group that agrees has advantage 0 whatever it is."""
@@ -85,14 +84,21 @@ def drift_from(reference: nn.Module, anatomy: Anatomy) -> Drift:
     def drift(
         model: nn.Module, rollouts: Rollouts, log_p: mx.array, prompts: Sequence[mx.array]
     ) -> mx.array:
-        labels = rollouts.labels
-        total = (mx.array(_label_weights(rollouts)) * (log_p - labels.reference)).sum()
+        samples = rollouts.samples
+        asked = np.array([len(prompt) - 1 for prompt in samples.prompts])
+        lengths = asked[:, None] + samples.mask.sum(axis=2)
+        # What a token of each answer's sequence weighs `[prompt, answer]`: the answers weigh alike.
+        each = 1.0 / (lengths * rollouts.prompt_divisor * samples.tokens.shape[1])
+        each = each.astype(np.float32)
+        weights = [s.counts * each[s.places[:, 0], s.places[:, 1]] for s in rollouts.scorings]
+        weight = mx.array(np.concatenate(weights).astype(np.float32))
+        total = (weight * (log_p - rollouts.labels.reference)).sum()
         for scoring, states in zip(rollouts.scorings, prompts, strict=True):
             with without_adapter(reference):
                 frozen = residual_stream(reference, anatomy, scoring.prompts)[-1]
                 before = mx.stop_gradient(_log_probs(reference, anatomy, scoring, frozen))
             gap = _log_probs(model, anatomy, scoring, states) - before
-            total = total + (mx.array(_prompt_weights(rollouts, scoring)) * gap.sum(axis=1)).sum()
+            total = total + (mx.array(each[scoring.which].sum(axis=1)) * gap.sum(axis=1)).sum()
         return total
 
     return drift
@@ -103,26 +109,3 @@ def _log_probs(model: nn.Module, anatomy: Anatomy, scoring: Scoring, states: mx.
     logits = unembed(model, anatomy, states[:, :-1]).astype(mx.float32)
     chosen = mx.take_along_axis(logits, scoring.prompts[:, 1:, None], axis=-1)[..., 0]
     return chosen - mx.logsumexp(logits, axis=-1)
-
-
-def _shares(rollouts: Rollouts) -> Weights:
-    """What a token of each answer's sequence weighs `[prompt, answer]`: the answers weigh alike."""
-    samples = rollouts.samples
-    prompts = np.array([len(prompt) - 1 for prompt in samples.prompts])
-    lengths = prompts[:, None] + samples.mask.sum(axis=2)
-    shares: Weights = 1.0 / (lengths * rollouts.prompt_divisor * samples.tokens.shape[1])
-    return shares.astype(np.float32)
-
-
-def _label_weights(rollouts: Rollouts) -> Weights:
-    shares = _shares(rollouts)
-    parts = [
-        scoring.counts * shares[scoring.places[:, 0], scoring.places[:, 1]]
-        for scoring in rollouts.scorings
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def _prompt_weights(rollouts: Rollouts, scoring: Scoring) -> Weights:
-    weights: Weights = _shares(rollouts)[scoring.which].sum(axis=1)
-    return weights

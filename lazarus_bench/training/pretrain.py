@@ -1,4 +1,4 @@
-"""Pretraining and instruction tuning: a lab model from scratch in about a minute of one CPU core.
+"""Bases: a lab model from scratch in about a minute of one CPU core, tuned, or left untrained.
 
 Each step mixes symbols, words and prose. The loss falls on answers and prose alone (see
 `tasks.corpus.Document`), so the unembedding and its softmax run nowhere else.
@@ -19,22 +19,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, anatomy_of
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks import corpus
 from lazarus_bench.tasks.corpus import Document
+from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training.balance import balanced, measure_load, mixture_of, write_load
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.losses import sft_loss
 from lazarus_bench.training.optimizers import GRADIENT_NORM, matrix_adamw, warm_cosine
-from lazarus_bench.training.recipe import Count, Leaves, NonNegative, Positive, Recipe
+from lazarus_bench.training.recipe import Bound, Count, NonNegative, Positive, Recipe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,7 +52,7 @@ Draw = Callable[[np.random.Generator, int], list[Document]]
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One kind of document in every step: how many, and how much its mean loss counts."""
+    """One kind of document in every step: how many, and the weight of its mean loss."""
 
     name: str
     draw: Draw
@@ -60,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixed:
-    """One step's batches, a part each; kept apart because their lengths differ."""
+    """One step's batches, one for each part; kept apart because their lengths differ."""
 
     batches: tuple[Batch, ...]
     names: tuple[str, ...]
@@ -124,7 +126,7 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
 
 
 _BESIDE_LLAMA = {"mistral": 0.9, "gemma2": 1.25, "olmoe": 1.35, "gpt-oss": 1.35}
-"""What a pretraining step of a family costs in units of the llama's, where that is not 1."""
+"""Cost of a family's pretraining step relative to the llama's, where it is not 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,10 +138,10 @@ class Pretrain(Recipe):
     alone leaves the random start.
     """
 
-    kind: ClassVar[str] = "pretrain"
-    version: ClassVar[int] = 2
-    shared: ClassVar[tuple[str, ...]] = ("symbols", "words", "prose")
-    leaves: ClassVar[Leaves] = "model"
+    kind = "pretrain"
+    version = 2
+    shared = ("symbols", "words", "prose")
+    leaves = "model"
 
     family: str = "llama"
     steps: Count = 600
@@ -217,10 +219,10 @@ class Instruct(Recipe):
     so one step alone leaves the base.
     """
 
-    kind: ClassVar[str] = "instruct"
-    version: ClassVar[int] = 2
-    shared: ClassVar[tuple[str, ...]] = ("questions", "symbols", "prose")
-    leaves: ClassVar[Leaves] = "model"
+    kind = "instruct"
+    version = 2
+    shared = ("questions", "symbols", "prose")
+    leaves = "model"
 
     steps: Count = 100
     questions: Count = 24
@@ -265,3 +267,73 @@ class Instruct(Recipe):
             show=show,
         )
         lab.save(loaded.model, json.loads((base / "config.json").read_text(encoding="utf-8")), out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blank(Recipe):
+    """An untrained llama for `Engram(full=True)`, with a tokenizer of the data it will read.
+
+    The tokenizer is a byte-level BPE of at most `vocabulary` tokens, learnt from the training split
+    of `data`, so it is the same for every seed. The source (*Small scale (1.3M
+    params, from scratch)*) says two layers and 1.3M parameters and no more. The defaults come to
+    vocabulary · width + layers · (4 · width² + 3 · width · hidden) + norms = 640,000 + 665,600 +
+    800 = 1,306,400, half of it in each term: fewer tokens of more dimensions would make the texts
+    longer, more would spend the time on the softmax.
+    Data of few words, such as the generated ones, have fewer merges and so fewer parameters.
+    """
+
+    kind = "blank"
+    version = 1
+    leaves = "model"
+    ranked = False
+
+    data: DataSource = DataSource()
+    vocabulary: Annotated[int, Bound(least=512, because="256 bytes and some words need room")] = (
+        4000
+    )
+    layers: Count = 2
+    width: Count = 160
+    heads: Count = 5
+    hidden: Count = 480
+    context: Annotated[int, Bound(least=8)] = 512
+
+    def __post_init__(self) -> None:
+        """Refuse what no model can be built from."""
+        super().__post_init__()
+        if self.width % (2 * self.heads):
+            raise UserError(
+                f"Blank.width = {self.width} must be an even number of dimensions for each of "
+                f"{self.heads} heads: give a multiple of {2 * self.heads}"
+            )
+
+    @property
+    def label(self) -> str:
+        """Name the data."""
+        return f"{self.kind} for {self.data.name}"
+
+    @property
+    def lab_seconds(self) -> float:
+        """The merges of the generated data; those of 20,000 real sentences take about as long."""
+        return 1.0
+
+    def train(self, base: None, out: Path, seed: int, show: bool | None = None) -> None:
+        """Leave the untrained model of `seed` and its tokenizer in `out`; `base` is unused."""
+        from lazarus_bench.models.blank import (
+            blank_config,
+            draw_weights,
+            save_blank,
+            train_tokenizer,
+        )
+
+        del base, show
+        texts = [example.text for example in read_data(self.data).train]
+        tokenizer = train_tokenizer(texts, self.vocabulary)
+        config = blank_config(
+            tokenizer,
+            layers=self.layers,
+            width=self.width,
+            heads=self.heads,
+            hidden=self.hidden,
+            context=self.context,
+        )
+        save_blank(draw_weights(config, seed), config, tokenizer, out)

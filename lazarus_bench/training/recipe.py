@@ -1,30 +1,40 @@
-"""Recipes: frozen specs whose fields say what they may hold, what they do and how they are called.
+"""Recipes: frozen specs whose fields carry their own bounds, options and names.
 
-A recipe is one file: a subclass of `Recipe` with its fields and its `train`. Every field is part of
-an artifact's digest, but where files lie; what it may hold stands in its annotation and is checked
-where the spec is made. From the fields' `option`s come the flags, the configuration keys and the
-help of `lazarus-bench train`. No mlx is imported until something is trained.
+A recipe is one file: a subclass of `Recipe` with its fields and its `train`. Every field enters the
+artifact's digest, except the places of files. Its annotation says what it may hold, which is
+checked when the spec is made, and how a person sets it (`Option`): the flags, the configuration
+keys and the help of `lazarus-bench train` are derived from that. Nothing here imports mlx until
+something is trained.
 
-A number of numpy's becomes Python's, and an integer in a float field a float, so that equal specs
-share a digest. Refused are bools for numbers, floats for integers, and floats of fewer than 64
-bits, which are other numbers than they print as.
+NumPy's numbers become Python's, and an integer in a float field becomes a float, so that equal
+specs share a digest. A bool for a number, a float for an integer and a float of fewer than 64 bits,
+whose value differs from what it prints, are refused.
 
-Quirks are defects of public code, each a switch of the recipes it fits, off by default. One that is
-on is a field of the spec, so it is in the digest, in the recipe's label, in the artifact's manifest
-and in every report that reads it.
+Quirks reproduce defects of public code, each a switch of the recipes it fits, off by default. A
+quirk that is on is a field of the spec, so it shows in the digest, the recipe's label, the
+artifact's manifest and every report on it.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType, NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
-from typing import get_type_hints as hints_of
+from types import NoneType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
@@ -36,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """Where a number has to lie, and `because` of what where that is not plain."""
+    """The range of a number, and the reason for it where that is not obvious."""
 
     least: float = -math.inf
     above: float = -math.inf
@@ -44,11 +54,11 @@ class Bound:
     because: str = ""
 
     def holds(self, value: float) -> bool:
-        """Whether `value` lies there."""
+        """Whether `value` lies in the range."""
         return self.least <= value <= self.most and value > self.above
 
     def __str__(self) -> str:
-        """In words, after "a number"."""
+        """In words that follow "a number"."""
         limits = {"of at least": self.least, "above": self.above, "of at most": self.most}
         told = " and ".join(f"{how} {at:g}" for how, at in limits.items() if math.isfinite(at))
         return told + (f", as {self.because}" if self.because else "")
@@ -62,14 +72,14 @@ Share = Annotated[float, Bound(least=0, most=1)]
 
 
 class _UnfitError(Exception):
-    """A value does not fit its annotation; at most a few words on why, after those of the hint."""
+    """A value does not fit its annotation; the message adds to the words for the annotation."""
 
 
 def check_fields(spec: DataclassInstance) -> None:
-    """Make sure that every field of the frozen `spec` fits its annotation; make numbers Python's.
+    """Check every field of the frozen `spec` against its annotation; make its numbers Python's.
 
     Raises:
-        UserError: one does not, named with its value and what to give.
+        UserError: a field does not fit; the message names it, its value and what to give.
     """
     hints = _hints(type(spec))
     for each in fields(spec):
@@ -87,118 +97,86 @@ def check_fields(spec: DataclassInstance) -> None:
 
 @cache
 def _hints(kind: type) -> Mapping[str, Any]:
-    return hints_of(kind, include_extras=True)
+    return get_type_hints(kind, include_extras=True)
 
 
-def _fitting(value: object, hint: Any) -> Any:
-    """`value` as Python's own; an _UnfitError if it does not fit."""
+def _must(fits: bool) -> None:
+    if not fits:
+        raise _UnfitError
+
+
+def _fitting(value: Any, hint: Any) -> Any:
+    """`value` as a plain Python value; raises _UnfitError where it does not fit."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _bounded(_fitting(value, arguments[0]), arguments[1])
+        value = _fitting(value, arguments[0])
+        _must(all(each.holds(value) for each in arguments[1:] if isinstance(each, Bound)))
+        return value
     if origin is Literal:
-        return _chosen(value, arguments)
+        _must(isinstance(value, str) and value in arguments)
+        return str(value)
     if origin is tuple:
-        return _each(value, arguments[0])
+        _must(isinstance(value, tuple | list))
+        return tuple(_fitting(item, arguments[0]) for item in value)
     if origin in (Union, UnionType):
         empty = value is None and NoneType in arguments
         return None if empty else _fitting(value, arguments[0])
-    return _nested(value, hint) if is_dataclass(hint) else PLAIN[hint][1](value)
+    if hint not in _PLAIN:  # a record of its own, checked as the spec is
+        _must(isinstance(value, hint))
+        copy = replace(value)
+        check_fields(copy)
+        return copy
+    return _plain(value, hint)
 
 
-def _nested(value: Any, kind: Any) -> Any:
-    """A record of its own in a field: a copy of it whose fields are checked as the spec's are."""
-    if not isinstance(value, kind):
-        raise _UnfitError
-    copy = replace(value)
-    check_fields(copy)
-    return copy
-
-
-def _bounded(number: float, bound: Bound) -> float:
-    if not bound.holds(number):
-        raise _UnfitError
-    return number
-
-
-def _chosen(value: object, choices: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise _UnfitError
-    return str(value)
-
-
-def _each(value: object, hint: Any) -> tuple[Any, ...]:
-    if not isinstance(value, tuple | list):
-        raise _UnfitError
-    return tuple(_fitting(item, hint) for item in value)
-
-
-def _integer(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise _UnfitError
-    return int(value)
-
-
-def _number(value: object) -> float:
-    if isinstance(value, np.floating) and value.dtype != np.float64:
-        raise _UnfitError(f", of Python's or of 64 bits (this {value.dtype} is {float(value)})")
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer):
-        raise _UnfitError
-    try:
-        number = float(value)
-    except OverflowError:
-        raise _UnfitError from None
-    if not math.isfinite(number):
-        raise _UnfitError
-    return number
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise _UnfitError
-    return bool(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise _UnfitError
-    return str(value)
-
-
-PLAIN: Mapping[Any, tuple[str, Callable[[object], object]]] = {
-    int: ("an integer", _integer),
-    float: ("a finite number", _number),
-    bool: ("True or False", _boolean),
-    str: ("text", _text),
+_PLAIN: Mapping[Any, tuple[str, tuple[type, ...]]] = {
+    int: ("an integer", (int, np.integer)),
+    float: ("a finite number", (int, float, np.integer)),
+    bool: ("True or False", (bool, np.bool_)),
+    str: ("text", (str,)),
 }
+"""What each kind of plain value is called, and the types accepted for it."""
+
+
+def _plain(value: Any, kind: Any) -> Any:
+    if kind is float and isinstance(value, np.floating) and value.dtype != np.float64:
+        raise _UnfitError(f", of Python's or of 64 bits (this {value.dtype} is {float(value)})")
+    _must(isinstance(value, _PLAIN[kind][1]))
+    _must(kind is bool or not isinstance(value, bool))
+    try:
+        made = kind(value)
+    except OverflowError:  # an integer beyond all floats
+        raise _UnfitError from None
+    _must(kind is not float or math.isfinite(made))
+    return made
 
 
 def _words(hint: Any) -> str:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return f"{_words(arguments[0])} {arguments[1]}"
+        bounds = (str(each) for each in arguments[1:] if isinstance(each, Bound))
+        return " ".join([_words(arguments[0]), *bounds])
     if origin is Literal:
         return "one of " + ", ".join(arguments)
     if origin is tuple:
         return f"a tuple, each item {_words(arguments[0])}"
     if origin in (Union, UnionType):
         return _words(arguments[0]) + (" or None" if NoneType in arguments else "")
-    if isinstance(hint, type) and is_dataclass(hint):
-        return f"a {hint.__name__}"
-    return PLAIN[hint][0]
+    return _PLAIN[hint][0] if hint in _PLAIN else f"a {hint.__name__}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """How a person sets a field, or in `Recipe.also` something that fields are made of.
+    """How a person sets a field, or a setting in `Recipe.also` that fields are computed from.
 
     Attributes:
-        help: what it sets; a field whose help is empty is set by code alone.
-        name: of its flag and its key in a configuration file, where that is not the field's.
-        aliases: other keys in a configuration file, with dots between the levels.
-        metavar: what the help calls its value, where the annotation does not tell.
-        usual: the default in words, where the value would tell too little; "" tells none.
-        hint: the annotation of what is no field.
-        instead: the setting that it is another way of saying.
+        help: what it sets; a field without help can be set by code alone.
+        name: of the flag and the configuration key, where it differs from the field's.
+        aliases: further keys in a configuration file, with dots between levels.
+        metavar: the value's placeholder in the help, where the annotation does not imply one.
+        usual: the default in words, where the value alone says too little; "" shows none.
+        hint: the annotation of a setting that is not a field.
+        instead: the field that this setting is an alternative to.
     """
 
     help: str = ""
@@ -211,128 +189,33 @@ class Option:
 
 
 def option(default: Any, help: str = "", **about: Any) -> Any:
-    """A field of a recipe with its default and, for `Option`, what else a person needs to know."""
-    return field(default=default, metadata={"option": Option(help=help, **about)})
+    """A field with its default, and whatever of `Option` its annotation does not say already."""
+    return field(default=default, metadata={"option": about | ({"help": help} if help else {})})
 
 
 def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
     """Annotation, default and option of every setting of `recipe`: its fields, then `also`.
 
-    A field that a subclass declares again, with another default, keeps the option it had. One that
-    never had any is set by a flag of its name without a help.
+    `option(...)` overrides the `Option` in the annotation, and a subclass that gives a field another
+    default inherits it. A field with neither gets a flag of its own name.
     """
     found: dict[str, tuple[Any, Any, Option]] = {}
-    hints = hints_of(recipe, include_extras=True)
+    hints = get_type_hints(recipe, include_extras=True)
     for each in fields(recipe):
+        hint = hints[each.name]
         above = (vars(cls).get("__dataclass_fields__", {}).get(each.name) for cls in recipe.__mro__)
-        told = (place.metadata["option"] for place in above if place and "option" in place.metadata)
-        plain = Option(help=each.name.replace("_", " "))
-        found[each.name] = hints[each.name], each.default, next(told, plain)
-    settable = {name: setting for name, setting in found.items() if setting[2].help}
-    return settable | {name: (each.hint, None, each) for name, each in recipe.also.items()}
-
-
-def steps_option(default: int) -> Any:
-    """How many steps a training takes."""
-    return option(default, "optimizer steps", aliases=("max_steps", "iters"))
-
-
-def batch_option(default: int, of: str = "examples a step") -> Any:
-    """How much a step sees."""
-    return option(default, of, aliases=("batch_size",))
-
-
-def rate_option(default: float, **about: Any) -> Any:
-    """The learning rate of Adam or AdamW."""
-    return option(default, "Adam's learning rate", aliases=("lr",), **about)
-
-
-def examples_option(default: int, told: str = "training problems drawn") -> Any:
-    """How many problems a training has."""
-    return option(default, told, aliases=("num_samples", "train_samples"))
-
-
-def targets_option(default: Targets) -> Any:
-    """What LoRA goes on."""
-    return option(
-        default,
-        "which linears of every block get LoRA: attention's values and outputs, queries and keys, "
-        "the MLP's, or all",
-    )
-
-
-def rank_option(default: int) -> Any:
-    """The rank of LoRA."""
-    return option(
-        default, "rank of LoRA", aliases=("lora_rank", "lora.rank", "lora_parameters.rank")
-    )
-
-
-def scale_option(default: float) -> Any:
-    """What LoRA is scaled by."""
-    return option(
-        default,
-        "what LoRA is scaled by, in place of --alpha",
-        aliases=("lora_scale", "lora.scale", "lora_parameters.scale"),
-        usual="",
-    )
-
-
-def alpha_of(default: str) -> Option:
-    """LoRA's alpha, for recipes whose field is the scale."""
-    return Option(
-        help="LoRA is scaled by alpha / rank",
-        aliases=("lora_alpha", "lora.alpha", "lora_parameters.alpha"),
-        usual=default,
-        hint=float,
-        instead="scale",
-    )
-
-
-def quirks_option() -> Any:
-    """Defects of public code that are on."""
-    return option(
-        (),
-        "switch a defect of the public source on (docs/quirks.md); may be repeated",
-        name="quirk",
-        aliases=("quirks",),
-    )
-
-
-def scaled(settings: Mapping[str, Any], rank: int) -> dict[str, Any]:
-    """`settings` with the scale alpha / rank in place of alpha; `rank` where they name none.
-
-    Raises:
-        UserError: both are given.
-    """
-    given = dict(settings)
-    alpha = given.pop("alpha", None)
-    if alpha is None:
-        return given
-    if "scale" in given:
-        raise UserError(
-            f"--alpha {alpha:g} and --scale {given['scale']:g} are two ways of saying one thing: "
-            f"give one of them"
-        )
-    return {**given, "scale": alpha / max(given.get("rank", rank), 1)}
-
-
-def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
-    """Refuse settings of LoRA where every weight is trained.
-
-    Raises:
-        UserError: there is one.
-    """
-    idle = [name for name in ("targets", "rank", "alpha", "scale", "bits") if name in settings]
-    if full and idle:
-        raise UserError(
-            f"--{idle[0]} is of LoRA, and every weight is trained here: {remedy}leave it out"
-        )
+        given = [
+            place.metadata["option"] for place in above if place and "option" in place.metadata
+        ]
+        plain = Option(help="" if given else each.name.replace("_", " "))
+        shared = next((one for one in get_args(hint)[1:] if isinstance(one, Option)), plain)
+        own = replace(shared, **next(iter(given), {}))
+        if own.help:
+            found[each.name] = hint, each.default, own
+    return found | {name: (each.hint, None, each) for name, each in recipe.also.items()}
 
 
 Targets = Literal["vo", "qk", "mlp", "all"]
-TARGET_SETS: tuple[Targets, ...] = get_args(Targets)
-
 Quirk = Literal[
     "unshifted-labels",
     "class-at-answer-end",
@@ -361,41 +244,87 @@ _OF: Mapping[Quirk, str] = {
     "clip-to-reference": "a clipped ratio",
     "eval-in-train": "arithmetic training data",
 }
-"""What a recipe must have for the quirk to be one of it."""
+"""What a recipe must have for the quirk to apply."""
 
 
-def settled(
-    recipe: str, quirks: Iterable[Quirk], possible: Iterable[Quirk], idle: Mapping[Quirk, str]
-) -> tuple[Quirk, ...]:
-    """`quirks` once each, in the order of `QUIRKS`, so that equal sets share a digest.
+Steps = Annotated[Count, Option(help="optimizer steps", aliases=("max_steps", "iters"))]
+Batch = Annotated[Count, Option(help="examples a step", aliases=("batch_size",))]
+Rate = Annotated[Positive, Option(help="Adam's learning rate", aliases=("lr",))]
+Examples = Annotated[
+    Count, Option(help="training problems drawn", aliases=("num_samples", "train_samples"))
+]
+Linears = Annotated[
+    Targets,
+    Option(
+        help="which linears of every block get LoRA: attention's values and outputs, queries and "
+        "keys, the MLP's, or all"
+    ),
+]
+Rank = Annotated[
+    Count, Option(help="rank of LoRA", aliases=("lora_rank", "lora.rank", "lora_parameters.rank"))
+]
+_ALPHA = Option(
+    help="LoRA is scaled by alpha / rank",
+    aliases=("lora_alpha", "lora.alpha", "lora_parameters.alpha"),
+)
+Alpha = Annotated[Positive | None, _ALPHA]
+Scale = Annotated[
+    Positive,
+    Option(
+        help="what LoRA is scaled by, in place of --alpha",
+        aliases=("lora_scale", "lora.scale", "lora_parameters.scale"),
+        usual="",
+    ),
+]
+Quirks = Annotated[
+    tuple[Quirk, ...],
+    Option(
+        help="switch a defect of the public source on (docs/quirks.md); may be repeated",
+        name="quirk",
+        aliases=("quirks",),
+    ),
+]
 
-    Args:
-        recipe: its name, for the error.
-        quirks: those that are on.
-        possible: those that the recipe can have.
-        idle: those that would change nothing as it is parameterised, with the parameter to blame.
 
-    Raises:
-        UserError: one is not possible here, or would change nothing.
-    """
-    chosen = tuple(quirk for quirk in QUIRKS if quirk in set(quirks))
-    for quirk in chosen:
-        if quirk not in possible:
-            raise UserError(
-                f"{recipe} cannot have the quirk {quirk!r}, which is one of {_OF[quirk]}: choose "
-                f"from {', '.join(possible)}"
-            )
-        if quirk in idle:
-            raise UserError(
-                f"{recipe} with {idle[quirk]} trains without {_OF[quirk]}, so the quirk {quirk!r} "
-                f"would change nothing: change that or leave the quirk off"
-            )
-    return chosen
+def alpha_of(usual: str) -> Option:
+    """LoRA's alpha, for `also` of a recipe whose field is the scale."""
+    return replace(_ALPHA, hint=float, usual=usual, instead="scale")
 
 
 def told(quirks: Iterable[str]) -> str:
     """What a label says of the quirks that are on: ", QUIRK sgd"; "" without any."""
     return "".join(f", QUIRK {quirk}" for quirk in quirks)
+
+
+def scaled(settings: Mapping[str, Any], rank: int) -> dict[str, Any]:
+    """`settings` with the scale alpha / rank in place of alpha; `rank` where they name none.
+
+    Raises:
+        UserError: both are given.
+    """
+    given = dict(settings)
+    alpha = given.pop("alpha", None)
+    if alpha is None:
+        return given
+    if "scale" in given:
+        raise UserError(
+            f"--alpha {alpha:g} and --scale {given['scale']:g} are two ways of saying one thing: "
+            f"give one of them"
+        )
+    return {**given, "scale": alpha / max(given.get("rank", rank), 1)}
+
+
+def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
+    """Refuse settings of LoRA where every weight is trained.
+
+    Raises:
+        UserError: there are some.
+    """
+    idle = [name for name in ("targets", "rank", "alpha", "scale", "bits") if name in settings]
+    if full and idle:
+        raise UserError(
+            f"--{idle[0]} is of LoRA, and every weight is trained here: {remedy}leave it out"
+        )
 
 
 Leaves = Literal["model", "adapter", "record"]
@@ -414,7 +343,7 @@ class Stack:
 class Recipe:
     """What to do to a base model; a subclass adds the parameters and `train`.
 
-    The docstring of a subclass is the help of its command: the first line, then the rest.
+    The subclass's docstring is the help of its command, and its first line the summary.
     """
 
     kind: ClassVar[str]
@@ -432,7 +361,7 @@ class Recipe:
     """False where the result speaks of a kind of model, so that one seed's stands for all."""
     possible_quirks: ClassVar[tuple[Quirk, ...]] = ()
     """The defects that it can be given, in a field `quirks`."""
-    also: ClassVar[Mapping[str, Option]] = MappingProxyType({})
+    also: ClassVar[Mapping[str, Option]] = {}
     """Settings that `from_settings` makes fields of."""
     examples_of_use: ClassVar[tuple[str, ...]] = ()
     """Command lines for the help."""
@@ -441,10 +370,23 @@ class Recipe:
         """Refuse a field that does not fit its annotation, and quirks that cannot be."""
         check_fields(self)
         if self.possible_quirks:
-            chosen = settled(
-                type(self).__name__, quirks_of(self), self.possible_quirks, self._idle_quirks()
-            )
-            object.__setattr__(self, "quirks", chosen)
+            object.__setattr__(self, "quirks", self._settled(quirks_of(self)))
+
+    def _settled(self, quirks: Collection[Quirk]) -> tuple[Quirk, ...]:
+        """`quirks` once each, in the order of `QUIRKS`, so that equal sets share a digest."""
+        chosen, idle = tuple(quirk for quirk in QUIRKS if quirk in quirks), self._idle_quirks()
+        for quirk in chosen:
+            if quirk not in self.possible_quirks:
+                raise UserError(
+                    f"{type(self).__name__} cannot have the quirk {quirk!r}, which is one of "
+                    f"{_OF[quirk]}: choose from {', '.join(self.possible_quirks)}"
+                )
+            if quirk in idle:
+                raise UserError(
+                    f"{type(self).__name__} with {idle[quirk]} trains without {_OF[quirk]}, so the "
+                    f"quirk {quirk!r} would change nothing: change that or leave the quirk off"
+                )
+        return chosen
 
     @abstractmethod
     def train(self, base: Any, out: Path, seed: int, show: bool | None = None) -> None:
@@ -464,13 +406,12 @@ class Recipe:
         raise NotImplementedError
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], model: str) -> Recipe:
-        """The spec that a command line or a file describes, for the model of that name.
+    def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> Recipe:  # noqa: ARG003 - every recipe's
+        """The spec that a command line or a file describes, for a model or a `blank` one.
 
         Raises:
             UserError: a setting cannot be honoured.
         """
-        del model
         return cls(**settings)
 
     def _idle_quirks(self) -> Mapping[Quirk, str]:
@@ -494,14 +435,15 @@ def quirks_of(recipe: Recipe) -> tuple[Quirk, ...]:
     return found
 
 
-def check_base(recipe: Recipe, below: Recipe | None) -> None:
-    """Make sure that `recipe` can start from what `below` leaves; None is a model given or none.
+def check_base(recipe: object, below: Recipe | None) -> None:
+    """Check that `recipe` can start from what `below` leaves; None stands for a bare model or none.
 
     Raises:
-        UserError: it is no recipe, or it needs an adapter and there is none, or a whole model and
-            there is none.
+        UserError: it is not a recipe, or it needs an adapter or a whole model and gets neither.
     """
-    _check_made(recipe)
+    if not isinstance(recipe, Recipe):
+        name = recipe.__name__ if isinstance(recipe, type) else "Sft"
+        raise UserError(f"{recipe!r} is no recipe: give one that is made, such as {name}()")
     left = "model" if below is None else below.leaves
     if left == ("adapter" if recipe.on_adapter else "model"):
         return
@@ -516,9 +458,3 @@ def check_base(recipe: Recipe, below: Recipe | None) -> None:
     raise UserError(
         f"{recipe.label} starts from a whole model, and {origin} leaves {found}: {remedy}"
     )
-
-
-def _check_made(recipe: object) -> None:
-    if not isinstance(recipe, Recipe):
-        name = recipe.__name__ if isinstance(recipe, type) else "Sft"
-        raise UserError(f"{recipe!r} is no recipe: give one that is made, such as {name}()")

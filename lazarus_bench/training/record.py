@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from lazarus_bench.tasks.arithmetic import Operation, Problem
@@ -85,12 +84,7 @@ class StepLog:
     def __enter__(self) -> StepLog:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stream.close()
 
 
@@ -175,15 +169,12 @@ def latest(directory: Path) -> Latest | None:
             tail = stream.read()
     except FileNotFoundError:
         return None
-    steps = [Step(**row) for row in map(_parsed, _whole(tail)) if row is not None]
+    rows = map(_parsed, tail.split(b"\n")[:-1])
+    steps = [Step(**row) for row in rows if row is not None]
     if not steps:
         return None
     means = _mean(steps[-LOG_EVERY:])
     return Latest(**vars(means), steps=steps[-1].of, written=written)
-
-
-def _whole(tail: bytes) -> list[bytes]:
-    return tail.split(b"\n")[:-1]
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

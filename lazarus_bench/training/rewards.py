@@ -22,10 +22,10 @@ Reward = Callable[[str, str, int], float]
 RIGHT_INTEGER = "right-integer"
 
 NO_REWARD = "none"
-"""Every answer is worth nothing, so that what is left of GRPO is its penalty."""
+"""No answer earns anything, which leaves only the penalty of GRPO."""
 
 LARGEST = 1e30
-"""Of a reward's size: sums over the answers of an iteration stay finite in float32."""
+"""Bound on a reward's size, so that sums over an iteration stay finite in float32."""
 
 
 def right_integer(prompt: str, answer: str, truth: int) -> float:
@@ -56,10 +56,8 @@ def reward_name(reward: object) -> str:
             f"reward = {reward!r} is no function: give one, or its name as module:function"
         )
     known = next((name for name, own in REWARDS.items() if own is reward), None)
-    return known or _importable(reward)
-
-
-def _importable(reward: Callable[..., object]) -> str:
+    if known:
+        return known
     module = getattr(reward, "__module__", None)
     name = getattr(reward, "__qualname__", None)
     try:
@@ -114,7 +112,10 @@ def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
             f"{asked} raised {type(error).__name__} ({error}): mend it so that any text gets a "
             f"number"
         ) from error
-    number = _as_float(value)
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:  # an integer beyond all floats
+        number = sys.float_info.max
     if not math.isfinite(number):
         raise UserError(f"{asked} returned {value!r}: it must return a finite number")
     if abs(number) > LARGEST:
@@ -123,14 +124,6 @@ def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
             f"±{LARGEST:g}"
         )
     return number
-
-
-def _as_float(value: object) -> float:
-    """NaN for what is no number; the largest float for an integer beyond all floats."""
-    try:
-        return float(value) if isinstance(value, Real) else math.nan
-    except OverflowError:
-        return sys.float_info.max
 
 
 def try_out(reward: Reward, problems: Iterable[Problem]) -> None:

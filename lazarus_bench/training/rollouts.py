@@ -1,4 +1,4 @@
-"""Rollouts: batches of prompts, the answers a policy gave to them, and what those were worth."""
+"""Rollouts: batches of prompts, the answers a policy gave, and the answers' rewards."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from lazarus_bench.tasks.arithmetic import Operation, Problem
 from lazarus_bench.training.arithmetic_data import end_tokens
 from lazarus_bench.training.policy_loss import advantages
 from lazarus_bench.training.rewards import Reward, rewarded
-from lazarus_bench.training.sampling import Floats, Rows, Samples, sample
-from lazarus_bench.training.scoring import Scoring, scorings
+from lazarus_bench.training.sampling import Floats, Rows, Samples, Scoring, sample, scorings
 
 if TYPE_CHECKING:
     from lazarus_bench.training.grpo import Grpo

@@ -1,9 +1,11 @@
-"""Sampling: several answers a prompt at temperature 1, each distinct beginning read once.
+"""Sampling answers at temperature 1, and scoring them: what any policy thinks of what was sampled.
 
-Prompts of one length share a batch and a KV cache, so no padding enters the model. A prompt is read
-once, however many answers continue it. The same holds inside `value_and_grad`, where gradients flow
-through the cached keys and values, so a training step of 32 prompts of 7 tokens with 16 answers of
-2 feeds about 400 positions instead of 4,096.
+Prompts of one length share a batch and a KV cache, so no padding enters the model before an answer;
+scored answers are padded on the right, where causal masks make it invisible. A prompt is read once,
+however many answers continue it, each distinct beginning once, and only states that predict an
+answer's token are unembedded. The same holds inside `value_and_grad`, where gradients flow through
+the cached keys and values: a step of 32 prompts of 7 tokens with 16 answers of 2 feeds about 400
+positions instead of 4,096.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ import numpy.typing as npt
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.exponentials import log_sum_exp
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.taps import tapped
 
@@ -189,3 +193,127 @@ def residuals(
     with tapped(model, anatomy) as states:
         model(tokens, cache=cache)
     return states
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuations:
+    """Answers of similar length: `fed` `[answer, step]` goes on from prompt `owner` `[answer]`.
+
+    The state at (`rows`, `columns`) `[label]` predicts the label.
+    """
+
+    owner: mx.array
+    fed: mx.array
+    rows: mx.array
+    columns: mx.array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """One prompt length: its `prompts` `[prompt, time]` and where each label is predicted.
+
+    Labels are ordered: the first token of every distinct answer, predicted by the last prompt
+    position of its `owner`, then those of each of `continuations`. `targets` `[label]` are the
+    tokens, `places` `[label, 3]` their (prompt, answer, step) in the samples, `counts` `[label]`
+    how many answers are the same, and `which` `[prompt]` the prompts' indices in the samples.
+    """
+
+    prompts: mx.array
+    owner: mx.array
+    continuations: tuple[Continuations, ...]
+    targets: mx.array
+    places: Rows
+    counts: Rows
+    which: list[int]
+
+    @property
+    def size(self) -> int:
+        """Tokens fed."""
+        return self.prompts.size + sum(part.fed.size for part in self.continuations)
+
+
+def scorings(samples: Samples) -> tuple[Scoring, ...]:
+    """Lay samples out for `label_log_probs`, one record a prompt length."""
+    return tuple(_scoring(samples, rows) for rows in rows_by_length(samples.prompts))
+
+
+FORWARD = 64
+"""Positions of padding that cost about as much as one more forward does by itself, on a CPU and a
+lab model."""
+
+
+def _widths(lengths: Rows) -> Rows:
+    """Tokens to feed for each answer, all but its last, rounded up to one of a few widths.
+
+    So one long answer does not pad all the short ones, and there are few forwards: answers of one
+    power of two are fed with those of the next where the padding costs less than a forward.
+    """
+    fed = np.maximum(lengths - 1, 0)
+    widths = np.where(fed > 0, 2 ** np.ceil(np.log2(np.maximum(fed, 1))), 0).astype(np.int64)
+    for width, wider in pairwise(np.unique(widths[widths > 0]).tolist()):
+        rows = widths == width
+        if rows.sum() * (wider - width) < FORWARD:
+            widths[rows] = wider
+    return widths
+
+
+def _scoring(samples: Samples, rows: list[int]) -> Scoring:
+    """The distinct answers to prompts of one length: those of a group that are alike count once."""
+    marked = np.where(samples.mask, samples.tokens, -1)[rows]
+    groups = [np.unique(g, axis=0, return_index=True, return_counts=True)[1:] for g in marked]
+    first, counts = (np.concatenate(parts) for parts in zip(*groups, strict=True))
+    owner = np.repeat(np.arange(len(rows)), [len(found) for found, _ in groups])
+    tokens = samples.tokens[rows][owner, first]
+    lengths = samples.mask[rows][owner, first].sum(axis=1)
+    widths = _widths(lengths)
+    labels = [np.stack([np.arange(len(widths)), np.zeros_like(widths)], axis=1)]  # (answer, step)
+    parts = []
+    for width in np.unique(widths[widths > 0]).tolist():
+        chosen = np.flatnonzero(widths == width)
+        at = np.argwhere(np.arange(width) < lengths[chosen][:, None] - 1)
+        fed = tokens[chosen][:, :width]
+        part = Continuations(
+            owner=mx.array(owner[chosen]),
+            fed=mx.array(np.pad(fed, ((0, 0), (0, width - fed.shape[1])))),
+            rows=mx.array(at[:, 0]),
+            columns=mx.array(at[:, 1]),
+        )
+        parts.append(part)
+        labels.append(np.stack([chosen[at[:, 0]], at[:, 1] + 1], axis=1))
+    answer, step = np.concatenate(labels).T
+    return Scoring(
+        prompts=mx.array([list(samples.prompts[row]) for row in rows]),
+        owner=mx.array(owner),
+        continuations=tuple(parts),
+        targets=mx.array(tokens[answer, step]),
+        places=np.stack([np.array(rows)[owner[answer]], first[answer], step], axis=1),
+        counts=counts[answer],
+        which=rows,
+    )
+
+
+def label_log_probs(
+    model: nn.Module, anatomy: Anatomy, scoring: Scoring
+) -> tuple[mx.array, list[mx.array]]:
+    """Log-probability in nats of each label `[label]`, and the prompts' residual a layer.
+
+    Differentiable; only states that predict a label are unembedded.
+    """
+    cache = prompt_cache(model)
+    prompts = residuals(model, anatomy, scoring.prompts, cache)
+    first = _log_softmax(model, anatomy, prompts[-1][:, -1])
+    count = scoring.owner.size
+    found = [first[scoring.owner, scoring.targets[:count]]]
+    states = []
+    for part in scoring.continuations:
+        tail = residuals(model, anatomy, part.fed, continued(cache, part.owner))[-1]
+        states.append(tail[part.rows, part.columns])
+    if states:
+        later = _log_softmax(model, anatomy, mx.concatenate(states))
+        found.append(mx.take_along_axis(later, scoring.targets[count:, None], axis=-1)[:, 0])
+    return mx.concatenate(found), prompts
+
+
+def _log_softmax(model: nn.Module, anatomy: Anatomy, states: mx.array) -> mx.array:
+    logits = unembed(model, anatomy, states).astype(mx.float32)
+    return logits - log_sum_exp(logits)

@@ -6,11 +6,10 @@ On arithmetic (`Sft`; source: methods, *SFT*), or on texts of one's own (`SftTex
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,54 +17,33 @@ from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze_blocks
-from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
 from lazarus_bench.tasks.text_rows import TextRow, TextSource, read_rows, source_of
+from lazarus_bench.training import recipe
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
     end_tokens,
     endless_batches,
     examples_of,
 )
-from lazarus_bench.training.loop import Loss, Parts, fit
+from lazarus_bench.training.loop import Parts, fit
 from lazarus_bench.training.losses import answer_part, sft_loss
 from lazarus_bench.training.optimizers import adam
-from lazarus_bench.training.recipe import (
-    Count,
-    Index,
-    Option,
-    Positive,
-    Quirk,
-    Recipe,
-    Targets,
-    alpha_of,
-    batch_option,
-    examples_option,
-    option,
-    quirks_option,
-    rank_option,
-    rate_option,
-    scale_option,
-    scaled,
-    steps_option,
-    targets_option,
-    told,
-)
 from lazarus_bench.training.record import write_problems, write_whole
+
+if TYPE_CHECKING:
+    from lazarus_bench.training.grpo import Grpo
 
 VALIDATION = "validation.json"
 TEXTS = "texts.json"
 
-NO_TEXTS = TextSource(digest="")
-"""Stands where no rows are named; nothing can be trained on it."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Sft(Recipe):
+class Sft(recipe.Recipe):
     """Fine-tune on `a op b = answer`, by LoRA.
 
     Supervised fine-tuning, next-token cross-entropy on the answer. Defaults are those of the
@@ -74,51 +52,53 @@ class Sft(Recipe):
     scored too, as the sources did.
     """
 
-    kind: ClassVar[str] = "sft"
-    version: ClassVar[int] = 2
-    shared: ClassVar[tuple[str, ...]] = ("batch",)
-    examples_of_use: ClassVar[tuple[str, ...]] = (
+    kind = "sft"
+    version = 2
+    shared = ("batch",)
+    examples_of_use = (
         "lazarus-bench train sft lab:llama --output adapters",
         "lazarus-bench train sft lab:llama --steps 20 --rank 4 --plot loss.svg",
         "lazarus-bench train sft MODEL --config config.yaml --learning-rate 3e-4",
     )
-    also: ClassVar[Mapping[str, Option]] = MappingProxyType(
-        {
-            "alpha": alpha_of("20 · rank"),
-            "texts": Option(
-                help="train on a file of your own, or a folder with train.jsonl and valid.jsonl, "
-                "in place of generated arithmetic: rows of prompt and completion, of text or of "
-                "messages (docs/train.md)",
-                name="data",
-                metavar="FILE.jsonl|DIR",
-                hint=str,
-            ),
-        }
+    also: ClassVar[Mapping[str, recipe.Option]] = {
+        "alpha": recipe.alpha_of("20 · rank"),
+        "texts": recipe.Option(
+            help="train on a file of your own, or a folder with train.jsonl and valid.jsonl, in "
+            "place of generated arithmetic: rows of prompt and completion, of text or of messages "
+            "(docs/train.md)",
+            name="data",
+            metavar="FILE.jsonl|DIR",
+            hint=str,
+        ),
+    }
+    possible_quirks: ClassVar[tuple[recipe.Quirk, ...]] = (
+        "unshifted-labels",
+        "sgd",
+        "eval-in-train",
     )
-    possible_quirks: ClassVar[tuple[Quirk, ...]] = ("unshifted-labels", "sgd", "eval-in-train")
 
-    full: bool = option(False)
-    targets: Targets = targets_option("all")
-    rank: Count = rank_option(8)
-    scale: Positive = scale_option(20.0)
-    steps: Count = steps_option(500)
-    batch: Count = batch_option(8)
-    learning_rate: Positive = rate_option(1e-4)
-    examples: Count = examples_option(
+    full: bool = recipe.option(False)
+    targets: recipe.Linears = "all"
+    rank: recipe.Rank = 8
+    scale: recipe.Scale = 20.0
+    steps: recipe.Steps = 500
+    batch: recipe.Batch = 8
+    learning_rate: recipe.Rate = 1e-4
+    examples: recipe.Examples = recipe.option(
         4500, "training problems drawn; with --data, rows that are read (all of them)"
     )
-    validation: Count = option(
+    validation: recipe.Count = recipe.option(
         200,
         "held-out problems of the validation loss; with --data as --examples",
         aliases=("val_samples", "valid_samples"),
     )
-    checkpoints: tuple[Index, ...] = option(
+    checkpoints: tuple[recipe.Index, ...] = recipe.option(
         (0, 100, 300, 500),
         "steps after which the adapter and the validation loss are kept",
         usual="0,100,300,500 as far as they come, and the last",
     )
-    mask_prompt: bool = option(True, "score the answer alone, not the prompt's tokens")
-    quirks: tuple[Quirk, ...] = quirks_option()
+    mask_prompt: bool = recipe.option(True, "score the answer alone, not the prompt's tokens")
+    quirks: recipe.Quirks = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -135,7 +115,7 @@ class Sft(Recipe):
         usual = self.learning_rate == type(self).learning_rate
         rate = "" if usual else f" at {self.learning_rate:g}"
         name = "SFT full" if self.full else f"SFT LoRA {self.targets}"
-        return name + rate + told(self.quirks)
+        return name + rate + recipe.told(self.quirks)
 
     @property
     def lab_seconds(self) -> float:
@@ -143,17 +123,14 @@ class Sft(Recipe):
         return 0.036 * self.steps
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], model: str) -> Sft:
+    def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> Sft:  # noqa: ARG003 - every recipe's
         """With the last step among the checkpoints, and on the user's rows where texts are named.
 
         `usual_checkpoints` are taken as far as the steps go, where no checkpoints are given.
         """
-        del model
-        given = scaled(settings, cls.rank)
-        usual, steps = (
-            given.pop("usual_checkpoints", cls.checkpoints),
-            given.get("steps", cls.steps),
-        )
+        given = recipe.scaled(settings, cls.rank)
+        usual = given.pop("usual_checkpoints", cls.checkpoints)
+        steps = given.get("steps", cls.steps)
         if "checkpoints" not in given:
             kept = {step for step in usual if step <= steps}
             given["checkpoints"] = tuple(sorted({*kept, max(steps, 0)}))
@@ -182,29 +159,49 @@ class Sft(Recipe):
         show: bool | None,
     ) -> None:
         """Train `loaded` on `examples`; without `validation` there are no validation losses."""
-        lora = self._prepare(loaded)
-        checkpoints = _Checkpoints(self, loaded, lora, validation, out)
-        checkpoints(0)
+        lora = prepare_weights(self, loaded)
+        losses = read_validation(out)  # those that a killed attempt left are kept
+        answers = answer_part(self.quirks)
+
+        def loss(model: nn.Module, batch: Batch) -> tuple[mx.array, Parts]:
+            residuals = residual_stream(model, loaded.anatomy, batch.tokens)
+            return answers(model, loaded.anatomy, residuals, batch)
+
+        def keep(step: int) -> None:
+            if step not in self.checkpoints:
+                return
+            save_adapter(loaded, checkpoint_directory(out, step), lora)
+            if validation:
+                losses[step] = validation_loss(loaded, validation)
+                write_whole(out / VALIDATION, json.dumps(losses, indent=1) + "\n")
+
+        keep(0)
         fit(
             loaded.model,
-            _loss(loaded.anatomy, self.quirks),
+            loss,
             endless_batches(examples, self.batch, 0, seed, self.mask_prompt),
             optimizer=adam(self.learning_rate, self.quirks),
             steps=self.steps,
             label=f"{self.label} seed {seed}",
             out=out,
-            after=checkpoints,
+            after=keep,
             show=show,
         )
         save_adapter(loaded, out, lora)
 
-    def _prepare(self, loaded: LoadedModel) -> Lora | None:
-        if self.full:
-            unfreeze_blocks(loaded)
-            return None
-        lora = Lora(keys=loaded.anatomy.target_keys(self.targets), rank=self.rank, scale=self.scale)
-        add_lora(loaded, lora)
-        return lora
+
+def prepare_weights(spec: Sft | Grpo, loaded: LoadedModel) -> Lora | None:
+    """Make the weights of `spec` trainable: LoRA, or every block (None).
+
+    Raises:
+        UserError: this family lacks the targets.
+    """
+    if spec.full:
+        unfreeze_blocks(loaded)
+        return None
+    lora = Lora(keys=loaded.anatomy.target_keys(spec.targets), rank=spec.rank, scale=spec.scale)
+    add_lora(loaded, lora)
+    return lora
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,11 +212,11 @@ class SftTexts(Sft):
     all text every token but the first is scored, whatever `mask_prompt` says.
     """
 
-    kind: ClassVar[str] = "sft_texts"
-    version: ClassVar[int] = 1
-    possible_quirks: ClassVar[tuple[Quirk, ...]] = ("unshifted-labels", "sgd")
+    kind = "sft_texts"
+    version = 1
+    possible_quirks = ("unshifted-labels", "sgd")
 
-    texts: TextSource = option(NO_TEXTS)
+    texts: TextSource = recipe.option(TextSource(digest=""))  # on which nothing can be trained
 
     @property
     def label(self) -> str:
@@ -232,12 +229,8 @@ class SftTexts(Sft):
         loaded, rows = load(base), read_rows(self.texts)
         examples = examples_of_rows(loaded, rows.train[: self.examples])
         validation = examples_of_rows(loaded, rows.valid[: self.validation])
-        about = {
-            "digest": rows.digest,
-            "train": len(examples),
-            "valid": len(validation),
-            "shared": rows.shared,
-        }
+        counts = {"train": len(examples), "valid": len(validation)}
+        about = {"digest": rows.digest, **counts, "shared": rows.shared}
         write_whole(out / TEXTS, json.dumps(about, indent=1) + "\n")
         self._fit(loaded, examples, validation, out, seed, show)
 
@@ -276,47 +269,11 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
     return total / labels
 
 
-class _Checkpoints:
-    """Saves the adapter and the validation loss at the spec's steps.
-
-    Validation losses that a killed attempt left in `out` are kept.
-    """
-
-    def __init__(
-        self,
-        spec: Sft,
-        loaded: LoadedModel,
-        lora: Lora | None,
-        validation: Sequence[Example],
-        out: Path,
-    ) -> None:
-        self._spec, self._loaded, self._lora = spec, loaded, lora
-        self._validation, self._out = validation, out
-        self._losses = read_validation(out) if (out / VALIDATION).exists() else {}
-
-    def __call__(self, step: int) -> None:
-        if step not in self._spec.checkpoints:
-            return
-        save_adapter(self._loaded, checkpoint_directory(self._out, step), self._lora)
-        if not self._validation:
-            return
-        self._losses[step] = validation_loss(self._loaded, self._validation)
-        text = json.dumps({str(k): v for k, v in self._losses.items()}, indent=1)
-        write_whole(self._out / VALIDATION, text + "\n")
-
-
-def _loss(anatomy: Anatomy, quirks: Collection[Quirk]) -> Loss:
-    answers = answer_part(quirks)
-
-    def loss(model: nn.Module, batch: Batch) -> tuple[mx.array, Parts]:
-        return answers(model, anatomy, residual_stream(model, anatomy, batch.tokens), batch)
-
-    return loss
-
-
 def read_validation(out: Path) -> dict[int, float]:
-    """Validation loss (nats per answer token) by step."""
-    return {int(k): v for k, v in json.loads((out / VALIDATION).read_text()).items()}
+    """Validation loss (nats per answer token) by step, as far as there are any."""
+    file = out / VALIDATION
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    return {int(step): loss for step, loss in kept.items()}
 
 
 def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Example]:

@@ -15,7 +15,7 @@ from lazarus_bench.cli.train_settings import flags, recipes_of, trainings
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Recipe, Sft, option
-from lazarus_bench.training.engram import with_adapter
+from lazarus_bench.training.engram import suited_base
 
 NAMES = ("sft", "full", "dual-reward", "grpo", "grpo-dual", "two-stage", "engram")
 SPECS = {"sft": Sft, "full": Sft, "dual-reward": DualReward, "grpo": Grpo, "grpo-dual": GrpoDual}
@@ -64,7 +64,7 @@ def test_every_field_has_a_flag(name, spec):
 
 
 def test_an_engram_of_a_model_is_the_claims():
-    assert defaults("engram")[""] == with_adapter(DataSource(train=120, validation=500))
+    assert defaults("engram")[""] == suited_base(DataSource(train=120, validation=500), blank=False)
     assert {f.name for f in fields(Engram)} <= {flag.field for flag in flags("engram")}
 
 

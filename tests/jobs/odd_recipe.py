@@ -6,7 +6,6 @@ import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.training import Recipe
@@ -16,8 +15,8 @@ from lazarus_bench.training import Recipe
 class Odd(Recipe):
     """What to do; `steps` of a training, `stop` where rank 0 is killed."""
 
-    kind: ClassVar[str] = "odd"
-    version: ClassVar[int] = 1
+    kind = "odd"
+    version = 1
 
     what: str
     steps: int = 8

@@ -7,8 +7,7 @@ from mlx.utils import tree_flatten, tree_map
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.adapters import unfreeze_blocks
 from lazarus_bench.models.load import load
-from lazarus_bench.training.grpo import grpo_loss, reference_of
-from lazarus_bench.training.grpo_dual import class_part
+from lazarus_bench.training.grpo import class_part, frozen_policy, grpo_loss
 from lazarus_bench.training.rollouts import Rollouts, roll_out
 from lazarus_bench.training.sampling import sample
 
@@ -34,7 +33,7 @@ def prepared(tiny):
     shift = lambda w: w + mx.array(3e-3 * rng.normal(size=w.shape).astype(np.float32))  # noqa: E731
     loaded.model.update(tree_map(shift, loaded.model.trainable_parameters()))
     rewards = ((samples.tokens * samples.mask).sum(axis=2) % 3).astype(np.float32)
-    rollouts = roll_out(samples, rewards, reference_of(loaded, tiny, None), GOLD)
+    rollouts = roll_out(samples, rewards, frozen_policy(load(tiny).model, loaded.anatomy), GOLD)
     theirs, frozen = (
         transformers.AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
         for _ in range(2)

@@ -31,8 +31,7 @@ from lazarus_bench.training.engram import (
     LAB_SENTIMENT,
     LAB_TOPICS,
     engram_arms,
-    from_scratch,
-    with_adapter,
+    suited_base,
 )
 
 TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation=4)
@@ -284,7 +283,7 @@ def test_a_blank_base_is_of_the_data_that_its_recipe_reads(session):
     arms = engram_arms(LAB_SENTIMENT)
     jobs = session.jobs("lab:blank", arms.class_engram)
     assert len(jobs) == session.profile.seeds
-    assert {job.recipe for job in jobs} == {replace(from_scratch(SST2), lm_weight=0.0)}
+    assert {job.recipe for job in jobs} == {replace(suited_base(SST2, blank=True), lm_weight=0.0)}
     assert {job.base.recipe for job in jobs} == {Blank(data=SST2)}
     assert len({job.base.seed for job in jobs}) == len(jobs)
     untrained = session.jobs("lab:blank", arms.untrained)[0].recipe
@@ -299,7 +298,7 @@ def test_given_data_leave_other_data_alone_and_a_model_gets_an_adapter(session):
     )
     assert topics.base.recipe == Blank(data=LAB_TOPICS.data)
     assert topics.recipe == LAB_TOPICS
-    assert own.recipe == with_adapter(SST2)
+    assert own.recipe == suited_base(SST2, blank=False)
 
 
 @pytest.mark.parametrize("name", ["lab:llama", "lab:blank"])

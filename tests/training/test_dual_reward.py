@@ -1,6 +1,5 @@
 """Dual reward: its adapter, its layer, its two losses on the way down."""
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from trainings import digest, made
 
 from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.errors import NotApplicable, UserError
@@ -18,16 +18,6 @@ from lazarus_bench.training.dual_reward import classifier_layer
 from lazarus_bench.training.record import read_metrics, read_problems
 
 SPEC = DualReward(steps=3, batch=4, examples=40, rank=4)
-
-
-def made(directory: Path, spec: DualReward, base: Path, seed: int = 0) -> Path:
-    directory.mkdir()
-    spec.train(base, directory, seed, show=False)
-    return directory
-
-
-def digest(out: Path) -> str:
-    return hashlib.sha256((out / "adapters.safetensors").read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from mlx.utils import tree_flatten
 from safetensors.numpy import load_file
 from scipy import stats
+from trainings import made, number
 
 from lazarus_bench.analysis.engrams import read_engrams
 from lazarus_bench.backend import mx, nn
@@ -54,12 +55,6 @@ SETTINGS = EngramSettings(
     max_length=None,
     bits=None,
 )
-
-
-def made(directory: Path, spec: Engram, base: Path, seed: int = 0) -> Path:
-    directory.mkdir()
-    spec.train(base, directory, seed, show=False)
-    return directory
 
 
 def heads_of(out: Path) -> dict[str, np.ndarray]:
@@ -229,12 +224,12 @@ def test_the_loss_is_the_weighted_mean_over_the_whole_batch(model):
     total, parts = engram_loss(anatomy, 0.25)(model, batch)
     read = read_halves(model, anatomy, batch)
     pairs = list(zip(read, batch.parts, strict=True))
-    label = sum(float(np.array(class_sum(*p))) for p in pairs) / 8
+    label = sum(number(class_sum(*p)) for p in pairs) / 8
     count = sum(p.targets.size for p in batch.parts)
-    text = sum(float(np.array(text_sum(model, anatomy, *p))) for p in pairs) / count
-    assert float(np.array(parts["class"])) == pytest.approx(label, rel=1e-5)
-    assert float(np.array(parts["text"])) == pytest.approx(text, rel=1e-5)
-    assert float(np.array(total)) == pytest.approx(0.75 * label + 0.25 * text, rel=1e-5)
+    text = sum(number(text_sum(model, anatomy, *p)) for p in pairs) / count
+    assert number(parts["class"]) == pytest.approx(label, rel=1e-5)
+    assert number(parts["text"]) == pytest.approx(text, rel=1e-5)
+    assert number(total) == pytest.approx(0.75 * label + 0.25 * text, rel=1e-5)
 
 
 def test_batches_hold_every_text_once_an_epoch_and_lengths_that_are_alike(tiny_model):

@@ -49,17 +49,3 @@ def test_a_process_that_falls_is_an_error_that_names_the_training(tiny, monkeypa
     monkeypatch.setattr(finetune_cost.sys, "executable", "/bin/false")
     with pytest.raises(RuntimeError, match=r"SFT full at 1e-05: its process ended .*said nothing"):
         measured(SPEC.sft(full=True), tiny, 0)
-
-
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"steps": 19}, r"steps = 19 must .* of at least 20, as the first ten warm up: give"),
-        ({"repeats": 1}, r"repeats = 1 must .* of at least 2, as one pair shows no spread"),
-        ({"rank": 0}, r"FinetuneCost.rank = 0 must be an integer of at least 1"),
-        ({"targets": "no"}, r"FinetuneCost.targets = 'no' must be one of vo, qk, mlp, all"),
-    ],
-)
-def test_what_cannot_be_measured_is_refused(fields, sentence):
-    with pytest.raises(UserError, match=sentence):
-        FinetuneCost(**fields)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.models import lab
 from lazarus_bench.models.load import load
 from lazarus_bench.training import Fuse, Sft, fuse
-from lazarus_bench.training.recipe import TARGET_SETS, Stack
+from lazarus_bench.training.recipe import Stack, Targets
 
 TOKENS = mx.array([[0, 5, 9, 300], [0, 7, 7, 12]])
 FLOAT32 = 1e-4
@@ -24,7 +25,7 @@ square), whatever the adapter did."""
 
 SHORT = {"steps": 1, "learning_rate": 1e-4}, {"steps": 20, "learning_rate": 1e-4}
 TRAININGS = [
-    *((targets, {}) for targets in TARGET_SETS),
+    *((targets, {}) for targets in get_args(Targets)),
     *(("all", short) for short in SHORT),
     ("qk", SHORT[0]),
 ]
@@ -56,7 +57,7 @@ def apart(first: np.ndarray, second: np.ndarray) -> float:
     return float(relative_difference(first, second).max())
 
 
-@pytest.mark.parametrize("what", [*TARGET_SETS, "full"])
+@pytest.mark.parametrize("what", [*get_args(Targets), "full"])
 def test_fused_and_unfused_agree(what, tiny, tmp_path):
     spec = {"full": True} if what == "full" else {"targets": what, "rank": 4}
     adapter = trained(tiny, tmp_path / "adapter", **spec)
@@ -149,7 +150,7 @@ def test_quantising_again_can_move_the_logits_more_than_a_small_adapter_did(quan
     assert apart(logits(requantised), unfused) > effect > 10 * apart(logits(whole), unfused)
 
 
-@pytest.mark.parametrize("targets", TARGET_SETS)
+@pytest.mark.parametrize("targets", get_args(Targets))
 def test_dequantised_it_is_exact_and_float_throughout(targets, quantised, tmp_path):
     adapter = trained(quantised, tmp_path / "adapter", targets=targets, rank=4)
     whole = fused(quantised, adapter, tmp_path / "fused", dequantise=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten, tree_map
 from safetensors.numpy import load_file
+from trainings import made, moved, number, weights
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
@@ -16,11 +17,11 @@ from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import Operation, check_disjoint, held_out
 from lazarus_bench.training import Grpo, grpo
 from lazarus_bench.training.arithmetic_data import draw_problems
-from lazarus_bench.training.grpo import CLIPPED, check_fits, grpo_loss, reference_of
+from lazarus_bench.training.grpo import CLIPPED, UNBOUNDED_KL, check_fits, frozen_policy, grpo_loss
+from lazarus_bench.training.policy_loss import drift_from
 from lazarus_bench.training.record import read_problems, read_steps
 from lazarus_bench.training.rollouts import asked_batches, roll_out
-from lazarus_bench.training.sampling import sample
-from lazarus_bench.training.scoring import label_log_probs
+from lazarus_bench.training.sampling import label_log_probs, sample
 
 SPEC = Grpo(full=False, rank=4, prompts=4, answers=4, iterations=3, examples=40, answer_tokens=3)
 PROMPTS = [(0, 5, 6, 7), (0, 9), (0, 9, 40, 41)]
@@ -51,45 +52,31 @@ def huge(prompt: str, answer: str, truth: int) -> float:
     return 1e39 if answer == "" else 0.0
 
 
-def made(directory: Path, spec: Grpo, base: Path, seed: int = 0) -> Path:
-    directory.mkdir()
-    spec.train(base, directory, seed, show=False)
-    return directory
-
-
-def weights(out: Path) -> dict[str, np.ndarray]:
-    return load_file(out / "adapters.safetensors")
-
-
-def moved(model, size: float, seed: int):
-    """Shift every trainable weight at random."""
-    rng = np.random.default_rng(seed)
-    shift = lambda w: w + size * mx.array(rng.normal(size=w.shape).astype(np.float32))  # noqa: E731
-    model.update(tree_map(shift, model.trainable_parameters()))
-
-
-def off_policy(tiny, rewards, group=8):
+def off_policy(tiny, rewards, group=8, lora=None):
     """A policy that has moved since it sampled, and its rollouts, whose reference is the base."""
     loaded = load(tiny)
-    unfreeze_blocks(loaded)
+    unfreeze_blocks(loaded) if lora is None else add_lora(loaded, lora)
     samples = sample(
         loaded.model, loaded.anatomy, PROMPTS, group=group, tokens=3, ends=ENDS, seed=(1,)
     )
-    moved(loaded.model, 3e-3, 0)
-    reference = reference_of(loaded, tiny, None)
+    moved(loaded.model, 3e-3 if lora is None else 0.1)
+    reference = frozen_policy(load(tiny).model if lora is None else loaded.model, loaded.anatomy)
     rollouts = roll_out(samples, rewards(samples), reference, [-1] * len(PROMPTS))
     return loaded, rollouts
+
+
+def sequence_log_probs(model, sequence: list[int]) -> np.ndarray:
+    logits = np.array(model(mx.array([sequence])))[0].astype(np.float64)
+    normed = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return np.array([normed[at - 1, sequence[at]] for at in range(1, len(sequence))])
 
 
 def log_probs_by_hand(model, samples) -> np.ndarray:
     found = np.zeros(samples.tokens.shape)
     for index in np.ndindex(samples.tokens.shape[:2]):
         answer = samples.tokens[index][samples.mask[index]].tolist()
-        prompt = samples.prompts[index[0]]
-        logits = np.array(model(mx.array([[*prompt, *answer]])))[0].astype(np.float64)
-        for step, token in enumerate(answer):
-            row = logits[len(prompt) - 1 + step]
-            found[(*index, step)] = row[token] - np.log(np.exp(row).sum())
+        whole = sequence_log_probs(model, [*samples.prompts[index[0]], *answer])
+        found[index][: len(answer)] = whole[len(whole) - len(answer) :]
     return found
 
 
@@ -129,8 +116,8 @@ def test_the_loss_equals_numpys_on_whole_forwards(tiny):
     expected, divergence = loss_by_hand(
         log_p, samples.log_probs, reference, samples.mask, by_tokens(samples), clip, 0.7
     )
-    assert float(np.array(value)) == pytest.approx(expected, abs=1e-5)
-    assert float(np.array(parts["kl"])) == pytest.approx(divergence, abs=1e-5)
+    assert number(value) == pytest.approx(expected, abs=1e-5)
+    assert number(parts["kl"]) == pytest.approx(divergence, abs=1e-5)
     assert divergence > 1e-3
 
 
@@ -149,21 +136,13 @@ def test_groups_that_agree_give_no_policy_gradient(tiny):
     assert any((g != 0).any() for g in gradient(loaded, some, kl=0.0).values())
 
 
-def test_without_reward_the_reference_itself_has_no_gradient(tiny):
-    loaded = load(tiny)
-    unfreeze_blocks(loaded)
-    samples = sample(loaded.model, loaded.anatomy, PROMPTS, group=4, tokens=3, ends=(1,), seed=(1,))
-    rollouts = roll_out(samples, zeros(samples), reference_of(loaded, tiny, None), [-1] * 3)
-    assert max(np.abs(g).max() for g in gradient(loaded, rollouts, kl=1.0).values()) < 1e-6
-
-
 def test_without_reward_a_policy_goes_back_to_the_reference(tiny):
     loaded, rollouts = off_policy(tiny, zeros)
     loss = grpo_loss(loaded.anatomy, 0.2, 1.0)
     course = []
     for _ in range(10):
         (value, _), found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)
-        course.append(float(np.array(value)))
+        course.append(number(value))
         step = lambda w, g: w - 1e-4 * g  # noqa: E731
         loaded.model.update(tree_map(step, loaded.model.trainable_parameters(), found))
     assert (np.diff(course) < 0).all()
@@ -174,7 +153,7 @@ def test_the_reference_under_lora_is_the_base_however_the_adapter_moves(tiny):
     loaded, base = load(tiny), load(tiny)
     lora = Lora(keys=loaded.anatomy.target_keys("all"), rank=2, scale=2.0)
     add_lora(loaded, lora)
-    reference = reference_of(loaded, tiny, lora)
+    reference = frozen_policy(loaded.model, loaded.anatomy)
     moved(loaded.model, 0.1, 0)
     (scoring,) = roll_out(
         sample(loaded.model, loaded.anatomy, PROMPTS[:1], group=4, tokens=2, ends=(), seed=(1,)),
@@ -189,9 +168,9 @@ def test_the_reference_under_lora_is_the_base_however_the_adapter_moves(tiny):
 def test_shards_average_to_the_whole(tiny):
     loaded, rollouts = off_policy(tiny, by_tokens)
     loss = grpo_loss(loaded.anatomy, 0.2, 0.7)
-    whole = float(np.array(loss(loaded.model, rollouts)[0]))
+    whole = number(loss(loaded.model, rollouts)[0])
     shards = [loss(loaded.model, rollouts.shard(rank, 2))[0] for rank in range(2)]
-    assert np.mean([float(np.array(s)) for s in shards]) == pytest.approx(whole, rel=1e-4)
+    assert np.mean([number(s) for s in shards]) == pytest.approx(whole, rel=1e-4)
     with pytest.raises(UserError, match="prompts of 3 cannot be shared by 4 ranks"):
         rollouts.shard(0, 4)
 
@@ -285,22 +264,6 @@ def test_a_prompt_that_just_fits_is_taken(tiny_model):
         check_fits(replace(SPEC, answer_tokens=122), tiny_model, problems)
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"answers": 1}, "of at least 2, as a group of one has no advantage: give one such as 8"),
-        ({"iterations": 1}, "of at least 2, as the warm-up's first has rate 0: give one such as"),
-        ({"kl": -0.1}, "Grpo.kl = -0.1 must be a finite number of at least 0"),
-        ({"clip": 0.0}, "Grpo.clip = 0.0 must be a finite number above 0"),
-        ({"prompts": 0}, "Grpo.prompts = 0 must be an integer of at least 1"),
-        ({"targets": "ov"}, "Grpo.targets = 'ov' must be one of vo, qk, mlp, all"),
-    ],
-)
-def test_a_spec_that_cannot_be_trained_is_refused(change, told):
-    with pytest.raises(UserError, match=told):
-        replace(SPEC, **change)
-
-
 def test_batches_cover_the_problems_and_take_turns_when_balanced():
     problems = draw_problems(0, 40)
     batches = asked_batches(problems, 8, 3, True)
@@ -324,7 +287,7 @@ def test_clipped_to_the_reference_a_drifted_policy_has_no_gradient_left(tiny):
         loss = grpo_loss(loaded.anatomy, clip, 0.0, to_reference=True)
         (_, parts), found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)
         steepest = max(np.abs(np.array(g)).max() for _, g in tree_flatten(found))
-        return float(np.array(parts[CLIPPED])), steepest
+        return number(parts[CLIPPED]), steepest
 
     assert slope(1e3)[0] == 0
     share, steepest = slope(1e-6)
@@ -339,9 +302,9 @@ def test_the_ratio_is_to_the_reference_only_under_the_quirk(tiny):
     ))  # fmt: skip
 
     def value(of, odd):
-        return float(np.array(
+        return number(
             grpo_loss(loaded.anatomy, 0.2, 0.0, to_reference=odd)(loaded.model, of)[0]
-        ))  # fmt: skip
+        )  # fmt: skip
 
     assert value(rollouts, odd=True) == value(elsewhere, odd=True)
     assert abs(value(rollouts, odd=False) - value(elsewhere, odd=False)) > 1e-3
@@ -357,3 +320,80 @@ def test_quirks_reach_the_training_and_its_log(tiny, tmp_path):
     assert steps[0].parts[CLIPPED] == 0
     assert steps[-1].parts[CLIPPED] > 0
     assert {p.key for p in read_problems(out)} & {p.key for p in held_out(200, 0)}
+
+
+def drift_by_hand(model, base, samples) -> float:
+    found = []
+    for index in np.ndindex(samples.tokens.shape[:2]):
+        answer = samples.tokens[index][samples.mask[index]].tolist()
+        sequence = [*samples.prompts[index[0]], *answer]
+        found.append(
+            (sequence_log_probs(model, sequence) - sequence_log_probs(base, sequence)).mean()
+        )
+    return float(np.mean(found))
+
+
+def loss_of(loaded, reference, kl=0.7):
+    return grpo_loss(loaded.anatomy, 0.2, kl, drift=drift_from(reference, loaded.anatomy))
+
+
+def test_it_is_the_mean_log_ratio_of_prompts_and_answers(tiny):
+    loaded, rollouts = off_policy(tiny, zeros)
+    value, parts = loss_of(loaded, load(tiny).model)(loaded.model, rollouts)
+    expected = drift_by_hand(loaded.model, load(tiny).model, rollouts.samples)
+    assert abs(expected) > 1e-3
+    assert number(parts[UNBOUNDED_KL]) == pytest.approx(expected, abs=1e-5)
+    assert number(value) == pytest.approx(0.7 * expected, abs=1e-5)
+    assert number(parts["kl"]) > 0
+
+
+def test_under_lora_the_reference_is_the_model_without_its_adapter(tiny):
+    lora = Lora(keys=load(tiny).anatomy.target_keys("all"), rank=2, scale=2.0)
+    loaded, rollouts = off_policy(tiny, zeros, lora=lora)
+    loss = loss_of(loaded, loaded.model)
+    _, parts = loss(loaded.model, rollouts)
+    expected = drift_by_hand(loaded.model, load(tiny).model, rollouts.samples)
+    assert abs(expected) > 1e-3
+    assert number(parts[UNBOUNDED_KL]) == pytest.approx(expected, abs=1e-5)
+    _, found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)
+    assert any(np.array(g).any() for _, g in tree_flatten(found))
+
+
+def test_shards_of_the_unbounded_kl_average_to_the_whole(tiny):
+    loaded, rollouts = off_policy(tiny, zeros)
+    loss = loss_of(loaded, load(tiny).model)
+    shards = [number(loss(loaded.model, rollouts.shard(rank, 2))[0]) for rank in range(2)]
+    assert np.mean(shards) == pytest.approx(number(loss(loaded.model, rollouts)[0]), rel=1e-4)
+
+
+def test_at_the_reference_it_has_a_slope_where_k3_has_none(tiny):
+    loaded = load(tiny)
+    unfreeze_blocks(loaded)
+    samples = sample(loaded.model, loaded.anatomy, PROMPTS, group=4, tokens=3, ends=(1,), seed=(1,))
+    reference = frozen_policy(load(tiny).model, loaded.anatomy)
+    rollouts = roll_out(samples, zeros(samples), reference, [-1] * 3)
+
+    def steepest(loss) -> float:
+        _, found = nn.value_and_grad(loaded.model, loss)(loaded.model, rollouts)
+        return max(np.abs(np.array(g)).max() for _, g in tree_flatten(found))
+
+    assert steepest(grpo_loss(loaded.anatomy, 0.2, 1.0)) < 1e-6
+    assert steepest(loss_of(loaded, load(tiny).model, kl=1.0)) > 1e-3
+
+
+def test_without_a_reward_a_training_drives_it_below_0(tiny, tmp_path):
+    spec = Grpo(
+        prompts=4, answers=4, iterations=12, examples=40, answer_tokens=3, reward="none",
+        kl=1.0, learning_rate=1e-3,
+    )  # fmt: skip
+    logs = {}
+    for quirks in ((), ("unbounded-kl",)):
+        out = made(tmp_path / "-".join(("out", *quirks)), replace(spec, quirks=quirks), tiny)
+        logs[quirks] = read_steps(out)
+        assert load_file(out / "adapters.safetensors")
+    assert {"kl", "reward"} <= logs[()][0].parts.keys()
+    assert UNBOUNDED_KL not in logs[()][0].parts
+    odd = [step.parts for step in logs[("unbounded-kl",)]]
+    assert odd[0][UNBOUNDED_KL] == pytest.approx(0, abs=1e-6)
+    assert odd[-1][UNBOUNDED_KL] < -0.1
+    assert odd[-1]["kl"] > logs[()][-1].parts["kl"]

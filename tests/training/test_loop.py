@@ -1,5 +1,7 @@
 """The loop: a line a step, the asked number of steps, and a stop on a loss that is no number."""
 
+import signal
+import threading
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -9,11 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.loop import fit
-from lazarus_bench.training.record import LOG_EVERY, Step, read_metrics, read_steps
+from lazarus_bench.training import Sft
+from lazarus_bench.training.loop import fit, noted
+from lazarus_bench.training.record import LOG_EVERY, RESUME, Step, read_metrics, read_steps
 
 
 @dataclass(frozen=True)
@@ -144,3 +148,79 @@ def test_frozen_weights_do_not_move():
     run([5.0] * 2, 2, loss, model=model)
     assert float(np.array(model.still.weight)) == 1.0
     assert float(np.array(model.moving.weight)) != 1.0
+
+
+SFT = Sft(steps=6, batch=4, examples=24, validation=4, checkpoints=(0, 6), rank=2)
+
+
+@pytest.fixture(autouse=True)
+def _answered():
+    """Ctrl-C is ignored from the start by what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def press(times: int = 1) -> None:
+    for _ in range(times):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_the_first_press_is_noted_and_the_second_interrupts():
+    with noted() as stopped:
+        assert not stopped()
+        press()
+        assert stopped()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    with pytest.raises(KeyboardInterrupt):
+        press()
+
+
+def test_somebody_elses_handler_and_other_threads_stay_as_they_are():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+    try:
+        with noted() as stopped:
+            press()
+            assert not stopped()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [1]
+    asked = []
+
+    def elsewhere():
+        with noted() as stopped:
+            asked.append(stopped())
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert asked == [False]
+
+
+def test_a_stopped_training_goes_on_to_the_same_bits(tiny, tmp_path, monkeypatch):
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    for out in (whole, stopped):
+        out.mkdir()
+    SFT.train(tiny, whole, 0, show=False)
+    from lazarus_bench.training import loop
+
+    log = loop.StepLog.__call__
+
+    def pressed(self, step):
+        log(self, step)
+        if step.step == 3:
+            press()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.StepLog, "__call__", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            SFT.train(tiny, stopped, 0, show=False)
+    assert len(read_steps(stopped)) == 3
+    assert len(list((stopped / RESUME).iterdir())) == 1
+    SFT.train(tiny, stopped, 0, show=False)
+    assert [step.loss for step in read_steps(stopped)] == [s.loss for s in read_steps(whole)]
+    ours, theirs = (load_file(out / "adapters.safetensors") for out in (stopped, whole))
+    for name, weight in theirs.items():
+        np.testing.assert_array_equal(ours[name], weight)

@@ -262,12 +262,12 @@ def _base(
         UserError: there is no such model, it is not built, or it is the untrained backbone and no
             labelled data are read.
     """
+    from lazarus_bench.claims.subjects import BLANK
     from lazarus_bench.cli import subject
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.jobs.subjects import lab_subject
     from lazarus_bench.jobs.subjects import subject as subject_of
     from lazarus_bench.tasks.labelled_data import DataSource
-    from lazarus_bench.training.blank import BLANK
 
     if model != BLANK:
         return subject.find(model, lab_seed=lab_seed), subject_of(model).base(lab_seed)

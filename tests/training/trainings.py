@@ -1,0 +1,38 @@
+"""What tests of trainings share: making one, and reading what it left."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from mlx.utils import tree_map
+from safetensors.numpy import load_file
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.training import Recipe
+
+
+def made(directory: Path, spec: Recipe, base: Path | None, seed: int = 0) -> Path:
+    directory.mkdir()
+    spec.train(base, directory, seed, show=False)
+    return directory
+
+
+def weights(out: Path) -> dict[str, np.ndarray]:
+    return load_file(out / "adapters.safetensors")
+
+
+def digest(out: Path) -> str:
+    """Of the weights it left, an adapter or a model."""
+    (file,) = (*out.glob("adapters.safetensors"), *out.glob("model.safetensors"))
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def moved(model: nn.Module, size: float, seed: int = 0) -> None:
+    """Shift every trainable weight at random."""
+    rng = np.random.default_rng(seed)
+    shift = lambda w: w + size * mx.array(rng.normal(size=w.shape).astype(np.float32))  # noqa: E731
+    model.update(tree_map(shift, model.trainable_parameters()))
+
+
+def number(value: mx.array) -> float:
+    return float(np.array(value))

@@ -136,7 +136,8 @@ def run(given: Sequence[str]) -> int:
         print(_version())
         return 0
     line = CommandLine(command=given[0], words=tuple(given))
-    return int(command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, line)) or 0)
+    handed = {name: line for name, hint in ignored.items() if hint is CommandLine}
+    return int(command(*bound.args, **bound.kwargs, **handed) or 0)
 
 
 def _print_help(app: App, tokens: Sequence[str]) -> None:

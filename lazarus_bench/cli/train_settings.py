@@ -10,7 +10,7 @@ from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from lazarus_bench.cli.config_file import read_yaml
+from lazarus_bench.cli.inputs import read_yaml
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import (
     DualReward,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine, Output
-from lazarus_bench.cli.pictures import write_figure
-from lazarus_bench.cli.results import give
+from lazarus_bench.cli.outputs import give, write_figure
 from lazarus_bench.figures import Curve, Curves, trainings
+from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report import printed
 from lazarus_bench.training.record import METRICS, StepMetrics, latest, read_thinned
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.commands.train import Trained
-    from lazarus_bench.cli.subject import Found
+    from lazarus_bench.cli.inputs import Found
     from lazarus_bench.tasks.labelled_data import LabelledData
     from lazarus_bench.training.engram import TrainingTexts
 
@@ -31,10 +30,12 @@ SPLITS = ("train", "validation")
 
 
 def show(
-    options: argparse.Namespace,
+    recipe: str,
     found: Found,
     results: Sequence[Trained],
+    line: CommandLine,
     *,
+    as_json: bool,
     plot: str | None,
     readable: str,
 ) -> None:
@@ -48,9 +49,8 @@ def show(
     if plot is not None:
         drawn = [_curves(t, found) for t in results if _log(t, POINTS)]
         write_figure(trainings(drawn), plot)
-    line = CommandLine(command=options.command, words=tuple(options.arguments))
-    output = Output(json=options.json, output=options.output)
-    give(found, line, output, _result(options, results), _shown(found, results, readable))
+    result = {"recipe": recipe, "stages": [_stage(trained) for trained in results]}
+    give(found, line, Output(json=as_json), result, _shown(found, results, readable))
 
 
 def _log(trained: Trained, records: int) -> tuple[StepMetrics, ...]:
@@ -64,10 +64,6 @@ def _validation(trained: Trained) -> dict[str, float]:
     file = trained.artifact.directory / VALIDATION
     found: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
     return found
-
-
-def _result(options: argparse.Namespace, results: Sequence[Trained]) -> dict[str, Any]:
-    return {"recipe": options.recipe, "stages": [_stage(trained) for trained in results]}
 
 
 def _stage(trained: Trained) -> dict[str, Any]:
@@ -132,7 +128,7 @@ def _texts(trained: Trained, room: int) -> str:
         return ""
     data, learnt = read
     cut = f"; {learnt.cut} training texts longer than --max-length or the context, and cut"
-    return terminal.wrapped(f"{data.name}: {data.summary}{cut if learnt.cut else ''}", room)
+    return wrapped(f"{data.name}: {data.summary}{cut if learnt.cut else ''}", room)
 
 
 def _shown(found: Found, results: Sequence[Trained], readable: str) -> str:
@@ -150,7 +146,7 @@ def _told(found: Found, trained: Trained, room: int) -> str:
         f"{trained.directory}"
     )
     below = [_texts(trained, room), _table(trained, room), _validated(trained, room)]
-    return "\n\n".join([terminal.wrapped(said, room), *filter(None, below)])
+    return "\n\n".join([wrapped(said, room), *filter(None, below)])
 
 
 def _table(trained: Trained, room: int) -> str:
@@ -167,12 +163,12 @@ def _table(trained: Trained, room: int) -> str:
         ]
         for record in log
     ]
-    return terminal.table(["step", "loss", *parts, "tok/s"], rows, room)
+    return table(["step", "loss", *parts, "tok/s"], rows, room)
 
 
 def _validated(trained: Trained, room: int) -> str:
     found = [f"{printed.number(v)} at step {step}" for step, v in _validation(trained).items()]
-    return terminal.wrapped(f"validation loss: {', '.join(found)}", room) if found else ""
+    return wrapped(f"validation loss: {', '.join(found)}", room) if found else ""
 
 
 def _next(readable: str, results: Sequence[Trained]) -> Iterator[str]:

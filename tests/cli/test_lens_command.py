@@ -246,7 +246,7 @@ def test_an_interrupt_is_no_trace(told, tiny, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lazarus_bench.cli.subject.find", interrupted)
+    monkeypatch.setattr("lazarus_bench.cli.inputs.find", interrupted)
     code, out, err = told(tiny, PROMPTS[0])
     assert (code, out, err) == (130, "", "lazarus-bench: interrupted\n")
 

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
-from lazarus_bench.cli.prompts import read_answers, read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_answers, read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -101,11 +101,11 @@ def run(
     over = None
     if mean:
         over = asked if reference is None else read_prompts(reference)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.ablations import Removal, ablations
 
-    chosen = subject.chosen_layers(loaded, layers)
+    chosen = inputs.chosen_layers(loaded, layers)
     if component == "heads":
         heads = _heads(loaded, head)
         each = [Removal(layer=layer, head=one) for layer in chosen for one in heads]

@@ -22,10 +22,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, TopK, plot
-from lazarus_bench.cli.prompts import read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -62,12 +62,12 @@ def run(
     if answer == "":
         raise UserError("--answer is empty: give the text that should follow the prompt")
     asked = read_prompts(prompts)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.emergence import analyse
 
-    chosen = subject.chosen_layers(loaded, layers)
-    subject.check_top(loaded, top_k)
+    chosen = inputs.chosen_layers(loaded, layers)
+    inputs.check_top(loaded, top_k)
     with busy(f"following {len(asked)} prompts"):
         result = analyse(loaded, asked, chosen, answer, top_k)
     return draw(result, found, line, output, plot)

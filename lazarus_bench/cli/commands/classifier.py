@@ -23,10 +23,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Line, Model, Output, plot
-from lazarus_bench.cli.prompts import read_classes, read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_classes, read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -79,7 +79,7 @@ def run(
     if permutations < 1:
         raise UserError(f"--permutations {permutations} is no null: give 1 or more")
     tested = read_prompts(test or ())
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     with busy(f"training probes under {permutations} permutations"):
         result = classifier(loaded, prompts, protocol, permutations, tested)

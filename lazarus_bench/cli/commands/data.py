@@ -26,8 +26,9 @@ from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import Json, Line
-from lazarus_bench.cli.results import document
+from lazarus_bench.cli.outputs import document
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
 from lazarus_bench.tasks.example_rows import SPLITS, generate, rows
 from lazarus_bench.versions import versions
@@ -107,9 +108,9 @@ def run(
         f"{examples.different} of the training examples are different; {apart} that both splits "
         f"have: {examples.overlap or 'none'}"
     )
-    table = terminal.table(["class", *SPLITS], [*balance, total], room)
+    balances = table(["class", *SPLITS], [*balance, total], room)
     written = f"written: {' and '.join(map(str, files))}"
-    terminal.write(f"{written}\n\n{table}\n\n{terminal.wrapped(note, room)}")
+    terminal.write(f"{written}\n\n{balances}\n\n{wrapped(note, room)}")
     return 0
 
 

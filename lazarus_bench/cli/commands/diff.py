@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli.files import check_apart, report_file
 from lazarus_bench.cli.flags import Hypotheses
+from lazarus_bench.cli.outputs import check_apart, report_file
 from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
 

@@ -22,10 +22,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Line, Model, Output, Prompts
-from lazarus_bench.cli.prompts import read_prompts
-from lazarus_bench.cli.results import check_output, show
+from lazarus_bench.cli.inputs import read_prompts
+from lazarus_bench.cli.outputs import check_output, show
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -69,7 +69,7 @@ def run(
     if seed is not None and seed < 0:
         raise UserError(f"--seed {seed} is no seed: give 0 or more")
     asked = read_prompts(prompts)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.answers import generate
 

@@ -23,12 +23,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
-from lazarus_bench.cli.prompts import read_classes, read_prompts, read_words
-from lazarus_bench.cli.results import Drawn, check_output, draw
-from lazarus_bench.cli.subject import Found
+from lazarus_bench.cli.inputs import Found, read_classes, read_prompts, read_words
+from lazarus_bench.cli.outputs import Drawn, check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import NotApplicable, UserError
 
@@ -98,7 +97,7 @@ def analyze(
             raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
     if permutations < 1:
         raise UserError(f"--permutations {permutations} is no null: give 1 or more")
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
 
@@ -132,7 +131,7 @@ def trace(
     """
     check_output(output, plot)
     asked = read_prompts(prompts)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.routing import traced
 
@@ -167,7 +166,7 @@ def weights(
         130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis import expert_weights
 
@@ -222,11 +221,11 @@ def project(
     if draws < 1:
         raise UserError(f"--draws {draws} is no null: give 1 or more")
     asked = read_words(targets)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.router import projected
 
-        subject.check_top(loaded, top_k)
+        inputs.check_top(loaded, top_k)
         words, missing = _words(loaded, asked)
         with busy(f"projecting the routers, and random rows {draws} times"):
             result = projected(loaded, chosen, words, missing, top=top_k, draws=draws)

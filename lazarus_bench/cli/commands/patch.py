@@ -22,10 +22,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, plot
-from lazarus_bench.cli.prompts import read_answers, read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_answers, read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -83,11 +83,11 @@ def run(
         )
     right = read_answers("--clean-answers", clean_answers, len(one))
     wrong = read_answers("--corrupted-answers", corrupted_answers, len(one))
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.patching import patched
 
-    chosen = subject.chosen_layers(loaded, layers)
+    chosen = inputs.chosen_layers(loaded, layers)
     with busy(f"patching {len(one)} pairs of prompts in {len(chosen)} layers"):
         result = patched(loaded, one, other, chosen, right, wrong)
     return draw(result, found, line, output, plot)

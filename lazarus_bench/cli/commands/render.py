@@ -14,8 +14,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.files import report_file
 from lazarus_bench.cli.flags import Json
+from lazarus_bench.cli.outputs import report_file
 from lazarus_bench.errors import UserError
 
 PAGES = (".html", ".htm")

@@ -16,7 +16,6 @@ Exit codes:
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import os
 import shutil
@@ -31,7 +30,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from lazarus_bench.cli import folders, pictures, terminal
+from lazarus_bench.cli import outputs, terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Json, Line
 from lazarus_bench.cli.train_settings import (
@@ -47,7 +46,7 @@ from lazarus_bench.cli.train_settings import (
 from lazarus_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from lazarus_bench.cli.subject import Found
+    from lazarus_bench.cli.inputs import Found
     from lazarus_bench.jobs.artifact import Artifact
     from lazarus_bench.jobs.spec import Checkpoint, Job
     from lazarus_bench.jobs.store import Store
@@ -70,7 +69,7 @@ def run(
     Raises:
         UserError: a setting cannot be honoured, or the model cannot be trained so.
     """
-    from lazarus_bench.cli.subject import LAB_SEED
+    from lazarus_bench.cli.inputs import LAB_SEED
     from lazarus_bench.cli.trained import show
     from lazarus_bench.jobs.store import Store, default_root
 
@@ -84,7 +83,7 @@ def run(
     _check_seeds(common, model)
     stages = recipes_of(name, file.settings, own, model)
     recipes = [recipe for _, recipe in stages]
-    pictures.check_plot(plot)
+    outputs.check_plot(plot)
     store, lab_seed = Store(default_root()), common.get("lab_seed", LAB_SEED)
     found, base = _base(model, lab_seed, recipes[0], store)
     _check_layers(name, model, recipes, found)
@@ -98,10 +97,7 @@ def run(
     results = [put(job, place, store) for job, place in zip(jobs, targets, strict=True)]
     # Other commands read seed 0's base where a lab model is named.
     readable = model if lab_seed == LAB_SEED else str(found.directory)
-    options = argparse.Namespace(
-        command="train", arguments=line.words, recipe=name, json=json, output=None
-    )
-    show(options, found, results, plot=plot, readable=readable)
+    show(name, found, results, line, as_json=json, plot=plot, readable=readable)
     return 0
 
 
@@ -262,7 +258,7 @@ def _base(
         UserError: there is no such model, it is not built, or it is the untrained backbone and no
             labelled data are read.
     """
-    from lazarus_bench.cli import subject
+    from lazarus_bench.cli import inputs
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.jobs.subjects import lab_subject
     from lazarus_bench.jobs.subjects import subject as subject_of
@@ -270,14 +266,14 @@ def _base(
     from lazarus_bench.training.blank import BLANK
 
     if model != BLANK:
-        return subject.find(model, lab_seed=lab_seed), subject_of(model).base(lab_seed)
+        return inputs.find(model, lab_seed=lab_seed), subject_of(model).base(lab_seed)
     data = getattr(recipe, "data", None)
     if not isinstance(data, DataSource):
         raise UserError(f"{BLANK} is untrained and made for `train engram`: name another model")
     base = lab_subject(BLANK).base(lab_seed, data)
     assert isinstance(base, Job)
     artifact = store.find(base) or make(base, store)
-    return subject.Found(name=BLANK, directory=artifact.directory, adapter=None), base
+    return inputs.Found(name=BLANK, directory=artifact.directory, adapter=None), base
 
 
 def _check_layers(name: str, model: str, recipes: Sequence[Recipe], found: Found) -> None:
@@ -308,11 +304,11 @@ def _check_folders(folder: Path, places: Sequence[Path], jobs: Sequence[Job]) ->
         UserError: it holds something else, or cannot be written.
     """
     if folder not in places:
-        folders.check_free(folder, [place.name for place in places])
+        outputs.check_free(folder, [place.name for place in places])
     for place, job in zip(places, jobs, strict=True):
-        if not folders.holds(place, job.digest):
-            folders.check_free(place)
-            folders.check_place(place)
+        if not outputs.holds(place, job.digest):
+            outputs.check_free(place)
+            outputs.check_folder(place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,12 +333,12 @@ def put(job: Job, place: Path | None, store: Store) -> Trained:
     """
     from lazarus_bench.jobs.artifact import read_artifact
 
-    if place is not None and folders.holds(place, job.digest):
+    if place is not None and outputs.holds(place, job.digest):
         return Trained(job=job, artifact=read_artifact(place), found=True)
     known = store.find(job)
     artifact = known or make(job, store)
     if place is not None:
-        with folders.new_folder(place) as work, terminal.busy(f"copying to {place}"):
+        with outputs.new_folder(place) as work, terminal.busy(f"copying to {place}"):
             shutil.copytree(artifact.directory, work, dirs_exist_ok=True)
         artifact = read_artifact(place)
     return Trained(job=job, artifact=artifact, found=known is not None)

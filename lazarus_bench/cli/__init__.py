@@ -29,7 +29,8 @@ signature of `run` gives the flags (cyclopts), and what it returns is the exit c
         from lazarus_bench.models.load import load   # slow imports go here: help needs none
 
 A command with actions has `app = actions()` in place of `run`, and each action is a function under
-`@app.command`, whose own docstring is its help.
+`@app.command`, whose own docstring is its help. Where that would import too much, it has
+`actions_of(loaded)`, which makes the app of the actions named in `loaded`.
 
 A user's mistake is a `UserError`: one sentence with its remedy on standard error, exit code 2.
 '''  # noqa: D214 - the sections are the sample's

@@ -72,6 +72,14 @@ def _name(file: Path) -> str:
     return stem.replace("_", "-")
 
 
+class Everything(Container[str]):
+    """All names there are."""
+
+    def __contains__(self, _: object) -> bool:
+        """Whatever it is."""
+        return True
+
+
 def application(loaded: Container[str]) -> App:
     """All commands; those in `loaded` are imported, the others know only their first line."""
     app = App(
@@ -87,15 +95,18 @@ def application(loaded: Container[str]) -> App:
     )
     for name, file in commands().items():
         if name in loaded:
-            app.command(_load(name), name=name)
+            app.command(_load(name, loaded), name=name)
         else:
             app.command(App(name=name, help=_first_line(file)))
     return app
 
 
-def _load(name: str) -> App:
+def _load(name: str, loaded: Container[str]) -> App:
     module = import_module(f"{__package__}.commands.{name.replace('-', '_')}")
-    app: App = getattr(module, "app", None) or App(default_command=module.run, version_flags=())
+    if hasattr(module, "actions_of"):
+        app: App = module.actions_of(loaded)
+    else:
+        app = getattr(module, "app", None) or App(default_command=module.run, version_flags=())
     app.help = module.__doc__
     return app
 
@@ -120,7 +131,7 @@ def run(given: Sequence[str]) -> int:
     if not given:
         raise UserError(f"no COMMAND was given: `{NAME} --help` lists them")
     # A shell at a TAB says `__complete COMMAND ...`.
-    app = application(given[:2])
+    app = application(given[:3])
     try:
         command, bound, ignored = app.parse_args(given)
     except CycloptsError as error:
@@ -179,7 +190,7 @@ def _refusal(error: CycloptsError, app: App, given: Sequence[str]) -> str:
 def _nearest(word: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    found = get_close_matches(word, names, n=1)
+    found = get_close_matches(word, names, n=1, cutoff=0.7)
     return f" (did you mean {found[0]}?)" if found else ""
 
 

@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from lazarus_bench.cli.flags import Layers
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.artifact import MANIFEST, SPEC
-from lazarus_bench.jobs.attempts import read_object
 from lazarus_bench.models.files import fingerprint, resolve
 
 if TYPE_CHECKING:
@@ -186,6 +182,7 @@ def trained_elsewhere(adapter: Path, model: Path) -> bool:
     where there is no record: another program's adapter, or a lab model that was copied without its
     manifest.
     """
+    from lazarus_bench.jobs.artifact import MANIFEST, SPEC
     from lazarus_bench.training import known_recipes
 
     base = _record(adapter / SPEC).get("base")
@@ -202,6 +199,8 @@ def trained_elsewhere(adapter: Path, model: Path) -> bool:
 
 
 def _record(file: Path) -> Mapping[str, Any]:
+    from lazarus_bench.jobs.attempts import read_object
+
     try:
         return read_object(file)
     except (OSError, ValueError):
@@ -305,11 +304,13 @@ def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None
 
 
 def read_yaml(named: str) -> Any:
-    """The content of a YAML file; None where it is empty.
+    """The content of a YAML file, read safely; None where it is empty.
 
     Raises:
         UserError: it cannot be read, is no YAML, or has a key twice.
     """
+    import yaml
+
     try:
         text = Path(named).expanduser().read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -317,37 +318,37 @@ def read_yaml(named: str) -> Any:
             f"--config {named} cannot be read ({error.strerror}): name a YAML file"
         ) from error
     except UnicodeDecodeError as error:
-        raise UserError(f"--config {named} is not UTF-8: save it again so") from error
+        raise UserError(f"--config {named} is not UTF-8: save it with that encoding") from error
     try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader, see below
-    except _TwiceError as error:
-        raise UserError(f"--config {named} has {error}: leave one out") from error
+        _check_keys(named, yaml.compose(text, Loader=yaml.SafeLoader))
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"--config {named} is no YAML ({_where(error)}): mend it there") from error
+        mark = getattr(error, "problem_mark", None)
+        where = " ".join(str(error).split())
+        if mark is not None:
+            where = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"  # type: ignore[attr-defined]  # of a MarkedYAMLError
+        raise UserError(f"--config {named} is no YAML ({where}): mend it there") from error
 
 
-def _where(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    if mark is None:
-        return " ".join(str(error).split())
-    return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', '')}"
-
-
-class _TwiceError(Exception):
-    """A key comes twice; it says which and where."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, but for a key that comes twice: the first would be passed over."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse two equal keys."""
-        seen: list[Any] = []
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise _TwiceError(
-                    f"the key {key} twice, again in line {key_node.start_mark.line + 1}"
+def _check_keys(named: str, root: Any) -> None:
+    """Refuse a mapping with two equal keys, of which YAML would pass the first over."""
+    found, nodes = set(), [root]
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(getattr(node, "value", None), list) or id(node) in found:
+            continue
+        found.add(id(node))
+        seen: set[tuple[str, str]] = set()
+        for item in node.value:
+            if not isinstance(item, tuple):
+                nodes.append(item)
+                continue
+            key, value = item
+            name = (key.tag, str(key.value))
+            if name in seen:
+                raise UserError(
+                    f"--config {named} has the key {key.value} twice, again in line "
+                    f"{key.start_mark.line + 1}: leave one out"
                 )
-            seen.append(key)
-        return super().construct_mapping(node, deep)
+            seen.add(name)
+            nodes.append(value)

@@ -19,7 +19,6 @@ from lazarus_bench.cli.inputs import Found
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures import Figure
 from lazarus_bench.figures.tables import cut
-from lazarus_bench.jobs.artifact import MANIFEST, damages
 from lazarus_bench.report.files import check_place, probe, unwritable, write_text
 
 SCHEMA = 1
@@ -229,6 +228,8 @@ def holds(folder: Path, digest: str) -> bool:
     Raises:
         UserError: it is, but for a file that is damaged.
     """
+    from lazarus_bench.jobs.artifact import MANIFEST, damages
+
     if MANIFEST not in _content(folder):
         return False
     wrong = next(damages(folder, digest, checksums=True), None)

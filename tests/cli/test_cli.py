@@ -239,7 +239,10 @@ def test_an_output_without_the_signs_gets_escapes(arguments, tmp_path):
         (["diff", "a"], "give NEW; `lazarus-bench diff --help` tells what there is"),
         (["render", "a", "--output"], "--output needs a value; `lazarus-bench render --help` te"),
         (["store", "ls", "--rank", "3"], "there is no option --rank; `lazarus-bench store ls --h"),
-        (["train", "full", "a", "--rank", "3"], "there is no option --rank; `lazarus-bench train f"),
+        (
+            ["train", "full", "a", "--rank", "3"],
+            "there is no option --rank; `lazarus-bench train f",
+        ),
         (["claims", "show", "a", "b"], "nothing here takes b; `lazarus-bench claims show --hel"),
     ],
 )

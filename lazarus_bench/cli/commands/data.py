@@ -30,7 +30,6 @@ from lazarus_bench.cli.outputs import document
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
-from lazarus_bench.tasks.example_rows import SPLITS, generate, rows
 from lazarus_bench.versions import versions
 
 SENTENCES = ("sentiment", "topics")
@@ -74,6 +73,8 @@ def run(
     Raises:
         UserError: a flag cannot be honoured, or the file cannot be written.
     """
+    from lazarus_bench.tasks.example_rows import SPLITS, generate, rows
+
     form = form or ("text" if kind in SENTENCES else "completion")
     _check_output(output)
     with terminal.busy(f"drawing {count} examples"):

@@ -2,8 +2,9 @@
 
 A command is a module of `cli/commands/`; its name is the file's (`moe_expert.py` is `moe-expert`).
 Its docstring is its help: the first line stands in the list of commands and is read from the file
-without importing it. `Examples:` and `Exit codes:` end the help and are shown as they stand. The
-signature of `run` gives the flags (cyclopts), and what it returns is the exit code:
+without importing it. `Examples:` and `Exit codes:` end the help and are shown as they stand; a
+command that states no codes has the usual ones. The signature of `run` gives the flags (cyclopts),
+and what it returns is the exit code:
 
     """Continue prompts, by the most probable tokens or by chance.
 
@@ -11,10 +12,6 @@ signature of `run` gives the flags (cyclopts), and what it returns is the exit c
 
     Examples:
         lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
-
-    Exit codes:
-        0  done
-        2  bad input: one sentence says what to mend
     """
 
     def run(

@@ -54,6 +54,12 @@ _GROUPS: Mapping[str, Any] = {
 
 _SHOWN = ("Examples", "Exit codes")
 
+_USUAL_CODES = """Exit codes:
+    0  done
+    2  bad input: one sentence says what is wrong and what to do
+    130, 141  interrupted, or the pipe was closed
+"""
+
 
 def actions() -> App:
     """The `app` of a command that has actions; each is a function under `@app.command`."""
@@ -156,6 +162,8 @@ def _print_help(app: App, tokens: Sequence[str]) -> None:
     _, apps, _ = app.parse_commands(tokens)
     told = apps[-1]
     whole = f"{inspect.cleandoc(told.help)}\n"
+    if "Exit codes:" not in whole and told.default_command is not None:
+        whole = f"{whole}\n{_USUAL_CODES}"
     kept = told.help
     # A terminal folds paragraphs at its own width.
     told.help = re.sub(r"(?<=\S)\n(?=\S)", " ", _SECTION.sub("", whole))

@@ -10,11 +10,6 @@ Examples:
         --component heads --layer 4 --plot heads.svg
     lazarus-bench ablate MODEL @prompts.txt --component mlp --mean --output mlp.json
     lazarus-bench ablate MODEL '7 * 8 = ' --layer 3 --layer 4 --together
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -84,11 +79,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Take parts out of the model and show what becomes of the answers.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Take parts out of the model and show what becomes of the answers."""
     check_output(output, plot)
     if head and component != HEADS:
         raise UserError(f"--head names heads, and --component is {component}: give heads")

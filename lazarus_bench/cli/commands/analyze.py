@@ -9,11 +9,6 @@ Examples:
     lazarus-bench analyze lab:llama '89 - 34 = '
     lazarus-bench analyze MODEL '7 * 8 = ' --answer 56 --top-k 3 --plot answer.svg
     lazarus-bench analyze MODEL '7 * 8 = ' --adapter adapters --json
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -53,11 +48,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Follow `prompts` and show their course.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Follow `prompts` and show their course."""
     check_output(output, plot)
     if answer == "":
         raise UserError("--answer is empty: give the text that should follow the prompt")

@@ -96,11 +96,7 @@ def run(
     asked: Asked = Asked(),
     line: Line,
 ) -> int:
-    """Measure, or read what was measured, and show it.
-
-    Raises:
-        UserError: a flag cannot be honoured.
-    """
+    """Measure, or read what was measured, and show it."""
     _check(sections, asked)
     _check_places(asked)
     found = _found(sections, asked, line)
@@ -262,11 +258,7 @@ def _goal(at_least: float | None, at_most: float | None) -> str:
 
 
 def _gate(found: Sequence[Document]) -> int:
-    """The exit code; what fell is told on standard error.
-
-    Raises:
-        UserError: there is nothing that could have fallen.
-    """
+    """The exit code; what fell is told on standard error."""
     if not any(document.ratios or document.curves for document in found):
         raise UserError(
             "--gate has nothing to judge: no ratio and no exponent was measured; measure `beside` "

@@ -10,11 +10,6 @@ Examples:
         --classes "add:23 + 45 = |17 + 38 = |11 + 22 = |5 + 9 = |8 + 6 = " \
         --test "11 * 12 = |13 + 14 = " --output classifier.json
     lazarus-bench classifier MODEL --classes good:@good.txt --classes bad:@bad.txt
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -66,11 +61,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Probe every layer for `classes` and show how well it can tell them apart.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Probe every layer for `classes` and show how well it can tell them apart."""
     check_output(output, plot)
     prompts = read_classes(classes)
     from lazarus_bench.analysis.classifier import check_classes, classifier

@@ -8,11 +8,6 @@ Examples:
     lazarus-bench data arithmetic --output arithmetic.jsonl
     lazarus-bench data arithmetic --format text --output data/   # data/train.jsonl, ...
     lazarus-bench data topics --count 400 --seed 3 --output topics.jsonl --json
-
-Exit codes:
-    0  done
-    2  bad input: one sentence says what to mend, and nothing is written
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -68,11 +63,7 @@ def run(
     as_json: Json = False,
     line: Line,
 ) -> int:
-    """Write the examples that are asked for, and say how they are balanced and split.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the file cannot be written.
-    """
+    """Write the examples that are asked for, and say how they are balanced and split."""
     from lazarus_bench.tasks.example_rows import SPLITS, generate, rows
 
     form = form or ("text" if kind in SENTENCES else "completion")
@@ -116,11 +107,7 @@ def run(
 
 
 def _check_output(output: str) -> None:
-    """Make sure that the examples can be written, before any is drawn.
-
-    Raises:
-        UserError: it is neither a folder nor a .jsonl, or cannot be written.
-    """
+    """Make sure that the examples can be written, before any is drawn."""
     path = Path(output).expanduser()
     folder = _is_folder(output)
     if not folder and path.suffix.lower() != ".jsonl":

@@ -57,12 +57,7 @@ def run(
     ] = False,
     hypotheses: Hypotheses = None,
 ) -> int:
-    """Compare `old` with `new`; 1 when a verdict moved, else 0.
-
-    Raises:
-        UserError: one of them is no report, neither has a verdict, or the output cannot be written
-            or is one of them.
-    """
+    """Compare `old` with `new`; 1 when a verdict moved, else 0."""
     from lazarus_bench.report import load, write_text
     from lazarus_bench.report.diff import compare, render_diff, to_dict
 

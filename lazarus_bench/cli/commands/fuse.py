@@ -7,11 +7,6 @@ the logits moved is told.
 Examples:
     lazarus-bench fuse lab:llama --adapter adapters --output fused
     lazarus-bench fuse MODEL-4bit --adapter adapters --output fused --dequantise
-
-Exit codes:
-    0  done
-    2  bad input: one sentence says what to mend, and nothing is written
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -55,11 +50,7 @@ def run(
     as_json: Json = False,
     line: Line,
 ) -> int:
-    """Fuse MODEL with its adapter and say how exactly it was done.
-
-    Raises:
-        UserError: a model, an adapter or a folder cannot be used.
-    """
+    """Fuse MODEL with its adapter and say how exactly it was done."""
     found, place = inputs.find(model, adapter), Path(folder).expanduser()
     job = _job(found, dequantise=dequantise)
     there = outputs.holds(place, job.digest)

@@ -7,11 +7,6 @@ Examples:
     lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
     lazarus-bench generate MODEL @prompts.txt --adapter adapters --json
     lazarus-bench generate MODEL '7 * 8 = ' --temperature 1 --seed 3 --max-tokens 8
-
-Exit codes:
-    0  done
-    2  bad input: one sentence says what to mend, and nothing is written
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -52,11 +47,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Continue `prompts` and show what came.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Continue `prompts` and show what came."""
     check_output(output)
     if max_tokens < 1:
         raise UserError(f"--max-tokens {max_tokens} leaves nothing to say: give 1 or more")

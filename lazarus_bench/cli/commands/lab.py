@@ -195,11 +195,7 @@ def build(
 
 
 def _lab_name(given: str) -> str:
-    """The lab's model that is meant: `llama` is `lab:llama`.
-
-    Raises:
-        UserError: there is no such model, or it is made for data.
-    """
+    """The lab's model that is meant: `llama` is `lab:llama`."""
     from lazarus_bench.claims.subjects import BLANK
     from lazarus_bench.jobs.subjects import LAB
 

@@ -10,11 +10,6 @@ Examples:
         --targets multiply --plot lens.svg --output lens.json
     lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --layer 4 --layer 8
     lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --diff   # before and after
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -64,11 +59,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Read the lens of `prompts` and show it.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Read the lens of `prompts` and show it."""
     check_output(output, plot)
     if diff and adapter is None:
         raise UserError("--diff compares a model with its adapter: give --adapter DIR")

@@ -7,11 +7,6 @@ Examples:
     lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '
     lazarus-bench moe-expert weights lab:olmoe
     lazarus-bench moe-expert project lab:gpt-oss --targets multiply,add
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -84,11 +79,6 @@ def analyze(
             --classes "multiply:7 * 8 = |12 * 5 = |3 * 9 = " \
             --classes "add:23 + 45 = |17 + 38 = |11 + 22 = " --output experts.json
         lazarus-bench moe-expert analyze MODEL --classes code:@code.txt --classes text:@t.txt
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
     prompts = read_classes(classes) if classes else _operations()
@@ -123,11 +113,6 @@ def trace(
     Examples:
         lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '
         lazarus-bench moe-expert trace lab:gpt-oss '127 * 89 = ' --layer 2 --plot trace.svg
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
     asked = read_prompts(prompts)
@@ -159,11 +144,6 @@ def weights(
     Examples:
         lazarus-bench moe-expert weights lab:olmoe
         lazarus-bench moe-expert weights lab:gpt-oss --layer 0 --json
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
     found = inputs.find(model, adapter)
@@ -211,11 +191,6 @@ def project(
         lazarus-bench moe-expert project lab:olmoe
         lazarus-bench moe-expert project lab:gpt-oss --targets multiply,add --top-k 5 \
             --layer 4 --plot words.svg
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
     if draws < 1:
@@ -244,11 +219,7 @@ def _operations() -> dict[str, list[str]]:
 
 
 def _words(loaded: LoadedModel, asked: Sequence[str]) -> tuple[Sequence[WordTokens], list[str]]:
-    """The words asked for; else the default's that are single tokens, and those that are not.
-
-    Raises:
-        UserError: a word that was asked for is no single token, or none of the default's is.
-    """
+    """The words asked for; else the default's that are single tokens, and those that are not."""
     from lazarus_bench.analysis.vocabulary import known_words
     from lazarus_bench.models.words import word_tokens
     from lazarus_bench.tasks.arithmetic import Operation
@@ -269,9 +240,6 @@ def _mixture(found: Found, layers: Layers) -> Iterator[tuple[LoadedModel, list[i
 
     An adapter is added to the weights, as it may change routers and experts. Within the block, what
     does not apply to the model is the user's mistake.
-
-    Raises:
-        UserError: it cannot be loaded or is dense, or a layer has no router.
     """
     loaded = found.load()
     if found.adapter is not None:

@@ -9,11 +9,6 @@ Examples:
     lazarus-bench patch lab:llama '7 * 8 = |6 * 4 = ' '7 + 8 = |6 + 4 = ' \
         --clean-answers '56|24' --corrupted-answers '15|10' --plot patch.svg
     lazarus-bench patch MODEL @clean.txt @corrupted.txt --layer 4 --json
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -69,11 +64,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Patch every layer and position and show how much of the answer comes back.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Patch every layer and position and show how much of the answer comes back."""
     check_output(output, plot)
     one, other = read_prompts([clean]), read_prompts([corrupted])
     if len(one) != len(other):

@@ -8,10 +8,6 @@ Examples:
     lazarus-bench report reports/lab --outcome refuted,moved
     lazarus-bench report reports/lab --claim dual --json
     lazarus-bench report reports/lab --output page.html
-
-Exit codes:
-    0  shown
-    2  bad input
 """
 
 from __future__ import annotations
@@ -81,12 +77,7 @@ def run(
     *,
     asked: Asked = Asked(),
 ) -> int:
-    """Show `report`.
-
-    Raises:
-        UserError: it is no report, nothing in it was asked for, or the output cannot be written or
-            is the report itself.
-    """
+    """Show `report`."""
     from lazarus_bench.report import load
 
     form, path = _form(asked), report_file(report)
@@ -103,12 +94,7 @@ def run(
 
 
 def _form(asked: Asked) -> str:
-    """How to show it: as asked, or as the end of the output's name says.
-
-    Raises:
-        UserError: these differ, no form ends so, or a choice of claims meets a rendering of the
-            whole.
-    """
+    """How to show it: as asked, or as the end of the output's name says."""
     ending = asked.output.suffix.lower() if asked.output else ""
     by_name = FORMS.get(ending)
     if by_name is None and ending not in PLAIN and not (asked.form or asked.json):

@@ -55,11 +55,7 @@ def run(
     as_json: Json = False,
     line: Line,
 ) -> int:
-    """Judge the claims that are named, or show what that would train.
-
-    Raises:
-        UserError: a claim, an option, the store or the report's folder is wrong.
-    """
+    """Judge the claims that are named, or show what that would train."""
     from lazarus_bench.cli import judging
     from lazarus_bench.session.selection import select
 

@@ -9,11 +9,6 @@ Examples:
         --away '12 * 5 = |3 * 9 = ' --targets 15,56
     lazarus-bench steer MODEL @prompts.txt --toward @good.txt --away @bad.txt \
         --layer 4 --layer 8 --strength 1 --strength 4 --tokens 20 --plot steer.svg
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -80,11 +75,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Steer `prompts` and show what follows them.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Steer `prompts` and show what follows them."""
     check_output(output, plot)
     for flag, count in (("tokens", tokens), ("draws", draws)):
         if count < 1:

@@ -80,11 +80,7 @@ def run(
     line: Line,
     **own: Any,
 ) -> int:
-    """Train what a command line and its file ask for, or find it, and show how it went.
-
-    Raises:
-        UserError: a setting cannot be honoured, or the model cannot be trained so.
-    """
+    """Train what a command line and its file ask for, or find it, and show how it went."""
     file = Config() if config is None else read_config(config, name)
     here = {"model": model, "output": output, "seed": seed, "lab_seed": lab_seed, "plot": plot}
     common = {**file.common, **{key: value for key, value in here.items() if value is not None}}

@@ -68,7 +68,7 @@ def effort(request):
 def measured(request, tmp_path_factory):
     """The subject of the suites: --lb-model, or an untrained lab llama."""
     from lazarus_bench.benchmark.sections import Subject, lab_subject
-    from lazarus_bench.cli.subject import find
+    from lazarus_bench.cli.inputs import find
 
     names = request.config.getoption("--lb-model")
     if len(names) > 1:

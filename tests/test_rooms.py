@@ -124,7 +124,7 @@ def test_nothing_in_the_engine_imports_the_study(files):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("def f():\n    import lazarus_bench.cli.run", ["lazarus_bench.cli.run"]),
+        ("def f():\n    import lazarus_bench.cli.judging", ["lazarus_bench.cli.judging"]),
         ("from lazarus_bench import backend", ["lazarus_bench.backend"]),
         ("from lazarus_bench.judge import Means, Hits", ["lazarus_bench.judge"] * 2),
         ("import_module('lazarus_bench.training.sft')", ["lazarus_bench.training.sft"]),

@@ -2,8 +2,9 @@
 
 A command is a module of `cli/commands/`; its name is the file's (`moe_expert.py` is `moe-expert`).
 Its docstring is its help: the first line stands in the list of commands and is read from the file
-without importing it. `Examples:` and `Exit codes:` end the help and are shown as they stand. The
-signature of `run` gives the flags (cyclopts), and what it returns is the exit code:
+without importing it. `Examples:` and `Exit codes:` end the help and are shown as they stand; a
+command that states no codes has the usual ones. The signature of `run` gives the flags (cyclopts),
+and what it returns is the exit code:
 
     """Continue prompts, by the most probable tokens or by chance.
 
@@ -11,10 +12,6 @@ signature of `run` gives the flags (cyclopts), and what it returns is the exit c
 
     Examples:
         lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
-
-    Exit codes:
-        0  done
-        2  bad input: one sentence says what to mend
     """
 
     def run(
@@ -29,7 +26,8 @@ signature of `run` gives the flags (cyclopts), and what it returns is the exit c
         from lazarus_bench.models.load import load   # slow imports go here: help needs none
 
 A command with actions has `app = actions()` in place of `run`, and each action is a function under
-`@app.command`, whose own docstring is its help.
+`@app.command`, whose own docstring is its help. Where that would import too much, it has
+`actions_of(loaded)`, which makes the app of the actions named in `loaded`.
 
 A user's mistake is a `UserError`: one sentence with its remedy on standard error, exit code 2.
 '''  # noqa: D214 - the sections are the sample's

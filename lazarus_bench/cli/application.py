@@ -54,6 +54,12 @@ _GROUPS: Mapping[str, Any] = {
 
 _SHOWN = ("Examples", "Exit codes")
 
+_USUAL_CODES = """Exit codes:
+    0  done
+    2  bad input: one sentence says what is wrong and what to do
+    130, 141  interrupted, or the pipe was closed
+"""
+
 
 def actions() -> App:
     """The `app` of a command that has actions; each is a function under `@app.command`."""
@@ -72,6 +78,14 @@ def _name(file: Path) -> str:
     return stem.replace("_", "-")
 
 
+class Everything(Container[str]):
+    """All names there are."""
+
+    def __contains__(self, _: object) -> bool:
+        """Whatever it is."""
+        return True
+
+
 def application(loaded: Container[str]) -> App:
     """All commands; those in `loaded` are imported, the others know only their first line."""
     app = App(
@@ -87,15 +101,18 @@ def application(loaded: Container[str]) -> App:
     )
     for name, file in commands().items():
         if name in loaded:
-            app.command(_load(name), name=name)
+            app.command(_load(name, loaded), name=name)
         else:
             app.command(App(name=name, help=_first_line(file)))
     return app
 
 
-def _load(name: str) -> App:
+def _load(name: str, loaded: Container[str]) -> App:
     module = import_module(f"{__package__}.commands.{name.replace('-', '_')}")
-    app: App = getattr(module, "app", None) or App(default_command=module.run, version_flags=())
+    if hasattr(module, "actions_of"):
+        app: App = module.actions_of(loaded)
+    else:
+        app = getattr(module, "app", None) or App(default_command=module.run, version_flags=())
     app.help = module.__doc__
     return app
 
@@ -120,7 +137,7 @@ def run(given: Sequence[str]) -> int:
     if not given:
         raise UserError(f"no COMMAND was given: `{NAME} --help` lists them")
     # A shell at a TAB says `__complete COMMAND ...`.
-    app = application(given[:2])
+    app = application(given[:3])
     try:
         command, bound, ignored = app.parse_args(given)
     except CycloptsError as error:
@@ -136,7 +153,8 @@ def run(given: Sequence[str]) -> int:
         print(_version())
         return 0
     line = CommandLine(command=given[0], words=tuple(given))
-    return int(command(*bound.args, **bound.kwargs, **dict.fromkeys(ignored, line)) or 0)
+    handed = {name: line for name, hint in ignored.items() if hint is CommandLine}
+    return int(command(*bound.args, **bound.kwargs, **handed) or 0)
 
 
 def _print_help(app: App, tokens: Sequence[str]) -> None:
@@ -144,6 +162,8 @@ def _print_help(app: App, tokens: Sequence[str]) -> None:
     _, apps, _ = app.parse_commands(tokens)
     told = apps[-1]
     whole = f"{inspect.cleandoc(told.help)}\n"
+    if "Exit codes:" not in whole and told.default_command is not None:
+        whole = f"{whole}\n{_USUAL_CODES}"
     kept = told.help
     # A terminal folds paragraphs at its own width.
     told.help = re.sub(r"(?<=\S)\n(?=\S)", " ", _SECTION.sub("", whole))
@@ -178,7 +198,7 @@ def _refusal(error: CycloptsError, app: App, given: Sequence[str]) -> str:
 def _nearest(word: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    found = get_close_matches(word, names, n=1)
+    found = get_close_matches(word, names, n=1, cutoff=0.7)
     return f" (did you mean {found[0]}?)" if found else ""
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from lazarus_bench.cli.status_line import StatusLine
+from lazarus_bench.cli.terminal import StatusLine
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.collector import PROPERTY
 from lazarus_bench.plugin.hooks import COMMAND, LEFT_OUT, OPTIONS, claim_of, subject_of

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.session.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,3 +154,71 @@ class Output:
 def plot(what: str) -> Parameter:
     """--plot, which draws `what`."""
     return Parameter(name="--plot", metavar="FILE.svg|FILE.png", help=what)
+
+
+_GROUPS = {
+    Group("What is asked", sort_key=2): ("model", "data", "profile", "seeds"),
+    Group("Trainings", sort_key=3): (
+        *("store", "plan", "offline", "workers", "scheduler", "ranks", "hosts"),
+        "fresh_measurements",
+    ),
+    Group("Verdicts", sort_key=4): ("fail_on", "update_pins"),
+}
+_MORE = {
+    "model": Parameter(name=("--model", "-m"), completer=lab_models),
+    "fresh_measurements": Parameter(name=("--fresh-measurements", "--fresh-readings")),
+}
+
+
+def _session_options(*names: str, **more: Parameter) -> Any:
+    """The session's `Options` with the flags `names`, made of what each option says of itself."""
+    made: list[Any] = []
+    hints = get_type_hints(Options)
+    for item in fields(Options):
+        hint, about = hints[item.name], item.metadata
+        if about["choices"]:
+            hint = Literal[about["choices"]]
+        elif hint in (int | None, int) or item.name == "fail_on":
+            hint = str  # `Options` reads it, as pytest's
+        asked = Parameter(
+            name=f"--{item.name.replace('_', '-')}",
+            metavar=about["metavar"] or None,
+            help=about["help"],
+            group=next((group for group, held in _GROUPS.items() if item.name in held), None),
+            parse=None if item.name in names else False,
+        )
+        own = more.get(item.name, _MORE.get(item.name, Parameter()))
+        made.append(
+            (item.name, Annotated[hint, asked, own], field(default=item.default, metadata=about))
+        )
+    place = {"__module__": __name__}  # cyclopts takes what comes from `types` as built in
+    made_of = make_dataclass(
+        "Flags", made, bases=(Options,), frozen=True, kw_only=True, namespace=place
+    )
+    return Parameter(name="*")(made_of)
+
+
+if TYPE_CHECKING:
+    Judging = Options
+    Experimenting = Options
+    Standing = Options
+    Listing = Options
+else:
+    _ASKED = ("model", "data", "profile", "seeds")
+    _ALL = [item.name for item in fields(Options)]
+    _REPORT = Parameter(
+        name=("--report", "-o"),
+        help="folder for report.json, report.md and report.html (default: experiments/NAME)",
+    )
+    Judging = _session_options(*_ALL)
+    Experimenting = _session_options(*_ALL, report=_REPORT)
+    Standing = _session_options(*_ASKED, "store", "report", report=_REPORT)
+    Listing = _session_options(*_ASKED)
+
+Published = Annotated[
+    bool,
+    Parameter(
+        group="Verdicts",
+        help="judge the published numbers by the same rule; no model is asked",
+    ),
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -10,12 +11,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from lazarus_bench.figures.tables import LEAST, PIPED, table, wrapped
+from lazarus_bench.figures.tables import PIPED, wrapped
 from lazarus_bench.report.escaping import unescaped
 from lazarus_bench.report.printed import cut
-
-__all__ = ["LEAST", "PIPED", "busy", "flowed", "folded", "table", "width", "wrapped", "write"]
 
 PATIENCE = 1.0
 """Seconds before a command says what it is at, and between two signs of life."""
@@ -40,6 +40,16 @@ def write(text: str, *, as_json: bool = False) -> None:
     sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
 
 
+def json_text(document: Any) -> str:
+    """A document as all commands print it."""
+    return json.dumps(document, indent=1, ensure_ascii=False)
+
+
+def write_json(document: Any) -> None:
+    """Write a document to standard output."""
+    write(json_text(document), as_json=True)
+
+
 def folded(line: str, room: int, indent: str = "") -> str:
     """A line as it is in a pipe, where a program may look for it; in lines that fit a terminal."""
     return line if room >= PIPED else wrapped(line, room, indent)
@@ -60,6 +70,46 @@ def _item(line: str, room: int) -> str:
     start = _LIST.match(line)
     indent = " " * (start.end() if start else 0)
     return textwrap.fill(line, room, subsequent_indent=indent, break_on_hyphens=False)
+
+
+QUIET_SECONDS = 60.0
+"""Without a terminal, how long nothing is said about what is going on."""
+
+
+class StatusLine:
+    """Lines of progress; off a terminal the replaced one becomes a line a minute."""
+
+    def __init__(self) -> None:
+        """Begin with nothing shown."""
+        self._shown = 0
+        self._said = time.monotonic()
+
+    def say(self, line: str) -> None:
+        """Write a line that stays."""
+        self.clear()
+        print(line, file=sys.stderr, flush=True)
+
+    def live(self, line: str) -> None:
+        """Show what is going on now, in place of what was."""
+        if not sys.stderr.isatty():
+            self._seldom(line)
+            return
+        shown = cut(line, shutil.get_terminal_size().columns - 1)
+        sys.stderr.write(f"\r{shown.ljust(self._shown)}")
+        sys.stderr.flush()
+        self._shown = len(shown)
+
+    def _seldom(self, line: str) -> None:
+        if time.monotonic() - self._said >= QUIET_SECONDS:
+            self._said = time.monotonic()
+            self.say(line)
+
+    def clear(self) -> None:
+        """Take the replaced line off the terminal."""
+        if self._shown:
+            sys.stderr.write("\r" + " " * self._shown + "\r")
+            sys.stderr.flush()
+            self._shown = 0
 
 
 @contextmanager

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from lazarus_bench.claims.subjects import BLANK
-from lazarus_bench.cli.config_file import read_yaml
 from lazarus_bench.errors import UserError
-from lazarus_bench.training import (
-    DualReward,
-    Engram,
-    Fuse,
-    Grpo,
-    GrpoDual,
-    Recipe,
-    Sft,
-    known_recipes,
-)
-from lazarus_bench.training.recipe import Option, options_of
+
+if TYPE_CHECKING:
+    from lazarus_bench.training.recipe import Option, Recipe
 
 Settings = Mapping[str, Any]
 Kind = Literal["integer", "number", "text", "switch", "integers", "texts"]
@@ -35,19 +29,19 @@ class Stage:
 
     Attributes:
         recipe: what is trained.
+        names: what a configuration file may call it, the first one foremost.
         folder: of --output, and the start of its flags; "" where it is the only one.
         preset: settings that differ from the recipe's own.
         usual: defaults in words, where the preset tells too little.
         without: settings that are decided here.
-        names: what a configuration file may call it, the first one foremost.
     """
 
     recipe: type[Recipe]
+    names: tuple[str, ...] = ()
     folder: str = ""
     preset: Settings = field(default_factory=dict)
     usual: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,82 +54,111 @@ class Training:
     names: tuple[str, ...]
 
 
-def _single(recipe: type[Recipe], *names: str, **about: Any) -> Training:
-    stage = Stage(recipe=recipe, names=names, **about)
-    doc = recipe.__doc__ or recipe.kind
-    return Training(stages=(stage,), about=doc, examples=recipe.examples_of_use, names=names)
+_OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "sft": ("sft.Sft", ("sft", "lora")),
+    "full": ("sft.Sft", ("full", "full_finetune", "sft_full")),
+    "dual-reward": ("dual_reward.DualReward", ("dual_reward",)),
+    "grpo": ("grpo.Grpo", ("grpo",)),
+    "grpo-dual": ("grpo_dual.GrpoDual", ("grpo_dual", "grpo_dual_reward")),
+    "two-stage": ("dual_reward.DualReward", ("two_stage", "two_stage_classifier")),
+    "engram": ("engram.Engram", ("engram", "dual_engram")),
+}
+"""Our trainings: where the recipe is, and what a configuration file may call it."""
 
-
-_LAST = {"checkpoints": "0 and the last"}
-_WHOLE = Training(
-    stages=(
-        Stage(
-            recipe=Sft,
-            preset={"full": True, "learning_rate": 1e-5, "usual_checkpoints": (0,)},
-            usual=_LAST,
-            without=("targets", "rank", "alpha", "scale"),
-            names=("full", "full_finetune", "sft_full"),
-        ),
-    ),
-    about="""Fine-tune on `a op b = answer`, training every block.
+_ABOUT = {
+    "full": """Fine-tune on `a op b = answer`, training every block.
 
     Supervised fine-tuning of every weight of every block; embeddings and the final norm stay as
     they are.""",
-    examples=("lazarus-bench train full lab:llama --output full_finetune",),
-    names=("full", "full_finetune", "sft_full"),
-)
-_TWO_STAGE = Training(
-    stages=(
-        Stage(
-            recipe=Sft,
-            folder="stage1",
-            preset={"rank": 16, "scale": 2.0, "usual_checkpoints": (0,)},
-            usual={**_LAST, "alpha": "2 · rank", "scale": ""},
-            names=("sft", "lora"),
-        ),
-        Stage(recipe=Fuse, folder="fused"),
-        Stage(
-            recipe=DualReward,
-            folder="stage2",
-            preset={"rank": 8, "weight": 0.5, "learning_rate": 5e-5},
-            names=("dual_reward",),
-        ),
-    ),
-    about="""Fine-tune, fuse, then a light dual reward on the fused model.
+    "two-stage": """Fine-tune, fuse, then train a light dual reward on the fused model.
 
     The adapter of `sft` is fused into the weights, and a light dual reward is trained on the fused
     model. --output gets stage1, fused and stage2: read the last with `lens DIR/fused ... --adapter
     DIR/stage2`.""",
-    examples=(
+}
+_EXAMPLES = {
+    "full": ("lazarus-bench train full lab:llama --output full_finetune",),
+    "two-stage": (
         "lazarus-bench train two-stage lab:llama --output two_stage",
         "lazarus-bench train two-stage lab:llama --stage2-steps 200 --stage2-weight 0.8 \\",
         "    --stage2-learning-rate 1e-3",
     ),
-    names=("two_stage", "two_stage_classifier"),
-)
-_OWN: Mapping[str, Training] = {
-    "sft": _single(Sft, "sft", "lora"),
-    "full": _WHOLE,
-    "dual-reward": _single(DualReward, "dual_reward"),
-    "grpo": _single(Grpo, "grpo"),
-    "grpo-dual": _single(GrpoDual, "grpo_dual", "grpo_dual_reward"),
-    "two-stage": _TWO_STAGE,
-    "engram": _single(Engram, "engram", "dual_engram"),
 }
-_BY_OTHERS = ("pretrain", "instruct", "fuse", "blank", "finetune_cost", "sft_texts")
-"""Recipes that other commands and claims train."""
+
+
+def trainings() -> dict[str, str]:
+    """What can be trained, each with the first line of its help: ours, then installed packages'.
+
+    Our recipes are read and not imported, which takes a while.
+    """
+    docs = {name: _ABOUT.get(name) or _documented(home) for name, (home, _) in _OWN.items()}
+    docs |= {name: recipe.__doc__ or name for name, recipe in _installed().items()}
+    return {name: doc.partition("\n")[0] for name, doc in docs.items()}
+
+
+def _documented(home: str) -> str:
+    module, _, recipe = home.partition(".")
+    file = Path(__file__).parents[1] / "training" / f"{module}.py"
+    text = file.read_text(encoding="utf-8")
+    found = re.search(rf'^class {recipe}\([^\n]*\n    r?"""(.*?)"""', text, re.M | re.S)
+    return found[1] if found else recipe
+
+
+def _installed() -> dict[str, type[Recipe]]:
+    """The recipes of installed packages; ours are imported only where there is one."""
+    if not importlib.metadata.entry_points(group="lazarus_bench", name="recipes"):
+        return {}
+    from lazarus_bench import training
+
+    ours = f"{training.__name__}."
+    known = training.known_recipes().items()
+    return {kind.replace("_", "-"): r for kind, r in known if not r.__module__.startswith(ours)}
 
 
 @cache
-def trainings() -> Mapping[str, Training]:
-    """What can be trained, by name: ours, then the recipes of installed packages."""
-    known = {kind.replace("_", "-"): recipe for kind, recipe in known_recipes().items()}
-    others = {
-        name: _single(recipe, recipe.kind)
-        for name, recipe in known.items()
-        if name not in _OWN and recipe.kind not in _BY_OTHERS
-    }
-    return {**_OWN, **others}
+def training(name: str) -> Training:
+    """What `train NAME` does, of the recipes that it trains alone."""
+    home, names = _OWN.get(name, ("", (name.replace("-", "_"),)))
+    module, _, known = home.partition(".")
+    recipe: type[Recipe]
+    if module:
+        recipe = getattr(import_module(f"lazarus_bench.training.{module}"), known)
+    else:
+        recipe = _installed()[name]
+    stages: tuple[Stage, ...] = (Stage(recipe=recipe, names=names),)
+    last = {"checkpoints": "0 and the last"}
+    if name == "full":
+        whole = Stage(
+            recipe=recipe,
+            names=names,
+            preset={"full": True, "learning_rate": 1e-5, "usual_checkpoints": (0,)},
+            usual=last,
+            without=("targets", "rank", "alpha", "scale"),
+        )
+        stages = (whole,)
+    elif name == "two-stage":
+        from lazarus_bench.training import Fuse, Sft
+
+        first = Stage(
+            recipe=Sft,
+            names=("sft", "lora"),
+            folder="stage1",
+            preset={"rank": 16, "scale": 2.0, "usual_checkpoints": (0,)},
+            usual={**last, "alpha": "2 · rank", "scale": ""},
+        )
+        second = Stage(
+            recipe=recipe,
+            names=("dual_reward",),
+            folder="stage2",
+            preset={"rank": 8, "weight": 0.5, "learning_rate": 5e-5},
+        )
+        stages = (first, Stage(recipe=Fuse, folder="fused"), second)
+    return Training(
+        stages=stages,
+        about=_ABOUT.get(name) or recipe.__doc__ or recipe.kind,
+        examples=_EXAMPLES.get(name) or recipe.examples_of_use,
+        names=names,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,25 +223,26 @@ def _plain(hint: Any) -> Any:
 @cache
 def flags(name: str) -> tuple[Flag, ...]:
     """The flags of `train NAME`; of several stages --stage1-rank, in a file stage1: {rank: …}."""
+    from lazarus_bench.training.recipe import options_of
+
     found = []
-    for stage in trainings()[name].stages:
+    for stage in training(name).stages:
+        first = f"{stage.folder}." if stage.folder else ""
         for setting, (hint, default, option) in options_of(stage.recipe).items():
-            if setting in stage.without or stage.recipe is Fuse:
+            if setting in stage.without or stage.folder == "fused":
                 continue
             key = option.name or setting
-            first = f"{stage.folder}." if stage.folder else ""
             others = (key, *option.aliases) if stage.folder else option.aliases
             usual = stage.usual.get(setting, None if setting in stage.preset else option.usual)
-            found.append(
-                Flag(
-                    field=first + setting,
-                    hint=hint,
-                    default=stage.preset.get(setting, default),
-                    option=Option(**{**vars(option), "usual": usual}),
-                    key=f"{stage.folder}_{key}" if stage.folder else key,
-                    keys=tuple(first + other for other in others),
-                )
+            flag = Flag(
+                field=first + setting,
+                hint=hint,
+                default=stage.preset.get(setting, default),
+                option=replace(option, usual=usual),
+                key=f"{stage.folder}_{key}" if stage.folder else key,
+                keys=tuple(first + other for other in others),
             )
+            found.append(flag)
     return tuple(found)
 
 
@@ -238,7 +262,7 @@ def recipes_of(name: str, file: Settings, given: Settings, model: str) -> list[t
         UserError: a setting cannot be honoured; it is called by its flag.
     """
     made = []
-    for stage in trainings()[name].stages:
+    for stage in training(name).stages:
         settings: dict[str, Any] = dict(stage.preset)
         for source in (file, given):
             start = f"{stage.folder}." if stage.folder else ""
@@ -260,7 +284,7 @@ def with_flags(name: str, sentence: str) -> str:
     """A spec's sentence about its fields, with their flags in the fields' places."""
 
     def flag(spec: str, setting: str) -> str | None:
-        stages = trainings()[name].stages
+        stages = training(name).stages
         folder = next((s.folder for s in stages if s.recipe.__name__ == spec), "")
         wanted = (f"{folder}." if folder else "") + {"train": "examples"}.get(setting, setting)
         return next((each.flag for each in flags(name) if each.field == wanted), None)
@@ -348,6 +372,8 @@ def read_config(named: str, recipe: str) -> Config:
 
 
 def _read(named: str) -> Mapping[Any, Any]:
+    from lazarus_bench.cli.inputs import read_yaml
+
     content = read_yaml(named)
     if content is not None and not isinstance(content, Mapping):
         raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
@@ -370,9 +396,9 @@ def _passed(named: str, recipe: str, key: str, value: Any, names: Mapping[str, A
     Raises:
         UserError: it says something else.
     """
-    training = trainings()[recipe]
+    what = training(recipe)
     folder, _, last = key.rpartition(".")
-    staged = {"": training.names} | {s.folder: s.names for s in training.stages if s.folder}
+    staged = {"": what.names} | {s.folder: s.names for s in what.stages if s.folder}
     if last in _METHOD_KEYS and staged.get(folder):
         if str(value).lower().replace("-", "_") in staged[folder]:
             return True

@@ -1,40 +1,282 @@
-"""What `train` tells: how the training went, where it lies, and its curves as a picture."""
+"""What `train` does: its trainings found or made, copied to --output, and shown."""
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
 import shlex
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+import shutil
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from lazarus_bench.cli import terminal
+from lazarus_bench.claims.subjects import BLANK
+from lazarus_bench.cli import inputs, outputs, terminal
 from lazarus_bench.cli.flags import CommandLine, Output
-from lazarus_bench.cli.pictures import write_figure
-from lazarus_bench.cli.results import give
+from lazarus_bench.cli.inputs import Found
+from lazarus_bench.cli.train_settings import with_flags
+from lazarus_bench.errors import UserError
 from lazarus_bench.figures import Curve, Curves, trainings
-from lazarus_bench.report import printed
-from lazarus_bench.training.record import METRICS, StepMetrics, latest, read_thinned
+from lazarus_bench.figures.tables import table, wrapped
+from lazarus_bench.jobs.artifact import Artifact, read_artifact
+from lazarus_bench.jobs.progress import Progress
+from lazarus_bench.jobs.spec import Checkpoint, Job
+from lazarus_bench.jobs.store import Store, default_root
+from lazarus_bench.jobs.subjects import lab_subject
+from lazarus_bench.jobs.subjects import subject as subject_of
+from lazarus_bench.jobs.work import Failure, Place, missing, run_job
+from lazarus_bench.models.files import read_config as config_of
+from lazarus_bench.report.printed import number
+from lazarus_bench.tasks.labelled_data import DataSource, read_data
+from lazarus_bench.training import Engram, Recipe
+from lazarus_bench.training.engram import read_training_texts
+from lazarus_bench.training.record import METRICS, RESUME, StepMetrics, latest, read_thinned
 
-if TYPE_CHECKING:
-    from lazarus_bench.cli.commands.train import Trained
-    from lazarus_bench.cli.subject import Found
-    from lazarus_bench.tasks.labelled_data import LabelledData
-    from lazarus_bench.training.engram import TrainingTexts
+LAST_SEED = 2**63 - 1
+"""mlx's generator takes an integer of 64 bits."""
 
 ROWS = 11
 """Lines of a training's table; its first step and ten stretches."""
 
 POINTS = 101
-VALIDATION = "validation.json"
 SPLITS = ("train", "validation")
 
 
+def train(
+    name: str,
+    stages: Sequence[tuple[str, Recipe]],
+    common: Mapping[str, Any],
+    line: CommandLine,
+    *,
+    as_json: bool,
+) -> None:
+    """Train the `stages` of `train NAME`, each on the one before, or find them; show how it went.
+
+    Raises:
+        UserError: the model cannot be trained so, or a folder or a picture cannot be written.
+    """
+    model, plot = str(common["model"]), common.get("plot")
+    outputs.check_plot(plot)
+    store, first = Store(default_root()), common.get("lab_seed", inputs.LAB_SEED)
+    found, base = _base(model, first, stages[0][1], store)
+    _check_layers(name, model, [recipe for _, recipe in stages], found)
+    jobs: list[Job] = []
+    for _, recipe in stages:
+        below = jobs[-1] if jobs else base
+        jobs.append(Job(recipe=recipe, base=below, seed=common.get("seed", 0)))
+    places: Sequence[Path | None] = [None] * len(jobs)
+    if "output" in common:
+        folder = Path(common["output"]).expanduser()
+        places = _places(folder, [part for part, _ in stages], jobs)
+    results = [put(job, place, store) for job, place in zip(jobs, places, strict=True)]
+    # Other commands read seed 0's base where a lab model is named.
+    readable = model if first == inputs.LAB_SEED else str(found.directory)
+    show(name, found, results, line, as_json=as_json, plot=plot, readable=readable)
+
+
+def check_seeds(given: Mapping[str, Any]) -> None:
+    """Refuse seeds that are none, or that the model has no use for."""
+    for name in ("seed", "lab_seed"):
+        if given.get(name, 0) < 0:
+            raise UserError(f"--{name.replace('_', '-')} {given[name]} is no seed: give 0 or more")
+        if given.get(name, 0) > LAST_SEED:
+            raise UserError(
+                f"--{name.replace('_', '-')} {given[name]} is too large for mlx: give at most "
+                f"{LAST_SEED}"
+            )
+    if "lab_seed" in given and not given["model"].startswith("lab:"):
+        raise UserError(
+            f"--lab-seed chooses a base of the lab, and {given['model']} is none: leave it out"
+        )
+
+
+def _base(
+    model: str, lab_seed: int, recipe: Recipe, store: Store
+) -> tuple[Found, Job | Checkpoint]:
+    """The model, and what a job starts from; an untrained backbone takes a second to make.
+
+    Raises:
+        UserError: there is no such model, it is not built, or it is the untrained backbone and no
+            labelled data are read.
+    """
+    if model != BLANK:
+        return inputs.find(model, lab_seed=lab_seed), subject_of(model).base(lab_seed)
+    data = getattr(recipe, "data", None)
+    if not isinstance(data, DataSource):
+        raise UserError(f"{BLANK} is untrained and made for `train engram`: name another model")
+    base = lab_subject(BLANK).base(lab_seed, data)
+    assert isinstance(base, Job)
+    artifact = store.find(base) or make(base, store)
+    return inputs.Found(name=BLANK, directory=artifact.directory, adapter=None), base
+
+
+def _check_layers(name: str, model: str, recipes: Sequence[Recipe], found: Found) -> None:
+    """Make sure that the model has the layers that the stages name, before anything is trained.
+
+    A configuration that does not say how many there are leaves that to the training.
+
+    Raises:
+        UserError: it has fewer.
+    """
+    depth = config_of(found.directory).get("num_hidden_layers")
+    for recipe in recipes:
+        layer = getattr(recipe, "layer", None)
+        if layer is not None and depth is not None and layer >= depth:
+            sentence = (
+                f"{type(recipe).__name__}.layer = {layer} is not in {model}, which has {depth} "
+                f"layers: choose 0 to {depth - 1}"
+            )
+            raise UserError(with_flags(name, sentence))
+
+
+def _places(folder: Path, parts: Sequence[str], jobs: Sequence[Job]) -> list[Path]:
+    """Where each training goes; it can be written, and is empty or holds that training.
+
+    Raises:
+        UserError: it holds something else, or cannot be written.
+    """
+    places = [folder / part for part in parts]
+    if folder not in places:
+        outputs.check_free(folder, parts)
+    for place, job in zip(places, jobs, strict=True):
+        if not outputs.holds(place, job.digest):
+            outputs.check_free(place)
+            outputs.check_folder(place)
+    return places
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """One stage: its job, what came of it where it was put, and whether it was there before."""
+
+    job: Job
+    artifact: Artifact
+    found: bool
+
+    @property
+    def directory(self) -> Path:
+        """Where it lies."""
+        return self.artifact.directory
+
+    def log(self, records: int) -> tuple[StepMetrics, ...]:
+        """The log in so many stretches; empty for what takes no steps."""
+        there = (self.directory / METRICS).exists()
+        return read_thinned(self.directory, records) if there else ()
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """Validation loss, nats a token of the answer, by step; empty where none is taken."""
+        file = self.directory / "validation.json"
+        found: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+        return found
+
+
+def put(job: Job, place: Path | None, store: Store) -> Trained:
+    """Train `job` unless it was, and copy it to `place`, unless that holds it already.
+
+    Raises:
+        UserError: it cannot be trained, or `place` cannot be written.
+    """
+    if place is not None and outputs.holds(place, job.digest):
+        return Trained(job=job, artifact=read_artifact(place), found=True)
+    known = store.find(job)
+    artifact = known or make(job, store)
+    if place is not None:
+        with outputs.new_folder(place) as work, terminal.busy(f"copying to {place}"):
+            shutil.copytree(artifact.directory, work, dirs_exist_ok=True)
+        artifact = read_artifact(place)
+    return Trained(job=job, artifact=artifact, found=known is not None)
+
+
+def make(job: Job, store: Store) -> Artifact:
+    """Train `job` and what it stands on, as far as the store lacks it.
+
+    Raises:
+        UserError: a training cannot be done.
+        KeyboardInterrupt: after a line on how to go on.
+    """
+    from lazarus_bench import backend
+
+    # transformers would warn of a text that is longer than the context before we cut it.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    backend.set_threads()
+    backend.warn_if_slow()
+    for needed in missing([job], store):
+        with _followed(needed, store):
+            try:
+                _train(needed, store)
+            except KeyboardInterrupt:
+                _say(_how_to_go_on(needed, store))
+                raise
+    artifact = store.find(job)
+    if artifact is None:
+        why = store.damage(job) or f"{job.label} is gone from the store {store.root}"
+        raise UserError(f"{why}: run the same command again")
+    return artifact
+
+
+def _train(job: Job, store: Store) -> None:
+    place = Place(root=store.root)
+    result = run_job(job, place, wait=False)
+    if result is None:
+        _say("another process is at this training; waiting for what it leaves")
+        result = run_job(job, place)
+    if isinstance(result, Failure) and not result.applicable:
+        raise UserError(
+            f"{job.recipe.label} does not fit this model ({result.reason}): train another one"
+        )
+    if isinstance(result, Failure):
+        raise UserError(result.reason)
+
+
+def _say(line: str) -> None:
+    """A line on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _how_to_go_on(job: Job, store: Store) -> str:
+    working = store.working(job)
+    log = latest(working)
+    if log is None or not (working / RESUME).is_dir():
+        return f"{job.recipe.label} was stopped before a step was kept: the same command begins it"
+    return (
+        f"{job.recipe.label} was stopped after step {log.step} of {log.steps}, kept in {working}: "
+        f"run the same command to go on"
+    )
+
+
+@contextmanager
+def _followed(job: Job, store: Store) -> Iterator[None]:
+    """A line a minute on standard error where no terminal shows the bar."""
+    if sys.stderr.isatty():
+        yield
+        return
+    done, progress = threading.Event(), Progress([job], 1, store)
+
+    def tell() -> None:
+        while not done.wait(terminal.QUIET_SECONDS):
+            _say(progress.status())
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+
+
 def show(
-    options: argparse.Namespace,
+    recipe: str,
     found: Found,
     results: Sequence[Trained],
+    line: CommandLine,
     *,
+    as_json: bool,
     plot: str | None,
     readable: str,
 ) -> None:
@@ -46,161 +288,103 @@ def show(
         UserError: the picture cannot be written.
     """
     if plot is not None:
-        drawn = [_curves(t, found) for t in results if _log(t, POINTS)]
-        write_figure(trainings(drawn), plot)
-    line = CommandLine(command=options.command, words=tuple(options.arguments))
-    output = Output(json=options.json, output=options.output)
-    give(found, line, output, _result(options, results), _shown(found, results, readable))
-
-
-def _log(trained: Trained, records: int) -> tuple[StepMetrics, ...]:
-    """The log in so many stretches; empty for what takes no steps."""
-    directory = trained.artifact.directory
-    return read_thinned(directory, records) if (directory / METRICS).exists() else ()
-
-
-def _validation(trained: Trained) -> dict[str, float]:
-    """Validation loss, nats a token of the answer, by step; empty where none is taken."""
-    file = trained.artifact.directory / VALIDATION
-    found: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
-    return found
-
-
-def _result(options: argparse.Namespace, results: Sequence[Trained]) -> dict[str, Any]:
-    return {"recipe": options.recipe, "stages": [_stage(trained) for trained in results]}
+        curves = [_curves(trained, found) for trained in results if trained.log(POINTS)]
+        outputs.write_figure(trainings(curves), plot)
+    room = terminal.width()
+    parts = [_told(found, trained, room) for trained in results]
+    last = results[-1]
+    if last.job.recipe.kind != "engram":
+        model = readable if len(results) == 1 else str(results[-2].directory)
+        lens = ["lens", model, "7 * 8 = ", "--adapter", str(last.directory), "--diff"]
+        parts.append(f"look at it: {shlex.join(['lazarus-bench', *lens])}")
+    result = {"recipe": recipe, "stages": [_stage(trained) for trained in results]}
+    outputs.give(found, line, Output(json=as_json), result, "\n\n".join(parts))
 
 
 def _stage(trained: Trained) -> dict[str, Any]:
     """One training; losses in nats, means over the last ten steps."""
-    artifact, last = trained.artifact, latest(trained.artifact.directory)
-    first = next(iter(_log(trained, 2)), None)
+    recipe, last = trained.job.recipe, latest(trained.directory)
+    first = next(iter(trained.log(2)), None)
     return {
-        "label": trained.job.recipe.label,
+        "label": recipe.label,
         "spec": trained.job.canonical(),
         "digest": trained.job.digest,
         "directory": str(trained.directory),
-        "leaves": trained.job.recipe.leaves,
+        "leaves": recipe.leaves,
         "found": trained.found,
-        "seconds": round(artifact.seconds, 3),
+        "seconds": round(trained.artifact.seconds, 3),
         "steps": 0 if last is None else last.step,
         "first_loss": None if first is None else first.loss,
         "loss": None if last is None else last.loss,
         "parts": {} if last is None else dict(last.parts),
         "tokens_per_second": None if last is None else round(last.tokens_per_second, 1),
-        "validation_loss": _validation(trained),
-        **_data(trained),
+        "validation_loss": trained.validation,
+        **_data(trained)[0],
     }
 
 
-def _labelled(trained: Trained) -> tuple[LabelledData, TrainingTexts] | None:
-    """The labelled texts and what was learnt of them; None where a recipe reads none."""
-    from lazarus_bench.training import Engram
+def _data(trained: Trained) -> tuple[dict[str, Any], str]:
+    """Sizes, balance and overlap of labelled texts and how many were cut, for programs and people.
 
+    Nothing where a recipe reads none.
+    """
     recipe = trained.job.recipe
     if not isinstance(recipe, Engram):
-        return None
-    from lazarus_bench.tasks.labelled_data import read_data
-    from lazarus_bench.training.engram import read_training_texts
-
-    return read_data(recipe.data), read_training_texts(trained.artifact.directory)
-
-
-def _data(trained: Trained) -> dict[str, Any]:
-    """Sizes, balance and overlap of labelled texts, and how many were cut."""
-    read = _labelled(trained)
-    if read is None:
-        return {}
-    data, learnt = read
-    return {
-        "data": {
-            "name": data.name,
-            "balance": {
-                name: dict(zip(SPLITS, counts, strict=True))
-                for name, counts in zip(data.classes, data.balance, strict=True)
-            },
-            "available": dict(zip(SPLITS, data.available, strict=True)),
-            "shared": data.shared,
-            "cut": learnt.cut,
-            "max_length": learnt.max_length,
-        }
+        return {}, ""
+    data, learnt = read_data(recipe.data), read_training_texts(trained.directory)
+    balance = {
+        name: dict(zip(SPLITS, counts, strict=True))
+        for name, counts in zip(data.classes, data.balance, strict=True)
     }
-
-
-def _texts(trained: Trained, room: int) -> str:
-    read = _labelled(trained)
-    if read is None:
-        return ""
-    data, learnt = read
+    read = {
+        "name": data.name,
+        "balance": balance,
+        "available": dict(zip(SPLITS, data.available, strict=True)),
+        "shared": data.shared,
+        "cut": learnt.cut,
+        "max_length": learnt.max_length,
+    }
     cut = f"; {learnt.cut} training texts longer than --max-length or the context, and cut"
-    return terminal.wrapped(f"{data.name}: {data.summary}{cut if learnt.cut else ''}", room)
-
-
-def _shown(found: Found, results: Sequence[Trained], readable: str) -> str:
-    room = terminal.width()
-    parts = [_told(found, trained, room) for trained in results]
-    return "\n\n".join([*parts, *_next(readable, results)])
+    return {"data": read}, f"{data.name}: {data.summary}{cut if learnt.cut else ''}"
 
 
 def _told(found: Found, trained: Trained, room: int) -> str:
-    artifact = trained.artifact
-    took = "found trained already, " if trained.found else ""
+    recipe, log = trained.job.recipe, trained.log(ROWS)
     said = (
-        f"{trained.job.recipe.label} on {found.name}, seed {trained.job.seed}: "
-        f"{took}{terminal.span(artifact.seconds)}; {trained.job.recipe.leaves} in "
-        f"{trained.directory}"
+        f"{recipe.label} on {found.name}, seed {trained.job.seed}: "
+        f"{'found trained already, ' if trained.found else ''}"
+        f"{terminal.span(trained.artifact.seconds)}; {recipe.leaves} in {trained.directory}"
     )
-    below = [_texts(trained, room), _table(trained, room), _validated(trained, room)]
-    return "\n\n".join([terminal.wrapped(said, room), *filter(None, below)])
-
-
-def _table(trained: Trained, room: int) -> str:
-    log = _log(trained, ROWS)
-    if not log:
-        return ""
-    parts = list(log[0].parts)
-    rows = [
-        [
-            str(record.step),
-            printed.number(record.loss),
-            *(printed.number(record.parts[name]) for name in parts),
-            f"{record.tokens_per_second:,.0f}",
+    below = [wrapped(said, room)]
+    if data := _data(trained)[1]:
+        below.append(wrapped(data, room))
+    if log:
+        parts = list(log[0].parts)
+        rows = [
+            [
+                str(record.step),
+                number(record.loss),
+                *(number(record.parts[name]) for name in parts),
+                f"{record.tokens_per_second:,.0f}",
+            ]
+            for record in log
         ]
-        for record in log
-    ]
-    return terminal.table(["step", "loss", *parts, "tok/s"], rows, room)
-
-
-def _validated(trained: Trained, room: int) -> str:
-    found = [f"{printed.number(v)} at step {step}" for step, v in _validation(trained).items()]
-    return terminal.wrapped(f"validation loss: {', '.join(found)}", room) if found else ""
-
-
-def _next(readable: str, results: Sequence[Trained]) -> Iterator[str]:
-    """A command that looks at the result; none looks at an engram."""
-    last = results[-1]
-    if last.job.recipe.kind == "engram":
-        return
-    model = readable if len(results) == 1 else str(results[-2].directory)
-    words = ["lazarus-bench", "lens", model, "7 * 8 = ", "--adapter", str(last.directory), "--diff"]
-    yield f"look at it: {shlex.join(words)}"
+        below.append(table(["step", "loss", *parts, "tok/s"], rows, room))
+    if losses := [f"{number(v)} at step {step}" for step, v in trained.validation.items()]:
+        below.append(wrapped(f"validation loss: {', '.join(losses)}", room))
+    return "\n\n".join(below)
 
 
 def _curves(trained: Trained, found: Found) -> Curves:
-    log = _log(trained, POINTS)
+    log = trained.log(POINTS)
     names = ["loss", *log[0].parts]
+
+    def points(name: str) -> tuple[tuple[float, float], ...]:
+        return tuple((float(r.step), r.loss if name == "loss" else r.parts[name]) for r in log)
+
     return Curves(
         title=trained.job.recipe.label,
         subject=f"{found.name}, seed {trained.job.seed}",
         unit="nats" if set(names) <= {"loss", "class", "answer", "text", "kl"} else "as logged",
-        series=tuple(
-            Curve(
-                name=name,
-                lines=(
-                    tuple(
-                        (float(r.step), r.loss if name == "loss" else r.parts[name]) for r in log
-                    ),
-                ),
-            )
-            for name in names
-        ),
+        series=tuple(Curve(name=name, lines=(points(name),)) for name in names),
     )

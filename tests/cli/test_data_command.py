@@ -82,10 +82,10 @@ def test_what_cannot_be_done_is_one_sentence(told, tmp_path, arguments, sentence
 
 @pytest.mark.parametrize("output", ["made.csv", "/proc/made.jsonl"])
 def test_where_nothing_can_be_written_nothing_is_drawn(told, monkeypatch, output):
-    from lazarus_bench.cli.commands import data
-
-    drawn = []
-    monkeypatch.setattr(data, "generate", lambda *given: drawn.append(given))
+    drawn, place = [], "lazarus_bench.tasks.example_rows.generate"
+    monkeypatch.setattr(
+        "lazarus_bench.tasks.example_rows.generate", lambda *given: drawn.append(given)
+    )
     code, _, err = told("arithmetic", "--count", 10**9, "--output", output)
     assert (code, drawn) == (2, [])
     assert len(err.splitlines()) == 1

@@ -88,7 +88,7 @@ def converted(app, path=()):
             yield from converted(app[name], (*path, name))
 
 
-APPS = dict(converted(application.application(application.commands())))
+APPS = dict(converted(application.application(application.Everything())))
 
 
 def test_every_command_is_here():

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 
 from lazarus_bench import cli
 from lazarus_bench.cli import terminal
+from lazarus_bench.figures.tables import table
 
 PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
 
@@ -223,7 +224,7 @@ def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch, columns):
 
 
 def test_what_has_no_room_is_named():
-    said = terminal.table(["prompt", "layer", "one", "two"], [["p", "L0", "1" * 9, "2" * 9]], 28)
+    said = table(["prompt", "layer", "one", "two"], [["p", "L0", "1" * 9, "2" * 9]], 28)
     assert said.splitlines()[-1] == "no room for: two"
     assert "1" * 9 in said
     assert "2" * 9 not in said
@@ -246,7 +247,7 @@ def test_an_interrupt_is_no_trace(told, tiny, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lazarus_bench.cli.subject.find", interrupted)
+    monkeypatch.setattr("lazarus_bench.cli.inputs.find", interrupted)
     code, out, err = told(tiny, PROMPTS[0])
     assert (code, out, err) == (130, "", "lazarus-bench: interrupted\n")
 
@@ -277,7 +278,7 @@ def test_help_imports_no_mlx_and_teaches_by_example():
 
 def test_a_narrow_table_cuts_names_and_not_what_is_said_of_them():
     rows = [["a rather long name of something", "0", "missing"], ["short", "1", "whole"]]
-    said = terminal.table(["training", "seed", "state"], rows, 30, kept=3).splitlines()
+    said = table(["training", "seed", "state"], rows, 30, kept=3).splitlines()
     assert [line.split()[-2:] for line in said[1:]] == [["0", "missing"], ["1", "whole"]]
     assert said[1].startswith("a rather long …")
     assert max(map(len, said)) == 30

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from lazarus_bench import cli
-from lazarus_bench.cli.lineage import trained_elsewhere
+from lazarus_bench.cli.inputs import trained_elsewhere
 from lazarus_bench.jobs.subjects import lab_subject
 
 TINY = ["--steps", "1", "--batch", "4", "--examples", "24", "--rank", "2"]

@@ -101,3 +101,7 @@ def test_help_imports_nothing_slow(tmp_path):
     commands = [[name, "--help"] for name in application.commands()]
     asked = json.dumps([["--help"], ["--version"], ["lens", "--help"], *commands])
     assert json.loads(said(tmp_path, HELPS, asked)) == []
+
+
+def test_the_help_of_a_recipe_imports_no_mlx(tmp_path):
+    assert json.loads(said(tmp_path, HELPS, json.dumps([["train", "sft", "--help"]]))) == ["numpy"]

@@ -115,10 +115,9 @@ def test_flags_make_the_spec_and_the_store_keeps_its_training(told, lab, base, a
 def test_the_defaults_are_the_claims_trainings(told, lab, base, monkeypatch):
     """Nothing is trained here: the store pretends to have what is asked for."""
     from lazarus_bench.cli import trained
-    from lazarus_bench.cli.commands import train
 
     asked = []
-    monkeypatch.setattr(train, "put", lambda job, place, store: asked.append(job))
+    monkeypatch.setattr(trained, "put", lambda job, place, store: asked.append(job))
     monkeypatch.setattr(trained, "show", lambda *_, **__: None)
     for name in ("sft", "full", "dual-reward", "grpo", "grpo-dual", "two-stage"):
         assert told(name, "lab:llama")[0] == 0
@@ -251,7 +250,7 @@ def test_the_same_training_is_found_in_the_store_and_in_the_folder(
 ):
     asked = ["sft", "lab:llama", *SFT, "--json"]
     first = stages(told(*asked)[1])[0]
-    monkeypatch.setattr("lazarus_bench.cli.commands.train.make", None)
+    monkeypatch.setattr("lazarus_bench.cli.trained.make", None)
     again = stages(told(*asked, "--output", tmp_path / "one")[1])[0]
     assert (first["found"], again["found"]) == (False, True)
     assert again["digest"] == first["digest"]

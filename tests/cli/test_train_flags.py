@@ -97,10 +97,10 @@ def outsider(monkeypatch):
     """Idle, as an installed package offers it."""
     entry = EntryPoint(name="recipes", value=f"{__name__}:Idle", group="lazarus_bench")
     monkeypatch.setattr(training, "entry_points", lambda **_: [entry])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [entry])
     monkeypatch.setattr(EntryPoint, "load", lambda self: Idle)
-    trainings.cache_clear()
     yield
-    trainings.cache_clear()
+    train_settings.training.cache_clear()
     train_settings.flags.cache_clear()
 
 
@@ -113,12 +113,9 @@ def test_the_recipe_of_an_installed_package_has_its_flags(outsider):
     assert recipes_of("idle-here", {}, {"naps": 3}, "lab:llama") == [("", Idle(naps=3))]
 
 
-def test_it_is_trained_and_its_artifact_is_kept(outsider, monkeypatch, lab, tmp_path, capsys):
-    from lazarus_bench.cli.commands import train
+def test_it_is_trained_and_its_artifact_is_kept(outsider, lab, tmp_path, capsys):
     from lazarus_bench.jobs.upkeep import current_versions
 
-    monkeypatch.setattr(train, "app", train.actions())
-    train.app.command(train._command("idle-here"), name="idle-here")
     out = str(tmp_path / "idle")
     asked = ["train", "idle-here", "lab:llama", "--naps", "3", "--seed", "5", "--output", out]
     assert cli.main(asked) == 0

@@ -18,14 +18,14 @@ def ran(tmp_path_factory):
 
 
 def test_pins_that_came_installed_are_not_changed(ran):
-    sentence = f"--update-pins would change the claims that came installed in {HYPOTHESES}: copy"
+    sentence = f"--update-pins would change the claims that were installed in {HYPOTHESES}: copy"
     assert ran["pins"].refusal().startswith(sentence)
 
 
 def test_without_claim_files_here_those_that_came_installed_are_judged(ran):
     said = ran["installed"]
     assert said.json["hypotheses"] == str(HYPOTHESES)
-    assert f"the claims that came installed, in {HYPOTHESES}" in said.err
+    assert f"judging the installed claims in {HYPOTHESES}" in said.err
     # Its verdict is the one on record there.
     assert [(v["moved"], v["pinned"] is None) for v in said.json["verdicts"]] == [(False, False)]
     assert said.code == 0

@@ -10,11 +10,6 @@ Examples:
         --component heads --layer 4 --plot heads.svg
     lazarus-bench ablate MODEL @prompts.txt --component mlp --mean --output mlp.json
     lazarus-bench ablate MODEL '7 * 8 = ' --layer 3 --layer 4 --together
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -24,10 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
-from lazarus_bench.cli.prompts import read_answers, read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_answers, read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -84,11 +79,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Take parts out of the model and show what becomes of the answers.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Take parts out of the model and show what becomes of the answers."""
     check_output(output, plot)
     if head and component != HEADS:
         raise UserError(f"--head names heads, and --component is {component}: give heads")
@@ -101,11 +92,11 @@ def run(
     over = None
     if mean:
         over = asked if reference is None else read_prompts(reference)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.ablation import Removal, ablations
 
-    chosen = subject.chosen_layers(loaded, layers)
+    chosen = inputs.chosen_layers(loaded, layers)
     if component == "heads":
         heads = _heads(loaded, head)
         each = [Removal(layer=layer, head=one) for layer in chosen for one in heads]

@@ -9,11 +9,6 @@ Examples:
     lazarus-bench analyze lab:llama '89 - 34 = '
     lazarus-bench analyze MODEL '7 * 8 = ' --answer 56 --top-k 3 --plot answer.svg
     lazarus-bench analyze MODEL '7 * 8 = ' --adapter adapters --json
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -22,10 +17,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, TopK, plot
-from lazarus_bench.cli.prompts import read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -53,21 +48,17 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Follow `prompts` and show their course.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Follow `prompts` and show their course."""
     check_output(output, plot)
     if answer == "":
         raise UserError("--answer is empty: give the text that should follow the prompt")
     asked = read_prompts(prompts)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.emergence import analyse
 
-    chosen = subject.chosen_layers(loaded, layers)
-    subject.check_top(loaded, top_k)
+    chosen = inputs.chosen_layers(loaded, layers)
+    inputs.check_top(loaded, top_k)
     with busy(f"following {len(asked)} prompts"):
         result = analyse(loaded, asked, chosen, answer, top_k)
     return draw(result, found, line, output, plot)

@@ -31,6 +31,7 @@ from cyclopts import Parameter
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine, Json, Line, lab_models
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import table
 from lazarus_bench.report.files import check_place, write_text
 
 if TYPE_CHECKING:
@@ -95,11 +96,7 @@ def run(
     asked: Asked = Asked(),
     line: Line,
 ) -> int:
-    """Measure, or read what was measured, and show it.
-
-    Raises:
-        UserError: a flag cannot be honoured.
-    """
+    """Measure, or read what was measured, and show it."""
     _check(sections, asked)
     _check_places(asked)
     found = _found(sections, asked, line)
@@ -179,7 +176,7 @@ def _found(sections: Sequence[str], asked: Asked, line: CommandLine) -> list[Doc
 
 def _subject(name: str | None, folder: Path) -> Subject:
     from lazarus_bench.benchmark.sections import Subject, lab_subject
-    from lazarus_bench.cli.subject import find
+    from lazarus_bench.cli.inputs import find
 
     hypotheses = _claims()
     if name is None:
@@ -251,7 +248,7 @@ def _tables(found: Document, room: int) -> list[str]:
         (("the machine", "size", "rate", "unit"), roofs),
         (("left out", "why"), left_out),
     )
-    return [terminal.table(header, rows, room) for header, rows in tables if rows]
+    return [table(header, rows, room) for header, rows in tables if rows]
 
 
 def _goal(at_least: float | None, at_most: float | None) -> str:
@@ -261,11 +258,7 @@ def _goal(at_least: float | None, at_most: float | None) -> str:
 
 
 def _gate(found: Sequence[Document]) -> int:
-    """The exit code; what fell is told on standard error.
-
-    Raises:
-        UserError: there is nothing that could have fallen.
-    """
+    """The exit code; what fell is told on standard error."""
     if not any(document.ratios or document.curves for document in found):
         raise UserError(
             "--gate has nothing to judge: no ratio and no exponent was measured; measure `beside` "

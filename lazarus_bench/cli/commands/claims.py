@@ -157,11 +157,7 @@ def _claims(hypotheses: Path | None, family: str | None = None) -> Sequence[Regi
 
 
 def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:
-    """Make sure that a registry is written where one belongs and none loses claims by it.
-
-    Raises:
-        UserError: the folder is not there, or its registry has families that `claims` lack.
-    """
+    """Make sure that a registry is written where one belongs and none loses claims by it."""
     from lazarus_bench.report.registry import FILE, load_registry
 
     if not folder.is_dir():

@@ -10,11 +10,6 @@ Examples:
         --classes "add:23 + 45 = |17 + 38 = |11 + 22 = |5 + 9 = |8 + 6 = " \
         --test "11 * 12 = |13 + 14 = " --output classifier.json
     lazarus-bench classifier MODEL --classes good:@good.txt --classes bad:@bad.txt
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -23,10 +18,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Line, Model, Output, plot
-from lazarus_bench.cli.prompts import read_classes, read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_classes, read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -66,11 +61,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Probe every layer for `classes` and show how well it can tell them apart.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Probe every layer for `classes` and show how well it can tell them apart."""
     check_output(output, plot)
     prompts = read_classes(classes)
     from lazarus_bench.analysis.classifier import check_classes, classifier
@@ -79,7 +70,7 @@ def run(
     if permutations < 1:
         raise UserError(f"--permutations {permutations} is no null: give 1 or more")
     tested = read_prompts(test or ())
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     with busy(f"training probes under {permutations} permutations"):
         result = classifier(loaded, prompts, protocol, permutations, tested)

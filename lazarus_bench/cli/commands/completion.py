@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli.application import application, commands
+from lazarus_bench.cli.application import Everything, application
 from lazarus_bench.cli.flags import Json
 
 
@@ -27,7 +27,7 @@ def run(
     as_json: Json = False,
 ) -> int:
     """Print the script for `shell`."""
-    script = application(commands()).generate_completion(shell=shell).rstrip()
+    script = application(Everything()).generate_completion(shell=shell).rstrip()
     if as_json:
         document = {"schema": 1, "kind": "completion", "shell": shell, "script": script}
         script = json.dumps(document, indent=1)

@@ -8,11 +8,6 @@ Examples:
     lazarus-bench data arithmetic --output arithmetic.jsonl
     lazarus-bench data arithmetic --format text --output data/   # data/train.jsonl, ...
     lazarus-bench data topics --count 400 --seed 3 --output topics.jsonl --json
-
-Exit codes:
-    0  done
-    2  bad input: one sentence says what to mend, and nothing is written
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -26,10 +21,10 @@ from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import Json, Line
-from lazarus_bench.cli.results import document
+from lazarus_bench.cli.outputs import document
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
-from lazarus_bench.tasks.example_rows import SPLITS, generate, rows
 from lazarus_bench.versions import versions
 
 SENTENCES = ("sentiment", "topics")
@@ -68,11 +63,9 @@ def run(
     as_json: Json = False,
     line: Line,
 ) -> int:
-    """Write the examples that are asked for, and say how they are balanced and split.
+    """Write the examples that are asked for, and say how they are balanced and split."""
+    from lazarus_bench.tasks.example_rows import SPLITS, generate, rows
 
-    Raises:
-        UserError: a flag cannot be honoured, or the file cannot be written.
-    """
     form = form or ("text" if kind in SENTENCES else "completion")
     _check_output(output)
     with terminal.busy(f"drawing {count} examples"):
@@ -107,18 +100,14 @@ def run(
         f"{examples.different} of the training examples are different; {apart} that both splits "
         f"have: {examples.overlap or 'none'}"
     )
-    table = terminal.table(["class", *SPLITS], [*balance, total], room)
+    balances = table(["class", *SPLITS], [*balance, total], room)
     written = f"written: {' and '.join(map(str, files))}"
-    terminal.write(f"{written}\n\n{table}\n\n{terminal.wrapped(note, room)}")
+    terminal.write(f"{written}\n\n{balances}\n\n{wrapped(note, room)}")
     return 0
 
 
 def _check_output(output: str) -> None:
-    """Make sure that the examples can be written, before any is drawn.
-
-    Raises:
-        UserError: it is neither a folder nor a .jsonl, or cannot be written.
-    """
+    """Make sure that the examples can be written, before any is drawn."""
     path = Path(output).expanduser()
     folder = _is_folder(output)
     if not folder and path.suffix.lower() != ".jsonl":

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli.files import check_apart, report_file
 from lazarus_bench.cli.flags import Hypotheses
+from lazarus_bench.cli.outputs import check_apart, report_file
 from lazarus_bench.cli.terminal import flowed, width
 from lazarus_bench.errors import UserError
 
@@ -57,12 +57,7 @@ def run(
     ] = False,
     hypotheses: Hypotheses = None,
 ) -> int:
-    """Compare `old` with `new`; 1 when a verdict moved, else 0.
-
-    Raises:
-        UserError: one of them is no report, neither has a verdict, or the output cannot be written
-            or is one of them.
-    """
+    """Compare `old` with `new`; 1 when a verdict moved, else 0."""
     from lazarus_bench.report import load, write_text
     from lazarus_bench.report.diff import compare, render_diff, to_dict
 

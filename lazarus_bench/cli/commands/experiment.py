@@ -16,8 +16,15 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from lazarus_bench.cli.application import actions
-from lazarus_bench.cli.flags import Json, Line, StoreFolder
-from lazarus_bench.cli.session_flags import Asked, Judged, Trained, together
+from lazarus_bench.cli.flags import (
+    Experimenting,
+    Hypotheses,
+    Json,
+    Line,
+    Listing,
+    Published,
+    Standing,
+)
 
 app = actions()
 
@@ -33,14 +40,6 @@ def _names(_: object) -> list[str]:
 
 _NAMED = Parameter(metavar="NAME", completer=_names)
 One = Annotated[str | None, _NAMED, Parameter(help="this one alone, in full")]
-Report = Annotated[
-    Path | None,
-    Parameter(
-        name=("--report", "-o"),
-        metavar="DIR",
-        help="folder for report.json, report.md and report.html (default: experiments/NAME)",
-    ),
-]
 _SETTINGS = Parameter(group=Group("Settings, as the writeups give them", sort_key=5))
 
 
@@ -49,10 +48,9 @@ def run(
     name: Annotated[str, _NAMED, Parameter(help="`lazarus-bench experiment list` lists them")],
     /,
     *,
-    asked: Asked = Asked(),
-    trained: Trained = Trained(),
-    judged: Judged = Judged(),
-    report: Report = None,
+    asked: Experimenting = Experimenting(),
+    published: Published = False,
+    hypotheses: Hypotheses = None,
     as_json: Json = False,
     config: Annotated[
         Path | None,
@@ -74,7 +72,7 @@ def run(
     baseline_only: Annotated[
         bool, _SETTINGS, Parameter(help="only the claims that train nothing")
     ] = False,
-    save: Annotated[
+    save: Annotated[  # noqa: ARG001 - the writeups type it
         bool, _SETTINGS, Parameter(help="what the writeup says; results are always kept")
     ] = False,
     line: Line,
@@ -99,16 +97,24 @@ def run(
         3  a claim's own code broke: its trace is on standard error
         130, 141  interrupted (what was trained is kept; the same command goes on), or a closed pipe
     """
-    from lazarus_bench.cli import experiment
+    from lazarus_bench.cli import experiments
 
-    given = {"config": config, "steps": steps, "problems": problems, "save": save}
-    more = {**given, "baseline_only": baseline_only, "report": report, "json": as_json}
-    return experiment.run(together(line, asked, trained, judged, action="run", name=name, **more))
+    settings = experiments.Settings(
+        config=config, steps=steps, problems=problems, baseline_only=baseline_only
+    )
+    return experiments.run(
+        name, asked, settings, hypotheses, line, published=published, as_json=as_json
+    )
 
 
 @app.command(name="list")
 def list_them(
-    name: One = None, /, *, asked: Asked = Asked(), as_json: Json = False, line: Line
+    name: One = None,
+    /,
+    *,
+    asked: Listing = Listing(),
+    hypotheses: Hypotheses = None,
+    as_json: Json = False,
 ) -> int:
     """Tell what each does, its writeup, its claims and what it costs.
 
@@ -116,9 +122,10 @@ def list_them(
         lazarus-bench experiment list
         lazarus-bench experiment list engram
     """
-    from lazarus_bench.cli import experiment
+    from lazarus_bench.cli import experiments
 
-    return experiment.run(together(line, asked, action="list", name=name, json=as_json))
+    look = experiments.Look(asked=asked, hypotheses=hypotheses, name=name)
+    return experiments.list_them(look, as_json=as_json)
 
 
 @app.command
@@ -126,11 +133,9 @@ def status(
     name: One = None,
     /,
     *,
-    asked: Asked = Asked(),
-    store: StoreFolder = None,
-    report: Report = None,
+    asked: Standing = Standing(),
+    hypotheses: Hypotheses = None,
     as_json: Json = False,
-    line: Line,
 ) -> int:
     """Tell what of each is trained, running or missing, and what came of it.
 
@@ -143,7 +148,7 @@ def status(
         1  a training is missing, damaged, running or unfinished
         2  bad input
     """
-    from lazarus_bench.cli import experiment
+    from lazarus_bench.cli import experiments
 
-    more = {"store": store, "report": report, "json": as_json}
-    return experiment.run(together(line, asked, action="status", name=name, **more))
+    look = experiments.Look(asked=asked, hypotheses=hypotheses, name=name)
+    return experiments.status(look, as_json=as_json)

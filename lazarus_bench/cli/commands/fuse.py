@@ -7,11 +7,6 @@ the logits moved is told.
 Examples:
     lazarus-bench fuse lab:llama --adapter adapters --output fused
     lazarus-bench fuse MODEL-4bit --adapter adapters --output fused --dequantise
-
-Exit codes:
-    0  done
-    2  bad input: one sentence says what to mend, and nothing is written
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -24,12 +19,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import folders, subject, terminal
+from lazarus_bench.cli import inputs, outputs, terminal
 from lazarus_bench.cli.flags import Json, Line, Model, Output
-from lazarus_bench.cli.results import give
+from lazarus_bench.cli.outputs import give
+from lazarus_bench.figures.tables import wrapped
 
 if TYPE_CHECKING:
-    from lazarus_bench.cli.subject import Found
+    from lazarus_bench.cli.inputs import Found
     from lazarus_bench.jobs.spec import Job
 
 
@@ -54,17 +50,13 @@ def run(
     as_json: Json = False,
     line: Line,
 ) -> int:
-    """Fuse MODEL with its adapter and say how exactly it was done.
-
-    Raises:
-        UserError: a model, an adapter or a folder cannot be used.
-    """
-    found, place = subject.find(model, adapter), Path(folder).expanduser()
+    """Fuse MODEL with its adapter and say how exactly it was done."""
+    found, place = inputs.find(model, adapter), Path(folder).expanduser()
     job = _job(found, dequantise=dequantise)
-    there = folders.holds(place, job.digest)
+    there = outputs.holds(place, job.digest)
     if not there:
-        folders.check_free(place)
-        folders.check_place(place)
+        outputs.check_free(place)
+        outputs.check_folder(place)
         _fuse(found, job, place)
     found.warn_of_another()
     from lazarus_bench.analysis.logits import fused_change
@@ -83,7 +75,7 @@ def run(
     }
     state = "is already in" if there else "fused into"
     what = f"{found.label} {state} {place}, {terminal.size(amount)}"
-    text = "\n".join(terminal.wrapped(said, room) for said in (what, str(change)))
+    text = "\n".join(wrapped(said, room) for said in (what, str(change)))
     give(found, line, Output(json=as_json), result, text)
     return 0
 
@@ -108,7 +100,7 @@ def _fuse(found: Found, job: Job, folder: Path) -> None:
 
     assert found.adapter is not None
     attempt = Attempt(number=1, earlier=0.0, start=time.perf_counter())
-    with terminal.busy(f"fusing {found.label}"), folders.new_folder(folder) as work:
+    with terminal.busy(f"fusing {found.label}"), outputs.new_folder(folder) as work:
         job.recipe.train(Stack(model=found.directory, adapter=found.adapter), work, job.seed)
         write_spec(work, job)
         write_manifest(work, job, backend.manifest().as_strings(), attempt)

@@ -7,11 +7,6 @@ Examples:
     lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
     lazarus-bench generate MODEL @prompts.txt --adapter adapters --json
     lazarus-bench generate MODEL '7 * 8 = ' --temperature 1 --seed 3 --max-tokens 8
-
-Exit codes:
-    0  done
-    2  bad input: one sentence says what to mend, and nothing is written
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -22,10 +17,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Line, Model, Output, Prompts
-from lazarus_bench.cli.prompts import read_prompts
-from lazarus_bench.cli.results import check_output, show
+from lazarus_bench.cli.inputs import read_prompts
+from lazarus_bench.cli.outputs import check_output, show
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -52,11 +47,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Continue `prompts` and show what came.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Continue `prompts` and show what came."""
     check_output(output)
     if max_tokens < 1:
         raise UserError(f"--max-tokens {max_tokens} leaves nothing to say: give 1 or more")
@@ -69,7 +60,7 @@ def run(
     if seed is not None and seed < 0:
         raise UserError(f"--seed {seed} is no seed: give 0 or more")
     asked = read_prompts(prompts)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.answers import generate
 

@@ -19,8 +19,8 @@ from cyclopts import Parameter
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Json, StoreFolder, lab_models
-from lazarus_bench.cli.status_line import StatusLine
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import table, wrapped
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
@@ -71,9 +71,9 @@ def list_them(*, store: StoreFolder = None, as_json: Json = False) -> int:
         document = {"schema": 1, "kind": "lab", "store": str(opened.root), "models": found}
         terminal.write(json.dumps(document, indent=1), as_json=True)
         return 0
-    table = terminal.table(HEADERS, [_row(model) for model in found], terminal.width())
+    models = table(HEADERS, [_row(model) for model in found], terminal.width())
     end = f"seeds that are built in {opened.root}; `lazarus-bench lab build NAME` builds seed 0"
-    terminal.write(f"{table}\n\n{terminal.wrapped(end, terminal.width())}")
+    terminal.write(f"{models}\n\n{wrapped(end, terminal.width())}")
     return 0
 
 
@@ -195,11 +195,7 @@ def build(
 
 
 def _lab_name(given: str) -> str:
-    """The lab's model that is meant: `llama` is `lab:llama`.
-
-    Raises:
-        UserError: there is no such model, or it is made for data.
-    """
+    """The lab's model that is meant: `llama` is `lab:llama`."""
     from lazarus_bench.claims.subjects import BLANK
     from lazarus_bench.jobs.subjects import LAB
 
@@ -225,7 +221,7 @@ def _train(session: Session, jobs: Iterable[Job]) -> None:
     """Build what is missing, with a line for each model and a live one on a terminal."""
     from lazarus_bench.session.session import Watch
 
-    lines = StatusLine()
+    lines = terminal.StatusLine()
     try:
         plan = session.plan(jobs)
         session.train(plan, Watch(say=lines.say, live=lines.live))

@@ -10,11 +10,6 @@ Examples:
         --targets multiply --plot lens.svg --output lens.json
     lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --layer 4 --layer 8
     lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --diff   # before and after
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -23,7 +18,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import (
     Adapter,
     Layers,
@@ -35,8 +30,8 @@ from lazarus_bench.cli.flags import (
     TopK,
     plot,
 )
-from lazarus_bench.cli.prompts import read_prompts, read_words
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_prompts, read_words
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -64,23 +59,19 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Read the lens of `prompts` and show it.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Read the lens of `prompts` and show it."""
     check_output(output, plot)
     if diff and adapter is None:
         raise UserError("--diff compares a model with its adapter: give --adapter DIR")
     asked, words = read_prompts(prompts), read_words(targets)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     base = found.load(adapted=False) if diff else None
     from lazarus_bench.analysis.lens import lens
 
-    chosen = subject.chosen_layers(loaded, layers, [loaded.classifier_layer])
-    subject.check_top(loaded, top_k)
-    ids = subject.target_tokens(loaded, words)
+    chosen = inputs.chosen_layers(loaded, layers, [loaded.classifier_layer])
+    inputs.check_top(loaded, top_k)
+    ids = inputs.target_tokens(loaded, words)
     with busy(f"reading {len(asked)} prompts"):
         result = lens(loaded, asked, ids, chosen, top_k, base)
     return draw(result, found, line, output, plot)

@@ -7,11 +7,6 @@ Examples:
     lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '
     lazarus-bench moe-expert weights lab:olmoe
     lazarus-bench moe-expert project lab:gpt-oss --targets multiply,add
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -23,12 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
-from lazarus_bench.cli.prompts import read_classes, read_prompts, read_words
-from lazarus_bench.cli.results import Drawn, check_output, draw
-from lazarus_bench.cli.subject import Found
+from lazarus_bench.cli.inputs import Found, read_classes, read_prompts, read_words
+from lazarus_bench.cli.outputs import Drawn, check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import NotApplicable, UserError
 
@@ -85,11 +79,6 @@ def analyze(
             --classes "multiply:7 * 8 = |12 * 5 = |3 * 9 = " \
             --classes "add:23 + 45 = |17 + 38 = |11 + 22 = " --output experts.json
         lazarus-bench moe-expert analyze MODEL --classes code:@code.txt --classes text:@t.txt
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
     prompts = read_classes(classes) if classes else _operations()
@@ -98,7 +87,7 @@ def analyze(
             raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
     if permutations < 1:
         raise UserError(f"--permutations {permutations} is no null: give 1 or more")
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
 
@@ -124,15 +113,10 @@ def trace(
     Examples:
         lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '
         lazarus-bench moe-expert trace lab:gpt-oss '127 * 89 = ' --layer 2 --plot trace.svg
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
     asked = read_prompts(prompts)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.routing import traced
 
@@ -160,14 +144,9 @@ def weights(
     Examples:
         lazarus-bench moe-expert weights lab:olmoe
         lazarus-bench moe-expert weights lab:gpt-oss --layer 0 --json
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis import expert_weights
 
@@ -212,21 +191,16 @@ def project(
         lazarus-bench moe-expert project lab:olmoe
         lazarus-bench moe-expert project lab:gpt-oss --targets multiply,add --top-k 5 \
             --layer 4 --plot words.svg
-
-    Exit codes:
-        0  read and shown
-        2  bad input: one sentence says what to mend
-        130, 141  interrupted, or the pipe was closed
     """
     check_output(output, plot)
     if draws < 1:
         raise UserError(f"--draws {draws} is no null: give 1 or more")
     asked = read_words(targets)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.router import projected
 
-        subject.check_top(loaded, top_k)
+        inputs.check_top(loaded, top_k)
         words, missing = _words(loaded, asked)
         with busy(f"projecting the routers, and random rows {draws} times"):
             result = projected(loaded, chosen, words, missing, top=top_k, draws=draws)
@@ -245,11 +219,7 @@ def _operations() -> dict[str, list[str]]:
 
 
 def _words(loaded: LoadedModel, asked: Sequence[str]) -> tuple[Sequence[WordTokens], list[str]]:
-    """The words asked for; else the default's that are single tokens, and those that are not.
-
-    Raises:
-        UserError: a word that was asked for is no single token, or none of the default's is.
-    """
+    """The words asked for; else the default's that are single tokens, and those that are not."""
     from lazarus_bench.analysis.vocabulary import known_words
     from lazarus_bench.models.words import word_tokens
     from lazarus_bench.tasks.arithmetic import Operation
@@ -270,9 +240,6 @@ def _mixture(found: Found, layers: Layers) -> Iterator[tuple[LoadedModel, list[i
 
     An adapter is added to the weights, as it may change routers and experts. Within the block, what
     does not apply to the model is the user's mistake.
-
-    Raises:
-        UserError: it cannot be loaded or is dense, or a layer has no router.
     """
     loaded = found.load()
     if found.adapter is not None:

@@ -9,11 +9,6 @@ Examples:
     lazarus-bench patch lab:llama '7 * 8 = |6 * 4 = ' '7 + 8 = |6 + 4 = ' \
         --clean-answers '56|24' --corrupted-answers '15|10' --plot patch.svg
     lazarus-bench patch MODEL @clean.txt @corrupted.txt --layer 4 --json
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -22,10 +17,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, plot
-from lazarus_bench.cli.prompts import read_answers, read_prompts
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_answers, read_prompts
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -69,11 +64,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Patch every layer and position and show how much of the answer comes back.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Patch every layer and position and show how much of the answer comes back."""
     check_output(output, plot)
     one, other = read_prompts([clean]), read_prompts([corrupted])
     if len(one) != len(other):
@@ -83,11 +74,11 @@ def run(
         )
     right = read_answers("--clean-answers", clean_answers, len(one))
     wrong = read_answers("--corrupted-answers", corrupted_answers, len(one))
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.patching import patching
 
-    chosen = subject.chosen_layers(loaded, layers)
+    chosen = inputs.chosen_layers(loaded, layers)
     with busy(f"patching {len(one)} pairs of prompts in {len(chosen)} layers"):
         result = patching(loaded, one, other, chosen, right, wrong)
     return draw(result, found, line, output, plot)

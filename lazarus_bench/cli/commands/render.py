@@ -14,8 +14,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.files import report_file
 from lazarus_bench.cli.flags import Json
+from lazarus_bench.cli.outputs import report_file
 from lazarus_bench.errors import UserError
 
 PAGES = (".html", ".htm")
@@ -40,9 +40,6 @@ def run(
     A name that ends in .html makes a page, which holds its pictures; Markdown has them beside it.
     `as_json` prints what was rendered as a JSON document, with the text itself if no `output` is
     named.
-
-    Raises:
-        UserError: `report` is no report, or `output` cannot be written or names another form.
     """
     from lazarus_bench.report import load, render, write_pictures, write_text
     from lazarus_bench.report.html import render_html

@@ -8,10 +8,6 @@ Examples:
     lazarus-bench report reports/lab --outcome refuted,moved
     lazarus-bench report reports/lab --claim dual --json
     lazarus-bench report reports/lab --output page.html
-
-Exit codes:
-    0  shown
-    2  bad input
 """
 
 from __future__ import annotations
@@ -25,9 +21,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.files import check_apart, report_file
 from lazarus_bench.cli.flags import Json, claim_ids
+from lazarus_bench.cli.outputs import check_apart, report_file
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import wrapped
 
 if TYPE_CHECKING:
     from lazarus_bench.report import Report, Row
@@ -80,12 +77,7 @@ def run(
     *,
     asked: Asked = Asked(),
 ) -> int:
-    """Show `report`.
-
-    Raises:
-        UserError: it is no report, nothing in it was asked for, or the output cannot be written or
-            is the report itself.
-    """
+    """Show `report`."""
     from lazarus_bench.report import load
 
     form, path = _form(asked), report_file(report)
@@ -102,12 +94,7 @@ def run(
 
 
 def _form(asked: Asked) -> str:
-    """How to show it: as asked, or as the end of the output's name says.
-
-    Raises:
-        UserError: these differ, no form ends so, or a choice of claims meets a rendering of the
-            whole.
-    """
+    """How to show it: as asked, or as the end of the output's name says."""
     ending = asked.output.suffix.lower() if asked.output else ""
     by_name = FORMS.get(ending)
     if by_name is None and ending not in PLAIN and not (asked.form or asked.json):
@@ -148,7 +135,7 @@ def _chosen(rows: Sequence[Row], report: Path, asked: Asked) -> tuple[Row, ...]:
 
 
 def _outcomes(given: str | None) -> set[str]:
-    from lazarus_bench.cli.verdicts import OUTCOMES
+    from lazarus_bench.cli.judging import OUTCOMES
 
     names = {name.strip() for name in (given or "").split(",") if name.strip()}
     for name in names:
@@ -158,18 +145,18 @@ def _outcomes(given: str | None) -> set[str]:
 
 
 def _table(report: Report, path: Path, rows: Sequence[Row]) -> str:
-    from lazarus_bench.cli.verdicts import shown, tally, why
+    from lazarus_bench.cli.judging import shown, tally, why
 
     head = f"{path}, made {report.created} with the {report.profile} profile"
     if not rows:
         return f"{head}\n\nno verdict in it was asked for"
     room = terminal.width()
     end = terminal.folded(tally(rows), room)
-    return "\n".join([terminal.wrapped(head, room), "", *shown(report, rows), "", end, *why(rows)])
+    return "\n".join([wrapped(head, room), "", *shown(report, rows), "", end, *why(rows)])
 
 
 def _json(report: Report, path: Path, rows: Sequence[Row]) -> str:
-    from lazarus_bench.cli.verdicts import records
+    from lazarus_bench.cli.judging import record
 
     document = {
         "schema": 1,
@@ -179,7 +166,7 @@ def _json(report: Report, path: Path, rows: Sequence[Row]) -> str:
         "profile": report.profile,
         "command": report.command,
         "manifest": dict(report.manifest),
-        "verdicts": records(report, rows),
+        "verdicts": [record(row) for row in rows],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 

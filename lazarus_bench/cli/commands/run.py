@@ -20,13 +20,19 @@ Exit codes:
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli.flags import Json, Line, claim_ids, families
-from lazarus_bench.cli.session_flags import Asked, Judged, Trained, together
+from lazarus_bench.cli.flags import (
+    Hypotheses,
+    Json,
+    Judging,
+    Line,
+    Published,
+    claim_ids,
+    families,
+)
 
 
 def _names(context: object) -> list[str]:
@@ -43,23 +49,17 @@ def run(
             help="a claim's id (dual/vo-36), a family (dual), or a pattern in which * is any part",
         ),
     ],
-    asked: Asked = Asked(),
-    trained: Trained = Trained(),
-    judged: Judged = Judged(),
-    report: Annotated[
-        Path | None,
-        Parameter(
-            metavar="DIR",
-            help="folder for report.json, report.md and report.html (default: lazarus-report, and "
-            "lazarus-report/published where no model is asked)",
-        ),
-    ] = None,
+    asked: Judging = Judging(),
+    published: Published = False,
+    hypotheses: Hypotheses = None,
     as_json: Json = False,
     line: Line,
 ) -> int:
     """Judge the claims that are named, or show what that would train."""
-    from lazarus_bench.cli import run as judging
+    from lazarus_bench.cli import judging
+    from lazarus_bench.session.selection import select
 
-    return judging.run(
-        together(line, asked, trained, judged, claims=claims, report=report, json=as_json)
-    )
+    study = judging.study(hypotheses)
+    chosen = select(study.claims, claims)
+    done = judging.judge(asked, study, chosen, line, published=published, as_json=as_json)
+    return 0 if done is None else done.code

@@ -9,11 +9,6 @@ Examples:
         --away '12 * 5 = |3 * 9 = ' --targets 15,56
     lazarus-bench steer MODEL @prompts.txt --toward @good.txt --away @bad.txt \
         --layer 4 --layer 8 --strength 1 --strength 4 --tokens 20 --plot steer.svg
-
-Exit codes:
-    0  read and shown
-    2  bad input: one sentence says what to mend
-    130, 141  interrupted, or the pipe was closed
 """
 
 from __future__ import annotations
@@ -23,7 +18,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from lazarus_bench.cli import subject
+from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import (
     Adapter,
     Layers,
@@ -35,8 +30,8 @@ from lazarus_bench.cli.flags import (
     TopK,
     plot,
 )
-from lazarus_bench.cli.prompts import read_prompts, read_words
-from lazarus_bench.cli.results import check_output, draw
+from lazarus_bench.cli.inputs import read_prompts, read_words
+from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
@@ -80,11 +75,7 @@ def run(
     output: Output = Output(),
     line: Line,
 ) -> int:
-    """Steer `prompts` and show what follows them.
-
-    Raises:
-        UserError: a flag cannot be honoured, or the model cannot be read.
-    """
+    """Steer `prompts` and show what follows them."""
     check_output(output, plot)
     for flag, count in (("tokens", tokens), ("draws", draws)):
         if count < 1:
@@ -97,13 +88,13 @@ def run(
     if sorted(plus) == sorted(minus):
         raise UserError("--toward and --away have the same prompts: the direction would be none")
     asked, words = read_prompts(prompts), read_words(targets)
-    found = subject.find(model, adapter)
+    found = inputs.find(model, adapter)
     loaded = found.load()
     from lazarus_bench.analysis.steering import steering
 
-    chosen = subject.chosen_layers(loaded, layers, [loaded.classifier_layer])
-    subject.check_top(loaded, top_k)
-    ids = subject.target_tokens(loaded, words)
+    chosen = inputs.chosen_layers(loaded, layers, [loaded.classifier_layer])
+    inputs.check_top(loaded, top_k)
+    ids = inputs.target_tokens(loaded, words)
     sizes = {"top": top_k, "length": tokens, "draws": draws}
     with busy(f"steering {len(asked)} prompts"):
         result = steering(loaded, asked, plus, minus, ids, chosen, strengths, **sizes)

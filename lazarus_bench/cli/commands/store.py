@@ -21,6 +21,7 @@ from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Json, StoreFolder
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures.tables import LEAST, wrapped
 from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
@@ -115,12 +116,12 @@ def _table(contents: Sequence[Stored], room: int) -> str:
         heads, label = [HEADERS[at] for at in kept], kept.index(HEADERS.index("label"))
         longest = max(len(row[label]) for row in cells)
         over = len(tabulate(cells, heads, disable_numparse=True).splitlines()[1]) - room
-        if over <= 0 or longest - over >= terminal.LEAST or count == len(SPARED):
+        if over <= 0 or longest - over >= LEAST or count == len(SPARED):
             break
     for row in cells:
-        row[label] = cut(row[label], max(longest - max(over, 0), terminal.LEAST))
+        row[label] = cut(row[label], max(longest - max(over, 0), LEAST))
     shown = tabulate(cells, heads, disable_numparse=True)
-    left_out = terminal.wrapped(f"no room for: {', '.join(SPARED[:count])}", room)
+    left_out = wrapped(f"no room for: {', '.join(SPARED[:count])}", room)
     return f"{shown}\n{left_out}" if count else shown
 
 

@@ -1,0 +1,354 @@
+"""What a command is given: a model, found and loaded; prompts and words; a YAML file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lazarus_bench.cli.flags import Layers
+from lazarus_bench.cli.terminal import busy
+from lazarus_bench.digests import digest_of
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models.files import fingerprint, resolve
+
+if TYPE_CHECKING:
+    from lazarus_bench.models.load import LoadedModel
+
+LAB_SEED = 0
+SEPARATOR = "|"
+FROM_FILE = "@"
+STANDARD_INPUT = "-"
+ADAPTER_FILES = ("adapter_config.json", "adapters.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A model on disk, as it was named, with the adapter that goes on top."""
+
+    name: str
+    directory: Path
+    adapter: Path | None
+
+    @property
+    def label(self) -> str:
+        """The model and its adapter, for people."""
+        return self.name if self.adapter is None else f"{self.name} + {self.adapter.name}"
+
+    def described(self) -> dict[str, Any]:
+        """What a result file says of it; digests are of configuration, tokenizer and weights."""
+        adapter = self.adapter and {
+            "directory": str(self.adapter),
+            "digest": fingerprint(self.adapter),
+        }
+        return {
+            "name": self.name,
+            "directory": str(self.directory),
+            "digest": fingerprint(self.directory),
+            "adapter": adapter,
+        }
+
+    def load(self, *, adapted: bool = True) -> LoadedModel:
+        """The model in memory, with its adapter unless it is not wanted.
+
+        An adapter that was trained on another model is named on standard error.
+
+        Raises:
+            UserError: it cannot be loaded, or the adapter is another model's.
+        """
+        adapter = self.adapter if adapted else None
+        with busy(f"loading {self.name}"):
+            # transformers would warn of a prompt that is too long before we refuse it.
+            os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+            from lazarus_bench.models.load import load
+
+            loaded = load(self.directory, adapter, name=self.name)
+        if adapter is not None:
+            self.warn_of_another()
+        return loaded
+
+    def warn_of_another(self) -> None:
+        """Say on standard error that the adapter was trained on another model, where it was."""
+        if self.adapter is not None and trained_elsewhere(self.adapter, self.directory):
+            print(
+                f"lazarus-bench: {self.adapter.name} was trained on another model than "
+                f"{self.name}: what it does here is no result of its training",
+                file=sys.stderr,
+            )
+
+
+def find(name: str, adapter: str | Path | None = None, lab_seed: int = LAB_SEED) -> Found:
+    """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given.
+
+    Raises:
+        UserError: there is no such model or adapter.
+    """
+    directory = _in_lab(name, lab_seed) if name.startswith("lab:") else resolve(name)
+    return Found(name=name, directory=directory, adapter=_adapter(adapter))
+
+
+def _in_lab(name: str, seed: int) -> Path:
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.jobs.store import STORE_VARIABLE, Store, default_root
+    from lazarus_bench.jobs.subjects import lab_subject
+
+    try:
+        job = lab_subject(name).base(seed)
+    except NotApplicable as error:
+        raise UserError(f"{error}: name a trained model") from error
+    assert isinstance(job, Job)
+    store = Store(default_root())
+    artifact = store.find(job)
+    if artifact is None:
+        why = store.damage(job) or f"{name} (seed {seed}) is not in the store {store.root}"
+        seeds = f" --seeds {seed + 1}" if seed else ""
+        raise UserError(
+            f"{why}: build it with `lazarus-bench lab build {name.removeprefix('lab:')}{seeds}`, "
+            f"or name the store that has it in {STORE_VARIABLE}"
+        )
+    return artifact.directory
+
+
+def _adapter(named: str | Path | None) -> Path | None:
+    if named is None:
+        return None
+    directory = Path(named).expanduser().resolve()
+    if not directory.is_dir():
+        raise UserError(
+            f"--adapter {named} is no folder: give the one that mlx_lm.lora or a recipe left"
+        )
+    missing = [name for name in ADAPTER_FILES if not (directory / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{named} is no adapter (it has no {missing[0]}): give the directory that mlx_lm.lora "
+            f"or a recipe left"
+        )
+    return directory
+
+
+def chosen_layers(
+    loaded: LoadedModel, asked: Layers, default: Sequence[int] | None = None
+) -> list[int]:
+    """The layers asked for, ascending, each once; where none is named, `default`, else every one.
+
+    Raises:
+        UserError: the model has no such layer.
+    """
+    if asked.all_layers:
+        return list(range(loaded.depth))
+    for layer in asked.layer or ():
+        if not 0 <= layer < loaded.depth:
+            raise UserError(
+                f"--layer {layer} is not in {loaded.name}: choose 0 to {loaded.depth - 1}"
+            )
+    every = range(loaded.depth) if default is None else default
+    return sorted(set(asked.layer or every))
+
+
+def check_top(loaded: LoadedModel, top: int) -> None:
+    """Make sure that the vocabulary has so many tokens.
+
+    Raises:
+        UserError: it has fewer, or none is asked for.
+    """
+    from lazarus_bench.models.anatomy import part
+
+    known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
+    if not 1 <= top <= known:
+        raise UserError(f"--top-k {top} is not to be had of {loaded.name}: choose 1 to {known}")
+
+
+def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> dict[str, int]:
+    """Each word with its token as it stands.
+
+    Raises:
+        UserError: a word is no single token.
+    """
+    from lazarus_bench.models.words import word_tokens
+
+    try:
+        return {word: word_tokens(loaded.tokenizer, word).bare for word in words}
+    except NotApplicable as error:
+        raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error
+
+
+def trained_elsewhere(adapter: Path, model: Path) -> bool:
+    """Whether the adapter's record names another base than `model`.
+
+    Weights of one shape load on any model that has the shape, so loading does not tell. False
+    where there is no record: another program's adapter, or a lab model that was copied without its
+    manifest.
+    """
+    from lazarus_bench.jobs.artifact import MANIFEST, SPEC
+    from lazarus_bench.training import known_recipes
+
+    base = _record(adapter / SPEC).get("base")
+    # What was trained on an adapter was trained on the adapter's base.
+    adapters = {kind for kind, made in known_recipes().items() if made.leaves == "adapter"}
+    while isinstance(base, Mapping) and base.get("kind") in adapters:
+        base = base.get("base")
+    if not isinstance(base, Mapping):
+        return False
+    if "checkpoint" in base:
+        return bool(base["checkpoint"] != fingerprint(model))
+    own = _record(model / MANIFEST).get("digest")
+    return own is not None and own != digest_of(base)
+
+
+def _record(file: Path) -> Mapping[str, Any]:
+    from lazarus_bench.jobs.attempts import read_object
+
+    try:
+        return read_object(file)
+    except (OSError, ValueError):
+        return {}
+
+
+def read_prompts(given: Sequence[str]) -> list[str]:
+    """Prompts in their order: `a|b` is two, `@file` one a line, `@-` those of standard input.
+
+    Blanks count, also at the end: `7 * 8 = ` is another prompt than `7 * 8 =`. In a file blank
+    lines are skipped, and neither mark means anything.
+
+    Raises:
+        UserError: a prompt is empty, or a file cannot be read or has none.
+    """
+    found: list[str] = []
+    for text in given:
+        if text.startswith(FROM_FILE):
+            found += _lines(text.removeprefix(FROM_FILE))
+            continue
+        if not text:
+            raise UserError("a prompt is empty: write what the model should read")
+        prompts = text.split(SEPARATOR)
+        if not all(prompts):
+            raise UserError(f"{text!r} has an empty prompt: leave out the {SEPARATOR!r} beside it")
+        found += prompts
+    return found
+
+
+def _lines(name: str) -> list[str]:
+    try:
+        raw = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
+        # A byte order mark is how some editors begin a file; it belongs to no prompt.
+        lines = [line.rstrip("\r") for line in raw.decode("utf-8-sig").split("\n")]
+    except OSError as error:
+        raise UserError(
+            f"the prompts in {name!r} cannot be read ({error.strerror}): name a file after @, one "
+            f"prompt a line"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is not UTF-8: save it again with that encoding") from error
+    found = [line for line in lines if line.strip()]
+    if not found:
+        raise UserError(f"{name} has no prompts: write one a line")
+    return found
+
+
+def read_words(given: Sequence[str] | None) -> list[str]:
+    """Words separated by commas or `|`, each once; blanks count.
+
+    Raises:
+        UserError: one is empty.
+    """
+    given = given or ()
+    words = [word for text in given for word in text.replace(SEPARATOR, ",").split(",")]
+    if not all(words):
+        raise UserError(f"--targets {','.join(given)} has an empty word: leave out its comma")
+    return list(dict.fromkeys(words))
+
+
+def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
+    """Prompts by class, of `name:a|b` and `name:@file`; a class may be given in several parts.
+
+    Raises:
+        UserError: one has no name or no prompt, there are fewer than two, or two share a prompt.
+    """
+    classes: dict[str, list[str]] = {}
+    for text in given:
+        name, colon, given_prompts = text.partition(":")
+        if not (name.strip() and colon and given_prompts):
+            raise UserError(f'--classes {text!r} names no class: write it as "name:prompt|prompt"')
+        classes.setdefault(name.strip(), []).extend(read_prompts([given_prompts]))
+    if len(classes) < 2:
+        raise UserError("one class is told from nothing: give --classes for at least two of them")
+    owner: dict[str, str] = {}
+    for name, prompts in classes.items():
+        for prompt in prompts:
+            if owner.setdefault(prompt, name) != name:
+                raise UserError(
+                    f"{prompt!r} is in the classes {owner[prompt]} and {name}: leave it in one"
+                )
+    return classes
+
+
+def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None:
+    """An answer a prompt, of `a|b` or @FILE; one alone serves all. None where none is given.
+
+    Raises:
+        UserError: there are neither one nor as many as prompts, or one is empty.
+    """
+    if given is None:
+        return None
+    if not given:
+        raise UserError(f"{flag} is empty: give the text that should follow the prompt")
+    answers = read_prompts([given])
+    if len(answers) not in (1, prompts):
+        raise UserError(
+            f"answers in {flag}: {len(answers)}, prompts: {prompts}; give one for all or one each"
+        )
+    return answers * prompts if len(answers) == 1 else answers
+
+
+def read_yaml(named: str) -> Any:
+    """The content of a YAML file, read safely; None where it is empty.
+
+    Raises:
+        UserError: it cannot be read, is no YAML, or has a key twice.
+    """
+    import yaml
+
+    try:
+        text = Path(named).expanduser().read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(
+            f"--config {named} cannot be read ({error.strerror}): name a YAML file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"--config {named} is not UTF-8: save it with that encoding") from error
+    try:
+        _check_keys(named, yaml.compose(text, Loader=yaml.SafeLoader))
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = " ".join(str(error).split())
+        if mark is not None:
+            where = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"  # type: ignore[attr-defined]  # of a MarkedYAMLError
+        raise UserError(f"--config {named} is no YAML ({where}): mend it there") from error
+
+
+def _check_keys(named: str, root: Any) -> None:
+    """Refuse a mapping with two equal keys, of which YAML would pass the first over."""
+    found, nodes = set(), [root]
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(getattr(node, "value", None), list) or id(node) in found:
+            continue
+        found.add(id(node))
+        seen: set[tuple[str, str]] = set()
+        for item in node.value:
+            if not isinstance(item, tuple):
+                nodes.append(item)
+                continue
+            key, value = item
+            name = (key.tag, str(key.value))
+            if name in seen:
+                raise UserError(
+                    f"--config {named} has the key {key.value} twice, again in line "
+                    f"{key.start_mark.line + 1}: leave one out"
+                )
+            seen.add(name)
+            nodes.append(value)

@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from lazarus_bench.claims.finding import Finding, Labelled
     from lazarus_bench.claims.subjects import LAB_BASE
     from lazarus_bench.errors import NotApplicable, UserError
-    from lazarus_bench.jobs.needs import OnInstruct, Stages
-    from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES
+    from lazarus_bench.jobs.subjects import (
+        LAB_BLANK,
+        LAB_BOTH,
+        LAB_EVERY,
+        LAB_MIXTURES,
+        OnInstruct,
+        Stages,
+    )
     from lazarus_bench.judge import (
         SHARE,
         SHARE_DIFFERENCE,
@@ -55,8 +61,8 @@ _HOMES = dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge") | {
     "Labelled": "lazarus_bench.claims.finding",
     "NotApplicable": "lazarus_bench.errors",
     "OPERATION_NAMES": "lazarus_bench.tasks.arithmetic",
-    "OnInstruct": "lazarus_bench.jobs.needs",
-    "Stages": "lazarus_bench.jobs.needs",
+    "OnInstruct": "lazarus_bench.jobs.subjects",
+    "Stages": "lazarus_bench.jobs.subjects",
     "UserError": "lazarus_bench.errors",
     "claim": "lazarus_bench.claims.claim",
 }

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_bench.digests import digest_of
-from lazarus_bench.jobs.artifact import MANIFEST, SPEC
-from lazarus_bench.jobs.attempts import read_object
+from lazarus_bench.jobs.artifact import MANIFEST, SPEC, read_object
 from lazarus_bench.models.files import fingerprint
 from lazarus_bench.training import known_recipes
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lazarus_bench.jobs.attempts import below
+from lazarus_bench.jobs.artifact import below
 from lazarus_bench.versions import numeric_versions
 
 ROOM = ".readings"

@@ -1,17 +1,20 @@
-"""Subjects: what a claim is asked of, namely a lab model, a directory, or a hub id."""
+"""Subjects, the models that claims are evaluated on, and what claims need trained on them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 from lazarus_bench.claims.subjects import BLANK, INSTRUCT, LAB_BASE, MAIN_FAMILY, lab_family
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.models.files import check_files, fingerprint, read_config, resolve
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import Blank, Instruct, Pretrain
+from lazarus_bench.training import Blank, Instruct, Pretrain, Recipe
+from lazarus_bench.training.recipe import check_base
 
 LAB_FAMILIES: Mapping[str, Pretrain] = {
     MAIN_FAMILY: Pretrain(),
@@ -112,3 +115,44 @@ def subject(spec: str) -> Subject:
         checkpoint=Checkpoint(source=source, fingerprint=fingerprint(directory)),
         model_type=str(config["model_type"]),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnInstruct:
+    """`recipe` trained on the instruct sibling of the subject instead of the subject itself."""
+
+    on_instruct: ClassVar[bool] = True
+    recipe: Recipe | None
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The recipe, if any."""
+        return () if self.recipe is None else (self.recipe,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """`recipes` one after another, the first on the subject, each other on what came before it.
+
+    A run of it is of the last one, with `before` leading down through the stages to the base.
+    """
+
+    recipes: tuple[Recipe, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a stage that cannot start from what the one before it leaves."""
+        if not self.recipes:
+            raise UserError("Stages(recipes=()) has no stage: give one recipe or more")
+        check_base(self.recipes[0], None)
+        for below, recipe in pairwise(self.recipes):
+            check_base(recipe, below)
+
+
+Need = Recipe | OnInstruct | Stages | None
+"""A recipe on the subject or on its instruct sibling, a chain of recipes, or the base (None)."""
+
+
+def data_of(recipe: Recipe) -> DataSource | None:
+    """The labelled data that a recipe reads, or None."""
+    data = getattr(recipe, "data", None)
+    return data if isinstance(data, DataSource) else None

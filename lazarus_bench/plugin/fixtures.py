@@ -10,7 +10,7 @@ import pytest
 from lazarus_bench.plugin.hooks import SESSION, TRIAL
 
 if TYPE_CHECKING:
-    from lazarus_bench.jobs.needs import Need
+    from lazarus_bench.jobs.subjects import Need
     from lazarus_bench.session.judging import Trial
     from lazarus_bench.session.runs import Run
     from lazarus_bench.tasks.arithmetic import Problem

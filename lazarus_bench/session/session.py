@@ -13,9 +13,7 @@ from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.profiles import Profile, profile
 from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.execute import choose, execute
-from lazarus_bench.jobs.executors import Tick, automatic_workers
-from lazarus_bench.jobs.needs import Need, OnInstruct, data_of
+from lazarus_bench.jobs.executors import Tick, automatic_workers, choose, execute
 from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.readings import (
@@ -29,7 +27,7 @@ from lazarus_bench.jobs.readings import (
 )
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store, default_root
-from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
+from lazarus_bench.jobs.subjects import Need, OnInstruct, Subject, data_of, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import attainable, family_level
 from lazarus_bench.models.files import resolve

@@ -115,7 +115,7 @@ def test_the_recipe_of_an_installed_package_has_its_flags(outsider):
 
 def test_it_is_trained_and_its_artifact_is_kept(outsider, monkeypatch, lab, tmp_path, capsys):
     from lazarus_bench.cli.commands import train
-    from lazarus_bench.jobs.upkeep import current_versions
+    from lazarus_bench.jobs.cleanup import current_versions
 
     monkeypatch.setattr(train, "app", train.actions())
     train.app.command(train._command("idle-here"), name="idle-here")

@@ -269,7 +269,8 @@ def _check(found: Document) -> None:
             raise ValueError(
                 f"{curve.what} has {len(curve.cost)} costs for {len(curve.sizes)} sizes"
             )
-        positive += [(curve.what, number) for number in (*curve.sizes, *curve.cost)]
+        positive += [(curve.what, size) for size in curve.sizes]
+        positive += [(curve.what, cost) for cost in curve.cost]
         finite += [(curve.what, exponent) for exponent in (curve.exponent, curve.last)]
     for p in found.profiles:
         rates = [p.machine, p.attainable, p.achieved, p.gflop]

@@ -45,7 +45,7 @@ def _check(config):
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):
-    from lazarus_bench.benchmark.machine import machine
+    from lazarus_bench.benchmark.sections import machine
 
     machine_info["lazarus_bench"] = machine()
 
@@ -58,7 +58,7 @@ def findings(request):
 
 @pytest.fixture(scope="session")
 def effort(request):
-    from lazarus_bench.benchmark.rivals.compared import Effort
+    from lazarus_bench.benchmark.rivals import Effort
 
     option = request.config.getoption
     return Effort(rounds=option("--lb-rounds"), steps=option("--lb-steps"))
@@ -86,7 +86,7 @@ def once(benchmark):
 
 
 def pytest_sessionfinish(session):
-    from lazarus_bench.benchmark.continuous import bigger_is_better
+    from lazarus_bench.benchmark.gate import bigger_is_better
     from lazarus_bench.benchmark.sections import Subject, document
     from lazarus_bench.report.files import write_text
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipe
+from lazarus_bench.benchmark.recipes import RECIPES, readings_of, weighed
 from lazarus_bench.errors import NotApplicable
 
 pytestmark = pytest.mark.benchmark(group="recipes")
@@ -10,12 +10,13 @@ pytestmark = pytest.mark.benchmark(group="recipes")
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe(name, measured, effort, findings, once, benchmark):
-    if not applies(RECIPES[name], lab=measured.lab):
+    if not RECIPES[name].applies(lab=measured.lab):
         pytest.skip("it reads the lab's corpus, which is for the lab's tokenizer")
     try:
-        readings = once(lambda: measure_recipe(name, measured.directory, effort.steps))
+        found = once(lambda: weighed(name, measured.directory, effort.steps))
     except NotApplicable as error:
         pytest.skip(str(error))
+    readings = list(readings_of(name, found))
     findings.readings += readings
     benchmark.extra_info |= {reading.unit: reading.found.value for reading in readings}
     assert next(r for r in readings if r.unit == "training tok/s").found.low > 0

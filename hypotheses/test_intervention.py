@@ -23,7 +23,7 @@ How it was made exact, on development seeds only and before any seed of the prof
 
 from lazarus_bench import OPERATION_NAMES, AtMost, beside, claim, mean, trained
 from lazarus_bench.session.controls import room_to_lose
-from lazarus_bench.tasks.partners import partners
+from lazarus_bench.tasks.arithmetic import partners
 from lazarus_bench.training import DualReward
 
 from .writeups import task_classifier_emergence as writeup

@@ -27,8 +27,7 @@ from lazarus_bench.exponentials import log_sum_exp
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.models.texts import context_of
-from lazarus_bench.tasks.arithmetic import Problem
-from lazarus_bench.tasks.integers import first_integer
+from lazarus_bench.tasks.arithmetic import Problem, first_integer
 from lazarus_bench.tasks.words import word_prompts
 
 ANSWER_TOKENS = 8

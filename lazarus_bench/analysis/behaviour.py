@@ -31,8 +31,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.models.edits import Edit
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
-from lazarus_bench.tasks.arithmetic import Operation, Problem
-from lazarus_bench.tasks.integers import first_integer
+from lazarus_bench.tasks.arithmetic import Operation, Problem, first_integer
 
 
 @dataclass(frozen=True, kw_only=True)

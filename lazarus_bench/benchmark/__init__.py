@@ -1,11 +1,10 @@
-"""Benchmarks: how fast and how lean recipes and instruments are, and how their cost grows.
+"""Benchmarks: speed and memory of recipes and instruments, and how their cost grows.
 
-`stopwatch` times arms in turn, so that what disturbs one disturbs all; `intervals` makes ratios of
-medians and exponents of them. What is measured: `recipes` and `instruments` by themselves, `rivals`
-side by side with what a user would run instead, `scaling` along one size after the other,
-`roofline` what the machine can do at most and `profile` how a training step spends its time.
-`document` holds what was found, `gate` the ratios that must not fall, `continuous` the file that
-follows them over time, and `markdown` writes the report. Numbers are of the machine
-that made them, which the document names; ratios are of one run. Not here: the commands (cli), the
-suites (`benchmarks/`), and claims, since no claim is judged on a time but through `FinetuneCost`.
+`meters` times arms in turn, so that what disturbs one disturbs all. Measured are `recipes` and
+`instruments` by themselves, `rivals` and `mlx_lm_rivals` beside what a user would run instead,
+`scaling` along one size after the other, `verdict_time` from starting pytest to a verdict,
+`roofline` the machine's limits and `profile` how a training step spends its time (`operations`).
+`document` holds the results, `gate` the ratios that must not fall, and `markdown` writes the
+report. Absolute numbers belong to the machine that the document names; ratios to one run. No claim
+is judged on a time but through `FinetuneCost`. The suites are in `benchmarks/`.
 """

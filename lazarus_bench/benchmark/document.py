@@ -1,4 +1,4 @@
-"""What a run of the benchmarks found, as one JSON document. No mlx here."""
+"""The results of a benchmark run as one JSON document. Imports no mlx."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ KIND = "benchmark"
 T = TypeVar("T")
 
 About = Mapping[str, str | float]
-"""What a number depends on besides the machine: sizes, batch, what counts."""
+"""What a number depends on besides the machine: sizes, batch, and so on."""
+
+
+def exactly(value: float) -> Interval:
+    """The interval of a number that was measured once."""
+    return Interval(value=value, low=value, high=value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,7 @@ class Reading:
 
     @property
     def said(self) -> str:
-        """The median with its interval, which one measurement alone has not."""
+        """The median with its interval, which one measurement alone does not have."""
         return str(self.found) if self.rounds > 1 else str(self.found).partition(" ")[0]
 
 
@@ -48,8 +53,8 @@ class Ratio:
         name: such as "SFT: tokens a second, over mlx_lm.lora".
         found: the ratio of medians.
         rounds: in which both were measured in turn.
-        at_least: what it should reach; None where nothing is asked from below.
-        at_most: what it should not pass.
+        at_least: the goal from below, or None.
+        at_most: the goal from above, or None.
         about: sizes, and the two medians.
     """
 
@@ -63,15 +68,28 @@ class Ratio:
     @property
     def outcome(self) -> str:
         """Where the interval lies: "met" on the goal's side, "missed" on the other, else "open"."""
-        if self.at_least is not None:
-            return _outcome(self.found.low >= self.at_least, self.found.high < self.at_least)
-        if self.at_most is not None:
-            return _outcome(self.found.high <= self.at_most, self.found.low > self.at_most)
+        return _outcome(self.found, self.at_least, self.at_most)
+
+    @property
+    def goal(self) -> str:
+        """The goal as text, such as "≥ 1.5"."""
+        return _goal(self.at_least, self.at_most)
+
+
+def _outcome(found: Interval, at_least: float | None, at_most: float | None) -> str:
+    if at_least is not None:
+        met, missed = found.low >= at_least, found.high < at_least
+    elif at_most is not None:
+        met, missed = found.high <= at_most, found.low > at_most
+    else:
         return ""
-
-
-def _outcome(met: bool, missed: bool) -> str:
     return "met" if met else "missed" if missed else "open"
+
+
+def _goal(at_least: float | None, at_most: float | None) -> str:
+    if at_least is not None:
+        return f"≥ {at_least:g}"
+    return "" if at_most is None else f"≤ {at_most:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,16 +113,19 @@ class Curve:
     @property
     def outcome(self) -> str:
         """Whether the exponent over all sizes stays within `at_most`, as `Ratio.outcome`."""
-        if self.at_most is None:
-            return ""
-        return _outcome(self.exponent.high <= self.at_most, self.exponent.low > self.at_most)
+        return _outcome(self.exponent, None, self.at_most)
+
+    @property
+    def goal(self) -> str:
+        """The goal of the exponent as text."""
+        return _goal(None, self.at_most)
 
 
 OPTIMIZER, MADE, REST = "optimizer", "batch and rollouts", "not explained"
-"""Parts of a step that are none of its gradient's operations."""
+"""Parts of a step outside its gradient's operations."""
 
 WANTED_SHARE = 0.35
-"""Of the machine's product rate, what a training should reach."""
+"""Share of the machine's product rate that a training should reach."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +167,8 @@ class Profile:
     def ceiling(self) -> float:
         """The share of a step that took only its operations' own time, and their dispatch.
 
-        No optimizer, no batch, and no Python but what makes an operation: as they are dispatched,
-        each by itself and with all it needs in cache, no step should come above it.
+        No optimizer, no batch, and no Python but what makes an operation: with operations
+        dispatched one by one and all they need in cache, no step should be above it.
         """
         least = sum(p.milliseconds for p in self.parts if p.kind not in (OPTIMIZER, MADE, REST))
         return self.gflop / (1e-3 * least) / self.machine if least > 0 else 0.0
@@ -160,14 +181,14 @@ class Profile:
         return "forbidden" if self.ceiling < WANTED_SHARE else "missed"
 
     def dearest(self, count: int) -> list[Part]:
-        """The `count` parts that take most of a step, products and what is not explained aside."""
+        """The `count` most expensive parts, products and what is not explained left out."""
         other = [p for p in self.parts if p.kind != REST and not p.gflop]
         return sorted(other, key=lambda part: -part.milliseconds)[:count]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Roof:
-    """What the machine does at most: a rate of one operation at one size."""
+    """The machine's limit: the rate of one operation at one size."""
 
     operation: str
     size: str
@@ -177,7 +198,7 @@ class Roof:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """All that one or several runs found, and the machine each section came from."""
+    """The results of one or several runs on a machine."""
 
     created: str
     command: str
@@ -227,11 +248,11 @@ def read_document(path: Path) -> Document:
 
 
 SHOWN = ("device", "blas", "exp", "cores")
-"""What of a machine is shown wherever its numbers are."""
+"""The fields of a machine that are shown with its numbers."""
 
 
 def _check(found: Document) -> None:
-    """Refuse numbers that no measurement has; NaN would slip through every comparison.
+    """Refuse numbers that no measurement has; NaN would pass every comparison.
 
     Raises:
         ValueError: a number is not finite or too small, or an interval does not hold its value.
@@ -239,39 +260,33 @@ def _check(found: Document) -> None:
     for name in SHOWN:
         if name not in found.machine:
             raise ValueError(f"document.machine[{name!r}] is missing")
-    intervals = [(reading.name, reading.found) for reading in found.readings]
-    intervals += [(ratio.name, ratio.found) for ratio in found.ratios]
-    intervals += [(f"{roof.operation}, {roof.size}", roof.rate) for roof in found.roofs]
-    for name, interval in intervals:
-        _check_interval(name, interval)
+    positive: list[tuple[str, Interval | float]] = [(r.name, r.found) for r in found.readings]
+    positive += [(ratio.name, ratio.found) for ratio in found.ratios]
+    positive += [(f"{roof.operation}, {roof.size}", roof.rate) for roof in found.roofs]
+    finite: list[tuple[str, Interval | float]] = []
     for curve in found.curves:
-        _check_numbers(curve.what, curve.sizes, above=0.0)
         if len(curve.sizes) != len(curve.cost) or len(curve.sizes) < 2:
             raise ValueError(
                 f"{curve.what} has {len(curve.cost)} costs for {len(curve.sizes)} sizes"
             )
-        for cost in curve.cost:
-            _check_interval(curve.what, cost)
-        for exponent in (curve.exponent, curve.last):
-            _check_interval(curve.what, exponent, above=-math.inf)
-    for profile in found.profiles:
-        _check_interval(profile.recipe, profile.step)
-        rates = (profile.machine, profile.attainable, profile.achieved, profile.gflop)
-        _check_numbers(profile.recipe, rates, above=0.0)
-        parts = (number for part in profile.parts for number in (part.milliseconds, part.gflop))
-        _check_numbers(profile.recipe, (*parts, *profile.phases.values()), above=-math.inf)
-
-
-def _check_interval(name: str, found: Interval, above: float = 0.0) -> None:
-    _check_numbers(name, (found.value, found.low, found.high), above)
-    if not found.low <= found.value <= found.high:
-        raise ValueError(f"{name} has the interval {found}, which does not hold its value")
-
-
-def _check_numbers(name: str, values: Iterable[float], above: float) -> None:
-    for value in values:
-        if not (math.isfinite(value) and value > above):
-            raise ValueError(f"{name} has {value} where a finite number above {above:g} belongs")
+        positive += [(curve.what, size) for size in curve.sizes]
+        positive += [(curve.what, cost) for cost in curve.cost]
+        finite += [(curve.what, exponent) for exponent in (curve.exponent, curve.last)]
+    for p in found.profiles:
+        rates = [p.machine, p.attainable, p.achieved, p.gflop]
+        parts = (number for part in p.parts for number in (part.milliseconds, part.gflop))
+        positive += [(p.recipe, p.step), *((p.recipe, rate) for rate in rates)]
+        finite += [(p.recipe, number) for number in (*parts, *p.phases.values())]
+    for above, named in ((0.0, positive), (-math.inf, finite)):
+        for name, given in named:
+            interval = given if isinstance(given, Interval) else exactly(given)
+            for value in (interval.value, interval.low, interval.high):
+                if not (math.isfinite(value) and value > above):
+                    raise ValueError(
+                        f"{name} has {value} where a finite number above {above:g} belongs"
+                    )
+            if not interval.low <= interval.value <= interval.high:
+                raise ValueError(f"{name} has the interval {given}, which does not hold its value")
 
 
 def by_machine(documents: Sequence[Document]) -> list[Document]:
@@ -282,16 +297,14 @@ def by_machine(documents: Sequence[Document]) -> list[Document]:
     """
     if not documents:
         raise UserError("there is no benchmark document: name one or more")
-    apart = dict.fromkeys(map(_place, documents))
-    return [merged([d for d in documents if _place(d) == place]) for place in apart]
-
-
-def _place(document: Document) -> tuple[str, str]:
-    return document.machine["device"], document.model
+    apart: dict[tuple[str, str], list[Document]] = {}
+    for document in documents:
+        apart.setdefault((document.machine["device"], document.model), []).append(document)
+    return [merged(runs) for runs in apart.values()]
 
 
 def headings(documents: Sequence[Document]) -> list[str]:
-    """The device of each, with the model where it alone does not tell them apart."""
+    """The device of each, with the model where several have the same device."""
     devices = [document.machine["device"] for document in documents]
     return [
         device if devices.count(device) == 1 else f"{device}, {document.model}"
@@ -313,6 +326,10 @@ def merged(documents: Sequence[Document]) -> Document:
                     f"the documents come from different machines ({name}: "
                     f"{first.machine.get(name)} and {other.machine.get(name)}): report each alone"
                 )
+    skipped: dict[str, str] = {}
+    for document in documents:  # what one left out, a later one may have measured
+        skipped = {name: why for name, why in skipped.items() if not _has(document, name)}
+        skipped |= document.skipped
     return Document(
         created=max(d.created for d in documents),
         command="\n".join(d.command for d in documents),
@@ -325,21 +342,12 @@ def merged(documents: Sequence[Document]) -> Document:
         curves=_later(((c.what, c.along), c) for d in documents for c in d.curves),
         profiles=_later((p.recipe, p) for d in documents for p in d.profiles),
         roofs=_later(((r.operation, r.size), r) for d in documents for r in d.roofs),
-        skipped=_left_out(documents),
+        skipped=skipped,
     )
 
 
-def _left_out(documents: Sequence[Document]) -> dict[str, str]:
-    """What none of the documents has: what one left out, a later one may have measured."""
-    found: dict[str, str] = {}
-    for document in documents:
-        found = {name: why for name, why in found.items() if not _has(document, name)}
-        found |= document.skipped
-    return found
-
-
 def _has(document: Document, name: str) -> bool:
-    """Whether what is left out under `name` was measured: a reading, or a comparison by its start.
+    """Whether `name`, once left out, was measured: a reading, or a comparison by its start.
 
     "lens, 32,000 words" is left out of the ratios "lens over transformers on torch: ...".
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -18,9 +19,7 @@ from lazarus_bench.analysis.prompts import last_states, prompt_tokens
 from lazarus_bench.analysis.router import project_gates
 from lazarus_bench.analysis.routing import read_routing
 from lazarus_bench.benchmark.document import Reading
-from lazarus_bench.benchmark.resident import resident_peak
-from lazarus_bench.benchmark.stopwatch import interleaved, timed
-from lazarus_bench.benchmark.trainings import peak_bytes
+from lazarus_bench.benchmark.meters import interleaved, peak_bytes, resident_peak, timed
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.judge.rounds import Floats, median
 from lazarus_bench.models.load import LoadedModel
@@ -33,14 +32,14 @@ FEW = 8
 """Prompts of what is read one by one."""
 
 GIVEN = "states given"
-"""Of what works on hidden states that were read before: its prompts are those of the states."""
+"""Marks instruments that work on hidden states read before; their prompts are the states'."""
 
 MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """One use of an instrument: what it does, and how many prompts and prompt tokens it reads.
+    """One use of an instrument: its work, and how many prompts and prompt tokens it reads.
 
     Both are 0 where it reads the weights alone.
     """
@@ -85,48 +84,36 @@ def uses(loaded: LoadedModel, count: int) -> Mapping[str, Use]:
 def measure_instruments(
     loaded: LoadedModel, *, rounds: int = 7, count: int = 200
 ) -> tuple[list[Reading], dict[str, str]]:
-    """Readings of all instruments that the model has, and why others are left out."""
+    """Readings of all instruments that fit the model, and why others are left out."""
     known, skipped = uses(loaded, count), {}
-    peaks: dict[str, Peak] = {}
+    peaks: dict[str, tuple[int | None, int | None]] = {}
     for name, use in known.items():
         try:
-            peaks[name] = _peak(use)
+            resident, allocated = peak_bytes(partial(resident_peak, use.work))
         except NotApplicable as error:
             skipped[name] = str(error)
-    chosen = {name: known[name] for name in peaks}
-    found = interleaved({name: timed(use.work) for name, use in chosen.items()}, rounds, warm=0)
-    readings = [
-        reading
-        for name, use in chosen.items()
-        for reading in _readings(name, use, found[name], peaks[name])
-    ]
-    generated = list(_generation(loaded, count, rounds))
-    if not generated:
+        else:
+            peaks[name] = allocated or None, resident  # what works by numpy has no allocator's
+    found = interleaved({name: timed(known[name].work) for name in peaks}, rounds, warm=0)
+    readings = []
+    for name, seconds in found.items():
+        use = known[name]
+        if use.prompts:
+            readings.append(_reading(name, "prompts/s", use.prompts / seconds))
+            readings.append(_reading(name, "prompt_tps", use.tokens / seconds))
+        else:
+            readings.append(_reading(name, "readings/s", 1 / seconds))
+        for unit, size in zip(("MiB, allocator", "MiB, process"), peaks[name], strict=True):
+            if size is not None:
+                readings.append(_reading(name, unit, np.array([size / MIB]), bigger=False))
+    generated = _generation(loaded, count, rounds)
+    if generated is None:
         skipped["generation_tps"] = (
             "decoding further tokens took no time that could be told from reading the prompts: "
             "give more rounds or prompts"
         )
-    return [*readings, *generated], skipped
-
-
-Peak = tuple[int | None, int | None]
-"""Bytes by which mlx's allocator rose, where mlx is used, and what the process held, if told."""
-
-
-def _peak(use: Use) -> Peak:
-    resident, allocated = peak_bytes(lambda: resident_peak(use.work))
-    return allocated or None, resident
-
-
-def _readings(name: str, use: Use, seconds: Floats, peak: Peak) -> Iterator[Reading]:
-    if use.prompts:
-        yield _reading(name, "prompts/s", use.prompts / seconds)
-        yield _reading(name, "prompt_tps", use.tokens / seconds)
-    else:
-        yield _reading(name, "readings/s", 1 / seconds)
-    for unit, size in zip(("MiB, allocator", "MiB, process"), peak, strict=True):
-        if size is not None:
-            yield _reading(name, unit, np.array([size / MIB]), bigger=False)
+        return readings, skipped
+    return [*readings, generated], skipped
 
 
 def _reading(name: str, unit: str, values: Floats, *, bigger: bool = True) -> Reading:
@@ -140,10 +127,12 @@ def _reading(name: str, unit: str, values: Floats, *, bigger: bool = True) -> Re
     )
 
 
-def _generation(loaded: LoadedModel, count: int, rounds: int) -> Iterator[Reading]:
+def _generation(loaded: LoadedModel, count: int, rounds: int) -> Reading | None:
     """Tokens a second of greedy decoding beyond the first one, which reading the prompt gives."""
     prompts = prompt_tokens(loaded, [problem.symbols for problem in held_out(count, 0)])
-    made = _tokens(greedy(loaded, prompts, ANSWER_TOKENS))
+    # The end-of-text token of each answer that has one was decoded too.
+    answers = greedy(loaded, prompts, ANSWER_TOKENS)
+    made = sum(min(len(tokens) + 1, ANSWER_TOKENS) for tokens in answers)
     found = interleaved(
         {
             "one": timed(lambda: greedy(loaded, prompts, 1)),
@@ -152,10 +141,6 @@ def _generation(loaded: LoadedModel, count: int, rounds: int) -> Iterator[Readin
         rounds,
     )
     beyond = found["all"] - found["one"]
-    if made > count and (beyond > 0).all():
-        yield _reading("answers", "generation_tps", (made - count) / beyond)
-
-
-def _tokens(continuations: Sequence[Sequence[int]]) -> int:
-    """Tokens decoded, the end-of-text token of each that has one counted."""
-    return sum(min(len(ids) + 1, ANSWER_TOKENS) for ids in continuations)
+    if made <= count or not (beyond > 0).all():
+        return None
+    return _reading("answers", "generation_tps", (made - count) / beyond)

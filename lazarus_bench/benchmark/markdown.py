@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lazarus_bench.benchmark.document import WANTED_SHARE, About, Curve, Document, Profile, Ratio
+from lazarus_bench.benchmark.document import WANTED_SHARE, Curve, Document, Profile
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.figures import CostCurve, Costs
 from lazarus_bench.report.escaping import prose
@@ -36,8 +36,8 @@ def write_report(documents: Sequence[tuple[str, Document]], folder: Path) -> Pat
     """Write `benchmarks.md` and its plots below `folder`; one part a machine.
 
     Args:
-        documents: what was found on each machine, under a heading for it.
-        folder: where the report goes.
+        documents: the results on each machine, with its heading.
+        folder: where the report is written.
 
     Raises:
         UserError: it cannot be written.
@@ -54,58 +54,43 @@ def write_report(documents: Sequence[tuple[str, Document]], folder: Path) -> Pat
 
 
 def _part(heading: str, document: Document, plots: Sequence[str]) -> str:
+    machine = ", ".join(f"{key} {value}" for key, value in document.machine.items())
+    commands = "\n".join(f"    {line}" for line in document.command.splitlines())
     sections = [
         f"## {heading}",
-        _machine(document),
-        *_regressions(document),
-        *_side_by_side(document.ratios),
+        f"{prose(machine)}. Model: {prose(document.model)}. {document.created}.\n\n{commands}",
+        *(f"**Regression:** {prose(sentence)}." for sentence in regressions(document)),
+        *_side_by_side(document),
         *_readings(document),
         *_scaling(document.curves, plots),
         *_profiles(document.profiles),
-        *_roofline(document),
-        *_skipped(document),
     ]
+    if document.roofs:
+        rows = [[r.operation, r.size, str(r.rate), r.unit] for r in document.roofs]
+        sections += [
+            "### What this machine does at most",
+            table(["operation", "size", "rate", "unit"], rows),
+        ]
+    if document.skipped:
+        reasons = (f"- {prose(name)}: {prose(why)}" for name, why in document.skipped.items())
+        sections += ["### Left out", "\n".join(reasons)]
     return "\n\n".join(sections)
 
 
-def _machine(document: Document) -> str:
-    said = ", ".join(f"{key} {value}" for key, value in document.machine.items())
-    commands = "\n".join(f"    {line}" for line in document.command.splitlines())
-    return f"{prose(said)}. Model: {prose(document.model)}. {document.created}.\n\n{commands}"
-
-
-def _regressions(document: Document) -> Iterator[str]:
-    for found in regressions(document):
-        yield f"**Regression:** {prose(found.sentence)}."
-
-
-def _goal(at_least: float | None, at_most: float | None) -> str:
-    if at_least is not None:
-        return f"≥ {at_least:g}"
-    return "" if at_most is None else f"≤ {at_most:g}"
-
-
-def _side_by_side(ratios: Sequence[Ratio]) -> Iterator[str]:
-    if not ratios:
+def _side_by_side(document: Document) -> Iterator[str]:
+    if not document.ratios:
         return
-    rows = [
-        [
-            prose(ratio.name),
-            str(ratio.found),
-            _goal(ratio.at_least, ratio.at_most),
-            _MARK[ratio.outcome],
-            str(ratio.rounds),
-            prose(_about(ratio.about)),
-        ]
-        for ratio in ratios
-    ]
+    rows = []
+    for ratio in document.ratios:
+        about = ", ".join(
+            f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in ratio.about.items()
+        )
+        found, outcome = str(ratio.found), _MARK[ratio.outcome]
+        rows.append(
+            [prose(ratio.name), found, ratio.goal, outcome, str(ratio.rounds), prose(about)]
+        )
     yield "### Side by side"
     yield table(["comparison", "ratio", "goal", "", "rounds", "where"], rows)
-
-
-def _about(about: About) -> str:
-    told = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in about.items())
-    return ", ".join(told)
 
 
 def _readings(document: Document) -> Iterator[str]:
@@ -127,20 +112,19 @@ def _scaling(curves: Sequence[Curve], plots: Sequence[str]) -> Iterator[str]:
             f"{curve.cost[0].value:.3g} to {curve.cost[-1].value:.3g} {curve.unit}",
             str(curve.exponent),
             str(curve.last),
-            _goal(None, curve.at_most),
+            curve.goal,
             _MARK[curve.outcome],
             str(curve.rounds),
         ]
         for curve in curves
     ]
     head = ["cost of", "along", "sizes", "cost", "exponent", "between the last two", "goal", ""]
-    head.append("rounds")
     yield "### How cost grows"
     yield (
         "cost = c · size^exponent, least squares on logarithms of medians. A fixed cost keeps the "
         "exponent below 1; between the last two sizes it weighs least. The goal is for the first."
     )
-    yield table(head, rows)
+    yield table([*head, "rounds"], rows)
     yield "\n".join(f"![{name.removesuffix('.svg')}]({PLOTS}/{name})" for name in plots)
 
 
@@ -173,14 +157,15 @@ def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
         "operation costs by being one, *not explained* is the rest of the step: Python, memory "
         "that is cold, and what the parts gain by running beside each other (below 0)."
     )
-    rows = [
-        [
-            prose(profile.recipe),
-            f"{profile.step.value:.3g}",
-            *(_milliseconds(profile, kind) for kind in kinds),
-        ]
-        for profile in profiles
-    ]
+    rows = []
+    for profile in profiles:
+        parts = {
+            part.kind: f"{part.milliseconds:.3g}"
+            + (f" ({part.operations:,})" if part.operations else "")
+            for part in profile.parts
+        }
+        cells = (parts.get(kind, "") for kind in kinds)
+        rows.append([prose(profile.recipe), f"{profile.step.value:.3g}", *cells])
     yield table(["recipe", "step", *kinds], rows)
     stages = list(dict.fromkeys(name for profile in profiles for name in profile.phases))
     yield table(
@@ -225,25 +210,3 @@ def _dearest(profile: Profile) -> str:
         + (f" ({part.operations:,} operations)" if part.operations else "")
         for part in profile.dearest(3)
     )
-
-
-def _milliseconds(profile: Profile, kind: str) -> str:
-    found = next((part for part in profile.parts if part.kind == kind), None)
-    if found is None:
-        return ""
-    count = f" ({found.operations:,})" if found.operations else ""
-    return f"{found.milliseconds:.3g}{count}"
-
-
-def _roofline(document: Document) -> Iterator[str]:
-    if not document.roofs:
-        return
-    yield "### What this machine does at most"
-    rows = [[r.operation, r.size, str(r.rate), r.unit] for r in document.roofs]
-    yield table(["operation", "size", "rate", "unit"], rows)
-
-
-def _skipped(document: Document) -> Iterator[str]:
-    if document.skipped:
-        yield "### Left out"
-        yield "\n".join(f"- {prose(name)}: {prose(why)}" for name, why in document.skipped.items())

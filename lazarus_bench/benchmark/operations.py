@@ -1,15 +1,14 @@
 """The operations of a traced step, and how long each kind takes by itself on the same shapes.
 
-mlx tells every operation of a function as it exports it (`mx.export_function` with a callback), on
+mlx lists every operation of a function as it exports it (`mx.export_function` with a callback), on
 any device; so a step's products are counted, not estimated. Where `exponentials` computes by numpy,
-the trace holds mlx's own exp(), and numpy's is what is timed.
+the trace holds mlx's own exp(), and numpy's is the one timed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,15 +45,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     VIEW: (
         *("Transpose", "Broadcast", "Reshape", "ExpandDims", "Squeeze", "Slice", "Split"),
-        *(
-            "Flatten",
-            "Unflatten",
-            "StopGradient",
-            "Depends",
-            "AsStrided",
-            "View",
-            "CustomTransforms",
-        ),
+        *("Flatten", "Unflatten", "StopGradient", "Depends", "AsStrided", "View"),
+        "CustomTransforms",
     ),
 }
 """mlx's primitives by kind; all others are elementwise."""
@@ -69,7 +61,7 @@ def kind_of(primitive: str) -> str:
 
 @dataclass(frozen=True)
 class Operation:
-    """A primitive with the shapes of what it takes and gives; `flipped` inputs are transposed."""
+    """A primitive with the shapes of its inputs and outputs; `flipped` inputs are transposed."""
 
     name: str
     takes: Shapes
@@ -83,18 +75,6 @@ class Operation:
             return 0.0
         inner = self.takes[0][-1]
         return 2e-9 * inner * float(np.prod(self.gives[0]))
-
-
-@contextmanager
-def _mlx_own_exp() -> Iterator[None]:
-    """Within the block `exponentials` hands out mlx's own: what numpy computes has no trace."""
-    names = vars(exponentials)
-    before = names["by_numpy"]
-    names["by_numpy"] = lambda: False
-    try:
-        yield
-    finally:
-        names["by_numpy"] = before
 
 
 def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
@@ -121,17 +101,22 @@ def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
             )
         ] += 1
 
-    with _mlx_own_exp():
-        try:
-            mx.export_function(note, function, *arguments)
-        except ValueError as error:
-            if "export" not in str(error):
-                raise
-            raise NotApplicable(f"mlx cannot export its gradient to be counted: {error}") from error
+    names = vars(exponentials)
+    before = names["by_numpy"]
+    names["by_numpy"] = lambda: False  # what numpy computes has no trace
+    try:
+        mx.export_function(note, function, *arguments)
+    except ValueError as error:
+        if "export" not in str(error):
+            raise
+        raise NotApplicable(f"mlx cannot export its gradient to be counted: {error}") from error
+    finally:
+        names["by_numpy"] = before
     return found
 
 
 def _flips(arguments: Sequence[Any]) -> bool:
+    """Whether a transposition exchanges the last two axes."""
     axes = list(arguments[0]) if arguments else []
     ordered = sorted(axes)
     return len(axes) > 1 and axes == [*ordered[:-2], ordered[-1], ordered[-2]]
@@ -210,16 +195,12 @@ def _once(operation: Operation, inputs: list[mx.array]) -> Callable[[], mx.array
     if name in _BINARY:
         return lambda: _BINARY[name](inputs[0], inputs[1])
     if name == "Reduce":
-        axes = _reduced(operation)
+        pairs = zip(operation.takes[0], operation.gives[0], strict=True)
+        axes = [axis for axis, (before, after) in enumerate(pairs) if before != after]
         return lambda: inputs[0].sum(axis=axes, keepdims=True)
     whole = mx.random.uniform(0.5, 1.5, list(operation.gives[0]), key=mx.random.key(4))
     inputs.append(whole)
     return lambda: mx.negative(whole)
-
-
-def _reduced(operation: Operation) -> list[int]:
-    before, after = operation.takes[0], operation.gives[0]
-    return [axis for axis, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
 
 
 BRIEF = 0.003
@@ -229,7 +210,7 @@ BRIEF = 0.003
 def parts_of(
     found: Counter[Operation], *, dispatch: float, view: float, rounds: int
 ) -> tuple[Part, ...]:
-    """The kinds of `found`, each operation timed by itself; what it costs by being one is apart.
+    """The kinds of `found`, each operation timed by itself; its dispatch is a part of its own.
 
     Args:
         found: the operations of one step.
@@ -244,18 +225,16 @@ def parts_of(
         op: max(0.0, 1.0 / float(np.median(speeds[str(i)])) - dispatch)
         for i, op in enumerate(works)
     }
-    kinds = (MATMUL, EXPONENTIAL, ELEMENTWISE, REDUCTION, MOVEMENT)
-    parts = [_part(kind, found, seconds) for kind in kinds]
+    parts = []
+    for kind in (MATMUL, EXPONENTIAL, ELEMENTWISE, REDUCTION, MOVEMENT):
+        own = {op: count for op, count in found.items() if kind_of(op.name) == kind}
+        part = Part(
+            kind=kind,
+            operations=sum(own.values()),
+            milliseconds=1e3 * sum(seconds.get(op, 0.0) * count for op, count in own.items()),
+            gflop=sum(op.gflop * count for op, count in own.items()),
+        )
+        parts.append(part)
     total, kernels = sum(found.values()), sum(found[op] for op in works)
     milliseconds = 1e3 * (dispatch * kernels + view * (total - kernels))
     return (*parts, Part(kind="dispatch", operations=total, milliseconds=milliseconds))
-
-
-def _part(kind: str, found: Counter[Operation], seconds: Mapping[Operation, float]) -> Part:
-    own = {op: count for op, count in found.items() if kind_of(op.name) == kind}
-    return Part(
-        kind=kind,
-        operations=sum(own.values()),
-        milliseconds=1e3 * sum(seconds.get(op, 0.0) * count for op, count in own.items()),
-        gflop=sum(op.gflop * count for op, count in own.items()),
-    )

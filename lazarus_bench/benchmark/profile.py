@@ -1,14 +1,13 @@
 """Where a training step's time goes: by stage, and by kind of kernel.
 
-A recipe's own `run` is called with its loop exchanged for one that keeps what it was given, so what
-is profiled is the recipe's model, loss, batches and optimizer and no copy of them.
+A recipe's own `train` is called with its loop replaced by one that keeps its arguments, so what is
+profiled is the recipe's model, loss, batches and optimizer and no copy of them.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,9 +17,9 @@ import numpy as np
 
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.benchmark.document import MADE, OPTIMIZER, REST, Part, Profile
+from lazarus_bench.benchmark.meters import Arm, interleaved, timed
 from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
 from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds, view_seconds
-from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
 from lazarus_bench.judge.rounds import median
 from lazarus_bench.training import Recipe
 from lazarus_bench.training.optimizers import Bucketed
@@ -47,14 +46,19 @@ class Caught:
 
 
 class _Stop(Exception):
-    """Ends a recipe's `run` where its training would begin."""
+    """Ends a recipe's `train` where its loop would begin."""
 
     def __init__(self, caught: Caught) -> None:
         self.caught = caught
 
 
-@contextmanager
-def _catching() -> Iterator[None]:
+def catch(spec: Recipe, base: Path | None, seed: int = 100) -> Caught:
+    """What `spec` would train with on `base`.
+
+    Raises:
+        ValueError: the recipe has no training loop.
+    """
+
     def fit(model: nn.Module, loss: Any, batches: Iterator[Any], **rest: Any) -> None:
         raise _Stop(
             Caught(
@@ -72,23 +76,13 @@ def _catching() -> Iterator[None]:
     for module in modules:
         module.fit = fit  # type: ignore[attr-defined]
     try:
-        yield
+        with tempfile.TemporaryDirectory() as folder:
+            spec.train(base, Path(folder), seed, show=False)
+    except _Stop as stop:
+        return stop.caught
     finally:
         for module, loop in zip(modules, loops, strict=True):
             module.fit = loop  # type: ignore[attr-defined]
-
-
-def catch(spec: Recipe, base: Path | None, seed: int = 100) -> Caught:
-    """What `spec` would train with on `base`.
-
-    Raises:
-        ValueError: the recipe has no training loop.
-    """
-    with tempfile.TemporaryDirectory() as folder, _catching():
-        try:
-            spec.train(base, Path(folder), seed, show=False)
-        except _Stop as stop:
-            return stop.caught
     raise ValueError(f"{spec.label} has no training loop")
 
 

@@ -6,6 +6,7 @@ rate of products or by bytes over bandwidth. Bytes are those read and written, 4
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -13,54 +14,52 @@ import numpy as np
 
 from lazarus_bench.backend import mx
 from lazarus_bench.benchmark.document import Roof
-from lazarus_bench.benchmark.stopwatch import interleaved
+from lazarus_bench.benchmark.gate import inverse
+from lazarus_bench.benchmark.meters import interleaved
 from lazarus_bench.judge.rounds import Floats, Interval, median
 
 SQUARES = (64, 128, 256, 512, 1024, 2048)
 
 LAB_PRODUCTS = ((80, 96, 96), (80, 96, 192), (80, 192, 96), (80, 96, 8), (640, 96, 192))
-"""Rows, inner and columns of products as a lab model's trainings ask them: eight prompts of ten
-tokens on its linears and LoRA, and a pretraining step's tokens."""
+"""Rows, inner and columns of products in a lab model's trainings: eight prompts of ten tokens on
+its linears and LoRA, and a pretraining step's tokens."""
 
 BYTES = (1 << 18, 1 << 22, 1 << 26, 1 << 28)
 """Within a core's cache, about its edge, and beyond all caches."""
 
 LEAST_SECONDS = 0.01
-"""Of one timing, so that the clock does not matter."""
+"""Of one timing, so that the clock's resolution does not matter."""
 
 Work = Callable[[int], object]
 """Does something so many times, to the end."""
 
 
-def rate(work: Work, units: float, rounds: int) -> Interval:
-    """Units a second: `units` of one time, `work` repeated until a timing lasts long enough."""
-    return median(rates({"one": (work, units)}, rounds)["one"])
-
-
 def rates(
     works: Mapping[str, tuple[Work, float]], rounds: int, least: float = LEAST_SECONDS
 ) -> dict[str, Floats]:
-    """The same of several works, timed in turn `[round]`, each timing at least so long."""
-    counts = {name: _repeats(work, least) for name, (work, _) in works.items()}
-    arms = {name: partial(_seconds_each, work, counts[name]) for name, (work, _) in works.items()}
+    """Units a second `[round]` of several works, timed in turn, each timing at least so long.
+
+    Args:
+        works: each with the units that doing it once is worth.
+        rounds: of every work.
+        least: seconds of a timing.
+    """
+    counts: dict[str, int] = {}
+    for name, (work, _) in works.items():
+        count = 1
+        while (each := seconds_each(work, count)) * count < least:
+            count = max(2 * count, min(100 * count, int(least / max(each, 1e-9))))
+        counts[name] = count
+    arms = {name: partial(seconds_each, work, counts[name]) for name, (work, _) in works.items()}
     found = interleaved(arms, rounds)
     return {name: works[name][1] / seconds for name, seconds in found.items()}
 
 
-def _seconds_each(work: Work, count: int) -> float:
-    import time
-
+def seconds_each(work: Work, count: int) -> float:
+    """Seconds of doing it once, over `count` times."""
     start = time.perf_counter()
     work(count)
     return (time.perf_counter() - start) / count
-
-
-def _repeats(work: Work, least: float) -> int:
-    """How often to do it: until it takes `least` seconds."""
-    count = 1
-    while (each := _seconds_each(work, count)) * count < least:
-        count = max(2 * count, min(100 * count, int(least / max(each, 1e-9))))
-    return count
 
 
 def product(rows: int, inner: int, columns: int) -> tuple[Work, float]:
@@ -68,11 +67,9 @@ def product(rows: int, inner: int, columns: int) -> tuple[Work, float]:
     left = mx.random.normal((rows, inner), key=mx.random.key(0))
     right = mx.random.normal((inner, columns), key=mx.random.key(1))
     mx.eval(left, right)
-
-    def work(count: int) -> None:
-        mx.eval([left @ right for _ in range(count)])
-
-    return work, 2e-9 * rows * inner * columns
+    return lambda count: mx.eval([left @ right for _ in range(count)]), (
+        2e-9 * rows * inner * columns
+    )
 
 
 def elementwise(operation: Callable[[mx.array], mx.array], size: int) -> Work:
@@ -105,21 +102,20 @@ def dispatch_seconds(rounds: int = 5) -> Interval:
     nodes, the number's and its broadcast's beside its own.
     """
     one = mx.array([1.0])
-    mx.eval(one)
-
-    def work(count: int) -> None:
-        mx.eval([mx.negative(one) for _ in range(count)])
-
-    return median(1.0 / rates({"one": (work, 1.0)}, rounds)["one"])
+    return _node_seconds(one, lambda: mx.negative(one), rounds)
 
 
 def view_seconds(rounds: int = 5) -> Interval:
     """The same of a view, which has a node but no kernel: a transposed matrix."""
     matrix = mx.ones((2, 3))
-    mx.eval(matrix)
+    return _node_seconds(matrix, lambda: matrix.T, rounds)
+
+
+def _node_seconds(given: mx.array, node: Callable[[], mx.array], rounds: int) -> Interval:
+    mx.eval(given)
 
     def work(count: int) -> None:
-        mx.eval([matrix.T for _ in range(count)])
+        mx.eval([node() for _ in range(count)])
 
     return median(1.0 / rates({"one": (work, 1.0)}, rounds)["one"])
 
@@ -138,23 +134,21 @@ def measure_roofline(rounds: int = 7) -> list[Roof]:
         "numpy": (_numpy_exp(size), 1e-6 * size),
     }
     found = [
-        *_roofs("matrix product", "GFLOP/s", rates(products, rounds)),
-        *_roofs("read and write", "GB/s", rates(moved, rounds)),
-        *_roofs("exp()", "million/s", rates(exps, rounds)),
+        Roof(operation=operation, size=name, rate=median(values), unit=unit)
+        for operation, unit, works in (
+            ("matrix product", "GFLOP/s", products),
+            ("read and write", "GB/s", moved),
+            ("exp()", "million/s", exps),
+        )
+        for name, values in rates(works, rounds).items()
     ]
     each = dispatch_seconds(rounds)
-    inverse = Interval(value=1e-3 / each.value, low=1e-3 / each.high, high=1e-3 / each.low)
-    return [*found, Roof(operation="operations", size="1 number", rate=inverse, unit="thousand/s")]
-
-
-def _roofs(operation: str, unit: str, found: Mapping[str, Floats]) -> list[Roof]:
-    return [
-        Roof(operation=operation, size=size, rate=median(values), unit=unit)
-        for size, values in found.items()
-    ]
+    milliseconds = Interval(value=1e3 * each.value, low=1e3 * each.low, high=1e3 * each.high)
+    many = inverse(milliseconds)
+    return [*found, Roof(operation="operations", size="1 number", rate=many, unit="thousand/s")]
 
 
 def best_product(rounds: int = 5) -> float:
-    """GFLOP/s of the fastest square product, what the machine's rate is taken to be."""
+    """GFLOP/s of the fastest square product, which counts as the machine's rate."""
     found = rates({str(n): product(n, n, n) for n in SQUARES[2:]}, rounds)
     return float(max(np.median(values) for values in found.values()))

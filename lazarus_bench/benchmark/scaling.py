@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,20 @@ from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.analysis.probe import probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.prompts import prompt_tokens, read_states
-from lazarus_bench.benchmark.alone import begin, end
 from lazarus_bench.benchmark.document import Curve
-from lazarus_bench.benchmark.llamas import LAB, Shape, write_llama
-from lazarus_bench.benchmark.stopwatch import Arm, interleaved, timed
-from lazarus_bench.benchmark.trainings import (
+from lazarus_bench.benchmark.meters import Arm, interleaved, peak_bytes, timed
+from lazarus_bench.benchmark.recipes import begin, end
+from lazarus_bench.benchmark.workloads import (
+    LAB,
+    Shape,
     adapted,
     arithmetic,
     chunks_of,
-    peak_bytes,
     random_text,
     sft,
-    step_seconds,
+    write_llama,
 )
+from lazarus_bench.cores import on_own_core
 from lazarus_bench.judge.rounds import Floats, exponent, last_exponent, median
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.training.arithmetic_data import draw_problems
@@ -43,7 +44,7 @@ SEEDS = (1, 2, 4)
 WORKERS = (1, 2)
 
 ROUNDS = 3
-"""Rounds of a curve at most: a fit over all its sizes evens out what one of them is off."""
+"""Rounds of a curve at most: a fit over all its sizes evens out noise in one of them."""
 
 LINEAR = 1.1
 """Largest exponent of what should grow no worse than linearly."""
@@ -55,7 +56,7 @@ MEMORY_PROMPTS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """A curve to be measured: arms by size, made when it is its turn, in a folder for models."""
+    """A curve to be measured; `arms` makes an arm a size, given a folder for models."""
 
     what: str
     along: str
@@ -67,10 +68,12 @@ class Growth:
 
 
 def measure(growth: Growth, rounds: int) -> Curve:
-    """Time all sizes in turn and fit the exponents."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Time all sizes in turn, in `ROUNDS` rounds at most, and fit the exponents."""
+    # Workers have a core each.
+    alone = nullcontext() if growth.along == "workers" else on_own_core()
+    count = growth.rounds or min(rounds, ROUNDS)
+    with alone, tempfile.TemporaryDirectory() as folder:
         arms = growth.arms(Path(folder))
-        count = growth.rounds or rounds
         found = interleaved({str(size): arm for size, arm in arms.items()}, count)
     return fitted(growth, list(arms), np.stack(list(found.values()), axis=1))
 
@@ -96,7 +99,7 @@ def _training(base: Path, batch: int = 8, length: int | None = None, steps: int 
     count = 2 * batch
     examples = arithmetic(loaded, count) if length is None else random_text(length, count)
     training = sft(loaded, chunks_of(examples, batch))
-    return lambda: step_seconds(training, steps)
+    return lambda: training.step_seconds(steps)
 
 
 def _trainings(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm]]:
@@ -123,16 +126,15 @@ def _lenses(
 def _peaks(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm]]:
     """Bytes by which one reading raises the allocator, weights not counted."""
 
+    def peak(work: Callable[[], object]) -> float:
+        return float(peak_bytes(work)[1])
+
     def arms(folder: Path) -> Mapping[float, Arm]:
         loaded = {s: load(write_llama(folder / str(s), shape)) for s, shape in shapes.items()}
         works = {size: _lens_of(model, MEMORY_PROMPTS) for size, model in loaded.items()}
-        return {size: partial(_peak, work) for size, work in works.items()}
+        return {size: partial(peak, work) for size, work in works.items()}
 
     return arms
-
-
-def _peak(work: Callable[[], object]) -> float:
-    return float(peak_bytes(work)[1])
 
 
 def _by_prompts(folder: Path) -> Mapping[float, Arm]:
@@ -157,10 +159,11 @@ def _probes_by_layers(folder: Path) -> Mapping[float, Arm]:
 def _by_seeds(folder: Path) -> Mapping[float, Arm]:
     base = write_llama(folder / "lab")
 
-    def trained(seeds: int) -> Callable[[], object]:
-        return lambda: [_training(base)() for _ in range(seeds)]
+    def trained(seeds: int) -> None:
+        for _ in range(seeds):
+            _training(base)()
 
-    return {seeds: timed(trained(seeds)) for seeds in SEEDS}
+    return {seeds: timed(partial(trained, seeds)) for seeds in SEEDS}
 
 
 WORKER_STEPS = 60
@@ -183,14 +186,11 @@ def _by_workers(folder: Path) -> Mapping[float, Arm]:
     return {workers: partial(together, workers) for workers in WORKERS}
 
 
-def _shapes(name: str, sizes: Sequence[int]) -> dict[float, Shape]:
-    return {size: replace(LAB, **{name: size}) for size in sizes}
-
-
 def growths() -> Iterator[Growth]:
     """Every curve of the report."""
-    layers, widths = _shapes("layers", LAYERS), _shapes("width", WIDTHS)
-    words = _shapes("vocabulary", VOCABULARIES)
+    layers: dict[float, Shape] = {size: replace(LAB, layers=size) for size in LAYERS}
+    widths: dict[float, Shape] = {size: replace(LAB, width=size) for size in WIDTHS}
+    words: dict[float, Shape] = {size: replace(LAB, vocabulary=size) for size in VOCABULARIES}
     step, lens = "SFT, a step", "lens, all layers"
     yield Growth(what=step, along="layers", arms=_trainings(layers), at_most=LINEAR)
     yield Growth(what=step, along="width", arms=_trainings(widths))

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 from lazarus_bench import backend
 from lazarus_bench.benchmark.document import Curve, Document, Profile, Ratio, Reading, Roof
 from lazarus_bench.benchmark.instruments import measure_instruments
-from lazarus_bench.benchmark.llamas import MILLION, WIDE_VOCABULARY, Shape, write_llama
-from lazarus_bench.benchmark.machine import machine
+from lazarus_bench.benchmark.mlx_lm_rivals import (
+    dual_against_sft,
+    sampling_against_mlx_lm,
+    sft_against_mlx_lm,
+)
 from lazarus_bench.benchmark.profile import profiled
-from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes, task_of
-from lazarus_bench.benchmark.rivals.compared import Effort
-from lazarus_bench.benchmark.rivals.lens import lens_against_transformers
-from lazarus_bench.benchmark.rivals.probe import probe_against_sklearn
-from lazarus_bench.benchmark.rivals.sampling import sampling_against_mlx_lm
-from lazarus_bench.benchmark.rivals.training import dual_against_sft, sft_against_mlx_lm
+from lazarus_bench.benchmark.recipes import RECIPES, measure_recipes, task_of
+from lazarus_bench.benchmark.rivals import Effort, lens_against_transformers, probe_against_sklearn
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
-from lazarus_bench.benchmark.scaling import ROUNDS, growths, measure
+from lazarus_bench.benchmark.scaling import growths, measure
 from lazarus_bench.benchmark.verdict_time import GROUP as VERDICT
 from lazarus_bench.benchmark.verdict_time import measure_first_verdict
-from lazarus_bench.cores import on_own_core
+from lazarus_bench.benchmark.workloads import MILLION, WIDE_VOCABULARY, Shape, write_llama
+from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.load import load
 
 Tell = Callable[[str], None]
-"""Says what is being measured."""
+"""Reports what is being measured."""
+
+PACKAGES = ("scikit-learn", "torch", "pytest-benchmark", "mkl")
+"""Packages besides the manifest's that measurements may depend on."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """The model that is measured; `lab` where its tokenizer is the lab's.
 
-    `hypotheses` are the claims whose first verdict is timed, on this model if pytest can be told
-    its name (`judged`).
+    `hypotheses` are the claims whose first verdict is timed, on this model if pytest can load it by
+    name (`judged`).
     """
 
     name: str
@@ -58,24 +63,23 @@ class Findings:
     roofs: list[Roof] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    def take(self, measured: tuple[list[Reading], dict[str, str]]) -> None:
+        """Add readings, and what was left out with the reasons."""
+        self.readings += measured[0]
+        self.skipped |= measured[1]
+
 
 def _recipes(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
     tell("recipes, each in a process of its own")
-    readings, skipped = measure_recipes(subject.directory, lab=subject.lab, steps=effort.steps)
-    found.readings += readings
-    found.skipped |= skipped
+    found.take(measure_recipes(subject.directory, lab=subject.lab, steps=effort.steps))
 
 
 def _instruments(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
     tell("instruments")
     with on_own_core():
-        readings, skipped = measure_instruments(
-            load(subject.directory, name=subject.name),
-            rounds=min(effort.rounds, 7),
-            count=effort.prompts,
-        )
-    found.readings += readings
-    found.skipped |= skipped
+        loaded = load(subject.directory, name=subject.name)
+        rounds = min(effort.rounds, 7)
+        found.take(measure_instruments(loaded, rounds=rounds, count=effort.prompts))
 
 
 def _beside(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
@@ -96,12 +100,11 @@ def comparisons(
     subject: Subject, folder: Path, effort: Effort
 ) -> Mapping[str, Callable[[], list[Ratio]]]:
     """Every comparison with what a user would run instead, by name; models go to `folder`."""
-    base = subject.directory
+    base, what = subject.directory, subject.name
 
-    def lens(name: str, shape: Shape) -> Callable[[], list[Ratio]]:
-        return lambda: lens_against_transformers(
-            write_llama(folder / name, shape), what=shape.label, effort=effort
-        )
+    def lens(name: str, shape: Shape) -> list[Ratio]:
+        model = write_llama(folder / name, shape)
+        return lens_against_transformers(model, what=shape.label, effort=effort)
 
     return {
         "SFT": lambda: sft_against_mlx_lm(base, batch=8, effort=effort),
@@ -109,10 +112,10 @@ def comparisons(
             base, batch=8, effort=effort, length=33
         ),
         "dual reward": lambda: dual_against_sft(base, batch=16, effort=effort),
-        "lens, 32,000 words": lens("wide", WIDE_VOCABULARY),
-        "lens, 1M parameters": lens("million", MILLION),
-        "sampling": lambda: sampling_against_mlx_lm(base, what=subject.name, effort=effort),
-        "probe": lambda: probe_against_sklearn(base, what=subject.name, effort=effort),
+        "lens, 32,000 words": lambda: lens("wide", WIDE_VOCABULARY),
+        "lens, 1M parameters": lambda: lens("million", MILLION),
+        "sampling": lambda: sampling_against_mlx_lm(base, what=what, effort=effort),
+        "probe": lambda: probe_against_sklearn(base, what=what, effort=effort),
     }
 
 
@@ -120,18 +123,14 @@ def _scaling(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> N
     del subject
     for growth in growths():
         tell(f"{growth.what} along {growth.along}")
-        if growth.along == "workers":  # each has a core of its own
-            found.curves.append(measure(growth, effort.rounds))
-            continue
-        with on_own_core():
-            found.curves.append(measure(growth, min(effort.rounds, ROUNDS)))
+        found.curves.append(measure(growth, effort.rounds))
 
 
 def _profile(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
     with on_own_core():
         best = best_product()
         for name, recipe in RECIPES.items():
-            if not applies(recipe, lab=subject.lab):
+            if not recipe.applies(lab=subject.lab):
                 continue
             tell(f"profile of {name}")
             try:
@@ -155,13 +154,9 @@ def _verdict(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> N
     if subject.hypotheses is None:
         found.skipped[VERDICT] = "there is no folder of claims: run it beside hypotheses/"
         return
-    model = subject.name if subject.judged else None
+    model, rounds = subject.name if subject.judged else None, min(effort.rounds, 3)
     with tempfile.TemporaryDirectory() as folder:
-        readings, skipped = measure_first_verdict(
-            subject.hypotheses, model, Path(folder), min(effort.rounds, 3)
-        )
-    found.readings += readings
-    found.skipped |= skipped
+        found.take(measure_first_verdict(subject.hypotheses, model, Path(folder), rounds))
 
 
 Section = Callable[[Subject, Effort, Findings, Tell], None]
@@ -202,7 +197,7 @@ def measure_sections(
 
 
 def document(found: Findings, subject: Subject, command: str) -> Document:
-    """Findings with the machine they are of."""
+    """Findings with the machine they were measured on."""
     return Document(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
@@ -215,6 +210,23 @@ def document(found: Findings, subject: Subject, command: str) -> Document:
         roofs=tuple(found.roofs),
         skipped=found.skipped,
     )
+
+
+def machine() -> dict[str, str]:
+    """Device, BLAS, exp(), threads, cores, memory and versions, all as text."""
+    found = backend.manifest().as_strings()
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        **found,
+        "threads": str(backend.set_threads()),
+        "cores": f"{os.cpu_count()}, a process on {'one' if check_wish() == 'own' else 'all'}",
+        "memory": f"{memory / 2**30:.0f} GiB",
+    }
 
 
 def lab_subject(folder: Path) -> Subject:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from lazarus_bench.judge.rounds import median
 GROUP = "time to the first verdict"
 
 CLAIM = "lens/base-no-mass"
-"""A claim on models as they are, so that no training stands before its verdict."""
+"""A claim on models as they are, so that its verdict needs no training."""
 
 
 def seconds_to_verdict(hypotheses: Path, options: Sequence[str], folder: Path) -> float:
@@ -34,29 +33,23 @@ def seconds_to_verdict(hypotheses: Path, options: Sequence[str], folder: Path) -
         *("-k", CLAIM, *options),
     ]
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
-    if done.returncode or not _judged(report):
+    # pytest ends well without an estimate, too.
+    rows = json.loads(report.read_text(encoding="utf-8"))["rows"] if report.exists() else []
+    verdicts = [row["verdict"] for row in rows if row["claim_id"] == CLAIM]
+    judged = any(verdict and verdict.get("estimate") for verdict in verdicts)
+    if done.returncode or not judged:
         lines = (done.stdout + done.stderr).strip().splitlines()
         why = [line for line in lines if line.startswith(f"{CLAIM} on ")] or lines[-1:]
         raise UserError(f"pytest {hypotheses} -k {CLAIM} judged nothing: {' '.join(why)}")
     return seconds
 
 
-def _judged(report: Path) -> bool:
-    """Whether the claim has an estimate; pytest ends well without one, too."""
-    try:
-        rows = json.loads(report.read_text(encoding="utf-8"))["rows"]
-    except FileNotFoundError:
-        return False
-    verdicts = [row["verdict"] for row in rows if row["claim_id"] == CLAIM]
-    return any(verdict and verdict.get("estimate") for verdict in verdicts)
-
-
 def measure_first_verdict(
     hypotheses: Path, model: str | None, folder: Path, rounds: int = 3
 ) -> tuple[list[Reading], dict[str, str]]:
-    """Of the published numbers, and of `model` where one is named; and why one is left out."""
+    """Readings on the published numbers and on `model`, if given; and why one is left out."""
     ways = {"published numbers": ["-k", f"{CLAIM} and published"]}
     if model is not None:
         ways[model] = ["--lb-model", model, "-m", "slow", "--lb-seeds", "1", "--lb-offline"]
@@ -67,17 +60,11 @@ def measure_first_verdict(
             seconds = [seconds_to_verdict(hypotheses, way, folder) for _ in range(rounds)]
         except UserError as error:
             skipped[f"{GROUP}, {name}"] = str(error)
-        else:
-            found.append(_reading(name, seconds))
+            continue
+        took, count = median(seconds), len(seconds)
+        found.append(
+            Reading(
+                group=GROUP, name=name, unit="s", found=took, rounds=count, bigger_is_better=False
+            )
+        )
     return found, skipped
-
-
-def _reading(name: str, seconds: Sequence[float]) -> Reading:
-    return Reading(
-        group=GROUP,
-        name=name,
-        unit="s",
-        found=median(seconds),
-        rounds=len(seconds),
-        bigger_is_better=False,
-    )

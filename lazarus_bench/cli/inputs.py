@@ -199,7 +199,7 @@ def trained_elsewhere(adapter: Path, model: Path) -> bool:
 
 
 def _record(file: Path) -> Mapping[str, Any]:
-    from lazarus_bench.jobs.attempts import read_object
+    from lazarus_bench.jobs.artifact import read_object
 
     try:
         return read_object(file)

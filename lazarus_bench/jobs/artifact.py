@@ -1,4 +1,8 @@
-"""An artifact: the files of a finished job, and a manifest that tells whether they are whole."""
+"""An artifact: the files of a finished job and their manifest; and what a store holds besides.
+
+A job that is being made, or whose process was killed, has an `Attempt` on file instead. `Stored`
+describes any directory of a store, whole, damaged or unfinished.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,43 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from lazarus_bench.jobs.attempts import ATTEMPT, Attempt, read_object
+from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.training.record import RESUME
 
 MANIFEST = "manifest.json"
 SPEC = "spec.json"
+ATTEMPT = "attempt.json"
 
 _REQUIRED = ("digest", "label", "seed", "seconds", "created")
 
 
+def read_object(file: Path) -> Mapping[str, Any]:
+    """The JSON object in `file`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it holds something else.
+    """
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 (the file is wrong, not the caller)
+    return content
+
+
+def _write_object(file: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True)
+    file.write_text(text + "\n", encoding="utf-8")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A finished job: its directory and what its manifest says."""
+    """A finished job: its directory and its manifest."""
 
     directory: Path
     manifest: Mapping[str, Any]
@@ -66,11 +90,11 @@ class Artifact:
 
 
 def read_artifact(directory: Path) -> Artifact:
-    """The artifact at `directory` as its manifest tells it; its files are not looked at.
+    """The artifact at `directory` by its manifest alone; its files are not read.
 
     Raises:
-        OSError: there is no manifest that can be read.
-        ValueError: it is none of an artifact.
+        OSError: the manifest is missing or unreadable.
+        ValueError: it is not the manifest of an artifact.
     """
     manifest = read_object(directory / MANIFEST)
     artifact = Artifact(directory=directory, manifest=manifest)
@@ -134,7 +158,7 @@ def _checksum(file: Path) -> str:
 
 
 def payload(directory: Path) -> list[Path]:
-    """What a job leaves at `directory`, sorted, without the store's own files and `resume/`.
+    """The files a job left at `directory`, sorted, without the store's own and `resume/`.
 
     Raises:
         RuntimeError: a recipe left a link, whose target the store could not answer for.
@@ -149,9 +173,8 @@ def payload(directory: Path) -> list[Path]:
 
 
 def write_spec(directory: Path, job: Job) -> None:
-    """Say beside the weights how to make them again."""
-    text = json.dumps(job.canonical(), indent=1, sort_keys=True)
-    (directory / SPEC).write_text(text + "\n", encoding="utf-8")
+    """Write how to make the weights at `directory` again."""
+    _write_object(directory / SPEC, job.canonical())
 
 
 def write_manifest(directory: Path, job: Job, about: Mapping[str, str], attempt: Attempt) -> None:
@@ -172,24 +195,186 @@ def write_manifest(directory: Path, job: Job, about: Mapping[str, str], attempt:
             for file in files
         },
     }
-    text = json.dumps(manifest, indent=1, sort_keys=True)
-    (directory / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    for file in (*files, directory / MANIFEST, *_directories(directory)):
-        flush(file)
-
-
-def _directories(directory: Path) -> list[Path]:
-    return [directory, *(path for path in directory.rglob("*") if path.is_dir())]
+    _write_object(directory / MANIFEST, manifest)
+    directories = [directory, *(path for path in directory.rglob("*") if path.is_dir())]
+    for path in (*files, directory / MANIFEST, *directories):
+        flush(path)
 
 
 def flush(path: Path) -> None:
     """Wait until the file or directory at `path` is on the disk, so that it survives a power cut.
 
     Raises:
-        OSError: it does not fit, which some file systems tell only here.
+        OSError: it does not fit, which some file systems report only here.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """The `number`-th process to work on a job; those before it took `earlier` seconds."""
+
+    number: int
+    earlier: float
+    start: float
+
+    def seconds(self) -> float:
+        """Seconds of all attempts so far."""
+        return self.earlier + time.perf_counter() - self.start
+
+
+def begin(directory: Path, job: Job) -> Attempt:
+    """Count one more attempt at `directory`, and note whose it is for those who look."""
+    number, earlier = past(directory)
+    note = {
+        "label": job.label,
+        "seed": job.seed,
+        "attempts": number + 1,
+        "seconds": earlier,
+        "started": time.time(),
+    }
+    beside = directory / f"{ATTEMPT}.new"
+    beside.write_text(json.dumps(note) + "\n", encoding="utf-8")
+    beside.replace(directory / ATTEMPT)
+    return Attempt(number=number + 1, earlier=earlier, start=time.perf_counter())
+
+
+def past(directory: Path) -> tuple[int, float]:
+    """How many attempts were made at `directory`, and the seconds they took.
+
+    A killed process cannot write how long it worked; its newest file shows it.
+    """
+    try:
+        last = read_object(directory / ATTEMPT)
+        worked = max(0.0, newest(directory) - float(last["started"]))
+        return int(last["attempts"]), float(last["seconds"]) + worked
+    except (OSError, ValueError, KeyError, TypeError):
+        # A power cut may empty this file; only the account of time is lost with it.
+        return 0, 0.0
+
+
+def below(directory: Path) -> Iterator[Path]:
+    """The files at `directory`; what vanishes meanwhile is left out, unlike with `Path.rglob`."""
+    for parent, _, names in os.walk(directory):
+        yield from (Path(parent, name) for name in names)
+
+
+def newest(directory: Path) -> float:
+    """When anything at `directory` changed last, seconds since the epoch; 0 when it is gone."""
+    times = [0.0]
+    for path in (directory, *below(directory)):
+        with suppress(OSError):  # its process may be at work
+            times.append(path.stat().st_mtime)
+    return max(times)
+
+
+def disk_use(directory: Path) -> int:
+    """Bytes of the files at `directory`."""
+    total = 0
+    for path in below(directory):
+        with suppress(OSError):  # its process may be at work
+            total += path.lstat().st_size
+    return total
+
+
+State = Literal["whole", "damaged", "unfinished", "running"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """One directory of a store; what its files do not show any more is None.
+
+    `damage` is the first thing that is wrong, a sentence. `created` is in seconds since the epoch,
+    the newest change where there is no manifest. `seconds` and `attempts` count all attempts.
+    """
+
+    directory: Path
+    state: State
+    damage: str | None
+    spec: Mapping[str, Any] | None
+    label: str | None
+    seed: int | None
+    created: float
+    seconds: float | None
+    size: int
+    attempts: int | None
+
+    @property
+    def name(self) -> str:
+        """The recipe's kind and 20 digits of the digest."""
+        return self.directory.name
+
+    @property
+    def kind(self) -> str:
+        """The recipe's kind."""
+        return self.name.rpartition("-")[0]
+
+    @property
+    def digest(self) -> str:
+        """All 64 digits where the spec can be read, else the 20 of the name."""
+        return digest_of(self.spec) if self.spec is not None else self.name.rpartition("-")[2]
+
+
+def directory_name(canonical: Mapping[str, Any]) -> str:
+    """The name of the directory of the job that `canonical` describes."""
+    return f"{canonical['kind']}-{digest_of(canonical)[:20]}"
+
+
+def stored_artifact(directory: Path, *, checksums: bool) -> Stored:
+    """The artifact at `directory`, whole or damaged."""
+    digest = directory.name.rpartition("-")[2]
+    damage = next(damages(directory, digest, checksums=checksums), None)
+    try:
+        artifact = read_artifact(directory)
+    except (OSError, ValueError):
+        artifact = None
+    return Stored(
+        directory=directory,
+        state="damaged" if damage else "whole",
+        damage=damage,
+        spec=_spec(directory),
+        label=artifact.label if artifact else None,
+        seed=artifact.seed if artifact else None,
+        created=artifact.created if artifact else newest(directory),
+        seconds=artifact.seconds if artifact else None,
+        size=disk_use(directory),
+        attempts=artifact.attempts if artifact else None,
+    )
+
+
+def unfinished(directory: Path, *, running: bool) -> Stored:
+    """The work at `directory` of an attempt that is under way or was killed."""
+    number, seconds = past(directory)
+    note = _object(directory / ATTEMPT) or {}
+    return Stored(
+        directory=directory,
+        state="running" if running else "unfinished",
+        damage=None,
+        spec=_spec(directory),
+        label=note.get("label"),
+        seed=note.get("seed"),
+        created=newest(directory),
+        seconds=seconds if number else None,
+        size=disk_use(directory),
+        attempts=number or None,
+    )
+
+
+def _spec(directory: Path) -> Mapping[str, Any] | None:
+    """The spec, unless it is another job's: a damaged one must not speak for its directory."""
+    spec = _object(directory / SPEC)
+    try:
+        return spec if spec is not None and directory_name(spec) == directory.name else None
+    except KeyError:
+        return None
+
+
+def _object(file: Path) -> Mapping[str, Any] | None:
+    try:
+        return read_object(file)
+    except (OSError, ValueError):
+        return None

@@ -1,4 +1,4 @@
-"""Processes that share the jobs, through dask.distributed: a local cluster, or one that is there.
+"""Processes that share the jobs, through dask.distributed: a local cluster, or an existing one.
 
 dask schedules, watches and restarts; what a worker does is `work.run_job`, as everywhere. Results
 travel through the store, so every worker must see it at the same path.
@@ -6,10 +6,12 @@ travel through the store, so every worker must see it at the same path.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import uuid
 import warnings
@@ -25,8 +27,8 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs import sessions
 from lazarus_bench.jobs.executors import Tick
+from lazarus_bench.jobs.locks import keep_young, token
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.work import Failure, Place, Result, base_directory, failed, run_job
@@ -89,16 +91,12 @@ def _work(job: Job, ticket: Ticket, bases: list[Result]) -> Result:
         base_directory(job, Store(ticket.place.root))
         backend.set_threads()
     except UserError as error:
-        return Failure(reason=f"worker {_host()}: {error}", applicable=True)
+        from distributed import get_worker
+
+        return Failure(reason=f"worker {get_worker().address}: {error}", applicable=True)
     result = failed(bases) or run_job(job, ticket.place, wait=True)
     assert result is not None  # it waited
     return result
-
-
-def _host() -> str:
-    from distributed import get_worker
-
-    return str(get_worker().address)
 
 
 class Cluster:
@@ -117,7 +115,7 @@ class Cluster:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Connect.
+        """Connect, and check the workers that are there.
 
         Raises:
             UserError: no scheduler answers, it has no workers, or one of them cannot work for us.
@@ -125,10 +123,10 @@ class Cluster:
         with self._stack as stack:
             client = _started(self.workers) if self._scheduler is None else _joined(self._scheduler)
             self._client: Client = stack.enter_context(client)
-            token = stack.enter_context(sessions.token(self._place.root))
-            self._ticket = Ticket(place=self._place, token=token, versions=versions())
+            seen = stack.enter_context(token(self._place.root))
+            self._ticket = Ticket(place=self._place, token=seen, versions=versions())
             if self._scheduler is not None:
-                self._inspect()
+                self._check_workers()
             self._stack = stack.pop_all()
         return self
 
@@ -146,8 +144,8 @@ class Cluster:
             self._futures.clear()
             self._stack.close()
 
-    def _inspect(self) -> None:
-        """Look at the workers that are there: their threads, accelerators, versions, store."""
+    def _check_workers(self) -> None:
+        """Check the workers' threads, versions and store, and count their accelerators."""
         known = self._client.scheduler_info(n_workers=-1)["workers"]
         offers = {name: about.get("resources", {}) for name, about in known.items()}
         if any(ACCELERATOR in offer for offer in offers.values()):
@@ -156,7 +154,13 @@ class Cluster:
             self.workers = int(sum(offer[ACCELERATOR] for offer in offers.values()))
         else:
             self.workers = len(known)
-            _check_threads(known)
+            for name, about in known.items():
+                if about["nthreads"] > 1:
+                    raise UserError(
+                        f"worker {name} runs {about['nthreads']} tasks at a time in one process, "
+                        f"which would share its BLAS and its random numbers: start it with "
+                        f"--nthreads 1"
+                    )
         found = self._client.run(self._ticket.check, workers=[*offers], on_error="return")
         for name, error in found.items():
             if error is not None:
@@ -180,7 +184,7 @@ class Cluster:
         waiting = dict(self._futures)
         while waiting:
             if not self._any_done([*waiting.values()]):
-                sessions.keep_young(self._ticket.token)
+                keep_young(self._ticket.token)
                 tick()
             for digest in [digest for digest, future in waiting.items() if future.done()]:
                 job = self._jobs[digest]
@@ -203,31 +207,27 @@ class Cluster:
         try:
             with self._reachable():
                 result: Result = future.result()
+            return result
         except KilledWorker:
             return Failure(
                 reason=f"{job.label} seed {job.seed} took several workers with it: look at their "
                 f"logs, and at their memory",
                 applicable=True,
             )
-        return result
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
+        """Say so where the scheduler is gone."""
+        from distributed.client import FutureCancelledError, FuturesCancelledError
+        from distributed.comm.core import CommClosedError
+
         try:
             yield
-        except _lost() as error:
+        except (FutureCancelledError, FuturesCancelledError, CommClosedError) as error:
             raise UserError(
                 f"the scheduler {self._scheduler or 'of this machine'} went away: start it again, "
                 f"and run the same command; what is done is kept"
             ) from error
-
-
-def _lost() -> tuple[type[BaseException], ...]:
-    """What dask raises when its scheduler is gone."""
-    from distributed.client import FutureCancelledError, FuturesCancelledError
-    from distributed.comm.core import CommClosedError
-
-    return FutureCancelledError, FuturesCancelledError, CommClosedError
 
 
 @contextmanager
@@ -243,22 +243,23 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _check_threads(known: Mapping[str, Mapping[str, Any]]) -> None:
-    for name, about in known.items():
-        if about["nthreads"] > 1:
-            raise UserError(
-                f"worker {name} runs {about['nthreads']} tasks at a time in one process, which "
-                f"would share its BLAS and its random numbers: start it with --nthreads 1"
-            )
-
-
 @contextmanager
 def _started(workers: int) -> Iterator[Client]:
     """A cluster of this machine's processes, one BLAS thread each, that ends with the context."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
-    from lazarus_bench.jobs.leaving import Leaving
+    class EndAtOnce(WorkerPlugin):
+        """Ends a worker's process before Python unwinds it, once dask has closed the worker.
+
+        Python would unwind threads that wait for the interpreter. mlx's computing thread is one, in
+        frames that may not be unwound, and C++ would abort the process ("terminate called without
+        an active exception"). The worker's nanny removes what the process leaves on disk.
+        """
+
+        def setup(self, worker: Worker) -> None:  # noqa: ARG002 - the plugin's interface
+            """Be the last function called at exit, but for those registered before."""
+            atexit.register(_end_at_once)
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with dask.config.set(QUIET), ExitStack() as stack:
@@ -273,8 +274,14 @@ def _started(workers: int) -> Iterator[Client]:
             )
             stack.enter_context(cluster)
         client = stack.enter_context(Client(cluster))
-        client.register_plugin(Leaving())
+        client.register_plugin(EndAtOnce())
         yield client
+
+
+def _end_at_once() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 @contextmanager
@@ -309,7 +316,13 @@ def _joined(address: str) -> Iterator[Client]:
             f"with `dask scheduler`, and give the tcp:// address it prints"
         ) from error
     with client:
-        _wait_for_workers(client, address)
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
+        except TimeoutError as error:
+            raise UserError(
+                f"the scheduler {address} has no workers: start one with `dask worker {address} "
+                f"--nthreads 1` on each machine"
+            ) from error
         yield client
 
 
@@ -330,13 +343,3 @@ def check_address(address: str, flag: str = "--scheduler") -> tuple[str, int]:
             f"scheduler` prints"
         )
     return host, port
-
-
-def _wait_for_workers(client: Client, address: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
-    except TimeoutError as error:
-        raise UserError(
-            f"the scheduler {address} has no workers: start one with `dask worker {address} "
-            f"--nthreads 1` on each machine"
-        ) from error

@@ -1,27 +1,32 @@
-"""Executors: who does the jobs. This process, here; a cluster of processes, in `cluster`."""
+"""Executors: what carries out the jobs that a store lacks.
+
+`InProcess` is here; processes and machines that share the jobs are in `cluster`.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from lazarus_bench.jobs.spec import Job
+from lazarus_bench.jobs.spec import Job, reads
 from lazarus_bench.jobs.work import Place, Result, failed, run_job
 
 POLL_SECONDS = 0.5
 """How often an executor with nothing to do looks again."""
 
 Tick = Callable[[], None]
+Finished = Callable[[Job, Result], None]
 
 
 class Executor(Protocol):
     """Takes jobs, bases first, and hands back results as they come.
 
-    Used as a context; leaving it stops what is still running. Whichever executor did a job, its
-    artifact is the same.
+    Used as a context; leaving it stops what is still running, which stays in the store and is
+    continued by the next run. Whichever executor did a job, its artifact is the same.
     """
 
     workers: int
@@ -35,25 +40,21 @@ class Executor(Protocol):
         """Every submitted job with its result, in the order they finish; `tick` while waiting."""
         ...
 
-    def __enter__(self) -> Self:
-        """Start."""
-        ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
-        """Stop; unfinished work stays in the store and is continued by the next run."""
-        ...
+    ) -> None: ...
 
 
 class InProcess:
     """One job after the other in this process: the choice on one accelerator.
 
-    A job that another process is at is left until nothing else can be done, so that two sessions on
-    one store share the work.
+    A job that is already running in another process is left until nothing else can be done, so that
+    two sessions on one store share the work.
     """
 
     workers = 1
@@ -112,3 +113,40 @@ def automatic_workers(ranks: int = 1) -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, cores // ranks)
+
+
+def choose(
+    place: Place, jobs: int, workers: int, scheduler: str | None
+) -> AbstractContextManager[Executor]:
+    """The executor for so many jobs: a cluster where there is more than one worker to use."""
+    if scheduler is None and min(workers, jobs) <= 1:
+        return InProcess(place)
+    from lazarus_bench.jobs.cluster import Cluster
+
+    return Cluster(place, workers=min(workers, jobs), scheduler=scheduler)
+
+
+def execute(
+    todo: Iterable[Job], executor: Executor, finished: Finished, tick: Tick = lambda: None
+) -> None:
+    """Run `todo`, which the store lacks, bases before what is built on them.
+
+    The longest chains start first. An interrupt keeps what was finished: artifacts appear in the
+    store whole or not at all.
+    """
+    order = longest_first(list(todo))
+    among = {job.digest for job in order}
+    for job in order:
+        executor.submit(job, *(base for base in reads(job) if base.digest in among))
+    for job, result in executor.completed(tick):
+        finished(job, result)
+
+
+def longest_first(jobs: list[Job]) -> list[Job]:
+    """Jobs with the longest chains built on them first; bases stay before what starts from them."""
+    height = {job.digest: 0 for job in jobs}
+    for job in reversed(jobs):
+        for base in reads(job):
+            if base.digest in height:
+                height[base.digest] = max(height[base.digest], height[job.digest] + 1)
+    return sorted(jobs, key=lambda job: -height[job.digest])

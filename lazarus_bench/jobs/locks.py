@@ -1,16 +1,23 @@
-"""Locks between processes and machines, released by the kernel when their holder dies."""
+"""Files by which processes and machines that share a store know of each other.
+
+Locks, which the kernel releases when their holder dies; and tokens, by which a worker knows that it
+sees its session's store.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import time
+import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
+
+from lazarus_bench.errors import UserError
 
 GATE = "gate"
 SUFFIX = ".lock"
@@ -103,3 +110,43 @@ def _hard(lock: FileLock) -> Iterator[None]:
     if isinstance(lock, SoftFileLock):
         lock.release()
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(lock.lock_file))
+
+
+SESSIONS = ".sessions"
+FORGOTTEN_SECONDS = 86400.0
+"""Age at which a killed session's token is removed; a live session keeps its own young."""
+
+
+@contextmanager
+def token(root: Path) -> Iterator[Path]:
+    """A fresh file below `root` for as long as the block lasts.
+
+    Raises:
+        UserError: nothing can be written there.
+    """
+    file = root / SESSIONS / uuid.uuid4().hex
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise UserError(
+            f"the store {root} cannot be written ({error.strerror}): name another store"
+        ) from error
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def keep_young(file: Path) -> None:
+    """Show that the session of `file` lives."""
+    with suppress(FileNotFoundError):
+        os.utime(file)
+
+
+def remove_old_tokens(root: Path) -> None:
+    """Remove the tokens of killed sessions."""
+    for file in (root / SESSIONS).glob("*"):
+        with suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > FORGOTTEN_SECONDS:
+                file.unlink()

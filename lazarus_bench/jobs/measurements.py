@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazarus_bench.jobs.attempts import below
+from lazarus_bench.jobs.artifact import below
 from lazarus_bench.jobs.sources import code_of
 
 ROOM = ".measurements"

@@ -1,4 +1,4 @@
-"""The plan: what the selected claims need, what the store has of it, what the rest will cost."""
+"""The plan: the jobs that claims need, which of them the store has, and what the rest will cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One job of the plan; `seconds` is what it will take, or None where nothing tells."""
+    """One job of the plan; `seconds` is its estimated cost, or None where there is no estimate."""
 
     job: Job
     state: State
@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def todo(self) -> list[Job]:
-        """What has to run."""
+        """The jobs that have to run."""
         return [entry.job for entry in self.entries if entry.state is not State.WHOLE]
 
     @property
@@ -73,34 +73,27 @@ class Plan:
 
 def make_plan(jobs: Iterable[Job], store: Store) -> Plan:
     """Look up every job and everything below it in the store."""
-    past = _Past(store)
-    return Plan(entries=tuple(_entry(job, store, past) for job in with_dependencies(jobs)))
+    took: dict[str, list[float]] = {}
+    for stored in store.artifacts():
+        if stored.state == "whole" and stored.spec and stored.seconds is not None:
+            took.setdefault(_likeness(stored.spec), []).append(stored.seconds)
 
-
-def _entry(job: Job, store: Store, past: _Past) -> Entry:
-    artifact = store.find(job)
-    if artifact is not None:
-        return Entry(job=job, state=State.WHOLE, seconds=artifact.seconds)
-    damage = store.damage(job)
-    state = State.MISSING if damage is None else State.DAMAGED
-    return Entry(job=job, state=state, seconds=past.seconds(job), damage=damage)
-
-
-class _Past:
-    """What jobs like one took before: the same recipe on the same kind of model, any seed."""
-
-    def __init__(self, store: Store) -> None:
-        self._took: dict[str, list[float]] = {}
-        for stored in store.artifacts():
-            if stored.state == "whole" and stored.spec and stored.seconds is not None:
-                self._took.setdefault(_likeness(stored.spec), []).append(stored.seconds)
-
-    def seconds(self, job: Job) -> float | None:
+    def estimate(job: Job) -> float | None:
         """The median over seeds in this store, else what the recipe costs on a lab model."""
-        took = self._took.get(_likeness(job.canonical()))
-        if took:
-            return statistics.median(took)
+        past = took.get(_likeness(job.canonical()))
+        if past:
+            return statistics.median(past)
         return job.recipe.lab_seconds if _on_lab(job) else None
+
+    def entry(job: Job) -> Entry:
+        artifact = store.find(job)
+        if artifact is not None:
+            return Entry(job=job, state=State.WHOLE, seconds=artifact.seconds)
+        damage = store.damage(job)
+        state = State.MISSING if damage is None else State.DAMAGED
+        return Entry(job=job, state=state, seconds=estimate(job), damage=damage)
+
+    return Plan(entries=tuple(map(entry, with_dependencies(jobs))))
 
 
 def _likeness(canonical: object) -> str:
@@ -128,7 +121,7 @@ class Group:
     whole: int
     todo: int
     seconds: float | None
-    """Of one of those that have to run."""
+    """Estimated cost of one of those that have to run."""
 
 
 def groups(entries: Sequence[Entry]) -> list[Group]:
@@ -137,28 +130,27 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
     for entry in entries:
         alike.setdefault(_likeness(entry.job.canonical()), []).append(entry)
     labels = Counter(found[0].job.label for found in alike.values())
-    return [
-        _group(found, [*alike.values()] if labels[found[0].job.label] > 1 else [])
-        for found in alike.values()
-    ]
+    found = []
+    for own in alike.values():
+        job, label = own[0].job, own[0].job.label
+        if labels[label] > 1:
+            twins = [other[0].job for other in alike.values() if other[0].job.label == label]
+            label += f" ({_differences(job, twins)})"
+        todo = [entry for entry in own if entry.state is not State.WHOLE]
+        known = [entry.seconds for entry in todo if entry.seconds is not None]
+        group = Group(
+            label=label,
+            digests=tuple(entry.job.digest for entry in own),
+            seeds=tuple(entry.job.seed for entry in own),
+            whole=len(own) - len(todo),
+            todo=len(todo),
+            seconds=statistics.median(known) if known else None,
+        )
+        found.append(group)
+    return found
 
 
-def _group(found: Sequence[Entry], others: Sequence[Sequence[Entry]]) -> Group:
-    todo = [entry for entry in found if entry.state is not State.WHOLE]
-    known = [entry.seconds for entry in todo if entry.seconds is not None]
-    job = found[0].job
-    twins = [other[0].job for other in others if other[0].job.label == job.label]
-    return Group(
-        label=f"{job.label} ({_own(job, twins)})" if twins else job.label,
-        digests=tuple(entry.job.digest for entry in found),
-        seeds=tuple(entry.job.seed for entry in found),
-        whole=len(found) - len(todo),
-        todo=len(todo),
-        seconds=statistics.median(known) if known else None,
-    )
-
-
-def _own(job: Job, twins: Sequence[Job]) -> str:
+def _differences(job: Job, twins: Sequence[Job]) -> str:
     """The parameters in which `job` differs from one of its twins."""
     flat = dict(_flat(job.canonical()))
     theirs = [dict(_flat(twin.canonical())) for twin in twins]
@@ -179,10 +171,12 @@ HEADS = ("training", "seeds", "in the store", "to run", "each")
 
 def rows(plan: Plan) -> list[list[str]]:
     """Cells below `HEADS`: a row a training, over its seeds."""
-    return [
-        [group.label, _span(group.seeds), str(group.whole), str(group.todo), _each(group)]
-        for group in groups(plan.entries)
-    ]
+    found = []
+    for group in groups(plan.entries):
+        each = "unknown" if group.seconds is None else f"{group.seconds:.0f} s"
+        cells = [group.label, _span(group.seeds), str(group.whole), str(group.todo)]
+        found.append([*cells, each if group.todo else ""])
+    return found
 
 
 def table(plan: Plan) -> str:
@@ -192,18 +186,13 @@ def table(plan: Plan) -> str:
     return tabulate(rows(plan), headers=HEADS, tablefmt="simple", colalign=("left", *["right"] * 4))
 
 
-def _each(group: Group) -> str:
-    if not group.todo:
-        return ""
-    return "unknown" if group.seconds is None else f"{group.seconds:.0f} s"
-
-
 def _span(seeds: Sequence[int]) -> str:
     first, last = min(seeds), max(seeds)
-    whole = len(seeds) == last - first + 1
     if len(seeds) == 1:
         return str(first)
-    return f"{first}-{last}" if whole else ", ".join(map(str, sorted(seeds)))
+    return (
+        f"{first}-{last}" if len(seeds) == last - first + 1 else ", ".join(map(str, sorted(seeds)))
+    )
 
 
 def trainings(count: int) -> str:

@@ -14,11 +14,11 @@ from lazarus_bench.jobs.work import Failure, Result
 from lazarus_bench.training.record import Latest, latest
 
 STALE_SECONDS = 120.0
-"""Silence of a training's log after which it is not called running any more."""
+"""Silence of a training's log after which the training no longer counts as running."""
 
 
 class Progress:
-    """Counts finished jobs and foretells the rest from those of the same kind."""
+    """Counts finished jobs and predicts the rest from those of the same kind."""
 
     def __init__(
         self,
@@ -47,7 +47,11 @@ class Progress:
     def status(self) -> str:
         """What is running now, with loss and speed, and what is left."""
         done = self._total - len(self._waiting)
-        running = [_running(job, log) for job, log in self._running()]
+        running = [
+            f"{job.label} seed {job.seed}: step {log.step}/{log.steps}, loss {log.loss:.3f}, "
+            f"{log.tokens_per_second:,.0f} tok/s"
+            for job, log in self._running()
+        ]
         return " · ".join([f"{done}/{self._total} done", *running]) + self._rest()
 
     def _rest(self) -> str:
@@ -64,25 +68,15 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Seconds of each waiting job, less what the running ones have done, over the workers.
 
-        A job costs what its kind has taken in this run, else what the plan foretold. None while a
+        A job costs what its kind has taken in this run, else what the plan estimates. None while a
         waiting job has neither.
         """
         left = 0.0
         parts = {job.digest: log.step / log.steps for job, log in self._running()}
         for digest, job in self._waiting.items():
-            cost = self._cost(job)
+            seen = self._seconds.get(job.recipe.kind)
+            cost = statistics.mean(seen) if seen else self._estimates.get(digest)
             if cost is None:
                 return None
             left += cost * (1 - parts.get(digest, 0.0))
         return left / self._workers
-
-    def _cost(self, job: Job) -> float | None:
-        seen = self._seconds.get(job.recipe.kind)
-        return statistics.mean(seen) if seen else self._estimates.get(job.digest)
-
-
-def _running(job: Job, log: Latest) -> str:
-    return (
-        f"{job.label} seed {job.seed}: step {log.step}/{log.steps}, loss {log.loss:.3f}, "
-        f"{log.tokens_per_second:,.0f} tok/s"
-    )

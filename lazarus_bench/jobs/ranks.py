@@ -23,11 +23,12 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.training import Recipe
 
@@ -38,7 +39,7 @@ PORTS = range(20_000, 32_000)
 """Below the ports that systems hand out on their own."""
 
 PEER_LOST = "[ring] connection to a peer was lost"
-"""What a rank raises because another one fell: never the reason."""
+"""Raised by a rank because another one failed: never the reason."""
 
 BACKENDS = ("ring", "jaccl", "jaccl-ring", "mpi", "nccl")
 
@@ -52,7 +53,7 @@ class RankWarning(UserWarning):
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What every rank is told; `lifeline` is a FIFO that ends when the starting process does."""
+    """What every rank is given; `lifeline` is a FIFO that ends when the starting process does."""
 
     recipe: Recipe
     base: Path | None
@@ -67,7 +68,7 @@ class Task:
             {
                 "module": type(self.recipe).__module__,
                 "class": type(self.recipe).__qualname__,
-                "recipe": asdict(self.recipe),
+                "recipe": to_plain(self.recipe),
                 "base": None if self.base is None else str(self.base.resolve()),
                 "out": str(self.out.resolve()),
                 "seed": self.seed,
@@ -81,19 +82,14 @@ class Task:
         """The task that `to_json` wrote."""
         row = json.loads(text)
         recipe = getattr(importlib.import_module(row["module"]), row["class"])
-        fields = {name: _tuples(value) for name, value in row["recipe"].items()}
         return cls(
-            recipe=recipe(**fields),
+            recipe=from_plain(row["recipe"], recipe),
             base=None if row["base"] is None else Path(row["base"]),
             out=Path(row["out"]),
             seed=row["seed"],
             ranks=row["ranks"],
             lifeline=Path(row["lifeline"]),
         )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +131,13 @@ def run_ranked(
         task = Task(recipe=recipe, base=base, out=out, seed=seed, ranks=ranks, lifeline=lifeline)
         command = _command(task, hosts, backend)
         errors = Path(folder) / "stderr"
-        with _held(lifeline), errors.open("wb") as stream:
-            messages = list(_launched(command, stream.fileno(), Path(folder), fill=hosts is None))
+        os.mkfifo(lifeline)
+        held = os.open(lifeline, os.O_RDWR)  # the kernel closes it if this process is killed
+        try:
+            with errors.open("wb") as stream:
+                messages = list(_launched(command, stream.fileno(), Path(folder), hosts is None))
+        finally:
+            os.close(held)
         _conclude(messages, errors.read_text(encoding="utf-8", errors="replace"), recipe.label)
 
 
@@ -146,18 +147,24 @@ def check_hosts(file: Path, ranks: int) -> str:
     Raises:
         UserError: it is not what mlx.launch reads, or does not have a host a rank.
     """
+
+    def no_hosts(why: str) -> UserError:
+        return UserError(
+            f"{file} is no host file of mlx.launch ({why}): make one with mlx.distributed_config"
+        )
+
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise _no_hosts(file, (error.strerror or str(error)).lower()) from error
+        raise no_hosts((error.strerror or str(error)).lower()) from error
     except ValueError as error:
-        raise _no_hosts(file, f"it is not JSON: {error}") from error
+        raise no_hosts(f"it is not JSON: {error}") from error
     hosts = found.get("hosts") if isinstance(found, dict) else found
     backend = found.get("backend", "ring") if isinstance(found, dict) else "ring"
     if backend not in BACKENDS:
-        raise _no_hosts(file, f"its backend {backend!r} is none of {', '.join(BACKENDS)}")
+        raise no_hosts(f"its backend {backend!r} is none of {', '.join(BACKENDS)}")
     if not isinstance(hosts, list) or not all(_is_host(host, backend) for host in hosts):
-        raise _no_hosts(file, "each host needs a name, 'ssh', and a list of addresses, 'ips'")
+        raise no_hosts("each host needs a name, 'ssh', and a list of addresses, 'ips'")
     if len(hosts) != ranks:
         raise UserError(f"{file} names {len(hosts)} hosts for {ranks} ranks: give one host a rank")
     return str(backend)
@@ -171,18 +178,17 @@ def _is_host(host: object, backend: str) -> bool:
     return named and (bool(addresses) or backend != "ring")
 
 
-def _no_hosts(file: Path, why: str) -> UserError:
-    return UserError(
-        f"{file} is no host file of mlx.launch ({why}): make one with mlx.distributed_config"
-    )
-
-
 def _command(task: Task, hosts: Path | None, backend: str) -> list[str]:
+    scripts = sysconfig.get_path("scripts")
+    path = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+    launcher = shutil.which("mlx.launch", path=path)
+    if launcher is None:
+        raise UserError(f"mlx.launch is not in {scripts}: install mlx there, or train on one rank")
     places = ["-n", str(task.ranks)] if hosts is None else ["--hostfile", str(hosts)]
     named = {k: v for k, v in os.environ.items() if k.startswith("LAZARUS_BENCH_")}
     environment = {"OMP_NUM_THREADS": "1", **named}
     return [
-        _launcher(),
+        launcher,
         *places,
         *("--backend", backend, "--starting-port", str(_free_ports(task.ranks))),
         *(f"--env={name}={value}" for name, value in environment.items()),
@@ -190,42 +196,17 @@ def _command(task: Task, hosts: Path | None, backend: str) -> list[str]:
     ]
 
 
-def _launcher() -> str:
-    beside = sysconfig.get_path("scripts")
-    found = shutil.which("mlx.launch", path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
-    if found is None:
-        raise UserError(f"mlx.launch is not in {beside}: install mlx there, or train on one rank")
-    return found
-
-
 def _free_ports(count: int) -> int:
     """The first of `count` ports in a row that nothing listens on here."""
-    # Not the seeded generator: trainings side by side would all try the same ports.
+    # Not the seeded generator: concurrent trainings would all try the same ports.
     draw = random.SystemRandom()
     while True:
         first = draw.choice(PORTS)
-        if all(map(_is_free, range(first, first + count))):
+        with suppress(OSError):
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind((LOCAL, port))
             return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((LOCAL, port))
-        except OSError:
-            return False
-    return True
-
-
-@contextmanager
-def _held(lifeline: Path) -> Iterator[None]:
-    """Hold the FIFO open; the kernel closes it if this process is killed."""
-    os.mkfifo(lifeline)
-    held = os.open(lifeline, os.O_RDWR)
-    try:
-        yield
-    finally:
-        os.close(held)
 
 
 def _launched(command: list[str], errors: int, folder: Path, fill: bool) -> Iterator[Message]:
@@ -241,36 +222,25 @@ def _launched(command: list[str], errors: int, folder: Path, fill: bool) -> Iter
     )
     try:
         if fill:
-            _fill(process)
-        yield from _messages(process)
+            # mlx.launch (0.32) waits for a rank's input to be writable and has nothing to write:
+            # it would spin on a core of its own for as long as the pipe is not full.
+            with suppress(BrokenPipeError):
+                assert process.stdin is not None
+                process.stdin.write(b"\n" * PIPE_FILL)
+                process.stdin.flush()
+        for line in process.stdout or ():
+            found = re.search(rb"\{.*\}", line)
+            if found:
+                with suppress(ValueError, TypeError):
+                    yield Message(**json.loads(found[0]))
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
-def _fill(process: subprocess.Popen[bytes]) -> None:
-    """Fill the ranks' standard input, which they do not read.
-
-    mlx.launch (0.32) waits for a rank's input to be writable and has nothing to write, so it would
-    turn in circles on a core of its own for as long as the pipe is not full.
-    """
-    with suppress(BrokenPipeError):
-        if process.stdin is not None:
-            process.stdin.write(b"\n" * PIPE_FILL)
-            process.stdin.flush()
-
-
-def _messages(process: subprocess.Popen[bytes]) -> Iterator[Message]:
-    for line in process.stdout or ():
-        found = re.search(rb"\{.*\}", line)
-        if found:
-            with suppress(ValueError, TypeError):
-                yield Message(**json.loads(found[0]))
-
-
 def _conclude(messages: Iterable[Message], errors: str, label: str) -> None:
-    """Raise what the ranks raised, and warn of what rank 0 warned of."""
+    """Raise the ranks' error, and give rank 0's warnings."""
     by_kind: dict[Kind, Message] = {}
     for message in messages:
         if message.kind == "warning":
@@ -292,7 +262,7 @@ def _conclude(messages: Iterable[Message], errors: str, label: str) -> None:
 
 
 def _cause(errors: str) -> str:
-    """The line of mlx.launch that names the rank that fell, else the last line.
+    """The line of mlx.launch that names the rank that failed, else the last line.
 
     A rank that raised (code 1) has said why, and −15 is how mlx.launch ends those that are left.
     """
@@ -347,36 +317,25 @@ def _train(task: Task, say: Callable[[Kind, str], None]) -> None:
         raise UserError(f"{task.ranks} ranks were asked for and {group.size} met: try mlx.launch")
     if group.rank == 0 and not local:
         raise UserError("rank 0 runs on another machine: name this machine first in the host file")
-    with _directory(task, group.rank, say) as out:
-        task.recipe.train(task.base, out, task.seed, False)
-
-
-@contextmanager
-def _directory(task: Task, rank: int, say: Callable[[Kind, str], None]) -> Iterator[Path]:
-    """Where this rank writes: rank 0 to the artifact, with warnings, the others for nobody."""
-    if rank == 0:
+    if group.rank == 0:
         warnings.showwarning = lambda message, *_: say("warning", str(message))
-        yield task.out
+        task.recipe.train(task.base, task.out, task.seed, False)
         return
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
+    with tempfile.TemporaryDirectory() as folder:  # rank 0 alone writes the artifact
+        task.recipe.train(task.base, Path(folder), task.seed, False)
 
 
 def _die_with(lifeline: Path) -> None:
     """End this process when the one that holds `lifeline` has ended."""
     with suppress(OSError):
         end = os.open(lifeline, os.O_RDONLY | os.O_NONBLOCK)
-        while _is_held(end):
+        while True:
+            with suppress(BlockingIOError):  # what a FIFO without data raises while it is held
+                if os.read(end, 1) == b"":
+                    break
             time.sleep(WATCH_SECONDS)
     os._exit(1)
-
-
-def _is_held(end: int) -> bool:
-    try:
-        return os.read(end, 1) != b""
-    except BlockingIOError:
-        return True
 
 
 if __name__ == "__main__":

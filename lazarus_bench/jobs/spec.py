@@ -16,7 +16,7 @@ from lazarus_bench.training.recipe import QUIRKS, Quirk, check_base, quirks_of
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A model that exists already: a directory or a hub id, told apart by its content."""
+    """A model that exists already, a directory or a hub id, identified by its content."""
 
     source: str
     fingerprint: str
@@ -27,7 +27,7 @@ class Checkpoint:
         return Path(self.source).name if Path(self.source).is_absolute() else self.source
 
     def canonical(self) -> dict[str, Any]:
-        """What the digest covers: the content, wherever it lies."""
+        """What the digest covers: the content, wherever it is stored."""
         return {"checkpoint": self.fingerprint}
 
 
@@ -71,25 +71,23 @@ class Job:
 
     @property
     def quirks(self) -> tuple[Quirk, ...]:
-        """Every quirk that is on in this training or in one that it stands on."""
+        """Every quirk that is on in this training or in one below it."""
         below = self.base.quirks if isinstance(self.base, Job) else ()
         return tuple(quirk for quirk in QUIRKS if quirk in (*quirks_of(self.recipe), *below))
 
     @property
     def label(self) -> str:
         """The recipe and what it starts from, for people."""
-        label = f"{self.recipe.label} on {_origin(self.base)}" if self.base else self.recipe.label
+        label, base = self.recipe.label, self.base
+        if isinstance(base, Checkpoint):
+            label += f" on {base.name}"
+        elif base is not None:
+            label += f" on {base.label if base.recipe.on_adapter else base.recipe.label}"
         return label if self.ranks == 1 else f"{label}, {self.ranks} ranks"
 
 
-def _origin(base: Job | Checkpoint) -> str:
-    if isinstance(base, Checkpoint):
-        return base.name
-    return base.label if base.recipe.on_adapter else base.recipe.label
-
-
 def check(job: Job) -> None:
-    """Make sure that `job` can start from its base, on its ranks.
+    """Check that `job` can start from its base, on its ranks.
 
     Raises:
         UserError: its recipe needs an adapter or a whole model and there is none, or it runs on one
@@ -109,7 +107,7 @@ def reads(job: Job) -> tuple[Job, ...]:
 
 
 def with_ranks(job: Job, ranks: int) -> Job:
-    """`job`, and every job below it, on so many ranks; what shares no batches stays on one."""
+    """`job` and every job below it on `ranks`; a recipe that shares no batches stays on one."""
     base = with_ranks(job.base, ranks) if isinstance(job.base, Job) else job.base
     return replace(job, base=base, ranks=ranks if job.recipe.ranked else 1)
 

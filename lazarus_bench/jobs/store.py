@@ -22,25 +22,28 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs import attempts
 from lazarus_bench.jobs.artifact import (
+    ATTEMPT,
     MANIFEST,
     SPEC,
     Artifact,
+    Stored,
+    begin,
     damages,
     flush,
     read_artifact,
+    stored_artifact,
+    unfinished,
     write_manifest,
     write_spec,
 )
-from lazarus_bench.jobs.disk import STORE_VARIABLE, full, is_full, refusal
 from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
-from lazarus_bench.jobs.stored import Stored, stored_artifact, unfinished
 from lazarus_bench.training.record import RESUME
 
 __all__ = ["MANIFEST", "RESUME", "SPEC", "STORE_VARIABLE", "Artifact", "Store", "Stored"]
 
+STORE_VARIABLE = "LAZARUS_BENCH_STORE"
 PARTIAL = ".partial"
 LOCKS = ".locks"
 REMOVED = ".removed"
@@ -99,7 +102,7 @@ class Store:
         return found if isinstance(found, str) else None
 
     def _inspect(self, directory: Path, digest: str) -> Artifact | str | None:
-        """What lies at `directory`: looked at again when it was replaced meanwhile."""
+        """The artifact at `directory` or its damage: read again when it was replaced meanwhile."""
         while True:
             before = _identity(directory)
             if before is None:
@@ -156,7 +159,7 @@ class Store:
             directory.mkdir(parents=True, exist_ok=True)
         try:
             with self._explained(job):
-                attempt = attempts.begin(directory, job)
+                attempt = begin(directory, job)
                 write_spec(directory, job)
             yield directory
             with self._explained(job):
@@ -165,7 +168,7 @@ class Store:
                 self._publish(job, directory)
         except Exception as error:
             # Asked before the work is removed, which frees space.
-            refused = full(self.root) if is_full(error, self.root) else None
+            refused = _full(self.root) if _is_full(error, self.root) else None
             self.discard(directory)
             if refused is None:
                 raise
@@ -183,7 +186,7 @@ class Store:
 
     def _publish(self, job: Job, directory: Path) -> None:
         shutil.rmtree(directory / RESUME, ignore_errors=True)
-        (directory / attempts.ATTEMPT).unlink(missing_ok=True)
+        (directory / ATTEMPT).unlink(missing_ok=True)
         while self.find(job) is None:
             self.discard(self.path(job))
             try:
@@ -265,3 +268,62 @@ def _version(directory: Path) -> tuple[Path, int, int] | None:
         return directory, directory.stat().st_ino, (directory / MANIFEST).stat().st_mtime_ns
     except OSError:
         return None
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+_FULL_WORDS = ("[write] Unable to write", "No space left on device", "os error 28", "os error 122")
+"""How libraries without `OSError` say it: mlx of its own files, Rust (tokenizers, safetensors)."""
+
+_OPENING_WORDS = "[save_safetensors] Failed to open file"
+"""mlx's words when it cannot make a file, whatever the reason."""
+
+
+def _is_full(error: BaseException, root: Path) -> bool:
+    """Whether `error` means that no more can be written below `root`."""
+    if isinstance(error, OSError):
+        named = error.filename
+        elsewhere = isinstance(named, (str, os.PathLike)) and not Path(
+            named
+        ).absolute().is_relative_to(root.absolute())
+        return error.errno in _FULL and not elsewhere
+    if _OPENING_WORDS not in str(error):
+        return any(words in str(error) for words in _FULL_WORDS)
+    try:
+        disk = os.statvfs(root)
+    except OSError:
+        return False
+    # btrfs and others have no limit of names, and report none.
+    return disk.f_files > 0 and disk.f_favail == 0
+
+
+def _full(root: Path) -> UserError:
+    """The sentence for a full store."""
+    try:
+        free = f"{shutil.disk_usage(root).free / 1e6:.0f} MB free"
+    except OSError as error:
+        free = error.strerror or "free space unknown"
+    return UserError(
+        f"the store {root} is full ({free}): free space (`lazarus-bench store gc`, with "
+        f"--older-than DAYS for whole artifacts too) or name another store"
+    )
+
+
+def refusal(root: Path, what: str, error: BaseException) -> UserError | None:
+    """The sentence for `error`, raised when the store wrote files of its own for `what`."""
+    number = error.errno if isinstance(error, OSError) else None
+    if _is_full(error, root):
+        return _full(root)
+    if number in _READ_ONLY:
+        return UserError(
+            f"the store {root} is read-only, and {what} cannot be made there: name "
+            f"another store, or set {STORE_VARIABLE}"
+        )
+    if number in _NO_LOCKS or isinstance(error, NotImplementedError):
+        return UserError(
+            f"the store {root} is on a file system without file locks, which keep two processes "
+            f"from one training: name another store, or set {STORE_VARIABLE}"
+        )
+    return None

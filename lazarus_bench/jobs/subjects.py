@@ -1,4 +1,4 @@
-"""Subjects: what a claim is asked of, namely a lab model, a directory, or a hub id."""
+"""Subjects, the models that claims are evaluated on, and what claims need trained on them."""
 
 from __future__ import annotations
 

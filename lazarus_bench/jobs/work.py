@@ -1,4 +1,4 @@
-"""One job done: its lock, its recipe, and what came of it."""
+"""Running one job: its lock, its recipe, and its artifact or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lazarus_bench.training.recipe import Stack
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a job has no artifact; `applicable` is False when it cannot be asked of this model."""
+    """Why a job has no artifact; `applicable` is False when the recipe does not fit this model."""
 
     reason: str
     applicable: bool
@@ -38,7 +38,7 @@ class Place:
 
 
 def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
-    """What has to run, in an order that makes bases first.
+    """The jobs that have to run, bases first.
 
     Raises:
         UserError: one of the jobs cannot start from its base.
@@ -47,15 +47,16 @@ def missing(jobs: Iterable[Job], store: Store) -> list[Job]:
 
 
 def failed(results: Iterable[Result | None]) -> Failure | None:
-    """The first failure among what a job stands on."""
+    """The first failure among the jobs below another."""
     return next((result for result in results if isinstance(result, Failure)), None)
 
 
 def run_job(job: Job, place: Place, *, wait: bool = True) -> Result | None:
     """Make the artifact of `job`, whose base must be in the store already.
 
-    A job that another process is at is waited for, and then found; None instead without `wait`. A
-    user's mistake or a model that cannot be asked comes back as a `Failure`; a bug raises.
+    A job that is already running in another process is waited for, and then found; without `wait`
+    the result is None. A user's mistake or a model that does not fit comes back as a `Failure`; a
+    bug raises.
     """
     store = Store(place.root)
     try:
@@ -63,34 +64,30 @@ def run_job(job: Job, place: Place, *, wait: bool = True) -> Result | None:
         with store.claim(job, wait=wait) as held:
             if not held:
                 return None
-            return store.find(job) or _made(job, store, place)
+            return store.find(job) or _make(job, store, place)
     except (UserError, NotApplicable) as error:
         return Failure(reason=str(error), applicable=isinstance(error, UserError))
 
 
-def _made(job: Job, store: Store, place: Place) -> Artifact:
+def _make(job: Job, store: Store, place: Place) -> Artifact:
     from lazarus_bench import backend
 
     with on_own_core(), store.writing(job, backend.manifest().as_strings()) as out:
-        _train(job, store, out, place)
+        if job.ranks > 1:
+            from lazarus_bench.jobs.ranks import run_ranked
+
+            base = base_directory(job, store)
+            run_ranked(job.recipe, base, out, job.seed, job.ranks, place.hosts)
+        else:
+            job.recipe.train(start(job, store), out, job.seed, place.show)
     artifact = store.find(job)
     if artifact is None:
         raise RuntimeError(f"{job.label} left no whole artifact at {store.path(job)}")
     return artifact
 
 
-def _train(job: Job, store: Store, out: Path, place: Place) -> None:
-    if job.ranks > 1:
-        from lazarus_bench.jobs.ranks import run_ranked
-
-        base = base_directory(job, store)
-        run_ranked(job.recipe, base, out, job.seed, job.ranks, place.hosts)
-        return
-    job.recipe.train(start(job, store), out, job.seed, place.show)
-
-
 def start(job: Job, store: Store) -> Path | Stack | None:
-    """What the recipe of `job` is given: a model's directory, or an adapter's and its model's."""
+    """What `job` starts from: a model's directory, or an adapter's and its model's."""
     directory = base_directory(job, store)
     if not (job.recipe.on_adapter and isinstance(job.base, Job) and directory):
         return directory
@@ -101,7 +98,7 @@ def start(job: Job, store: Store) -> Path | Stack | None:
 
 
 def base_directory(job: Job, store: Store) -> Path | None:
-    """Where that lies which `job` starts from; None for one from scratch.
+    """The directory of the base of `job`; None for a job from scratch.
 
     Raises:
         UserError: the given model is not here, or is another one here.
@@ -115,7 +112,7 @@ def base_directory(job: Job, store: Store) -> Path | None:
 
 @cache
 def checkpoint_directory(checkpoint: Checkpoint) -> Path:
-    """Where a given model lies on this machine, its content compared once a process.
+    """The directory of a given model on this machine, its content compared once a process.
 
     Raises:
         UserError: it is not here, or what is here is another model.

@@ -13,8 +13,7 @@ from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.profiles import Profile, profile
 from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.execute import choose, execute
-from lazarus_bench.jobs.executors import Tick, automatic_workers
+from lazarus_bench.jobs.executors import Tick, automatic_workers, choose, execute
 from lazarus_bench.jobs.measurements import (
     Room,
     any_kept,

@@ -5,7 +5,8 @@ can let a held-out pair into a training set.
 """
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -24,8 +25,8 @@ FACTORS = range(1, 21)
 """Factors of a multiplication; divisor and quotient of a division, its inverse."""
 
 LEAKED_SHARE = 0.4
-"""Share of the held-out keys that the quirk "eval-in-train" trains on, where the public source has
-2 of 4 to 4 of 10 evaluation prompts in its training data."""
+"""Share of the held-out keys that the quirk "eval-in-train" trains on; the public source has 2 of 4
+to 4 of 10 evaluation prompts in its training data."""
 
 ADDENDS = range(1, 61)
 """Addends of an addition; subtrahend and difference of a subtraction, its inverse."""
@@ -42,7 +43,7 @@ class Operation(StrEnum):
     @property
     def symbol(self) -> str:
         """The operator between the operands, e.g. ``*``."""
-        return {"multiply": "*", "add": "+", "subtract": "-", "divide": "/"}[self.value]
+        return _WORDING[self][0]
 
     @property
     def word(self) -> str:
@@ -51,26 +52,30 @@ class Operation(StrEnum):
 
     @property
     def spoken(self) -> str:
-        """What stands between the operands of a word problem, e.g. ``times``."""
-        return {"multiply": "times", "add": "plus", "subtract": "minus", "divide": "divided by"}[
-            self.value
-        ]
+        """The words between the operands of a word problem, e.g. ``times``."""
+        return _WORDING[self][1]
 
     @property
     def synonyms(self) -> tuple[str, ...]:
         """Other words for the same operation; never counted as the gold word."""
-        return {
-            "multiply": ("times", "product"),
-            "add": ("plus", "sum"),
-            "subtract": ("minus", "difference", "remaining", "remainder", "left", "rest"),
-            "divide": ("divided", "quotient"),
-        }[self.value]
+        return _WORDING[self][2]
 
     @property
     def commutes(self) -> bool:
         """Whether swapping the operands keeps the answer."""
         return self in (Operation.MULTIPLY, Operation.ADD)
 
+
+_WORDING: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "multiply": ("*", "times", ("times", "product")),
+    "add": ("+", "plus", ("plus", "sum")),
+    "subtract": (
+        *("-", "minus"),
+        ("minus", "difference", "remaining", "remainder", "left", "rest"),
+    ),
+    "divide": ("/", "divided by", ("divided", "quotient")),
+}
+"""Symbol, words between the operands and synonyms of each operation."""
 
 OPERATION_NAMES = tuple(operation.word for operation in Operation)
 
@@ -79,7 +84,11 @@ Key = tuple[Operation, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """``a operation b``; a ValueError when the answer would not be a whole number."""
+    """``a operation b``.
+
+    Raises:
+        ValueError: the answer would not be a whole number.
+    """
 
     a: int
     operation: Operation
@@ -114,7 +123,7 @@ class Problem:
 
     @property
     def key(self) -> Key:
-        """What the split holds out: the operation and its operand pair.
+        """The unit of the split: the operation and its operand pair.
 
         The pair is unordered for ``*`` and ``+``, so 7 * 8 and 8 * 7 are held out together, and
         ordered for ``-`` and ``/``. Symbols and words of one pair share the key.
@@ -137,7 +146,7 @@ def _parse(text: str) -> Problem:
 
 @cache
 def sample_prompts() -> tuple[Problem, ...]:
-    """Eight problems, two of each operation, that no training ever sees: a sample to look at."""
+    """Eight sample problems, two of each operation, that no training ever sees."""
     return tuple(_parse(text) for text in _SAMPLE.split())
 
 
@@ -148,16 +157,9 @@ def _reserved() -> frozenset[Key]:
 
 
 def _draw(key: tuple[object, ...]) -> float:
-    """A number in [0, 1) that depends on nothing but the key."""
+    """A number in [0, 1) that depends only on the key."""
     digest = hashlib.blake2b(" ".join(map(str, key)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
-
-
-def _factorisations(product: int) -> list[Key]:
-    """The table's pairs with this product, the reserved prompts left out."""
-    pairs = ((a, product // a) for a in FACTORS if product % a == 0)
-    keys = [(Operation.MULTIPLY, a, b) for a, b in pairs if a <= b and b in FACTORS]
-    return [key for key in keys if key not in _reserved()]
 
 
 @cache
@@ -166,14 +168,17 @@ def _key_is_held_out(key: Key) -> bool:
         return True
     if key[0] is not Operation.MULTIPLY:
         return _draw(key) < HELD_OUT_SHARE
+    product = key[1] * key[2]
+    pairs = ((a, product // a) for a in FACTORS if product % a == 0)
+    equal = [(Operation.MULTIPLY, a, b) for a, b in pairs if a <= b and b in FACTORS]
     # The pair drawn last stays, so that its product occurs as an answer in training: a model of
     # single number tokens never gives an answer that it was never shown.
-    stays = max(_factorisations(key[1] * key[2]), key=_draw, default=key)
+    stays = max((k for k in equal if k not in _reserved()), key=_draw, default=key)
     return key != stays and _draw(key) < PRODUCT_SHARE
 
 
 def is_held_out(problem: Problem) -> bool:
-    """Whether evaluation alone may use this problem's operand pair; a pure function of its key."""
+    """Whether only evaluation may use this problem's operand pair; a pure function of its key."""
     return _key_is_held_out(problem.key)
 
 
@@ -218,7 +223,7 @@ def _side(operation: Operation, held_out_side: bool) -> tuple[Problem, ...]:
 
 
 def _balanced(n: int) -> list[tuple[Operation, int]]:
-    """How many problems each operation gets; the first ones take the remainder."""
+    """The number of problems of each operation; the first ones take the remainder."""
     return [(o, n // 4 + (i < n % 4)) for i, o in enumerate(Operation)]
 
 
@@ -251,7 +256,7 @@ def held_out(n: int, seed: int) -> list[Problem]:
 
 
 def check_disjoint(train: Iterable[Problem], evaluation: Iterable[Problem]) -> None:
-    """Make sure that no operand pair is on both sides.
+    """Check that no operand pair is on both sides.
 
     Raises:
         UserError: naming the shared pairs.
@@ -263,3 +268,33 @@ def check_disjoint(train: Iterable[Problem], evaluation: Iterable[Problem]) -> N
             f"{len(shared)} operand pair(s) occur in training and in evaluation ({named}); "
             "draw the training problems with training_problems and the others with held_out."
         )
+
+
+def first_integer(text: str) -> int | None:
+    """The answer in a model's text: the first integer with its sign; None when there is none."""
+    found = re.search(r"-?\d+", text)
+    return int(found.group()) if found else None
+
+
+def partners(problems: Sequence[Problem], same_operation: bool) -> tuple[Problem, ...]:
+    """For each problem the next one, cyclically, of the same operation or of another.
+
+    A partner's prompt lends its state to a patch.
+
+    Raises:
+        UserError: a problem has no partner.
+    """
+    found = []
+    for at, problem in enumerate(problems):
+        turned = (*problems[at + 1 :], *problems[:at])
+        fitting = (
+            other
+            for other in turned
+            if other.key != problem.key and (other.operation is problem.operation) == same_operation
+        )
+        partner = next(fitting, None)
+        if partner is None:
+            which = "of the same operation" if same_operation else "of another operation"
+            raise UserError(f"{problem.symbols.strip()} has no partner {which}: give more prompts")
+        found.append(partner)
+    return tuple(found)

@@ -1,8 +1,8 @@
 """The corpus of the lab: arithmetic in symbols and in words, and prose around the same words.
 
 After ``a op b = `` comes the answer and the document ends: the corpus never names the operation
-there, so whatever the lens shows later was not put into the text. The operation words do occur, in
-prose and in other roles. Arithmetic is drawn from training pairs only, and prose holds no digits,
+there, so whatever the lens shows later was not in the text. The operation words do occur, in prose
+and in other roles. Arithmetic is drawn from training pairs only, and prose holds no digits,
 so no document contains a held-out pair.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lazarus_bench.tasks import sentiment, topics
 from lazarus_bench.tasks.arithmetic import Problem, training_problems
+from lazarus_bench.tasks.labelled import pick, sentiment, topic
 from lazarus_bench.tasks.words import any_words
 
 ROLES = (
@@ -59,10 +59,6 @@ class Document:
         return self.given + self.text
 
 
-def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
-    return words[int(rng.integers(len(words)))]
-
-
 def _asked(prompt: str, problem: Problem) -> Document:
     return Document(given=prompt, text=str(problem.answer))
 
@@ -90,12 +86,12 @@ def questions(rng: np.random.Generator, n: int) -> list[Document]:
 def _role(rng: np.random.Generator) -> str:
     """A sentence that uses operation words in another role."""
     if rng.random() < 0.25:
-        return " ".join(_pick(rng, words) for words in ROLES) + "."
-    verb, noun = _pick(rng, VERBS), _pick(rng, NOUNS)
-    frame = _pick(rng, FRAMES)
+        return " ".join(pick(rng, words) for words in ROLES) + "."
+    verb, noun = pick(rng, VERBS), pick(rng, NOUNS)
+    frame = pick(rng, FRAMES)
     return frame.format(
         verb=verb, Verb=verb.capitalize(), noun=noun, Noun=noun.capitalize(),
-        state=_pick(rng, STATES),
+        state=pick(rng, STATES),
     )  # fmt: skip
 
 
@@ -104,8 +100,8 @@ def _sentence(rng: np.random.Generator) -> str:
     if kind < 0.5:
         return _role(rng)
     if kind < 0.75:
-        return sentiment.sentence(rng).text
-    return topics.sentence(rng).text
+        return sentiment(rng).text
+    return topic(rng).text
 
 
 def prose(rng: np.random.Generator, n: int) -> list[Document]:

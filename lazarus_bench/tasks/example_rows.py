@@ -6,7 +6,7 @@ An operand pair, or a sentence, is on one side of the split only, as everywhere 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,8 @@ from lazarus_bench.tasks.arithmetic import (
     is_held_out,
     training_problems,
 )
-from lazarus_bench.tasks.labelled import Labelled
-from lazarus_bench.tasks.labelled_data import GENERATED, generated_splits, key_of
+from lazarus_bench.tasks.labelled import GENERATED, Labelled
+from lazarus_bench.tasks.labelled_data import generated_splits, key_of
 from lazarus_bench.tasks.words import any_words, word_prompts
 
 SPLITS = ("train", "valid")
@@ -31,7 +31,7 @@ SPLITS = ("train", "valid")
 
 @dataclass(frozen=True, kw_only=True)
 class Generated:
-    """One example: what is read, what is to follow, its class, and what the split keeps apart.
+    """One example: prompt, completion, class, and the key that the split keeps on one side.
 
     A sentence has no prompt: all of it is its completion.
     """
@@ -63,14 +63,14 @@ class Examples:
 
     @property
     def different(self) -> int:
-        """Training examples of which no two are the same; arithmetic is drawn with replacement."""
+        """Distinct training examples; arithmetic is drawn with replacement."""
         return len({(e.prompt, e.completion) for e in self.train})
 
 
 def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
     """Draw `count` training and `validation` evaluation examples.
 
-    Arithmetic in symbols is the problems that a training with `seed` draws for itself.
+    Arithmetic in symbols has the problems that a training with `seed` draws for itself.
 
     Raises:
         UserError: the kind is unknown, or the split does not hold so many.
@@ -81,13 +81,35 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
         wrong = f"--validation {validation}" if validation < 0 else f"--seed {seed}"
         raise UserError(f"{wrong} is no number of that kind: give 0 or more")
     if kind in GENERATED:
-        return _sentences(kind, count, validation, seed)
+        classes = GENERATED[kind][1]
+
+        def sentence(s: Labelled) -> Generated:
+            label = classes[s.label]
+            return Generated(prompt="", completion=s.text, label=label, key=key_of(s.text))
+
+        splits = generated_splits(kind, count, validation, seed)
+        learned, judged = (tuple(map(sentence, split)) for split in splits)
+        return Examples(classes=classes, train=learned, valid=judged)
     if kind not in ("arithmetic", "words"):
         known = ", ".join(("arithmetic", "words", *GENERATED))
         raise UserError(f"the kind {kind!r} is unknown: choose {known}")
     train = training_problems(np.random.default_rng((seed, 1)), count)
     valid = _evaluated(validation, seed)
-    return _asked(train, valid, seed if kind == "words" else None)
+    prompts = [[p.symbols for p in split] for split in (train, valid)]
+    if kind == "words":  # templates drawn, in evaluation each in turn
+        rng = np.random.default_rng((seed, 6))
+        prompts = [[any_words(rng, p) for p in train], list(word_prompts(valid))]
+
+    def problem(prompt: str, p: Problem) -> Generated:
+        return Generated(
+            prompt=prompt, completion=str(p.answer), label=p.operation.value, key=p.key
+        )
+
+    return Examples(
+        classes=tuple(o.value for o in Operation),
+        train=tuple(map(problem, prompts[0], train)),
+        valid=tuple(map(problem, prompts[1], valid)),
+    )
 
 
 def _evaluated(count: int, seed: int) -> list[Problem]:
@@ -109,64 +131,30 @@ def _evaluated(count: int, seed: int) -> list[Problem]:
     return [drawn[i] for i in rng.permutation(count)]
 
 
-def _asked(train: Sequence[Problem], valid: Sequence[Problem], seed: int | None) -> Examples:
-    """Problems in symbols, or with a seed in words: templates drawn, in evaluation each in turn."""
-    if seed is None:
-        prompts = [[p.symbols for p in split] for split in (train, valid)]
-    else:
-        rng = np.random.default_rng((seed, 6))
-        prompts = [[any_words(rng, p) for p in train], list(word_prompts(valid))]
-    splits = (
-        tuple(
-            Generated(prompt=text, completion=str(p.answer), label=p.operation.value, key=p.key)
-            for text, p in zip(texts, problems, strict=True)
-        )
-        for texts, problems in zip(prompts, (train, valid), strict=True)
-    )
-    return Examples(
-        classes=tuple(o.value for o in Operation), train=next(splits), valid=next(splits)
-    )
-
-
-def _sentences(kind: str, count: int, validation: int, seed: int) -> Examples:
-    classes = GENERATED[kind][1]
-    train, valid = (
-        tuple(_sentence(s, classes) for s in split)
-        for split in generated_splits(kind, count, validation, seed)
-    )
-    return Examples(classes=classes, train=train, valid=valid)
-
-
-def _sentence(sentence: Labelled, classes: Sequence[str]) -> Generated:
-    label = classes[sentence.label]
-    return Generated(prompt="", completion=sentence.text, label=label, key=key_of(sentence.text))
-
-
-def rows(examples: Iterable[Generated], split: str, form: str) -> list[Mapping[str, Any]]:
+def rows(examples: Iterable[Generated], split: str, form: str) -> list[dict[str, Any]]:
     """The examples as JSON objects.
 
     Args:
         examples: of one split.
         split: its name.
-        form: "completion" (`prompt`, `completion`), "text" (both in one, as writeup B prints them)
-            or "messages" (a user's and an assistant's); mlx-lm reads all three.
+        form: "completion" (`prompt`, `completion`), "text" (both in one) or "messages" (a user's
+            and an assistant's); mlx-lm reads all three.
 
     Raises:
         UserError: a sentence has no prompt that the form could hold.
     """
-    return [
-        {**_form(example, form), "class": example.label, "split": split} for example in examples
-    ]
-
-
-def _form(example: Generated, form: str) -> Mapping[str, Any]:
-    if form == "text":
-        return {"text": example.prompt + example.completion}
-    if not example.prompt:
-        raise UserError(
-            f"sentences have no prompt, so --format {form} has nothing to hold: give text"
-        )
-    if form == "completion":
-        return {"prompt": example.prompt, "completion": example.completion}
-    asked = {"role": "user", "content": example.prompt}
-    return {"messages": [asked, {"role": "assistant", "content": example.completion}]}
+    found = []
+    for example in examples:
+        if form == "text":
+            row: dict[str, Any] = {"text": example.prompt + example.completion}
+        elif not example.prompt:
+            raise UserError(
+                f"sentences have no prompt, so --format {form} has nothing to hold: give text"
+            )
+        elif form == "completion":
+            row = {"prompt": example.prompt, "completion": example.completion}
+        else:
+            asked = {"role": "user", "content": example.prompt}
+            row = {"messages": [asked, {"role": "assistant", "content": example.completion}]}
+        found.append({**row, "class": example.label, "split": split})
+    return found

@@ -1,7 +1,15 @@
-"""Labelled sentences, and the split that keeps training and evaluation apart."""
+"""Labelled sentences, generated or read, and the split that keeps training and evaluation apart.
+
+`sentiment` draws short verdicts on films, meals and books in two classes: a sentence may praise one
+side and blame another, and the clause after *but* decides; a negated adjective counts as its
+opposite. `topic` draws one-line news in four classes.
+"""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import numpy as np
 
 HELD_OUT_SHARE = 0.2
 
@@ -16,6 +24,81 @@ class Labelled:
 
 
 def is_held_out(sentence: Labelled) -> bool:
-    """Whether evaluation alone may use this sentence; a pure function of its text."""
+    """Whether only evaluation may use this sentence; a pure function of its text."""
     digest = hashlib.blake2b(sentence.text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") < HELD_OUT_SHARE * 2**64
+
+
+def pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
+    """One of `words`, each equally likely."""
+    return words[int(rng.integers(len(words)))]
+
+
+SENTIMENTS = ("negative", "positive")
+
+_SUBJECTS = (
+    *("the film", "the story", "this book", "the meal", "the music", "the acting", "her song"),
+)
+_ADJECTIVES = (
+    ("dull", "awful", "weak", "slow", "poor", "sad", "boring", "bad"),
+    ("great", "lovely", "warm", "clever", "fine", "funny", "bright", "good"),
+)
+_DEGREES = ("", "very ", "so ", "quite ")
+
+
+def _clause(rng: np.random.Generator, label: int) -> str:
+    negated = rng.random() < 0.25
+    adjective = pick(rng, _ADJECTIVES[1 - label if negated else label])
+    return f"{pick(rng, _SUBJECTS)} was {'not ' if negated else pick(rng, _DEGREES)}{adjective}"
+
+
+def sentiment(rng: np.random.Generator) -> Labelled:
+    """Draw one sentence; both classes are equally likely."""
+    label = int(rng.integers(2))
+    text = _clause(rng, label)
+    if rng.random() < 0.4:
+        text = f"{_clause(rng, 1 - label)} but {text}"
+    return Labelled(text=f"{text[0].upper()}{text[1:]}.", label=label)
+
+
+TOPICS = ("world", "sport", "business", "science")
+
+_ACTORS = (
+    ("the minister", "the army", "the voters", "the president"),
+    ("the team", "the striker", "the coach", "the runner"),
+    ("the bank", "the company", "the shop", "the market"),
+    ("the doctor", "the probe", "the engineer", "the lab"),
+)
+_VERBS = (
+    ("signed", "opposed", "welcomed", "broke"),
+    ("won", "lost", "missed", "played"),
+    ("sold", "bought", "raised", "cut"),
+    ("found", "measured", "built", "studied"),
+)
+_OBJECTS = (
+    ("the treaty", "the border law", "the peace talks", "the vote"),
+    ("the final", "the match", "the race", "the cup"),
+    ("the shares", "the prices", "the loan", "the profits"),
+    ("the virus", "a new star", "the engine", "the cells"),
+)
+_WHEN = ("today", "on Monday", "last night", "this week", "again", "in the city")
+_MIXED = 0.15
+"""Share of objects drawn from another topic, so that no single word decides every sentence."""
+
+
+def topic(rng: np.random.Generator) -> Labelled:
+    """Draw one sentence; the four classes are equally likely."""
+    label = int(rng.integers(4))
+    of = int(rng.integers(4)) if rng.random() < _MIXED else label
+    actor, verb = pick(rng, _ACTORS[label]), pick(rng, _VERBS[label])
+    text = f"{actor} {verb} {pick(rng, _OBJECTS[of])} {pick(rng, _WHEN)}."
+    return Labelled(text=f"{text[0].upper()}{text[1:]}", label=label)
+
+
+Draw = Callable[[np.random.Generator], Labelled]
+
+GENERATED: dict[str, tuple[Draw, tuple[str, ...]]] = {
+    "sentiment": (sentiment, SENTIMENTS),
+    "topics": (topic, TOPICS),
+}
+"""The generated corpora: how to draw a sentence, and the names of the classes."""

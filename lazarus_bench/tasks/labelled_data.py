@@ -9,25 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks import sentiment, topics
-from lazarus_bench.tasks.labelled import Labelled, is_held_out
+from lazarus_bench.tasks.labelled import GENERATED, Draw, Labelled, is_held_out
 from lazarus_bench.tasks.labelled_files import CORPORA, HUB, Splits, hub_splits, read_splits
 
-Draw = Callable[[np.random.Generator], Labelled]
-
-GENERATED: dict[str, tuple[Draw, tuple[str, ...]]] = {
-    "sentiment": (sentiment.sentence, sentiment.CLASSES),
-    "topics": (topics.sentence, topics.CLASSES),
-}
 REPLACES = {"sst2": "sentiment", "ag_news": "topics"}
-"""Which generated corpus a real one takes the place of: two classes, and four."""
+"""The generated corpus that a real one replaces: two classes, and four."""
 
 DRAWS = 20
 """Sentences drawn for each one wanted: a generated corpus has only so many different ones."""
@@ -37,7 +30,7 @@ LEAST_OF_A_CLASS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Which data; part of a training's digest, but for where files lie.
+    """Which data; part of a training's digest, but for the place of the files.
 
     Attributes:
         name: "sentiment" or "topics", which are generated, or "sst2" or "ag_news".
@@ -47,7 +40,7 @@ class DataSource:
         train: at most so many training examples.
         validation: at most so many evaluation examples.
         held: training examples that the files have, from which a plan tells how long a training
-            takes; 0 where nobody has counted. Like `path` no part of what makes two sources equal.
+            takes; 0 if unknown. Like `path` no part of what makes two sources equal.
     """
 
     name: str = "sentiment"
@@ -125,7 +118,8 @@ def read_data(source: DataSource) -> LabelledData:
             examples.
     """
     if source.name in GENERATED:
-        return _generated(source)
+        draw, classes = GENERATED[source.name]
+        return _limited(source, classes, _drawn(draw, source.train, source.validation))
     splits = _splits(source.name, source.path)
     if digest_of(*splits) != source.digest:
         raise UserError(
@@ -147,7 +141,10 @@ def source_at(
     """
     if name not in CORPORA:
         raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(CORPORA)}")
-    place = HUB if path == HUB else _folder(path)
+    try:
+        place = HUB if path == HUB else str(Path(path).expanduser().absolute())
+    except RuntimeError as error:
+        raise UserError(f"{path}: there is no such user's folder: name it without ~") from error
     splits = _splits(name, place)
     return DataSource(
         name=name,
@@ -180,13 +177,6 @@ def given_data(words: Iterable[str], flag: str = "--data") -> dict[str, DataSour
     return found
 
 
-def _folder(path: Path | str) -> str:
-    try:
-        return str(Path(path).expanduser().absolute())
-    except RuntimeError as error:
-        raise UserError(f"{path}: there is no such user's folder: name it without ~") from error
-
-
 def _splits(name: str, path: str) -> Splits:
     splits = hub_splits(name) if path == HUB else read_splits(name, Path(path))
     for split, use in zip(splits, ("training", "evaluation"), strict=True):
@@ -215,7 +205,7 @@ def _check_classes(examples: Sequence[Labelled], classes: Sequence[str], where: 
 
 
 def key_of(text: str) -> str:
-    """What two texts share that are one: they differ in blanks or case alone."""
+    """The text without differences of blanks and case, by which two texts count as one."""
     return " ".join(text.split()).casefold()
 
 
@@ -228,8 +218,8 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
         _check_classes(learned, classes, left)
     order = np.random.default_rng(0)
     train = tuple(learned[i] for i in order.permutation(len(learned))[: source.train])
-    # As they lie in the file unless there are more than wanted: which ones then must not hang on
-    # how the file is sorted.
+    # In the file's order, unless there are more than wanted: the choice must not depend on how the
+    # file is sorted.
     chosen = order.permutation(len(splits[1]))[: source.validation]
     validation = tuple(splits[1][i] for i in sorted(chosen))
     for examples, use in ((train, "train"), (validation, "validation")):
@@ -242,11 +232,6 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
         shared=shared,
         available=(len(learned), len(splits[1])),
     )
-
-
-def _generated(source: DataSource) -> LabelledData:
-    draw, classes = GENERATED[source.name]
-    return _limited(source, classes, _drawn(draw, source.train, source.validation))
 
 
 def generated_splits(name: str, train: int, validation: int, seed: int = 0) -> Splits:

@@ -11,7 +11,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,14 @@ def read_splits(name: str, folder: Path) -> Splits:
         UserError: the folder or a split is missing or there twice, or a file cannot be read as one
             of the forms.
     """
-    if not _is_folder(folder):
+    try:
+        is_folder = folder.is_dir()
+    except OSError:  # a name that is too long for the file system
+        is_folder = False
+    if not is_folder:
         raise UserError(f"{folder} is no folder: name the one that has the files of {name}")
-    files = {split: _file(folder, split) for split in ("train", "dev", "test")}
-    train, dev, test = (file for file in files.values())
-    if test is not None and not _has_labels(test):
+    train, dev, test = (_file(folder, split) for split in ("train", "dev", "test"))
+    if test is not None and next((row for _, row in _rows(test)), []) == _UNLABELLED:
         test = None
     learned, judged = ([train, dev], test) if test is not None else ([train], dev)
     found = [file for file in learned if file is not None]
@@ -88,19 +91,12 @@ def read_splits(name: str, folder: Path) -> Splits:
     )
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name that is too long for the file system
-        return False
-
-
 def _file(folder: Path, split: str) -> Path | None:
     """The file of a split.
 
     Raises:
-        UserError: there are two, or there is something else by that name: a split that is passed
-            over would have another one judge without a word.
+        UserError: there are two, or something else has that name: if a split were passed over, the
+            evaluation would silently use another one.
     """
     candidates = (folder / f"{split}{ending}" for ending in (".tsv", ".csv"))
     found = [file for file in candidates if os.path.lexists(file)]
@@ -115,22 +111,26 @@ def _file(folder: Path, split: str) -> Path | None:
     return found[0] if found else None
 
 
-def _has_labels(file: Path) -> bool:
-    return next((row for _, row in _rows(file)), []) != _UNLABELLED
-
-
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of its (last) line.
 
     Raises:
-        UserError: a row cannot be read, with the line where it begins: of a quotation mark that is
-            never closed, the file's end says nothing.
+        UserError: a row cannot be read, with the line where it begins; for a quotation mark that is
+            never closed, the end of the file would not help.
     """
     # In GLUE's files a quotation mark is a character of the text; in AG News' it quotes.
     form: dict[str, Any] = (
         {} if file.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
     )
-    reader = csv.reader(io.StringIO(_decoded(file), newline=""), strict=True, **form)
+    try:
+        data = file.read_bytes()
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = len(re.findall(rb"\r\n?|\n", error.object[: error.start])) + 1
+        raise UserError(f"{file}, line {line} is not UTF-8: save the file as UTF-8") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, **form)
     begins = 1
     try:
         for row in reader:
@@ -139,18 +139,6 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
             begins = reader.line_num + 1
     except csv.Error as error:
         raise UserError(f"{file}, line {begins} cannot be read: {error}") from error
-
-
-def _decoded(file: Path) -> str:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from error
-    try:
-        return data.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        line = len(re.findall(rb"\r\n?|\n", error.object[: error.start])) + 1
-        raise UserError(f"{file}, line {line} is not UTF-8: save the file as UTF-8") from error
 
 
 def _examples(file: Path, corpus: Corpus) -> Iterator[Labelled]:
@@ -162,24 +150,17 @@ def _examples(file: Path, corpus: Corpus) -> Iterator[Labelled]:
     is_csv = file.suffix == ".csv"
     for position, (line, row) in enumerate(_rows(file)):
         place = f"{file}, line {line}"
-        if position == 0 and _is_header(row, is_csv):
+        cells = [cell.strip().casefold() for cell in row]
+        if position == 0 and cells == (_CSV if is_csv else _GLUE):
             continue
         if len(row) != (3 if is_csv else 2):
             form = "class,title,description" if is_csv else "text<TAB>label"
             raise UserError(f"{place} has {len(row)} columns: write each line as {form}")
         label, text = (row[0], " ".join(row[1:])) if is_csv else (row[1], row[0])
-        yield _example(text, _label(label.strip(), place, corpus), place)
-
-
-def _is_header(row: Sequence[str], is_csv: bool) -> bool:
-    return [cell.strip().casefold() for cell in row] == (_CSV if is_csv else _GLUE)
-
-
-def _label(printed: str, place: str, corpus: Corpus) -> int:
-    if printed not in corpus.labels:
-        known = ", ".join(corpus.labels)
-        raise UserError(f"{place} has the label {printed!r}: the labels are {known}")
-    return corpus.labels[printed]
+        if label.strip() not in corpus.labels:
+            known = ", ".join(corpus.labels)
+            raise UserError(f"{place} has the label {label.strip()!r}: the labels are {known}")
+        yield _example(text, corpus.labels[label.strip()], place)
 
 
 def _example(text: str, label: int, place: str) -> Labelled:

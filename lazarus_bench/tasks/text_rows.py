@@ -1,8 +1,8 @@
-"""One's own training data: JSON lines in the three forms that mlx-lm reads.
+"""A user's own training data: JSON lines in the three forms that mlx-lm reads.
 
 A row is `{"prompt": ..., "completion": ...}`, `{"text": ...}` or `{"messages": [...]}`; other keys
-are passed over, but for `split`, which is "train" or "valid". A folder has train.jsonl and, where
-there is something to evaluate on, valid.jsonl.
+are ignored, but for `split`, which is "train" or "valid". A folder has train.jsonl and, for an
+evaluation, valid.jsonl.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMS = ("prompt and completion", "text", "messages")
 class TextRow:
     """One example: `text` that follows `prompt`, or messages of which the last is learnt.
 
-    Where all of a text is learnt its prompt is empty; `place` is the line it was read from.
+    A text that is learnt whole has an empty prompt; `place` is the line it was read from.
     """
 
     prompt: str = ""
@@ -42,7 +42,7 @@ class TextRows:
 
     @property
     def shared(self) -> int:
-        """Evaluation rows that are training rows as well."""
+        """Number of evaluation rows that are training rows as well."""
         known = set(self.train)
         return sum(row in known for row in self.valid)
 
@@ -58,7 +58,7 @@ class TextRows:
 
 @dataclass(frozen=True, kw_only=True)
 class TextSource:
-    """Which rows; their content counts in a comparison, and not where they lie."""
+    """Which rows; a comparison counts their content and not their path."""
 
     path: str = field(default="", compare=False)
     digest: str
@@ -70,8 +70,9 @@ def source_of(named: str) -> tuple[TextSource, TextRows]:
     Raises:
         UserError: they cannot be read, or there are none to train on.
     """
-    rows = _read(Path(named).expanduser().absolute(), named)
-    return TextSource(path=str(Path(named).expanduser().absolute()), digest=rows.digest), rows
+    path = Path(named).expanduser().absolute()
+    rows = _read(path, named)
+    return TextSource(path=str(path), digest=rows.digest), rows
 
 
 def read_rows(source: TextSource) -> TextRows:
@@ -93,13 +94,10 @@ def read_rows(source: TextSource) -> TextRows:
 
 def _read(path: Path, named: str) -> TextRows:
     if path.is_dir():
-        splits = [(path / f"{name}.jsonl", name) for name in SPLITS]
-        found = [
-            row
-            for file, name in splits
-            if file.exists() or name == "train"
-            for row in _rows(file, str(file), name)
-        ]
+        train_file, valid_file = (path / f"{name}.jsonl" for name in SPLITS)
+        found = _rows(train_file, str(train_file), "train")
+        if valid_file.exists():
+            found += _rows(valid_file, str(valid_file), "valid")
     else:
         found = _rows(path, named, None)
     train, valid = (tuple(row for split, row in found if split == name) for name in SPLITS)
@@ -109,7 +107,7 @@ def _read(path: Path, named: str) -> TextRows:
 
 
 def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]]:
-    """Rows with the split that each is of."""
+    """Rows, each with its split."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -119,53 +117,48 @@ def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"--data {named} is not UTF-8: save it again with that encoding") from error
-    return [
-        _row(line, f"{named}, line {at}", split) for at, line in enumerate(lines, 1) if line.strip()
-    ]
-
-
-def _row(line: str, place: str, split: str | None) -> tuple[str, TextRow]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"{place} is no JSON ({error}): write one object a line") from error
-    if not isinstance(row, Mapping):
-        raise UserError(f"{place} is no JSON object: write one a line")
-    said = row.get("split", split or SPLITS[0])
-    if said not in SPLITS or (split is not None and said != split):
-        raise UserError(f"{place} has the split {said!r}: give {split or ' or '.join(SPLITS)}")
-    return str(said), _content(row, place)
+    rows = []
+    for at, line in enumerate(lines, 1):
+        place = f"{named}, line {at}"
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{place} is no JSON ({error}): write one object a line") from error
+        if not isinstance(row, Mapping):
+            raise UserError(f"{place} is no JSON object: write one a line")
+        own = row.get("split", split or SPLITS[0])
+        if own not in SPLITS or (split is not None and own != split):
+            raise UserError(f"{place} has the split {own!r}: give {split or ' or '.join(SPLITS)}")
+        rows.append((str(own), _content(row, place)))
+    return rows
 
 
 def _content(row: Mapping[str, Any], place: str) -> TextRow:
+    def text(key: str) -> str:
+        if not isinstance(row[key], str) or not row[key]:
+            raise UserError(f"{place}: {key} is {row[key]!r} and must be text: write it there")
+        return str(row[key])
+
     if "prompt" in row and "completion" in row:
-        prompt, text = _text(row, "prompt", place), _text(row, "completion", place)
-        return TextRow(prompt=prompt, text=text, place=place)
-    if "messages" in row:
-        return TextRow(messages=_messages(row["messages"], place), place=place)
-    if "text" in row:
-        return TextRow(text=_text(row, "text", place), place=place)
-    raise UserError(
-        f"{place} has the keys {', '.join(map(str, row)) or 'none'}: give {', or '.join(FORMS)}"
-    )
-
-
-def _text(row: Mapping[str, Any], key: str, place: str) -> str:
-    if not isinstance(row[key], str) or not row[key]:
-        raise UserError(f"{place}: {key} is {row[key]!r} and must be text: write it there")
-    return str(row[key])
-
-
-def _messages(given: Any, place: str) -> tuple[tuple[str, str], ...]:
-    whole = isinstance(given, Sequence) and all(
+        return TextRow(prompt=text("prompt"), text=text("completion"), place=place)
+    if "messages" not in row and "text" in row:
+        return TextRow(text=text("text"), place=place)
+    if "messages" not in row:
+        keys = ", ".join(map(str, row)) or "none"
+        raise UserError(f"{place} has the keys {keys}: give {', or '.join(FORMS)}")
+    messages = row["messages"]
+    whole = isinstance(messages, Sequence) and all(
         isinstance(message, Mapping)
         and isinstance(message.get("role"), str)
         and isinstance(message.get("content"), str)
-        for message in given
+        for message in messages
     )
-    if not whole or len(given) < 2 or given[-1]["role"] != "assistant":
+    if not whole or len(messages) < 2 or messages[-1]["role"] != "assistant":
         raise UserError(
             f"{place}: messages must be two or more objects of a role and a content, the last an "
             f"assistant's"
         )
-    return tuple((message["role"], message["content"]) for message in given)
+    pairs = tuple((message["role"], message["content"]) for message in messages)
+    return TextRow(messages=pairs, place=place)

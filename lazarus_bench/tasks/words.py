@@ -1,7 +1,7 @@
 """Worded arithmetic: the same problems asked without an operator symbol.
 
 The templates use an operation's synonyms and never its own name, so the gold words of the lens
-never stand beside an answer.
+never occur next to an answer.
 """
 
 from collections import Counter

@@ -26,8 +26,8 @@ from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
+from lazarus_bench.tasks.labelled import GENERATED
 from lazarus_bench.tasks.labelled_data import (
-    GENERATED,
     DataSource,
     LabelledData,
     digest_of,

@@ -13,8 +13,7 @@ from numbers import Real
 from operator import attrgetter
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.arithmetic import Problem
-from lazarus_bench.tasks.integers import first_integer
+from lazarus_bench.tasks.arithmetic import Problem, first_integer
 
 Reward = Callable[[str, str, int], float]
 """`reward(prompt, answer, truth)` → a finite number; more is better."""

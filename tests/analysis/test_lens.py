@@ -187,7 +187,7 @@ def test_bfloat16_keeps_eight_significant_bits(value):
 
 def memory_of_a_lens(directory, layers: int) -> tuple[int, int]:
     """Peak bytes beyond the model, mlx's and numpy's, over 64 prompts and 6,000 words."""
-    from lazarus_bench.benchmark.llamas import Shape, write_llama
+    from lazarus_bench.benchmark.workloads import Shape, write_llama
     from lazarus_bench.models.load import load
 
     shape = Shape(layers=layers, width=32, vocabulary=6_000)

@@ -1,21 +1,26 @@
-"""Documents survive the file, tell where a goal stands, and add up on one machine."""
+"""Documents survive the file, judge goals, merge on one machine and make the golden report."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_benchmark import DOCUMENT, MACHINE, interval
+from sample_benchmark import DOCUMENT, GOLDEN, GOLDEN_PLOT, MACHINE, interval, written
 
 from lazarus_bench.benchmark.document import (
+    REST,
+    WANTED_SHARE,
     Curve,
+    Part,
     Ratio,
     by_machine,
     headings,
     merged,
     read_document,
 )
+from lazarus_bench.benchmark.markdown import write_report
 from lazarus_bench.errors import UserError
 
 
@@ -165,3 +170,54 @@ def test_what_was_left_out_and_measured_later_is_left_out_no_more():
         *DOCUMENT.skipped,
     ]
     assert set(merged([DOCUMENT, earlier]).skipped) == {*names, *DOCUMENT.skipped}
+
+
+def test_the_report_and_its_plot_are_the_golden_files(tmp_path):
+    found = written(tmp_path)
+    assert found == (GOLDEN.read_text(encoding="utf-8"), GOLDEN_PLOT.read_text(encoding="utf-8"))
+
+
+def test_machines_stand_apart_with_plots_of_their_own(tmp_path):
+    other = replace(DOCUMENT, machine=DOCUMENT.machine | {"device": "metal (made up)"})
+    path = write_report([("cpu", DOCUMENT), ("metal", other)], tmp_path)
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", text, re.M) == ["cpu", "metal"]
+    named = re.findall(r"\]\((benchmarks/[^)]*)\)", text)
+    assert sorted(named) == sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.svg"))
+
+
+def test_a_regression_is_said_on_top(tmp_path):
+    fallen = replace(DOCUMENT.ratios[0], found=interval(0.5, 0.4, 0.6))
+    path = write_report([("cpu", replace(DOCUMENT, ratios=(fallen,)))], tmp_path)
+    text = path.read_text(encoding="utf-8")
+    assert "**Regression:** SFT over mlx\\_lm.lora: arithmetic, batch 8 is 0.5 [0.4, 0.6]" in text
+    assert "❌ missed" in text
+
+
+(PROFILE,) = DOCUMENT.profiles
+
+
+def test_no_step_is_above_its_own_operations():
+    assert PROFILE.ceiling == pytest.approx(0.5 / (9e-3 + 15.5e-3) / 100)
+    assert PROFILE.share < PROFILE.ceiling < WANTED_SHARE
+    assert PROFILE.outcome == "forbidden"
+
+
+def test_a_goal_that_its_operations_allow_is_missed():
+    (products, _, optimizer, rest) = PROFILE.parts
+    idle = Part(kind="dispatch", operations=30, milliseconds=0.5)
+    allowed = replace(PROFILE, parts=(products, idle, optimizer, rest))
+    assert allowed.ceiling > WANTED_SHARE
+    assert allowed.outcome == "missed"
+    assert replace(allowed, achieved=WANTED_SHARE * allowed.machine).outcome == "met"
+
+
+def test_a_profile_without_operations_has_no_ceiling():
+    assert replace(PROFILE, parts=()).ceiling == 0
+
+
+@given(count=st.integers(0, 5))
+def test_the_dearest_are_neither_products_nor_the_rest(count):
+    found = PROFILE.dearest(count)
+    assert [part.kind for part in found] == ["dispatch", "optimizer"][:count]
+    assert REST not in [part.kind for part in found]

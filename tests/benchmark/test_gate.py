@@ -1,12 +1,13 @@
-"""The gate fails on what is certain, and on ratios alone."""
+"""The gate fails on certain regressions of ratios alone; the tracked file has only gains."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from sample_benchmark import DOCUMENT, interval
 
 from lazarus_bench.benchmark.document import Document, Ratio
-from lazarus_bench.benchmark.gate import LEAST, MOST, STEEPEST, regressions
+from lazarus_bench.benchmark.gate import LEAST, MOST, STEEPEST, bigger_is_better, regressions
 
 
 def document_of(*ratios: Ratio) -> Document:
@@ -18,7 +19,7 @@ def test_a_ratio_wholly_below_its_bound_has_regressed(start):
     bound = LEAST[start]
     below = Ratio(name=f"{start}: x", found=interval(bound / 2, bound / 3, bound / 1.1), rounds=5)
     across = Ratio(name=f"{start}: x", found=interval(bound / 2, bound / 3, 2 * bound), rounds=5)
-    assert [start in r.sentence for r in regressions(document_of(below))] == [True]
+    assert [start in sentence for sentence in regressions(document_of(below))] == [True]
     assert regressions(document_of(across)) == []
 
 
@@ -48,3 +49,20 @@ def test_an_exponent_certainly_too_steep_has_regressed_where_one_is_asked_for():
 def test_readings_are_never_compared():
     slow = replace(DOCUMENT.readings[0], found=interval(1e-9))
     assert regressions(replace(DOCUMENT, readings=(slow,), ratios=(), curves=())) == []
+
+
+def test_every_row_has_the_formats_fields_and_a_name_of_its_own():
+    rows = json.loads(bigger_is_better(DOCUMENT))
+    assert all({"name", "unit", "value", "range", "extra"} == set(row) for row in rows)
+    assert all(isinstance(row["value"], float | int) for row in rows)
+    names = [(row["name"], row["unit"]) for row in rows]
+    assert len(set(names)) == len(names) == 2 + 3 + 1
+
+
+def test_what_is_better_when_smaller_is_turned_round():
+    rows = {(r["name"], r["unit"]): r for r in json.loads(bigger_is_better(DOCUMENT))}
+    assert rows["recipe: SFT, LoRA", "training tok/s"]["value"] == 2500
+    assert rows["recipe: SFT, LoRA", "1 / (MiB, allocator)"]["value"] == 1 / 50
+    turned = rows["inverse of dual reward over SFT: seconds a token, batch 16", "ratio"]
+    assert turned["value"] == 1 / 1.3
+    assert turned["range"] == "0.714286 to 0.833333"

@@ -8,32 +8,35 @@ from lazarus_bench.analysis.probe import permutation_null, probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.backend import EXP, mx
+from lazarus_bench.benchmark import mlx_lm_rivals
 from lazarus_bench.benchmark.gate import LEAST, MOST
-from lazarus_bench.benchmark.llamas import Shape, write_llama
-from lazarus_bench.benchmark.rivals import training as rivals_training
-from lazarus_bench.benchmark.rivals.compared import Effort, speed
-from lazarus_bench.benchmark.rivals.lens import transformers_lens
-from lazarus_bench.benchmark.rivals.probe import (
-    probe_against_sklearn,
-    sklearn_accuracy,
-    sklearn_null,
-)
-from lazarus_bench.benchmark.rivals.sampling import sampling_against_mlx_lm
-from lazarus_bench.benchmark.rivals.shipped import as_shipped
-from lazarus_bench.benchmark.rivals.training import (
+from lazarus_bench.benchmark.meters import peak_bytes
+from lazarus_bench.benchmark.mlx_lm_rivals import (
+    as_shipped,
     dual_against_sft,
     mlx_lm_step_seconds,
     pairs_of,
+    sampling_against_mlx_lm,
     sft_against_mlx_lm,
 )
-from lazarus_bench.benchmark.trainings import (
+from lazarus_bench.benchmark.rivals import (
+    Effort,
+    probe_against_sklearn,
+    sklearn_accuracy,
+    sklearn_null,
+    speed,
+    transformers_lens,
+)
+from lazarus_bench.benchmark.workloads import (
     SETTLING,
+    Shape,
+    Training,
     adapted,
     arithmetic,
     chunks_of,
-    peak_bytes,
     random_text,
     sft,
+    write_llama,
 )
 from lazarus_bench.models import activations
 from lazarus_bench.models.load import load
@@ -143,14 +146,14 @@ def test_the_probe_and_a_plain_loop_take_turns(tiny):
 
 def test_faster_than_a_rival_is_above_one():
     seconds = {"ours": np.array([1.0, 1.0]), "theirs": np.array([3.0, 3.0])}
-    found = speed("x", seconds, "ours", "theirs", "tok/s", 1.0, {}, units=6.0)
+    found = speed("x", seconds, "theirs", "tok/s", 1.0, {}, units=6.0)
     assert found.found.value == 3.0
     assert found.about == {"ours": "6 tok/s", "theirs": "2 tok/s"}
 
 
 def test_what_dual_reward_costs_more_is_above_one(tiny, monkeypatch):
     costs = {"dual": np.array([3.0, 3.0]), "SFT": np.array([2.0, 2.0])}
-    monkeypatch.setattr(rivals_training, "interleaved", lambda arms, rounds: costs)
+    monkeypatch.setattr(mlx_lm_rivals, "interleaved", lambda arms, rounds: costs)
     (found,) = dual_against_sft(tiny, batch=4, effort=LEAST_EFFORT)
     assert found.found.value == 1.5
 
@@ -158,9 +161,9 @@ def test_what_dual_reward_costs_more_is_above_one(tiny, monkeypatch):
 def test_speed_beside_mlx_lm_is_of_a_token_and_memory_of_what_is_held_beyond_weights(
     tiny, monkeypatch
 ):
-    monkeypatch.setattr(rivals_training, "step_seconds", lambda *_: 2.0)
-    monkeypatch.setattr(rivals_training, "mlx_lm_step_seconds", lambda *_: 5.0)
-    monkeypatch.setattr(rivals_training, "peak_bytes", lambda work: (work(), 7))
+    monkeypatch.setattr(Training, "step_seconds", lambda *_: 2.0)
+    monkeypatch.setattr(mlx_lm_rivals, "mlx_lm_step_seconds", lambda *_: 5.0)
+    monkeypatch.setattr(mlx_lm_rivals, "peak_bytes", lambda work: (work(), 7))
     speed, memory = sft_against_mlx_lm(tiny, batch=4, effort=LEAST_EFFORT)
     assert (speed.found.value, memory.found.value) == pytest.approx((2.5, 1.0))
     tokens = speed.about["tokens a step"]

@@ -82,7 +82,7 @@ def test_what_cannot_be_done_is_one_sentence(told, tmp_path, arguments, sentence
 
 @pytest.mark.parametrize("output", ["made.csv", "/proc/made.jsonl"])
 def test_where_nothing_can_be_written_nothing_is_drawn(told, monkeypatch, output):
-    drawn, place = [], "lazarus_bench.tasks.example_rows.generate"
+    drawn = []
     monkeypatch.setattr(
         "lazarus_bench.tasks.example_rows.generate", lambda *given: drawn.append(given)
     )

@@ -114,7 +114,7 @@ def test_the_recipe_of_an_installed_package_has_its_flags(outsider):
 
 
 def test_it_is_trained_and_its_artifact_is_kept(outsider, lab, tmp_path, capsys):
-    from lazarus_bench.jobs.upkeep import current_versions
+    from lazarus_bench.jobs.cleanup import current_versions
 
     out = str(tmp_path / "idle")
     asked = ["train", "idle-here", "lab:llama", "--naps", "3", "--seed", "5", "--output", out]

@@ -14,8 +14,7 @@ from distributed import Client
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.cluster import Cluster
-from lazarus_bench.jobs.execute import execute
-from lazarus_bench.jobs.executors import InProcess
+from lazarus_bench.jobs.executors import InProcess, execute
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import subject
@@ -154,7 +153,7 @@ def test_a_scheduler_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize("address", ["", "nonsense", "bogus://x:1", "tcp://x", "tcp://x:y"])
 def test_what_is_no_address_is_refused(tmp_path, address):
     place = Place(root=Store(tmp_path / "store").root)
-    assert f"--lb-scheduler {address!r} is no address" in refused(place, address)
+    assert f"--scheduler {address!r} is no address" in refused(place, address)
 
 
 def test_a_scheduler_that_goes_away_is_told(tiny, tmp_path):

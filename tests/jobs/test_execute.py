@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.execute import choose, execute, longest_first
+from lazarus_bench.jobs.executors import choose, execute, longest_first
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Artifact, Store
 from lazarus_bench.jobs.subjects import subject

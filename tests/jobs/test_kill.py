@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_kill import jobs_on
-from lazarus_bench.jobs.execute import choose, execute
+from lazarus_bench.jobs.executors import choose, execute
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.work import Failure, Place, missing
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mlx.utils import tree_flatten
 
 from lazarus_bench.backend import EXP, mx, nn
-from lazarus_bench.benchmark.llamas import Shape, write_llama
+from lazarus_bench.benchmark.workloads import Shape, write_llama
 from lazarus_bench.models import lean_mlp
 from lazarus_bench.models.adapters import Lora, add_lora, without_adapter
 from lazarus_bench.models.load import load

@@ -7,8 +7,7 @@ import pytest
 from claimfiles import run, write
 
 from lazarus_bench.jobs import measurements
-from lazarus_bench.jobs.artifact import MANIFEST, write_manifest
-from lazarus_bench.jobs.attempts import Attempt
+from lazarus_bench.jobs.artifact import MANIFEST, Attempt, write_manifest
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.models.quirks import QUIRKS as OF_READING
 from lazarus_bench.report import manifest_lines, render

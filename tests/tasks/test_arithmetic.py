@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import UserError
@@ -16,6 +16,7 @@ from lazarus_bench.tasks.arithmetic import (
     check_disjoint,
     held_out,
     is_held_out,
+    partners,
     sample_prompts,
     training_problems,
 )
@@ -112,3 +113,23 @@ def test_a_held_out_product_is_an_answer_in_training_too():
     trained = {p.answer for p in table if not is_held_out(p)}
     prompts = {p.answer for p in table if p in sample_prompts() or (p.a, p.b) == (9, 9)}
     assert {p.answer for p in table if is_held_out(p)} - prompts <= trained
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 50), same=st.booleans())
+def test_every_partner_is_another_problem_of_the_kind_asked_for(seed, same):
+    problems = held_out(24, seed)
+    found = partners(problems, same_operation=same)
+    for problem, partner in zip(problems, found, strict=True):
+        assert partner in problems
+        assert partner.key != problem.key
+        assert (partner.operation is problem.operation) is same
+
+
+def test_a_problem_without_a_partner_is_named():
+    alone = Problem(a=7, operation=Operation.MULTIPLY, b=8)
+    turned = Problem(a=8, operation=Operation.MULTIPLY, b=7)
+    with pytest.raises(UserError, match=r"7 \* 8 = has no partner of the same operation: give"):
+        partners([alone, turned], same_operation=True)
+    with pytest.raises(UserError, match="no partner of another operation: give more prompts"):
+        partners([alone, turned], same_operation=False)

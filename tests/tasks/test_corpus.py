@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.tasks import corpus, sentiment, topics
+from lazarus_bench.tasks import corpus, labelled
 from lazarus_bench.tasks.arithmetic import (
     Operation,
     Problem,
@@ -114,20 +114,25 @@ def test_documents_repeat_for_a_seed_and_differ_between_seeds(kind):
     assert draw(7) != draw(8)
 
 
-@pytest.mark.parametrize("task", [sentiment, topics])
-def test_sentences_are_balanced_repeatable_and_splittable(task):
-    drawn = task.sentences(np.random.default_rng(0), 2000)
-    assert drawn == task.sentences(np.random.default_rng(0), 2000)
+def sentences(draw, seed, count):
+    rng = np.random.default_rng(seed)
+    return [draw(rng) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("draw", "classes"), labelled.GENERATED.values())
+def test_sentences_are_balanced_repeatable_and_splittable(draw, classes):
+    drawn = sentences(draw, 0, 2000)
+    assert drawn == sentences(draw, 0, 2000)
     labels = [s.label for s in drawn]
-    share = 1 / len(task.CLASSES)
-    assert all(abs(labels.count(c) / 2000 - share) < 0.05 for c in range(len(task.CLASSES)))
+    share = 1 / len(classes)
+    assert all(abs(labels.count(c) / 2000 - share) < 0.05 for c in range(len(classes)))
     assert 0.1 < np.mean([sentence_is_held_out(s) for s in drawn]) < 0.3
 
 
 def test_a_sentence_has_one_label():
-    for task in (sentiment, topics):
+    for draw, _ in labelled.GENERATED.values():
         seen: dict[str, int] = {}
-        for s in task.sentences(np.random.default_rng(1), 5000):
+        for s in sentences(draw, 1, 5000):
             assert seen.setdefault(s.text, s.label) == s.label
 
 

@@ -164,7 +164,7 @@ def _found(sections: Sequence[str], asked: Asked, line: CommandLine) -> list[Doc
         from lazarus_bench.benchmark.document import by_machine, read_document
 
         return by_machine([read_document(path) for path in asked.documents])
-    from lazarus_bench.benchmark.rivals.compared import Effort
+    from lazarus_bench.benchmark.rivals import Effort
     from lazarus_bench.benchmark.sections import chosen_sections, measure_sections
 
     effort = Effort(rounds=asked.rounds, steps=asked.steps, prompts=asked.prompts)
@@ -204,7 +204,7 @@ def _tell(what: str) -> None:
 
 
 def _files(asked: Asked, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:
-    from lazarus_bench.benchmark.continuous import bigger_is_better
+    from lazarus_bench.benchmark.gate import bigger_is_better
 
     files: list[tuple[Path, str]] = []
     if asked.output is not None:
@@ -222,10 +222,10 @@ def shown(found: Document, room: int) -> str:
 
 
 def _tables(found: Document, room: int) -> list[str]:
-    ratios = [[r.name, str(r.found), _goal(r.at_least, r.at_most), r.outcome] for r in found.ratios]
+    ratios = [[r.name, str(r.found), r.goal, r.outcome] for r in found.ratios]
     readings = [[r.name, r.said, r.unit, r.group] for r in found.readings]
     curves = [
-        [f"{c.what} by {c.along}", str(c.exponent), str(c.last), _goal(None, c.at_most), c.outcome]
+        [f"{c.what} by {c.along}", str(c.exponent), str(c.last), c.goal, c.outcome]
         for c in found.curves
     ]
     profiles = [
@@ -251,12 +251,6 @@ def _tables(found: Document, room: int) -> list[str]:
     return [table(header, rows, room) for header, rows in tables if rows]
 
 
-def _goal(at_least: float | None, at_most: float | None) -> str:
-    if at_least is not None:
-        return f"≥ {at_least:g}"
-    return "" if at_most is None else f"≤ {at_most:g}"
-
-
 def _gate(found: Sequence[Document]) -> int:
     """The exit code; what fell is told on standard error."""
     if not any(document.ratios or document.curves for document in found):
@@ -268,5 +262,5 @@ def _gate(found: Sequence[Document]) -> int:
 
     fallen = [regression for document in found for regression in regressions(document)]
     for regression in fallen:
-        print(f"lazarus-bench: regression: {regression.sentence}", file=sys.stderr)
+        print(f"lazarus-bench: regression: {regression}", file=sys.stderr)
     return REGRESSED if fallen else 0

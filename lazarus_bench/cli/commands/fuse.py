@@ -60,7 +60,7 @@ def run(
         _fuse(found, job, place)
     found.warn_of_another()
     from lazarus_bench.analysis.logits import fused_change
-    from lazarus_bench.jobs.stored import disk_use
+    from lazarus_bench.jobs.artifact import disk_use
 
     assert found.adapter is not None
     with terminal.busy("comparing logits"):
@@ -94,8 +94,7 @@ def _job(found: Found, *, dequantise: bool) -> Job:
 
 def _fuse(found: Found, job: Job, folder: Path) -> None:
     from lazarus_bench import backend
-    from lazarus_bench.jobs.artifact import write_manifest, write_spec
-    from lazarus_bench.jobs.attempts import Attempt
+    from lazarus_bench.jobs.artifact import Attempt, write_manifest, write_spec
     from lazarus_bench.training.recipe import Stack
 
     assert found.adapter is not None

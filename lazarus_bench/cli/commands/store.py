@@ -25,7 +25,7 @@ from lazarus_bench.figures.tables import LEAST, wrapped
 from lazarus_bench.report.printed import cut
 
 if TYPE_CHECKING:
-    from lazarus_bench.jobs import measurements, upkeep
+    from lazarus_bench.jobs import cleanup, measurements
     from lazarus_bench.jobs.store import Store, Stored
 
 LISTED = 4
@@ -157,7 +157,7 @@ def show(
     Examples:
         lazarus-bench store show 3f2a   # `store ls` lists the digests
     """
-    from lazarus_bench.jobs import upkeep
+    from lazarus_bench.jobs import cleanup
 
     opened = _open(store)
     everything = list(opened.artifacts(checksums=False))
@@ -166,8 +166,8 @@ def show(
         "spec": stored.spec,
         "manifest": _read(stored.directory / "manifest.json"),
         "files": _files(stored.directory),
-        "bases": [_relative(name, everything) for name in upkeep.bases(stored.spec)],
-        "built_on_it": [_record(s) for s in everything if stored.name in upkeep.bases(s.spec)],
+        "bases": [_relative(name, everything) for name in cleanup.bases(stored.spec)],
+        "built_on_it": [_record(s) for s in everything if stored.name in cleanup.bases(s.spec)],
         "metrics": _last_metrics(stored.directory),
     }
     if as_json:
@@ -202,7 +202,7 @@ def _read(file: Path) -> Any:
 
 
 def _files(directory: Path) -> dict[str, int]:
-    from lazarus_bench.jobs.attempts import below
+    from lazarus_bench.jobs.artifact import below
 
     sizes: dict[str, int] = {}
     for path in sorted(below(directory)):
@@ -271,11 +271,11 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
         1  something is damaged
         2  bad input
     """
-    from lazarus_bench.jobs import measurements, upkeep
+    from lazarus_bench.jobs import cleanup, measurements
 
     opened = _open(store)
     artifacts = [s for s in opened.artifacts() if s.state in ("whole", "damaged")]
-    damages = {s.name: upkeep.damages_of(s) for s in artifacts}
+    damages = {s.name: cleanup.damages_of(s) for s in artifacts}
     kept, spoiled = measurements.amount(opened.root), list(measurements.damaged(opened.root))
     sentences = [*(sentence for found in damages.values() for sentence in found), *spoiled]
     if as_json:
@@ -315,19 +315,19 @@ def gc(
     """
     if older_than is not None and not older_than >= 0:
         raise UserError(f"--older-than {older_than:g} must be 0 days or more")
-    from lazarus_bench.jobs import upkeep
+    from lazarus_bench.jobs import cleanup
 
     opened = _open(store)
-    decisions = upkeep.decide(
+    decisions = cleanup.decide(
         opened.artifacts(checksums=True),
-        versions=upkeep.current_versions(),
+        versions=cleanup.current_versions(),
         now=time.time(),
         older_than=older_than,
     )
-    done = decisions if dry else list(upkeep.sweep(opened, decisions))
+    done = decisions if dry else list(cleanup.sweep(opened, decisions))
     swept = _sweep_measurements(opened, done, dry)
     freed = sum(decision.freed for decision in done) + swept.size
-    freed += 0 if dry else upkeep.sweep_leftovers(opened)
+    freed += 0 if dry else cleanup.sweep_leftovers(opened)
     if as_json:
         _print_json(
             {
@@ -346,7 +346,7 @@ def gc(
 
 
 def _sweep_measurements(
-    store: Store, done: Iterable[upkeep.Decision], dry: bool
+    store: Store, done: Iterable[cleanup.Decision], dry: bool
 ) -> measurements.Amount:
     """Remove, or count, the measurements of what is gone and of other code."""
     from lazarus_bench.jobs import measurements
@@ -358,12 +358,12 @@ def _sweep_measurements(
 
 def _swept(
     store: Store,
-    done: Sequence[upkeep.Decision],
+    done: Sequence[cleanup.Decision],
     swept: measurements.Amount,
     freed: int,
     dry: bool,
 ) -> str:
-    from lazarus_bench.jobs.upkeep import WHOLE
+    from lazarus_bench.jobs.cleanup import WHOLE
 
     lines = [
         f"{_verb(decision.remove, dry)} {decision.stored.name} "

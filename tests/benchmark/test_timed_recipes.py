@@ -6,9 +6,14 @@ import sys
 
 import pytest
 
-from lazarus_bench.benchmark import alone
-from lazarus_bench.benchmark.alone import weighed
-from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes, readings_of, task_of
+from lazarus_bench.benchmark import recipes
+from lazarus_bench.benchmark.recipes import (
+    RECIPES,
+    measure_recipes,
+    readings_of,
+    task_of,
+    weighed,
+)
 from lazarus_bench.errors import UserError
 from lazarus_bench.models import lab
 from lazarus_bench.training import Pretrain
@@ -33,7 +38,7 @@ def test_a_users_mistake_comes_back_as_one(tmp_path):
 
 
 def test_recipes_of_the_labs_corpus_are_for_its_tokenizer():
-    foreign = [name for name, recipe in RECIPES.items() if applies(recipe, lab=False)]
+    foreign = [name for name, recipe in RECIPES.items() if recipe.applies(lab=False)]
     assert set(RECIPES) - set(foreign) == {"pretraining", "instruction tuning"}
 
 
@@ -54,7 +59,7 @@ def test_a_process_that_is_killed_costs_its_own_recipe_alone(monkeypatch, tmp_pa
         command = [sys.executable, "-c", code]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    monkeypatch.setattr(alone, "begin", begin)
+    monkeypatch.setattr(recipes, "begin", begin)
     found, skipped = measure_recipes(tmp_path, lab=True)
     assert skipped == {"GRPO": "GRPO: its process ended with -9 and no result: it said nothing"}
     assert {reading.name for reading in found} == set(RECIPES) - {"GRPO"}
@@ -67,8 +72,8 @@ def test_no_training_goes_on_where_the_waiting_was_interrupted(monkeypatch, tmp_
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(alone, "begin", lambda *_: process)
-    monkeypatch.setattr(alone, "end", interrupted)
+    monkeypatch.setattr(recipes, "begin", lambda *_: process)
+    monkeypatch.setattr(recipes, "end", interrupted)
     with pytest.raises(KeyboardInterrupt):
         weighed("GRPO", tmp_path, 2)
     assert process.wait(10) == -9

@@ -1,18 +1,22 @@
-"""Trainings to be timed: the product's own losses, optimizers and loop on given data."""
+"""Workloads: untrained llamas of any size, and trainings by the product's own losses and loop.
+
+Speed does not depend on a model's weights, but for sampling, so what is measured along a size needs
+no training. Vocabularies larger than the lab tokenizer's are made of rows that no text uses.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.models import lab
 from lazarus_bench.models.adapters import Lora, add_lora
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Batch, Example, collate
@@ -23,10 +27,57 @@ from lazarus_bench.training.losses import sft_loss
 from lazarus_bench.training.optimizers import adam
 from lazarus_bench.training.record import read_steps
 
+HEAD = 32
+"""Dimensions of a head, as in the lab."""
+
 RATE = 1e-4
 SETTLING = 3
-"""Steps of a block that do not count: the first ones make the optimizer's state and what mlx-lm
-compiles."""
+"""Steps of a block that do not count: the first ones make the optimizer's state and compile
+mlx-lm's step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """A llama's size, by default the lab's own; a vocabulary of None is its tokenizer's."""
+
+    layers: int = 8
+    width: int = 96
+    vocabulary: int | None = None
+    context: int = 1024
+
+    @property
+    def label(self) -> str:
+        """For a table."""
+        words = "the lab's" if self.vocabulary is None else f"{self.vocabulary:,}"
+        return f"llama, {self.layers} layers × {self.width}, vocabulary {words}"
+
+
+LAB = Shape()
+
+WIDE_VOCABULARY = Shape(vocabulary=32_000)
+"""The lab's blocks (0.7M parameters) under a vocabulary of 32,000."""
+
+MILLION = Shape(width=32, vocabulary=32_000)
+"""1.1M parameters in all, of which the embedding is 1.0M."""
+
+
+def write_llama(directory: Path, shape: Shape = LAB, seed: int = 0) -> Path:
+    """Make the llama of `shape` and `seed` in `directory`, in Hugging Face layout."""
+    config = lab.config_of("llama")
+    heads = max(1, shape.width // HEAD)
+    config |= {
+        "num_hidden_layers": shape.layers,
+        "hidden_size": shape.width,
+        "intermediate_size": 2 * shape.width,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
+        "head_dim": shape.width // heads,
+        "max_position_embeddings": shape.context,
+        "vocab_size": shape.vocabulary or config["vocab_size"],
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    lab.save(lab.initialise(config, seed), config, directory)
+    return directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +99,22 @@ class Training:
     def batches(self) -> Iterator[Batch]:
         """The epoch over and over."""
         return (collate(chunk, pad=0) for chunk in cycle(self.chunks))
+
+    def step_seconds(self, steps: int) -> float:
+        """Median seconds of a step, batch to update, over `steps` of `training.loop.fit`."""
+        with tempfile.TemporaryDirectory() as folder:
+            fit(
+                self.loaded.model,
+                self.loss,
+                self.batches(),
+                optimizer=adam(RATE, ()),
+                steps=steps + SETTLING,
+                label="benchmark",
+                out=Path(folder),
+                show=False,
+            )
+            taken = read_steps(Path(folder))[SETTLING:]
+        return float(np.median([step.seconds for step in taken]))
 
 
 def arithmetic(loaded: LoadedModel, count: int) -> list[Example]:
@@ -91,29 +158,3 @@ def dual(
     """The same with a classification loss at the classifier layer."""
     loss = dual_loss(loaded.anatomy, loaded.classifier_layer, weight)
     return Training(loaded=loaded, loss=loss, chunks=tuple(chunks))
-
-
-def step_seconds(training: Training, steps: int) -> float:
-    """Median seconds of a step, batch to update, over `steps` that `training.loop.fit` takes."""
-    with tempfile.TemporaryDirectory() as folder:
-        fit(
-            training.loaded.model,
-            training.loss,
-            training.batches(),
-            optimizer=adam(RATE, ()),
-            steps=steps + SETTLING,
-            label="benchmark",
-            out=Path(folder),
-            show=False,
-        )
-        taken = list(islice(read_steps(Path(folder)), SETTLING, None))
-    return float(np.median([step.seconds for step in taken]))
-
-
-def peak_bytes(work: Any) -> tuple[Any, int]:
-    """What `work` gives, and how far it raised mlx's allocator above where it stood, in bytes."""
-    mx.clear_cache()
-    before = mx.get_active_memory()
-    backend.reset_peak_memory()
-    found = work()
-    return found, max(0, backend.peak_memory() - before)

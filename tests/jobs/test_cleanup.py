@@ -8,9 +8,7 @@ import storage
 from storage import BASE, TUNED
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.spec import Checkpoint, Job
-from lazarus_bench.jobs.store import Store
-from lazarus_bench.jobs.upkeep import (
+from lazarus_bench.jobs.cleanup import (
     DAY,
     bases,
     current_versions,
@@ -19,6 +17,8 @@ from lazarus_bench.jobs.upkeep import (
     sweep,
     sweep_leftovers,
 )
+from lazarus_bench.jobs.spec import Checkpoint, Job
+from lazarus_bench.jobs.store import Store
 from lazarus_bench.training import DualReward, Instruct, Sft
 
 NOW = time.time()

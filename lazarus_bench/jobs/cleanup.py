@@ -1,4 +1,4 @@
-"""Upkeep: what a store need not hold any more, and its removal beside live processes."""
+"""Cleanup: what a store no longer needs, and its removal while other processes use the store."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.artifact import damages
-from lazarus_bench.jobs.disk import STORE_VARIABLE, refusal
-from lazarus_bench.jobs.sessions import remove_old_tokens
-from lazarus_bench.jobs.store import Store
-from lazarus_bench.jobs.stored import Stored, directory_name, disk_use, stored_artifact
+from lazarus_bench.jobs.artifact import Stored, damages, directory_name, disk_use, stored_artifact
+from lazarus_bench.jobs.locks import remove_old_tokens
+from lazarus_bench.jobs.store import STORE_VARIABLE, Store, refusal
 from lazarus_bench.training import known_recipes
 
 DAY = 86_400.0
 WHOLE = "whole"
+IN_USE = "in use by a live process"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """Whether `stored` goes, and why; `freed` bytes come with it."""
+    """Whether `stored` is removed, and why, which frees `freed` bytes."""
 
     stored: Stored
     remove: bool
@@ -47,7 +46,7 @@ def current_versions() -> dict[str, int]:
 
 
 def damages_of(stored: Stored) -> list[str]:
-    """A sentence for each file of an artifact that is not as it was made, contents included."""
+    """A sentence for each file of an artifact that has changed, contents included."""
     found = list(damages(stored.directory, stored.name.rpartition("-")[2], checksums=True))
     return found if stored.directory.is_dir() else []  # another process may have removed it
 
@@ -61,13 +60,12 @@ def decide(
 ) -> list[Decision]:
     """What to do with everything in a store.
 
-    What a live process is making stays, with what it is built on. Else damaged artifacts, work
-    that was left unfinished and artifacts of another recipe version go, with what is built on
-    them; and, of the rest, artifacts made more than `older_than` days before `now` on which nothing
-    is built that stays.
+    What a live process is making is kept, with its bases. Damaged artifacts, unfinished work and
+    artifacts of another recipe version are removed, with what is built on them; of the rest, so are
+    artifacts made more than `older_than` days before `now` on which nothing is built that is kept.
 
     Args:
-        contents: what `Store.artifacts(checksums=True)` gives.
+        contents: all of `Store.artifacts(checksums=True)`.
         versions: the current version of each kind.
         now: seconds since the epoch.
         older_than: days; None keeps whole artifacts whatever their age.
@@ -75,8 +73,36 @@ def decide(
     everything = list(contents)
     used = _in_use(everything)
     gone = {s.name: why for s in everything if (why := _fault(s, versions)) and s.name not in used}
-    old = _old(everything, gone, used, None if older_than is None else now - older_than * DAY)
-    return [_decision(stored, versions, used, gone, old) for stored in everything]
+
+    def lost(stored: Stored) -> str | None:
+        """The artifact whose removal takes `stored` along: itself or a base."""
+        return next((name for name in (stored.name, *bases(stored.spec)) if name in gone), None)
+
+    old: set[str] = set()
+    if older_than is not None:
+        before = now - older_than * DAY
+        whole = [s for s in everything if s.state == "whole" and not lost(s)]
+        old = {s.name for s in whole if s.created < before and s.name not in used}
+        old -= {name for s in whole if s.name not in old for name in bases(s.spec)}
+
+    def decision(stored: Stored) -> tuple[bool, str]:
+        cause = lost(stored)
+        if stored.name in used:
+            return False, IN_USE
+        if stored.state == "unfinished":
+            return True, "left unfinished"
+        if cause == stored.name:
+            return True, gone[cause]
+        if cause is not None:
+            return True, f"built on {cause}, which goes"
+        if stored.name in old:
+            return True, "older than asked for"
+        if stored.kind not in versions:
+            return False, f"kind {stored.kind} is unknown to this version of lazarus-bench"
+        return False, WHOLE
+
+    decided = ((stored, *decision(stored)) for stored in everything)
+    return [Decision(stored=s, remove=remove, reason=reason) for s, remove, reason in decided]
 
 
 def _in_use(everything: Iterable[Stored]) -> set[str]:
@@ -88,58 +114,13 @@ def _fault(stored: Stored, versions: Mapping[str, int]) -> str | None:
     """Why an artifact is of no use by itself."""
     if stored.state == "damaged":
         return stored.damage
-    return _outdated(stored.spec, versions) if stored.state == "whole" else None
-
-
-def _outdated(spec: Mapping[str, Any] | None, versions: Mapping[str, int]) -> str | None:
+    spec: Mapping[str, Any] | None = stored.spec if stored.state == "whole" else None
     while isinstance(spec, dict) and "kind" in spec:
         current = versions.get(spec["kind"], spec.get("version"))
         if spec.get("version") != current:
             return f"recipe {spec['kind']} is now version {current}, not {spec.get('version')}"
         spec = spec.get("base")
     return None
-
-
-def _old(
-    everything: Iterable[Stored], gone: Mapping[str, str], used: set[str], before: float | None
-) -> set[str]:
-    if before is None:
-        return set()
-    whole = [s for s in everything if s.state == "whole" and not _lost(s, gone)]
-    old = {s.name for s in whole if s.created < before and s.name not in used}
-    needed = {name for s in whole if s.name not in old for name in bases(s.spec)}
-    return old - needed
-
-
-def _lost(stored: Stored, gone: Mapping[str, str]) -> str | None:
-    """The name of what goes and takes `stored` along: itself or a base."""
-    return next((name for name in (stored.name, *bases(stored.spec)) if name in gone), None)
-
-
-def _decision(
-    stored: Stored,
-    versions: Mapping[str, int],
-    used: set[str],
-    gone: Mapping[str, str],
-    old: set[str],
-) -> Decision:
-    def verdict(remove: bool, reason: str) -> Decision:
-        return Decision(stored=stored, remove=remove, reason=reason)
-
-    lost = _lost(stored, gone)
-    if stored.name in used:
-        return verdict(False, "in use by a live process")
-    if stored.state == "unfinished":
-        return verdict(True, "left unfinished")
-    if lost == stored.name:
-        return verdict(True, gone[lost])
-    if lost is not None:
-        return verdict(True, f"built on {lost}, which goes")
-    if stored.name in old:
-        return verdict(True, "older than asked for")
-    if stored.kind not in versions:
-        return verdict(False, f"kind {stored.kind} is unknown to this version of lazarus-bench")
-    return verdict(False, WHOLE)
 
 
 def sweep(store: Store, decisions: Iterable[Decision]) -> Iterator[Decision]:
@@ -162,7 +143,7 @@ def sweep(store: Store, decisions: Iterable[Decision]) -> Iterator[Decision]:
 
 def _carry_out(store: Store, decision: Decision) -> Decision:
     stored = decision.stored
-    kept = Decision(stored=stored, remove=False, reason="in use by a live process")
+    kept = Decision(stored=stored, remove=False, reason=IN_USE)
     try:
         lock = store.locks.acquire(stored.name, wait=False)
     except (OSError, NotImplementedError) as error:
@@ -170,17 +151,14 @@ def _carry_out(store: Store, decision: Decision) -> Decision:
     if lock is None:
         return kept
     try:
-        if stored.name in _in_use(_others(store, stored)) or not _unchanged(stored):
+        # The work of `stored` itself looks as if it ran, since its lock is ours.
+        others = [other for other in store.unfinished() if other.name != stored.name]
+        if stored.name in _in_use(others) or not _unchanged(stored):
             return kept
         store.discard(stored.directory)
     finally:
         lock.release()
     return decision
-
-
-def _others(store: Store, stored: Stored) -> list[Stored]:
-    # The work of `stored` itself looks as if it ran, since its lock is ours.
-    return [other for other in store.unfinished() if other.name != stored.name]
 
 
 def _unchanged(stored: Stored) -> bool:

@@ -1,9 +1,9 @@
 """The lab's models: small models of real families, made from scratch with mlx-lm's own classes.
 
-A family is one record in `lab_families`. `initialise` draws the weights of a seed and `save` writes
-the Hugging Face layout, which `mlx_lm.load` reads like any other model, and so does transformers
-except for mixtures, whose experts stand stacked as mlx-lm converts them. Pretraining is a recipe
-(`training/pretrain.py`).
+A family is one record in `models.families`. `initialise` draws the weights of a seed and `save`
+writes the Hugging Face layout, which `mlx_lm.load` reads like any other model, and so does
+transformers except for mixtures, whose experts stand stacked as mlx-lm converts them. Pretraining
+is a recipe (`training/pretrain.py`).
 
 Number tokens do not start from noise but from waves of the number and of its logarithm: large
 models come to hold numbers on such helices (Kantamneni & Tegmark 2025, "Language models use
@@ -28,8 +28,8 @@ import numpy as np
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models import activations, lab_tokenizer
-from lazarus_bench.models.anatomy import anatomy_of, part
-from lazarus_bench.models.lab_families import FAMILIES, LAYERS, family_named
+from lazarus_bench.models.anatomy import part
+from lazarus_bench.models.families import LAYERS, anatomy_of, family_of, lab_config
 
 
 def config_of(name: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def config_of(name: str) -> dict[str, Any]:
         "eos_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.EOS),
         "pad_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.PAD),
     }
-    return family_named(name).config(tokenizer.get_vocab_size(), special)
+    return lab_config(name, tokenizer.get_vocab_size(), special)
 
 
 def build(config: Mapping[str, Any]) -> nn.Module:
@@ -117,9 +117,9 @@ def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
     """
     from mlx.utils import tree_map_with_path
 
-    model, anatomy = build(config), anatomy_of(config)
+    model, anatomy, made = build(config), anatomy_of(config), family_of(config).lab
     rng = np.random.default_rng((seed, 0))
-    gain = _gain(config)
+    gain = made.gain if made else 1.0
     model.update(
         tree_map_with_path(lambda path, array: _start(path, array, gain, rng), model.parameters())
     )
@@ -129,12 +129,6 @@ def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
         part(model, anatomy.unembedding).weight = mx.array(embedding.weight)
     mx.eval(model.parameters())
     return model
-
-
-def _gain(config: Mapping[str, Any]) -> float:
-    """Where the norms of a config's family start."""
-    families = (f for f in FAMILIES.values() if f.model_type == config["model_type"])
-    return next(families).gain
 
 
 def _start_embeddings(embedding: nn.Module, rng: np.random.Generator) -> None:

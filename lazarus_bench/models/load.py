@@ -16,7 +16,8 @@ from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models import activations
-from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
+from lazarus_bench.models.anatomy import Anatomy, blocks, unembed
+from lazarus_bench.models.families import Family, family_of
 from lazarus_bench.models.files import check_files, read_config, resolve
 from lazarus_bench.models.generic_tokenizer import tokenizer_config
 from lazarus_bench.models.quirks import Quirk
@@ -67,8 +68,11 @@ def load(
     adapter: Path | None = None,
     name: str | None = None,
     quirk: Quirk | None = None,
+    family: Family | None = None,
 ) -> LoadedModel:
     """Load a model directory or Hugging Face id, with an adapter in mlx-lm's format on top.
+
+    `family` stands for the record that config.json's `model_type` names.
 
     With a `quirk`, the model is what the writeups' code would have made of it, or is read as that
     code would have read it.
@@ -84,7 +88,7 @@ def load(
     config = read_config(directory)
     rope = older_rope(config)
     config |= rope
-    anatomy = anatomy_of(config)
+    anatomy = (family or family_of(config)).anatomy_for(config)
     check_files(directory)
     activations.install()
     adapter_path = None if adapter is None else str(adapter)
@@ -140,5 +144,5 @@ def verify_anatomy(loaded: LoadedModel) -> None:
         raise UserError(
             f"{loaded.name}: the last lens layer differs from the logits by {error:.2g} standard "
             f"deviations, so the anatomy of {loaded.config['model_type']!r} is wrong for it: mend "
-            f"lazarus_bench/models/anatomy.py"
+            f"its record in lazarus_bench/models/families.py"
         )

@@ -10,8 +10,8 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import mx
 from lazarus_bench.models import activations
-from lazarus_bench.models.anatomy import anatomy_of
 from lazarus_bench.models.defects import with_quirk
+from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.models.lab import build
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.words import Tokenizer

@@ -25,7 +25,8 @@ import numpy as np
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models.anatomy import Anatomy, anatomy_of
+from lazarus_bench.models.anatomy import Anatomy
+from lazarus_bench.models.families import anatomy_of, lab_model
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks import corpus
@@ -123,10 +124,6 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
     return loss
 
 
-_BESIDE_LLAMA = {"mistral": 0.9, "gemma2": 1.25, "olmoe": 1.35, "gpt-oss": 1.35}
-"""What a pretraining step of a family costs in units of the llama's, where that is not 1."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(Recipe):
     """A lab model of `family` from scratch on the generated corpus.
@@ -160,8 +157,8 @@ class Pretrain(Recipe):
     def lab_seconds(self) -> float:
         """147 ms a step of the llama with 80 documents, a third of it whatever their number."""
         documents = (self.symbols + self.words + self.prose) / 80
-        beside = _BESIDE_LLAMA.get(self.family, 1.0)
-        return 0.147 * self.steps * beside * (1 + 2 * documents) / 3
+        cost = lab_model(self.family)[1].step_cost
+        return 0.147 * self.steps * cost * (1 + 2 * documents) / 3
 
     @property
     def parts(self) -> tuple[Part, ...]:

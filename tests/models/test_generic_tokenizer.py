@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from lazarus_bench.models import lab
+from lazarus_bench.models.families import LAB
 from lazarus_bench.models.generic_tokenizer import tokenizer_config
-from lazarus_bench.models.lab import FAMILIES
 
 TEXTS = ("7 * 8 = ", "The answer is 56.\n", "", "  two  blanks", "<|begin_of_text|>multiply")
 
@@ -22,7 +22,7 @@ def written(folder, family, **more):
     return json.loads((folder / "config.json").read_text())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", LAB)
 @pytest.mark.parametrize("name", ["PreTrainedTokenizerFast", "TokenizersBackend"])
 def test_the_tokenizer_is_the_same(tmp_path, family, name):
     from transformers import AutoTokenizer

@@ -15,8 +15,7 @@ from scipy import optimize, special
 
 from lazarus_bench.judge.bounds import Array, student_t, t_quantile
 from lazarus_bench.judge.conjunction import LEAST_MARGIN
-from lazarus_bench.judge.estimate import Estimate, Interval
-from lazarus_bench.judge.evidence import PLAIN_LEVEL
+from lazarus_bench.judge.evidence import PLAIN_LEVEL, Estimate, Interval
 
 _NORMAL = float(special.ndtri((1 + PLAIN_LEVEL) / 2))
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lazarus_bench.judge.estimate import Estimate
-from lazarus_bench.judge.evidence import Evidence
+from lazarus_bench.judge.evidence import Estimate, Evidence
 from lazarus_bench.judge.region import Region
 
 ALPHA = 0.05

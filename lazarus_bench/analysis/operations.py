@@ -17,7 +17,7 @@ from lazarus_bench.analysis.lens import Floats, Ints, read_lens
 from lazarus_bench.analysis.tokens import first_answer_tokens, prompt_tokens
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.words import WordTokens, word_tokens
+from lazarus_bench.models.prompts import WordTokens, word_tokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 REMAINING = ("remaining", "remainder", "remain", "reste")

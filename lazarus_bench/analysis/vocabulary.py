@@ -20,7 +20,7 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import head, part
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.words import WordTokens, word_tokens
+from lazarus_bench.models.prompts import WordTokens, word_tokens
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -12,8 +12,8 @@ import numpy as np
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.anatomy import blocks, part
-from lazarus_bench.models.lean_mlp import keep_little
 from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.mlp import keep_little
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,16 +102,16 @@ def word_ids(tokenizer: Tokenizer) -> list[int]:
     return [i for i, text in texts if i not in special and any(c.isalpha() for c in text)]
 
 
-def save(directory: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json in the Hugging Face layout."""
-    (directory / "tokenizer.json").write_text(build_json(), encoding="utf-8")
+def save(directory: Path, tokenizer: str | None = None, max_length: int = 128) -> None:
+    """Write tokenizer.json, the lab's unless another is given, and tokenizer_config.json."""
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BOS,
         "eos_token": EOS,
         "pad_token": PAD,
         "clean_up_tokenization_spaces": False,
-        "model_max_length": 128,
+        "model_max_length": max_length,
     }
     text = json.dumps(config, indent=2) + "\n"
     (directory / "tokenizer_config.json").write_text(text, encoding="utf-8")
+    (directory / "tokenizer.json").write_text(tokenizer or build_json(), encoding="utf-8")

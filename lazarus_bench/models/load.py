@@ -15,15 +15,19 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models import activations
+from lazarus_bench.models import mlp
 from lazarus_bench.models.anatomy import Anatomy, blocks, unembed
 from lazarus_bench.models.families import Family, family_of
-from lazarus_bench.models.files import check_files, read_config, resolve
-from lazarus_bench.models.generic_tokenizer import tokenizer_config
-from lazarus_bench.models.quirks import Quirk
-from lazarus_bench.models.rope import older_rope
+from lazarus_bench.models.files import (
+    check_files,
+    older_rope,
+    read_config,
+    resolve,
+    tokenizer_config,
+)
+from lazarus_bench.models.prompts import Tokenizer
+from lazarus_bench.models.quirks import Quirk, with_quirk
 from lazarus_bench.models.taps import tapped
-from lazarus_bench.models.words import Tokenizer
 
 LENS_TOLERANCE = 1e-3
 """Largest |last lens layer − logits|, relative to the logits' spread; float32 reaches 1e-6, half
@@ -90,7 +94,7 @@ def load(
     config |= rope
     anatomy = (family or family_of(config)).anatomy_for(config)
     check_files(directory)
-    activations.install()
+    mlp.install_gates()
     adapter_path = None if adapter is None else str(adapter)
     try:
         model, tokenizer = mlx_lm.load(
@@ -110,8 +114,6 @@ def load(
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
     )
-    from lazarus_bench.models.defects import with_quirk  # a module of mlx's at its import
-
     loaded = loaded if quirk is None else with_quirk(loaded, quirk)
     verify_anatomy(loaded)
     return loaded

@@ -31,7 +31,7 @@ from lazarus_bench.analysis.router import RouterProjection
 from lazarus_bench.analysis.routing import Routing, Trace
 from lazarus_bench.analysis.substring import SubstringHits, TaskSignal
 from lazarus_bench.analysis.vocabulary import WordsInDirection
-from lazarus_bench.models.words import WordTokens
+from lazarus_bench.models.prompts import WordTokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 Array = npt.NDArray[Any]

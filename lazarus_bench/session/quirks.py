@@ -21,7 +21,7 @@ from lazarus_bench.analysis.substring import TaskSignal, task_signal
 from lazarus_bench.analysis.tokens import prompt_tokens
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.quirks import Quirk
-from lazarus_bench.models.random_model import WIDTH, untrained_llama
+from lazarus_bench.models.untrained import WIDTH, untrained_llama
 from lazarus_bench.tasks.arithmetic import Problem
 
 Reading = TypeVar("Reading")

@@ -68,12 +68,8 @@ class Blank(Recipe):
 
     def train(self, base: None, out: Path, seed: int, show: bool | None = None) -> None:
         """Leave the untrained model of `seed` and its tokenizer in `out`; `base` is unused."""
-        from lazarus_bench.models.blank import (
-            blank_config,
-            draw_weights,
-            save_blank,
-            train_tokenizer,
-        )
+        from lazarus_bench.models import lab
+        from lazarus_bench.models.untrained import blank_config, draw_weights, train_tokenizer
 
         del base, show
         texts = [example.text for example in read_data(self.data).train]
@@ -86,4 +82,4 @@ class Blank(Recipe):
             hidden=self.hidden,
             context=self.context,
         )
-        save_blank(draw_weights(config, seed), config, tokenizer, out)
+        lab.save(draw_weights(config, seed), config, out, tokenizer)

@@ -14,7 +14,7 @@ from lazarus_bench.analysis.operations import (
 )
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import load
-from lazarus_bench.models.words import WordTokens, word_tokens
+from lazarus_bench.models.prompts import WordTokens, word_tokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem, sample_prompts
 
 PROBLEMS = sample_prompts()

@@ -18,7 +18,7 @@ from lazarus_bench.analysis.substring import (
     task_signal,
     token_texts,
 )
-from lazarus_bench.models.defects import with_quirk
+from lazarus_bench.models.quirks import with_quirk
 from lazarus_bench.tasks.arithmetic import Operation, held_out, sample_prompts
 
 

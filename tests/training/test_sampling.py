@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 
 from lazarus_bench.backend import mx
 from lazarus_bench.models.anatomy import part
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.untrained import randomise
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.arithmetic_data import end_tokens
 from lazarus_bench.training.sampling import sample

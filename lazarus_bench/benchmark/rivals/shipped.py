@@ -1,4 +1,4 @@
-"""mlx-lm as it is shipped, in a process where `models.activations` has changed its gates."""
+"""mlx-lm as it is shipped, in a process where `models.mlp` has changed its gates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lazarus_bench.models import activations
+from lazarus_bench.models import mlp
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def _gates(wanted: Mapping[str, Any]) -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if name.startswith("mlx_lm.models."):
             for gate, function in wanted.items():
-                if vars(module).get(gate) is getattr(activations, gate):
+                if vars(module).get(gate) is getattr(mlp, gate):
                     changed.append((module, gate, vars(module)[gate]))
                     setattr(module, gate, function)
     try:

@@ -34,7 +34,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 
 if TYPE_CHECKING:
     from lazarus_bench.models.load import LoadedModel
-    from lazarus_bench.models.words import WordTokens
+    from lazarus_bench.models.prompts import WordTokens
 
 PROBLEMS = 40
 """Arithmetic prompts that are read where no classes are given, ten an operation."""
@@ -251,7 +251,7 @@ def _words(loaded: LoadedModel, asked: Sequence[str]) -> tuple[Sequence[WordToke
         UserError: a word that was asked for is no single token, or none of the default's is.
     """
     from lazarus_bench.analysis.vocabulary import known_words
-    from lazarus_bench.models.words import word_tokens
+    from lazarus_bench.models.prompts import word_tokens
     from lazarus_bench.tasks.arithmetic import Operation
 
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lazarus_bench.figures.tables import LEAST, PIPED, table, wrapped
-from lazarus_bench.report.escaping import unescaped
+from lazarus_bench.report.markup import unescaped
 from lazarus_bench.report.printed import cut
 
 __all__ = ["LEAST", "PIPED", "busy", "flowed", "folded", "table", "width", "wrapped", "write"]

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from lazarus_bench.judge import Outcome, Verdict
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.defects import banner, defects_section, marked
-from lazarus_bench.report.escaping import code, prose, token
-from lazarus_bench.report.forest import forest, pooled_cells
-from lazarus_bench.report.layout import fold, table
+from lazarus_bench.report.markup import code, fold, prose, table, token
 from lazarus_bench.report.pictures import (
     curves_section,
     heatmap_section,
     layer_curves_section,
     scatter_section,
 )
-from lazarus_bench.report.rows import JobRow, LensTable, PooledClaim, Report, Row
+from lazarus_bench.report.pooling import forest, pooled_cells
+from lazarus_bench.report.schema import JobRow, LensTable, PooledClaim, Report, Row
 from lazarus_bench.report.summary import (
     PUBLISHED,
     amended,
@@ -47,7 +46,8 @@ def render(report: Report) -> str:
     """Render a report as Markdown, ending in a newline."""
     sections = [
         "# Verdicts on the claims",
-        _head(report),
+        f"Made {prose(report.created)} with profile {code(report.profile)} by "
+        f"{code(report.command)}.\n\n{_READING}",
         *banner(report.rows),
         _summary(report.rows),
         *(_family(name, rows, report.pooled) for name, rows in families(report.rows).items()),
@@ -61,13 +61,6 @@ def render(report: Report) -> str:
         _manifest(report),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def _head(report: Report) -> str:
-    return (
-        f"Made {prose(report.created)} with profile {code(report.profile)} by "
-        f"{code(report.command)}.\n\n{_READING}"
-    )
 
 
 def _summary(rows: tuple[Row, ...]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.printed import cut
-from lazarus_bench.report.rows import PooledClaim, Row
+from lazarus_bench.report.schema import PooledClaim, Row
 from lazarus_bench.report.summary import PUBLISHED, amended
 
 _GAP = "   "
@@ -54,7 +54,7 @@ def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
         return ""
     most = max(result.families for result in found)
     shares = [result.i2 for result in found]
-    many = f"{len(found)} claims" if len(found) > 1 else "1 claim"
+    many = printed.many(len(found), "claim")
     spread = f"I² {printed.share(min(shares))} to {printed.share(max(shares))}"
     return cut(f"pooled in the report: {many}, over up to {most} families, {spread}", width)
 

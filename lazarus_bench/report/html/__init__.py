@@ -20,9 +20,9 @@ from lazarus_bench.figures import Axis, Lane, stylesheet
 from lazarus_bench.figures.draw import Scale
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import defects, printed, summary, wording
-from lazarus_bench.report.escaping import visible
 from lazarus_bench.report.html.claims import anchors, claim_views, families
-from lazarus_bench.report.rows import Report
+from lazarus_bench.report.markup import visible
+from lazarus_bench.report.schema import Report
 
 __all__ = ["render_html"]
 

@@ -12,7 +12,7 @@ from lazarus_bench.judge import Estimate, Outcome, Region, Verdict
 from lazarus_bench.judge.replication import Criterion, criteria
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.pictures import pooled_lanes, span_of
-from lazarus_bench.report.rows import PooledClaim, Report, Row
+from lazarus_bench.report.schema import PooledClaim, Report, Row
 from lazarus_bench.report.summary import PUBLISHED
 
 

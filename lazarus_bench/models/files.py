@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,22 +88,18 @@ def check_files(directory: Path) -> None:
     weights = sorted(directory.glob("model*.safetensors"))
     if not weights:
         raise UserError(f"{directory} has no model*.safetensors: other weights are not loaded")
+    from safetensors import SafetensorError, safe_open
+
     for file in weights:
-        _check_header(file)
+        try:
+            with safe_open(str(file), framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
     if not any((directory / name).exists() for name in TOKENIZER_FILES):
         raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
     for file in directory.glob("tokenizer*.json"):
         read_json(file)
-
-
-def _check_header(file: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(file), framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
 
 
 def fingerprint(directory: Path) -> str:
@@ -118,18 +114,13 @@ def fingerprint(directory: Path) -> str:
             digest.update(f"{file.name} {file.stat().st_size}".encode())
             digest.update(file.read_bytes())
     for file in sorted(directory.glob("*.safetensors")):
-        digest.update(f"{file.name} {file.stat().st_size}".encode())
-        for block in _samples(file):
-            digest.update(block)
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}".encode())
+        with file.open("rb") as stream:
+            for start in range(0, size, max(_SAMPLE, size // _SAMPLES)):
+                stream.seek(start)
+                digest.update(stream.read(_SAMPLE))
     return digest.hexdigest()
-
-
-def _samples(file: Path) -> Iterator[bytes]:
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        for start in range(0, size, max(_SAMPLE, size // _SAMPLES)):
-            stream.seek(start)
-            yield stream.read(_SAMPLE)
 
 
 GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")

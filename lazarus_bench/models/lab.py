@@ -118,22 +118,17 @@ def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
 
     model.update(tree_map_with_path(start, model.parameters()))
     embedding = part(model, anatomy.embedding)
-    _start_embeddings(embedding, rng)
-    if hasattr(model, anatomy.unembedding):
-        part(model, anatomy.unembedding).weight = mx.array(embedding.weight)
-    mx.eval(model.parameters())
-    return model
-
-
-def _start_embeddings(embedding: nn.Module, rng: np.random.Generator) -> None:
-    tokenizer = lab_tokenizer.tokenizer()
-    numbers = np.array(lab_tokenizer.numbers())
+    tokenizer, numbers = lab_tokenizer.tokenizer(), np.array(lab_tokenizer.numbers())
     ids = [lab_tokenizer.token_id(tokenizer, str(n)) for n in numbers]
     weight = np.array(embedding.weight)
     weight[ids] += WAVE_SCALE * number_waves(numbers, weight.shape[1], rng)
     words = lab_tokenizer.word_ids(tokenizer)
     weight[words] = WORD_NOISE * rng.normal(size=(len(words), weight.shape[1]))
     embedding.weight = mx.array(weight)
+    if hasattr(model, anatomy.unembedding):
+        part(model, anatomy.unembedding).weight = mx.array(embedding.weight)
+    mx.eval(model.parameters())
+    return model
 
 
 def save(

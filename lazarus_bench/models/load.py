@@ -109,7 +109,7 @@ def load(
         remedy = "" if adapter is None else ": give an adapter that was trained on this model"
         raise UserError(
             f"{name or directory}{with_adapter} could not be loaded by mlx-lm: "
-            f"{_first_line(error)}{remedy}"
+            f"{(str(error).strip() or type(error).__name__).splitlines()[0].rstrip(':')}{remedy}"
         ) from error
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
@@ -117,10 +117,6 @@ def load(
     loaded = loaded if quirk is None else with_quirk(loaded, quirk)
     verify_anatomy(loaded)
     return loaded
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
 
 
 def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:

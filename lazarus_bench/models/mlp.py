@@ -86,7 +86,9 @@ def _lean(usual: type) -> type:
     class Lean(usual):  # type: ignore[misc]
         def __call__(self, x: mx.array) -> mx.array:
             linears = [getattr(self, name) for name in LINEARS]
-            if not (_worth_while(x) and all(map(_suits, linears))):
+            # Not in decoding, and not where mlx only traces and there are no values yet.
+            long = x.ndim > 1 and x.shape[-2] > 1 and x.size >= LEAST and evaluated_early(x)
+            if not (long and all(map(_suits, linears))):
                 usual: mx.array = super().__call__(x)
                 return usual
             weights = self._kept([linear.linear.weight for linear in linears])
@@ -96,11 +98,6 @@ def _lean(usual: type) -> type:
             return found
 
     return Lean
-
-
-def _worth_while(x: mx.array) -> bool:
-    """Not in decoding, and not where mlx only traces and there are no values yet."""
-    return x.ndim > 1 and x.shape[-2] > 1 and x.size >= LEAST and evaluated_early(x)
 
 
 def _function(weights: Sequence[mx.array], scales: Sequence[float]) -> Any:

@@ -325,19 +325,15 @@ def _name(pair: Pair) -> str:
 
 def _change(found: Comparison, pair: Pair) -> str:
     before, after = pair.outcomes
-    old, new = map(_estimated, pair.both)
+    shown = []
+    for row in pair.both:
+        estimate, region = row.verdict.estimate, wording.region(row.verdict.region)
+        known = estimate and f"{wording.estimate(estimate)}, {wording.sample(estimate)}"
+        shown.append(f"{known}, region {region}" if known else prose(row.verdict.reason))
     return (
         f"- **{_name(pair)}: {before} → {after}**{marked(pair.row)}\n"
-        f"  - before: {old}\n  - after: {new}\n  - why: {_why(found, pair)}"
+        f"  - before: {shown[0]}\n  - after: {shown[1]}\n  - why: {_why(found, pair)}"
     )
-
-
-def _estimated(row: Row) -> str:
-    estimate = row.verdict.estimate
-    if estimate is None:
-        return prose(row.verdict.reason)
-    region = wording.region(row.verdict.region)
-    return f"{wording.estimate(estimate)}, {wording.sample(estimate)}, region {region}"
 
 
 def _why(found: Comparison, pair: Pair) -> str:
@@ -385,21 +381,20 @@ def _reestimated(found: Comparison, everything: bool) -> Iterator[str]:
 
 def to_dict(found: Comparison) -> dict[str, Any]:
     """Turn a comparison into plain JSON values; numbers that JSON lacks travel as strings."""
+    names = ("created", "profile", "command", "manifest")
+    old, new = (
+        {name: to_plain(getattr(run, name)) for name in names} for run in (found.old, found.new)
+    )
     return {
         "diff": VERSION,
-        "old": _run_values(found.old),
-        "new": _run_values(found.new),
+        "old": old,
+        "new": new,
         "runs": to_plain(found.runs),
         "moved": [_pair_values(pair) for pair in found.moved],
         "reestimated": [_pair_values(pair) for pair in found.reestimated],
         "same": found.same,
         "amended": {name: list(how) for name, how in found.amended.items()},
     }
-
-
-def _run_values(report: Report) -> dict[str, Any]:
-    about = ("created", "profile", "command")
-    return {name: getattr(report, name) for name in about} | {"manifest": dict(report.manifest)}
 
 
 def _pair_values(pair: Pair) -> dict[str, Any]:
@@ -433,17 +428,15 @@ def annotation(pair: Pair, file: str, line: int | None = None) -> str:
         for name, value in place.items()
         if value is not None
     )
-    old, new = map(_outcome, pair.both)
+    told = []
+    for row in pair.both:
+        estimate = row.verdict.estimate
+        number = f" ({wording.estimate(estimate)})" if estimate else ""
+        odd = f", with the known defect {', '.join(row.quirks)}" if row.quirks else ""
+        told.append(f"{row.verdict.outcome.value}{number}{odd}")
     why = "; ".join(reason.text for reason in pair.reasons)
-    message = f"{pair.row.claim_id} on {pair.row.subject}: {old} → {new}. Why: {why}"
+    message = f"{pair.row.claim_id} on {pair.row.subject}: {' → '.join(told)}. Why: {why}"
     return f"::warning {properties}::{_escaped(message)}"
-
-
-def _outcome(row: Row) -> str:
-    estimate = row.verdict.estimate
-    number = f" ({wording.estimate(estimate)})" if estimate else ""
-    odd = f", with the known defect {', '.join(row.quirks)}" if row.quirks else ""
-    return f"{row.verdict.outcome.value}{number}{odd}"
 
 
 def _escaped(text: str) -> str:

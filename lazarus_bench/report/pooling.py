@@ -48,21 +48,20 @@ def _pooled(claim_id: str, group: list[Row]) -> PooledClaim:
             left_out.append((row.subject, reason))
         else:
             usable.setdefault(model_family(row), []).append((row.subject, row.verdict.estimate))
-    members = tuple(_member(name, own) for name, own in usable.items())
+    members = []
+    for name, own in usable.items():
+        subjects, estimates = zip(*own, strict=True)
+        value, error = composite([e.value for e in estimates], list(map(standard_error, estimates)))
+        members.append(
+            PooledFamily(name=name, subjects=subjects, value=value, standard_error=error)
+        )
     values, errors = [m.value for m in members], [m.standard_error for m in members]
     return PooledClaim(
         claim_id=claim_id,
-        families=members,
+        families=tuple(members),
         left_out=tuple(left_out),
         result=pool(values, errors) if len(members) > 1 else None,
     )
-
-
-def _member(name: str, own: list[tuple[str, Estimate]]) -> PooledFamily:
-    values, errors = [e.value for _, e in own], [standard_error(e) for _, e in own]
-    value, error = composite(values, errors)
-    subjects = tuple(subject for subject, _ in own)
-    return PooledFamily(name=name, subjects=subjects, value=value, standard_error=error)
 
 
 _READING = (
@@ -81,7 +80,7 @@ def forest(items: Sequence[PooledClaim]) -> Iterator[str]:
         header = ("Claim", "Family", "Estimate", "Standard error", "Weight")
         lines = (line for item in items for line in _lines(item))
         shown = table(header, lines, right="  rrr")
-        notes = (f"- {code(item.claim_id)}: {_notes(item)}" for item in items)
+        notes = (f"- {code(item.claim_id)}: {'; '.join(_notes(item))}" for item in items)
         drawn = (f"![families of {code(i.claim_id)}]({place('forest', i.claim_id)})" for i in items)
         parts = [_READING, "", shown, "", *notes, "", "\n\n".join(drawn)]
         yield fold("Pooled over families", iter(parts))
@@ -113,32 +112,25 @@ def heading(families: int) -> str:
 def _lines(item: PooledClaim) -> Iterator[list[str]]:
     weights = item.result.weights if item.result else [None] * len(item.families)
     for position, (family, weight) in enumerate(zip(item.families, weights, strict=True)):
-        yield [code(item.claim_id) if position == 0 else "", *_family(family, weight)]
+        name = f"{prose(family.name)} ({', '.join(map(code, family.subjects))})"
+        value, error = printed.numbers([family.value, family.standard_error])
+        share = "" if weight is None else printed.share(weight)
+        yield [code(item.claim_id) if position == 0 else "", name, value, error, share]
     if item.result:
         value = f"{_value(item.result)} {wording.interval(item.result.interval, item.result.value)}"
         yield ["", f"**{heading(item.result.families)}**", value, "", ""]
-
-
-def _family(family: PooledFamily, weight: float | None) -> list[str]:
-    subjects = ", ".join(map(code, family.subjects))
-    name = f"{prose(family.name)} ({subjects})"
-    value, error = printed.numbers([family.value, family.standard_error])
-    return [name, value, error, "" if weight is None else printed.share(weight)]
 
 
 def _value(found: Pooled) -> str:
     return printed.numbers([found.value, found.interval.low, found.interval.high])[0]
 
 
-def _notes(item: PooledClaim) -> str:
-    left_out = (f"{code(subject)} left out ({prose(why)})" for subject, why in item.left_out)
-    return "; ".join([*_spread(item), *left_out])
-
-
-def _spread(item: PooledClaim) -> Iterator[str]:
+def _notes(item: PooledClaim) -> Iterator[str]:
     found = item.result
+    left_out = (f"{code(subject)} left out ({prose(why)})" for subject, why in item.left_out)
     if found is None:
         yield "not pooled, since that takes two families with an interval"
+        yield from left_out
         return
     low, high = printed.share(found.i2_interval.low), printed.share(found.i2_interval.high)
     yield f"τ {printed.number(found.tau)}"
@@ -146,3 +138,4 @@ def _spread(item: PooledClaim) -> Iterator[str]:
     yield f"Q {printed.number(found.q)} on {found.families - 1}"
     if found.prediction:
         yield f"another such family {wording.interval(found.prediction, found.value)}"
+    yield from left_out

@@ -285,17 +285,6 @@ def load(path: Path) -> Report:
         ) from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
-    _check_version(data, path)
-    added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
-    try:
-        return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})
-    except MalformedError as error:
-        raise UserError(
-            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
-        ) from error
-
-
-def _check_version(data: object, path: Path) -> None:
     if not isinstance(data, dict) or "schema" not in data:
         raise UserError(f"{path} is not a report of lazarus-bench; it names no schema version")
     version = data["schema"]
@@ -307,3 +296,10 @@ def _check_version(data: object, path: Path) -> None:
             f"{path} has schema version {version}, this lazarus-bench reads versions "
             f"{readable}; read it with the version that wrote it, or run the hypotheses again"
         )
+    added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
+    try:
+        return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})
+    except MalformedError as error:
+        raise UserError(
+            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
+        ) from error

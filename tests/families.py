@@ -3,9 +3,10 @@
 from typing import Any
 
 from lazarus_bench.backend import mx
-from lazarus_bench.models.anatomy import anatomy_of, part
+from lazarus_bench.models.anatomy import part
+from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.untrained import randomise
 
 VOCABULARY = 61
 SHAPE = {

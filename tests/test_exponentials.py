@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lazarus_bench import backend, exponentials
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.exponentials import cross_entropy, log_sum_exp, sigmoid, tanh
-from lazarus_bench.models import activations
+from lazarus_bench.models import mlp
 
 in_numpy = pytest.mark.skipif(backend.EXP != "numpy", reason="mlx's own exp() is in use")
 
@@ -103,7 +103,7 @@ def test_gates_are_mlx_lms_own(gates):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     x = mx.linspace(-9, 9, 50)
-    close(getattr(activations, gates)(x, x[::-1]), json.loads(done.stdout))
+    close(getattr(mlp, gates)(x, x[::-1]), json.loads(done.stdout))
 
 
 @in_numpy
@@ -111,10 +111,10 @@ def test_families_use_ours_whenever_they_were_imported():
     from mlx_lm.models import activations as theirs
     from mlx_lm.models import llama
 
-    activations.install()
+    mlp.install_gates()
     from mlx_lm.models import qwen2
 
-    assert llama.swiglu is qwen2.swiglu is theirs.swiglu is activations.swiglu
+    assert llama.swiglu is qwen2.swiglu is theirs.swiglu is mlp.swiglu
 
 
 @pytest.mark.parametrize(("name", "found"), [("mlx", "mlx"), ("numpy", "numpy")])

@@ -33,7 +33,7 @@ from lazarus_bench.analysis.measured import (
 from lazarus_bench.analysis.prompts import first_answer_tokens, symbol_tokens
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.words import WordTokens, word_tokens
+from lazarus_bench.models.prompts import WordTokens, word_tokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 REMAINING = ("remaining", "remainder", "remain", "reste")

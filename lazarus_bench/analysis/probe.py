@@ -48,7 +48,7 @@ from lazarus_bench.analysis.probe_prompts import (
     split,
 )
 from lazarus_bench.analysis.prompts import read_states, wide
-from lazarus_bench.models.random_model import WIDTH, untrained_llama
+from lazarus_bench.models.untrained import WIDTH, untrained_llama
 
 PERMUTATIONS = 200
 """Enough for a p of 0.05 shared by nine claims of a family; the least possible is 1/201."""

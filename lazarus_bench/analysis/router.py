@@ -35,7 +35,7 @@ from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.text import number
 from lazarus_bench.models.anatomy import blocks, head, router
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.words import WordTokens
+from lazarus_bench.models.prompts import WordTokens
 from lazarus_bench.tasks.arithmetic import Operation
 
 TOP = 20

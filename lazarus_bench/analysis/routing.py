@@ -2,7 +2,7 @@
 
 The gates are listened to while the model runs itself, so its masks, norms and caches stay in force.
 In every family here a token goes to the k experts of largest gate logits; families differ in how
-the chosen are weighed (`RULES`).
+the chosen are weighed (`Anatomy.routing`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -28,29 +28,13 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.figures.heatmap import Heat, heat, prompt_title, spread
 from lazarus_bench.figures.tables import grid, prompt_cell, wrapped
 from lazarus_bench.figures.text import number, visible
-from lazarus_bench.models.anatomy import blocks, holder
+from lazarus_bench.models.anatomy import RoutingRule, blocks, holder
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
 from lazarus_bench.tasks.arithmetic import Problem
 
-Rule = Literal["chosen", "configured", "sigmoid", "sparsemixer"]
-
 MAX_CHOICES = 1 << 23
 """Most gate logits of one forward (prompts × positions × layers × experts): 64 MiB in float64."""
-
-RULES: dict[str, Rule] = {
-    "gpt_oss": "chosen",
-    "granitemoe": "chosen",
-    "llama4": "sigmoid",
-    "mixtral": "chosen",
-    "olmoe": "configured",
-    "phimoe": "sparsemixer",
-    "qwen2_moe": "configured",
-    "qwen3_moe": "configured",
-}
-"""How a family weighs its experts, from mlx-lm's own forward: a softmax over the chosen logits; a
-softmax over all, renormalised over the chosen where the layer's `norm_topk_prob` says so; each
-chosen logit's sigmoid; or SparseMixer's softmax over what comes close to each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,23 +212,23 @@ class _Layer:
     """How one layer turns gate logits into experts and weights."""
 
     k: int
-    rule: Rule
+    rule: RoutingRule
     renormalised: bool
     jitter: float
 
     @classmethod
     def of(cls, loaded: LoadedModel, layer: int) -> _Layer:
-        family = str(loaded.config.get("model_type"))
-        if family not in RULES:
+        rule = loaded.anatomy.routing
+        if rule is None:
             raise NotApplicable(
-                f"{loaded.name}: how {family!r} weighs its experts is not known here: add one line "
-                f"to RULES in lazarus_bench/analysis/routing.py (known: {', '.join(sorted(RULES))})"
+                f"{loaded.name}: how {loaded.config.get('model_type')!r} weighs its experts is not "
+                f"known: give its record in lazarus_bench/models/families.py a routing rule"
             )
         home, _ = _gate_home(loaded, layer)
         k = home.top_k if hasattr(home, "top_k") else home.num_experts_per_tok
         return cls(
             k=int(k),
-            rule=RULES[family],
+            rule=rule,
             renormalised=bool(getattr(home, "norm_topk_prob", False)),
             jitter=float(getattr(home, "jitter_eps", 0.0)),
         )

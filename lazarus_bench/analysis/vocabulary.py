@@ -24,7 +24,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import head
 from lazarus_bench.models.anatomy import part as part_of
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.words import WordTokens, word_tokens
+from lazarus_bench.models.prompts import WordTokens, word_tokens
 
 Rows = mx.array | npt.NDArray[Any] | nn.Module
 """Rows `[row, d]`: an array of any dtype, a memory-mapped one, or a layer, quantised or not."""

@@ -8,9 +8,8 @@ from pathlib import Path
 from lazarus_bench.benchmark.document import WANTED_SHARE, Curve, Document, Profile
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.figures import CostCurve, Costs
-from lazarus_bench.report.escaping import prose
 from lazarus_bench.report.files import write_text
-from lazarus_bench.report.layout import table
+from lazarus_bench.report.markup import prose, table
 
 FILE = "benchmarks.md"
 PLOTS = "benchmarks"

@@ -35,7 +35,7 @@ from lazarus_bench.benchmark.workloads import (
     sft,
 )
 from lazarus_bench.judge.rounds import ratio_of_medians
-from lazarus_bench.models import activations
+from lazarus_bench.models import mlp
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Example
 from lazarus_bench.tasks.arithmetic import held_out
@@ -55,7 +55,7 @@ def as_shipped() -> Iterator[None]:
     for name, module in list(sys.modules.items()):
         if name.startswith("mlx_lm.models."):
             for gate, function in _shipped_gates().items():
-                if vars(module).get(gate) is getattr(activations, gate):
+                if vars(module).get(gate) is getattr(mlp, gate):
                     changed.append((module, gate, vars(module)[gate]))
                     setattr(module, gate, function)
     try:

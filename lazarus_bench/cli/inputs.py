@@ -167,7 +167,7 @@ def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> dict[str, int]:
     Raises:
         UserError: a word is no single token.
     """
-    from lazarus_bench.models.words import word_tokens
+    from lazarus_bench.models.prompts import word_tokens
 
     try:
         return {word: word_tokens(loaded.tokenizer, word).bare for word in words}

@@ -141,7 +141,7 @@ def check_plot(named: str | None) -> None:
     if ending not in (".svg", ".png"):
         raise UserError(f"--plot {named} cannot be drawn: end its name in .svg or .png")
     if ending == ".png":
-        from lazarus_bench.figures.png import check_png
+        from lazarus_bench.figures.draw import check_png
 
         check_png(f"--plot {named}")
     check_place(Path(named).expanduser(), "picture")
@@ -157,7 +157,7 @@ def write_figure(svg: str, named: str) -> None:
     if file.suffix.lower() != ".png":
         write_text(svg, file, "picture")
         return
-    from lazarus_bench.figures.png import png
+    from lazarus_bench.figures.draw import png
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

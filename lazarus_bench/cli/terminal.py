@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lazarus_bench.figures.tables import PIPED, wrapped
-from lazarus_bench.report.escaping import unescaped
+from lazarus_bench.report.markup import unescaped
 from lazarus_bench.report.printed import cut
 
 PATIENCE = 1.0

@@ -22,7 +22,7 @@ of these, or write a dataclass with the same three members in a file of your own
 Markdown links the SVG, HTML inlines it: every coloured shape has a light colour as an attribute and
 a class, and `stylesheet()` is the CSS by which a page's theme takes over. To draw a new figure use
 `draw` (document, text, line, mark, Scale, Plot, the palette) and `text` (numbers, escaping).
-`png.png(svg)` rasterises for a person who asks for a PNG.
+`draw.png(svg)` rasterises for a person who asks for a PNG.
 """
 
 from lazarus_bench.figures.cost import CostCurve, Costs

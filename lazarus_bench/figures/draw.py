@@ -4,6 +4,8 @@ A figure carries its light colours as attributes, so that a file opened or raste
 readable on its white ground, and beside each a class. A page that inlines figures adds
 `stylesheet()`, whose rules follow the page's theme. Nothing in a figure has an id, a script, a
 style or a reference, so that any number of them fit into one page under any policy.
+
+`png` rasterises a figure for a person who asks for a PNG, by resvg (the extra `png`).
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from typing import Protocol, TypeVar
 
+from lazarus_bench.errors import UserError
 from lazarus_bench.figures.text import signed, wrapped, xml
 
 HEAT = (
@@ -255,3 +260,42 @@ class Plot:
                 path = " ".join(f"{x:.5g},{y:.5g}" for x, y in ends)
                 yield f'<polyline points="{path}" stroke-linecap="round" {paint}/>'
                 drawn = []
+
+
+PNG_SCALE = 2
+"""Pixels of a PNG for each of the SVG."""
+
+
+def check_png(named: str) -> None:
+    """Make sure that a PNG can be made, before anything is read for it.
+
+    Args:
+        named: the option and file that asked for it, as an error begins.
+
+    Raises:
+        UserError: resvg is missing, or the machine has no font for it.
+    """
+    if find_spec("resvg_py") is None:
+        raise UserError(
+            f"{named} needs resvg: `pip install 'lazarus-bench[png]'`, or end the name in .svg"
+        )
+    if not _has_letters():
+        raise UserError(
+            f"{named} needs a font and this machine has none: install one (such as "
+            f"fonts-dejavu-core), or end the name in .svg"
+        )
+
+
+def png(svg: str) -> bytes:
+    """Rasterise an SVG, its letters in the machine's fonts."""
+    from resvg_py import svg_to_bytes
+
+    return svg_to_bytes(svg_string=svg, zoom=PNG_SCALE, background="#ffffff")
+
+
+@cache
+def _has_letters() -> bool:
+    """Whether a letter leaves a trace; resvg draws text without a font as nothing."""
+    frame = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
+    letter = '<text x="2" y="16" font-family="sans-serif" font-size="16">M</text>'
+    return png(frame.format(letter)) != png(frame.format(""))

@@ -127,7 +127,21 @@ class HeatMap:
 
     def says(self) -> str:
         """Say what there is to see: each group's mean at the outlined layer, its highest cell."""
-        return "; ".join(map(self._says, self.groups))
+        said = []
+        for group in self.groups:
+            mean = sum(row.probability[self.layer] for row in group.rows) / len(group.rows)
+            cells = [
+                (p, row.prompt, layer)
+                for row in group.rows
+                for layer, p in enumerate(row.probability)
+                if math.isfinite(p)
+            ]
+            highest = "no finite number"
+            if cells:
+                value, prompt, layer = max(cells, key=lambda cell: cell[0])
+                highest = f"highest {number(value)} at L{layer} of “{prompt.strip()}”"
+            said.append(f"{group.name}: mean {number(mean)} at L{self.layer}, {highest}")
+        return "; ".join(said)
 
     def over(self) -> str:
         """Say what every number is a mean over."""
@@ -189,20 +203,6 @@ class HeatMap:
             colour = "ink" if layer in marked else "soft"
             at = left + (layer + 0.5) * cell
             yield text(at, y, f"L{layer}", anchor="middle", colour=colour, more=bold)
-
-    def _says(self, group: HeatGroup) -> str:
-        mean = sum(row.probability[self.layer] for row in group.rows) / len(group.rows)
-        cells = [
-            (p, row.prompt, layer)
-            for row in group.rows
-            for layer, p in enumerate(row.probability)
-            if math.isfinite(p)
-        ]
-        highest = "no finite number"
-        if cells:
-            value, prompt, layer = max(cells, key=lambda cell: cell[0])
-            highest = f"highest {number(value)} at L{layer} of “{prompt.strip()}”"
-        return f"{group.name}: mean {number(mean)} at L{self.layer}, {highest}"
 
 
 def label(row: HeatRow, longest: int = LONGEST) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import mean
 
 from lazarus_bench.figures import draw
@@ -105,28 +106,28 @@ class LayerCurves:
         """Draw it; a mark's number shows when it is pointed at."""
         title = f"{self.title}: {self.subject}"
         parts = draw.heading(f"{title}, {self.unit}", draw.WIDTH, wanted=heading)
-        plot = self._plot(6 + 16 * len(parts))
+        columns = [c for one in self.series for c in (one.mean, one.lowest, one.highest)]
+        columns += [self.null.mean, (self.null.upper,)] if self.null else []
+        plot = draw.Plot(
+            left=_LEFT,
+            top=6 + 16 * len(parts),
+            width=draw.WIDTH - _LEFT - 12,
+            height=_HIGH,
+            across=draw.Scale.over(map(float, self.layers), pad=0.04),
+            up=draw.Scale.over(chain.from_iterable(columns)),
+        )
         layers = draw.spread(self.layers, 9)
         ticks = [draw.Tick(at=plot.across.at(layer), text=f"L{layer}") for layer in layers]
         parts += [*self._bands(plot), *plot.axes(ticks), *self._null(plot)]
         for at, one in enumerate(self.series):
             parts += self._series(plot, one, at)
-        names, bottom = draw.key(self._key(), plot.top + plot.height + 26)
+        entries: list[tuple[int | None, str]] = [(at, s.name) for at, s in enumerate(self.series)]
+        if self.null:
+            upper = number(self.null.upper)
+            said = f"null: {self.null.name}; dashed across: 95% of its best layers, {upper}"
+            entries.append((None, said))
+        names, bottom = draw.key(entries, plot.top + plot.height + 26)
         return draw.document(draw.WIDTH, bottom + 6, title, self.says(), [*parts, *names])
-
-    def _plot(self, top: float) -> draw.Plot:
-        numbers = [
-            n for s in self.series for column in (s.mean, s.lowest, s.highest) for n in column
-        ]
-        numbers += [*self.null.mean, self.null.upper] if self.null else []
-        return draw.Plot(
-            left=_LEFT,
-            top=top,
-            width=draw.WIDTH - _LEFT - 12,
-            height=_HIGH,
-            across=draw.Scale.over(map(float, self.layers), pad=0.04),
-            up=draw.Scale.over(numbers),
-        )
 
     def _bands(self, plot: draw.Plot) -> Iterator[str]:
         """From the lowest seed to the highest, where both are known."""
@@ -160,9 +161,3 @@ class LayerCurves:
                 shown = over_seeds(middle, low, high) if one.seeds > 1 else number(middle)
                 told = f"{one.name}, L{layer}: {shown}"
                 yield draw.mark(at, *plot.place(float(layer), middle), draw.fill(colour), told)
-
-    def _key(self) -> Iterator[tuple[int | None, str]]:
-        yield from ((at, series.name) for at, series in enumerate(self.series))
-        if self.null is not None:
-            upper = number(self.null.upper)
-            yield None, f"null: {self.null.name}; dashed across: 95% of its best layers, {upper}"

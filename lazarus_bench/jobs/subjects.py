@@ -6,29 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazarus_bench.claims.subjects import BLANK, INSTRUCT, LAB_BASE, MAIN_FAMILY, lab_family
+from lazarus_bench.claims.subjects import BLANK, INSTRUCT, LAB_BASE, lab_family
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
+from lazarus_bench.models import families
 from lazarus_bench.models.files import check_files, fingerprint, read_config, resolve
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import Blank, Instruct, Pretrain
 
 LAB_FAMILIES: Mapping[str, Pretrain] = {
-    MAIN_FAMILY: Pretrain(),
-    "granite": Pretrain(family="granite", steps=450),
-    "qwen2": Pretrain(family="qwen2", steps=450),
-    "mistral": Pretrain(family="mistral", steps=450),
-    "gemma2": Pretrain(family="gemma2", steps=360),
-    "olmoe": Pretrain(family="olmoe", steps=360),
-    "gpt-oss": Pretrain(family="gpt-oss", steps=360),
+    name: Pretrain(family=name, steps=family.lab.steps)
+    for name, family in families.LAB.items()
+    if family.lab
 }
-"""How each family's base is made. Further ones take fewer steps than the llama, so that one is
-there in 60 to 75 s where the llama takes 88 s (on a slower day olmoe took 115 s, the llama 134 s),
-and learn less of the task: on development seed 100, 200 held-out problems, granite answers 0.34,
-gemma2 0.38 and olmoe 0.19 of them, the llama 0.36; the other three were not read. For olmoe, 500
-steps of two thirds as many documents cost about the same and gave 0.20."""
+"""How each family's base is made."""
 
-MIXTURES = ("olmoe", "gpt-oss")
+MIXTURES = tuple(name for name, family in families.LAB.items() if family.anatomy.router)
 """Families with experts and a router."""
 
 LAB = tuple(f"lab:{family}{kind}" for family in LAB_FAMILIES for kind in ("", INSTRUCT))
@@ -68,8 +61,7 @@ class Subject:
             return self.checkpoint
         if self.name == BLANK:
             return Job(recipe=_blank_for(data), base=None, seed=seed)
-        recipe = LAB_FAMILIES[str(lab_family(self.name))]
-        base = Job(recipe=recipe, base=None, seed=seed)
+        base = Job(recipe=_pretraining(str(lab_family(self.name))), base=None, seed=seed)
         tuned = self.name.endswith(INSTRUCT)
         return Job(recipe=Instruct(), base=base, seed=seed) if tuned else base
 
@@ -80,6 +72,17 @@ def _blank_for(data: DataSource | None) -> Blank:
     return Blank(data=data)
 
 
+def _pretraining(family: str) -> Pretrain:
+    """How the base of a family is made, ours or an installed package's.
+
+    Raises:
+        UserError: there is no such lab family.
+    """
+    if family in LAB_FAMILIES:
+        return LAB_FAMILIES[family]
+    return Pretrain(family=family, steps=families.lab_model(family)[1].steps)
+
+
 def lab_subject(name: str) -> Subject:
     """The lab subject called `name`.
 
@@ -87,7 +90,11 @@ def lab_subject(name: str) -> Subject:
         UserError: there is no such lab model.
     """
     if name not in (*LAB, BLANK):
-        raise UserError(f"{name} is not in the lab: choose {', '.join((*LAB, BLANK))}")
+        try:
+            families.lab_model(str(lab_family(name)))
+        except UserError:
+            known = ", ".join((*LAB, BLANK))
+            raise UserError(f"{name} is not in the lab: choose {known}") from None
     return Subject(name=name)
 
 
@@ -102,9 +109,7 @@ def subject(spec: str) -> Subject:
     directory = resolve(spec)
     config = read_config(directory)
     check_files(directory)
-    from lazarus_bench.models.anatomy import anatomy_of
-
-    anatomy_of(config)
+    families.anatomy_of(config)
     # A worker has another working directory, so a directory is named in full.
     source = str(directory) if Path(spec).expanduser().is_dir() else spec
     return Subject(

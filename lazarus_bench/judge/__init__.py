@@ -1,25 +1,28 @@
-"""Samples to verdicts: regions, evidence, intervals, effect sizes, power and the claim registry.
+"""Samples to verdicts: regions, evidence, intervals, effect sizes and power.
 
-Pure numpy and scipy. What lives elsewhere: the published numbers, everything that
-knows a model, and every rendering (`report`).
+Pure numpy and scipy. Nothing here knows a model, a source's printed numbers or a rendering.
 """
 
+from typing import Any
+
+from lazarus_bench.codec import from_plain, tagged, to_plain
 from lazarus_bench.judge.conjunction import AllOf, Condition
-from lazarus_bench.judge.differences import Differences
-from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
-from lazarus_bench.judge.evidence import SHARE, SHARE_DIFFERENCE, Evidence
+from lazarus_bench.judge.evidence import (
+    SHARE,
+    SHARE_DIFFERENCE,
+    Effect,
+    Estimate,
+    Evidence,
+    Interval,
+    Scope,
+)
 from lazarus_bench.judge.layers import LayerMax
-from lazarus_bench.judge.means import Means
+from lazarus_bench.judge.means import Differences, Means, Ratios, Summary, SummaryDifferences
 from lazarus_bench.judge.pool import Pooled
 from lazarus_bench.judge.power import Attainability, attainable
-from lazarus_bench.judge.predictions import ClassEntropy
-from lazarus_bench.judge.proportions import HitDifferences, Hits
-from lazarus_bench.judge.ratios import Ratios
+from lazarus_bench.judge.proportions import ClassEntropy, HitDifferences, Hits
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
-from lazarus_bench.judge.resampled import Resampled
-from lazarus_bench.judge.serialise import from_json, to_json
-from lazarus_bench.judge.stated import Exact, Reported
-from lazarus_bench.judge.summaries import Summary, SummaryDifferences
+from lazarus_bench.judge.stated import Exact, Reported, Resampled
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import (
     ALPHA,
@@ -75,3 +78,30 @@ __all__ = [
     "not_applicable",
     "to_json",
 ]
+
+# An object is written with its class's name under "type".
+tagged(AtLeast, AtMost, Above, Below, Within)
+tagged(Interval, Effect, Estimate, Control, Verdict, Condition, Summary, Pooled)
+tagged(Means, Hits, Differences, HitDifferences, LayerMax, Trend, Ratios, Exact, Reported)
+tagged(Resampled, AllOf, ClassEntropy, SummaryDifferences)
+
+
+def to_json(obj: object) -> dict[str, Any]:
+    """Return one of the judge's objects as JSON values.
+
+    Raises:
+        TypeError: `obj` holds something that cannot be written.
+    """
+    plain = to_plain(obj)
+    if not isinstance(plain, dict) or "type" not in plain:
+        raise TypeError(f"{type(obj).__name__} is not a type that the judge writes")
+    return plain
+
+
+def from_json(data: dict[str, Any]) -> Any:
+    """Return the object that `to_json` described.
+
+    Raises:
+        ValueError: `data` has an unknown type name, or fields that do not fit it.
+    """
+    return from_plain(data, object)

@@ -70,7 +70,12 @@ def dirichlet_mean_sf(t: float, atoms: Array, weights: Array) -> float:
     if shifted.min() >= 0:
         return 1.0
     slopes = shifted / shifted.max()
-    saddle = _saddle_point(slopes, weights)
+
+    def rise(s: float) -> float:
+        return float(weights @ (slopes * s / (1 - slopes * s))) - 1
+
+    # The s in (0, 1) where K'(s) = 1/s; slopes are at most 1.
+    saddle = float(optimize.brentq(rise, 0.0, 1 - 1e-15, xtol=1e-9, rtol=1e-4))
     remaining = 1 - slopes * saddle
     ratio = slopes / remaining
     width = 1 / math.sqrt(float(weights @ ratio**2) + saddle**-2)
@@ -87,15 +92,6 @@ def dirichlet_mean_sf(t: float, atoms: Array, weights: Array) -> float:
             break
     centre = math.exp(peak) / saddle * width
     return (total - centre / 2) * _STEP / math.pi
-
-
-def _saddle_point(slopes: Array, weights: Array) -> float:
-    """Return the s in (0, 1) where K'(s) = 1/s; slopes are at most 1."""
-
-    def slope(s: float) -> float:
-        return float(weights @ (slopes * s / (1 - slopes * s))) - 1
-
-    return float(optimize.brentq(slope, 0.0, 1 - 1e-15, xtol=1e-9, rtol=1e-4))
 
 
 def _upper_bound(atoms: Array, weights: Array, end: float, tail: float) -> float:

@@ -9,8 +9,7 @@ from typing import Self
 import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits
-from lazarus_bench.judge.estimate import Scope
-from lazarus_bench.judge.evidence import Evidence
+from lazarus_bench.judge.evidence import Evidence, Scope
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region
 from lazarus_bench.judge.sampling import Sampling
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from lazarus_bench.judge.bounds import Array, clopper_pearson, student_t
-from lazarus_bench.judge.estimate import Effect
+from lazarus_bench.judge.evidence import Effect
 
 
 def hedges_correction(df: float) -> float:

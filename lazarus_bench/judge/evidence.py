@@ -1,18 +1,20 @@
-"""What every kind of evidence shares: an estimate at a level, and what a decision would take."""
+"""What every kind of evidence shares: its estimate at a level, and what a decision would take."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits
-from lazarus_bench.judge.estimate import Effect, Estimate, Interval, Scope
 from lazarus_bench.judge.power import detectable_distance, units_needed
 from lazarus_bench.judge.region import Region
 from lazarus_bench.judge.sampling import NOTHING, Sampling
+
+Scope = Literal["seeds", "run", "repeats", "exact", "reported"]
 
 PLAIN_LEVEL = 0.95
 
@@ -24,6 +26,77 @@ SHARE_DIFFERENCE: Limits = (-1.0, 1.0)
 
 _ROUNDING = 1e-6
 """By which a sum of probabilities in float32 may pass 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A confidence interval, closed; ±inf where the sample says nothing about that side.
+
+    Attributes:
+        low: lower limit.
+        high: upper limit.
+        level: two-sided confidence level, for example 0.95.
+    """
+
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """A standardised effect size with its interval.
+
+    Attributes:
+        name: "Hedges g", "Cohen h", "Cliff δ", "odds ratio" or "rank correlation".
+        value: point estimate.
+        low: lower limit.
+        high: upper limit.
+        level: two-sided confidence level.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One estimand's value with the family-wise and the plain 95% interval.
+
+    Attributes:
+        value: point estimate in the estimand's own unit.
+        interval: interval at the level the verdict uses.
+        interval95: plain 95% interval, shown beside it.
+        method: the estimator's name.
+        scope: "seeds" speaks of the recipe, "run" of one trained model, "repeats" of one machine,
+            "exact" of a computed number, "reported" of a number printed without its sample.
+        seeds: number of training seeds, or of repeats.
+        prompts: prompts per seed.
+        effect: effect size that suits the estimand, or None.
+        note: what limits the estimate, in one clause; empty when nothing does.
+        items: what `prompts` counts, where the samples are of something else.
+        error: standard error of `value`, positive; None where only the interval is known.
+        df: degrees of freedom of `error`; None without it.
+        by_seed: each seed's own value, in the seeds' order; empty where there is one run, or where
+            a seed alone has none.
+    """
+
+    value: float
+    interval: Interval
+    interval95: Interval
+    method: str
+    scope: Scope
+    seeds: int
+    prompts: int
+    effect: Effect | None = None
+    note: str = ""
+    items: str = "prompts"
+    error: float | None = None
+    df: float | None = None
+    by_seed: tuple[float, ...] = ()
 
 
 class Evidence(ABC):

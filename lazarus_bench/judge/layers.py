@@ -11,11 +11,9 @@ from typing import Self
 
 import numpy as np
 
-from lazarus_bench.judge.bounded import one_run
 from lazarus_bench.judge.bounds import Array, Limits, t_quantile
 from lazarus_bench.judge.evidence import Evidence, array, check_bounds, freeze
-from lazarus_bench.judge.sampling import NOTHING, Highest, Outer, Sampling
-from lazarus_bench.judge.student import Student
+from lazarus_bench.judge.sampling import NOTHING, Highest, Outer, Sampling, Student, one_run
 
 _FLIPS = 3000
 _FLIP_SEED = 20_240_229
@@ -150,19 +148,12 @@ class LayerMax(Evidence):
     def sampling(self) -> Sampling:
         values = array(self.values)
         if self.scope == "seeds":
-            return self._over_seeds(values)
+            # One prompt leaves none to choose the layer on: the least layer is the safe reading.
+            single = self.shape[1] == 1
+            held = [run.min() if single else left_out_maxima(run).mean() for run in values]
+            above = Student.of(self.seed_values())
+            return Outer(lows=(Student.of(np.array(held)),), highs=(above,), point=above)
         layers = tuple(one_run(layer, (0.0, 1.0)) for layer in values[0].T)
         best = Student.of(values[0][:, values[0].mean(axis=0).argmax()])
         lows = (BestLayer.of(values[0]), Highest(parts=layers))
         return Outer(lows=lows, highs=layers, point=best)
-
-    def _over_seeds(self, values: Array) -> Outer:
-        single = self.shape[1] == 1
-        # One prompt leaves none to choose the layer on: the least layer is the safe reading.
-        held = (
-            values.min(axis=(1, 2))
-            if single
-            else np.array([left_out_maxima(run).mean() for run in values])
-        )
-        above = Student.of(self.seed_values())
-        return Outer(lows=(Student.of(held),), highs=(above,), point=above)

@@ -15,8 +15,7 @@ from scipy import optimize, special
 
 from lazarus_bench.judge.bounds import Array, student_t, t_quantile
 from lazarus_bench.judge.conjunction import LEAST_MARGIN
-from lazarus_bench.judge.estimate import Estimate, Interval
-from lazarus_bench.judge.evidence import PLAIN_LEVEL
+from lazarus_bench.judge.evidence import PLAIN_LEVEL, Estimate, Interval
 
 _NORMAL = float(special.ndtri((1 + PLAIN_LEVEL) / 2))
 
@@ -126,7 +125,14 @@ def pool(values: Sequence[float], errors: Sequence[float], level: float = PLAIN_
     Raises:
         ValueError: fewer than two families, unequal lengths, or a number out of place.
     """
-    _check(values, errors, level)
+    if len(values) != len(errors):
+        raise ValueError(f"{len(values)} values need as many standard errors, not {len(errors)}")
+    if len(values) < 2:
+        raise ValueError(f"pooling needs two families or more, not {len(values)}")
+    if not np.isfinite([*values, *errors]).all() or min(errors) <= 0:
+        raise ValueError("pooling needs finite values and positive standard errors")
+    if not 0 < level < 1:
+        raise ValueError(f"an interval's level lies between 0 and 1, not at {level}")
     # In units of the smallest error no square vanishes.
     unit, centre = min(errors), float(np.mean(values))
     y, variances = (np.asarray(values) - centre) / unit, (np.asarray(errors) / unit) ** 2
@@ -134,7 +140,10 @@ def pool(values: Sequence[float], errors: Sequence[float], level: float = PLAIN_
     tau2 = _tau2(y, variances, df)
     mean, weights, squares = _weighted(y, variances, tau2)
     error2 = max(1.0, squares / df) / float(weights.sum())
-    low, high = (_i2(tau2_limit, variances) for tau2_limit in _tau2_limits(y, variances, level))
+    # The Q profile: each limit of τ² is where Q reaches a quantile of its χ² distribution.
+    tail = (1 - level) / 2
+    quantiles = (float(special.chdtri(df, p)) for p in (tail, 1 - tail))
+    low, high = (_i2(_tau2(y, variances, quantile), variances) for quantile in quantiles)
     value = centre + unit * mean
     return Pooled(
         value=value,
@@ -148,17 +157,6 @@ def pool(values: Sequence[float], errors: Sequence[float], level: float = PLAIN_
         i2_interval=Interval(low=low, high=high, level=level),
         weights=tuple((weights / weights.sum()).tolist()),
     )
-
-
-def _check(values: Sequence[float], errors: Sequence[float], level: float) -> None:
-    if len(values) != len(errors):
-        raise ValueError(f"{len(values)} values need as many standard errors, not {len(errors)}")
-    if len(values) < 2:
-        raise ValueError(f"pooling needs two families or more, not {len(values)}")
-    if not np.isfinite([*values, *errors]).all() or min(errors) <= 0:
-        raise ValueError("pooling needs finite values and positive standard errors")
-    if not 0 < level < 1:
-        raise ValueError(f"an interval's level lies between 0 and 1, not at {level}")
 
 
 def _interval(value: float, error: float, df: float, level: float) -> Interval:
@@ -186,12 +184,6 @@ def _tau2(y: Array, variances: Array, squares: float) -> float:
         return 0.0
     most = 2 * float(((y - y.mean()) ** 2).sum()) / squares
     return float(optimize.brentq(excess, 0.0, most, xtol=1e-12, rtol=1e-12))
-
-
-def _tau2_limits(y: Array, variances: Array, level: float) -> tuple[float, float]:
-    tail = (1 - level) / 2
-    low, high = (float(special.chdtri(y.size - 1, p)) for p in (tail, 1 - tail))
-    return _tau2(y, variances, low), _tau2(y, variances, high)
 
 
 def _i2(tau2: float, variances: Array) -> float:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize, stats
 
-from lazarus_bench.judge.bounded import Bounded
 from lazarus_bench.judge.bounds import clopper_pearson
 from lazarus_bench.judge.region import Region
-from lazarus_bench.judge.sampling import Sampling
+from lazarus_bench.judge.sampling import Bounded, Sampling
 
 POWER = 0.8
 _LARGEST = 1_000_000
-
-
-def _decides(region: Region, low: float, high: float) -> bool:
-    return region.contains(low, high) or region.excludes(low, high)
 
 
 def units_needed(sampling: Sampling, value: float, region: Region, level: float) -> int | None:
@@ -37,7 +32,8 @@ def units_needed(sampling: Sampling, value: float, region: Region, level: float)
         return None
 
     def enough(size: int) -> bool:
-        return _decides(region, *sampling.resized(size).limits(level))
+        limits = sampling.resized(size).limits(level)
+        return region.contains(*limits) or region.excludes(*limits)
 
     high = 2
     while not enough(high):
@@ -89,12 +85,8 @@ def _binary_distance(sampling: Bounded, region: Region, level: float) -> float |
     trials = max(1, math.floor(sampling.effective(level)))
     start, width = sampling.support[0] - sampling.offset, sampling.support[1] - sampling.support[0]
     hits = range(trials + 1)
-    supports = np.array(
-        [
-            region.contains(*(start + width * limit for limit in clopper_pearson(k, trials, level)))
-            for k in hits
-        ]
-    )
+    pairs = ([start + width * x for x in clopper_pearson(k, trials, level)] for k in hits)
+    supports = np.array([region.contains(*pair) for pair in pairs])
     rates = np.linspace(0, 1, 501)
     power = stats.binom.pmf(np.asarray(hits)[:, None], trials, rates[None, :]).T @ supports
     truths = start + width * rates
@@ -105,32 +97,17 @@ def _binary_distance(sampling: Bounded, region: Region, level: float) -> float |
 
 
 def _outcomes(seeds: int, prompts: int, difference: bool) -> list[Bounded]:
-    support = (-1.0, 1.0) if difference else (0.0, 1.0)
-    total = seeds * prompts
-    rates = sorted({k / min(total, 400) for k in range(min(total, 400) + 1)})
-    models = [
-        Bounded(
-            atoms=support,
-            shares=(1 - rate, rate),
-            support=support,
-            per_unit=prompts if seeds > 1 else 1,
-            units=seeds if seeds > 1 else prompts,
-        )
-        for rate in rates
-    ]
-    if difference:
-        # Every pair alike on both sides is the calmest outcome, and no ±1 mixture shows it.
-        first = models[0]
-        models.append(
-            Bounded(
-                atoms=(0.0,),
-                shares=(1.0,),
-                support=support,
-                per_unit=first.per_unit,
-                units=first.units,
-            )
-        )
-    return models
+    total = min(seeds * prompts, 400)
+    model = Bounded(
+        atoms=(-1.0, 1.0) if difference else (0.0, 1.0),
+        shares=(1.0, 0.0),
+        support=(-1.0, 1.0) if difference else (0.0, 1.0),
+        per_unit=prompts if seeds > 1 else 1,
+        units=seeds if seeds > 1 else prompts,
+    )
+    models = [replace(model, shares=(1 - k / total, k / total)) for k in range(total + 1)]
+    # Every pair alike on both sides is the calmest outcome, and no ±1 mixture shows it.
+    return [*models, replace(model, atoms=(0.0,), shares=(1.0,))] if difference else models
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 def _number(value: float) -> str:
@@ -43,13 +44,23 @@ class Region(ABC):
 
 
 @dataclass(frozen=True)
-class AtLeast(Region):
+class _HalfLine(Region):
+    x: float
+
+    sign: ClassVar[str]
+
+    def edges(self) -> tuple[float, ...]:
+        return (self.x,)
+
+    def describe(self) -> str:
+        return f"{self.sign} {_number(self.x)}"
+
+
+@dataclass(frozen=True)
+class AtLeast(_HalfLine):
     """[x, ∞)."""
 
-    x: float
-
-    def edges(self) -> tuple[float, ...]:
-        return (self.x,)
+    sign = "≥"
 
     def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
         return low >= self.x
@@ -57,18 +68,12 @@ class AtLeast(Region):
     def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
         return high < self.x
 
-    def describe(self) -> str:
-        return f"≥ {_number(self.x)}"
-
 
 @dataclass(frozen=True)
-class AtMost(Region):
+class AtMost(_HalfLine):
     """(−∞, x]."""
 
-    x: float
-
-    def edges(self) -> tuple[float, ...]:
-        return (self.x,)
+    sign = "≤"
 
     def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
         return high <= self.x
@@ -76,18 +81,12 @@ class AtMost(Region):
     def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
         return low > self.x
 
-    def describe(self) -> str:
-        return f"≤ {_number(self.x)}"
-
 
 @dataclass(frozen=True)
-class Above(Region):
+class Above(_HalfLine):
     """(x, ∞)."""
 
-    x: float
-
-    def edges(self) -> tuple[float, ...]:
-        return (self.x,)
+    sign = ">"
 
     def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
         return low > self.x
@@ -95,27 +94,18 @@ class Above(Region):
     def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
         return high <= self.x
 
-    def describe(self) -> str:
-        return f"> {_number(self.x)}"
-
 
 @dataclass(frozen=True)
-class Below(Region):
+class Below(_HalfLine):
     """(−∞, x)."""
 
-    x: float
-
-    def edges(self) -> tuple[float, ...]:
-        return (self.x,)
+    sign = "<"
 
     def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
         return high < self.x
 
     def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
         return low >= self.x
-
-    def describe(self) -> str:
-        return f"< {_number(self.x)}"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ import math
 from dataclasses import dataclass
 
 from lazarus_bench.judge.conjunction import margins
-from lazarus_bench.judge.estimate import Estimate, Interval
-from lazarus_bench.judge.evidence import PLAIN_LEVEL
+from lazarus_bench.judge.evidence import PLAIN_LEVEL, Estimate
 from lazarus_bench.judge.pool import obstacle, standard_error
 from lazarus_bench.judge.power import detectable_shift
 from lazarus_bench.judge.region import Region
@@ -45,28 +44,25 @@ def criteria(original: Estimate, ours: Estimate, region: Region) -> tuple[Criter
         ours: the new one.
         region: the region of the claim that both were judged by.
     """
-    return (
-        _same_sign(original, ours),
-        _same_side(original, ours, region),
-        _inside("ours inside the published interval", ours.value, original),
-        _inside("published inside our interval", original.value, ours),
-        _telescope(original, ours, region),
-    )
-
-
-def _same_sign(original: Estimate, ours: Estimate) -> Criterion:
     first, second = original.value, ours.value
     detail = f"published {first:.3g}, ours {second:.3g}"
+    sign = Criterion(name="same sign", holds=(first > 0) == (second > 0), detail=detail)
     if first == 0 or second == 0:
-        return Criterion(name="same sign", holds=None, detail=f"{detail}, and 0 has no sign")
-    return Criterion(name="same sign", holds=(first > 0) == (second > 0), detail=detail)
-
-
-def _same_side(original: Estimate, ours: Estimate, region: Region) -> Criterion:
-    first, second = (region.contains_value(item.value) for item in (original, ours))
-    said = {True: "inside", False: "outside"}
-    detail = f"published {said[first]} {region.describe()}, ours {said[second]}"
-    return Criterion(name="same side of the claim's edge", holds=first == second, detail=detail)
+        sign = Criterion(name="same sign", holds=None, detail=f"{detail}, and 0 has no sign")
+    sides = [region.contains_value(value) for value in (first, second)]
+    published, here = ("inside" if side else "outside" for side in sides)
+    side = Criterion(
+        name="same side of the claim's edge",
+        holds=sides[0] == sides[1],
+        detail=f"published {published} {region.describe()}, ours {here}",
+    )
+    return (
+        sign,
+        side,
+        _inside("ours inside the published interval", second, original),
+        _inside("published inside our interval", first, ours),
+        _telescope(original, ours, region),
+    )
 
 
 def _inside(name: str, value: float, item: Estimate) -> Criterion:
@@ -109,26 +105,19 @@ def telescope(original: Estimate) -> float:
 
 
 def _telescope(original: Estimate, ours: Estimate, region: Region) -> Criterion:
-    name = "detectable by the original's sample"
-    reason = _no_telescope(original, ours, region)
+    name, reason = "detectable by the original's sample", ""
+    if len(region.edges()) > 1:
+        reason = "the claim has two edges, so no distance from one is its effect"
+    elif obstacle(original):
+        reason = f"published: {obstacle(original)}"
+    elif not _bounded(ours):
+        reason = "ours has no interval"
     if reason:
         return Criterion(name=name, holds=None, detail=reason)
     least = telescope(original)
-    limits = _margins(ours.interval95, region)
+    low, high = margins(region, (ours.interval95.low, ours.interval95.high))
     detail = (
         f"{least:.3g} past the edge is what the original shows one time in three, ours is "
-        f"[{limits[0]:.3g}, {limits[1]:.3g}] past it"
+        f"[{low:.3g}, {high:.3g}] past it"
     )
-    return Criterion(name=name, holds=limits[1] >= least, detail=detail)
-
-
-def _margins(span: Interval, region: Region) -> tuple[float, float]:
-    return margins(region, (span.low, span.high))
-
-
-def _no_telescope(original: Estimate, ours: Estimate, region: Region) -> str:
-    if len(region.edges()) > 1:
-        return "the claim has two edges, so no distance from one is its effect"
-    if obstacle(original):
-        return f"published: {obstacle(original)}"
-    return "" if _bounded(ours) else "ours has no interval"
+    return Criterion(name=name, holds=high >= least, detail=detail)

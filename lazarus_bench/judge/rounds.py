@@ -30,12 +30,10 @@ class Interval:
 
     def __str__(self) -> str:
         """For people, in three digits, and whole from a thousand on."""
-        value, low, high = map(_digits, (self.value, self.low, self.high))
+        value, low, high = (
+            f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.3g}" for x in (self.value, self.low, self.high)
+        )
         return f"{value} [{low}, {high}]"
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def median(samples: Sequence[float] | Floats) -> Interval:

@@ -14,8 +14,7 @@ import numpy as np
 from scipy import stats
 
 from lazarus_bench.judge.bounds import Array, Limits
-from lazarus_bench.judge.estimate import Effect
-from lazarus_bench.judge.evidence import Evidence, array, freeze
+from lazarus_bench.judge.evidence import Effect, Evidence, array, freeze
 from lazarus_bench.judge.sampling import Sampling
 
 _EXACT_CHECKPOINTS = 8

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lazarus_bench.judge.estimate import Estimate
-from lazarus_bench.judge.evidence import Evidence
+from lazarus_bench.judge.evidence import Estimate, Evidence
 from lazarus_bench.judge.region import Region
 
 ALPHA = 0.05
@@ -90,13 +89,6 @@ def family_level(family_size: int, alpha: float = ALPHA) -> float:
     return 1 - 2 * alpha / family_size
 
 
-def _position(estimate: Estimate, region: Region) -> Outcome:
-    low, high = estimate.interval.low, estimate.interval.high
-    if region.contains(low, high):
-        return Outcome.SUPPORTED
-    return Outcome.REFUTED if region.excludes(low, high) else Outcome.INCONCLUSIVE
-
-
 def _reason(outcome: Outcome, estimate: Estimate, region: Region) -> str:
     low, high = estimate.interval.low, estimate.interval.high
     relation = {
@@ -140,7 +132,12 @@ def decide(
     level = family_level(family_size, alpha)
     edge = min(region.edges(), key=lambda x: abs(x - evidence.point))
     estimate = evidence.estimate(level, edge)
-    outcome = _position(estimate, region)
+    low, high = estimate.interval.low, estimate.interval.high
+    outcome = Outcome.INCONCLUSIVE
+    if region.contains(low, high):
+        outcome = Outcome.SUPPORTED
+    elif region.excludes(low, high):
+        outcome = Outcome.REFUTED
     reason = _reason(outcome, estimate, region)
     failed = [control for control in controls if not control.passed]
     if failed:

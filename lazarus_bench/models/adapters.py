@@ -12,8 +12,8 @@ import numpy as np
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.anatomy import blocks, part
-from lazarus_bench.models.lean_mlp import keep_little
 from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.mlp import keep_little
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +25,16 @@ class Lora:
     scale: float
 
 
-def _linear_shape(linear: nn.Module) -> tuple[int, int]:
-    outputs, inputs = linear.weight.shape
-    if isinstance(linear, nn.QuantizedLinear):
-        inputs = inputs * 32 // linear.bits
-    return int(outputs), int(inputs)
-
-
 def lora_parameters(loaded: LoadedModel, keys: tuple[str, ...], rank: int) -> int:
     """Trainable parameters of LoRA: rank · (inputs + outputs), over `keys` of every block."""
-    layers = part(loaded.model, loaded.anatomy.layers)
-    return sum(rank * sum(_linear_shape(part(block, key))) for block in layers for key in keys)
+    total = 0
+    for block in blocks(loaded.model, loaded.anatomy):
+        for linear in (part(block, key) for key in keys):
+            outputs, inputs = linear.weight.shape
+            if isinstance(linear, nn.QuantizedLinear):
+                inputs = inputs * 32 // linear.bits
+            total += rank * (int(outputs) + int(inputs))
+    return total
 
 
 def matched_rank(loaded: LoadedModel, keys: tuple[str, ...], budget: int) -> int:

@@ -1,22 +1,24 @@
-"""Anatomy: where a family keeps its embedding, blocks, final norm, unembedding and routers.
+"""Anatomy: where a model keeps its embedding, blocks, final norm, unembedding and routers.
 
-A new model family is one more line in `FAMILIES`, read off `mlx_lm/models/<model_type>.py`.
-`models.load` verifies every record against the model itself: the last layer projected through the
-anatomy must equal the model's own logits.
+Each family's is in its record (`models.families`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, Literal
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import tanh
 
-Config = Mapping[str, Any]
+RoutingRule = Literal["chosen", "configured", "sigmoid", "sparsemixer"]
+"""How a router weighs the experts that it chooses, from mlx-lm's own forward.
+
+chosen: a softmax over the chosen logits. configured: a softmax over all, renormalised over the
+chosen where the layer's `norm_topk_prob` says so. sigmoid: each chosen logit's sigmoid.
+sparsemixer: SparseMixer's softmax over the logits that come close to each choice. """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,8 @@ class Anatomy:
 
     What `attention` and `feed_forward` return is all that a block adds to the residual stream,
     through the family's own output norms and multipliers. `router` is the linear layer whose
-    outputs `[..., experts]` choose among experts; blocks without it are dense.
+    outputs `[..., experts]` choose among experts, and `routing` how it weighs them; blocks without
+    a router are dense.
 
     `vo`, `qk` and `mlp` are the linear layers that an adapter may be put on, and empty where a
     family has none of that kind in every block: one matrix that makes queries, keys and values
@@ -46,6 +49,7 @@ class Anatomy:
     attention: str = "self_attn"
     feed_forward: str = "mlp"
     router: str | None = None
+    routing: RoutingRule | None = None
     vo: tuple[str, ...] = ("self_attn.v_proj", "self_attn.o_proj")
     qk: tuple[str, ...] = ("self_attn.q_proj", "self_attn.k_proj")
     fused_attention: tuple[str, ...] = ()
@@ -63,132 +67,6 @@ class Anatomy:
             known = ", ".join(name for name, keys in sets.items() if keys)
             raise UserError(f"adapter targets {targets!r} are not in this family: choose {known}")
         return sets[targets]
-
-
-def _inside(wrapper: str, anatomy: Anatomy) -> Anatomy:
-    """The record of a language model that a multimodal one keeps at `wrapper`."""
-    return replace(
-        anatomy,
-        layers=f"{wrapper}.{anatomy.layers}",
-        norm=f"{wrapper}.{anatomy.norm}",
-        embedding=f"{wrapper}.{anatomy.embedding}",
-        unembedding=f"{wrapper}.{anatomy.unembedding}",
-    )
-
-
-PLAIN = Anatomy()
-MIXTURE = Anatomy(router="mlp.gate", mlp=())
-SPARSE_BLOCK = Anatomy(feed_forward="block_sparse_moe", router="block_sparse_moe.gate", mlp=())
-FUSED_GATE = ("mlp.gate_up_proj", "mlp.down_proj")
-GPT2 = Anatomy(
-    layers="model.h",
-    norm="model.ln_f",
-    embedding="model.wte",
-    attention="attn",
-    vo=(),
-    qk=(),
-    fused_attention=("attn.c_attn", "attn.c_proj"),
-    mlp=("mlp.c_fc", "mlp.c_proj"),
-)
-GPT_NEOX = Anatomy(
-    layers="model.h",
-    norm="model.final_layer_norm",
-    embedding="model.embed_in",
-    unembedding="model.embed_out",
-    attention="attention",
-    vo=(),
-    qk=(),
-    fused_attention=("attention.query_key_value", "attention.dense"),
-    mlp=("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),
-)
-PHI = Anatomy(
-    norm="model.final_layernorm",
-    vo=("self_attn.v_proj", "self_attn.dense"),
-    mlp=("mlp.fc1", "mlp.fc2"),
-)
-PHI3 = Anatomy(
-    vo=(), qk=(), fused_attention=("self_attn.qkv_proj", "self_attn.o_proj"), mlp=FUSED_GATE
-)
-LLAMA4 = _inside(
-    "language_model", Anatomy(feed_forward="feed_forward", router="feed_forward.router", mlp=())
-)
-
-
-def _always(anatomy: Anatomy) -> Callable[[Config], Anatomy]:
-    return lambda _: anatomy
-
-
-def _number(config: Config, key: str, default: float) -> float:
-    value = config.get(key, default)
-    if not isinstance(value, int | float) or not value:
-        raise UserError(f"config.json says {key} is {value!r}: give the number the model had")
-    return float(value)
-
-
-def _divided(anatomy: Anatomy) -> Callable[[Config], Anatomy]:
-    """Granite divides its logits by `logits_scaling`."""
-    return lambda config: replace(
-        anatomy, logit_scale=1.0 / _number(config, "logits_scaling", default=1.0)
-    )
-
-
-def _scaled(config: Config) -> Anatomy:
-    return Anatomy(logit_scale=_number(config, "logit_scale", default=0.0625))
-
-
-def _softcapped(config: Config) -> Anatomy:
-    return Anatomy(softcap=_number(config, "final_logit_softcapping", default=30.0))
-
-
-FAMILIES: Mapping[str, Callable[[Config], Anatomy]] = {
-    "cohere": _scaled,
-    "cohere2": _scaled,
-    "gemma": _always(PLAIN),
-    "gemma2": _softcapped,
-    "gemma3": _always(_inside("language_model", PLAIN)),
-    "gemma3_text": _always(PLAIN),
-    "glm4": _always(Anatomy(mlp=FUSED_GATE)),
-    "gpt2": _always(GPT2),
-    "gpt_neox": _always(GPT_NEOX),
-    "gpt_oss": _always(Anatomy(router="mlp.router", mlp=())),
-    "granite": _divided(PLAIN),
-    "granitemoe": _divided(replace(SPARSE_BLOCK, router="block_sparse_moe.router.layer")),
-    "internlm3": _always(PLAIN),
-    "llama": _always(PLAIN),
-    "llama4": _always(LLAMA4),
-    "mistral": _always(PLAIN),
-    "mixtral": _always(SPARSE_BLOCK),
-    "nemotron": _always(Anatomy(mlp=("mlp.up_proj", "mlp.down_proj"))),
-    "olmo2": _always(PLAIN),
-    "olmo3": _always(PLAIN),
-    "olmoe": _always(MIXTURE),
-    "phi": _always(PHI),
-    "phi3": _always(PHI3),
-    "phimoe": _always(SPARSE_BLOCK),
-    "qwen2": _always(PLAIN),
-    "qwen2_moe": _always(MIXTURE),
-    "qwen3": _always(PLAIN),
-    "qwen3_moe": _always(MIXTURE),
-    "seed_oss": _always(PLAIN),
-    "smollm3": _always(PLAIN),
-    "stablelm": _always(PLAIN),
-    "starcoder2": _always(Anatomy(mlp=("mlp.c_fc", "mlp.c_proj"))),
-}
-
-
-def anatomy_of(config: Config) -> Anatomy:
-    """The anatomy of the family that `config["model_type"]` names.
-
-    Raises:
-        UserError: the family is unknown here.
-    """
-    family = str(config.get("model_type"))
-    if family not in FAMILIES:
-        raise UserError(
-            f"model family {family!r} has no anatomy yet: add one line to FAMILIES in "
-            f"lazarus_bench/models/anatomy.py (known: {', '.join(sorted(FAMILIES))})"
-        )
-    return FAMILIES[family](config)
 
 
 def part(model: nn.Module, path: str) -> Any:

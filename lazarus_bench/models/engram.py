@@ -140,21 +140,17 @@ def quantise_blocks(loaded: LoadedModel, bits: int) -> None:
     def how(path: str, module: nn.Module) -> bool | dict[str, object]:
         if path == anatomy.router or not hasattr(module, "to_quantized"):
             return False
-        return {"group_size": _group(loaded, path, module), "bits": bits, "mode": "affine"}
+        inputs = int(module.weight.shape[-1])
+        for size in GROUPS:
+            if inputs % size == 0:
+                return {"group_size": size, "bits": bits, "mode": "affine"}
+        raise UserError(
+            f"{loaded.name}: {path} has {inputs} inputs, which groups of {GROUPS[-1]} do not "
+            f"divide: train on the base without bits"
+        )
 
     for block in blocks(loaded.model, anatomy):
         nn.quantize(block, class_predicate=how)
-
-
-def _group(loaded: LoadedModel, path: str, module: nn.Module) -> int:
-    inputs = int(module.weight.shape[-1])
-    for size in GROUPS:
-        if inputs % size == 0:
-            return size
-    raise UserError(
-        f"{loaded.name}: {path} has {inputs} inputs, which groups of {GROUPS[-1]} do not divide: "
-        f"train on the base without bits"
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

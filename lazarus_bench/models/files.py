@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,22 +88,18 @@ def check_files(directory: Path) -> None:
     weights = sorted(directory.glob("model*.safetensors"))
     if not weights:
         raise UserError(f"{directory} has no model*.safetensors: other weights are not loaded")
+    from safetensors import SafetensorError, safe_open
+
     for file in weights:
-        _check_header(file)
+        try:
+            with safe_open(str(file), framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
     if not any((directory / name).exists() for name in TOKENIZER_FILES):
         raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
     for file in directory.glob("tokenizer*.json"):
         read_json(file)
-
-
-def _check_header(file: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(file), framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
 
 
 def fingerprint(directory: Path) -> str:
@@ -118,15 +114,71 @@ def fingerprint(directory: Path) -> str:
             digest.update(f"{file.name} {file.stat().st_size}".encode())
             digest.update(file.read_bytes())
     for file in sorted(directory.glob("*.safetensors")):
-        digest.update(f"{file.name} {file.stat().st_size}".encode())
-        for block in _samples(file):
-            digest.update(block)
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}".encode())
+        with file.open("rb") as stream:
+            for start in range(0, size, max(_SAMPLE, size // _SAMPLES)):
+                stream.seek(start)
+                digest.update(stream.read(_SAMPLE))
     return digest.hexdigest()
 
 
-def _samples(file: Path) -> Iterator[bytes]:
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        for start in range(0, size, max(_SAMPLE, size // _SAMPLES)):
-            stream.seek(start)
-            yield stream.read(_SAMPLE)
+GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")
+"""transformers' classes that are what tokenizer.json says, the second its name since version 5."""
+
+
+def tokenizer_config(directory: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What `mlx_lm.load` hands on to `AutoTokenizer`: a bare configuration, or nothing.
+
+    `config` is config.json. Nothing is handed on, and all is as ever, where the tokenizer has a
+    class of its own or code of its own.
+    """
+    if not (directory / "tokenizer.json").is_file() or not _is_generic(directory):
+        return {}
+    from transformers import PreTrainedConfig
+
+    bare = PreTrainedConfig(
+        name_or_path=str(directory), tokenizer_class=config.get("tokenizer_class")
+    )
+    bare.model_type = config["model_type"]
+    return {"config": bare}
+
+
+def _is_generic(directory: Path) -> bool:
+    try:
+        said = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # transformers tells what is wrong with it.
+        return False
+    return (
+        isinstance(said, dict) and said.get("tokenizer_class") in GENERIC and "auto_map" not in said
+    )
+
+
+def older_rope(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries to add to a config.json so that mlx-lm turns queries and keys as it was trained.
+
+    Entries that the configuration has already are left as they are. Where layers of whole and of
+    sliding attention differ (Gemma 3), the older words for the latter are `rope_local_base_freq`.
+    """
+    added: dict[str, Any] = {}
+    text = config.get("text_config")
+    if isinstance(text, dict) and (inner := older_rope(text)):
+        added["text_config"] = {**text, **inner}
+    given = config.get("rope_parameters")
+    if isinstance(given, dict):
+        added |= {key: v for key, v in _words(given).items() if config.get(key) is None}
+    return added
+
+
+def _words(given: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(whole := given.get("full_attention"), dict):
+        local = given.get("sliding_attention") or {}
+        return _words(whole) | _renamed(local, {"rope_theta": "rope_local_base_freq"})
+    words = _renamed(given, {key: key for key in ("rope_theta", "partial_rotary_factor")})
+    kind = given.get("rope_type", "default")
+    return words if kind == "default" else {**words, "rope_scaling": {**given, "type": kind}}
+
+
+def _renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {new: given[old] for old, new in names.items() if old in given}

@@ -1,9 +1,9 @@
 """The lab's models: small models of real families, made from scratch with mlx-lm's own classes.
 
-A family is one record in `lab_families`. `initialise` draws the weights of a seed and `save` writes
-the Hugging Face layout, which `mlx_lm.load` reads like any other model, and so does transformers
-except for mixtures, whose experts stand stacked as mlx-lm converts them. Pretraining is a recipe
-(`training/pretrain.py`).
+A family is one record in `models.families`. `initialise` draws the weights of a seed and `save`
+writes the Hugging Face layout, which `mlx_lm.load` reads like any other model, and so does
+transformers except for mixtures, whose experts stand stacked as mlx-lm converts them. Pretraining
+is a recipe (`training/pretrain.py`).
 
 Number tokens do not start from noise but from waves of the number and of its logarithm: large
 models come to hold numbers on such helices (Kantamneni & Tegmark 2025, "Language models use
@@ -25,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models import activations, lab_tokenizer
-from lazarus_bench.models.anatomy import anatomy_of, part
-from lazarus_bench.models.lab_families import FAMILIES, LAYERS, family_named
+from lazarus_bench.models import lab_tokenizer, mlp
+from lazarus_bench.models.anatomy import part
+from lazarus_bench.models.families import LAYERS, anatomy_of, family_of, lab_config
 
 
 def config_of(name: str) -> dict[str, Any]:
@@ -40,12 +41,12 @@ def config_of(name: str) -> dict[str, Any]:
         "eos_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.EOS),
         "pad_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.PAD),
     }
-    return family_named(name).config(tokenizer.get_vocab_size(), special)
+    return lab_config(name, tokenizer.get_vocab_size(), special)
 
 
 def build(config: Mapping[str, Any]) -> nn.Module:
     """A model of mlx-lm's own class for `config`, with mlx's default weights."""
-    activations.install()
+    mlp.install_gates()
     from mlx_lm.utils import _get_classes
 
     model_class, arguments = _get_classes(config=dict(config))
@@ -91,23 +92,6 @@ brought held-out sums from 0.48 down to 0.25 and 0.28; with gains undecayed, 0.2
 """
 
 
-def _start(path: str, array: mx.array, gain: float, rng: np.random.Generator) -> mx.array:
-    """How the parameter at `path` starts; vectors that are no gain and no bias stay as they are."""
-    if path.endswith("bias"):
-        return mx.zeros_like(array)
-    if array.ndim > 1:
-        return _drawn(path, array.shape, rng)
-    return mx.full(array.shape, gain) if path.endswith("norm.weight") else array
-
-
-def _drawn(path: str, shape: tuple[int, ...], rng: np.random.Generator) -> mx.array:
-    """Gaussian weights; those that write to the residual stream are smaller with depth (GPT-2)."""
-    scale = NOISE
-    if path.endswith(("o_proj.weight", "down_proj.weight")):
-        scale /= (2 * LAYERS) ** 0.5
-    return mx.array((rng.normal(size=shape) * scale).astype(np.float32))
-
-
 def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
     """A model of `config` with the weights of `seed`; bit-identical on every call.
 
@@ -117,47 +101,56 @@ def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
     """
     from mlx.utils import tree_map_with_path
 
-    model, anatomy = build(config), anatomy_of(config)
+    model, anatomy, made = build(config), anatomy_of(config), family_of(config).lab
     rng = np.random.default_rng((seed, 0))
-    gain = _gain(config)
-    model.update(
-        tree_map_with_path(lambda path, array: _start(path, array, gain, rng), model.parameters())
-    )
+    gain = made.gain if made else 1.0
+
+    def start(path: str, array: mx.array) -> mx.array:
+        if path.endswith("bias"):
+            return mx.zeros_like(array)
+        if array.ndim < 2:
+            # Vectors that are no gain, such as attention sinks, stay as they are.
+            return mx.full(array.shape, gain) if path.endswith("norm.weight") else array
+        writes = path.endswith(("o_proj.weight", "down_proj.weight"))
+        # What writes to the residual stream is smaller with depth (GPT-2).
+        scale = NOISE / (2 * LAYERS) ** 0.5 if writes else NOISE
+        return mx.array((rng.normal(size=array.shape) * scale).astype(np.float32))
+
+    model.update(tree_map_with_path(start, model.parameters()))
     embedding = part(model, anatomy.embedding)
-    _start_embeddings(embedding, rng)
-    if hasattr(model, anatomy.unembedding):
-        part(model, anatomy.unembedding).weight = mx.array(embedding.weight)
-    mx.eval(model.parameters())
-    return model
-
-
-def _gain(config: Mapping[str, Any]) -> float:
-    """Where the norms of a config's family start."""
-    families = (f for f in FAMILIES.values() if f.model_type == config["model_type"])
-    return next(families).gain
-
-
-def _start_embeddings(embedding: nn.Module, rng: np.random.Generator) -> None:
-    tokenizer = lab_tokenizer.tokenizer()
-    numbers = np.array(lab_tokenizer.numbers())
+    tokenizer, numbers = lab_tokenizer.tokenizer(), np.array(lab_tokenizer.numbers())
     ids = [lab_tokenizer.token_id(tokenizer, str(n)) for n in numbers]
     weight = np.array(embedding.weight)
     weight[ids] += WAVE_SCALE * number_waves(numbers, weight.shape[1], rng)
     words = lab_tokenizer.word_ids(tokenizer)
     weight[words] = WORD_NOISE * rng.normal(size=(len(words), weight.shape[1]))
     embedding.weight = mx.array(weight)
+    if hasattr(model, anatomy.unembedding):
+        part(model, anatomy.unembedding).weight = mx.array(embedding.weight)
+    mx.eval(model.parameters())
+    return model
 
 
-def save(model: nn.Module, config: Mapping[str, Any], directory: Path) -> None:
-    """Write config.json, generation_config.json, model.safetensors and the tokenizer."""
+def save(
+    model: nn.Module,
+    config: Mapping[str, Any],
+    directory: Path,
+    tokenizer: Tokenizer | None = None,
+) -> None:
+    """Write a model in the Hugging Face layout.
+
+    With the lab's tokenizer unless another is given; then without generation_config.json, since a
+    backbone of somebody's data generates nothing.
+    """
     from mlx.utils import tree_flatten
 
     weights = dict(tree_flatten(model.parameters()))
     mx.save_safetensors(str(directory / "model.safetensors"), weights, metadata={"format": "mlx"})
-    tokens = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    for name, content in (
-        ("config.json", dict(config)),
-        ("generation_config.json", {**tokens, "do_sample": False}),
-    ):
+    files = {"config.json": dict(config)}
+    if tokenizer is None:
+        tokens = {key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")}
+        files["generation_config.json"] = {**tokens, "do_sample": False}
+    for name, content in files.items():
         (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    lab_tokenizer.save(directory)
+    text = tokenizer.to_str(pretty=True) if tokenizer else None
+    lab_tokenizer.save(directory, text, config["max_position_embeddings"])

@@ -32,27 +32,17 @@ _EMPHASIS = 200
 """Occurrences given to each number and operation word, so that each becomes a single token."""
 
 
-def _spellings(word: str) -> tuple[str, ...]:
-    return word, f" {word}", word.capitalize(), f" {word.capitalize()}"
-
-
 def operation_words() -> tuple[str, ...]:
     """Every name and synonym of an operation, in all four spellings."""
     words = [w for o in Operation for w in (o.word, *o.synonyms)]
-    return tuple(spelling for word in words for spelling in _spellings(word))
+    cased = [form for word in words for form in (word, word.capitalize())]
+    return tuple(spelling for word in cased for spelling in (word, f" {word}"))
 
 
 @cache
 def numbers() -> tuple[int, ...]:
     """Every number from 0 to the largest answer; each is a single token."""
     return tuple(range(1 + max(max(p.a, p.answer) for o in Operation for p in all_problems(o))))
-
-
-def _texts() -> list[str]:
-    rng = np.random.default_rng(0)
-    kinds = (corpus.prose, corpus.worded, corpus.symbols, corpus.questions)
-    drawn = [document.whole for kind in kinds for document in kind(rng, _SAMPLE)]
-    return drawn + [*map(str, numbers()), *operation_words()] * _EMPHASIS
 
 
 @cache
@@ -73,7 +63,11 @@ def build_json() -> str:
         special_tokens=[BOS, EOS, PAD],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    tokenizer.train_from_iterator(_texts(), trainer)
+    rng = np.random.default_rng(0)
+    kinds = (corpus.prose, corpus.worded, corpus.symbols, corpus.questions)
+    texts = [document.whole for kind in kinds for document in kind(rng, _SAMPLE)]
+    texts += [*map(str, numbers()), *operation_words()] * _EMPHASIS
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A",
         pair=f"{BOS} $A {BOS} $B:1",
@@ -102,16 +96,16 @@ def word_ids(tokenizer: Tokenizer) -> list[int]:
     return [i for i, text in texts if i not in special and any(c.isalpha() for c in text)]
 
 
-def save(directory: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json in the Hugging Face layout."""
-    (directory / "tokenizer.json").write_text(build_json(), encoding="utf-8")
+def save(directory: Path, tokenizer: str | None = None, max_length: int = 128) -> None:
+    """Write tokenizer.json, the lab's unless another is given, and tokenizer_config.json."""
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BOS,
         "eos_token": EOS,
         "pad_token": PAD,
         "clean_up_tokenization_spaces": False,
-        "model_max_length": 128,
+        "model_max_length": max_length,
     }
     text = json.dumps(config, indent=2) + "\n"
     (directory / "tokenizer_config.json").write_text(text, encoding="utf-8")
+    (directory / "tokenizer.json").write_text(tokenizer or build_json(), encoding="utf-8")

@@ -15,14 +15,19 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models import activations
-from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, unembed
-from lazarus_bench.models.files import check_files, read_config, resolve
-from lazarus_bench.models.generic_tokenizer import tokenizer_config
-from lazarus_bench.models.quirks import Quirk
-from lazarus_bench.models.rope import older_rope
+from lazarus_bench.models import mlp
+from lazarus_bench.models.anatomy import Anatomy, blocks, unembed
+from lazarus_bench.models.families import Family, family_of
+from lazarus_bench.models.files import (
+    check_files,
+    older_rope,
+    read_config,
+    resolve,
+    tokenizer_config,
+)
+from lazarus_bench.models.prompts import Tokenizer
+from lazarus_bench.models.quirks import Quirk, with_quirk
 from lazarus_bench.models.taps import tapped
-from lazarus_bench.models.words import Tokenizer
 
 LENS_TOLERANCE = 1e-3
 """Largest |last lens layer − logits|, relative to the logits' spread; float32 reaches 1e-6, half
@@ -67,8 +72,11 @@ def load(
     adapter: Path | None = None,
     name: str | None = None,
     quirk: Quirk | None = None,
+    family: Family | None = None,
 ) -> LoadedModel:
     """Load a model directory or Hugging Face id, with an adapter in mlx-lm's format on top.
+
+    `family` stands for the record that config.json's `model_type` names.
 
     With a `quirk`, the model is what the writeups' code would have made of it, or is read as that
     code would have read it.
@@ -84,9 +92,9 @@ def load(
     config = read_config(directory)
     rope = older_rope(config)
     config |= rope
-    anatomy = anatomy_of(config)
+    anatomy = (family or family_of(config)).anatomy_for(config)
     check_files(directory)
-    activations.install()
+    mlp.install_gates()
     adapter_path = None if adapter is None else str(adapter)
     try:
         model, tokenizer = mlx_lm.load(
@@ -101,20 +109,14 @@ def load(
         remedy = "" if adapter is None else ": give an adapter that was trained on this model"
         raise UserError(
             f"{name or directory}{with_adapter} could not be loaded by mlx-lm: "
-            f"{_first_line(error)}{remedy}"
+            f"{(str(error).strip() or type(error).__name__).splitlines()[0].rstrip(':')}{remedy}"
         ) from error
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
     )
-    from lazarus_bench.models.defects import with_quirk  # a module of mlx's at its import
-
     loaded = loaded if quirk is None else with_quirk(loaded, quirk)
     verify_anatomy(loaded)
     return loaded
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
 
 
 def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:
@@ -140,5 +142,5 @@ def verify_anatomy(loaded: LoadedModel) -> None:
         raise UserError(
             f"{loaded.name}: the last lens layer differs from the logits by {error:.2g} standard "
             f"deviations, so the anatomy of {loaded.config['model_type']!r} is wrong for it: mend "
-            f"lazarus_bench/models/anatomy.py"
+            f"its record in lazarus_bench/models/families.py"
         )

@@ -1,15 +1,15 @@
-"""Prompts and answers as tokens, and batches of them."""
+"""Words, prompts and answers as tokens, and batches of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from lazarus_bench.backend import mx
-from lazarus_bench.errors import UserError
-from lazarus_bench.models.words import Tokenizer
+from lazarus_bench.errors import NotApplicable, UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,3 +135,42 @@ def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> 
         gold=mx.array([example.gold for example in examples]),
         size=sum(len(example.tokens) for example in examples),
     )
+
+
+class Tokenizer(Protocol):
+    """What we ask of a tokenizer: mlx-lm's wrapper around a Hugging Face one has it."""
+
+    def encode(self, text: str, *, add_special_tokens: bool = ...) -> list[int]:
+        """Token ids of `text`."""
+
+    def decode(self, ids: list[int]) -> str:
+        """Text of token ids."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordTokens:
+    """The single tokens that spell one word.
+
+    `bare` is the writeups' token (the word as it stands); `variants` all of bare, leading space,
+    capitalised and both that are single tokens (methods, *Lens*).
+    """
+
+    word: str
+    bare: int
+    variants: tuple[int, ...]
+
+
+def word_tokens(tokenizer: Tokenizer, word: str) -> WordTokens:
+    """Look `word` up.
+
+    Raises:
+        NotApplicable: the bare word is not a single token here.
+    """
+    spellings = (word, f" {word}", word.capitalize(), f" {word.capitalize()}")
+    found = [tokenizer.encode(spelling, add_special_tokens=False) for spelling in spellings]
+    if len(found[0]) != 1:
+        raise NotApplicable(
+            f"{word!r} is {len(found[0])} tokens in this tokenizer; the lens reads single tokens"
+        )
+    singles = tuple(dict.fromkeys(ids[0] for ids in found if len(ids) == 1))
+    return WordTokens(word=word, bare=found[0][0], variants=singles)

@@ -88,7 +88,7 @@ def _inside(anatomy: Anatomy, wanted: Part, block: Any) -> str:
     except AttributeError:
         raise UserError(
             f"a block of this family has no {wanted} at {path!r}: ablate the layer, or mend its "
-            f"anatomy in lazarus_bench/models/anatomy.py"
+            f"record in lazarus_bench/models/families.py"
         ) from None
     return path
 

@@ -54,7 +54,9 @@ def encode_texts(
     Raises:
         UserError: a text is empty, or does not fit the context.
     """
-    opening = _opening(loaded)
+    # The special tokens before a text, without those that would close it.
+    begin, end = (getattr(loaded.tokenizer, f"{at}_token_id", None) for at in ("bos", "eos"))
+    opening = tuple(token for token in loaded.encode("") if token == begin or token != end)
     context = context_of(loaded)
     room = None if context is None else context - 1 - len(opening)
     if room is not None and max_length is not None:
@@ -74,13 +76,6 @@ def encode_texts(
         cut = len(kept) < len(own)
         found.append(EncodedText(tokens=(*opening, *kept), label=text.label, cut=cut))
     return found
-
-
-def _opening(loaded: LoadedModel) -> tuple[int, ...]:
-    """The special tokens before a text, without those that would close it."""
-    end = getattr(loaded.tokenizer, "eos_token_id", None)
-    begin = getattr(loaded.tokenizer, "bos_token_id", None)
-    return tuple(token for token in loaded.encode("") if token == begin or token != end)
 
 
 @dataclass(frozen=True, kw_only=True)

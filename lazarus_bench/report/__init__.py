@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lazarus_bench.report.markdown import render
     from lazarus_bench.report.pictures import write_pictures
     from lazarus_bench.report.pooling import pool_rows
-    from lazarus_bench.report.rows import (
+    from lazarus_bench.report.schema import (
         SCHEMA_VERSION,
         Explained,
         JobRow,
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
         Report,
         Row,
         Secondary,
+        load,
+        save,
     )
-    from lazarus_bench.report.schema import load, save
     from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
 
 __all__ = [
@@ -59,11 +60,10 @@ _MODULES = {
     "markdown": "render",
     "pictures": "write_pictures",
     "pooling": "pool_rows",
-    "rows": (
+    "schema": (
         "SCHEMA_VERSION Explained JobRow LensRow LensTable PooledClaim PooledFamily Report Row "
-        "Secondary"
+        "Secondary load save"
     ),
-    "schema": "load save",
     "terminal": "amended_line claims_table pooled_line",
 }
 _HOMES = {name: home for home, names in _MODULES.items() for name in names.split()}

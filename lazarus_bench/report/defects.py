@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from lazarus_bench.judge import Estimate
 from lazarus_bench.report import printed, wording
-from lazarus_bench.report.escaping import code, prose
-from lazarus_bench.report.layout import table
-from lazarus_bench.report.rows import Explained, Report, Row
+from lazarus_bench.report.markup import code, prose, table
+from lazarus_bench.report.schema import Explained, Report, Row
 from lazarus_bench.report.summary import PUBLISHED
 
 TITLE = "Which known defect produces a published number?"
@@ -110,18 +109,17 @@ def switched_on(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
     return {quirk: tuple(claims) for quirk, claims in found.items()}
 
 
-def unasked(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Rows judged with a defect switched on that their claim is not about."""
-    return tuple(row for row in rows if set(row.quirks) - {row.quirk})
+def quirks_line(rows: Sequence[Row]) -> str:
+    """One sentence for the head of a report or a terminal; "" where no defect was switched on.
 
-
-def warning(rows: Sequence[Row]) -> str:
-    """One sentence for the head of a report; "" where no defect was switched on."""
+    It is never cut, as nothing may be switched on unnoticed.
+    """
     found = switched_on(rows)
     if not found:
         return ""
     named = "; ".join(f"{quirk} in {', '.join(claims)}" for quirk, claims in found.items())
-    odd = ", ".join(dict.fromkeys(row.claim_id for row in unasked(rows)))
+    # Judged with a defect switched on that their claim is not about.
+    odd = ", ".join(dict.fromkeys(row.claim_id for row in rows if set(row.quirks) - {row.quirk}))
     more = f" Not asked for by the claim: {odd}." if odd else ""
     return f"Known defects of the public source were switched on: {named}.{more}"
 
@@ -136,14 +134,9 @@ def manifest_lines(rows: Iterable[Row]) -> dict[str, str]:
     return {f"{IN_MANIFEST}{quirk}": f"switched on in {', '.join(on)}" for quirk, on in found}
 
 
-def quirks_line(rows: Sequence[Row]) -> str:
-    """The same for a terminal; never cut, as nothing may be switched on unnoticed."""
-    return warning(rows)
-
-
 def banner(rows: Sequence[Row]) -> Iterator[str]:
     """The warning as a block of Markdown."""
-    said = warning(rows)
+    said = quirks_line(rows)
     if said:
         yield f"> ⚠️ **{prose(said)}**"
 

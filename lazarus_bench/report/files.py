@@ -52,20 +52,16 @@ def write_text(text: str, path: Path, what: str = "report") -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(text, path)
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a directory")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            part.chmod(0o644)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, what, error) from error
-
-
-def _replace(text: str, path: Path) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(None, "is a directory")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        beside.chmod(0o644)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -1,20 +1,20 @@
 """A report as GitHub-flavoured Markdown: what came out first, how it was reached folded below."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from lazarus_bench.judge import Outcome, Verdict
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.defects import banner, defects_section, marked
-from lazarus_bench.report.escaping import code, prose, token
-from lazarus_bench.report.forest import forest, pooled_cells
-from lazarus_bench.report.layout import fold, table
+from lazarus_bench.report.markup import code, fold, prose, table, token
 from lazarus_bench.report.pictures import (
     curves_section,
     heatmap_section,
     layer_curves_section,
     scatter_section,
 )
-from lazarus_bench.report.rows import JobRow, LensTable, PooledClaim, Report, Row
+from lazarus_bench.report.pooling import forest, pooled_cells
+from lazarus_bench.report.schema import JobRow, LensTable, PooledClaim, Report, Row
 from lazarus_bench.report.summary import (
     PUBLISHED,
     amended,
@@ -47,27 +47,24 @@ def render(report: Report) -> str:
     """Render a report as Markdown, ending in a newline."""
     sections = [
         "# Verdicts on the claims",
-        _head(report),
+        f"Made {prose(report.created)} with profile {code(report.profile)} by "
+        f"{code(report.command)}.\n\n{_READING}",
         *banner(report.rows),
         _summary(report.rows),
         *(_family(name, rows, report.pooled) for name, rows in families(report.rows).items()),
         *defects_section(report),
-        *_lens_section(report.lens_tables),
+        *(["## The published prompts through the lens"] if report.lens_tables else []),
+        *map(_lens_table, report.lens_tables),
         *heatmap_section(report.heatmaps),
         *scatter_section(report.scatters),
         *layer_curves_section(report.layer_curves),
         *curves_section(report.curves),
         *_jobs_section(report.jobs),
-        _manifest(report),
     ]
+    if report.manifest:
+        lines = ([prose(name), prose(value)] for name, value in report.manifest.items())
+        sections.append(f"## Manifest\n\n{table(('What', 'Which'), lines)}")
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def _head(report: Report) -> str:
-    return (
-        f"Made {prose(report.created)} with profile {code(report.profile)} by "
-        f"{code(report.command)}.\n\n{_READING}"
-    )
 
 
 def _summary(rows: tuple[Row, ...]) -> str:
@@ -78,7 +75,14 @@ def _summary(rows: tuple[Row, ...]) -> str:
         for name, group in families(rows).items()
         for subject in subjects(group)
     )
-    parts = ["## Summary", _counts(rows), "\n".join(sentences)]
+    header = ["Subject", *(f"{_MARK[outcome]} {outcome.value}" for outcome in Outcome), "claims"]
+    lines = []
+    for subject in subjects(rows):
+        own = [row for row in rows if row.subject == subject]
+        shown = (str(count(own)[outcome] or "·") for outcome in Outcome)
+        lines.append([subject_name(subject), *shown, str(len(own))])
+    counts = table(header, lines, right=" " + "r" * (len(Outcome) + 1))
+    parts = ["## Summary", counts, "\n".join(sentences)]
     changed = [
         f"- {code(row.claim_id)} on {code(row.subject)}: {row.pinned} before, "
         f"{row.verdict.outcome.value} now"
@@ -92,17 +96,6 @@ def _summary(rows: tuple[Row, ...]) -> str:
     return "\n\n".join(parts)
 
 
-def _counts(rows: tuple[Row, ...]) -> str:
-    header = ["Subject", *(f"{_MARK[outcome]} {outcome.value}" for outcome in Outcome), "claims"]
-    lines = []
-    for subject in subjects(rows):
-        own = [row for row in rows if row.subject == subject]
-        counts = count(own)
-        shown = (str(counts[outcome] or "·") for outcome in Outcome)
-        lines.append([subject_name(subject), *shown, str(len(own))])
-    return table(header, lines, right=" " + "r" * (len(Outcome) + 1))
-
-
 def _family(name: str, rows: tuple[Row, ...], pooled: tuple[PooledClaim, ...]) -> str:
     header = ("Claim", "Subject", "n", "Estimate", "Effect", "Region", "Verdict", "Published")
     claims: dict[str, list[Row]] = {}
@@ -111,19 +104,17 @@ def _family(name: str, rows: tuple[Row, ...], pooled: tuple[PooledClaim, ...]) -
     own = {item.claim_id: item for item in pooled if item.claim_id in claims}
     lines = []
     for claim_id, group in claims.items():
-        lines += [[_claim(row) if row is group[0] else "", *_judged(row)] for row in group]
+        row = group[0]
+        marks = [*tags(row), *([f"known defect {code(row.quirk)}"] if row.quirk else [])]
+        named = " ".join([code(row.claim_id), *(f"({mark})" for mark in marks)])
+        claim = f"{named}<br>{prose(row.says)}<br><sub>{prose(row.estimand)}</sub>"
+        lines += [[claim if row is group[0] else "", *_judged(row)] for row in group]
         if claim_id in own:
             lines.append(["", *pooled_cells(own[claim_id])])
-    details = fold("How each verdict was reached", (line for row in rows for line in _details(row)))
+    details = fold("How each verdict was reached", chain.from_iterable(map(_details, rows)))
     return "\n\n".join(
         [f"## {prose(name)}", table(header, lines), *forest(tuple(own.values())), details]
     )
-
-
-def _claim(row: Row) -> str:
-    marks = [*tags(row), *([f"known defect {code(row.quirk)}"] if row.quirk else [])]
-    marked_id = " ".join([code(row.claim_id), *(f"({mark})" for mark in marks)])
-    return f"{marked_id}<br>{prose(row.says)}<br><sub>{prose(row.estimand)}</sub>"
 
 
 def _judged(row: Row) -> list[str]:
@@ -198,12 +189,6 @@ def _evidence(row: Row) -> Iterator[str]:
         yield f"Took {printed.duration(row.seconds)}"
 
 
-def _lens_section(tables: tuple[LensTable, ...]) -> Iterator[str]:
-    if tables:
-        yield "## The published prompts through the lens"
-        yield from map(_lens_table, tables)
-
-
 def _lens_table(item: LensTable) -> str:
     header = ("Prompt", "Before", "p", "After", "p", "Names the operation")
     title = f"### {prose(item.title)}: {code(item.subject)}, layer {item.layer}"
@@ -244,10 +229,3 @@ def _jobs_section(jobs: tuple[JobRow, ...]) -> Iterator[str]:
         f"{len(jobs) - len(fresh)} taken from the store.\n\n"
         + fold("Every job", iter([table(header, cells, right="  rr ")]))
     )
-
-
-def _manifest(report: Report) -> str:
-    if not report.manifest:
-        return ""
-    lines = ([prose(name), prose(value)] for name, value in report.manifest.items())
-    return f"## Manifest\n\n{table(('What', 'Which'), lines)}"

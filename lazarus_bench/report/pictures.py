@@ -25,10 +25,9 @@ from lazarus_bench.figures import (
 )
 from lazarus_bench.judge import Region
 from lazarus_bench.report import printed, wording
-from lazarus_bench.report.escaping import code, prose, title, token
 from lazarus_bench.report.files import write_text
-from lazarus_bench.report.layout import fold, table
-from lazarus_bench.report.rows import PooledClaim, PooledFamily, Report
+from lazarus_bench.report.markup import code, fold, prose, table, title, token
+from lazarus_bench.report.schema import PooledClaim, PooledFamily, Report
 
 FOLDER = "figures"
 NONE = "·"

@@ -19,6 +19,11 @@ def share(value: float) -> str:
     return f"{value:.2f}"
 
 
+def many(number: int, what: str) -> str:
+    """Print a count with its noun: 1 claim, 5 claims."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def duration(seconds: float) -> str:
     """Print a time: 0.3 s, 42 s, 3 min 20 s, 1 h 4 min; NaN and infinity are unknown."""
     if not math.isfinite(seconds):

@@ -1,4 +1,4 @@
-"""`report.json`: the form of a report on file, written whole or not at all.
+"""What a report holds, as frozen dataclasses, and `report.json`: their form on file.
 
 A file names its schema version; a version this code does not know is refused, never guessed at.
 Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
@@ -9,13 +9,229 @@ one.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lazarus_bench.codec import MalformedError, from_plain, to_plain
+from lazarus_bench.codec import OMITTED, MalformedError, from_plain, to_plain
 from lazarus_bench.errors import UserError
+from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
+from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.files import write_text
-from lazarus_bench.report.rows import SCHEMA_VERSION, Report
+
+SCHEMA_VERSION = 5
+
+UNREGISTERED = "not in the registry"
+"""What `Row.amended` says of a claim that was never put on record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secondary:
+    """A further estimate: another measurement, another model, another set of prompts."""
+
+    label: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """A published number, and the same quantity measured with a known defect and without it.
+
+    Attributes:
+        reads: What was printed and measured, in words.
+        published: The number as printed; None where the source prints none.
+        on: Measured with the defect; None where no model was asked.
+        off: Measured without it.
+        span: Lowest and highest, where a range was printed instead of a number; `published` then
+            holds its middle.
+    """
+
+    reads: str
+    published: Estimate | None
+    on: Estimate | None = None
+    off: Estimate | None = None
+    span: tuple[float, float] | None = field(default=None, metadata=OMITTED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One claim judged on one subject.
+
+    Attributes:
+        claim_id: The claim's id, "family/name".
+        family: The part before the slash.
+        says: The claim in one sentence.
+        estimand: What is estimated, in words.
+        source: Where the claim was made: a document and its section.
+        subject: "published", a lab model, or a model named by the user.
+        verdict: The verdict on this subject.
+        published: The verdict of the same rule on the source's own number; None where it printed
+            nothing that measures the estimand.
+        pinned: The verdict pinned for this row, None where none is.
+        digests: Digests of the jobs that the evidence came from.
+        seconds: Wall-clock time of the test.
+        secondary: Further estimates.
+        published_note: What a reader must know about the published number.
+        exploratory: Whether the claim is a prediction that its source left open.
+        architecture: The model family as the config of a given model names it ("llama"); empty for
+            a lab model, whose name says it, for the published numbers, and before schema 3.
+        claim_digest: Digest of everything that decides the claim, whatever its results; empty
+            before schema 5.
+        amended: How the claim differs from the registry beside its file, a phrase for each
+            difference; empty where nothing differs or there is no registry.
+        quirk: The known defect of the public source that the claim is about; empty for most, and
+            before schema 5.
+        quirks: Known defects that were switched on in what was judged.
+        explained: Published numbers that the defect might have produced.
+    """
+
+    claim_id: str
+    family: str
+    says: str
+    estimand: str
+    source: str
+    subject: str
+    verdict: Verdict
+    published: Verdict | None
+    pinned: str | None = None
+    digests: tuple[str, ...] = ()
+    seconds: float = 0.0
+    secondary: tuple[Secondary, ...] = ()
+    published_note: str = ""
+    exploratory: bool = False
+    architecture: str = ""
+    claim_digest: str = ""
+    amended: tuple[str, ...] = ()
+    quirk: str = ""
+    quirks: tuple[str, ...] = ()
+    explained: tuple[Explained, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensRow:
+    """Top lens tokens of one prompt before and after training; probabilities are fractions.
+
+    `gold` is the word that names the prompt's operation.
+    """
+
+    prompt: str
+    before_token: str
+    before_probability: float
+    after_token: str
+    after_probability: float
+    gold: str
+
+    @property
+    def names_operation(self) -> bool:
+        """Whether the top token after training is the gold word."""
+        return self.after_token.strip().lower() == self.gold.strip().lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensTable:
+    """Lens readings of one subject at one layer (0-based)."""
+
+    title: str
+    subject: str
+    layer: int
+    rows: tuple[LensRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledFamily:
+    """One model family's contribution to a pooled estimate.
+
+    Attributes:
+        name: The family.
+        subjects: The family's subjects that the claim was judged on.
+        value: Estimate, the mean over these subjects.
+        standard_error: Of `value`, as `judge.pool.standard_error` reads it.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledClaim:
+    """One claim's estimates on several model families, pooled; it has no verdict of its own.
+
+    Attributes:
+        claim_id: The claim's id.
+        families: Those that were pooled, in the order of `result.weights`.
+        left_out: Subjects with an estimate that cannot be pooled, each with the reason.
+        result: The pooled estimate; None where fewer than two families are left.
+    """
+
+    claim_id: str
+    families: tuple[PooledFamily, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+    result: Pooled | None
+
+    def __post_init__(self) -> None:
+        """Check that each family has a weight.
+
+        Raises:
+            ValueError: Their numbers differ, or a weight is negative.
+        """
+        weights = () if self.result is None else self.result.weights
+        if self.result is not None and len(weights) != len(self.families):
+            raise ValueError(f"{len(weights)} weights for {len(self.families)} pooled families")
+        if any(weight < 0 for weight in weights):
+            raise ValueError(f"the weight of a pooled family is {min(weights)}, below 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRow:
+    """One training run or analysis: its digest, what it was, and what it cost.
+
+    `quirks` are the known defects switched on in it or in the trainings it starts from.
+    """
+
+    digest: str
+    what: str
+    seconds: float
+    tokens_per_second: float | None
+    cached: bool
+    quirks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything a rendering needs.
+
+    Attributes:
+        schema: Version of this layout.
+        created: UTC time in ISO 8601.
+        profile: The `--lb-profile` of the run.
+        command: The command line that made it.
+        manifest: Versions, devices and libraries, by name.
+        rows: One for each claim and subject, in the order they ran.
+        lens_tables: Published prompts before and after training.
+        jobs: What the evidence cost.
+        curves: What trainings logged, step by step.
+        layer_curves: What instruments read, layer by layer.
+        heatmaps: Lens probabilities, prompt by layer.
+        scatters: Texts in the plane, by class.
+        pooled: Claims judged on several model families, one estimate each.
+    """
+
+    schema: int = SCHEMA_VERSION
+    created: str
+    profile: str
+    command: str
+    manifest: Mapping[str, str]
+    rows: tuple[Row, ...] = ()
+    lens_tables: tuple[LensTable, ...] = ()
+    jobs: tuple[JobRow, ...] = ()
+    curves: tuple[Curves, ...] = ()
+    layer_curves: tuple[LayerCurves, ...] = ()
+    heatmaps: tuple[HeatMap, ...] = ()
+    scatters: tuple[Scatter, ...] = ()
+    pooled: tuple[PooledClaim, ...] = ()
+
 
 _ADDED: dict[int, tuple[str, ...]] = {
     1: (),
@@ -69,17 +285,6 @@ def load(path: Path) -> Report:
         ) from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
-    _check_version(data, path)
-    added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
-    try:
-        return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})
-    except MalformedError as error:
-        raise UserError(
-            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
-        ) from error
-
-
-def _check_version(data: object, path: Path) -> None:
     if not isinstance(data, dict) or "schema" not in data:
         raise UserError(f"{path} is not a report of lazarus-bench; it names no schema version")
     version = data["schema"]
@@ -91,3 +296,10 @@ def _check_version(data: object, path: Path) -> None:
             f"{path} has schema version {version}, this lazarus-bench reads versions "
             f"{readable}; read it with the version that wrote it, or run the hypotheses again"
         )
+    added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
+    try:
+        return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})
+    except MalformedError as error:
+        raise UserError(
+            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
+        ) from error

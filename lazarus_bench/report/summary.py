@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report.escaping import code
-from lazarus_bench.report.rows import UNREGISTERED, Row
+from lazarus_bench.report.markup import code
+from lazarus_bench.report.printed import many
+from lazarus_bench.report.schema import UNREGISTERED, Row
 
 PUBLISHED = "published"
 
@@ -65,15 +66,10 @@ def family_sentence(rows: tuple[Row, ...], subject: str) -> str:
     For example "of 5 claims, 4 supported (vo-36, ...), 1 refuted (vo-is-the-key)".
     """
     own = [row for row in rows if row.subject == subject]
-    parts = [_part(own, outcome) for outcome in Outcome if _named(own, outcome)]
-    total = f"{len(own)} claims" if len(own) != 1 else "1 claim"
-    return f"of {total}, {', '.join(parts)}"
-
-
-def _part(rows: list[Row], outcome: Outcome) -> str:
-    names = _named(rows, outcome)
-    return f"{len(names)} {outcome.value} ({', '.join(names)})"
-
-
-def _named(rows: list[Row], outcome: Outcome) -> list[str]:
-    return [row.claim_id.partition("/")[2] for row in rows if row.verdict.outcome == outcome]
+    parts = [f"of {many(len(own), 'claim')}"]
+    for outcome in Outcome:
+        ended = [row for row in own if row.verdict.outcome == outcome]
+        names = ", ".join(row.claim_id.partition("/")[2] for row in ended)
+        if ended:
+            parts.append(f"{len(ended)} {outcome.value} ({names})")
+    return ", ".join(parts)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.printed import cut
-from lazarus_bench.report.rows import PooledClaim, Row
+from lazarus_bench.report.schema import PooledClaim, Row
 from lazarus_bench.report.summary import PUBLISHED, amended
 
 _GAP = "   "
@@ -21,7 +21,21 @@ def claims_table(rows: Iterable[Row], width: int) -> str:
     first, where the terminal is too narrow, and then subjects and claims are cut, down to
     `_LEAST` characters each.
     """
-    cells = [_cells(row) for row in rows]
+    cells = []
+    for row in rows:
+        estimate = row.verdict.estimate
+        published = "" if row.subject == PUBLISHED else wording.published(row.published)
+        cells.append(
+            [
+                row.claim_id,
+                _end(row.subject, _SUBJECT),
+                row.verdict.outcome.value,
+                wording.estimate(estimate) if estimate else "",
+                wording.relation(row.verdict),
+                wording.sample(estimate),
+                f"published {published}" if published else "",
+            ]
+        )
     for column, shorten in ((1, _end), (0, cut)) if cells else ():
         widths = [max(map(len, values)) for values in zip(*cells, strict=True)]
         over = sum(widths[:_KEPT]) + len(_GAP) * (_KEPT - 1) - width
@@ -54,7 +68,7 @@ def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
         return ""
     most = max(result.families for result in found)
     shares = [result.i2 for result in found]
-    many = f"{len(found)} claims" if len(found) > 1 else "1 claim"
+    many = printed.many(len(found), "claim")
     spread = f"I² {printed.share(min(shares))} to {printed.share(max(shares))}"
     return cut(f"pooled in the report: {many}, over up to {most} families, {spread}", width)
 
@@ -63,19 +77,6 @@ def amended_line(rows: Iterable[Row], width: int) -> str:
     """Name in one line the claims that are not as they were registered; empty where all are."""
     names = ", ".join(amended(rows))
     return cut(f"not as registered: {names}", width) if names else ""
-
-
-def _cells(row: Row) -> list[str]:
-    published = "" if row.subject == PUBLISHED else wording.published(row.published)
-    return [
-        row.claim_id,
-        _end(row.subject, _SUBJECT),
-        row.verdict.outcome.value,
-        wording.estimate(row.verdict.estimate) if row.verdict.estimate else "",
-        wording.relation(row.verdict),
-        wording.sample(row.verdict.estimate),
-        f"published {published}" if published else "",
-    ]
 
 
 def _end(subject: str, width: int) -> str:

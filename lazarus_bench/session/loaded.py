@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.quirks import Quirk
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.untrained import randomise
 
 SMALL = 1 << 24
 """Bytes of weights below which a model is small: 64 of them are at most a gibibyte."""

@@ -171,7 +171,7 @@ class Session:
         Raises:
             NotApplicable: one of them is not.
         """
-        from lazarus_bench.models.words import word_tokens
+        from lazarus_bench.models.prompts import word_tokens
 
         if not self.subject(name).is_lab:
             tokenizer = self.runs(name, None)[0].loaded.tokenizer

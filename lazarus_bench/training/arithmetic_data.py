@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate
-from lazarus_bench.models.words import word_tokens
+from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate, word_tokens
 from lazarus_bench.tasks.arithmetic import (
     Operation,
     Problem,

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models.anatomy import anatomy_of, holder, part
+from lazarus_bench.models.anatomy import holder, part
+from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.models.taps import router_logits
 from lazarus_bench.training.loop import Loss, Parts
 from lazarus_bench.training.record import write_whole

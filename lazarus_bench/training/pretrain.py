@@ -26,7 +26,8 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.anatomy import Anatomy, anatomy_of
+from lazarus_bench.models.anatomy import Anatomy
+from lazarus_bench.models.families import anatomy_of, lab_model
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks import corpus
@@ -125,10 +126,6 @@ def mixed_loss(anatomy: Anatomy, parts: Sequence[Part]) -> Loss:
     return loss
 
 
-_BESIDE_LLAMA = {"mistral": 0.9, "gemma2": 1.25, "olmoe": 1.35, "gpt-oss": 1.35}
-"""Cost of a family's pretraining step relative to the llama's, where it is not 1."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Pretrain(Recipe):
     """A lab model of `family` from scratch on the generated corpus.
@@ -162,8 +159,8 @@ class Pretrain(Recipe):
     def lab_seconds(self) -> float:
         """147 ms a step of the llama with 80 documents, a third of it whatever their number."""
         documents = (self.symbols + self.words + self.prose) / 80
-        beside = _BESIDE_LLAMA.get(self.family, 1.0)
-        return 0.147 * self.steps * beside * (1 + 2 * documents) / 3
+        cost = lab_model(self.family)[1].step_cost
+        return 0.147 * self.steps * cost * (1 + 2 * documents) / 3
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -318,12 +315,8 @@ class Blank(Recipe):
 
     def train(self, base: None, out: Path, seed: int, show: bool | None = None) -> None:
         """Leave the untrained model of `seed` and its tokenizer in `out`; `base` is unused."""
-        from lazarus_bench.models.blank import (
-            blank_config,
-            draw_weights,
-            save_blank,
-            train_tokenizer,
-        )
+        from lazarus_bench.models import lab
+        from lazarus_bench.models.untrained import blank_config, draw_weights, train_tokenizer
 
         del base, show
         texts = [example.text for example in read_data(self.data).train]
@@ -336,4 +329,4 @@ class Blank(Recipe):
             hidden=self.hidden,
             context=self.context,
         )
-        save_blank(draw_weights(config, seed), config, tokenizer, out)
+        lab.save(draw_weights(config, seed), config, out, tokenizer)

@@ -12,9 +12,9 @@ from lazarus_bench.analysis.lens import in_bfloat16, largest, read_lens, total_v
 from lazarus_bench.analysis.prompts import batches_by_length
 from lazarus_bench.backend import mx
 from lazarus_bench.models.anatomy import unembed
-from lazarus_bench.models.defects import with_quirk
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.quirks import with_quirk
 from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.models.untrained import randomise
 
 prompt = st.lists(st.integers(3, 900), min_size=1, max_size=5).map(lambda ids: (0, *ids))
 prompts = st.lists(prompt, min_size=1, max_size=7)

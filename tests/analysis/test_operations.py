@@ -27,9 +27,9 @@ from lazarus_bench.analysis.operations import (
 )
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.judge import ClassEntropy
-from lazarus_bench.models.defects import with_quirk
 from lazarus_bench.models.load import load
-from lazarus_bench.models.words import WordTokens, word_tokens
+from lazarus_bench.models.prompts import WordTokens, word_tokens
+from lazarus_bench.models.quirks import with_quirk
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, sample_prompts
 
 PROBLEMS = sample_prompts()

@@ -27,7 +27,7 @@ from lazarus_bench.analysis.vocabulary import strongest
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import blocks, part
-from lazarus_bench.models.words import word_tokens
+from lazarus_bench.models.prompts import word_tokens
 
 NUMBERS, WORDS = 100, 700
 TEXTS = (

@@ -4,45 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from families import CONFIGS, SHAPE, made
+from families import made
 
 from lazarus_bench.analysis import routing
 from lazarus_bench.analysis.router import routed_layers
-from lazarus_bench.analysis.routing import RULES, Routing, gate_logits, read_routing, trace_prompts
+from lazarus_bench.analysis.routing import Routing, gate_logits, read_routing, trace_prompts
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.models.anatomy import Anatomy, anatomy_of, blocks, part
-from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.random_model import randomise
-
-LOCAL = {"num_local_experts": 6, "num_experts_per_tok": 2, "tie_word_embeddings": True}
-OTHERS = {
-    "mixtral": (LOCAL, "block_sparse_moe.gate"),
-    "granitemoe": (
-        LOCAL
-        | {
-            "logits_scaling": 1.0,
-            "attention_multiplier": 0.3,
-            "embedding_multiplier": 1.0,
-            "residual_multiplier": 1.0,
-            "attention_bias": False,
-        },
-        "block_sparse_moe.router.layer",
-    ),
-    "qwen3_moe": (
-        {
-            "num_experts": 6,
-            "num_experts_per_tok": 2,
-            "decoder_sparse_step": 1,
-            "mlp_only_layers": [1],
-            "moe_intermediate_size": 16,
-            "norm_topk_prob": True,
-            "tie_word_embeddings": True,
-        },
-        "mlp.gate",
-    ),
-}
-"""Families whose anatomy is not of concern here: their configuration, and where the gate is."""
+from lazarus_bench.models.anatomy import blocks, part
+from lazarus_bench.models.families import FAMILIES
 
 EXPERTS = {
     "olmoe": "mlp.switch_mlp",
@@ -54,17 +24,6 @@ EXPERTS = {
     "qwen3_moe": "mlp.switch_mlp",
 }
 PROMPTS = [[3, 1, 4, 1, 5], [9, 2, 6], [5, 3, 5, 8, 9], [7]]
-
-
-def mixture(family, **more):
-    if family in CONFIGS:
-        return made(family, **more)
-    specific, router = OTHERS[family]
-    config = SHAPE | specific | {"model_type": family} | more
-    blank = LoadedModel(
-        name=family, model=None, tokenizer=None, config=config, anatomy=Anatomy(router=router)
-    )
-    return randomise(blank)
 
 
 VARIANTS = [(family, {}) for family in EXPERTS]
@@ -88,7 +47,7 @@ class _Experts:
 @pytest.mark.parametrize(("family", "more"), VARIANTS)
 def test_choices_and_weights_are_the_models_own(family, more):
     """The experts that the forward calls, and the output that their weighted outputs make."""
-    loaded = mixture(family, **more)
+    loaded = made(family, **more)
     if family == "qwen2_moe":
         _silence_shared_experts(loaded)
     tokens = mx.array([[3, 1, 4, 1, 5, 9, 2, 6]])
@@ -124,8 +83,8 @@ def _silence_shared_experts(loaded):
 
 
 def test_every_family_with_a_router_has_a_rule():
-    routed = {f for f in CONFIGS if anatomy_of(SHAPE | CONFIGS[f] | {"model_type": f}).router}
-    assert routed == RULES.keys()
+    anatomies = [family.anatomy for family in FAMILIES.values()]
+    assert all((a.router is None) == (a.routing is None) for a in anatomies)
 
 
 def _flat(asked):
@@ -280,8 +239,8 @@ def test_a_dense_model_no_prompts_and_an_unknown_family_are_refused():
     for token in (-1, 61):
         with pytest.raises(UserError, match=f"no token {token}: choose 0 to 60"):
             read_routing(loaded, [[1, token]])
-    strange = replace(loaded, config=loaded.config | {"model_type": "strange"})
-    with pytest.raises(NotApplicable, match=r"'strange' weighs its experts.*analysis/routing\.py"):
+    strange = replace(loaded, anatomy=replace(loaded.anatomy, routing=None))
+    with pytest.raises(NotApplicable, match=r"weighs its experts.*models/families\.py"):
         read_routing(strange, PROMPTS)
 
 

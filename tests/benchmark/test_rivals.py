@@ -38,7 +38,7 @@ from lazarus_bench.benchmark.workloads import (
     sft,
     write_llama,
 )
-from lazarus_bench.models import activations
+from lazarus_bench.models import mlp
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import collate
 from lazarus_bench.tasks.arithmetic import held_out
@@ -50,12 +50,12 @@ LEAST_EFFORT = Effort(rounds=2, steps=1, prompts=40)
 def test_mlx_lm_has_its_own_gates_within_and_ours_after():
     from mlx_lm.models import llama
 
-    activations.install()
+    mlp.install_gates()
     x = mx.random.normal((3, 8), key=mx.random.key(0))
     with as_shipped():
-        assert llama.swiglu is not activations.swiglu
+        assert llama.swiglu is not mlp.swiglu
         theirs = np.array(llama.swiglu(x, x))
-    assert llama.swiglu is activations.swiglu
+    assert llama.swiglu is mlp.swiglu
     np.testing.assert_allclose(np.array(llama.swiglu(x, x)), theirs, atol=1e-6)
 
 
@@ -185,7 +185,7 @@ def test_rivals_run_with_their_own_gates(tiny, monkeypatch):
     from mlx_lm.tuner import trainer
 
     def own_gates(*_, training_callback=None, **__):
-        assert llama.swiglu is not activations.swiglu
+        assert llama.swiglu is not mlp.swiglu
         asked.append(training_callback)
         if training_callback is not None:
             for _ in range(SETTLING):

@@ -14,7 +14,7 @@ from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, AtMost, Means
 from lazarus_bench.report.registry import amended, by_id, draw_up, read_registered, to_text
-from lazarus_bench.report.rows import UNREGISTERED
+from lazarus_bench.report.schema import UNREGISTERED
 from lazarus_bench.training import Sft
 
 PUBLISHED = Means(values=((0.5, 0.6),))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lazarus_bench import cli
-from lazarus_bench.report.escaping import visible
+from lazarus_bench.report.markup import visible
 
 
 @pytest.fixture

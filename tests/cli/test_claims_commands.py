@@ -9,7 +9,7 @@ from claimfiles import clean_environment, write
 
 from lazarus_bench import cli
 from lazarus_bench.claims.claim_files import read_claims
-from lazarus_bench.report.escaping import unescaped
+from lazarus_bench.report.markup import unescaped
 from lazarus_bench.report.registry import drawn_up, load_registry, render_registry
 
 CLAIMS = """

@@ -10,7 +10,7 @@ from lazarus_bench import cli
 from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report import Report, Row, load, save
 from lazarus_bench.report.diff import compare, render_diff
-from lazarus_bench.report.escaping import unescaped
+from lazarus_bench.report.markup import unescaped
 
 OLDER = Path(__file__).resolve().parents[1] / "report"
 

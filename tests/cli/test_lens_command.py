@@ -152,7 +152,7 @@ def test_a_picture_as_png(told, tiny, tmp_path):
 
 
 def test_png_without_resvg_is_one_sentence(told, tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("lazarus_bench.figures.png.find_spec", lambda _: None)
+    monkeypatch.setattr("lazarus_bench.figures.draw.find_spec", lambda _: None)
     code, _, err = told(tiny, PROMPTS[0], "--plot", tmp_path / "lens.png")
     assert code == 2
     assert "pip install 'lazarus-bench[png]'" in err

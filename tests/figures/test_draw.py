@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import Axis, Forest, HeatGroup, HeatMap, HeatRow, Lane, png, spread
+from lazarus_bench.figures import Axis, Forest, HeatGroup, HeatMap, HeatRow, Lane, draw, spread
 from lazarus_bench.figures.draw import Scale
 from lazarus_bench.figures.text import columns, wrapped
 
@@ -174,22 +174,22 @@ def figure(depth, prompt="'$\\frac$ 乘'"):
 
 def test_a_png_has_the_figures_proportions_its_colours_and_its_words():
     pytest.importorskip("resvg_py", reason="PNG needs the extra `png`")
-    png.check_png("--plot x.png")
+    draw.check_png("--plot x.png")
     for depth in (4, 90):
         svg = figure(depth)
-        made = png.png(svg)
+        made = draw.png(svg)
         assert made.startswith(b"\x89PNG\r\n")
         size = struct.unpack(">II", made[16:24])
         drawn_ = ElementTree.fromstring(svg)
         assert size == tuple(2 * int(float(drawn_.get(side))) for side in ("width", "height"))
-    assert png.png(figure(4)) != png.png(figure(4, prompt="another"))
+    assert draw.png(figure(4)) != draw.png(figure(4, prompt="another"))
 
 
 def test_without_a_font_or_resvg_a_png_is_refused_in_one_sentence(monkeypatch):
-    monkeypatch.setattr(png, "find_spec", lambda _: None)
+    monkeypatch.setattr(draw, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"--plot x.png needs resvg: `pip install 'lazarus-bench"):
-        png.check_png("--plot x.png")
-    monkeypatch.setattr(png, "find_spec", lambda _: object())
-    monkeypatch.setattr(png, "_letters", lambda: False)
+        draw.check_png("--plot x.png")
+    monkeypatch.setattr(draw, "find_spec", lambda _: object())
+    monkeypatch.setattr(draw, "_has_letters", lambda: False)
     with pytest.raises(UserError, match="needs a font and this machine has none"):
-        png.check_png("--plot x.png")
+        draw.check_png("--plot x.png")

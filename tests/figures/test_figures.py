@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from drawn import SVG, Drawn
+from figure_strategies import figures_with, listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +17,6 @@ from lazarus_bench.figures import (
     Curve,
     Curves,
     Forest,
-    HeatGroup,
-    HeatMap,
-    HeatRow,
     Lane,
     LayerCurves,
     LayerSeries,
@@ -30,55 +28,9 @@ from lazarus_bench.figures import (
 from lazarus_bench.figures.draw import PALETTE
 
 WORDS = st.text("<>&'\"|`\\ ab2≤乘\x00\n]", max_size=30) | st.text(max_size=30)
-SOME = st.lists(st.floats(), min_size=3, max_size=3).map(tuple)
-POINTS = st.lists(st.tuples(st.floats(), st.floats()), max_size=12).map(tuple)
 SPAN = st.tuples(st.floats(), st.floats())
 NAMES = {"title": WORDS, "subject": WORDS}
-
-
-def listed(what, least=0, most=3):
-    return st.lists(what, min_size=least, max_size=most).map(tuple)
-
-
-HEAT = st.builds(
-    HeatMap,
-    **NAMES,
-    layer=st.integers(0, 2),
-    seeds=st.integers(1, 9),
-    groups=listed(
-        st.builds(
-            HeatGroup,
-            name=WORDS,
-            rows=listed(st.builds(HeatRow, prompt=WORDS, gold=WORDS, probability=SOME), 1),
-        ),
-        1,
-    ),
-)
-SERIES = st.builds(
-    LayerSeries, name=WORDS, mean=SOME, lowest=SOME, highest=SOME, seeds=st.integers(1, 9)
-)
-LAYERS = st.builds(
-    LayerCurves,
-    **NAMES,
-    unit=WORDS,
-    layers=st.just((0, 4, 12)),
-    series=listed(SERIES, most=7),
-    null=st.none() | st.builds(NullBand, name=WORDS, mean=SOME, upper=st.floats()),
-)
-CURVES = st.builds(
-    Curves,
-    **NAMES,
-    x=WORDS,
-    unit=WORDS,
-    series=listed(st.builds(Curve, name=WORDS, lines=listed(POINTS)), most=5),
-)
-SCATTER = st.builds(
-    Scatter,
-    **NAMES,
-    classes=st.tuples(WORDS, WORDS),
-    points=listed(st.tuples(st.floats(), st.floats(), st.integers(0, 1)), most=20),
-    explained=SPAN,
-)
+FIGURES = figures_with(WORDS)
 LANE = st.builds(
     Lane,
     value=st.none() | st.floats(),
@@ -102,7 +54,8 @@ COSTS = st.builds(
         st.builds(CostCurve, name=WORDS, points=listed(st.tuples(COST, COST, COST, COST)))
     ),
 )
-ANY = HEAT | LAYERS | CURVES | SCATTER | FOREST | COSTS
+DRAWN = FIGURES.heat | FIGURES.layers | FIGURES.curves | FIGURES.scatter | COSTS
+ANY = DRAWN | FOREST
 
 
 @settings(deadline=None, max_examples=150)
@@ -123,7 +76,7 @@ def test_any_figure_is_one_closed_svg_that_asks_for_nothing(item, heading):
 
 
 @settings(deadline=None, max_examples=100)
-@given(HEAT | LAYERS | CURVES | SCATTER | COSTS, st.booleans())
+@given(DRAWN, st.booleans())
 def test_every_shape_is_inside_the_frame(item, heading):
     drawn = Drawn(item.svg(heading=heading))
     for at in drawn.root.iter():

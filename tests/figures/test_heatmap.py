@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from drawn import SVG, Drawn
+from figure_strategies import luminance
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,13 +67,6 @@ def test_what_is_off_the_scale_has_the_nearest_colour_and_nan_none():
 def test_more_has_no_lesser_colour(first, second):
     low, high = sorted((first, second))
     assert level(low) <= level(high)
-
-
-def luminance(colour):
-    """Relative luminance (WCAG 2.2) of #rrggbb."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_colours_grow_darker_by_enough_that_no_eye_needs_their_hue():

@@ -17,7 +17,6 @@ from lazarus_bench.jobs.subjects import (
     subject,
 )
 from lazarus_bench.models import files
-from lazarus_bench.models.lab_families import FAMILIES
 from lazarus_bench.training import Instruct, Pretrain
 
 
@@ -51,9 +50,8 @@ def test_every_family_has_a_base_and_an_instruct_model_of_its_own(family):
     assert (family in base.label) == is_further(f"lab:{family}-instruct") == (family != "llama")
 
 
-def test_the_labs_families_are_those_that_can_be_made_and_further_ones_cost_less():
-    assert LAB_FAMILIES.keys() == FAMILIES.keys()
-    assert set(MIXTURES) < LAB_FAMILIES.keys()
+def test_further_families_cost_less():
+    assert MIXTURES == ("olmoe", "gpt-oss")
     further = [spec for family, spec in LAB_FAMILIES.items() if family != "llama"]
     assert all(spec.lab_seconds <= 75 for spec in further)
     assert sum(spec.lab_seconds for spec in further) < 2 * 6 * 60
@@ -136,7 +134,7 @@ def test_every_part_of_a_large_file_is_sampled(copy, monkeypatch):
 def test_an_unknown_family_is_refused_before_any_training(copy):
     file = copy / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "reservoir"}))
-    with pytest.raises(UserError, match=r"'reservoir' has no anatomy yet.*anatomy\.py"):
+    with pytest.raises(UserError, match=r"'reservoir' is unknown.*families\.py"):
         subject(str(copy))
 
 

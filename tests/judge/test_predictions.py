@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from judge_strategies import grid
 
 from lazarus_bench.judge import AtMost, ClassEntropy, Hits, Outcome, decide
-from lazarus_bench.judge.predictions import least_entropy, most_entropy
+from lazarus_bench.judge.proportions import least_entropy, most_entropy
 
 CLASSES = 4
 weights = arrays(float, CLASSES, elements=st.floats(0.001, 1)).map(lambda w: w / w.sum())

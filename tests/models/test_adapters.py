@@ -18,7 +18,8 @@ from lazarus_bench.models.adapters import (
     unfreeze_blocks,
     without_adapter,
 )
-from lazarus_bench.models.anatomy import anatomy_of, part
+from lazarus_bench.models.anatomy import part
+from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.models.lab import build
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.tasks.arithmetic import Operation

@@ -1,7 +1,10 @@
 """Anatomy: every family's record reproduces its own logits, and a wrong one is refused."""
 
 import dataclasses
+import json
+import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +12,11 @@ from families import CONFIGS, SHAPE, made, text_config
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.anatomy import FAMILIES, Anatomy, anatomy_of, head, part, unembed
-from lazarus_bench.models.load import lens_error, verify_anatomy
+from lazarus_bench.jobs.subjects import subject
+from lazarus_bench.models import families, lab
+from lazarus_bench.models.anatomy import Anatomy, head, part, unembed
+from lazarus_bench.models.families import FAMILIES, Family, LabModel, anatomy_of
+from lazarus_bench.models.load import lens_error, load, verify_anatomy
 
 SCALED = ("cohere", "cohere2", "gemma2", "granite", "granitemoe")
 
@@ -44,7 +50,7 @@ def test_no_number_that_changes_the_logits_is_left_as_if_it_were_not_there(famil
 def test_a_forgotten_multiplier_or_softcap_is_refused(family):
     loaded = made(family)
     forgotten = replace(loaded.anatomy, logit_scale=1.0, softcap=None)
-    with pytest.raises(UserError, match=r"differs from the logits.*models/anatomy\.py"):
+    with pytest.raises(UserError, match=r"differs from the logits.*models/families\.py"):
         verify_anatomy(replace(loaded, anatomy=forgotten))
 
 
@@ -53,7 +59,7 @@ def test_another_norm_than_the_last_is_refused(family):
     loaded = made(family)
     norm = part(loaded.model, loaded.anatomy.norm)
     loaded.model.other = type(norm)(text_config(family)["hidden_size"])
-    with pytest.raises(UserError, match=r"differs from the logits.*models/anatomy\.py"):
+    with pytest.raises(UserError, match=r"differs from the logits.*models/families\.py"):
         verify_anatomy(replace(loaded, anatomy=replace(loaded.anatomy, norm="other")))
 
 
@@ -84,7 +90,7 @@ def test_an_unknown_family_names_the_file_to_edit_and_the_known_families():
         anatomy_of({"model_type": "mamba"})
     text = str(error.value)
     assert "'mamba'" in text
-    assert "lazarus_bench/models/anatomy.py" in text
+    assert "lazarus_bench/models/families.py" in text
     assert all(family in text for family in FAMILIES)
 
 
@@ -109,17 +115,69 @@ def test_gemma2s_head_is_bounded_by_its_softcap():
 
 
 def test_a_granite_without_its_scaling_is_refused_in_words(tmp_path, tiny):
-    import json
-    import shutil
-
-    from lazarus_bench.models.load import load
-
     broken = tmp_path / "granite"
     shutil.copytree(tiny, broken)
     config = json.loads((broken / "config.json").read_text()) | {"model_type": "granite"}
     (broken / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match="granite"):
         load(broken)
+
+
+WIDE = Family(
+    model_type="wide_llama",
+    lab=LabModel(architecture="LlamaForCausalLM", config={"hidden_act": "silu"}, steps=5),
+)
+
+
+@pytest.fixture
+def renamed(tmp_path, tiny):
+    """A llama whose config.json names a family that nobody here knows."""
+    shutil.copytree(tiny, tmp_path / "wide")
+    file = tmp_path / "wide" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_type": "wide_llama"}))
+    return tmp_path / "wide"
+
+
+@pytest.fixture
+def remapped(monkeypatch):
+    """mlx-lm runs its llama for the family."""
+    import mlx_lm.utils
+
+    monkeypatch.setitem(mlx_lm.utils.MODEL_REMAPPING, "wide_llama", "llama")
+
+
+def installed(monkeypatch, *entries):
+    found = [
+        SimpleNamespace(value=f"theirs:{i}", load=lambda e=e: e) for i, e in enumerate(entries)
+    ]
+    monkeypatch.setattr(families, "entry_points", lambda **_: found)
+
+
+def test_a_family_is_passed_as_an_object(renamed, remapped):
+    with pytest.raises(UserError, match="'wide_llama' is unknown"):
+        load(renamed)
+    assert load(renamed, family=WIDE).depth == 4
+
+
+@pytest.mark.parametrize("named", [WIDE, [WIDE]], ids=["one", "list"])
+def test_the_family_of_an_installed_package_is_found_by_name(monkeypatch, renamed, remapped, named):
+    installed(monkeypatch, named)
+    assert load(renamed).depth == 4
+    assert subject(str(renamed)).model_type == "wide_llama"
+    base = subject("lab:wide-llama").base(2).recipe
+    assert (base.family, base.steps) == ("wide-llama", 5)
+    assert lab.config_of("wide-llama")["model_type"] == "wide_llama"
+    assert base.lab_seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [("wide", "no model family"), (replace(WIDE, model_type="qwen3"), "'qwen3', which there is")],
+)
+def test_a_package_that_names_no_new_family_is_refused(monkeypatch, named, says):
+    installed(monkeypatch, named)
+    with pytest.raises(UserError, match=f"entry point theirs:0 .*{says}"):
+        anatomy_of({"model_type": "mamba"})
 
 
 def test_an_unknown_target_set_is_refused():

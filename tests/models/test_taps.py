@@ -9,7 +9,8 @@ from mlx.utils import tree_flatten
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models import lab
-from lazarus_bench.models.anatomy import anatomy_of, blocks, holder, part
+from lazarus_bench.models.anatomy import blocks, holder, part
+from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import prefixed, residual_stream, router_logits, tapped, unmasked
 

@@ -47,7 +47,7 @@ from lazarus_bench.report import (
 )
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.pictures import pictures
-from lazarus_bench.report.rows import UNREGISTERED
+from lazarus_bench.report.schema import UNREGISTERED
 
 GOLDEN = Path(__file__).with_name("golden.md")
 GOLDEN_PAGE = Path(__file__).with_name("golden.html")

@@ -24,8 +24,6 @@ from lazarus_bench.report.defects import (
     outcome,
     produced,
     switched_on,
-    unasked,
-    warning,
 )
 from lazarus_bench.report.html import render_html
 
@@ -137,7 +135,7 @@ def test_a_report_without_defects_says_nothing_of_them():
 
 
 def test_a_defect_that_was_on_is_named_at_the_top_in_the_row_and_in_the_terminal():
-    said = warning(ROWS)
+    said = quirks_line(ROWS)
     assert said == (
         "Known defects of the public source were switched on: unshifted-labels in "
         "explain/unshifted-destroys."
@@ -169,12 +167,11 @@ def test_the_page_marks_a_verdict_with_a_defect_wherever_it_stands():
 
 def test_a_defect_that_the_claim_is_not_about_is_told_apart():
     odd = dataclasses.replace(PLAIN[0], quirks=("sgd",))
-    assert unasked([ABOUT, odd]) == (odd,)
     assert switched_on([ABOUT, odd, odd]) == {
         "unshifted-labels": (ABOUT.claim_id,),
         "sgd": (odd.claim_id,),
     }
-    assert warning([ABOUT, odd]).endswith(f" Not asked for by the claim: {odd.claim_id}.")
+    assert quirks_line([ABOUT, odd]).endswith(f" Not asked for by the claim: {odd.claim_id}.")
 
 
 def test_the_table_shows_published_with_and_without():

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.report.escaping import code, prose, token, unescaped
-from lazarus_bench.report.layout import table
+from lazarus_bench.report.markup import code, prose, table, token, unescaped
 
 NASTY = st.text(alphabet="|`\\\n\r\t <>&*_~[]()#$!:@ab12'\"…҆\x00\u2028") | st.text()
 UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")

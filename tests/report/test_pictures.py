@@ -5,8 +5,8 @@ import math
 import re
 
 import pytest
+from figure_strategies import figures_with
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from rendered_page import NASTY, TAGS, Page, one_line
 from sample_report import CURVES, HEAT, SAMPLE
 
@@ -14,13 +14,9 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.figures import (
     Curve,
     Curves,
-    HeatGroup,
-    HeatMap,
-    HeatRow,
     LayerCurves,
     LayerSeries,
     NullBand,
-    Scatter,
 )
 from lazarus_bench.report import load, render, save, write_pictures
 from lazarus_bench.report.pictures import (
@@ -33,64 +29,7 @@ from lazarus_bench.report.pictures import (
 )
 from lazarus_bench.session.options import PICTURES
 
-POINTS = st.lists(st.tuples(st.floats(), st.floats()), max_size=40).map(tuple)
-CURVE = st.builds(Curve, name=NASTY, lines=st.lists(POINTS, max_size=4).map(tuple))
-ANY_CURVES = st.builds(
-    Curves,
-    title=NASTY,
-    subject=NASTY,
-    x=NASTY,
-    unit=NASTY,
-    series=st.lists(CURVE, max_size=3).map(tuple),
-)
-ANY_SCATTER = st.builds(
-    Scatter,
-    title=NASTY,
-    subject=NASTY,
-    classes=st.just(("a", "b")),
-    points=st.lists(st.tuples(st.floats(), st.floats(), st.integers(0, 1)), max_size=5).map(tuple),
-    explained=st.just((0.5, 0.2)),
-)
-
-
-@st.composite
-def heatmaps(draw):
-    depth = draw(st.integers(1, 50))
-    numbers = st.lists(st.floats(), min_size=depth, max_size=depth).map(tuple)
-    rows = st.lists(
-        st.builds(HeatRow, prompt=NASTY, gold=NASTY, probability=numbers), min_size=1, max_size=3
-    ).map(tuple)
-    groups = st.lists(st.builds(HeatGroup, name=NASTY, rows=rows), min_size=1, max_size=2)
-    return HeatMap(
-        title=draw(NASTY),
-        subject=draw(NASTY),
-        layer=draw(st.integers(0, depth - 1)),
-        seeds=draw(st.integers(1, 9)),
-        groups=tuple(draw(groups)),
-    )
-
-
-@st.composite
-def layer_curves(draw):
-    count = draw(st.integers(1, 60))
-    numbers = st.lists(st.floats(), min_size=count, max_size=count).map(tuple)
-    series = st.builds(
-        LayerSeries,
-        name=NASTY,
-        mean=numbers,
-        lowest=numbers,
-        highest=numbers,
-        seeds=st.integers(1, 9),
-    )
-    null = st.builds(NullBand, name=NASTY, mean=numbers, upper=st.floats())
-    return LayerCurves(
-        title=draw(NASTY),
-        subject=draw(NASTY),
-        unit=draw(NASTY),
-        layers=tuple(range(count)),
-        series=tuple(draw(st.lists(series, max_size=3))),
-        null=draw(st.none() | null),
-    )
+FIGURES = figures_with(NASTY, deepest=60)
 
 
 def test_the_markdown_links_every_figure_there_is():
@@ -130,7 +69,7 @@ def test_nothing_to_show_no_section(section):
     assert list(section([])) == []
 
 
-@given(ANY_SCATTER)
+@given(FIGURES.scatter)
 def test_a_title_of_a_scatter_stays_a_title(item):
     page = Page("\n\n".join(scatter_section([item])))
     assert [page.tags.count(tag) for tag in ("h2", "h3", "img")] == [1, 1, 1]
@@ -138,7 +77,7 @@ def test_a_title_of_a_scatter_stays_a_title(item):
 
 
 @settings(deadline=None)
-@given(heatmaps())
+@given(FIGURES.heat)
 def test_nothing_of_a_heat_map_breaks_out(item):
     page = Page("\n\n".join(heatmap_section([item])))
     assert [page.tags.count(tag) for tag in ("h2", "h3", "img", "details")] == [1, 1, 1, 1]
@@ -156,7 +95,7 @@ def test_the_markdown_has_the_numbers_of_every_prompt():
 
 
 @settings(deadline=None)
-@given(ANY_SCATTER, heatmaps(), layer_curves(), ANY_CURVES)
+@given(FIGURES.scatter, FIGURES.heat, FIGURES.layers, FIGURES.curves)
 def test_any_figure_reads_back(tmp_path_factory, points, heat, layers, curves):
     path = tmp_path_factory.mktemp("figures") / "report.json"
     figures = {
@@ -185,7 +124,7 @@ def line(*values):
     return tuple((float(x), y) for x, y in enumerate(values, 1))
 
 
-@given(ANY_CURVES)
+@given(FIGURES.curves)
 def test_whatever_was_logged_becomes_one_fold_with_a_figure_and_a_table(curves):
     page = Page("\n\n".join(curves_section([curves])))
     assert set(page.tags) <= TAGS | {"img"}
@@ -244,7 +183,7 @@ def row(text, position=1):
     return Page(text).rows[position][1:]
 
 
-@given(layer_curves())
+@given(FIGURES.layers)
 def test_whatever_was_read_becomes_one_fold_with_a_figure_and_a_table(item):
     page = Page("\n\n".join(layer_curves_section([item])))
     assert set(page.tags) <= TAGS | {"strong", "img"}

@@ -8,9 +8,8 @@ from lazarus_bench.analysis.probe import probe
 from lazarus_bench.analysis.probe_prompts import words_in_turn
 from lazarus_bench.analysis.prompts import prompt_tokens, read_states
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.defects import with_quirk
-from lazarus_bench.models.quirks import QUIRKS
-from lazarus_bench.models.random_model import untrained_llama
+from lazarus_bench.models.quirks import QUIRKS, with_quirk
+from lazarus_bench.models.untrained import untrained_llama
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import held_out
 

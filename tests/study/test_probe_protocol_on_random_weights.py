@@ -6,7 +6,7 @@ import pytest
 from hypotheses.writeups.probe_prompts import writeup_words
 from lazarus_bench.analysis.probe import probe
 from lazarus_bench.analysis.prompts import read_states
-from lazarus_bench.models.random_model import untrained_llama
+from lazarus_bench.models.untrained import untrained_llama
 
 SEEDS = range(100, 108)
 

@@ -6,7 +6,7 @@ from mlx.utils import tree_flatten
 
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.models import lab
-from lazarus_bench.models.anatomy import anatomy_of
+from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.training import Pretrain, pretrain
 from lazarus_bench.training.balance import (
     COEFFICIENT,

@@ -10,7 +10,7 @@ from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models import lab, lab_tokenizer
 from lazarus_bench.models.adapters import trainable_parameters
-from lazarus_bench.models.lab_families import FAMILIES
+from lazarus_bench.models.families import LAB
 from lazarus_bench.models.load import load
 from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks import corpus
@@ -39,7 +39,7 @@ def test_the_loss_falls_in_every_part(tmp_path):
     assert all(last.parts[name] < first.parts[name] for name in first.parts)
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "llama"])
+@pytest.mark.parametrize("family", [name for name in LAB if name != "llama"])
 def test_every_family_learns_and_loads(family, tmp_path):
     spec = Pretrain(family=family, steps=15, symbols=12, words=4, prose=4)
     out = made(tmp_path / family, spec, None)

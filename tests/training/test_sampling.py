@@ -7,7 +7,7 @@ from scipy.stats import chisquare
 
 from lazarus_bench.backend import mx
 from lazarus_bench.models.anatomy import part
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.untrained import randomise
 from lazarus_bench.training.sampling import label_log_probs, sample, scorings
 
 PROMPTS = [(0, 5, 6, 7), (0, 9), (0, 9, 40, 41, 42, 43), (0, 9), (0, 3, 60, 2)]

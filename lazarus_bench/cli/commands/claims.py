@@ -61,8 +61,7 @@ def list_them(
         1  with --against, a claim is amended, new or gone
         2  bad input
     """
-    from lazarus_bench.report.registry import against, by_id, list_claims, tally
-    from lazarus_bench.report.registry.amendments import KEPT
+    from lazarus_bench.report.registry import KEPT, against, by_id, list_claims, tally
 
     claims = _claims(hypotheses, family)
     statuses = None

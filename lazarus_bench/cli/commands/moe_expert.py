@@ -28,7 +28,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 
 if TYPE_CHECKING:
     from lazarus_bench.models.load import LoadedModel
-    from lazarus_bench.models.words import WordTokens
+    from lazarus_bench.models.prompts import WordTokens
 
 PROBLEMS = 40
 """Arithmetic prompts that are read where no classes are given, ten an operation."""
@@ -221,7 +221,7 @@ def _operations() -> dict[str, list[str]]:
 def _words(loaded: LoadedModel, asked: Sequence[str]) -> tuple[Sequence[WordTokens], list[str]]:
     """The words asked for; else the default's that are single tokens, and those that are not."""
     from lazarus_bench.analysis.vocabulary import known_words
-    from lazarus_bench.models.words import word_tokens
+    from lazarus_bench.models.prompts import word_tokens
     from lazarus_bench.tasks.arithmetic import Operation
 
     try:

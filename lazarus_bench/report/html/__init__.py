@@ -20,9 +20,9 @@ from lazarus_bench.figures import Axis, Lane, stylesheet
 from lazarus_bench.figures.draw import Scale
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import defects, printed, summary, wording
-from lazarus_bench.report.escaping import visible
 from lazarus_bench.report.html.claims import anchors, claim_views, families
-from lazarus_bench.report.rows import Report
+from lazarus_bench.report.markup import visible
+from lazarus_bench.report.schema import Report
 
 __all__ = ["render_html"]
 
@@ -88,7 +88,11 @@ def _environment() -> Environment:
         "slug": _SLUGS.__getitem__,
         "LEGEND": _legend(),
     }
-    environment.filters |= {"visible": visible, "sentence": _sentence, "percent": _percent}
+    environment.filters |= {
+        "visible": visible,
+        "sentence": lambda text: text[:1].upper() + text[1:],
+        "percent": _percent,
+    }
     return environment
 
 
@@ -110,10 +114,6 @@ def _legend() -> str:
 def _printable(value: Any) -> Any:
     plain = isinstance(value, str) and not hasattr(value, "__html__")
     return value.translate(_UNPRINTABLE) if plain else value
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _percent(share: float) -> float:

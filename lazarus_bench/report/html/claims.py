@@ -12,7 +12,7 @@ from lazarus_bench.judge import Estimate, Outcome, Region, Verdict
 from lazarus_bench.judge.replication import Criterion, criteria
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.pictures import pooled_lanes, span_of
-from lazarus_bench.report.rows import PooledClaim, Report, Row
+from lazarus_bench.report.schema import PooledClaim, Report, Row
 from lazarus_bench.report.summary import PUBLISHED
 
 
@@ -147,12 +147,18 @@ def _view(rows: list[Row], anchor: str, pooled: PooledClaim | None) -> ClaimView
 def _judged(row: Row) -> Judged:
     estimate = row.verdict.estimate
     lane = _lane(estimate, "hollow" if row.subject == PUBLISHED else "dot")
+    original = row.published.estimate if row.published else None
+    replication: tuple[Criterion, ...] = ()
+    # As for pooling: where a control failed, the estimate is no evidence of anything.
+    valid = row.verdict.outcome != Outcome.INVALID
+    if valid and _comparable(row) and estimate is not None and original is not None:
+        replication = criteria(original, estimate, row.verdict.region)
     return Judged(
         row=row,
         own=Axis.over(span_of(row.verdict.region), [lane]),
         sketch=replace(lane, dots=(), shape="dot"),
         lane=lane,
-        replication=_replication(row, estimate),
+        replication=replication,
     )
 
 
@@ -170,16 +176,6 @@ def _lane(item: Estimate | None, shape: Literal["dot", "hollow"]) -> Lane:
         dots=tuple((value, f"{unit} {at}: {text}") for at, (value, text) in enumerate(dots)),
         shape=shape,
     )
-
-
-def _replication(row: Row, ours: Estimate | None) -> tuple[Criterion, ...]:
-    original = row.published.estimate if row.published else None
-    if not _comparable(row) or ours is None or original is None:
-        return ()
-    # As for pooling: where a control failed, the estimate is no evidence of anything.
-    if row.verdict.outcome == Outcome.INVALID:
-        return ()
-    return criteria(original, ours, row.verdict.region)
 
 
 def _comparable(row: Row) -> bool:

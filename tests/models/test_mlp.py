@@ -8,7 +8,7 @@ from mlx.utils import tree_flatten
 
 from lazarus_bench.backend import EXP, mx, nn
 from lazarus_bench.benchmark.workloads import Shape, write_llama
-from lazarus_bench.models import lean_mlp
+from lazarus_bench.models import mlp
 from lazarus_bench.models.adapters import Lora, add_lora, without_adapter
 from lazarus_bench.models.load import load
 
@@ -55,7 +55,7 @@ def usual(monkeypatch):
 
     def do(work):
         with monkeypatch.context() as patch:
-            patch.setattr(lean_mlp, "LEAST", 1 << 62)
+            patch.setattr(mlp, "LEAST", 1 << 62)
             return work()
 
     return do
@@ -70,13 +70,13 @@ def lean_blocks(loaded) -> list[bool]:
 def test_values_and_gradients_are_the_same_to_the_bit(directory, rows, length, seed):
     loaded, tokens = adapted(directory), tokens_of(rows, length, seed)
     assert all(lean_blocks(loaded))
-    kept, lean_mlp.LEAST = lean_mlp.LEAST, 0
+    kept, mlp.LEAST = mlp.LEAST, 0
     try:
         value, found = gradient(loaded.model, tokens)
-        lean_mlp.LEAST = 1 << 62
+        mlp.LEAST = 1 << 62
         expected_value, expected = gradient(loaded.model, tokens)
     finally:
-        lean_mlp.LEAST = kept
+        mlp.LEAST = kept
     assert value == expected_value
     assert set(found) == set(expected)
     assert all(np.abs(one).max() > 0 for one in expected.values())
@@ -124,7 +124,7 @@ def test_weights_that_are_trained_too_have_their_gradient(directory, usual):
 def test_a_fused_model_goes_its_usual_way(directory, usual):
     loaded, tokens = adapted(directory), tokens_of(8, 20)
     for block in loaded.model.model.layers:
-        for name in lean_mlp.LINEARS:
+        for name in mlp.LINEARS:
             setattr(block.mlp, name, getattr(block.mlp, name).fuse())
     np.testing.assert_array_equal(
         np.array(loaded.model(tokens)), usual(lambda: np.array(loaded.model(tokens)))
@@ -163,7 +163,7 @@ def test_it_is_for_mlps_with_lora(directory, targets):
 
 def test_the_parameters_keep_their_names_and_order(directory, monkeypatch):
     names = [name for name, _ in tree_flatten(adapted(directory).model.parameters())]
-    monkeypatch.setattr(lean_mlp, "by_numpy", lambda: False)
+    monkeypatch.setattr(mlp, "by_numpy", lambda: False)
     plain = adapted(directory)
     assert not any(lean_blocks(plain))
     assert [name for name, _ in tree_flatten(plain.model.parameters())] == names

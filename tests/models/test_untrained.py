@@ -5,7 +5,7 @@ from mlx.utils import tree_flatten
 
 from lazarus_bench import backend
 from lazarus_bench.models.load import verify_anatomy
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.untrained import randomise
 
 
 def weights(loaded):

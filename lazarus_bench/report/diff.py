@@ -1,4 +1,4 @@
-"""Which verdicts moved between two reports, and what on record may be why.
+"""Two reports compared: the verdicts that moved, from which estimate to which, and why.
 
 A verdict has moved when its outcome differs, or when only one of the reports has it. Another
 estimate with the same outcome has not moved a verdict; it is kept apart. Whatever differs between
@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from lazarus_bench.report import wording
-from lazarus_bench.report.defects import IN_MANIFEST
-from lazarus_bench.report.rows import Report, Row
-from lazarus_bench.report.summary import PUBLISHED
+from lazarus_bench.codec import to_plain
+from lazarus_bench.report import printed, wording
+from lazarus_bench.report.defects import IN_MANIFEST, marked
+from lazarus_bench.report.markup import code, prose
+from lazarus_bench.report.schema import Report, Row
+from lazarus_bench.report.summary import PUBLISHED, subject_name
 
 _CODE = ("revision", "lazarus-bench")
 _MACHINE = ("device", "blas", "system", "dtype")
@@ -134,11 +137,16 @@ def compare(old: Report, new: Report) -> Comparison:
     runs = tuple(_run_differences(old, new))
 
     def explained(pair: Pair) -> Pair:
-        if pair.old is None:
-            return replace(pair, reasons=(_unpaired(pair.row, old, "added"),))
-        if pair.new is None:
-            return replace(pair, reasons=(_unpaired(pair.row, new, "removed"),))
-        return replace(pair, reasons=_pair_differences(pair, old, new, runs))
+        if pair.old and pair.new:
+            return replace(pair, reasons=_pair_differences(pair, old, new, runs))
+        # The report without the row lacks its claim, its subject, or the two together.
+        verb, other = ("added", old) if pair.new else ("removed", new)
+        text = f"{verb} for this subject"
+        if pair.row.claim_id not in {row.claim_id for row in other.rows}:
+            text = f"claim {verb}"
+        elif pair.row.subject not in {row.subject for row in other.rows}:
+            text = f"subject {verb}"
+        return replace(pair, reasons=(Reason(kind=verb, text=text),))
 
     moved = tuple(explained(pair) for pair in pairs if pair.moved)
     reestimated = tuple(explained(pair) for pair in pairs if pair.reestimated)
@@ -180,18 +188,6 @@ def _run_differences(old: Report, new: Report) -> Iterator[Reason]:
             yield _changed(kind, name, before or "not recorded", after or "not recorded")
         elif name == "revision" and str(after).endswith("+changes"):
             yield Reason(kind="code", text=f"revision {after}, whose changes may differ")
-
-
-def _unpaired(row: Row, other: Report, verb: str) -> Reason:
-    """Why only one report has a row: the `other` lacks its claim, its subject, or the two as one.
-
-    `verb` is "added" or "removed".
-    """
-    if row.claim_id not in {r.claim_id for r in other.rows}:
-        return Reason(kind=verb, text=f"claim {verb}")
-    if row.subject not in {r.subject for r in other.rows}:
-        return Reason(kind=verb, text=f"subject {verb}")
-    return Reason(kind=verb, text=f"{verb} for this subject")
 
 
 def _pair_differences(
@@ -278,3 +274,170 @@ def _labels(digests: list[str], report: Report) -> str:
     if len(names) > _NAMED:
         names = [*names[:_NAMED], f"{len(names) - _NAMED} more kinds"]
     return f" ({', '.join(names)})" if names else ""
+
+
+VERSION = 1
+"""Of the JSON values."""
+
+
+def render_diff(found: Comparison, *, everything: bool = False) -> str:
+    """Render a comparison as Markdown, ending in a newline.
+
+    Lists and no tables, since a terminal shows it too. With `everything`, estimates that changed
+    and left their verdicts as they were are listed.
+    """
+    sections = [
+        f"# {headline(found)}",
+        f"- before: {_run(found.old)}\n- after: {_run(found.new)}",
+        *(_change(found, pair) for pair in found.changed),
+        *_unpaired("Only in the newer report", found.come),
+        *_unpaired("Only in the older report", found.gone),
+        *_reestimated(found, everything),
+    ]
+    if found.amended:
+        lines = (f"- {code(name)}: {prose(', '.join(how))}" for name, how in found.amended.items())
+        sections.append("## Claims that were amended\n\n" + "\n".join(lines))
+    if found.runs and (found.moved or found.reestimated):
+        lines = (f"- {prose(reason.text)}" for reason in found.runs)
+        sections.append("## What differs between the runs\n\n" + "\n".join(lines))
+    return "\n\n".join(sections) + "\n"
+
+
+def headline(found: Comparison) -> str:
+    """Say in a few words whether anything moved."""
+    total = printed.many(len(found.changed) + len(found.reestimated) + found.same, "verdict")
+    if not found.moved:
+        return f"Nothing moved: {total} compared"
+    rest = {"new": len(found.come), "gone": len(found.gone)}
+    parts = [f"{len(found.changed)} of {total} moved"]
+    return ", ".join([*parts, *(f"{count} {what}" for what, count in rest.items() if count)])
+
+
+def _run(report: Report) -> str:
+    revision = report.manifest.get("revision")
+    at = f", revision {code(revision)}" if revision else ""
+    return f"{prose(report.created)}, profile {code(report.profile)}{at}"
+
+
+def _name(pair: Pair) -> str:
+    return f"{code(pair.row.claim_id)} on {subject_name(pair.row.subject)}"
+
+
+def _change(found: Comparison, pair: Pair) -> str:
+    before, after = pair.outcomes
+    shown = []
+    for row in pair.both:
+        estimate, region = row.verdict.estimate, wording.region(row.verdict.region)
+        known = estimate and f"{wording.estimate(estimate)}, {wording.sample(estimate)}"
+        shown.append(f"{known}, region {region}" if known else prose(row.verdict.reason))
+    return (
+        f"- **{_name(pair)}: {before} → {after}**{marked(pair.row)}\n"
+        f"  - before: {shown[0]}\n  - after: {shown[1]}\n  - why: {_why(found, pair)}"
+    )
+
+
+def _why(found: Comparison, pair: Pair) -> str:
+    """What differs for the pair itself and, in a word each, for the runs, which are listed last."""
+    parts = [reason.text for reason in pair.reasons if reason not in found.runs]
+    shared = dict.fromkeys(reason.kind for reason in pair.reasons if reason in found.runs)
+    if shared:
+        parts.append(f"between the runs: {', '.join(shared)}")
+    return prose("; ".join(parts))
+
+
+def _unpaired(title: str, pairs: tuple[Pair, ...]) -> Iterator[str]:
+    """A line for each claim: a report of one family alone lacks all the others."""
+    if not pairs:
+        return
+    verdicts: dict[tuple[str, str], list[str]] = {}
+    for pair in pairs:
+        why = "; ".join(reason.text for reason in pair.reasons)
+        outcome = f"{pair.row.verdict.outcome.value}{marked(pair.row)}"
+        own = verdicts.setdefault((pair.row.claim_id, why), [])
+        own.append(f"{subject_name(pair.row.subject)} {outcome}")
+    lines = (f"- {code(name)}, {why}: {', '.join(own)}" for (name, why), own in verdicts.items())
+    yield f"## {title}: {printed.many(len(pairs), 'verdict')}"
+    yield "\n".join(lines)
+
+
+def _reestimated(found: Comparison, everything: bool) -> Iterator[str]:
+    if not found.reestimated:
+        return
+    count = printed.many(len(found.reestimated), "further estimate")
+    sentence = f"{count} changed and left the verdict where it was"
+    if not everything:
+        yield f"{sentence} (`--all` lists them)."
+        return
+    yield f"## {sentence}"
+    lines = []
+    for pair in found.reestimated:
+        estimates = (row.verdict.estimate for row in pair.both)
+        old, new = (wording.estimate(item) if item else "no estimate" for item in estimates)
+        alike = ", alike to the digits shown" if old == new else ""
+        after = f"{pair.outcomes[1]}: {old} → {new}{alike}{marked(pair.row)}"
+        lines += [f"- {_name(pair)}, {after}", f"  - why: {_why(found, pair)}"]
+    yield "\n".join(lines)
+
+
+def to_dict(found: Comparison) -> dict[str, Any]:
+    """Turn a comparison into plain JSON values; numbers that JSON lacks travel as strings."""
+    names = ("created", "profile", "command", "manifest")
+    old, new = (
+        {name: to_plain(getattr(run, name)) for name in names} for run in (found.old, found.new)
+    )
+    return {
+        "diff": VERSION,
+        "old": old,
+        "new": new,
+        "runs": to_plain(found.runs),
+        "moved": [_pair_values(pair) for pair in found.moved],
+        "reestimated": [_pair_values(pair) for pair in found.reestimated],
+        "same": found.same,
+        "amended": {name: list(how) for name, how in found.amended.items()},
+    }
+
+
+def _pair_values(pair: Pair) -> dict[str, Any]:
+    return {
+        "claim": pair.row.claim_id,
+        "subject": pair.row.subject,
+        "old": _row_values(pair.old),
+        "new": _row_values(pair.new),
+        "reasons": to_plain(pair.reasons),
+    }
+
+
+def _row_values(row: Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    verdict, values = to_plain(row.verdict), to_plain(row)
+    kept = {name: verdict[name] for name in ("outcome", "reason", "estimate", "region", "level")}
+    return kept | {name: values[name] for name in ("claim_digest", "digests", "quirks")}
+
+
+def annotation(pair: Pair, file: str, line: int | None = None) -> str:
+    """A warning for GitHub Actions about one verdict that changed, at a place in the repository.
+
+    Source of the form and of what is escaped: GitHub's "Workflow commands" and the runner's
+    `ActionCommand`, which reads `%25`, `%0D`, `%0A` everywhere and `%3A`, `%2C` in properties.
+    """
+    before, after = pair.outcomes
+    place = {"file": file, "line": line, "title": f"{pair.row.claim_id}: {before} → {after}"}
+    properties = ",".join(
+        f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
+        for name, value in place.items()
+        if value is not None
+    )
+    told = []
+    for row in pair.both:
+        estimate = row.verdict.estimate
+        number = f" ({wording.estimate(estimate)})" if estimate else ""
+        odd = f", with the known defect {', '.join(row.quirks)}" if row.quirks else ""
+        told.append(f"{row.verdict.outcome.value}{number}{odd}")
+    why = "; ".join(reason.text for reason in pair.reasons)
+    message = f"{pair.row.claim_id} on {pair.row.subject}: {' → '.join(told)}. Why: {why}"
+    return f"::warning {properties}::{_escaped(message)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

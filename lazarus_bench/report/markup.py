@@ -1,10 +1,11 @@
-"""Text into Markdown that cannot break out of its place.
+"""Text into Markdown that cannot break out of its place, and the tables and folds that hold it.
 
 A token can be anything: a pipe, a backtick, a newline, half a tag, a mark that needs a letter.
 """
 
 import html
 import re
+from collections.abc import Iterable, Iterator
 
 from lazarus_bench.figures.text import visible as visible
 
@@ -63,3 +64,16 @@ def token(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]], right: str = "") -> str:
+    """Lay out cells that are already escaped; `right` has an "r" for each column to align so."""
+    columns = list(header)
+    rules = ["---:" if mark == "r" else "---" for mark in right.ljust(len(columns))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, rules, *rows])
+
+
+def fold(title: str, lines: Iterator[str]) -> str:
+    """Fold lines under a title in HTML; the empty lines let Markdown be read inside the tag."""
+    body = "\n".join(lines).rstrip()
+    return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"

@@ -8,9 +8,9 @@ from mlx.utils import tree_flatten
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
-from lazarus_bench.models.defects import GRANITES, with_quirk
 from lazarus_bench.models.load import lens_error, load, verify_anatomy
-from lazarus_bench.models.random_model import randomise
+from lazarus_bench.models.quirks import GRANITES, with_quirk
+from lazarus_bench.models.untrained import randomise
 
 TOKENS = mx.array([[3, 5, 9, 30, 7]])
 ALL = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

@@ -1,13 +1,19 @@
-"""A gated MLP under LoRA that keeps nothing of its forward but what its gradient needs.
+"""The MLPs of mlx-lm's families: their gates with numpy's exp(), and less memory under LoRA.
 
-With numpy's exp() (`exponentials`) a forward is evaluated while its gradient is still being traced,
-and mlx keeps every array of a trace: four of a layer with LoRA, of which the gradient needs one.
-Here they are made of copies that belong to no trace, so each is freed as soon as it was used. The
-operations are mlx-lm's own and in their order, so values and gradients stay the same to the bit.
+mlx-lm's families take their gates from one module of its own; `install_gates` puts `swiglu` and
+`swiglu_oai` in their place, once a process, with `exponentials` for mlx's exp(). The formulas are
+mlx-lm's.
+
+`keep_little` is for a gated MLP under LoRA. With numpy's exp() a forward is evaluated while its
+gradient is still being traced, and mlx keeps every array of a trace: four of a layer with LoRA, of
+which the gradient needs one. Here they are made of copies that belong to no trace, so each is freed
+as soon as it was used. The operations are mlx-lm's own and in their order, so values and gradients
+stay the same to the bit.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, TypeAlias
@@ -15,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.exponentials import by_numpy, evaluated_early, gated_of
+from lazarus_bench.exponentials import by_numpy, evaluated_early, gated_of, sigmoid
 
 FORWARD = ("down_proj", "swiglu", "gate_proj", "up_proj")
 """What mlx-lm's families name in `down_proj(swiglu(gate_proj(x), up_proj(x)))`, in this order."""
@@ -80,7 +86,9 @@ def _lean(usual: type) -> type:
     class Lean(usual):  # type: ignore[misc]
         def __call__(self, x: mx.array) -> mx.array:
             linears = [getattr(self, name) for name in LINEARS]
-            if not (_worth_while(x) and all(map(_suits, linears))):
+            # Not in decoding, and not where mlx only traces and there are no values yet.
+            long = x.ndim > 1 and x.shape[-2] > 1 and x.size >= LEAST and evaluated_early(x)
+            if not (long and all(map(_suits, linears))):
                 usual: mx.array = super().__call__(x)
                 return usual
             weights = self._kept([linear.linear.weight for linear in linears])
@@ -90,11 +98,6 @@ def _lean(usual: type) -> type:
             return found
 
     return Lean
-
-
-def _worth_while(x: mx.array) -> bool:
-    """Not in decoding, and not where mlx only traces and there are no values yet."""
-    return x.ndim > 1 and x.shape[-2] > 1 and x.size >= LEAST and evaluated_early(x)
 
 
 def _function(weights: Sequence[mx.array], scales: Sequence[float]) -> Any:
@@ -133,3 +136,27 @@ def _function(weights: Sequence[mx.array], scales: Sequence[float]) -> Any:
     function: Any = mx.custom_function(value)
     function.vjp(vjp)
     return function
+
+
+def swiglu(gate: mx.array, x: mx.array) -> mx.array:
+    """silu(gate) · x (Shazeer 2020), elementwise."""
+    return gate * sigmoid(gate) * x
+
+
+def swiglu_oai(gate: mx.array, x: mx.array, alpha: float = 1.702, limit: float = 7.0) -> mx.array:
+    """gpt-oss's: the gate clipped from above, 1 added to the clipped linear part."""
+    gate = mx.minimum(gate, limit)
+    return (mx.clip(x, -limit, limit) + 1.0) * (gate * sigmoid(alpha * gate))
+
+
+def install_gates() -> None:
+    """Have mlx-lm's families use these, those too that were imported before."""
+    if not by_numpy():
+        return
+    from mlx_lm.models import activations
+
+    for ours in (swiglu, swiglu_oai):
+        theirs = getattr(activations, ours.__name__)
+        for name, module in list(sys.modules.items()):
+            if name.startswith("mlx_lm.models.") and vars(module).get(ours.__name__) is theirs:
+                setattr(module, ours.__name__, ours)

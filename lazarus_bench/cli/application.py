@@ -56,7 +56,7 @@ _SHOWN = ("Examples", "Exit codes")
 
 _USUAL_CODES = """Exit codes:
     0  done
-    2  bad input: one sentence says what is wrong and what to do
+    2  bad input: one sentence says what to fix
     130, 141  interrupted, or the pipe was closed
 """
 
@@ -182,7 +182,7 @@ def _line(path: Sequence[str]) -> str:
 
 
 def _see(path: Sequence[str]) -> str:
-    return f"`{_line(path)} --help` tells what there is"
+    return f"`{_line(path)} --help` shows the usage"
 
 
 def _refusal(error: CycloptsError, app: App, given: Sequence[str]) -> str:

@@ -118,13 +118,13 @@ def _adapter(named: str | Path | None) -> Path | None:
     directory = Path(named).expanduser().resolve()
     if not directory.is_dir():
         raise UserError(
-            f"--adapter {named} is no folder: give the one that mlx_lm.lora or a recipe left"
+            f"--adapter {named} is not a folder: give the one that mlx_lm.lora or a recipe left"
         )
     missing = [name for name in ADAPTER_FILES if not (directory / name).is_file()]
     if missing:
         raise UserError(
-            f"{named} is no adapter (it has no {missing[0]}): give the directory that mlx_lm.lora "
-            f"or a recipe left"
+            f"{named} is not an adapter (it has no {missing[0]}): give the directory that "
+            f"mlx_lm.lora or a recipe left"
         )
     return directory
 
@@ -158,7 +158,7 @@ def check_top(loaded: LoadedModel, top: int) -> None:
 
     known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
     if not 1 <= top <= known:
-        raise UserError(f"--top-k {top} is not to be had of {loaded.name}: choose 1 to {known}")
+        raise UserError(f"--top-k {top} is not possible with {loaded.name}: choose 1 to {known}")
 
 
 def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> dict[str, int]:
@@ -274,7 +274,7 @@ def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
             raise UserError(f'--classes {text!r} names no class: write it as "name:prompt|prompt"')
         classes.setdefault(name.strip(), []).extend(read_prompts([given_prompts]))
     if len(classes) < 2:
-        raise UserError("one class is told from nothing: give --classes for at least two of them")
+        raise UserError("there is only one class: give --classes for at least two")
     owner: dict[str, str] = {}
     for name, prompts in classes.items():
         for prompt in prompts:
@@ -307,7 +307,7 @@ def read_yaml(named: str) -> Any:
     """The content of a YAML file, read safely; None where it is empty.
 
     Raises:
-        UserError: it cannot be read, is no YAML, or has a key twice.
+        UserError: it cannot be read, is not valid YAML, or has a key twice.
     """
     import yaml
 
@@ -327,7 +327,7 @@ def read_yaml(named: str) -> Any:
         where = " ".join(str(error).split())
         if mark is not None:
             where = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"  # type: ignore[attr-defined]  # of a MarkedYAMLError
-        raise UserError(f"--config {named} is no YAML ({where}): mend it there") from error
+        raise UserError(f"--config {named} is not valid YAML ({where}): fix it there") from error
 
 
 def _check_keys(named: str, root: Any) -> None:

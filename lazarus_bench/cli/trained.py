@@ -82,7 +82,9 @@ def check_seeds(given: Mapping[str, Any]) -> None:
     """Refuse seeds that are none, or that the model has no use for."""
     for name in ("seed", "lab_seed"):
         if given.get(name, 0) < 0:
-            raise UserError(f"--{name.replace('_', '-')} {given[name]} is no seed: give 0 or more")
+            raise UserError(
+                f"--{name.replace('_', '-')} {given[name]} is not a seed: give 0 or more"
+            )
         if given.get(name, 0) > LAST_SEED:
             raise UserError(
                 f"--{name.replace('_', '-')} {given[name]} is too large for mlx: give at most "

@@ -4,6 +4,33 @@ import shutil
 
 import pytest
 
+from lazarus_bench import cli
+
+
+@pytest.fixture
+def told(request, capsys):
+    """What the command of a file test_COMMAND_command.py says: exit code, output, errors."""
+    file = request.module.__name__.rpartition(".")[2]
+    command = file.removeprefix("test_").removesuffix("_command").replace("_", "-")
+
+    def run(*arguments):
+        code = cli.main([command, *map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def refused(told):
+    """The one sentence with which the command refuses its arguments."""
+
+    def run(*arguments):
+        code, out, err = told(*arguments)
+        assert (code, out, len(err.splitlines())) == (2, "", 1), err
+        return err
+
+    return run
+
 
 @pytest.fixture(scope="session")
 def adapter(tiny, tmp_path_factory):

@@ -6,18 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from lazarus_bench import cli
-
 PROMPTS = ["7 * 8 = ", "23 + 45 = "]
-
-
-@pytest.fixture
-def told(capsys):
-    def run(*arguments):
-        code = cli.main(["ablate", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -173,11 +162,8 @@ def test_an_adapter_counts(result, tiny, adapter):
         (["--output", "x.txt"], "end its name in .json"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(told, tiny, arguments, sentence):
-    code, out, err = told(tiny, "|".join(PROMPTS), *arguments)
-    assert (code, out) == (2, "")
-    assert sentence in err
-    assert len(err.splitlines()) == 1
+def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
+    assert sentence in refused(tiny, "|".join(PROMPTS), *arguments)
 
 
 @pytest.mark.parametrize("columns", [20, 60])

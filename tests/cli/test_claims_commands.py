@@ -151,7 +151,7 @@ def test_an_export_never_takes_other_families_off_the_record(said, folder):
 def test_a_misspelt_folder_is_no_file(said, tmp_path):
     code, _, err = said("export", "--output", f"{tmp_path / 'hypothesis'}/")
     assert (code, err.count("\n")) == (2, 1)
-    assert "is no folder" in err
+    assert "is not a folder" in err
     assert not (tmp_path / "hypothesis").exists()
 
 

@@ -236,8 +236,8 @@ def test_an_output_without_the_signs_gets_escapes(arguments, tmp_path):
         (["dctor"], "there is no command dctor (did you mean doctor?); `lazarus-bench --help`"),
         (["claims"], "`lazarus-bench claims` needs an ACTION: list, show, export; `lazarus-bench"),
         (["diff", "--al", "a", "b"], "there is no option --al (did you mean --all?); `lazarus-b"),
-        (["diff", "a"], "give NEW; `lazarus-bench diff --help` tells what there is"),
-        (["render", "a", "--output"], "--output needs a value; `lazarus-bench render --help` te"),
+        (["diff", "a"], "give NEW; `lazarus-bench diff --help` shows the usage"),
+        (["render", "a", "--output"], "--output needs a value; `lazarus-bench render --help` sh"),
         (["store", "ls", "--rank", "3"], "there is no option --rank; `lazarus-bench store ls --h"),
         (
             ["train", "full", "a", "--rank", "3"],

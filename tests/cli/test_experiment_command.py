@@ -238,7 +238,7 @@ def test_the_printed_configuration_chooses_its_arm(ran):
         ),
         (
             "broken",
-            "--config broken.yaml is no YAML (line 1, column 10: expected the node content",
+            "--config broken.yaml is not valid YAML (line 1, column 10: expected the node content",
         ),
         ("twice", "--config twice.yaml has the key steps twice, again in line 1: leave one out"),
         ("absent", "--config absent.yaml cannot be read (No such file or directory): name a YAML"),

@@ -5,19 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from lazarus_bench import cli
-
-
-@pytest.fixture
-def told(capsys):
-    """What the command says: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        code = cli.main(["fuse", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
-
 
 def logits(directory, adapter=None):
     from lazarus_bench.backend import mx
@@ -111,4 +98,4 @@ def test_an_adapter_is_needed(told, tiny, tmp_path):
     assert "give --adapter" in err
     code, _, err = told(tiny, "--adapter", tmp_path, "--output", tmp_path / "fused")
     assert code == 2
-    assert "is no adapter" in err
+    assert "is not an adapter" in err

@@ -4,20 +4,7 @@ import json
 
 import pytest
 
-from lazarus_bench import cli
-
 PROMPTS = ["7 * 8 = ", "What is 7 times 8? "]
-
-
-@pytest.fixture
-def told(capsys):
-    """What the command says: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        code = cli.main(["generate", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def by_hand(loaded, tokens):
@@ -76,15 +63,12 @@ def test_control_characters_do_not_reach_the_terminal():
         (["--temperature", "nan"], "--temperature nan"),
         (["--seed", "3"], "give --temperature as well"),
         (["--temperature", "1", "--seed", "-3"], "--seed -3"),
-        (["--adapter", "."], "is no adapter"),
+        (["--adapter", "."], "is not an adapter"),
         (["--output", "said.txt"], "end its name in .json"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
-    told, tiny, tmp_path, monkeypatch, arguments, sentence
+    refused, tiny, tmp_path, monkeypatch, arguments, sentence
 ):
     monkeypatch.chdir(tmp_path)
-    code, out, err = told(tiny, PROMPTS[0], *arguments)
-    assert (code, out) == (2, "")
-    assert sentence in err
-    assert len(err.splitlines()) == 1
+    assert sentence in refused(tiny, PROMPTS[0], *arguments)

@@ -106,10 +106,10 @@ def test_a_training_that_fails_is_told_and_sets_the_exit_code(said, store, monke
     from lazarus_bench.errors import UserError
     from lazarus_bench.training import pretrain
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise UserError("the disk said no")
 
-    monkeypatch.setattr(pretrain, "run", refuse)
+    monkeypatch.setattr(pretrain.Pretrain, "train", refuse)
     code, out, _ = said("build", "llama", "--workers", "1")
     assert (code, out) == (1, "lab:llama seed 0: the disk said no\n")
 

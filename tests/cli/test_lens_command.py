@@ -13,22 +13,10 @@ import pytest
 from claimfiles import clean_environment
 from safetensors.numpy import load_file, save_file
 
-from lazarus_bench import cli
 from lazarus_bench.cli import terminal
 from lazarus_bench.figures.tables import table
 
 PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
-
-
-@pytest.fixture
-def told(capsys):
-    """What the command says: exit code, standard output, standard error."""
-
-    def run(*arguments):
-        code = cli.main(["lens", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -163,14 +151,14 @@ def test_png_without_resvg_is_one_sentence(told, tiny, tmp_path, monkeypatch):
     [
         (["7 * 8 = ", "--layer", "4"], "--layer 4 is not in"),
         (["7 * 8 = ", "--layer", "-1"], "choose 0 to 3"),
-        (["7 * 8 = ", "--top-k", "0"], "--top-k 0 is not to be had"),
-        (["7 * 8 = ", "--top-k", "99999"], "--top-k 99999 is not to be had"),
+        (["7 * 8 = ", "--top-k", "0"], "--top-k 0 is not possible"),
+        (["7 * 8 = ", "--top-k", "99999"], "--top-k 99999 is not possible"),
         (["7 * 8 = ", "--targets", "multiply,"], "has an empty word"),
         (["7 * 8 = ", "--targets", "unbelievable"], "tokens in this tokenizer"),
         (["7 * 8 = ", "--plot", "lens.gif"], "end its name in .svg or .png"),
         (["7 * 8 = ", "--output", "lens.csv"], "end its name in .json"),
         (["7 * 8 = ", "--diff"], "give --adapter DIR"),
-        (["7 * 8 = ", "--adapter", "."], "is no adapter (it has no adapter_config.json)"),
+        (["7 * 8 = ", "--adapter", "."], "is not an adapter (it has no adapter_config.json)"),
         (["a||b"], "has an empty prompt"),
         ([""], "a prompt is empty: write what the model should read"),
         (["7 * 8 = \udcff"], "is not UTF-8: write it with that encoding"),
@@ -179,11 +167,8 @@ def test_png_without_resvg_is_one_sentence(told, tiny, tmp_path, monkeypatch):
         (["7 * 8 = " * 60], "reads 128 tokens"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(told, tiny, empty, arguments, sentence):
-    code, out, err = told(tiny, *arguments)
-    assert (code, out) == (2, "")
-    assert sentence in err
-    assert len(err.splitlines()) == 1
+def test_what_cannot_be_done_is_one_sentence(refused, tiny, empty, arguments, sentence):
+    assert sentence in refused(tiny, *arguments)
     assert not list(empty.iterdir())
 
 

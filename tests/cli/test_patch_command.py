@@ -6,19 +6,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from lazarus_bench import cli
-
 CLEAN, CORRUPTED = ["7 * 8 = ", "6 * 4 = "], ["7 + 8 = ", "6 + 4 = "]
 ANSWERS = ["--clean-answers", "56|24", "--corrupted-answers", "15|10"]
-
-
-@pytest.fixture
-def told(capsys):
-    def run(*arguments):
-        code = cli.main(["patch", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -137,11 +126,8 @@ def test_an_adapter_counts(result, tiny, adapter):
         (["7 * 8 = ", "@nowhere.txt"], "cannot be read (No such file or directory)"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(told, tiny, arguments, sentence):
-    code, out, err = told(tiny, *arguments)
-    assert (code, out) == (2, "")
-    assert sentence in err
-    assert len(err.splitlines()) == 1
+def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
+    assert sentence in refused(tiny, *arguments)
 
 
 @pytest.mark.parametrize("columns", [24, 60])

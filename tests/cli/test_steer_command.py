@@ -6,20 +6,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from lazarus_bench import cli
-
 PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
 TOWARD, AWAY = ["23 + 45 = ", "17 + 38 = "], ["12 * 5 = ", "3 * 9 = "]
 SIDES = ["--toward", "|".join(TOWARD), "--away", "|".join(AWAY)]
-
-
-@pytest.fixture
-def told(capsys):
-    def run(*arguments):
-        code = cli.main(["steer", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -124,7 +113,7 @@ def test_an_adapter_counts(result, tiny, adapter):
         ([*SIDES, "--tokens", "999"], "reads 128 tokens"),
         ([*SIDES, "--draws", "0"], "--draws 0 is too few"),
         ([*SIDES, "--layer", "9"], "--layer 9 is not in"),
-        ([*SIDES, "--top-k", "0"], "--top-k 0 is not to be had"),
+        ([*SIDES, "--top-k", "0"], "--top-k 0 is not possible"),
         ([*SIDES, "--targets", "unbelievable"], "tokens in this tokenizer"),
         (["--toward", "a|b", "--away", "b|a"], "the direction would be none"),
         (["--toward", "a||b", "--away", "b"], "has an empty prompt"),
@@ -132,11 +121,8 @@ def test_an_adapter_counts(result, tiny, adapter):
         ([*SIDES, "--output", "x.txt"], "end its name in .json"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(told, tiny, arguments, sentence):
-    code, out, err = told(tiny, PROMPTS[0], *arguments)
-    assert (code, out) == (2, "")
-    assert sentence in err
-    assert len(err.splitlines()) == 1
+def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
+    assert sentence in refused(tiny, PROMPTS[0], *arguments)
 
 
 @pytest.mark.parametrize("columns", [24, 70])

@@ -46,7 +46,7 @@ def list_them(
         Parameter(
             name="--against",
             metavar="REGISTRY.json",
-            help="tell which are amended, new or gone since",
+            help="show which claims were amended, added or removed since then",
         ),
     ] = None,
 ) -> int:
@@ -93,7 +93,7 @@ def show(
     hypotheses: Hypotheses = None,
     as_json: Json = False,
 ) -> int:
-    """Tell all that decides one claim.
+    """Show everything that decides one claim.
 
     Examples:
         lazarus-bench claims show dual/vo-36
@@ -160,7 +160,7 @@ def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:
     from lazarus_bench.report.registry import FILE, load_registry
 
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder: make it, or name one that is there")
+        raise UserError(f"{folder} is not a folder: make it, or name one that is there")
     if not (folder / FILE).exists():
         return
     lost = {c.family for c in load_registry(folder / FILE)} - {c.family for c in claims}

@@ -68,7 +68,7 @@ def run(
 
     check_classes(prompts, protocol)
     if permutations < 1:
-        raise UserError(f"--permutations {permutations} is no null: give 1 or more")
+        raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
     tested = read_prompts(test or ())
     found = inputs.find(model, adapter)
     loaded = found.load()

@@ -1,4 +1,4 @@
-"""Tell which verdicts moved between two reports, and why.
+"""Show which verdicts moved between two reports, and why.
 
 A verdict moved if its outcome is another one, or if only one of the reports has its claim and
 subject. An estimate that changed under the same outcome is counted, and has moved nothing.

@@ -1,4 +1,4 @@
-"""Run one of the writeups' experiments by its name.
+"""Run one of the study's experiments by its name.
 
 Each is a set of claims with its trainings.
 
@@ -40,7 +40,7 @@ def _names(_: object) -> list[str]:
 
 _NAMED = Parameter(metavar="NAME", completer=_names)
 One = Annotated[str | None, _NAMED, Parameter(help="this one alone, in full")]
-_SETTINGS = Parameter(group=Group("Settings, as the writeups give them", sort_key=5))
+_SETTINGS = Parameter(group=Group("Settings of the experiment", sort_key=5))
 
 
 @app.command
@@ -55,7 +55,9 @@ def run(
     config: Annotated[
         Path | None,
         _SETTINGS,
-        Parameter(metavar="FILE.yaml", help="the writeup's configuration: sections with settings"),
+        Parameter(
+            metavar="FILE.yaml", help="the experiment's configuration: sections with settings"
+        ),
     ] = None,
     steps: Annotated[
         list[int] | None,
@@ -73,7 +75,7 @@ def run(
         bool, _SETTINGS, Parameter(help="only the claims that train nothing")
     ] = False,
     save: Annotated[  # noqa: ARG001 - the writeups type it
-        bool, _SETTINGS, Parameter(help="what the writeup says; results are always kept")
+        bool, _SETTINGS, Parameter(help="accepted and without effect: results are always kept")
     ] = False,
     line: Line,
 ) -> int:
@@ -93,7 +95,7 @@ def run(
     Exit codes:
         0  judged: every verdict is the one on record, and none is what --fail-on names
         1  a verdict moved, or is what --fail-on names; the report is written all the same
-        2  bad input: one sentence says what to mend, and nothing was judged
+        2  bad input: one sentence says what to fix, and nothing was judged
         3  a claim's own code broke: its trace is on standard error
         130, 141  interrupted (what was trained is kept; the same command goes on), or a closed pipe
     """
@@ -116,7 +118,7 @@ def list_them(
     hypotheses: Hypotheses = None,
     as_json: Json = False,
 ) -> int:
-    """Tell what each does, its writeup, its claims and what it costs.
+    """List the experiments: what each does, its source, claims and cost.
 
     Examples:
         lazarus-bench experiment list
@@ -137,7 +139,7 @@ def status(
     hypotheses: Hypotheses = None,
     as_json: Json = False,
 ) -> int:
-    """Tell what of each is trained, running or missing, and what came of it.
+    """Show what is trained, running or missing, and the verdicts so far.
 
     Examples:
         lazarus-bench experiment status

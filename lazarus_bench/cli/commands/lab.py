@@ -1,6 +1,7 @@
 """List or build the lab's own models.
 
-The lab: small models of the writeups' families, made here from scratch.
+The lab: small models of common families (llama, olmoe, gpt_oss and others), pretrained here from
+scratch.
 
 Examples:
     lazarus-bench lab list
@@ -56,7 +57,7 @@ def _base(name: str, seed: int) -> Job:
 
 @app.command(name="list")
 def list_them(*, store: StoreFolder = None, as_json: Json = False) -> int:
-    """Tell each model's family and size, what is built, and how long that takes.
+    """List the models: family, size, what is built, and how long building takes.
 
     Examples:
         lazarus-bench lab list

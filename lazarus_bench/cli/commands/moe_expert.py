@@ -86,7 +86,7 @@ def analyze(
         if len(texts) < 2:
             raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
     if permutations < 1:
-        raise UserError(f"--permutations {permutations} is no null: give 1 or more")
+        raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
     found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
@@ -194,7 +194,7 @@ def project(
     """
     check_output(output, plot)
     if draws < 1:
-        raise UserError(f"--draws {draws} is no null: give 1 or more")
+        raise UserError(f"--draws {draws} gives no null distribution: give 1 or more")
     asked = read_words(targets)
     found = inputs.find(model, adapter)
     with _mixture(found, layers) as (loaded, chosen):

@@ -152,7 +152,7 @@ def show(
     store: StoreFolder = None,
     as_json: Json = False,
 ) -> int:
-    """Tell all about one artifact.
+    """Show everything about one artifact.
 
     Examples:
         lazarus-bench store show 3f2a   # `store ls` lists the digests
@@ -304,7 +304,7 @@ def gc(
         float | None, Parameter(metavar="DAYS", help="also whole artifacts made before that")
     ] = None,
     dry: Annotated[
-        bool, Parameter(name="--dry-run", help="only tell what would be removed")
+        bool, Parameter(name="--dry-run", help="only show what would be removed")
     ] = False,
 ) -> int:
     """Remove what is damaged, abandoned or outdated.

@@ -10,7 +10,7 @@ Examples:
 
 Exit codes:
     0  trained, or found trained already
-    2  bad input: one sentence says what to mend, and nothing is trained
+    2  bad input: one sentence says what to fix, and nothing is trained
     130, 141  interrupted (the same command goes on from there), or the pipe was closed
 """
 
@@ -87,7 +87,7 @@ def run(
     named = {_parameter(flag): flag for flag in flags(name)}
     typed = {named[key].field: _typed(named[key], value) for key, value in own.items()}
     if "model" not in common:
-        raise UserError("there is no model to train: name one, such as lab:llama")
+        raise UserError("no model was named: name one, such as lab:llama")
     from lazarus_bench.cli import trained
 
     trained.check_seeds(common)
@@ -107,7 +107,7 @@ def _typed(flag: Flag, value: Any) -> Any:
     try:
         return tuple(int(part) for part in value.split(",") if part)
     except ValueError:
-        raise UserError(f"{flag.flag} {value!r} is no list such as 0,100,300") from None
+        raise UserError(f"{flag.flag} {value!r} is not a list such as 0,100,300") from None
 
 
 def actions_of(loaded: Container[str]) -> App:

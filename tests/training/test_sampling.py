@@ -1,9 +1,5 @@
 """Sampling: answers follow the model's own distribution, and every policy scores them as itself."""
 
-from collections.abc import Callable
-from functools import partial
-from time import process_time
-
 import numpy as np
 import pytest
 from families import made
@@ -12,8 +8,6 @@ from scipy.stats import chisquare
 from lazarus_bench.backend import mx
 from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.random_model import randomise
-from lazarus_bench.tasks.arithmetic import held_out
-from lazarus_bench.training.arithmetic_data import end_tokens
 from lazarus_bench.training.sampling import sample
 from lazarus_bench.training.scoring import label_log_probs, scorings
 
@@ -122,30 +116,3 @@ def test_draws_repeat_for_a_seed_only():
     assert np.array_equal(first.tokens, again.tokens)
     assert np.array_equal(first.log_probs, again.log_probs)
     assert not np.array_equal(first.tokens, other.tokens)
-
-
-def one_by_one(loaded, prompts, group: int, tokens: int, ends) -> None:
-    """As many answers, each alone and every token by a whole forward."""
-    for prompt in prompts:
-        for _ in range(group):
-            ids = list(prompt)
-            for _ in range(tokens):
-                ids.append(int(mx.random.categorical(loaded.model(mx.array([ids]))[0, -1])))
-                if ids[-1] in ends:
-                    break
-
-
-def test_it_is_three_times_as_fast_as_one_answer_at_a_time(tiny_model):
-    """Both in one run, in CPU seconds, so that a busy machine slows neither alone."""
-    prompts = [tiny_model.encode(problem.symbols) for problem in held_out(8, 0)]
-    ends = end_tokens(tiny_model)
-
-    def seconds(draw: Callable[[], object]) -> float:
-        start = process_time()
-        draw()
-        return process_time() - start
-
-    together = partial(drawn, tiny_model, prompts=prompts, group=8, tokens=8, ends=ends)
-    apart = partial(one_by_one, tiny_model, prompts, 8, 8, ends)
-    together()
-    assert seconds(apart) >= 3 * min(seconds(together) for _ in range(3))

@@ -346,10 +346,11 @@ def test_the_time_of_every_attempt_counts(store, monkeypatch):
     note.write_text(json.dumps(started))
     for path in (*store.working(JOB).rglob("*"), store.working(JOB)):
         os.utime(path, (killed, killed))
-    clock = iter([10.0, 15.0])
-    monkeypatch.setattr(artifact_module.time, "perf_counter", lambda: next(clock))
+    clock = [10.0]
+    monkeypatch.setattr(artifact_module.time, "perf_counter", lambda: clock[0])
     with store.claim(JOB, wait=True), store.writing(JOB, ABOUT) as out:
         assert (out / "half").read_text() == "half"
+        clock[0] = 15.0
     artifact = store.find(JOB)
     assert artifact.attempts == 2
     assert artifact.seconds == 50 + 100 + 5

@@ -5,7 +5,6 @@ import platform
 import random
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -97,15 +96,6 @@ def test_a_slow_blas_warns_with_the_remedy(blas, warns, monkeypatch, recwarn):
     if warns:
         assert caught[0].category is backend.SlowBlasWarning
         assert "pip install 'lazarus-bench[cpu]'" in str(caught[0].message)
-
-
-@linux
-def test_a_fast_blas_is_several_times_faster():
-    if backend.BLAS.startswith(backend.REFERENCE):
-        pytest.skip("no fast BLAS is installed here")
-    code = "from lazarus_bench import backend; print(backend.measure_gflops(384, 3))"
-    slow = float(started(code, LAZARUS_BENCH_BLAS="reference")[0])
-    assert max(backend.measure_gflops(384, 5) for _ in range(3)) > 3 * slow
 
 
 def test_seeding_repeats_all_three_generators():
@@ -241,17 +231,6 @@ for name in {LIGHT}:
 def test_the_package_face_imports_neither_mlx_nor_scipy():
     code = "import lazarus_bench, sys; print('scipy' in sys.modules, 'numpy' in sys.modules)"
     assert started(code) == ["False False"]
-
-
-def seconds(code: str) -> float:
-    start = time.perf_counter()
-    started(code)
-    return time.perf_counter() - start
-
-
-def test_importing_the_package_takes_at_most_a_third_of_a_second():
-    best = min(seconds("import lazarus_bench") - seconds("pass") for _ in range(3))
-    assert best <= 0.3
 
 
 def test_every_public_name_is_there():

@@ -80,7 +80,7 @@ class Shell:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
         )
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.splitlines()
@@ -99,7 +99,7 @@ class Shell:
         self._offered.write_text("")
         terminal = self._open(["zsh", "-f", "-i"], f"source {setting}\n", "READY")
         terminal.type(f"{line}{CTRL_B}")
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while "END" not in (found := self._offered.read_text().splitlines()):
             assert time.monotonic() < end, terminal.said
             terminal.read(0.02)
@@ -114,7 +114,7 @@ class Shell:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
         )
         assert (done.returncode, done.stderr) == (0, "")
         return [row.partition("\t")[0] for row in done.stdout.splitlines()]

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -216,14 +217,18 @@ def test_what_has_no_room_is_named():
 
 
 def test_progress_is_told_on_a_terminal_alone(monkeypatch, capsys):
+    threads = threading.active_count()
     monkeypatch.setattr(terminal, "PATIENCE", 0.02)
     with terminal.busy("reading"):
-        time.sleep(0.1)
+        assert threading.active_count() == threads
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    said = ""
     with terminal.busy("reading"):
-        time.sleep(0.1)
-    said = capsys.readouterr().err
+        while "reading" not in said:
+            said += capsys.readouterr().err
+            time.sleep(0.01)
+    said += capsys.readouterr().err
     assert "reading: 0 s" in said
     assert said.endswith("\r")
 

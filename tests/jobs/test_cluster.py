@@ -1,5 +1,6 @@
 """A joined dask cluster: the same artifacts, also when a worker dies; and clear refusals."""
 
+import builtins
 import multiprocessing
 import os
 import shutil
@@ -7,13 +8,14 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from dask_cluster import scheduler, wait_for, worker
-from distributed import Client
+from distributed import Client, get_worker
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.cluster import Cluster
+from lazarus_bench.jobs.cluster import Cluster, _started
 from lazarus_bench.jobs.executors import InProcess, execute
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Artifact, Store
@@ -228,3 +230,28 @@ def test_ctrl_c_while_workers_start_ends_them(tmp_path):
     with pytest.raises(KeyboardInterrupt), Cluster(Place(root=tmp_path), workers=1):
         pytest.fail("the interrupt was lost")
     assert multiprocessing.active_children() == []
+
+
+class Witness:
+    """Writes a file when the interpreter drops it, which it does at its end alone."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.open = file, open
+
+    def __del__(self) -> None:
+        with self.open(self.file, "w"):
+            pass
+
+
+def watch(file: Path) -> str:
+    builtins.witness = Witness(file)
+    return get_worker().local_directory
+
+
+def test_a_worker_leaves_at_once_and_cleanly(tmp_path, capfd):
+    with _started(1) as client:
+        place = client.submit(watch, tmp_path / "unwound").result()
+        assert Path(place).exists()
+    assert not (tmp_path / "unwound").exists()
+    assert not Path(place).exists()
+    assert capfd.readouterr().err == ""

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.jobs import artifact as artifact_module
 from lazarus_bench.jobs import locks
 from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
@@ -339,16 +339,21 @@ def test_an_artifact_tells_what_it_is(store):
     assert artifact.size == sum(f.stat().st_size for f in files_but_manifest)
 
 
-def test_the_time_of_every_attempt_counts(store):
+def test_the_time_of_every_attempt_counts(store, monkeypatch):
     storage.begin(store, JOB)
-    note = store.working(JOB) / "attempt.json"
-    started = json.loads(note.read_text()) | {"seconds": 50.0, "started": time.time() - 100}
+    note, killed = store.working(JOB) / "attempt.json", 1.7e9
+    started = json.loads(note.read_text()) | {"seconds": 50.0, "started": killed - 100}
     note.write_text(json.dumps(started))
+    for path in (*store.working(JOB).rglob("*"), store.working(JOB)):
+        os.utime(path, (killed, killed))
+    clock = [10.0]
+    monkeypatch.setattr(artifact_module.time, "perf_counter", lambda: clock[0])
     with store.claim(JOB, wait=True), store.writing(JOB, ABOUT) as out:
         assert (out / "half").read_text() == "half"
+        clock[0] = 15.0
     artifact = store.find(JOB)
     assert artifact.attempts == 2
-    assert 149 < artifact.seconds < 155
+    assert artifact.seconds == 50 + 100 + 5
 
 
 WRITES_AND_HANGS = """

@@ -65,7 +65,7 @@ def gone(pid):
 
 
 def all_gone(pids):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not all(map(gone, pids)) and time.monotonic() < until:
         time.sleep(0.05)
     return all(map(gone, pids))

@@ -24,7 +24,7 @@ from lazarus_bench.tasks.arithmetic import (
 SEEDS = st.integers(min_value=0, max_value=2**31)
 
 
-def test_the_eight_prompts_of_the_writeup():
+def test_the_eight_sample_prompts():
     assert [p.symbols for p in sample_prompts()] == [
         "7 * 8 = ",
         "12 * 5 = ",

@@ -124,7 +124,7 @@ class Evidence(ABC):
 
     @property
     def bounds(self) -> Limits:
-        """Where the estimand can lie at all, as far as the judge is told.
+        """The range in which the estimand can lie, as far as it is known.
 
         A t interval knows nothing of it. Estimates end there: the limits cover the truth as often
         as before, and a verdict is the same for every region whose edges lie between the bounds.

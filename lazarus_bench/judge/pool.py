@@ -1,6 +1,6 @@
 """One claim's estimates on several model families as one: a random-effects mean, and its spread.
 
-The pooled estimate stands beside verdicts and has none of its own: a claim is judged on each
+The pooled estimate is shown next to the verdicts and has none of its own: a claim is judged on each
 subject, and families are too few and too hand-picked to be a sample that a verdict could rest on.
 """
 

@@ -1,6 +1,6 @@
 """Engram: a classifier, its bottleneck and the way back, on the backbone of any loaded model.
 
-Source: methods, *Engram*; writeup E, *Architecture Details*.
+Source: methods, *Engram*.
 
 The classifier reads the last token of the text, the only one that has seen all of it under a causal
 mask, and reads it after the final norm, where the unembedding reads too, so that both heads share

@@ -329,7 +329,7 @@ def family_of(config: Config) -> Family:
     """The family that `config["model_type"]` names, ours or an installed package's.
 
     Raises:
-        UserError: nobody knows it.
+        UserError: it is unknown.
     """
     name = str(config.get("model_type"))
     if name in FAMILIES:
@@ -348,7 +348,7 @@ def anatomy_of(config: Config) -> Anatomy:
     """The anatomy of a model with this config.json.
 
     Raises:
-        UserError: its family is unknown, or a number that belongs there is none.
+        UserError: its family is unknown, or a multiplier in it is no number.
     """
     return family_of(config).anatomy_for(config)
 

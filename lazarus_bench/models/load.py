@@ -56,9 +56,9 @@ class LoadedModel:
 
     @property
     def classifier_layer(self) -> int:
-        """The writeups' middle layer, ⌊0.55 · layers⌋: L8 of 16, L12 of 22, L13 of 24, L22 of 40.
+        """The middle layer, ⌊0.55 · layers⌋: L8 of 16, L12 of 22, L13 of 24, L22 of 40.
 
-        The writeups say "55% depth"; rounding would give L9 of 16, and they used L8.
+        The published experiments say "55% depth" and use L8 of 16, where rounding would give L9.
         """
         return int(0.55 * self.depth)
 
@@ -78,8 +78,7 @@ def load(
 
     `family` stands for the record that config.json's `model_type` names.
 
-    With a `quirk`, the model is what the writeups' code would have made of it, or is read as that
-    code would have read it.
+    With a `quirk`, the model is loaded or read as the public source with that defect would have.
 
     Raises:
         UserError: it does not exist, is not a model, is damaged, lacks a tokenizer, belongs to an
@@ -132,7 +131,7 @@ def verify_anatomy(loaded: LoadedModel) -> None:
     """Check that the last lens layer equals the model's logits on a short sequence.
 
     Raises:
-        UserError: it does not, so every lens reading would be wrong; or they are not finite.
+        UserError: it does not, so every lens measurement would be wrong; or they are not finite.
     """
     tokens = mx.array([[1, 2, 3, 4, 5]]) % int(loaded.config.get("vocab_size", 6))
     error = lens_error(loaded.model, loaded.anatomy, tokens)

@@ -30,8 +30,8 @@ def answer_tokens(tokenizer: Tokenizer, prompt: str, answer: str) -> tuple[int, 
     """Tokens of `answer` as they follow `prompt`.
 
     Where a tokenizer would merge across the border (GPT-2 joins the space and the digits), the
-    answer is encoded on its own: training and evaluation both feed the prompt exactly as the
-    writeups do, with its trailing space.
+    answer is encoded on its own: training and evaluation both feed the prompt as it is, with its
+    trailing space.
     """
     head = tokenizer.encode(prompt)
     whole = tokenizer.encode(prompt + answer)
@@ -151,7 +151,7 @@ class Tokenizer(Protocol):
 class WordTokens:
     """The single tokens that spell one word.
 
-    `bare` is the writeups' token (the word as it stands); `variants` all of bare, leading space,
+    `bare` is the word as it stands; `variants` all of bare, leading space,
     capitalised and both that are single tokens (methods, *Lens*).
     """
 

@@ -1,8 +1,8 @@
-"""Quirks: defects of the public source behind the writeups that change what a model shows.
+"""Quirks: defects of the published experiments' code that change what a model shows.
 
 Each is off unless it is named when a model is loaded (methods, *Quirks*). The model then carries it
-in its name and to the instrument that it belongs to, its measurements are kept apart, and a report
-says which claim switched it on. One at a time: of two, nobody could tell which of them did it.
+in its name and to the instrument that it affects, its measurements are kept apart, and a report
+says which claim switched it on. Only one at a time: of two, nobody could tell which had an effect.
 Defects of trainings are in `training.recipe`.
 """
 
@@ -42,7 +42,7 @@ QUIRKS: tuple[Quirk, ...] = get_args(Quirk)
 
 
 def told(quirk: Quirk | None) -> str:
-    """What a name says of a quirk that is on: ", QUIRK bf16-lens"; "" without one."""
+    """The suffix of a model's name that shows its quirk: ", QUIRK bf16-lens"; "" without one."""
     return f", QUIRK {quirk}" if quirk else ""
 
 
@@ -53,9 +53,11 @@ def check_quirk(name: str, on: Quirk | None, wanted: str) -> None:
         UserError: there is no such quirk, or one is on.
     """
     if wanted not in QUIRKS:
-        raise UserError(f"there is no quirk {wanted!r} of reading: choose {', '.join(QUIRKS)}")
+        raise UserError(f"there is no quirk {wanted!r}: choose {', '.join(QUIRKS)}")
     if on is not None:
-        raise UserError(f"{name} has the quirk {on!r} on, and one is the most: start without it")
+        raise UserError(
+            f"{name} already has the quirk {on!r}, and a model takes only one: start without it"
+        )
 
 
 GRANITES = ("granite", "granitemoe")
@@ -98,8 +100,8 @@ def _granite_forward(loaded: LoadedModel) -> LoadedModel:
     family = loaded.config["model_type"]
     if family not in GRANITES:
         raise UserError(
-            f"{loaded.name}: the quirk 'granite-forward' is of {' and '.join(GRANITES)}, and this "
-            f"is {family!r}: leave it off"
+            f"{loaded.name}: the quirk 'granite-forward' applies to {' and '.join(GRANITES)}, and "
+            f"this is {family!r}: leave it off"
         )
     holder(loaded.model, loaded.anatomy.embedding)[0].embedding_multiplier = 1.0
     loaded.model.logits_scaling = 1.0
@@ -117,8 +119,8 @@ def _drop_adapter_modules(loaded: LoadedModel) -> None:
     # DoRA keeps a magnitude of its own, which a scale of 0 would not take away.
     if not adapted or any("m" in module for _, module in adapted):
         raise UserError(
-            f"{loaded.name}: the quirk 'drop-adapter-modules' is of a LoRA adapter, and there is "
-            f"none: load the model with one, or leave it off"
+            f"{loaded.name}: the quirk 'drop-adapter-modules' applies to a LoRA adapter, and "
+            f"there is none: load the model with one, or leave it off"
         )
     for path, module in adapted:
         if path.rpartition(".")[2] not in RELOADED:

@@ -1,4 +1,4 @@
-"""Models that nobody trained: controls beside a lens or a probe, and a small backbone to train."""
+"""Untrained models: controls for a lens or a probe, and a small backbone to train."""
 
 from __future__ import annotations
 

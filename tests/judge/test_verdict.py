@@ -171,7 +171,7 @@ def test_a_verdict_is_deterministic():
     assert first == decide(LayerMax(values=values), region, family_size=6)
 
 
-def test_the_writeups_steps_are_no_trend_without_seeds():
+def test_published_steps_are_no_trend_without_seeds():
     verdict = decide(Trend(values=[[0.4, 0.8, 1.2, 1.0]]), Above(0), family_size=7)
     assert verdict.outcome is Outcome.INCONCLUSIVE
 

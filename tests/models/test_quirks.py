@@ -72,7 +72,7 @@ def test_a_wrong_granite_is_another_model_and_its_lens_fits_it(family):
 @pytest.mark.parametrize("family", sorted(set(CONFIGS) - set(GRANITES)))
 def test_other_families_have_no_granite_forward(family):
     with pytest.raises(
-        UserError, match=r"is of granite and granitemoe, and this is .*leave it off"
+        UserError, match=r"applies to granite and granitemoe, and this is .*leave it off"
     ):
         with_quirk(made(family), "granite-forward")
 
@@ -124,7 +124,7 @@ def test_without_the_quirk_the_adapter_is_whole(tiny, saved):
 
 
 def test_a_model_without_an_adapter_has_none_to_drop(tiny):
-    with pytest.raises(UserError, match="is of a LoRA adapter, and there is none"):
+    with pytest.raises(UserError, match="applies to a LoRA adapter, and there is none"):
         load(tiny, quirk="drop-adapter-modules")
 
 
@@ -134,14 +134,14 @@ def test_an_adapter_whose_scale_is_no_switch_is_refused(tiny):
     loaded = load(tiny)
     how = {"rank": 4, "scale": 2.0, "dropout": 0.0, "keys": ["self_attn.o_proj"]}
     linear_to_lora_layers(loaded.model, loaded.depth, how, use_dora=True)
-    with pytest.raises(UserError, match="of a LoRA adapter"):
+    with pytest.raises(UserError, match="to a LoRA adapter"):
         with_quirk(loaded, "drop-adapter-modules")
 
 
 def test_an_unknown_quirk_and_a_second_one_are_refused(tiny):
-    with pytest.raises(UserError, match="no quirk 'sgd' of reading: choose non-causal-lens, "):
+    with pytest.raises(UserError, match="no quirk 'sgd': choose non-causal-lens, "):
         load(tiny, quirk="sgd")
-    with pytest.raises(UserError, match="has the quirk 'bf16-lens' on, and one is the most"):
+    with pytest.raises(UserError, match="already has the quirk 'bf16-lens', and a model takes"):
         with_quirk(load(tiny, quirk="bf16-lens"), "non-causal-lens")
 
 

@@ -353,7 +353,7 @@ HEAT = HeatMap(
     seeds=5,
     groups=(
         HeatGroup(
-            name="the writeups' prompts",
+            name="the source's prompts",
             rows=(
                 HeatRow(prompt="7 * 8 = ", gold="multiply", probability=(0.0, 3e-5, 0.91, 0.2)),
                 HeatRow(prompt="23 + 45 = ", gold="add", probability=(1e-6, 0.001, 0.5, 1.0)),

@@ -62,7 +62,7 @@ def test_different_words_show_differently(text):
         ("<b>", "`<b>`"),
     ],
 )
-def test_tokens_of_the_writeups_can_be_read(text, shown):
+def test_published_tokens_can_be_read(text, shown):
     assert token(text) == shown
 
 

@@ -263,7 +263,7 @@ def test_every_figure_is_inlined_as_the_markdown_links_it():
 def test_the_figures_words_and_numbers_are_beside_them():
     page = Page(render_html(SAMPLE))
     for said in (
-        "Mean over 5 seeds; the writeups' prompts: mean 0.705 at L2",
+        "Mean over 5 seeds; the source's prompts: mean 0.705 at L2",
         "sport & <games> (6)",
         "24 examples; the axes hold 62% and 21% of the variance.",
     ):

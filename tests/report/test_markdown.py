@@ -53,7 +53,7 @@ def test_a_moved_verdict_stands_in_the_summary():
     assert "Moved from their pins" not in render(dataclasses.replace(SAMPLE, rows=unpinned))
 
 
-def test_the_writeups_come_last_and_are_counted_apart():
+def test_the_published_numbers_come_last_and_are_counted_apart():
     assert subjects(reversed(ROWS))[-2:] == ("lab:llama", "published")
     lab = [row for row in ROWS if row.subject == "lab:llama" and row.family != "probe"]
     assert count(lab)[Outcome.SUPPORTED] == 3

@@ -89,7 +89,7 @@ def test_nothing_of_a_heat_map_breaks_out(item):
 def test_the_markdown_has_the_numbers_of_every_prompt():
     _, first, *_ = Page("\n\n".join(heatmap_section([HEAT]))).rows
     assert list(map(one_line, first)) == [
-        *("the writeups' prompts", "7 * 8 =", "multiply"),
+        *("the source's prompts", "7 * 8 =", "multiply"),
         *("0", "3e-05", "0.910", "0.200"),
     ]
 

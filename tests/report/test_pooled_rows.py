@@ -68,7 +68,7 @@ def test_one_family_is_not_pooled(rows):
     assert "Pooled" not in rendered(*rows)
 
 
-def test_two_families_are_pooled_without_the_writeups_number():
+def test_two_families_are_pooled_without_the_published_number():
     rows = [on("lab:llama", 0.4), on("published", 9.0), on("lab:granite", 0.6, 0.2)]
     (found,) = pool_rows(rows)
     errors = [standard_error(rows[i].verdict.estimate) for i in (0, 2)]

@@ -109,7 +109,7 @@ def test_the_relation_follows_the_verdict():
     assert wording.relation(outside) == "outside (0, ∞)"
 
 
-def test_the_writeups_number_stands_beside_its_own_verdict():
+def test_the_published_number_stands_beside_its_own_verdict():
     printed = verdict(Outcome.INCONCLUSIVE, AtLeast(0.36), estimate(0.5707, 0.29, 0.79))
     assert wording.published(printed) == "0.571: inconclusive"
     assert wording.published(verdict(Outcome.NOT_APPLICABLE, AtLeast(0.36))) == "no number"

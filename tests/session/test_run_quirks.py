@@ -63,7 +63,7 @@ def test_a_checkpoint_of_a_run_with_a_quirk_has_it_too(tiny, tmp_path):
 
 
 def test_two_quirks_and_unknown_ones_are_refused(run):
-    with pytest.raises(UserError, match="has the quirk 'bf16-lens' on"):
+    with pytest.raises(UserError, match="has the quirk 'bf16-lens'"):
         run.with_quirk("bf16-lens").with_quirk("non-causal-lens")
     with pytest.raises(UserError, match=f"choose {', '.join(QUIRKS)}"):
         run.with_quirk("sgd")

@@ -196,8 +196,8 @@ def option(default: Any, help: str = "", **about: Any) -> Any:
 def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
     """Annotation, default and option of every setting of `recipe`: its fields, then `also`.
 
-    `option(...)` overrides the `Option` in the annotation, and a subclass that gives a field another
-    default inherits it. A field with neither gets a flag of its own name.
+    `option(...)` overrides the `Option` in the annotation, and a subclass that gives a field
+    another default inherits it. A field with neither gets a flag of its own name.
     """
     found: dict[str, tuple[Any, Any, Option]] = {}
     hints = get_type_hints(recipe, include_extras=True)

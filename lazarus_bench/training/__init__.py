@@ -1,8 +1,8 @@
 """Training: one recipe a file, on one shared loop.
 
-A recipe is a frozen spec with its `train` (`recipe.py`). `loop.fit` takes the steps, goes on where
-a killed attempt stopped (`resume.py`) and shares batches among ranks. Not here: where
-artifacts are kept and when they are made (jobs), and what is read from them (analysis).
+A recipe is a frozen spec with its `train` (`recipe.py`). `loop.fit` takes the steps, resumes where
+a killed attempt stopped (`resume.py`) and shares batches among ranks. Not here: where artifacts are
+kept and when they are made (jobs), and what is read from them (analysis).
 
 The names of this package are imported on first use, and none of them imports mlx before it trains.
 """

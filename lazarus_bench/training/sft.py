@@ -160,7 +160,8 @@ class Sft(recipe.Recipe):
     ) -> None:
         """Train `loaded` on `examples`; without `validation` there are no validation losses."""
         lora = prepare_weights(self, loaded)
-        losses = read_validation(out)  # those that a killed attempt left are kept
+        # A killed attempt may have left some.
+        losses = read_validation(out) if (out / VALIDATION).exists() else {}
         answers = answer_part(self.quirks)
 
         def loss(model: nn.Module, batch: Batch) -> tuple[mx.array, Parts]:
@@ -270,10 +271,8 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
 
 
 def read_validation(out: Path) -> dict[int, float]:
-    """Validation loss (nats per answer token) by step, as far as there are any."""
-    file = out / VALIDATION
-    kept = json.loads(file.read_text()) if file.exists() else {}
-    return {int(step): loss for step, loss in kept.items()}
+    """Validation loss (nats per answer token) by step."""
+    return {int(k): v for k, v in json.loads((out / VALIDATION).read_text()).items()}
 
 
 def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Example]:

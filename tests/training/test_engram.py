@@ -164,19 +164,6 @@ def test_nothing_reaches_the_compressor_in_models_1_and_2(model, weight):
     assert reaches(found, *PARTS) == [False, False, True, True, True]
 
 
-def test_the_half_with_a_zero_engram_does_not_depend_on_the_projector(model):
-    model, loaded = model
-    batch = batch_of(loaded)
-    before = read_halves(model, loaded.anatomy, batch)
-    model.heads.project.weight = 3 * model.heads.project.weight + 1
-    after = read_halves(model, loaded.anatomy, batch)
-    same = [
-        [np.array_equal(np.array(getattr(x, f)), np.array(getattr(y, f))) for f in vars(x)]
-        for x, y in zip(before, after, strict=True)
-    ]
-    assert same == [[True] * 3, [False] * 3]
-
-
 def test_the_first_half_is_read_behind_zero_engrams_and_not_without_a_prefix(model):
     model, loaded = model
     batch = batch_of(loaded)

@@ -19,6 +19,7 @@ from lazarus_bench.training import (
     Grpo,
     Instruct,
     Pretrain,
+    Recipe,
     Sft,
     dual_reward,
     engram,
@@ -31,51 +32,26 @@ from lazarus_bench.training.loop import fit
 from lazarus_bench.training.record import METRICS, RESUME, read_steps
 from lazarus_bench.training.resume import DamagedStateWarning, Saver, State, read_state
 
+SIZES = {"steps": 6, "batch": 4, "examples": 20}
+TEXTS = {"data": DataSource(train=24, validation=4), "epochs": 2, "batch": 8}
+DOCUMENTS = {"steps": 6, "symbols": 8, "words": 4, "prose": 4}
 RECIPES = {
-    "sft": (
-        sft,
-        "endless_batches",
-        Sft(steps=6, batch=4, examples=20, validation=8, checkpoints=(0, 2, 4, 6), rank=2),
-    ),
-    "full": (
-        sft,
-        "endless_batches",
-        Sft(full=True, steps=6, batch=4, examples=20, validation=8, checkpoints=(3,)),
-    ),
-    "dual_reward": (
-        dual_reward,
-        "endless_batches",
-        DualReward(steps=6, batch=4, examples=20, rank=4),
-    ),
-    "pretrain": (pretrain, "steps_of", Pretrain(steps=6, symbols=8, words=4, prose=4)),
-    "mixture": (
-        pretrain,
-        "steps_of",
-        Pretrain(family="olmoe", steps=6, symbols=8, words=4, prose=4),
-    ),
-    "grpo": (
-        grpo,
-        "asked_batches",
-        Grpo(full=True, iterations=6, prompts=4, answers=4, answer_tokens=2, examples=20),
-    ),
-    "engram": (
-        engram,
-        "text_batches",
-        Engram(data=DataSource(train=24, validation=4), epochs=2, batch=8, rank=2),
-    ),
-    "classifier": (
-        engram,
-        "text_batches",
-        Engram(
-            data=DataSource(train=24, validation=4),
-            epochs=2,
-            batch=8,
-            full=True,
-            engram=False,
-            lm_weight=0.0,
-        ),
-    ),
-    "instruct": (pretrain, "steps_of", Instruct(steps=6, questions=4, symbols=4, prose=2)),
+    "sft": Sft(**SIZES, validation=8, checkpoints=(0, 2, 4, 6), rank=2),
+    "full": Sft(**SIZES, full=True, validation=8, checkpoints=(3,)),
+    "dual_reward": DualReward(**SIZES, rank=4),
+    "pretrain": Pretrain(**DOCUMENTS),
+    "mixture": Pretrain(**DOCUMENTS, family="olmoe"),
+    "grpo": Grpo(iterations=6, prompts=4, answers=4, answer_tokens=2, examples=20),
+    "engram": Engram(**TEXTS, rank=2),
+    "classifier": Engram(**TEXTS, full=True, engram=False, lm_weight=0.0),
+    "instruct": Instruct(steps=6, questions=4, symbols=4, prose=2),
+}
+BATCHES = {
+    sft: "endless_batches",
+    dual_reward: "endless_batches",
+    pretrain: "steps_of",
+    grpo: "asked_batches",
+    engram: "text_batches",
 }
 
 
@@ -93,8 +69,10 @@ def killed_at():
     """Make the batches of a recipe end in a kill before the given step; 0 lets it run."""
     with pytest.MonkeyPatch.context() as patch:
 
-        def arrange(module, name: str, step: int) -> None:
+        def arrange(spec: Recipe, step: int) -> None:
             patch.undo()
+            module = sys.modules[type(spec).__module__]
+            name = BATCHES[module]
             original = getattr(module, name)
 
             def cut(*arguments):
@@ -128,17 +106,17 @@ def bases(tiny, tmp_path_factory) -> dict[str, Path | None]:
 
 @pytest.mark.parametrize("kind", RECIPES)
 def test_a_training_killed_at_any_step_ends_as_if_it_had_not_been(kind, bases, killed_at, tmp_path):
-    module, batches, spec = RECIPES[kind]
+    spec = RECIPES[kind]
     outs = tmp_path / "whole", tmp_path / "killed"
     for out in outs:
         out.mkdir()
     spec.train(bases[kind], outs[0], 3, show=False)
     for step in (1, 2, 4, 6):
-        killed_at(module, batches, step)
+        killed_at(spec, step)
         with pytest.raises(Killed):
             spec.train(bases[kind], outs[1], 3, show=False)
         assert len(read_steps(outs[1])) == step - 1
-    killed_at(module, batches, 0)
+    killed_at(spec, 0)
     spec.train(bases[kind], outs[1], 3, show=False)
     assert payload(outs[1]) == payload(outs[0])
 
@@ -190,6 +168,10 @@ def noisy_run(out: Path, steps: int, stop: int | None = None, **options) -> Nois
     return model
 
 
+def losses(out: Path) -> list[float]:
+    return [step.loss for step in read_steps(out)]
+
+
 def halves(tmp_path: Path) -> tuple[Path, Path]:
     """A whole run of eight steps, and one killed in step 5, whose last state is of step 4."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -206,7 +188,7 @@ def test_random_numbers_schedules_and_prepared_batches_go_on(tmp_path):
     prepared: list[float] = []
     noisy_run(killed, 8, prepared=prepared)
     assert prepared == [5.0, 6.0, 7.0, 8.0]
-    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+    assert losses(killed) == losses(whole)
 
 
 def test_divergence_is_measured_from_the_first_loss_of_all_attempts(tmp_path):
@@ -264,7 +246,7 @@ def test_a_damaged_state_is_told_and_the_training_starts_over(tmp_path, damage, 
         noisy_run(killed, 8, prepared=prepared)
     assert len(caught) == 1
     assert len(prepared) == 8
-    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+    assert losses(killed) == losses(whole)
 
 
 def test_a_state_of_another_model_is_refused(tmp_path):
@@ -281,7 +263,7 @@ def test_a_save_cut_off_leaves_the_state_before(tmp_path):
     (killed / RESUME / "part.safetensors").write_bytes(b"half a st")
     noisy_run(killed, 8)
     assert not state.exists()
-    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+    assert losses(killed) == losses(whole)
 
 
 def test_of_two_whole_states_the_newer_counts(tmp_path):
@@ -295,7 +277,7 @@ def test_of_two_whole_states_the_newer_counts(tmp_path):
     prepared: list[float] = []
     noisy_run(killed, 8, prepared=prepared)
     assert prepared == [5.0, 6.0, 7.0, 8.0]
-    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+    assert losses(killed) == losses(whole)
 
 
 def test_states_are_not_saved_more_often_than_asked(tmp_path, monkeypatch):
@@ -338,16 +320,16 @@ def test_a_real_kill_at_any_instant_is_survived(tmp_path):
             child.wait()
         assert steps <= len(read_steps(killed)) < 60
     noisy_run(killed, 60)
-    assert [s.loss for s in read_steps(killed)] == [s.loss for s in read_steps(whole)]
+    assert losses(killed) == losses(whole)
 
 
 def test_validation_losses_of_before_the_kill_are_kept(tiny, killed_at, tmp_path):
-    module, batches, spec = RECIPES["sft"]
-    killed_at(module, batches, 4)
+    spec = RECIPES["sft"]
+    killed_at(spec, 4)
     with pytest.raises(Killed):
         spec.train(tiny, tmp_path, 0, show=False)
     before = json.loads((tmp_path / sft.VALIDATION).read_text())
-    killed_at(module, batches, 0)
+    killed_at(spec, 0)
     spec.train(tiny, tmp_path, 0, show=False)
     after = sft.read_validation(tmp_path)
     assert list(after) == [0, 2, 4, 6]

@@ -21,7 +21,7 @@ from lazarus_bench.tasks.arithmetic import (
     is_held_out,
     training_problems,
 )
-from lazarus_bench.tasks.labelled import GENERATED, Labelled
+from lazarus_bench.tasks.labelled import Labelled, generated
 from lazarus_bench.tasks.labelled_data import generated_splits, key_of
 from lazarus_bench.tasks.words import any_words, word_prompts
 
@@ -80,8 +80,8 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
     if validation < 0 or seed < 0:
         wrong = f"--validation {validation}" if validation < 0 else f"--seed {seed}"
         raise UserError(f"{wrong} is no number of that kind: give 0 or more")
-    if kind in GENERATED:
-        classes = GENERATED[kind][1]
+    if kind in generated():
+        classes = generated()[kind][1]
 
         def sentence(s: Labelled) -> Generated:
             label = classes[s.label]
@@ -91,7 +91,7 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
         learned, judged = (tuple(map(sentence, split)) for split in splits)
         return Examples(classes=classes, train=learned, valid=judged)
     if kind not in ("arithmetic", "words"):
-        known = ", ".join(("arithmetic", "words", *GENERATED))
+        known = ", ".join(("arithmetic", "words", *generated()))
         raise UserError(f"the kind {kind!r} is unknown: choose {known}")
     train = training_problems(np.random.default_rng((seed, 1)), count)
     valid = _evaluated(validation, seed)

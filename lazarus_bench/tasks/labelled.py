@@ -6,10 +6,14 @@ opposite. `topic` draws one-line news in four classes.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
 
 import numpy as np
+
+from lazarus_bench.errors import UserError
 
 HELD_OUT_SHARE = 0.2
 
@@ -102,3 +106,32 @@ GENERATED: dict[str, tuple[Draw, tuple[str, ...]]] = {
     "topics": (topic, TOPICS),
 }
 """The generated corpora: how to draw a sentence, and the names of the classes."""
+
+
+@cache
+def installed_data() -> Mapping[str, object]:
+    """The data sets that installed packages bring, by name.
+
+    A package names a mapping as `data` in the entry-point group `lazarus_bench`: from each name to a
+    pair of a function that draws one sentence and its classes, as in `GENERATED`, or to a `Corpus`.
+    Ours come first, so that no package changes what their names mean.
+
+    Raises:
+        UserError: the entry point names something else.
+    """
+    found: dict[str, object] = {}
+    for entry in entry_points(group="lazarus_bench", name="data"):
+        theirs = entry.load()
+        if not isinstance(theirs, Mapping):
+            raise UserError(
+                f"the entry point {entry.value} names {theirs!r}, which is not a mapping of data "
+                f"sets: name one from names to (draw, classes) or to a Corpus"
+            )
+        found |= theirs
+    return found
+
+
+def generated() -> Mapping[str, tuple[Draw, tuple[str, ...]]]:
+    """The corpora that are drawn, ours and installed packages'."""
+    theirs = {name: data for name, data in installed_data().items() if isinstance(data, tuple)}
+    return {**theirs, **GENERATED}

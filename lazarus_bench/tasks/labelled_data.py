@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.labelled import GENERATED, Draw, Labelled, is_held_out
-from lazarus_bench.tasks.labelled_files import CORPORA, HUB, Splits, hub_splits, read_splits
+from lazarus_bench.tasks.labelled import GENERATED, Draw, Labelled, generated, is_held_out
+from lazarus_bench.tasks.labelled_files import HUB, Splits, corpora, hub_splits, read_splits
 
 REPLACES = {"sst2": "sentiment", "ag_news": "topics"}
 """The generated corpus that a real one replaces: two classes, and four."""
@@ -33,7 +33,8 @@ class DataSource:
     """Which data; part of a training's digest, but for the place of the files.
 
     Attributes:
-        name: "sentiment" or "topics", which are generated, or "sst2" or "ag_news".
+        name: "sentiment" or "topics", which are generated, "sst2" or "ag_news", or a data set of an
+            installed package.
         path: folder of the files, or "hub"; empty for generated data. Not part of what makes two
             sources equal: the content is, wherever it lies and in whichever form.
         digest: SHA-256 of the examples read; empty for generated data.
@@ -52,10 +53,15 @@ class DataSource:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read."""
-        if self.name not in (*GENERATED, *CORPORA):
-            known = ", ".join((*GENERATED, *CORPORA))
+        # Ours first: installed packages are looked through only for a name that is not ours.
+        if self.name not in GENERATED and self.name not in {**generated(), **corpora()}:
+            known = ", ".join((*generated(), *corpora()))
             raise UserError(f"DataSource.name = {self.name!r} is unknown: choose {known}")
-        if self.name in CORPORA and not (self.path and self.digest):
+        if (
+            self.name not in GENERATED
+            and self.name in corpora()
+            and not (self.path and self.digest)
+        ):
             raise UserError(f"{self.name} needs its files: make it with source_at(name, folder)")
         for name in ("train", "validation"):
             count = getattr(self, name)
@@ -117,8 +123,8 @@ def read_data(source: DataSource) -> LabelledData:
         UserError: files are missing, cannot be read or have changed, or a class has too few
             examples.
     """
-    if source.name in GENERATED:
-        draw, classes = GENERATED[source.name]
+    if source.name in generated():
+        draw, classes = generated()[source.name]
         return _limited(source, classes, _drawn(draw, source.train, source.validation))
     splits = _splits(source.name, source.path)
     if digest_of(*splits) != source.digest:
@@ -126,7 +132,7 @@ def read_data(source: DataSource) -> LabelledData:
             f"{source.path} has other examples than when this training was named: put the files "
             f"back, or start anew"
         )
-    return _limited(source, CORPORA[source.name].classes, splits)
+    return _limited(source, corpora()[source.name].classes, splits)
 
 
 def source_at(
@@ -139,8 +145,8 @@ def source_at(
     Raises:
         UserError: no such data set, or its files cannot be read.
     """
-    if name not in CORPORA:
-        raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(CORPORA)}")
+    if name not in corpora():
+        raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(corpora())}")
     try:
         place = HUB if path == HUB else str(Path(path).expanduser().absolute())
     except RuntimeError as error:
@@ -180,7 +186,7 @@ def given_data(words: Iterable[str], flag: str = "--data") -> dict[str, DataSour
 def _splits(name: str, path: str) -> Splits:
     splits = hub_splits(name) if path == HUB else read_splits(name, Path(path))
     for split, use in zip(splits, ("training", "evaluation"), strict=True):
-        _check_classes(split, CORPORA[name].classes, f"{name}={path}, {use}")
+        _check_classes(split, corpora()[name].classes, f"{name}={path}, {use}")
     return splits
 
 
@@ -242,9 +248,9 @@ def generated_splits(name: str, train: int, validation: int, seed: int = 0) -> S
     Raises:
         UserError: the corpus is unknown, or has fewer different sentences.
     """
-    if name not in GENERATED:
-        raise UserError(f"{name} is not generated: choose {' or '.join(GENERATED)}")
-    splits = _drawn(GENERATED[name][0], train, validation, seed)
+    if name not in generated():
+        raise UserError(f"{name} is not generated: choose {' or '.join(generated())}")
+    splits = _drawn(generated()[name][0], train, validation, seed)
     for found, wanted, use in zip(splits, (train, validation), ("train", "evaluate"), strict=True):
         if len(found) < wanted:
             raise UserError(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.labelled import Labelled
+from lazarus_bench.tasks.labelled import Labelled, installed_data
 
 HUB = "hub"
 """Stands for a folder where the data come from the hub."""
@@ -52,6 +52,13 @@ CORPORA: dict[str, Corpus] = {
     ),
 }
 
+
+def corpora() -> Mapping[str, Corpus]:
+    """The data sets in files, ours and installed packages'."""
+    theirs = {name: data for name, data in installed_data().items() if isinstance(data, Corpus)}
+    return {**theirs, **CORPORA}
+
+
 Splits = tuple[tuple[Labelled, ...], tuple[Labelled, ...]]
 """Training and evaluation examples, in the order of the files."""
 
@@ -84,7 +91,7 @@ def read_splits(name: str, folder: Path) -> Splits:
     if not found or judged is None:
         lacking = "evaluation: it needs test or dev" if found else "training: it needs train"
         raise UserError(f"{folder} has no split for {lacking}, .tsv or .csv, with labels")
-    corpus = CORPORA[name]
+    corpus = corpora()[name]
     return (
         tuple(example for file in found for example in _examples(file, corpus)),
         tuple(_examples(judged, corpus)),
@@ -183,7 +190,7 @@ def hub_splits(name: str) -> Splits:
             f"{name}={HUB} needs the library datasets: pip install 'lazarus-bench[{HUB}]', or name "
             f"a folder of files"
         ) from error
-    corpus = CORPORA[name]
+    corpus = corpora()[name]
     try:
         loaded = datasets.load_dataset(corpus.repository)
     except OSError as error:

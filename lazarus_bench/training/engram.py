@@ -26,7 +26,7 @@ from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
-from lazarus_bench.tasks.labelled import GENERATED
+from lazarus_bench.tasks.labelled import generated
 from lazarus_bench.tasks.labelled_data import (
     DataSource,
     LabelledData,
@@ -34,7 +34,7 @@ from lazarus_bench.tasks.labelled_data import (
     read_data,
     source_at,
 )
-from lazarus_bench.tasks.labelled_files import CORPORA
+from lazarus_bench.tasks.labelled_files import corpora
 from lazarus_bench.training import recipe
 from lazarus_bench.training.loop import Loss, Parts, fit
 from lazarus_bench.training.optimizers import GRADIENT_NORM, matrix_adamw, warm_cosine
@@ -248,11 +248,13 @@ class Engram(recipe.Recipe):
 
 def _named_data(named: str) -> DataSource:
     name, _, folder = named.partition("=")
-    if name in GENERATED and not folder:
+    if name in _LAB and not folder:
         return _LAB[name].data
-    if name in CORPORA and folder:
+    if name in generated() and not folder:
+        return DataSource(name=name)
+    if name in corpora() and folder:
         return source_at(name, folder)
-    known = ", ".join([*GENERATED, *(f"{name}=DIR" for name in CORPORA)])
+    known = ", ".join([*generated(), *(f"{name}=DIR" for name in corpora())])
     raise UserError(f"--data {named} is unknown: choose {known}")
 
 

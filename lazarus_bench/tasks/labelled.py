@@ -112,8 +112,8 @@ GENERATED: dict[str, tuple[Draw, tuple[str, ...]]] = {
 def installed_data() -> Mapping[str, object]:
     """The data sets that installed packages bring, by name.
 
-    A package names a mapping as `data` in the entry-point group `lazarus_bench`: from each name to a
-    pair of a function that draws one sentence and its classes, as in `GENERATED`, or to a `Corpus`.
+    A package names a mapping as `data` in the entry-point group `lazarus_bench`: from each name to
+    a pair of a function that draws one sentence and its classes, as in `GENERATED`, or a `Corpus`.
     Ours come first, so that no package changes what their names mean.
 
     Raises:

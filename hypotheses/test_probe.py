@@ -172,12 +172,7 @@ def edge(runs, prompts, held):
     return null.each(lambda found: np.quantile(found.maxima, 0.95)).within(SHARE)
 
 
-@claim(
-    "probe/granite-fails",
-    AtMost(0.0),
-    finding=writeup.GRANITE_FAILS,
-    subjects=("lab:granite",),
-)
+@claim("probe/granite-fails", AtMost(0.0), finding=writeup.GRANITE_FAILS, subjects=("lab:granite",))
 def test_granite_does_not_classify_words(base, held_out):
     """Granite's best layer is not above chance on prompts in words.
 
@@ -313,11 +308,7 @@ def unchanged(after, before):
     return all_of(conditions)
 
 
-@claim(
-    "probe/base-equals-instruct",
-    AtLeast(0.0),
-    finding=writeup.base_equals_instruct(unchanged),
-)
+@claim("probe/base-equals-instruct", AtLeast(0.0), finding=writeup.base_equals_instruct(unchanged))
 def test_instruction_tuning_changes_nothing(base, instruct, held_out):
     """Instruction tuning changes nothing in what a probe reads (Llama).
 

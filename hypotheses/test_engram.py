@@ -178,10 +178,7 @@ def beside_gain(after, before):
 
 
 @claim(
-    "engram/dual-gain[two-class]",
-    Above(0.0),
-    finding=writeup.DUAL_GAIN[TWO],
-    subjects=LAB_BLANK,
+    "engram/dual-gain[two-class]", Above(0.0), finding=writeup.DUAL_GAIN[TWO], subjects=LAB_BLANK
 )
 def test_the_second_objective_helps_two_classes(dual_2, classifier_2, shuffled_2):
     """The language-model objective helps classification, two classes.
@@ -199,10 +196,7 @@ def _(dual_2, classifier_2):
 
 
 @claim(
-    "engram/dual-gain[four-class]",
-    Above(0.0),
-    finding=writeup.DUAL_GAIN[FOUR],
-    subjects=LAB_BLANK,
+    "engram/dual-gain[four-class]", Above(0.0), finding=writeup.DUAL_GAIN[FOUR], subjects=LAB_BLANK
 )
 def test_the_second_objective_helps_four_classes(dual_4, classifier_4, shuffled_4):
     """The language-model objective helps classification, four classes.
@@ -297,12 +291,7 @@ def beside_agreement(bottlenecks):
         yield engram_scatter(f"Engrams, {name}", runs[0])
 
 
-@claim(
-    "engram/ari[two-class]",
-    AtLeast(0.8),
-    finding=writeup.ARI[TWO],
-    subjects=LAB_BLANK,
-)
+@claim("engram/ari[two-class]", AtLeast(0.8), finding=writeup.ARI[TWO], subjects=LAB_BLANK)
 def test_engrams_cluster_by_two_classes(engram_2, shuffled_2):
     """Engrams cluster by class, two classes.
 
@@ -316,12 +305,7 @@ def _(bottlenecks_2):
     yield from beside_agreement(bottlenecks_2)
 
 
-@claim(
-    "engram/ari[four-class]",
-    AtLeast(0.8),
-    finding=writeup.ARI[FOUR],
-    subjects=LAB_BLANK,
-)
+@claim("engram/ari[four-class]", AtLeast(0.8), finding=writeup.ARI[FOUR], subjects=LAB_BLANK)
 def test_engrams_cluster_by_four_classes(engram_4, shuffled_4):
     """Engrams cluster by class, four classes.
 
@@ -401,10 +385,7 @@ def beside_cosines(bottlenecks):
 
 
 @claim(
-    "engram/cosine-gap[two-class]",
-    Above(0.0),
-    finding=writeup.COSINE_GAP[TWO],
-    subjects=LAB_BLANK,
+    "engram/cosine-gap[two-class]", Above(0.0), finding=writeup.COSINE_GAP[TWO], subjects=LAB_BLANK
 )
 def test_engrams_of_two_classes_are_closer_within(engram_2, shuffled_2):
     """Engrams are closer within than between classes, two classes.

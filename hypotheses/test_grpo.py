@@ -56,11 +56,7 @@ def improved(fall, rise):
     )
 
 
-@claim(
-    "grpo/improves-answers",
-    Above(0.0),
-    finding=writeup.improves_answers(improved),
-)
+@claim("grpo/improves-answers", Above(0.0), finding=writeup.improves_answers(improved))
 def test_grpo_improves_answers(grpo, held_out):
     """GRPO computes better: the right answer's rank falls and its probability rises.
 

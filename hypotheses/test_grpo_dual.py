@@ -123,10 +123,7 @@ def reward(runs):
 
 
 @claim(
-    "grpo-dual/collapses",
-    AtLeast(0.0),
-    finding=writeup.collapses(collapsed),
-    words=OPERATION_NAMES,
+    "grpo-dual/collapses", AtLeast(0.0), finding=writeup.collapses(collapsed), words=OPERATION_NAMES
 )
 def test_every_prompt_gets_the_same_operation(shared, held_out):
     """GRPO with the classification loss gives every prompt the same operation.
@@ -256,10 +253,7 @@ def fall(runs):
 
 
 @claim(
-    "grpo-dual/loss-falls",
-    AtMost(0.5),
-    finding=writeup.GRPO_DUAL_LOSS_FALLS,
-    words=OPERATION_NAMES,
+    "grpo-dual/loss-falls", AtMost(0.5), finding=writeup.GRPO_DUAL_LOSS_FALLS, words=OPERATION_NAMES
 )
 def test_classification_loss_still_falls(shared):
     """The classification loss still falls.
@@ -322,12 +316,7 @@ def _(vo, balanced, held_out):
     yield "minus GRPO + dual reward with balanced batches", minus
 
 
-@claim(
-    "grpo-dual/staged-works",
-    AtLeast(0.0),
-    finding=writeup.STAGED_WORKS,
-    words=OPERATION_NAMES,
-)
+@claim("grpo-dual/staged-works", AtLeast(0.0), finding=writeup.STAGED_WORKS, words=OPERATION_NAMES)
 def test_staged_training_keeps_both(staged, grpo, held_out):
     """Dual reward on V/O first and GRPO on the fused model then keeps both.
 

@@ -146,9 +146,7 @@ def _(sft, held_out):
 
 
 @claim(
-    "lens/gpt-oss-announces",
-    Within(0.5, 0.8),
-    finding=task_classifier_emergence.GPT_OSS_ANNOUNCES,
+    "lens/gpt-oss-announces", Within(0.5, 0.8), finding=task_classifier_emergence.GPT_OSS_ANNOUNCES
 )
 def test_gpt_oss_announces_the_operation(base, held_out):
     """GPT-OSS-20B names the operation at L13 of 24.

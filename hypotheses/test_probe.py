@@ -20,20 +20,19 @@ from lazarus_bench import (
     SHARE,
     SHARE_DIFFERENCE,
     Above,
-    AllOf,
     AtLeast,
     AtMost,
-    Condition,
     Control,
-    Differences,
     Exact,
     HitDifferences,
-    Hits,
-    LayerMax,
     Means,
     NotApplicable,
-    OnInstruct,
+    all_of,
+    beside,
+    best_layer,
     claim,
+    difference,
+    mean,
 )
 from lazarus_bench.analysis.probe_prompts import crossed, in_symbols, matched, words_in_turn
 from lazarus_bench.judge.layers import left_out_maxima
@@ -43,33 +42,24 @@ from lazarus_bench.tasks.arithmetic import training_problems
 from .writeups import emergence_results as writeup
 from .writeups.probe_prompts import frames_in_turn, writeup_symbols, writeup_test, writeup_words
 
-INSTRUCT = OnInstruct(recipe=None)
 MARGIN = 0.05
 PAIRS = tuple(combinations(OPERATION_NAMES, 2))
+CLUSTERS = "clusters of prompts"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One number of a probe: from accuracies [seed][cluster][layer], and of [draw, layer]."""
+    """One number of a probe: of accuracies [seed, cluster, layer], and [seed, draw, layer]."""
 
     evidence: Callable
     of_draws: Callable
 
 
-CLUSTERS = "clusters of prompts"
-FIRST = Reading(
-    lambda seeds: Means(values=[seed[:, 0] for seed in seeds], items=CLUSTERS, bounds=SHARE),
-    lambda draws: draws[:, 0],
-)
-BEST = Reading(
-    lambda seeds: LayerMax(values=seeds, items=CLUSTERS, bounds=SHARE),
-    lambda draws: draws.max(axis=1),
-)
+FIRST = Reading(lambda found: mean(found[:, :, 0]), lambda draws: draws[:, :, 0])
+BEST = Reading(best_layer, lambda draws: draws.max("layers"))
 RISE = Reading(
-    lambda seeds: LayerMax(
-        values=[seed - seed[:, :1] for seed in seeds], items=CLUSTERS, bounds=SHARE
-    ),
-    lambda draws: draws.max(axis=1) - draws[:, 0],
+    lambda found: best_layer((found - found[:, :, :1]).within(SHARE)),
+    lambda draws: draws.max("layers") - draws[:, :, 0],
 )
 
 
@@ -84,141 +74,125 @@ def asked(problems):
     return {kind: (matched(how(chosen)), held) for kind, (how, held) in kinds.items()}
 
 
-def clusters(run, prompts, held):
+def clusters(runs, prompts, held):
     """Accuracy of every layer over prompts that share their label by construction."""
-    return run.probe(prompts, held).block_accuracy
+    return runs.probe(prompts, held).block_accuracy
 
 
-def controls(bases, prompts, held, reading):
+def controls(runs, prompts, held, reading):
     """A number's own controls."""
-    tasks = [
-        run.probe(prompts, held).over_blocks(run.probe_control(prompts, held)) for run in bases
-    ]
-    nulls = [run.probe_null(prompts, held) for run in bases]
-    random = [clusters(run.randomised(), prompts, held) for run in bases]
-    return {
-        "control: random weights": reading.evidence(random),
-        "control: permuted labels": Means(
-            values=[[reading.of_draws(null.permuted).mean()] for null in nulls], bounds=SHARE
-        ),
-        "control: control task": reading.evidence(tasks),
-    }
+    probe, null = runs.probe(prompts, held), runs.probe_null(prompts, held)
+    tasks = probe.over_blocks(runs.probe_control(prompts, held)).within(SHARE)
+    draws = reading.of_draws(null.permuted).mean("permutations")
+    yield "control: random weights", reading.evidence(clusters(runs.randomised(), prompts, held))
+    yield "control: permuted labels", mean(draws.within(SHARE))
+    yield "control: control task", reading.evidence(tasks)
 
 
-def protocol(bases, reading):
+def protocol(runs, reading):
     """The writeups' protocol on their sixteen prompts, on the model and on random weights."""
-    random = [run.randomised() for run in bases]
-    return {
-        f"the writeups' protocol, 16 prompts in {kind}{where}": reading.evidence(
-            [clusters(run, prompts, "in-order") for run in runs]
-        )
-        for kind, prompts in (("words", writeup_words()), ("symbols", writeup_symbols()))
-        for where, runs in (("", bases), (", random weights", random))
-    }
+    for kind, prompts in (("words", writeup_words()), ("symbols", writeup_symbols())):
+        for where, chosen in (("", runs), (", random weights", runs.randomised())):
+            found = reading.evidence(clusters(chosen, prompts, "in-order"))
+            yield f"the writeups' protocol, 16 prompts in {kind}{where}", found
 
 
-def show(judge, bases, problems, judged, reading):
-    """Put the controls of the judged kind of prompts, the other kinds and the protocol beside."""
+def shown(runs, problems, judged, reading):
+    """The controls of the judged kind of prompts, the other kinds, and the writeups' protocol."""
     kinds = asked(problems)
-    prompts, held = kinds.pop(judged)
-    judge.beside(controls(bases, prompts, held, reading))
-    judge.beside(
-        {
-            kind: reading.evidence([clusters(run, *how) for run in bases])
-            for kind, how in kinds.items()
-        }
-    )
-    judge.beside(protocol(bases, reading))
+    yield from controls(runs, *kinds.pop(judged), reading)
+    for kind, how in kinds.items():
+        yield kind, reading.evidence(clusters(runs, *how))
+    yield from protocol(runs, reading)
+
+
+def named(prefix, pairs):
+    return ((f"{prefix}: {label}", evidence) for label, evidence in pairs)
 
 
 @claim(
     "probe/symbols-trivial",
-    says="Operator symbols give a probe about 100% from the first layer",
-    estimand="held-out accuracy at L0, prompts in symbols, operand pairs held out",
-    region=AtLeast(0.95),
+    AtLeast(0.95),
     finding=writeup.SYMBOLS_TRIVIAL,
     subjects=LAB_EVERY,
     binary=True,
 )
-def test_symbols_are_read_at_the_first_layer(runs, held_out, judge):
-    bases = runs()
-    prompts, held = asked(held_out)["symbols"]
-    judge(Hits(values=[run.probe(prompts, held).hits[:, 0] for run in bases]))
-    show(judge, bases, held_out, "symbols", FIRST)
+def test_symbols_are_read_at_the_first_layer(base, held_out):
+    """Operator symbols give a probe about 100% from the first layer.
+
+    held-out accuracy at L0, prompts in symbols, operand pairs held out.
+    """
+    return mean(base.probe(*asked(held_out)["symbols"]).hits[:, :, 0])
 
 
-@claim(
-    "probe/words-start-low",
-    says="Prompts in words are near chance at the first layer",
-    estimand="held-out accuracy at L0, prompts in words, templates held out",
-    region=AtMost(0.5),
-    finding=writeup.WORDS_START_LOW,
-    subjects=LAB_EVERY,
-)
-def test_words_start_low(runs, held_out, judge):
-    bases = runs()
-    judge(FIRST.evidence([clusters(run, *asked(held_out)["words"]) for run in bases]))
-    show(judge, bases, held_out, "words", FIRST)
+@beside(test_symbols_are_read_at_the_first_layer)
+def _(base, held_out):
+    yield from shown(base, held_out, "symbols", FIRST)
 
 
-@claim(
-    "probe/words-emerge",
-    says="Prompts in words become classifiable with depth",
-    estimand="maximum over layers of held-out accuracy minus that at L0, prompts in words, "
-    "templates held out",
-    region=AtLeast(0.25),
-    finding=writeup.WORDS_EMERGE,
-    subjects=LAB_EVERY,
-)
-def test_words_emerge_with_depth(runs, held_out, judge):
-    bases = runs()
-    prompts, held = asked(held_out)["words"]
-    judge(RISE.evidence([clusters(run, prompts, held) for run in bases]))
-    show(judge, bases, held_out, "words", RISE)
-    p_values = [[run.probe_null(prompts, held).p_value] for run in bases]
-    best = {
-        f"best layer itself: {label}": evidence
-        for label, evidence in controls(bases, prompts, held, BEST).items()
-    }
-    judge.beside(
-        {
-            "best layer itself": BEST.evidence([clusters(run, prompts, held) for run in bases]),
-            **best,
-            "... p of the best layer against permuted labels": Means(values=p_values, bounds=SHARE),
-            **{f"best layer itself: {k}": v for k, v in protocol(bases, BEST).items()},
-        }
-    )
+@claim("probe/words-start-low", AtMost(0.5), finding=writeup.WORDS_START_LOW, subjects=LAB_EVERY)
+def test_words_start_low(base, held_out):
+    """Prompts in words are near chance at the first layer.
+
+    held-out accuracy at L0, prompts in words, templates held out.
+    """
+    return FIRST.evidence(clusters(base, *asked(held_out)["words"]))
+
+
+@beside(test_words_start_low)
+def _(base, held_out):
+    yield from shown(base, held_out, "words", FIRST)
+
+
+@claim("probe/words-emerge", AtLeast(0.25), finding=writeup.WORDS_EMERGE, subjects=LAB_EVERY)
+def test_words_emerge_with_depth(base, held_out):
+    """Prompts in words become classifiable with depth.
+
+    maximum over layers of held-out accuracy minus that at L0, prompts in words, templates held out.
+    """
+    return RISE.evidence(clusters(base, *asked(held_out)["words"]))
+
+
+@beside(test_words_emerge_with_depth)
+def _(base, held_out):
+    yield from shown(base, held_out, "words", RISE)
+    words, itself = asked(held_out)["words"], "best layer itself"
+    yield itself, BEST.evidence(clusters(base, *words))
+    yield from named(itself, controls(base, *words, BEST))
+    p_value = base.probe_null(*words).p_value.within(SHARE)
+    yield "... p of the best layer against permuted labels", mean(p_value)
+    yield from named(itself, protocol(base, BEST))
     for kind in ("words", "symbols"):
-        judge.show(probe_curves(f"Probe, {kind}", bases, *asked(held_out)[kind]))
+        yield probe_curves(f"Probe, {kind}", base, *asked(held_out)[kind])
 
 
-@claim(
-    "probe/granite-fails",
-    says="Granite's best layer is not above chance on prompts in words",
-    estimand="best layer's held-out accuracy minus the 95th percentile of the best layer's under "
-    "permuted labels, prompts in words, templates held out",
-    region=AtMost(0.0),
-    finding=writeup.GRANITE_FAILS,
-    subjects=("lab:granite",),
-)
-def test_granite_does_not_classify_words(runs, held_out, judge):
-    bases = runs()
-    if not str(bases[0].loaded.config["model_type"]).startswith("granite"):
+def edge(runs, prompts, held):
+    """95th percentile of the best layer's accuracy under permuted labels, [seed]."""
+    null = runs.probe_null(prompts, held)
+    return null.each(lambda found: np.quantile(found.maxima, 0.95)).within(SHARE)
+
+
+@claim("probe/granite-fails", AtMost(0.0), finding=writeup.GRANITE_FAILS, subjects=("lab:granite",))
+def test_granite_does_not_classify_words(base, held_out):
+    """Granite's best layer is not above chance on prompts in words.
+
+    best layer's held-out accuracy minus the 95th percentile of the best layer's under permuted
+    labels, prompts in words, templates held out.
+    """
+    if not str(base[0].loaded.config["model_type"]).startswith("granite"):
         raise NotApplicable("asks for a Granite: add --lb-model ibm-granite/granite-3.1-2b-base")
-    prompts, held = asked(held_out)["words"]
-    reached = [np.quantile(run.probe_null(prompts, held).maxima, 0.95) for run in bases]
-    found = [clusters(run, prompts, held) for run in bases]
-    above = [seed - edge for seed, edge in zip(found, reached, strict=True)]
-    judge(LayerMax(values=above, items=CLUSTERS, bounds=SHARE_DIFFERENCE))
-    judge.beside(
-        {
-            "best layer": BEST.evidence(found),
-            "95th percentile of the best layer under permuted labels": Means(
-                values=[[edge] for edge in reached], bounds=SHARE
-            ),
-        }
-    )
-    show(judge, bases, held_out, "words", BEST)
+    words = asked(held_out)["words"]
+    above = clusters(base, *words) - edge(base, *words).values[:, None, None]
+    return best_layer(above.within(SHARE_DIFFERENCE))
+
+
+@beside(test_granite_does_not_classify_words)
+def _(base, held_out):
+    words = asked(held_out)["words"]
+    yield "best layer", BEST.evidence(clusters(base, *words))
+    permuted = mean(edge(base, *words))
+    yield "95th percentile of the best layer under permuted labels", permuted
+    yield from shown(base, held_out, "words", BEST)
 
 
 def taught(count):
@@ -232,6 +206,11 @@ def transferred(run, train, test, held="pairs"):
     return run.probe_transfer(train, test, held)[:, run.probe(train, held).best_layer]
 
 
+def control_task(run, prompts):
+    """Accuracy on control tasks of the layer that is best on `prompts`."""
+    return run.probe_control(prompts)[:, run.probe(prompts).best_layer]
+
+
 def shuffled(prompts):
     """The same prompts with their labels permuted."""
     return replace(
@@ -239,145 +218,116 @@ def shuffled(prompts):
     )
 
 
+def taught_and_asked(problems, kind):
+    """Prompts that a probe is fitted on, and others that it is judged on."""
+    return asked(taught(len(problems)))[kind][0], asked(problems)[kind][0]
+
+
 @claim(
     "probe/held-out",
-    says="Probes generalise to new operands",
-    estimand="accuracy on held-out operand pairs in symbols of the layer that is best on others, "
-    "its probe fitted on those",
-    region=AtLeast(0.9),
+    AtLeast(0.9),
     finding=writeup.HELD_OUT_OPERANDS,
     subjects=LAB_EVERY,
     binary=True,
 )
-def test_probes_generalise_to_new_operands(runs, held_out, judge):
-    bases, fitted = runs(), taught(len(held_out))
-    train, test = asked(fitted)["symbols"][0], asked(held_out)["symbols"][0]
+def test_probes_generalise_to_new_operands(base, held_out):
+    """Probes generalise to new operands.
+
+    accuracy on held-out operand pairs in symbols of the layer that is best on others, its probe
+    fitted on those.
+    """
+    train, test = taught_and_asked(held_out, "symbols")
     shared = set(train.pairs) & set(test.pairs)
-    judge(
-        Hits(values=[transferred(run, train, test) for run in bases]),
-        controls=[
-            Control(
-                name="operand pairs shared by the probe's training and test",
-                value=float(len(shared)),
-                expectation="0",
-                passed=not shared,
-            )
-        ],
+    return mean(base.each(transferred, train, test)), Control(
+        name="operand pairs shared by the probe's training and test",
+        value=float(len(shared)),
+        expectation="0",
+        passed=not shared,
     )
-    words = asked(fitted)["words"][0], asked(held_out)["words"][0]
-    own = writeup_symbols(), writeup_test(), "in-order"
-    tasks = [run.probe_control(train)[:, run.probe(train).best_layer] for run in bases]
-    random = [run.randomised() for run in bases]
-    read = {
-        "words": (bases, words),
-        "the writeups' protocol, 16 and 8 prompts": (bases, own),
-        "... random weights": (random, own),
-        "control: random weights": (random, (train, test)),
-        "control: permuted labels": (bases, (shuffled(train), test)),
-    }
-    judge.beside(
-        {
-            label: Hits(values=[transferred(run, *how) for run in chosen])
-            for label, (chosen, how) in read.items()
-        }
-    )
-    judge.beside({"control: control task": Means(values=tasks, bounds=SHARE)})
 
 
-def peak(values):
+@beside(test_probes_generalise_to_new_operands)
+def _(base, held_out):
+    train, test = taught_and_asked(held_out, "symbols")
+    own, random = (writeup_symbols(), writeup_test(), "in-order"), base.randomised()
+    permuted = mean(base.each(transferred, shuffled(train), test))
+    yield "words", mean(base.each(transferred, *taught_and_asked(held_out, "words")))
+    yield "the writeups' protocol, 16 and 8 prompts", mean(base.each(transferred, *own))
+    yield "... random weights", mean(random.each(transferred, *own))
+    yield "control: random weights", mean(random.each(transferred, train, test))
+    yield "control: permuted labels", permuted
+    yield "control: control task", mean(base.each(control_task, train).within(SHARE))
+
+
+def peak(run, prompts, held):
     """Each cluster's accuracy at the layer that is best on the others."""
-    return left_out_maxima(np.asarray(values, dtype=float))
+    return left_out_maxima(clusters(run, prompts, held))
 
 
-def peaks_apart(bases, symbols, words):
+def peaks_apart(runs, symbols, words):
     """Peak on `symbols` minus peak on `words`, each prompts and what is held out."""
-    first, second = ([peak(clusters(run, *how)) for run in bases] for how in (symbols, words))
-    paired = "seeds" if len(bases) > 1 else "no"
-    return Differences(
-        first=first, second=second, paired=paired, items=CLUSTERS, bounds=SHARE_DIFFERENCE
-    )
+    first, second = (runs.each(peak, *how).within(SHARE) for how in (symbols, words))
+    return difference(first, second, items=CLUSTERS)
 
 
-@claim(
-    "probe/symbols-mislead",
-    says="Prompts in symbols overstate what a probe reads, by about 19 points",
-    estimand="peak accuracy over layers, prompts in symbols minus prompts in words, each read "
-    "where the other clusters are best",
-    region=Above(0.1),
-    finding=writeup.SYMBOLS_MISLEAD,
-    subjects=LAB_EVERY,
-)
-def test_symbols_mislead(runs, held_out, judge):
-    bases, kinds = runs(), asked(held_out)
-    symbols, words = kinds["symbols"], kinds["words"]
-    judge(peaks_apart(bases, symbols, words))
-    random = [run.randomised() for run in bases]
-    own = (writeup_symbols(), "in-order"), (writeup_words(), "in-order")
-    judge.beside(
-        {
-            "symbols minus the writeups' frames": peaks_apart(
-                bases, symbols, kinds["the writeups' frames"]
-            ),
-            "the writeups' protocol, 16 prompts each": peaks_apart(bases, *own),
-            "... random weights": peaks_apart(random, *own),
-            "control: random weights": peaks_apart(random, symbols, words),
-        }
+@claim("probe/symbols-mislead", Above(0.1), finding=writeup.SYMBOLS_MISLEAD, subjects=LAB_EVERY)
+def test_symbols_mislead(base, held_out):
+    """Prompts in symbols overstate what a probe reads, by about 19 points.
+
+    peak accuracy over layers, prompts in symbols minus prompts in words, each read where the other
+    clusters are best.
+    """
+    return peaks_apart(base, asked(held_out)["symbols"], asked(held_out)["words"])
+
+
+@beside(test_symbols_mislead)
+def _(base, held_out):
+    symbols, words, frames = asked(held_out).values()
+    own, random = (
+        ((writeup_symbols(), "in-order"), (writeup_words(), "in-order")),
+        base.randomised(),
     )
+    yield "symbols minus the writeups' frames", peaks_apart(base, symbols, frames)
+    yield "the writeups' protocol, 16 prompts each", peaks_apart(base, *own)
+    yield "... random weights", peaks_apart(random, *own)
+    yield "control: random weights", peaks_apart(random, symbols, words)
     for name, how in (("symbols", symbols), ("words", words)):
-        judge.beside({f"peak, {name}": BEST.evidence([clusters(run, *how) for run in bases])})
-        judge.beside({f"peak, {name}: {k}": v for k, v in controls(bases, *how, BEST).items()})
+        yield f"peak, {name}", BEST.evidence(clusters(base, *how))
+        yield from named(f"peak, {name}", controls(base, *how, BEST))
 
 
 def unchanged(after, before):
     """Every layer's difference within the margin; both are hits [seed][prompt][layer]."""
     first, second = (np.asarray(side, dtype=float) for side in (after, before))
-    conditions = []
+    conditions = {}
     for layer in range(first.shape[2]):
-        pair = first[:, :, layer].tolist(), second[:, :, layer].tolist()
-        for name, (one, other) in (("rise", pair), ("fall", pair[::-1])):
-            conditions.append(
-                Condition(
-                    name=f"L{layer} {name}",
-                    evidence=HitDifferences(first=one, second=other),
-                    region=AtMost(MARGIN),
-                )
-            )
-    return AllOf(conditions=conditions)
+        one, other = first[:, :, layer].tolist(), second[:, :, layer].tolist()
+        rise, fall = (HitDifferences(first=a, second=b) for a, b in ((one, other), (other, one)))
+        conditions[f"L{layer} rise"] = rise, AtMost(MARGIN)
+        conditions[f"L{layer} fall"] = fall, AtMost(MARGIN)
+    return all_of(conditions)
 
 
-@claim(
-    "probe/base-equals-instruct",
-    says="Instruction tuning changes nothing in what a probe reads (Llama)",
-    estimand="0.05 minus the largest difference over layers of held-out accuracy between the "
-    "instruct model and its base, prompts in symbols, paired by prompt and seed",
-    region=AtLeast(0.0),
-    finding=writeup.base_equals_instruct(unchanged),
-    needs=INSTRUCT,
-)
-def test_instruction_tuning_changes_nothing(runs, held_out, judge):
-    bases, tuned = runs(), runs(INSTRUCT)
+@claim("probe/base-equals-instruct", AtLeast(0.0), finding=writeup.base_equals_instruct(unchanged))
+def test_instruction_tuning_changes_nothing(base, instruct, held_out):
+    """Instruction tuning changes nothing in what a probe reads (Llama).
+
+    0.05 minus the largest difference over layers of held-out accuracy between the instruct model
+    and its base, prompts in symbols, paired by prompt and seed.
+    """
+    symbols = asked(held_out)["symbols"]
+    return unchanged(instruct.probe(*symbols).hits, base.probe(*symbols).hits)
+
+
+@beside(test_instruction_tuning_changes_nothing)
+def _(base, instruct, held_out):
     kinds = asked(held_out)
-    prompts, held = kinds["symbols"]
-
-    def hits(chosen, prompts, held):
-        return [run.probe(prompts, held).hits for run in chosen]
-
-    judge(unchanged(hits(tuned, prompts, held), hits(bases, prompts, held)))
     for name, how in (*kinds.items(), ("the writeups' protocol", (writeup_symbols(), "in-order"))):
-        after, before = ([clusters(run, *how) for run in chosen] for chosen in (tuned, bases))
-        apart = [np.subtract(*pair) for pair in zip(after, before, strict=True)]
-        judge.beside(
-            {
-                f"largest rise of a layer, {name}": LayerMax(values=apart, bounds=SHARE_DIFFERENCE),
-                f"largest fall of a layer, {name}": LayerMax(
-                    values=[-x for x in apart], bounds=SHARE_DIFFERENCE
-                ),
-                f"mean over layers, {name}": Means(
-                    values=[x.mean(axis=1) for x in apart], bounds=SHARE_DIFFERENCE
-                ),
-            }
-        )
-    judge.beside({f"base: {k}": v for k, v in controls(bases, prompts, held, BEST).items()})
+        apart = clusters(instruct, *how) - clusters(base, *how)
+        yield f"largest rise of a layer, {name}", best_layer(apart, items="prompts")
+        yield f"largest fall of a layer, {name}", best_layer(-apart, items="prompts")
+        yield f"mean over layers, {name}", mean(apart.mean("layers"), items="prompts")
+    yield from named("base", controls(base, *kinds["symbols"], BEST))
 
 
 def log_distances(run, prompts, layer, words=None):
@@ -391,15 +341,12 @@ WORDS_AT_ENDS = tuple(f"{word!r} in {a} − {b}" for a, b in PAIRS for word in (
 
 def no_word_at_an_end(distances, words):
     """Every word lies further from both ends than the outer 0.1%; [seed][word], as log10."""
-    return AllOf(
-        conditions=[
-            Condition(
-                name=word,
-                evidence=Means(values=[[seed[i]] for seed in distances]),
-                region=AtLeast(-3.0),
-            )
-            for i, word in enumerate(words)
-        ]
+    by_word = np.transpose(distances)[:, :, None].tolist()
+    return all_of(
+        {
+            word: (Means(values=values), AtLeast(-3.0))
+            for word, values in zip(words, by_word, strict=True)
+        }
     )
 
 
@@ -409,101 +356,82 @@ UNIFORM = np.log10(0.5) - 1 / np.log(10)
 
 @claim(
     "probe/not-vocabulary",
-    says="The probe direction is not a word",
-    estimand="log10 of the share of the vocabulary between an operation's word and the nearer end "
-    "of a probe direction w_a − w_b, plus 3 (the outer 0.1% is below 0), least of the words a and "
-    "b of the six directions, prompts in symbols, classifier layer",
-    region=AtLeast(0.0),
+    AtLeast(0.0),
     finding=writeup.not_vocabulary(no_word_at_an_end),
     subjects=LAB_EVERY,
     words=OPERATION_NAMES,
 )
-def test_the_probe_direction_is_no_word(runs, held_out, judge):
-    bases, prompts = runs(), asked(held_out)["symbols"][0]
-    layer = bases[0].classifier_layer
-    found = [log_distances(run, prompts, layer) for run in bases]
-    judge(no_word_at_an_end(found, WORDS_AT_ENDS))
-    judge.beside({"mean of the words": Means(values=found, items="words at an end")})
-    words = asked(held_out)["words"][0]
+def test_the_probe_direction_is_no_word(base, held_out):
+    """The probe direction is not a word.
+
+    log10 of the share of the vocabulary between an operation's word and the nearer end of a probe
+    direction w_a − w_b, plus 3 (the outer 0.1% is below 0), least of the words a and b of the six
+    directions, prompts in symbols, classifier layer.
+    """
+    symbols = asked(held_out)["symbols"][0]
+    found = base.each(log_distances, symbols, base.classifier_layer)
+    return no_word_at_an_end(found, WORDS_AT_ENDS)
+
+
+@beside(test_the_probe_direction_is_no_word)
+def _(base, held_out):
+    layer, random = base.classifier_layer, base.randomised()
+    symbols, words = (asked(held_out)[kind][0] for kind in ("symbols", "words"))
+
+    def distances(runs, prompts, at=layer):
+        return runs.each(log_distances, prompts, at)
+
     read = {
-        "words": [log_distances(run, words, layer) for run in bases],
-        "the writeups' sixteen prompts": [
-            log_distances(run, writeup_symbols(), layer) for run in bases
-        ],
-        "last layer instead": [log_distances(run, prompts, run.depth - 1) for run in bases],
-        "control: random weights": [
-            log_distances(run.randomised(), prompts, layer) for run in bases
-        ],
-        "control: permuted labels": [log_distances(run, shuffled(prompts), layer) for run in bases],
-        "the nearest of the words": [[seed.min()] for seed in found],
+        "mean of the words": distances(base, symbols),
+        "words": distances(base, words),
+        "the writeups' sixteen prompts": distances(base, writeup_symbols()),
+        "last layer instead": distances(base, symbols, base.depth - 1),
+        "control: random weights": distances(random, symbols),
+        "control: permuted labels": distances(base, shuffled(symbols)),
+        "the nearest of the words": distances(base, symbols).min("prompts"),
     }
-    judge.beside(
-        {label: Means(values=values, items="words at an end") for label, values in read.items()}
-    )
-    own = [
-        run.words_along_probe(prompts, layer, ("multiply", "add"), OPERATION_NAMES) for run in bases
-    ]
-    apart = [run.directions(prompts, ("multiply", "add")) for run in bases]
-    judge.beside(
-        {
-            "control: random directions": Exact(value=float(UNIFORM)),
-            "multiply − add: z of 'multiply' over random directions": Means(
-                values=[[reading.z[0]] for reading in own]
-            ),
-            "multiply − add: z of 'add'": Means(values=[[reading.z[1]] for reading in own]),
-            "multiply − add: words among the top or bottom 30": Means(
-                values=[[reading.hits] for reading in own]
-            ),
-            "... random directions": Means(values=[[r.random_hits.mean()] for r in own]),
-            "multiply − add: cosine of the probe's direction with the difference of means": Means(
-                values=[[d.agreement[layer]] for d in apart], bounds=(-1, 1)
-            ),
-            "multiply − add: cosine of neighbouring layers' directions": Means(
-                values=[d.neighbours for d in apart], bounds=(-1, 1)
-            ),
-        }
-    )
+    for label, values in read.items():
+        yield label, mean(values, items="words at an end")
+    yield "control: random directions", Exact(value=float(UNIFORM))
+    pair = ("multiply", "add")
+    own = base.words_along_probe(symbols, layer, pair, OPERATION_NAMES)
+    apart = base.directions(symbols, pair)
+    this = "multiply − add"
+    yield f"{this}: z of 'multiply' over random directions", mean(own.z[:, 0])
+    yield f"{this}: z of 'add'", mean(own.z[:, 1])
+    yield f"{this}: words among the top or bottom 30", mean(own.hits)
+    yield "... random directions", mean(own.random_hits.mean(1))
+    agreement = mean(apart.agreement.at(layer))
+    yield f"{this}: cosine of the probe's direction with the difference of means", agreement
+    neighbours = mean(apart.neighbours, items="prompts")
+    yield f"{this}: cosine of neighbouring layers' directions", neighbours
 
 
-def selectivity(run, prompts, held):
+def selectivity(runs, prompts, held):
     """Accuracy minus control-task accuracy, cluster by cluster, of every layer."""
-    probe = run.probe(prompts, held)
-    return probe.over_blocks(probe.hits - run.probe_control(prompts, held))
+    probe = runs.probe(prompts, held)
+    apart = probe.over_blocks(probe.hits - runs.probe_control(prompts, held))
+    return apart.within(SHARE_DIFFERENCE)
 
 
-@claim(
-    "probe/selective",
-    says="The probe reads the task, not its own capacity",
-    estimand="maximum over layers of held-out accuracy minus control-task accuracy, prompts in "
-    "words, templates held out",
-    region=AtLeast(0.2),
-    finding=writeup.SELECTIVE,
-    subjects=LAB_EVERY,
-)
-def test_the_probe_is_selective(runs, held_out, judge):
-    bases, kinds = runs(), asked(held_out)
-    prompts, held = kinds.pop("words")
-    judge(
-        LayerMax(
-            values=[selectivity(run, prompts, held) for run in bases],
-            items=CLUSTERS,
-            bounds=SHARE_DIFFERENCE,
-        )
-    )
+@claim("probe/selective", AtLeast(0.2), finding=writeup.SELECTIVE, subjects=LAB_EVERY)
+def test_the_probe_is_selective(base, held_out):
+    """The probe reads the task, not its own capacity.
+
+    maximum over layers of held-out accuracy minus control-task accuracy, prompts in words,
+    templates held out.
+    """
+    return best_layer(selectivity(base, *asked(held_out)["words"]))
+
+
+@beside(test_the_probe_is_selective)
+def _(base, held_out):
+    kinds = asked(held_out)
+    words = kinds.pop("words")
     kinds["the writeups' protocol, 16 prompts in words"] = (writeup_words(), "in-order")
-    judge.beside(
-        {
-            name: LayerMax(
-                values=[selectivity(run, *how) for run in bases], bounds=SHARE_DIFFERENCE
-            )
-            for name, how in kinds.items()
-        }
-    )
-    random = [selectivity(run.randomised(), prompts, held) for run in bases]
-    judge.beside(
-        {
-            "control: random weights": LayerMax(values=random, bounds=SHARE_DIFFERENCE),
-            "accuracy, best layer": BEST.evidence([clusters(run, prompts, held) for run in bases]),
-            **{f"accuracy: {k}": v for k, v in controls(bases, prompts, held, BEST).items()},
-        }
-    )
+    kinds["control: random weights"] = words
+    for name, how in kinds.items():
+        runs = base.randomised() if name == "control: random weights" else base
+        yield name, best_layer(selectivity(runs, *how), items="prompts")
+    yield "accuracy, best layer", BEST.evidence(clusters(base, *words))
+    yield from named("accuracy", controls(base, *words, BEST))

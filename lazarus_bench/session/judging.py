@@ -37,6 +37,7 @@ from lazarus_bench.report import (
     pool_rows,
 )
 from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
+from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.options import MOVED
 from lazarus_bench.session.samples import asked_of
 
@@ -302,17 +303,8 @@ def implied(evidence: Evidence) -> list[Control]:
     Runs that were trained on problems must not have seen those that they were evaluated on.
     """
     asked = asked_of(evidence)
-    if not (asked.problems and any(run.trainings for run in asked.runs)):
-        return []
-    shared = len(asked.shared)
-    return [
-        Control(
-            name="operand pairs shared by training and evaluation",
-            value=float(shared),
-            expectation="0",
-            passed=not shared,
-        )
-    ]
+    read = asked.problems and any(run.trainings for run in asked.runs)
+    return [overlap(asked)] if read else []
 
 
 def _pin(session: Session, trial: Trial, verdict: Verdict) -> str | None:

@@ -218,6 +218,10 @@ class Samples(NDArrayOperatorsMixin):
         """The sum over an axis, or of everything, of no known bounds."""
         return self._reduced("sum", axis, NOTHING)
 
+    def round(self, decimals: int = 0) -> Samples:
+        """Rounded to so many decimals, as NumPy rounds."""
+        return replace(self, values=self.values.round(decimals), pair=None)
+
     def argmax(self, axis: int | str | None = None, **_: None) -> Any:
         """Where along an axis the largest is."""
         return self._reduced("argmax", axis, NOTHING)

@@ -59,7 +59,7 @@ _OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "full": ("sft.Sft", ("full", "full_finetune", "sft_full")),
     "dual-reward": ("dual_reward.DualReward", ("dual_reward",)),
     "grpo": ("grpo.Grpo", ("grpo",)),
-    "grpo-dual": ("grpo_dual.GrpoDual", ("grpo_dual", "grpo_dual_reward")),
+    "grpo-dual": ("grpo.GrpoDual", ("grpo_dual", "grpo_dual_reward")),
     "two-stage": ("dual_reward.DualReward", ("two_stage", "two_stage_classifier")),
     "engram": ("engram.Engram", ("engram", "dual_engram")),
 }

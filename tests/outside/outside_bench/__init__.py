@@ -1,0 +1,1 @@
+"""Somebody else's study: nothing here knows the repository of lazarus-bench."""

@@ -1,0 +1,1 @@
+"""The claims, as a package of claim files."""

@@ -14,12 +14,12 @@ from lazarus_bench.report.registry import drawn_up, load_registry, render_regist
 
 CLAIMS = """
 @pre("one/a", AtLeast(0.3), NARROW)
-def test_a(runs, judge):
-    judge(Means(values=NARROW))
+def test_a():
+    return Means(values=NARROW)
 
 @pre("one/b", AtMost(0.3), NARROW)
-def test_b(runs, judge):
-    judge(Means(values=NARROW))
+def test_b():
+    return Means(values=NARROW)
 """
 
 
@@ -69,7 +69,7 @@ def test_list_against_a_registry_tells_what_was_amended(said, folder, tmp_path):
 def test_show_tells_all_about_one_claim(said):
     code, out, _ = said("show", "one/b")
     assert code == 0
-    assert out.startswith("# `one/b`\n\nA statement.\n\n")
+    assert out.startswith("# `one/b`\n\nA statement\n\n")
     assert "- Region: ≤ 0.3\n" in out
     shown = json.loads(said("show", "one/b", "--json")[1])
     assert shown["id"] == "one/b"

@@ -23,8 +23,8 @@ from lazarus_bench.session.engrams import (
 )
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.runs import Run
-from lazarus_bench.session.shown import engram_scatter
 from lazarus_bench.session.session import Session
+from lazarus_bench.session.shown import engram_scatter
 from lazarus_bench.tasks import labelled_data
 from lazarus_bench.tasks.labelled_data import DataSource, digest_of, given_data, read_data
 from lazarus_bench.tasks.labelled_files import read_splits

@@ -51,7 +51,7 @@ def session(tmp_path):
 
 
 def row_of(session, asked, test=lambda: None):
-    return judge(session, asked, test).rows[0]
+    return judge(session, asked, test, {}).rows[0]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_what_is_shown_is_in_the_report_once_for_each_title_and_subject(session)
     heat = HeatMap(title="A", subject="s", layer=0, seeds=1, groups=(lines,))
     for item in (curves, table, heat, layers, curves):
         asked.show(item)
-    first = judge(session, asked, None)
+    first = judge(session, asked, None, {})
     for report in (first, merged([first, first], "command")):
         assert (report.lens_tables, report.curves) == ((table,), (curves,))
         assert (report.layer_curves, report.heatmaps) == ((layers,), (heat,))

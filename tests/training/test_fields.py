@@ -9,7 +9,6 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from lazarus_bench import Stages
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.tasks.labelled_data import DataSource
@@ -181,4 +180,4 @@ def test_what_is_no_recipe_is_no_stage(stage):
     with pytest.raises(UserError, match=rf"is no recipe: give one that is made, {remedy}\(\)"):
         check_base(stage, None)
     with pytest.raises(UserError, match="is no recipe"):
-        Stages(recipes=(Sft(), stage))
+        trained(Sft(), stage)

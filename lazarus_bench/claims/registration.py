@@ -3,8 +3,8 @@
 A digest needs the size of the claim's family, so it is taken once the claim's file is read whole.
 Controls, thresholds and the estimator stand in the test's body, not in the decorator, so the test
 is part of it: its own words and those of its file that it uses. That is of the syntax tree, so
-comments, docstrings, layout and the test's name do not count, and neither does what only a `@beside`
-function uses. The package's own code is not in it: the manifest names its revision.
+comments, docstrings, layout and the test's name do not count, and neither does what only a
+`@beside` function uses. The package's own code is not in it: the manifest names its revision.
 """
 
 from __future__ import annotations

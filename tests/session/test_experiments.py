@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lazarus_bench import trained
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.experiments import Experiment
 from lazarus_bench.claims.finding import Finding

@@ -152,8 +152,8 @@ def test_a_design_that_decides_nothing_is_not_put_to_the_test(session, tiny):
 
 
 def test_a_test_that_judges_nothing_is_a_mistake(session, tiny):
-    with pytest.raises(NoVerdict, match=r"fam/one: its test ended without calling judge"):
-        judge(session, trial(subject=str(tiny)), lambda: None)
+    with pytest.raises(NoVerdict, match=r"fam/one: its test must return evidence"):
+        judge(session, trial(subject=str(tiny)), lambda: None, {})
 
 
 def test_a_defect_that_something_was_read_with_is_named_in_its_own_row_alone(session, tiny):
@@ -161,11 +161,11 @@ def test_a_defect_that_something_was_read_with_is_named_in_its_own_row_alone(ses
 
     def reads():
         session.runs(str(tiny), None)[0].with_quirk("bf16-lens")
-        asked(NARROW)
+        return NARROW
 
     assert row_of(session, asked, reads).quirks == ("bf16-lens",)
     other = trial(subject=str(tiny))
-    assert row_of(session, other, lambda: other(NARROW)).quirks == ()
+    assert row_of(session, other, lambda: NARROW).quirks == ()
 
 
 def test_a_pin_is_that_of_the_subject_and_of_what_it_was_judged_with(session):

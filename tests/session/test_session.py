@@ -85,8 +85,8 @@ def test_a_further_family_is_read_once_and_trained_on_once_a_seed(session):
     (base,) = session.jobs("lab:olmoe", None)
     assert (base.recipe, base.seed) == (LAB_FAMILIES["olmoe"], 0)
     assert len(session.jobs("lab:olmoe", trained(instruct=True))) == 1
-    trained = session.jobs("lab:olmoe", TINY)
-    assert [(job.seed, job.base.seed) for job in trained] == [(0, 0), (1, 1), (2, 2)]
+    jobs = session.jobs("lab:olmoe", TINY)
+    assert [(job.seed, job.base.seed) for job in jobs] == [(0, 0), (1, 1), (2, 2)]
     assert session.needed(claim(), "lab:olmoe") == [base]
     assert len(session.plan(session.needed(claim(), "lab:olmoe")).todo) == 1
 

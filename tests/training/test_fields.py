@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from lazarus_bench import trained
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.tasks.labelled_data import DataSource

@@ -69,7 +69,7 @@ def test_list_against_a_registry_tells_what_was_amended(said, folder, tmp_path):
 def test_show_tells_all_about_one_claim(said):
     code, out, _ = said("show", "one/b")
     assert code == 0
-    assert out.startswith("# `one/b`\n\nA statement\n\n")
+    assert out.startswith("# `one/b`\n\nA statement.\n\n")
     assert "- Region: ≤ 0.3\n" in out
     shown = json.loads(said("show", "one/b", "--json")[1])
     assert shown["id"] == "one/b"

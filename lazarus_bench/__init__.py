@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lazarus_bench.claims.finding import Finding, Labelled
     from lazarus_bench.claims.subjects import LAB_BASE
     from lazarus_bench.errors import NotApplicable, UserError
-    from lazarus_bench.jobs.needs import OnInstruct, Stages, trained
+    from lazarus_bench.jobs.needs import trained
     from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES
     from lazarus_bench.judge import (
         SHARE,
@@ -67,8 +67,6 @@ _HOMES = {
     "Labelled": "lazarus_bench.claims.finding",
     "NotApplicable": "lazarus_bench.errors",
     "OPERATION_NAMES": "lazarus_bench.tasks.arithmetic",
-    "OnInstruct": "lazarus_bench.jobs.needs",
-    "Stages": "lazarus_bench.jobs.needs",
     "UserError": "lazarus_bench.errors",
     "OnOff": "lazarus_bench.claims.claim",
     "beside": "lazarus_bench.claims.claim",
@@ -102,12 +100,10 @@ __all__ = [
     "LayerMax",
     "Means",
     "NotApplicable",
-    "OnInstruct",
     "OnOff",
     "Ratios",
     "Reported",
     "Resampled",
-    "Stages",
     "Trend",
     "UserError",
     "Within",

@@ -13,13 +13,14 @@ from lazarus_bench.report import Report, load
 
 HEADER = """
 from lazarus_bench import (
-    Above, AtLeast, AtMost, Control, Hits, Means, NotApplicable, OnInstruct, claim
+    Above, AtLeast, AtMost, Control, Hits, Means, NotApplicable, beside, claim, mean, trained
 )
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.training import Sft
 
 TINY = dict(steps=3, examples=32, batch=4, checkpoints=(0, 3), rank=2, validation=8)
 SFT = Sft(**TINY)
+sft = trained(SFT)
 NARROW = ((0.50, 0.51, 0.52, 0.53) * 5,)
 WIDE = ((0.0, 1.0, 0.1, 0.9),)
 
@@ -27,8 +28,21 @@ WIDE = ((0.0, 1.0, 0.1, 0.9),)
 def pre(name, region, printed=None, **more):
     evidence = None if printed is None else Means(values=printed)
     found = Finding(claim=name, source="A, *Results*", evidence=evidence, note="not printed")
-    about = dict(says="A statement.", estimand="a number", region=region, finding=found)
-    return claim(name, **about, **more)
+
+    def register(test):
+        test.__doc__ = "A statement.\\n\\na number."
+        return claim(name, region, finding=found, **more)(test)
+
+    return register
+"""
+
+CONFTEST = """
+import pytest
+from lazarus_bench.tasks.arithmetic import held_out as draw
+
+@pytest.fixture
+def held_out(lb_prompts):
+    return tuple(draw(lb_prompts, 0))
 """
 
 # One process takes all cases, because importing scipy costs more than judging a claim. A claim file
@@ -90,6 +104,7 @@ class Ran:
 def write(folder: Path, **files: str) -> Path:
     """Put claim files, each below the header, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "conftest.py").write_text(CONFTEST)
     for name, text in files.items():
         (folder / f"{name}.py").write_text(HEADER + dedent(text))
     return folder

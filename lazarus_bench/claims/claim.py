@@ -194,9 +194,6 @@ def claim(
     words: tuple[str, ...] = (),
     exploratory: bool = False,
     quirk: str = "",
-    says: str = "",
-    estimand: str = "",
-    needs: Any = (),
 ) -> Callable[[Test], Test]:
     """Register the decorated test as a claim.
 
@@ -230,15 +227,15 @@ def claim(
     found = finding or Finding(claim=claim_id, source=source, evidence=None, note=NOT_PRINTED)
 
     def register(test: Test) -> Test:
-        said = (says, estimand) if says else _docstring(claim_id, test)
+        says, estimand = _docstring(claim_id, test)
         record = Claim(
             id=claim_id,
-            says=said[0],
-            estimand=said[1],
+            says=says,
+            estimand=estimand,
             region=region,
             finding=found,
             subjects=subjects,
-            needs=(needs if isinstance(needs, tuple) else (needs,)) or needs_of(asked_by(test)),
+            needs=needs_of(asked_by(test)),
             words=words,
             binary=binary,
             difference=difference,

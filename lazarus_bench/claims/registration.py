@@ -3,9 +3,8 @@
 A digest needs the size of the claim's family, so it is taken once the claim's file is read whole.
 Controls, thresholds and the estimator stand in the test's body, not in the decorator, so the test
 is part of it: its own words and those of its file that it uses. That is of the syntax tree, so
-comments, docstrings, layout and the test's name do not count, and neither does what is only shown
-(`judge.beside`, `judge.explain`, `judge.show`). The package's own code is not in it: the manifest
-names its revision.
+comments, docstrings, layout and the test's name do not count, and neither does what only a
+`@beside` function uses. The package's own code is not in it: the manifest names its revision.
 """
 
 from __future__ import annotations
@@ -72,7 +71,6 @@ def on_instruct(need: Any) -> bool:
 Binding = dict[str, list[ast.AST]]
 """Statements of a file's top level, by the names that they bind."""
 
-_SHOWN = ("beside", "explain", "show")
 _WITHOUT_MEANING = ("ctx", "kind", "type_comment")
 
 
@@ -141,18 +139,8 @@ def _used(test: ast.FunctionDef, bindings: Binding) -> Binding:
 
 
 def _idle(node: Any) -> bool:
-    """Whether a statement decides nothing: a docstring, or what is shown beside the verdict."""
-    if not isinstance(node, ast.Expr):
-        return False
-    if isinstance(node.value, ast.Constant):
-        return True
-    called = node.value.func if isinstance(node.value, ast.Call) else None
-    return (
-        isinstance(called, ast.Attribute)
-        and called.attr in _SHOWN
-        and isinstance(called.value, ast.Name)
-        and called.value.id == "judge"
-    )
+    """Whether a statement decides nothing: a docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _kept(nodes: list[Any]) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 
@@ -32,7 +33,7 @@ BUILT_IN: Mapping[str, Trained] = {"base": Trained(), "instruct": Trained(on_ins
 
 def parameters(function: Callable[..., object]) -> tuple[str, ...]:
     """Names of all parameters of a plain function, whatever signature it shows to pytest."""
-    code = inspect.unwrap(function).__code__
+    code: CodeType = inspect.unwrap(function).__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
@@ -42,8 +43,7 @@ def asked_by(function: Callable[..., object]) -> dict[str, Asked]:
     A dictionary of them counts too. Every other parameter is a pytest fixture.
     """
     known = {**BUILT_IN, **inspect.unwrap(function).__globals__}
-    named = {name: known.get(name) for name in parameters(function)}
-    return {name: value for name, value in named.items() if _is_asked(value)}
+    return {name: known[name] for name in parameters(function) if _is_asked(known.get(name))}
 
 
 def needs_of(asked: Mapping[str, Asked]) -> tuple[Trained, ...]:

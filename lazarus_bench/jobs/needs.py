@@ -2,50 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import ClassVar
-
 from lazarus_bench.claims.trained import Trained
-from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import Recipe
 from lazarus_bench.training.recipe import check_base
 
-
-@dataclass(frozen=True, kw_only=True)
-class OnInstruct:
-    """`recipe` trained on the instruct sibling of the subject instead of the subject itself."""
-
-    on_instruct: ClassVar[bool] = True
-    recipe: Recipe | None
-
-    @property
-    def recipes(self) -> tuple[Recipe, ...]:
-        """The recipe, if any."""
-        return () if self.recipe is None else (self.recipe,)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stages:
-    """`recipes` one after another, the first on the subject, each other on what came before it.
-
-    A run of it is of the last one, with `before` leading down through the stages to the base.
-    """
-
-    recipes: tuple[Recipe, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse a stage that cannot start from what the one before it leaves."""
-        if not self.recipes:
-            raise UserError("Stages(recipes=()) has no stage: give one recipe or more")
-        check_base(self.recipes[0], None)
-        for below, recipe in pairwise(self.recipes):
-            check_base(recipe, below)
-
-
-Need = Recipe | OnInstruct | Stages | Trained | None
-"""A recipe on the subject or on its instruct sibling, a chain of recipes, or the base (None)."""
+Need = Recipe | Trained | None
+"""Runs that `trained` describes; a recipe alone is on the subject, and None is the base."""
 
 
 def trained(*recipes: Recipe, instruct: bool = False) -> Trained:

@@ -214,8 +214,9 @@ def judge(
     start = time.perf_counter()
     claim, published = trial.claim, trial.judge_published()
     with session.defects_read() as read:
-        # A claim without subjects is judged by what its test computes, on no model.
-        printed = trial.subject == PUBLISHED and bool(claim.subjects)
+        # A claim without subjects or a finding is judged by what its test computes, on no model.
+        own = not claim.subjects and claim.published is None
+        printed = trial.subject == PUBLISHED and not own
         verdict = published if printed else _asked(session, trial, test, fixtures)
     model = trial.subject != PUBLISHED
     trained = (quirk for job in trial.jobs for quirk in job.quirks)

@@ -117,11 +117,6 @@ class Run:
         """`run.NAME(...)` measures with our instrument of that short name."""
         return partial(self.read, instrument_named(name))
 
-    @property
-    def router_null(self) -> Any:
-        """What random directions reach on a vocabulary of this size and width, by calculation."""
-        return self.router_chance()
-
     def states(self, texts: Sequence[str]) -> States:
         """Residual after every block at the last position of each prompt `[prompt, layer, d]`.
 

@@ -1,10 +1,11 @@
 """`@claim`: a record in the registry, and on the test for the plugin to find."""
 
+import inspect
 from dataclasses import replace
 
 import pytest
 
-from lazarus_bench import OnInstruct, Stages
+from lazarus_bench import trained
 from lazarus_bench.claims import claim, claim_of
 from lazarus_bench.claims.claim import REGISTRY, recipes_of
 from lazarus_bench.claims.finding import Finding
@@ -22,14 +23,20 @@ def registry():
         yield REGISTRY
 
 
-def declare(claim_id, module="test_fam", **more):
-    def test(judge):
-        """The test's own docstring."""
+def declare(claim_id, module="test_fam", needs=(), **more):
+    def test():
+        """It is so.
 
-    test.__module__ = module
-    about = {"says": "It is so.", "estimand": "a number", "region": AtLeast(0.3)}
+        a number.
+        """
+
+    named = {f"need_{at}": need for at, need in enumerate(needs)}
+    space = {"needs": named} | named
+    exec(f"def test({', '.join(named)}): ...", space)
+    space["test"].__doc__ = test.__doc__
+    space["test"].__module__ = module
     finding = FINDING if claim_id == FINDING.claim else replace(FINDING, claim=claim_id)
-    return claim.claim(claim_id, **about, **({"finding": finding} | more))(test)
+    return claim.claim(claim_id, AtLeast(0.3), **({"finding": finding} | more))(space["test"])
 
 
 def test_another_claims_finding_is_refused(registry):
@@ -42,27 +49,44 @@ def test_the_record_is_on_the_test_and_in_the_registry(registry):
     test = declare("fam/one", binary=True, words=("add",))
     record = claim_of(test)
     assert registry.claims["fam/one"] is record
-    assert claim_of(lambda judge: None) is None
+    assert claim_of(lambda: None) is None
     assert (record.test, record.words, record.finding) == (test, ("add",), FINDING)
     assert (record.source, record.published) == (FINDING.source, FINDING.evidence)
     assert record.published_note == "printed"
     assert record.binary
-    assert test.__doc__ == "The test's own docstring."
+    assert (record.says, record.estimand) == ("It is so", "a number")
 
 
-@pytest.mark.parametrize(
-    ("needs", "kept"),
-    [
-        ((), ()),
-        (Sft(), (Sft(),)),
-        ((Sft(), None), (Sft(), None)),
-        (None, (None,)),
-        (Stages(recipes=(Sft(), Fuse())), (Stages(recipes=(Sft(), Fuse())),)),
-    ],
-)
-def test_needs_are_a_tuple(registry, needs, kept):
-    declare("fam/one", needs=needs)
-    assert registry.claims["fam/one"].needs == kept
+def test_needs_are_the_trainings_among_the_parameters(registry):
+    sft, chain = trained(Sft()), trained(Sft(), Fuse())
+    declare("fam/one", needs=(sft, {"a": chain, "b": sft}, trained(), trained(instruct=True)))
+    assert registry.claims["fam/one"].needs == (sft, chain, trained(instruct=True))
+
+
+def test_what_is_only_shown_is_trained_too_and_decides_nothing(registry):
+    test = declare("fam/one", needs=(trained(Sft()),))
+    space = {"other": trained(Sft(rank=4))}
+    exec("def shown(other, base, tmp_path): ...", space)
+    claim.beside(test)(space["shown"])
+    record = registry.claims["fam/one"]
+    assert record.needs == (trained(Sft()),)
+    assert record.trainings == (trained(Sft()), trained(Sft(rank=4)))
+    assert [*inspect.signature(test).parameters] == ["tmp_path"]
+    with pytest.raises(UserError, match=r"@beside\(shown\): shown is no claim"):
+        claim.beside(space["shown"])
+
+
+def test_a_docstring_says_the_claim_and_its_estimand(registry):
+    def test():
+        """It is so."""
+
+    with pytest.raises(UserError, match="the docstring of test must say the claim in one sentence"):
+        claim.claim("fam/two", AtLeast(0.3))(test)
+    test.__doc__ = "It is\nso.\n\nA number,\nno other.\n"
+    claim.claim("fam/two", AtLeast(0.3), source="a notebook")(test)
+    record = registry.claims["fam/two"]
+    assert (record.says, record.estimand) == ("It is so", "A number, no other")
+    assert (record.source, record.published) == ("a notebook", None)
 
 
 def test_a_family_grows_with_its_claims(registry):
@@ -91,10 +115,10 @@ def test_a_second_home_or_a_taken_id_is_refused(claim_id, module, sentence):
     [
         (None, ()),
         (Sft(), (Sft(),)),
-        (OnInstruct(recipe=None), ()),
-        (OnInstruct(recipe=Sft()), (Sft(),)),
-        (Stages(recipes=(Sft(), Fuse(), DualReward())), (Sft(), Fuse(), DualReward())),
-        (Stages(recipes=(Instruct(), Sft())), (Instruct(), Sft())),
+        (trained(instruct=True), ()),
+        (trained(Sft(), instruct=True), (Sft(),)),
+        (trained(Sft(), Fuse(), DualReward()), (Sft(), Fuse(), DualReward())),
+        (trained(Instruct(), Sft()), (Instruct(), Sft())),
     ],
 )
 def test_the_recipes_of_a_need_from_the_bottom_up(need, recipes):
@@ -104,7 +128,6 @@ def test_the_recipes_of_a_need_from_the_bottom_up(need, recipes):
 @pytest.mark.parametrize(
     ("recipes", "sentence"),
     [
-        ((), r"Stages\(recipes=\(\)\) has no stage"),
         ((Sft(), DualReward()), r"SFT LoRA all leaves an adapter: put Fuse\(\) between them"),
         ((Fuse(),), r"fuse starts from a training that leaves an adapter, not from a bare model"),
         ((Sft(), Fuse(), Fuse()), r"leaves an adapter, not from fuse: put it on one"),
@@ -112,22 +135,22 @@ def test_the_recipes_of_a_need_from_the_bottom_up(need, recipes):
 )
 def test_a_stage_that_cannot_start_is_refused_at_once(recipes, sentence):
     with pytest.raises(UserError, match=sentence):
-        Stages(recipes=recipes)
+        trained(*recipes)
 
 
 def test_a_quirk_in_what_a_claim_needs_has_to_be_said(registry):
     odd = DualReward(quirks=("sgd",))
-    for need in (odd, OnInstruct(recipe=odd), Stages(recipes=(Sft(), Fuse(), odd))):
+    for need in (trained(odd), trained(odd, instruct=True), trained(Sft(), Fuse(), odd)):
         with pytest.raises(UserError) as refusal:
-            declare("fam/one", needs=(Sft(), need))
+            declare("fam/one", needs=(trained(Sft()), need))
         assert str(refusal.value) == (
             "fam/one needs 'dual reward vo, QUIRK sgd': say quirk='sgd', so that its report names "
             "the defect, or leave the quirk off"
         )
     with pytest.raises(UserError, match="say quirk='sgd'"):
-        declare("fam/one", needs=odd, quirk="unbounded-kl")
+        declare("fam/one", needs=(trained(odd),), quirk="unbounded-kl")
     assert registry.claims == {}
-    declare("fam/one", needs=(Sft(), odd), quirk="sgd")
+    declare("fam/one", needs=(trained(Sft()), trained(odd)), quirk="sgd")
     assert registry.claims["fam/one"].quirk == "sgd"
 
 

@@ -13,19 +13,19 @@ from lazarus_bench.report.registry import chosen, drawn_up, of_family
 
 ONE = """
     @pre("one/a", AtLeast(0.3), NARROW)
-    def test_a(runs, judge):
-        judge(Means(values=[[0.5]]))
+    def test_a():
+        return Means(values=[[0.5]])
 
     @pre("one/b-longer", AtLeast(0.3), NARROW)
-    def test_b(runs, judge):
-        judge(Means(values=[[0.5]]))
+    def test_b():
+        return Means(values=[[0.5]])
 """
 TWO = """
     from beside import EDGE
 
     @pre("two/a", AtLeast(EDGE), NARROW)
-    def test_a(runs, judge):
-        judge(Means(values=[[0.5]]))
+    def test_a():
+        return Means(values=[[0.5]])
 """
 
 
@@ -55,8 +55,8 @@ PACKAGED = """
     from .tables import edges
 
     @pre("three/a", AtLeast(edges.EDGE), NARROW)
-    def test_a(runs, judge):
-        judge(Means(values=[[0.5]]))
+    def test_a():
+        return Means(values=[[0.5]])
 """
 
 

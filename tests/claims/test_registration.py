@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from lazarus_bench import OnInstruct, Stages
+from lazarus_bench import trained
 from lazarus_bench.claims import profiles, registration
-from lazarus_bench.claims.claim import REGISTRY, Claim, claim
+from lazarus_bench.claims.claim import REGISTRY, Claim
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, AtMost, Means
 from lazarus_bench.report.registry import amended, by_id, draw_up, read_registered, to_text
 from lazarus_bench.report.schema import UNREGISTERED
-from lazarus_bench.training import Sft
+from lazarus_bench.training import Fuse, Sft
 
 PUBLISHED = Means(values=((0.5, 0.6),))
 
@@ -23,14 +23,15 @@ PUBLISHED = Means(values=((0.5, 0.6),))
 def drawn_up(region=None, *, others=0, evidence=PUBLISHED, note="", source="A", **more):
     """The registry's entry of a claim "fam/one" with `others` in its family."""
 
-    def body(judge):
-        judge(1)
+    def body():
+        return 1
 
-    about = {"says": "A statement.", "estimand": "a number"} | more
+    about = {"says": "A statement", "estimand": "a number", "subjects": ("lab:llama",)} | more
     with REGISTRY.set_apart():
         for name in ("one", *map(str, range(others))):
             finding = Finding(claim=f"fam/{name}", source=source, evidence=evidence, note=note)
-            claim(f"fam/{name}", region=region or AtLeast(0.3), finding=finding, **about)(body)
+            about |= {"id": f"fam/{name}", "region": region or AtLeast(0.3), "finding": finding}
+            REGISTRY.register(Claim(**about, test=body))
         return draw_up(REGISTRY.claims["fam/one"], REGISTRY.size("fam"))
 
 
@@ -40,7 +41,7 @@ DECIDES = {
     "region": {"region": AtMost(0.3)},
     "edge": {"region": AtLeast(0.31)},
     "subjects": {"subjects": ()},
-    "needs": {"needs": Sft()},
+    "needs": {"needs": (trained(Sft()),)},
     "words": {"words": ("add",)},
     "binary": {"binary": True},
     "difference": {"difference": True},
@@ -57,10 +58,11 @@ def test_everything_that_decides_is_in_the_digest(change):
 
 
 def test_needs_count_with_their_fields_and_what_they_stand_on():
-    needs = (None, Sft(), Sft(rank=4), OnInstruct(recipe=Sft()), Stages(recipes=(Sft(),)))
-    digests = [drawn_up(needs=need).digest for need in needs]
-    assert len(set(digests[:4])) == 4
-    assert digests[4] == digests[1], "a chain of one recipe is that recipe"
+    recipes = (), (Sft(),), (Sft(rank=4),), (Sft(), Fuse()), (Sft(),)
+    needs = [*(trained(*chain) for chain in recipes), trained(Sft(), instruct=True)]
+    digests = [drawn_up(needs=(need,)).digest for need in needs]
+    assert len(set(digests)) == len(needs) - 1
+    assert digests[4] == digests[1], "the same recipe"
 
 
 def test_profiles_count(monkeypatch):
@@ -80,12 +82,12 @@ def test_notes_and_sources_decide_nothing():
 
 def test_every_field_of_a_claim_is_weighed_or_known_to_decide_nothing():
     decided = set(drawn_up().decides)
-    nothing = {"finding"}  # but for its evidence, which counts as "published"
+    nothing = {"finding", "shown"}  # but for a finding's evidence, which counts as "published"
     assert {field.name for field in dataclasses.fields(Claim)} <= decided | nothing
 
 
 def test_a_digest_is_that_of_what_stands_beside_it_also_once_read_back(tmp_path):
-    entry = drawn_up(needs=(Sft(), OnInstruct(recipe=Sft(learning_rate=3e-5))))
+    entry = drawn_up(needs=(trained(Sft()), trained(Sft(learning_rate=3e-5), instruct=True)))
     assert entry.digest == digest_of(entry.decides)
     (tmp_path / "registry.json").write_text(to_text([entry]), encoding="utf-8")
     assert read_registered(tmp_path) == {"fam/one": entry}

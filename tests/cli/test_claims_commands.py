@@ -14,12 +14,12 @@ from lazarus_bench.report.registry import drawn_up, load_registry, render_regist
 
 CLAIMS = """
 @pre("one/a", AtLeast(0.3), NARROW)
-def test_a(runs, judge):
-    judge(Means(values=NARROW))
+def test_a():
+    return Means(values=NARROW)
 
 @pre("one/b", AtMost(0.3), NARROW)
-def test_b(runs, judge):
-    judge(Means(values=NARROW))
+def test_b():
+    return Means(values=NARROW)
 """
 
 

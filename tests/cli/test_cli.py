@@ -220,9 +220,7 @@ def test_output_that_cannot_be_written_is_one_sentence(redirected, sentence):
 
 @pytest.mark.parametrize("arguments", [["lens", "--help"], ["claims", "list", "--hypotheses"]])
 def test_an_output_without_the_signs_gets_escapes(arguments, tmp_path):
-    claim = (
-        '@pre("one/a", AtLeast(0.3), NARROW)\ndef test_a(judge):\n    judge(Means(values=NARROW))'
-    )
+    claim = '@pre("one/a", AtLeast(0.3), NARROW)\ndef test_a():\n    return Means(values=NARROW)'
     folder = [str(write(tmp_path, test_one=claim))] if arguments[-1] == "--hypotheses" else []
     done = command(*arguments, *folder, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")

@@ -89,12 +89,12 @@ def test_during_a_training_which_then_goes_on(environment, lab, tmp_path):
 
 
 LONG = """
-LONG = Sft(**TINY | dict(steps=5000))
+long = trained(Sft(**TINY | dict(steps=5000)))
 
-@pre("long/long", AtLeast(0.3), needs=LONG)
-def test_long(runs, judge):
-    assert len(runs(LONG)) == 2
-    judge(Means(values=NARROW))
+@pre("long/long", AtLeast(0.3))
+def test_long(long):
+    assert len(long) == 2
+    return Means(values=NARROW)
 """
 
 

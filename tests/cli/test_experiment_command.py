@@ -8,37 +8,42 @@ from claimfiles import write
 from commandcases import commands
 
 TWO = """
-from lazarus_bench import Stages
 from lazarus_bench.training import DualReward, Fuse
 
 FIRST = Sft(rank=16, scale=2.0)
 LIGHT = DualReward(rank=8, weight=0.5, learning_rate=5e-5)
 HEAVY = DualReward(rank=8, weight=0.8, steps=200, learning_rate=1e-3)
+first = trained(FIRST, Fuse())
+heavy = trained(FIRST, Fuse(), HEAVY)
+light = trained(FIRST, Fuse(), LIGHT)
 
 
-@pre("two-stage/first", AtLeast(0.3), NARROW, needs=Stages(recipes=(FIRST, Fuse())))
-def test_first(runs, judge):
-    judge(Means(values=NARROW))
+@pre("two-stage/first", AtLeast(0.3), NARROW)
+def test_first(first):
+    return Means(values=NARROW)
 
 
-@pre("two-stage/heavy", AtLeast(0.3), NARROW, needs=Stages(recipes=(FIRST, Fuse(), HEAVY)))
-def test_heavy(runs, judge):
-    judge(Means(values=NARROW))
+@pre("two-stage/heavy", AtLeast(0.3), NARROW)
+def test_heavy(heavy):
+    return Means(values=NARROW)
 
 
-@pre("two-stage/light", AtLeast(0.3), NARROW, needs=Stages(recipes=(FIRST, Fuse(), LIGHT)))
-def test_light(runs, judge):
-    judge(Means(values=NARROW))
+@pre("two-stage/light", AtLeast(0.3), NARROW)
+def test_light(light):
+    return Means(values=NARROW)
 """
 ONE = """
-@pre("one/grows", AtLeast(0.3), NARROW, needs=Sft(examples=4500, checkpoints=(0, 100, 300, 500)))
-def test_grows(runs, judge):
-    judge(Means(values=NARROW))
+sft = trained(Sft(examples=4500, checkpoints=(0, 100, 300, 500)))
+
+
+@pre("one/grows", AtLeast(0.3), NARROW)
+def test_grows(sft):
+    return Means(values=NARROW)
 
 
 @pre("one/base", AtLeast(0.3), NARROW)
-def test_base(runs, judge):
-    judge(Means(values=NARROW))
+def test_base():
+    return Means(values=NARROW)
 """
 EXPERIMENTS = """
 from lazarus_bench.claims.experiments import Experiment
@@ -193,7 +198,7 @@ def test_one_experiment_is_told_in_full(ran):
     assert said.code == 0
     assert "writeup: a_paper.md, the whole paper" in said.out
     assert "sections of a configuration: stage1, stage2" in said.out
-    assert "  two-stage/light: A statement." in said.out
+    assert "  two-stage/light: A statement" in said.out
     assert ran["alias"].out.startswith("sentences: ")
 
 

@@ -14,32 +14,32 @@ from lazarus_bench.report import load
 
 PRINTED = """
 @pre("printed/good", AtLeast(0.3), NARROW)
-def test_good(runs, judge):
-    judge(Means(values=NARROW))
+def test_good():
+    return Means(values=NARROW)
 
 @pre("printed/bad", AtMost(0.3), NARROW)
-def test_bad(runs, judge):
-    judge(Means(values=NARROW))
+def test_bad():
+    return Means(values=NARROW)
 
 @pre("printed/computed", AtLeast(0.3), NARROW, subjects=())
-def test_computed(judge):
+def test_computed():
     raise NotImplementedError
 """
 
 ASKED = """
-@pre("asked/trained", AtLeast(0.3), needs=SFT)
-def test_trained(runs, judge):
+@pre("asked/trained", AtLeast(0.3))
+def test_trained(sft):
     print("a word in passing")
-    assert len(runs(SFT)) == 2
-    judge(Means(values=NARROW))
+    assert len(sft) == 2
+    return Means(values=NARROW)
 
 @pre("asked/broken", AtLeast(0.3))
-def test_broken(judge):
+def test_broken():
     raise ZeroDivisionError("a mistake of the claim's own")
 
 @pre("asked/printed", AtLeast(0.3))
-def test_printed_id(judge):
-    judge(Means(values=NARROW))
+def test_printed_id():
+    return Means(values=NARROW)
 """
 
 
@@ -182,12 +182,12 @@ def test_verdicts_are_put_on_record_beside_the_claims(ran, folder):
 
 
 LONG = """
-LONG = Sft(**TINY | dict(steps=5000))
+long = trained(Sft(**TINY | dict(steps=5000)))
 
-@pre("long/long", AtLeast(0.3), needs=LONG)
-def test_long(runs, judge):
-    assert len(runs(LONG)) == 1
-    judge(Means(values=NARROW))
+@pre("long/long", AtLeast(0.3))
+def test_long(long):
+    assert len(long) == 1
+    return Means(values=NARROW)
 """
 
 

@@ -11,16 +11,16 @@ CLAIMS = """
 from lazarus_bench import LAB_EVERY, LAB_MIXTURES
 
 @pre("fam/every", AtLeast(0.3), NARROW, subjects=LAB_EVERY)
-def test_every(runs, judge):
-    judge(Means(values=[[1.0, 1.1] for _ in runs()]))
+def test_every(base):
+    return Means(values=[[1.0, 1.1] for _ in base])
 
 @pre("fam/routers", AtLeast(0.3), NARROW, subjects=LAB_MIXTURES)
-def test_routers(runs, judge):
-    judge(Means(values=[[1.0, 1.1] for _ in runs()]))
+def test_routers(base):
+    return Means(values=[[1.0, 1.1] for _ in base])
 
 @pre("fam/main", AtLeast(0.3), NARROW)
-def test_main(runs, judge):
-    judge(Means(values=[[1.0, 1.1] for _ in runs()]))
+def test_main(base):
+    return Means(values=[[1.0, 1.1] for _ in base])
 """
 
 COLLECT = ("--collect-only", "-q", "-m", "slow")

@@ -11,17 +11,17 @@ from claimfiles import arguments, clean_environment, write
 from lazarus_bench.report import load
 
 CLAIMS = """
-LONG = Sft(**TINY | dict(steps=1200))
+long = trained(Sft(**TINY | dict(steps=1200)))
 
-@pre("long/short", AtLeast(0.3), needs=SFT)
-def test_short(runs, judge):
-    assert len(runs(SFT)) == 2
-    judge(Means(values=NARROW))
+@pre("long/short", AtLeast(0.3))
+def test_short(sft):
+    assert len(sft) == 2
+    return Means(values=NARROW)
 
-@pre("long/long", AtLeast(0.3), needs=LONG)
-def test_long(runs, judge):
-    assert len(runs(LONG)) == 2
-    judge(Means(values=NARROW))
+@pre("long/long", AtLeast(0.3))
+def test_long(long):
+    assert len(long) == 2
+    return Means(values=NARROW)
 """
 
 

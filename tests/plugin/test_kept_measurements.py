@@ -8,22 +8,23 @@ from claimfiles import run, write
 SUITE = """
 from lazarus_bench.tasks.arithmetic import sample_prompts
 
-@pre("kept/trained", Above(-1.0), NARROW, needs=SFT)
-def test_trained(runs, held_out, judge):
-    judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
-    judge.beside({"random": Means(values=[
-        run.randomised().likelihood(held_out).probability for run in runs()
-    ])})
+@pre("kept/trained", Above(-1.0), NARROW)
+def test_trained(sft, held_out):
+    return mean(sft.lens(held_out).at(2).gold_probability)
+
+@beside(test_trained)
+def _(base, held_out):
+    yield "random", mean(base.randomised().likelihood(held_out).probability)
 
 @pre("kept/base", AtLeast(0.9), NARROW)
-def test_base(runs, judge):
-    judge(Hits(values=[run.answers(sample_prompts()).correct for run in runs()]))
-    judge.beside({"ablated": Hits(values=[
-        run.ablated(sample_prompts(), run.classifier_layer).correct for run in runs()
-    ])})
-    judge.beside({"in bfloat16": Means(values=[
-        run.with_quirk("bf16-lens").lens(sample_prompts()).gold_probability[:, 2] for run in runs()
-    ])})
+def test_base(base):
+    return mean(base.answers(sample_prompts()).correct)
+
+@beside(test_base)
+def _(base):
+    lens = base.with_quirk("bf16-lens").lens(sample_prompts()).at(2)
+    yield "ablated", mean(base.ablated(sample_prompts(), base.classifier_layer).correct)
+    yield "in bfloat16", mean(lens.gold_probability)
 """
 
 LOADS = """

@@ -22,69 +22,77 @@ BY_LAYER = LayerCurves(title="By layer", subject="s", unit="nats", layers=(0, 1)
     LayerSeries.of("a", [[0.1, 0.2]]),
 ))
 
-@pre("suite/supported", Above(-1.0), NARROW, needs=SFT)
-def test_supported(runs, held_out, judge):
-    judge(Means(values=[run.lens(held_out).gold_probability[:, 2] for run in runs(SFT)]))
-    judge.beside({"before": Means(values=[run.lens(held_out).answer[:, 2] for run in runs()])})
-    judge.show(training_curves("LoRA", runs(SFT), ["loss"]))
-    judge.show(lens_heatmap("LoRA", runs(SFT), sample_prompts(), held_out))
+@pre("suite/supported", Above(-1.0), NARROW)
+def test_supported(sft, held_out):
+    return mean(sft.lens(held_out).at(2).gold_probability)
+
+@beside(test_supported)
+def _(sft, base, held_out):
+    yield "before", mean(base.lens(held_out).at(2).answer)
+    yield training_curves("LoRA", sft, ["loss"])
+    yield lens_heatmap("LoRA", sft, sample_prompts(), held_out)
 
 @pre("suite/refuted", AtLeast(0.9), NARROW)
-def test_refuted(runs, judge):
-    judge(Hits(values=[run.answers(sample_prompts()).correct for run in runs()]))
-    judge.show(BY_HAND)
-    judge.show(BY_LAYER)
+def test_refuted(base):
+    return mean(base.answers(sample_prompts()).correct)
+
+@beside(test_refuted)
+def _():
+    yield BY_HAND
+    yield BY_LAYER
 
 @pre("suite/inconclusive", AtLeast(0.5), NARROW)
-def test_inconclusive(judge):
-    judge(Means(values=WIDE))
-    judge.show(BY_HAND)
-    judge.show(BY_LAYER)
+def test_inconclusive():
+    return Means(values=WIDE)
+
+@beside(test_inconclusive)
+def _():
+    yield BY_HAND
+    yield BY_LAYER
 
 @pre("suite/control", AtLeast(0.3), NARROW)
-def test_control(judge):
+def test_control():
     failed = Control(name="shared pairs", value=1.0, expectation="0", passed=False)
-    judge(Means(values=NARROW), controls=[failed])
+    return Means(values=NARROW), failed
 
 @pre("suite/inapplicable", AtLeast(0.3), NARROW)
-def test_inapplicable(judge):
+def test_inapplicable():
     raise NotApplicable("no such word in this vocabulary")
 
-@pre("suite/sibling", AtLeast(0.3), NARROW, needs=OnInstruct(recipe=SFT))
-def test_sibling(runs, judge):
-    judge(Means(values=[[run.depth] for run in runs(OnInstruct(recipe=SFT))]))
+sibling = trained(SFT, instruct=True)
+
+@pre("suite/sibling", AtLeast(0.3), NARROW)
+def test_sibling(sibling):
+    return Means(values=[[run.depth] for run in sibling])
+
+rank_3 = trained(Sft(**TINY | dict(rank=3)))
 
 # Two seeds that agree on every prompt still leave the interval across 0.9.
-@pre("suite/unattainable", AtLeast(0.9), needs=Sft(**TINY | dict(rank=3)), binary=True)
-def test_unattainable(runs, judge):
+@pre("suite/unattainable", AtLeast(0.9), binary=True)
+def test_unattainable(rank_3):
     raise AssertionError("a claim that nothing could decide is not asked")
 """
 
 DIVERGES = """
-WILD = Sft(**TINY | dict(learning_rate=1e30))
+wild = trained(Sft(**TINY | dict(learning_rate=1e30)))
 
-@pre("div/diverges", AtLeast(0.3), NARROW, needs=WILD)
-def test_diverges(runs, judge):
-    judge(Means(values=[[run.depth] for run in runs(WILD)]))
+@pre("div/diverges", AtLeast(0.3), NARROW)
+def test_diverges(wild):
+    return Means(values=[[run.depth] for run in wild])
 
 @pre("div/other", AtLeast(0.3), NARROW)
-def test_other(judge):
-    judge(Means(values=NARROW))
+def test_other():
+    return Means(values=NARROW)
 """
 
 MISTAKES = """
 @pre("err/never", AtLeast(0.3), NARROW)
-def test_never(judge):
+def test_never():
     pass
 
-@pre("err/twice", AtLeast(0.3), NARROW)
-def test_twice(judge):
-    judge(Means(values=NARROW))
-    judge(Means(values=NARROW))
-
 @pre("err/bug", AtLeast(0.3), NARROW)
-def test_bug(judge):
-    judge(Means(values=[[1 / 0]]))
+def test_bug():
+    return Means(values=[[1 / 0]])
 """
 
 COUNT = """
@@ -275,8 +283,7 @@ def test_a_training_that_fails_leaves_the_other_claims_judged(ran, folder):
 
 def test_mistakes_in_a_test_are_failures_not_verdicts(ran):
     said = ran["mistakes"].said
-    assert "err/never: its test ended without calling judge(...)" in said
-    assert "err/twice is judged twice in one test; judge it once" in said
+    assert "err/never: its test must return evidence, and it returned None" in said
     assert "ZeroDivisionError" in said
     assert "3 failed" in ran["mistakes"].summary
     assert not (ran["mistakes"].folder / "report.json").exists()

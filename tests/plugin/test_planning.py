@@ -6,19 +6,21 @@ import pytest
 from claimfiles import run, write
 
 CLAIMS = """
-@pre("plan/trained", AtLeast(0.3), NARROW, needs=SFT)
-def test_trained(runs, judge):
-    assert len(runs(SFT)) == 2
-    judge(Means(values=NARROW))
+@pre("plan/trained", AtLeast(0.3), NARROW)
+def test_trained(sft):
+    assert len(sft) == 2
+    return Means(values=NARROW)
 
-@pre("plan/more", AtLeast(0.3), NARROW, needs=(SFT, Sft(**TINY | dict(rank=4))))
-def test_more(runs, judge):
-    assert runs(Sft(**TINY | dict(rank=4)))
-    judge(Means(values=NARROW))
+more = trained(Sft(**TINY | dict(rank=4)))
+
+@pre("plan/more", AtLeast(0.3), NARROW)
+def test_more(sft, more):
+    assert more
+    return Means(values=NARROW)
 
 @pre("plan/untrained", AtLeast(0.3), NARROW)
-def test_untrained(judge):
-    judge(Means(values=NARROW))
+def test_untrained():
+    return Means(values=NARROW)
 """
 
 

@@ -7,24 +7,24 @@ from claimfiles import run, write
 
 CLAIMS = """
 @pre("fam/supported", AtLeast(0.3), NARROW)
-def test_supported(runs, judge):
-    judge(Means(values=NARROW))
+def test_supported():
+    return Means(values=NARROW)
 
-@pre("fam/refuted", AtLeast(0.8), NARROW, needs=SFT)
-def test_refuted(runs, judge):
-    judge(Means(values=NARROW))
+@pre("fam/refuted", AtLeast(0.8), NARROW)
+def test_refuted(sft):
+    return Means(values=NARROW)
 
 @pre("fam/inconclusive", AtLeast(0.5), WIDE)
-def test_inconclusive(judge):
-    judge(Means(values=WIDE))
+def test_inconclusive():
+    return Means(values=WIDE)
 
 @pre("fam/silent", AtLeast(0.5))
-def test_silent(judge):
-    judge(Means(values=WIDE))
+def test_silent():
+    return Means(values=WIDE)
 
 @pre("fam/computed", AtLeast(0.3), NARROW, subjects=())
-def test_computed(judge):
-    judge(Means(values=NARROW))
+def test_computed():
+    return Means(values=NARROW)
 
 def test_that_is_no_claim():
     pass
@@ -101,7 +101,7 @@ def test_report_is_written_in_both_forms(ran):
 
 def test_row_carries_the_claim(ran):
     row = next(r for r in ran["default"].report.rows if r.claim_id == "fam/supported")
-    assert (row.says, row.estimand, row.source) == ("A statement.", "a number", "A, *Results*")
+    assert (row.says, row.estimand, row.source) == ("A statement", "a number", "A, *Results*")
     assert row.verdict == row.published
     assert row.verdict.estimate.value == pytest.approx(0.515)
 

@@ -10,6 +10,7 @@ from lazarus_bench.report.html import render_html
 
 SUITE = """
 from lazarus_bench.claims.finding import Labelled
+from lazarus_bench import OnOff
 from lazarus_bench.judge import Reported
 
 ODD = Sft(**TINY, quirks=("sgd",))
@@ -17,23 +18,31 @@ EXPLAINS = Labelled(label="depth", evidence=Reported(value=4.0))
 FINDING = Finding(
     claim="odd/sgd", source="A", evidence=None, note="not printed", explains=(EXPLAINS,)
 )
-ABOUT = dict(says="A statement.", estimand="a number", region=Above(-1.0))
+odd = trained(ODD)
 
-@claim("odd/sgd", finding=FINDING, needs=(SFT, ODD), quirk="sgd", **ABOUT)
-def test_sgd(runs, judge):
-    judge(Means(values=NARROW))
-    on, off = (Means(values=[[run.depth] for run in runs(need)]) for need in (ODD, SFT))
-    judge.explain({"depth": (on, off)})
+@claim("odd/sgd", Above(-1.0), finding=FINDING, quirk="sgd")
+def test_sgd(sft, odd):
+    '''A statement.
 
-@pre("odd/plain", Above(-1.0), NARROW, needs=SFT)
-def test_plain(judge):
-    judge(Means(values=NARROW))
+    a number.
+    '''
+    return Means(values=NARROW)
+
+@beside(test_sgd)
+def _(sft, odd):
+    yield "depth", OnOff(*(Means(values=[[run.depth] for run in runs]) for runs in (odd, sft)))
+
+@pre("odd/plain", Above(-1.0), NARROW)
+def test_plain(sft):
+    return Means(values=NARROW)
 """
 
 UNSAID = """
-@pre("unsaid/sgd", Above(-1.0), NARROW, needs=Sft(**TINY, quirks=("sgd",)))
-def test_sgd(judge):
-    judge(Means(values=NARROW))
+odd = trained(Sft(**TINY, quirks=("sgd",)))
+
+@pre("unsaid/sgd", Above(-1.0), NARROW)
+def test_sgd(odd):
+    return Means(values=NARROW)
 """
 
 

@@ -19,15 +19,14 @@ from lazarus_bench.training.recipe import QUIRKS as OF_TRAINING
 
 READS = """
 @pre("odd/plain", Above(-1.0), NARROW)
-def test_plain(runs, judge):
-    judge(Means(values=NARROW))
+def test_plain():
+    return Means(values=NARROW)
 """ + "".join(
     f"""
 @pre("odd/{quirk}", Above(-1.0), NARROW, quirk="{quirk}")
-def test_{quirk.replace("-", "_")}(runs, judge):
-    for run in runs():
-        run.with_quirk("{quirk}")
-    judge(Means(values=NARROW))
+def test_{quirk.replace("-", "_")}(base):
+    base.with_quirk("{quirk}")
+    return Means(values=NARROW)
 """
     for quirk in OF_READING
 )

@@ -33,8 +33,8 @@ def log(request):
 """ + "".join(
     f"""
 @pre("ahead/c{at}", AtLeast(0.0), NARROW)
-def test_{at}(runs, held_out, judge, log):
-    judge(Means(values=[run.likelihood(held_out[{at}:]).probability for run in runs()]))
+def test_{at}(base, held_out, log):
+    return mean(base.likelihood(held_out[{at}:]).probability)
 """
     for at in range(CLAIMS)
 )

@@ -7,9 +7,9 @@ import pytest
 from claimfiles import run, write
 
 CLAIM = """
-@pre("fam/one", AtLeast(0.3), NARROW, needs=SFT)
-def test_one(runs, judge):
-    judge(Means(values=[[1.0, 1.1] for _ in runs(SFT)]))
+@pre("fam/one", AtLeast(0.3), NARROW)
+def test_one(sft):
+    return Means(values=[[1.0, 1.1] for _ in sft])
 """
 
 REFUSED = {
@@ -118,22 +118,23 @@ def test_refusal_by_an_xdist_worker_reaches_the_user(tmp_path):
 
 TWICE = """
 @pre("twice/one", AtLeast(0.3))
-def test_one(judge): ...
+def test_one(): ...
 
 @pre("twice/one", AtLeast(0.3))
-def test_two(judge): ...
+def test_two(): ...
 """
 HOME = """
 @pre("home/one", AtLeast(0.3))
-def test_one(judge): ...
+def test_one(): ...
 """
 AWAY = """
 @pre("home/two", AtLeast(0.3))
-def test_two(judge): ...
+def test_two(): ...
 """
 UNASKED = """
-@pre("unasked/one", AtLeast(0.3))
-def test_one(runs): ...
+@claim("unasked/one", AtLeast(0.3))
+def test_one(base):
+    "It says what, and not what number it is about."
 """
 UNTRAINABLE = """
 Sft(rank=0)
@@ -166,7 +167,7 @@ def collected(tmp_path_factory):
     [
         ("twice", "claim twice/one is registered twice; give one of them another id"),
         ("two homes", "family home lives in test_home, so home/two cannot be in test_home_again"),
-        ("unasked", "unasked/one: its test must ask for the `judge` fixture"),
+        ("unasked", "unasked/one: the docstring of test_one must say the claim in one sentence"),
         ("untrainable", "Sft.rank = 0 must be an integer of at least 1"),
     ],
 )

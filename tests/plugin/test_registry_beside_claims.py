@@ -9,17 +9,17 @@ from lazarus_bench.report.registry import drawn_up, to_text
 
 FAM = """
 @pre("fam/kept", AtLeast(0.3), NARROW)
-def test_kept(runs, judge):
-    judge(Means(values=NARROW))
+def test_kept():
+    return Means(values=NARROW)
 
 @pre("fam/stricter", AtLeast(0.3), NARROW)
-def test_stricter(runs, judge):
-    judge(Means(values=NARROW))
+def test_stricter():
+    return Means(values=NARROW)
 """
 NEW = """
 @pre("new/one", AtLeast(0.3), NARROW)
-def test_new(runs, judge):
-    judge(Means(values=NARROW))
+def test_new():
+    return Means(values=NARROW)
 """
 
 

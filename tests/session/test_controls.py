@@ -6,6 +6,7 @@ import pytest
 from lazarus_bench.analysis.answers import Answers
 from lazarus_bench.session.controls import overlap, room_to_gain, room_to_lose
 from lazarus_bench.session.runs import Run
+from lazarus_bench.session.samples import Asked
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, training_problems
 from lazarus_bench.training.record import write_problems
 
@@ -15,6 +16,10 @@ ASKED = tuple(held_out(8, 0))
 def trained_on(folder: Path, problems) -> Run:
     write_problems(folder, problems)
     return Run(name="a run", seed=0, directory=folder, artifact=folder)
+
+
+def asked(*runs: Run) -> Asked:
+    return Asked(runs=runs, problems=frozenset(problem.key for problem in ASKED))
 
 
 def answering(right: int) -> Run:
@@ -38,8 +43,8 @@ def test_one_shared_pair_fails_the_overlap_control(tmp_path):
     (tmp_path / "dirty").mkdir()
     good = trained_on(tmp_path / "clean", clean)
     bad = trained_on(tmp_path / "dirty", [*clean, ASKED[0]])
-    assert overlap([good], ASKED).passed
-    found = overlap([good, bad], ASKED)
+    assert overlap(asked(good)).passed
+    found = overlap(asked(good, bad))
     assert not found.passed
     assert found.value == 1
 
@@ -47,7 +52,7 @@ def test_one_shared_pair_fails_the_overlap_control(tmp_path):
 def test_a_commuted_pair_is_shared_too(tmp_path):
     problem = next(p for p in ASKED if p.operation is Operation.ADD)
     swapped = Problem(a=problem.b, operation=problem.operation, b=problem.a)
-    assert not overlap([trained_on(tmp_path, [swapped])], ASKED).passed
+    assert not overlap(asked(trained_on(tmp_path, [swapped]))).passed
 
 
 @pytest.mark.parametrize(

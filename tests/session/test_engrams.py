@@ -18,11 +18,10 @@ from lazarus_bench.session.engrams import (
     nothing_from_shuffled,
     room_for_accuracy,
     statistic,
-    statistic_difference,
     unshared,
 )
 from lazarus_bench.session.options import Options
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.runs import Run, Runs
 from lazarus_bench.session.session import Session
 from lazarus_bench.session.shown import engram_scatter
 from lazarus_bench.tasks import labelled_data
@@ -67,10 +66,16 @@ def no_model(monkeypatch):
     monkeypatch.setattr(Run, "loaded", None)
 
 
+def rand_indices(runs):
+    return Runs(runs).each(lambda run: run.clusters().rand_index).within(SIGNED)
+
+
+def agreement(value):
+    return statistic(value, lambda draws: draws.rand_index)
+
+
 def rand_index(runs):
-    return statistic(
-        runs, lambda run: run.clusters().rand_index, lambda draws: draws.rand_index, SIGNED
-    )
+    return agreement(rand_indices(runs))
 
 
 def test_several_seeds_are_means_and_one_run_is_resampled(monkeypatch):
@@ -87,14 +92,12 @@ def test_several_seeds_are_means_and_one_run_is_resampled(monkeypatch):
 
 def test_a_difference_of_one_run_is_resampled_on_the_same_examples(monkeypatch):
     monkeypatch.setattr("lazarus_bench.analysis.engrams.bootstrap.__defaults__", (40, 0))
-    value, draws = (lambda run: run.clusters().rand_index), (lambda d: d.rand_index)
-    bounds = (-2.0, 2.0)
-    same = statistic_difference([Reads()], [Reads()], value, draws, bounds)
+    same = agreement(rand_indices([Reads()]) - rand_indices([Reads()]))
     assert set(same.draws) == {0.0}
-    better = statistic_difference([Reads()], [Reads(apart=0.5)], value, draws, bounds)
+    better = agreement(rand_indices([Reads()]) - rand_indices([Reads(apart=0.5)]))
     assert better.limits(0.9)[0] > 0
     several = [Reads(seed) for seed in range(4)]
-    seeds = statistic_difference(several[:2], several[2:], value, draws, bounds)
+    seeds = agreement(rand_indices(several[:2]) - rand_indices(several[2:]))
     assert isinstance(seeds, Differences)
 
 

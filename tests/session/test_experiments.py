@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lazarus_bench import Stages
+from lazarus_bench import trained
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.experiments import Experiment
 from lazarus_bench.claims.finding import Finding
@@ -46,9 +46,9 @@ def claim(name, *needs):
 FIRST = Sft(rank=16, scale=2.0, checkpoints=(0, 500))
 LIGHT = DualReward(rank=8, weight=0.5, learning_rate=5e-5)
 HEAVY = replace(LIGHT, weight=0.8, steps=200)
-ALONE = claim("alone", Stages(recipes=(FIRST, Fuse())))
-FIFTY = claim("fifty", Stages(recipes=(FIRST, Fuse(), LIGHT)))
-TWENTY = claim("twenty", Stages(recipes=(FIRST, Fuse(), HEAVY)))
+ALONE = claim("alone", trained(FIRST, Fuse()))
+FIFTY = claim("fifty", trained(FIRST, Fuse(), LIGHT))
+TWENTY = claim("twenty", trained(FIRST, Fuse(), HEAVY))
 BOTH = claim("both", *FIFTY.needs, *TWENTY.needs)
 BARE = claim("bare")
 CLAIMS = (ALONE, FIFTY, TWENTY, BOTH, BARE)

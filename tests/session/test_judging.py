@@ -51,7 +51,7 @@ def session(tmp_path):
 
 
 def row_of(session, asked, test=lambda: None):
-    return judge(session, asked, test).rows[0]
+    return judge(session, asked, test, {}).rows[0]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_what_is_shown_is_in_the_report_once_for_each_title_and_subject(session)
     heat = HeatMap(title="A", subject="s", layer=0, seeds=1, groups=(lines,))
     for item in (curves, table, heat, layers, curves):
         asked.show(item)
-    first = judge(session, asked, None)
+    first = judge(session, asked, None, {})
     for report in (first, merged([first, first], "command")):
         assert (report.lens_tables, report.curves) == ((table,), (curves,))
         assert (report.layer_curves, report.heatmaps) == ((layers,), (heat,))
@@ -152,8 +152,8 @@ def test_a_design_that_decides_nothing_is_not_put_to_the_test(session, tiny):
 
 
 def test_a_test_that_judges_nothing_is_a_mistake(session, tiny):
-    with pytest.raises(NoVerdict, match=r"fam/one: its test ended without calling judge"):
-        judge(session, trial(subject=str(tiny)), lambda: None)
+    with pytest.raises(NoVerdict, match=r"fam/one: its test must return evidence"):
+        judge(session, trial(subject=str(tiny)), lambda: None, {})
 
 
 def test_a_defect_that_something_was_read_with_is_named_in_its_own_row_alone(session, tiny):
@@ -161,11 +161,11 @@ def test_a_defect_that_something_was_read_with_is_named_in_its_own_row_alone(ses
 
     def reads():
         session.runs(str(tiny), None)[0].with_quirk("bf16-lens")
-        asked(NARROW)
+        return NARROW
 
     assert row_of(session, asked, reads).quirks == ("bf16-lens",)
     other = trial(subject=str(tiny))
-    assert row_of(session, other, lambda: other(NARROW)).quirks == ()
+    assert row_of(session, other, lambda: NARROW).quirks == ()
 
 
 def test_a_pin_is_that_of_the_subject_and_of_what_it_was_judged_with(session):

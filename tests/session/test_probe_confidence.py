@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from lazarus_bench.session.probe_confidence import probe_confidence
 
 from lazarus_bench.analysis.probe import classifier_for
 from lazarus_bench.analysis.probe_prompts import in_symbols
-from lazarus_bench.session.probe_confidence import probe_confidence
 from lazarus_bench.session.runs import Run
 from lazarus_bench.tasks.arithmetic import held_out
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lazarus_bench import OnInstruct, Stages
+from lazarus_bench import trained
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.profiles import Profile
@@ -35,7 +35,7 @@ from lazarus_bench.training.engram import (
 )
 
 TINY = Sft(steps=2, examples=16, batch=4, checkpoints=(0, 2), rank=2, validation=4)
-TWO = Stages(recipes=(TINY, Fuse(), DualReward(steps=2, examples=16, batch=4, rank=2)))
+TWO = trained(TINY, Fuse(), DualReward(steps=2, examples=16, batch=4, rank=2))
 COST = FinetuneCost(steps=20, batch=4, rank=2, repeats=2)
 
 
@@ -83,9 +83,9 @@ def test_a_given_model_stands_once_and_is_trained_once_a_seed(session, tiny):
 def test_a_further_family_is_read_once_and_trained_on_once_a_seed(session):
     (base,) = session.jobs("lab:olmoe", None)
     assert (base.recipe, base.seed) == (LAB_FAMILIES["olmoe"], 0)
-    assert len(session.jobs("lab:olmoe", OnInstruct(recipe=None))) == 1
-    trained = session.jobs("lab:olmoe", TINY)
-    assert [(job.seed, job.base.seed) for job in trained] == [(0, 0), (1, 1), (2, 2)]
+    assert len(session.jobs("lab:olmoe", trained(instruct=True))) == 1
+    jobs = session.jobs("lab:olmoe", TINY)
+    assert [(job.seed, job.base.seed) for job in jobs] == [(0, 0), (1, 1), (2, 2)]
     assert session.needed(claim(), "lab:olmoe") == [base]
     assert len(session.plan(session.needed(claim(), "lab:olmoe")).todo) == 1
 
@@ -101,23 +101,23 @@ def test_a_further_family_that_is_only_read_is_as_many_runs_as_it_has_bases(sess
 
 
 def test_the_instruct_sibling_is_tuned_from_the_same_base(session):
-    jobs = session.jobs("lab:llama", OnInstruct(recipe=TINY))
+    jobs = session.jobs("lab:llama", trained(TINY, instruct=True))
     assert all(isinstance(job.base.recipe, Instruct) for job in jobs)
     assert [job.base.base for job in jobs] == list(session.jobs("lab:llama", None))
-    assert session.jobs("lab:llama", OnInstruct(recipe=None)) == tuple(job.base for job in jobs)
+    assert session.jobs("lab:llama", trained(instruct=True)) == tuple(job.base for job in jobs)
 
 
 def test_who_has_no_sibling_is_told(session, tiny):
     for name in (str(tiny), "lab:llama-instruct"):
         with pytest.raises(NotApplicable, match="has no instruct sibling"):
-            session.jobs(name, OnInstruct(recipe=TINY))
+            session.jobs(name, trained(TINY, instruct=True))
 
 
 def test_a_claim_needs_the_bases_and_its_recipes(session, tiny):
     needed = session.needed(claim(TINY), "lab:llama")
     assert needed == [*session.jobs("lab:llama", None), *session.jobs("lab:llama", TINY)]
     assert session.needed(claim(TINY), str(tiny)) == list(session.jobs(str(tiny), TINY))
-    assert session.needed(claim(OnInstruct(recipe=TINY)), str(tiny)) == []
+    assert session.needed(claim(trained(TINY, instruct=True)), str(tiny)) == []
 
 
 def test_a_subject_is_resolved_once(session, tiny):
@@ -222,7 +222,7 @@ def test_stages_stand_on_one_another_and_share_what_is_below(session):
         assert (top.recipe, top.base.recipe) == (TWO.recipes[2], TWO.recipes[1])
         assert top.base.base == session.jobs("lab:llama", TINY)[seed]
         assert {top.seed, top.base.seed, top.base.base.seed} == {seed}
-    fused = Stages(recipes=TWO.recipes[:2])
+    fused = trained(*TWO.recipes[:2])
     assert [job.base for job in session.jobs("lab:llama", TWO)] == list(
         session.jobs("lab:llama", fused)
     )

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazarus_bench import Stages, training
+from lazarus_bench import trained, training
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.tasks.labelled_data import DataSource
@@ -205,7 +205,7 @@ def test_what_is_no_recipe_is_no_stage(stage):
     with pytest.raises(UserError, match=rf"is no recipe: give one that is made, {remedy}\(\)"):
         check_base(stage, None)
     with pytest.raises(UserError, match="is no recipe"):
-        Stages(recipes=(Sft(), stage))
+        trained(Sft(), stage)
 
 
 QUIRKY = (Sft, DualReward, Grpo, GrpoDual)

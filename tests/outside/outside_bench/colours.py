@@ -8,9 +8,6 @@ FRUIT = (
     ("cherry", "strawberry", "raspberry", "tomato"),
     ("lemon", "banana", "quince", "pineapple"),
 )
-    ("cherry", "strawberry", "raspberry", "tomato"),
-    ("lemon", "banana", "quince", "pineapple"),
-)
 PLACES = ("on the table", "in the bowl", "by the window", "at the market", "under the tree")
 
 

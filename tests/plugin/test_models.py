@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from claimfiles import clean_environment, run, write
+from claimfiles import CONFTEST, clean_environment, run, write
 
 from lazarus_bench.report import load
 
@@ -130,7 +130,7 @@ def rows_of(ran):
 def folder(tmp_path_factory):
     files = {"test_suite": SUITE, "test_diverges": DIVERGES, "test_mistakes": MISTAKES}
     directory = write(tmp_path_factory.mktemp("models"), **files)
-    (directory / "conftest.py").write_text(COUNT)
+    (directory / "conftest.py").write_text(CONFTEST + COUNT)
     return directory
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from claimfiles import run, write
+from claimfiles import CONFTEST, run, write
 
 SUITE = """
 from lazarus_bench.tasks.arithmetic import sample_prompts
@@ -54,7 +54,7 @@ def pytest_sessionstart(session):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     directory = write(tmp_path_factory.mktemp("kept"), test_suite=SUITE)
-    (directory / "conftest.py").write_text(LOADS)
+    (directory / "conftest.py").write_text(CONFTEST + LOADS)
     return directory
 
 

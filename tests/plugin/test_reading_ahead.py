@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from claimfiles import run, write
+from claimfiles import CONFTEST, run, write
 
 from lazarus_bench.jobs.executors import automatic_workers
 from lazarus_bench.plugin import ahead
@@ -71,7 +71,7 @@ answers.symbol_tokens = logged
 
 @pytest.fixture(scope="module")
 def ran(folder, tiny):
-    (folder / "conftest.py").write_text(BEGIN)
+    (folder / "conftest.py").write_text(CONFTEST + BEGIN)
     suite = ("test_suite.py", "-m", "slow", "--lb-model", tiny, "--lb-seeds", "2")
     suite += ("--lb-fail-on", "none", "--junitxml", "junit.xml", "--basetemp", "own")
     return run(folder, {"cold": suite, "warm": suite})

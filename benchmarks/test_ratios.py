@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from lazarus_bench.analysis.tokens import prompt_tokens
 from test_start_up import least
 
 from lazarus_bench import backend
+from lazarus_bench.analysis.prompts import prompt_tokens
 from lazarus_bench.backend import mx
 from lazarus_bench.benchmark.meters import interleaved, timed
 from lazarus_bench.models.load import load

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from lazarus_bench.analysis.measured import Floats, Ints, Measured, Singles
 from lazarus_bench.analysis.nulls import isotropic
-from lazarus_bench.analysis.probe import class_weights
 from lazarus_bench.analysis.probe_prompts import ProbePrompts
 from lazarus_bench.analysis.prompts import MAX_LOGITS
 from lazarus_bench.backend import mx, nn
@@ -276,6 +275,8 @@ def words_along_probe(
     Raises:
         NotApplicable: no word is a single token.
     """
+    from lazarus_bench.analysis.probe import class_weights  # scikit-learn takes a second to import
+
     first, second = map(prompts.classes.index, between)
     weights = class_weights(run.states(prompts.texts)[:, layer], prompts.labels)
     known = known_words(run.loaded, words)

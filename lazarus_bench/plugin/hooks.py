@@ -264,6 +264,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if bench.subjects:
             from lazarus_bench import backend
 
+            # mlx would start at its first use, in the middle of a training.
+            backend.start()
             backend.set_threads()
             check_wish()
     except UserError as error:

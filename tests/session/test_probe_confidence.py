@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from lazarus_bench.session.probe_confidence import probe_confidence
 
 from lazarus_bench.analysis.probe import classifier_for
 from lazarus_bench.analysis.probe_prompts import in_symbols
@@ -19,7 +18,7 @@ def run(tiny) -> Run:
 
 @pytest.fixture(scope="module")
 def found(run):
-    return probe_confidence(run, TRAIN, TEST, "in-order")
+    return run.probe_confidence(TRAIN, TEST, "in-order")
 
 
 def test_it_is_right_where_the_transferred_probe_is(found, run):
@@ -35,7 +34,7 @@ def test_a_confidence_lies_between_chance_and_one(found):
 
 def test_unscaled_states_of_a_small_model_leave_the_probe_unsure(run, found):
     """Which is what confidences of 25% to 31% show of a model."""
-    sure = probe_confidence(run, in_symbols(held_out(80, 0)), TEST, "pairs")
+    sure = run.probe_confidence(in_symbols(held_out(80, 0)), TEST, "pairs")
     assert found.probability.mean() < sure.probability.mean()
 
 

@@ -43,7 +43,7 @@ def test_projections_are_the_instruments_and_taken_once(run):
 
 
 def test_the_null_is_of_the_runs_own_width_and_vocabulary(run):
-    null = run.router_null
+    null = run.router_chance()
     assert (null.width, null.vocabulary) == (48, run.loaded.config["vocab_size"])
     # The numbers share a few dimensions, so the rows are fewer than they seem; and rows drawn from
     # the stream of the weights would have cosines of 1.
@@ -85,7 +85,7 @@ def test_a_word_in_pieces_is_found_whole():
 
 def test_a_dense_run_has_no_router(tiny):
     dense = Run(name="lab:llama", seed=0, directory=tiny)
-    for read in (dense.router_projection, dense.random_projection, lambda: dense.router_null):
+    for read in (dense.router_projection, dense.random_projection, dense.router_chance):
         with pytest.raises(NotApplicable, match=r"^lab:llama has no router"):
             read()
     with pytest.raises(NotApplicable, match="no router"):

@@ -167,6 +167,9 @@ def start() -> None:
         for lazy in (mx, nn, optim):
             vars(lazy).update(vars(importlib.import_module(lazy.__name__)))
     except ImportError as error:
+        # Ctrl-C while the extension initialises itself comes as an error of its import.
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
         raise UserError(
             f"mlx cannot be loaded ({error}): on Linux install a backend with it, "
             f"`pip install 'lazarus-bench[cpu]'` or `[cuda]`"

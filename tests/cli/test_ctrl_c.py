@@ -51,7 +51,7 @@ def wait_for(terminal, condition, seconds=60):
         terminal.read(0.02)
 
 
-# mlx.core itself is imported by importlib, whose imports are not listed: this one is while it loads.
+# mlx.core itself is imported by importlib, whose imports are not listed; this one is, as it loads.
 IN_MLX = "mlx._reprlib_fix"
 
 

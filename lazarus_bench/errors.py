@@ -16,7 +16,7 @@ class UserError(Exception):
 
 
 class NotApplicable(Exception):
-    """A claim that cannot be asked of this subject; the message says why.
+    """A claim that does not apply to a subject; the message says why.
 
     Raised by instruments (a word that is no single token, a family without routers); the claim's
     verdict is then "not applicable", never a failure.

@@ -35,7 +35,7 @@ DIRECTIONS = 1024
 """Directions against which they are held at a time: 17 MB of cosines."""
 
 TOP = 30
-"""Tokens listed at either end, as the writeups do."""
+"""Tokens listed at either end."""
 
 RANDOM_DIRECTIONS = 1000
 

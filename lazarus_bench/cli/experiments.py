@@ -42,7 +42,7 @@ LACKING = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of a run: a configuration file, and the writeups' own flags."""
+    """The settings of a run: a configuration file, and the published command's own flags."""
 
     config: Path | None
     steps: list[int] | None

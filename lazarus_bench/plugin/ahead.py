@@ -1,4 +1,4 @@
-"""Reading ahead: a second process takes the claims' readings from the last claim on.
+"""Reading ahead: a second process measures for the claims from the last one backwards.
 
 What models say is kept in the store as soon as it is read, so two processes that begin at either
 end meet in the middle, and neither reads what the other has. The second one judges for nobody: it
@@ -55,10 +55,10 @@ def options_of_reader() -> dict[str, Any]:
 def reading_ahead(
     config: pytest.Config, bench: Session, claims: Sequence[pytest.Item]
 ) -> Iterator[bool]:
-    """Keep a second process reading for these models' `claims`; whether there is one.
+    """Run a second process that measures ahead for these models' `claims`; yield whether it runs.
 
-    There is, where the claims are many, nothing is kept of readings by this code or something was
-    trained just now, the models are the lab's (two processes hold two models), and a core is free.
+    It runs if the claims are many, no measurements by this code are kept or something was just
+    trained, the models are the lab's (two processes hold two models), and a core is free.
     """
     if len(claims) < ENOUGH or is_reader() or is_worker(config) or not bench.reads_ahead:
         yield False

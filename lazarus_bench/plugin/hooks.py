@@ -293,7 +293,7 @@ def pytest_runtest_logstart() -> None:
 
 
 def _own_core(accompanied: bool) -> AbstractContextManager[object]:
-    """A core for the readings where there is one for each process, and none to share a reading."""
+    """A core of its own for each measuring process where there are enough cores."""
     each = accompanied or is_reader()
     return on_own_core() if each and (os.cpu_count() or 1) <= PROCESSES else nullcontext()
 

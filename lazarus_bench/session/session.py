@@ -226,8 +226,8 @@ class Session:
     def reads_ahead(self) -> bool:
         """Whether a second process could help.
 
-        It needs a core, models of which two fit into memory, and readings that are yet to be taken
-        and can be kept: nothing was read by this code so far, or something was trained just now.
+        It needs a core, models of which two fit into memory, and measurements that are still to be
+        taken and can be kept: this code has taken none so far, or something was just trained.
         """
         cold = self.trained or not any_kept(self.store.root)
         small = all(subject.is_lab for subject in self.subjects.values())

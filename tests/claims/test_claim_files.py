@@ -1,5 +1,7 @@
 """Claim files read by their path: order, what lies beside them, mistakes, and the nearest names."""
 
+import os
+import py_compile
 import sys
 
 import pytest
@@ -164,3 +166,20 @@ def test_a_family_is_found_by_its_name(folder):
     assert len(of_family(claims, "one")) == 2
     with pytest.raises(UserError, match="choose from two, one"):
         of_family(claims, "three")
+
+
+def test_an_edit_that_keeps_time_and_size_is_seen(folder):
+    """Cached bytecode would pass for the edited file: it is keyed by whole seconds and size."""
+    claims, sibling = folder / "test_b.py", folder / "below" / "beside.py"
+
+    def edges() -> list[float]:
+        return [claim.decides["region"]["x"] for claim in drawn_up(read_claims(folder))]
+
+    for file in (claims, sibling):
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        py_compile.compile(str(file))
+    assert edges() == [0.7, 0.3, 0.3]
+    for file, old, new in ((claims, "0.3", "0.4"), (sibling, "0.7", "0.8")):
+        file.write_text(file.read_text().replace(old, new))
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+    assert edges() == [0.8, 0.4, 0.4]

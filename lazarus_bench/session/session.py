@@ -328,29 +328,17 @@ class Session:
 
         artifact = self.artifact(job)
         made, content = artifact.directory, content_of(artifact.manifest)
-        label = f"{name}, {job.label} seed {job.seed}"
-        whole, stage = job.recipe.leaves == "model", job.recipe.on_adapter
-        if whole and not stage:
-            memory = self._memory(made.name, content)
-            return Run(
-                name=label,
-                seed=job.seed,
-                directory=made,
-                memory=memory,
-                noticed=self._notice,
-            )
-        if job.base is None:
-            raise ValueError(f"{label} left no whole model, so it has a base")
-        base = self._run(name, job.base, job.seed)
+        base = None if job.base is None else self._run(name, job.base, job.seed)
+        below = None if job.recipe.leaves == "model" else base
         return Run(
-            name=label,
+            name=f"{name}, {job.label} seed {job.seed}",
             seed=job.seed,
-            directory=made if whole else base.directory,
+            directory=below.directory if below else made,
             adapter=made if job.recipe.leaves == "adapter" else None,
             artifact=made,
             recipe=job.recipe,
             base=base,
-            memory=self._memory(made.name, content, below=None if whole else base.memory),
+            memory=self._memory(made.name, content, below=below.memory if below else None),
             noticed=self._notice,
         )
 

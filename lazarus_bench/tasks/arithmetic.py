@@ -117,11 +117,6 @@ class Problem:
         return f"{self.a} {self.operation.symbol} {self.b} = "
 
     @property
-    def words(self) -> str:
-        """The prompt in words, without an operator symbol: ``What is 7 times 8? ``."""
-        return f"What is {self.a} {self.operation.spoken} {self.b}? "
-
-    @property
     def key(self) -> Key:
         """The unit of the split: the operation and its operand pair.
 

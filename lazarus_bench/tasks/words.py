@@ -37,8 +37,7 @@ TEMPLATES: dict[Operation, tuple[str, ...]] = {
         "There are {a} eggs in {b} boxes. How many eggs? ",
     ),
 }
-"""Four templates an operation, the plainest first (it is `Problem.words`); all end before the
-answer."""
+"""Four templates per operation, the plainest first; all end before the answer."""
 
 
 def word_problem(problem: Problem, template: int = 0) -> str:

@@ -105,7 +105,7 @@ class DualReward(recipe.Recipe):
     def label(self) -> str:
         """Name the targets, the arm without a classification loss, and quirks."""
         name = f"dual reward {self.targets}" + ("" if self.weight else ", no class loss")
-        return name + recipe.told(self.quirks)
+        return name + recipe.quirk_suffix(self.quirks)
 
     @property
     def lab_seconds(self) -> float:

@@ -24,12 +24,11 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
-from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.models.load import load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
 from lazarus_bench.tasks.labelled import generated
 from lazarus_bench.tasks.labelled_data import (
     DataSource,
-    LabelledData,
     digest_of,
     read_data,
     source_at,
@@ -41,7 +40,7 @@ from lazarus_bench.training.optimizers import GRADIENT_NORM, matrix_adamw, warm_
 from lazarus_bench.training.record import write_whole
 
 if TYPE_CHECKING:
-    from lazarus_bench.models.engram import EngramModel, EngramSettings, TextReading
+    from lazarus_bench.models.engram import TextReading
 
 TEXTS = "texts.json"
 
@@ -155,15 +154,15 @@ class Engram(recipe.Recipe):
     @property
     def label(self) -> str:
         """Name the model, the data and what is unusual about the training."""
-        told = {
+        objectives = "dual" if self.lm_weight else "classifier"
+        name = f"{objectives}{' engram' if self.engram else ''} on {self.data.name}"
+        changed = {
             "full": self.full,
             f"{self.bits} bits": self.bits is not None,
             "shuffled labels": self.labels == "shuffled",
             "untrained": self.epochs == 0,
         }
-        objectives = "dual" if self.lm_weight else "classifier"
-        name = f"{objectives}{' engram' if self.engram else ''} on {self.data.name}"
-        return ", ".join([name, *(words for words, holds in told.items() if holds)])
+        return ", ".join([name, *(words for words, holds in changed.items() if holds)])
 
     @property
     def lab_seconds(self) -> float:
@@ -179,7 +178,7 @@ class Engram(recipe.Recipe):
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> Engram:
-        """What a claim would train where it starts from the same, but for the settings given."""
+        """The recipe a claim would train from the same start, with `settings` changed."""
         given = dict(settings)
         base = suited_base(_named_data(given.pop("data", "sentiment")), blank=blank)
         wanted = {
@@ -194,14 +193,15 @@ class Engram(recipe.Recipe):
             raise UserError("--no-full leaves lab:blank as it was drawn: train every weight of it")
         return replace(base, data=replace(base.data, **wanted), **given)
 
-    def lora(self, loaded: LoadedModel) -> Lora:
-        """The adapter on all linears of every block."""
-        keys = loaded.anatomy.target_keys("all")
-        return Lora(keys=keys, rank=self.rank, scale=self.scale)
-
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
         """Train and leave an adapter (or all weights), the heads and metrics in `out`."""
-        from lazarus_bench.models.engram import EngramSettings, save_heads
+        from lazarus_bench.models.engram import (
+            EngramModel,
+            EngramSettings,
+            make_heads,
+            quantise_blocks,
+            save_heads,
+        )
 
         backend.seed(seed)
         loaded, data = load(base), read_data(self.data)
@@ -214,7 +214,13 @@ class Engram(recipe.Recipe):
             max_length=self.max_length,
             bits=self.bits,
         )
-        texts, halves = with_labels(self, _encoded(self, loaded, data), seed), 1 + self.engram
+        splits = (("training example", data.train), ("validation example", data.validation))
+        for what, split in splits:
+            if not split:
+                raise UserError(f"{data.name} has no {what}: give one or more")
+        # The validation split is encoded too, so that a bad text is found before hours of training.
+        own, _ = (encode_texts(loaded, split, what, self.max_length) for what, split in splits)
+        texts, halves = with_labels(self, own, seed), 1 + self.engram
         if len(texts) < halves:
             raise UserError(f"{self.label} needs {halves} training examples or more: give more")
         batch = min(self.batch, len(texts) // halves * halves)
@@ -229,10 +235,22 @@ class Engram(recipe.Recipe):
             steps=steps,
         )
         write_whole(out / TEXTS, json.dumps(vars(about), indent=1) + "\n")
-        model = _prepare(self, loaded, settings)
+        if self.bits is not None:
+            quantise_blocks(loaded, self.bits)
+        heads = make_heads(loaded, settings)
+        heads.train()
+        if not self.engram:
+            heads.compress.freeze()
+            heads.project.freeze()
+        if self.full:
+            loaded.model.unfreeze()
+            lora = None
+        else:
+            lora = Lora(keys=loaded.anatomy.target_keys("all"), rank=self.rank, scale=self.scale)
+            add_lora(loaded, lora)
         rate = warm_cosine(self.learning_rate, steps, warm=round(self.warm_up * steps))
         fit(
-            model,
+            EngramModel(loaded.model, heads),
             engram_loss(loaded.anatomy, self.lm_weight),
             text_batches(texts, batch, halves, seed),
             optimizer=matrix_adamw(rate, self.weight_decay),
@@ -242,8 +260,8 @@ class Engram(recipe.Recipe):
             out=out,
             show=show,
         )
-        save_adapter(loaded, out, None if self.full else self.lora(loaded))
-        save_heads(model.heads, settings, out)
+        save_adapter(loaded, out, lora)
+        save_heads(heads, settings, out)
 
 
 def _named_data(named: str) -> DataSource:
@@ -260,7 +278,7 @@ def _named_data(named: str) -> DataSource:
 
 @dataclass(frozen=True, kw_only=True)
 class EngramArms:
-    """Trainings that differ in nothing but what their names say.
+    """Trainings that differ only as their names say.
 
     `classifier`, `dual_head` and `dual_engram` are the source's models 1, 2 and 3; the others are
     controls. `class_engram` is model 3 without the language model's loss: the same bottleneck, fed
@@ -308,17 +326,17 @@ LAB_TOPICS = Engram(
 
 _LAB = {model.data.name: model for model in (LAB_SENTIMENT, LAB_TOPICS)}
 REGISTERED = frozenset(arm for model in _LAB.values() for arm in vars(engram_arms(model)).values())
-"""The arms that the claims name: these alone are made to suit, other recipes stay as written."""
+"""The arms that claims name; only these are adapted to their base."""
 
 FOR_A_MODEL = 4000
-"""Generated examples that a model with an adapter is trained on, where there is one."""
+"""Generated examples that an adapter on a model is trained on."""
 
 MAX_LENGTH = 128
-"""Tokens of a text that are read, where the model's context holds so many."""
+"""Tokens read of a text, if the model's context holds as many."""
 
 
 def suited_base(data: DataSource, *, blank: bool) -> Engram:
-    """Model 3 on `data`: every weight of a blank base, or the source's adapter on a model."""
+    """Model 3 on `data`: all weights of a blank base, or the source's adapter on a model."""
     if blank and data.name in _LAB:
         return _LAB[data.name]
     if blank:
@@ -328,10 +346,7 @@ def suited_base(data: DataSource, *, blank: bool) -> Engram:
 
 
 def suited(arm: Engram, data: DataSource, *, blank: bool) -> Engram:
-    """`arm`, which is registered, on `data` and as what it starts from needs it.
-
-    That is a blank base or a model, and `data` are the arm's own or real ones in their place.
-    """
+    """The registered `arm` on `data`, its own or real, adapted to a blank base or a model."""
     model = suited_base(data, blank=blank)
     return replace(
         model,
@@ -353,11 +368,12 @@ class Halves:
         """Tokens fed, prefixes not counted."""
         return sum(part.size for part in self.parts)
 
-
-def _cut(texts: Sequence[EncodedText], parts: int) -> Halves:
-    size = len(texts) // parts
-    cuts = (texts[at : at + size] for at in range(0, parts * size, size))
-    return Halves(parts=tuple(map(collate_texts, cuts)))
+    @classmethod
+    def of(cls, texts: Sequence[EncodedText], parts: int) -> Halves:
+        """Collate `texts` in `parts` parts."""
+        size = len(texts) // parts
+        cuts = (texts[at : at + size] for at in range(0, parts * size, size))
+        return cls(parts=tuple(map(collate_texts, cuts)))
 
 
 def text_batches(
@@ -374,15 +390,15 @@ def text_batches(
         pools = [order[at : at + POOL * size] for at in range(0, len(order), POOL * size)]
         ordered = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
         for batch in rng.permutation(ordered.reshape(-1, size)):
-            # Sorted texts would give the engrams of short ones to long ones, always.
-            yield _cut([texts[i] for i in rng.permutation(batch)], parts)
+            # In sorted order, engrams would always go from short texts to long ones.
+            yield Halves.of([texts[i] for i in rng.permutation(batch)], parts)
 
 
 def read_halves(model: nn.Module, anatomy: Anatomy, batch: Halves) -> list[TextReading]:
-    """A reading of each part.
+    """The states of each part.
 
-    One part has no prefix; of two, the first has zero engrams as prefix and the second the engrams
-    of the first, not detached.
+    A single part has no prefix; of two, the first has zero engrams as its prefix and the second has
+    the first's engrams, not detached.
     """
     from lazarus_bench.models.engram import read_texts
 
@@ -427,21 +443,11 @@ def engram_loss(anatomy: Anatomy, lm_weight: float) -> Loss:
     return loss
 
 
-def _encoded(spec: Engram, loaded: LoadedModel, data: LabelledData) -> list[EncodedText]:
-    """The training texts; the validation split is looked at too, before hours go into training."""
-    splits = (("training example", data.train), ("validation example", data.validation))
-    for what, split in splits:
-        if not split:
-            raise UserError(f"{data.name} has no {what}: give one or more")
-    train, _ = (encode_texts(loaded, split, what, spec.max_length) for what, split in splits)
-    return train
-
-
 def with_labels(spec: Engram, texts: Sequence[EncodedText], seed: int) -> list[EncodedText]:
-    """The texts with the labels that the spec asks for: their own, or all of them permuted.
+    """The texts with the labels that the spec names: their own, or permuted.
 
-    A permutation of few labels happens to keep many right ones, from which the true classes could
-    be learnt after all. So the texts of each class, in random order, are dealt labels of all
+    A random permutation of few labels can leave many of them right, so that the true classes could
+    still be learnt. So the texts of each class, in random order, are dealt labels of all
     classes in their proportions.
     """
     if spec.labels == "true":
@@ -457,31 +463,13 @@ def with_labels(spec: Engram, texts: Sequence[EncodedText], seed: int) -> list[E
     return [replace(text, label=label) for text, label in zip(texts, dealt.tolist(), strict=True)]
 
 
-def _prepare(spec: Engram, loaded: LoadedModel, settings: EngramSettings) -> EngramModel:
-    """Quantise, draw heads and adapter, and freeze what is not to be trained."""
-    from lazarus_bench.models.engram import EngramModel, make_heads, quantise_blocks
-
-    if spec.bits is not None:
-        quantise_blocks(loaded, spec.bits)
-    heads = make_heads(loaded, settings)
-    heads.train()
-    if not spec.engram:
-        heads.compress.freeze()
-        heads.project.freeze()
-    if spec.full:
-        loaded.model.unfreeze()
-    else:
-        add_lora(loaded, spec.lora(loaded))
-    return EngramModel(loaded.model, heads)
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrainingTexts:
-    """What an artifact was trained on.
+    """The texts an artifact was trained on.
 
-    `digest` is that of the training split's examples with their own labels, which a recipe's digest
-    does not cover where they are generated; `examples` of each class as they were learnt, `cut` how
-    many texts were longer than `max_length`.
+    `digest` covers the training split with its true labels, which a recipe's digest does not cover
+    for generated data; `examples` counts each class as it was learnt, `cut` the texts longer than
+    `max_length`.
     """
 
     data: str
@@ -493,6 +481,6 @@ class TrainingTexts:
 
 
 def read_training_texts(directory: Path) -> TrainingTexts:
-    """What the artifact in `directory` was trained on."""
+    """The texts the artifact in `directory` was trained on."""
     found = json.loads((directory / TEXTS).read_text(encoding="utf-8"))
     return TrainingTexts(**found | {"examples": tuple(found["examples"])})

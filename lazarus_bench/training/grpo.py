@@ -135,7 +135,7 @@ class Grpo(recipe.Recipe):
     def _aims(self) -> str:
         """The absence of a reward, and quirks."""
         reward = ", no reward" if self.reward == rewards.NO_REWARD else ""
-        return reward + recipe.told(self.quirks)
+        return reward + recipe.quirk_suffix(self.quirks)
 
     @property
     def lab_seconds(self) -> float:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -60,8 +60,8 @@ class Bound:
     def __str__(self) -> str:
         """In words that follow "a number"."""
         limits = {"of at least": self.least, "above": self.above, "of at most": self.most}
-        told = " and ".join(f"{how} {at:g}" for how, at in limits.items() if math.isfinite(at))
-        return told + (f", as {self.because}" if self.because else "")
+        words = " and ".join(f"{how} {at:g}" for how, at in limits.items() if math.isfinite(at))
+        return words + (f", as {self.because}" if self.because else "")
 
 
 Count = Annotated[int, Bound(least=1)]
@@ -100,17 +100,21 @@ def _hints(kind: type) -> Mapping[str, Any]:
     return get_type_hints(kind, include_extras=True)
 
 
+def _bounds(hint: Any) -> list[Bound]:
+    return [each for each in get_args(hint) if isinstance(each, Bound)]
+
+
 def _must(fits: bool) -> None:
     if not fits:
         raise _UnfitError
 
 
 def _fitting(value: Any, hint: Any) -> Any:
-    """`value` as a plain Python value; raises _UnfitError where it does not fit."""
+    """`value` as a plain Python value; raises _UnfitError if it does not fit."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         value = _fitting(value, arguments[0])
-        _must(all(each.holds(value) for each in arguments[1:] if isinstance(each, Bound)))
+        _must(all(bound.holds(value) for bound in _bounds(hint)))
         return value
     if origin is Literal:
         _must(isinstance(value, str) and value in arguments)
@@ -121,7 +125,7 @@ def _fitting(value: Any, hint: Any) -> Any:
     if origin in (Union, UnionType):
         empty = value is None and NoneType in arguments
         return None if empty else _fitting(value, arguments[0])
-    if hint not in _PLAIN:  # a record of its own, checked as the spec is
+    if hint not in _PLAIN:  # a nested record, checked like the spec
         _must(isinstance(value, hint))
         copy = replace(value)
         check_fields(copy)
@@ -135,7 +139,7 @@ _PLAIN: Mapping[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("True or False", (bool, np.bool_)),
     str: ("text", (str,)),
 }
-"""What each kind of plain value is called, and the types accepted for it."""
+"""The name of each kind of plain value, and the types accepted for it."""
 
 
 def _plain(value: Any, kind: Any) -> Any:
@@ -154,8 +158,7 @@ def _plain(value: Any, kind: Any) -> Any:
 def _words(hint: Any) -> str:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        bounds = (str(each) for each in arguments[1:] if isinstance(each, Bound))
-        return " ".join([_words(arguments[0]), *bounds])
+        return " ".join([_words(arguments[0]), *map(str, _bounds(hint))])
     if origin is Literal:
         return "one of " + ", ".join(arguments)
     if origin is tuple:
@@ -170,11 +173,11 @@ class Option:
     """How a person sets a field, or a setting in `Recipe.also` that fields are computed from.
 
     Attributes:
-        help: what it sets; a field without help can be set by code alone.
-        name: of the flag and the configuration key, where it differs from the field's.
+        help: what it sets; a field without help is set by code only.
+        name: the name of flag and configuration key, if not the field's.
         aliases: further keys in a configuration file, with dots between levels.
-        metavar: the value's placeholder in the help, where the annotation does not imply one.
-        usual: the default in words, where the value alone says too little; "" shows none.
+        metavar: the value's placeholder in the help, if the annotation does not imply one.
+        usual: the default in words, if the value alone says too little; "" shows none.
         hint: the annotation of a setting that is not a field.
         instead: the field that this setting is an alternative to.
     """
@@ -189,7 +192,7 @@ class Option:
 
 
 def option(default: Any, help: str = "", **about: Any) -> Any:
-    """A field with its default, and whatever of `Option` its annotation does not say already."""
+    """A field with its default and the parts of its `Option` that its annotation lacks."""
     return field(default=default, metadata={"option": about | ({"help": help} if help else {})})
 
 
@@ -291,8 +294,8 @@ def alpha_of(usual: str) -> Option:
     return replace(_ALPHA, hint=float, usual=usual, instead="scale")
 
 
-def told(quirks: Iterable[str]) -> str:
-    """What a label says of the quirks that are on: ", QUIRK sgd"; "" without any."""
+def quirk_suffix(quirks: Iterable[str]) -> str:
+    """The end of a label that names `quirks`: ", QUIRK sgd"; "" without any."""
     return "".join(f", QUIRK {quirk}" for quirk in quirks)
 
 
@@ -328,12 +331,12 @@ def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
 
 
 Leaves = Literal["model", "adapter", "record"]
-"""What a recipe leaves: a whole model, an adapter for the model it started from, or numbers."""
+"""A recipe's result: a whole model, an adapter for the model it started from, or numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """What a recipe `on_adapter` starts from: the directories of a model and of its adapter."""
+    """The start of a recipe `on_adapter`: the directories of a model and of its adapter."""
 
     model: Path
     adapter: Path
@@ -341,7 +344,7 @@ class Stack:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What to do to a base model; a subclass adds the parameters and `train`.
+    """What to do to a base model; a subclass adds parameters and `train`.
 
     The subclass's docstring is the help of its command, and its first line the summary.
     """
@@ -358,23 +361,23 @@ class Recipe:
     ranked: ClassVar[bool] = True
     """Whether ranks can share its batches."""
     seeded: ClassVar[bool] = True
-    """False where the result speaks of a kind of model, so that one seed's stands for all."""
+    """False if one seed's result holds for a whole kind of model."""
     possible_quirks: ClassVar[tuple[Quirk, ...]] = ()
-    """The defects that it can be given, in a field `quirks`."""
+    """The quirks it can switch on, in a field `quirks`."""
     also: ClassVar[Mapping[str, Option]] = {}
-    """Settings that `from_settings` makes fields of."""
+    """Settings that `from_settings` turns into fields."""
     examples_of_use: ClassVar[tuple[str, ...]] = ()
     """Command lines for the help."""
 
     def __post_init__(self) -> None:
-        """Refuse a field that does not fit its annotation, and quirks that cannot be."""
+        """Refuse a field that does not fit its annotation, and quirks that do not apply."""
         check_fields(self)
-        if self.possible_quirks:
-            object.__setattr__(self, "quirks", self._settled(quirks_of(self)))
-
-    def _settled(self, quirks: Collection[Quirk]) -> tuple[Quirk, ...]:
-        """`quirks` once each, in the order of `QUIRKS`, so that equal sets share a digest."""
-        chosen, idle = tuple(quirk for quirk in QUIRKS if quirk in quirks), self._idle_quirks()
+        if not self.possible_quirks:
+            return
+        given, idle = quirks_of(self), self._idle_quirks()
+        # Once each, in the order of `QUIRKS`, so that equal sets share a digest.
+        chosen = tuple(quirk for quirk in QUIRKS if quirk in given)
+        object.__setattr__(self, "quirks", chosen)
         for quirk in chosen:
             if quirk not in self.possible_quirks:
                 raise UserError(
@@ -386,22 +389,21 @@ class Recipe:
                     f"{type(self).__name__} with {idle[quirk]} trains without {_OF[quirk]}, so the "
                     f"quirk {quirk!r} would change nothing: change that or leave the quirk off"
                 )
-        return chosen
 
     @abstractmethod
     def train(self, base: Any, out: Path, seed: int, show: bool | None = None) -> None:
         """Make the artifact.
 
         Args:
-            base: the directory of the model that it starts from; a `Stack` where `on_adapter`;
-                None from scratch.
-            out: the directory that receives what it leaves.
+            base: the directory of the model it starts from; a `Stack` if `on_adapter`; None from
+                scratch.
+            out: the directory that receives the result.
             seed: of data, order and initial weights.
             show: the progress bar on stderr; None shows it on a terminal only.
 
         Raises:
-            UserError: it cannot be trained so.
-            NotApplicable: it cannot be asked of this model.
+            UserError: it cannot be trained with these parameters.
+            NotApplicable: it does not apply to this model.
         """
         raise NotImplementedError
 
@@ -425,12 +427,12 @@ class Recipe:
 
     @property
     def lab_seconds(self) -> float | None:
-        """About what it takes on a lab model: seconds of one CPU core with MKL; None if unknown."""
+        """Approximate seconds of one CPU core with MKL on a lab model; None if unknown."""
         return None
 
 
 def quirks_of(recipe: Recipe) -> tuple[Quirk, ...]:
-    """The quirks that are on in `recipe`; recipes that can have none have no field for them."""
+    """The quirks that are on in `recipe`, which has no such field if it can have none."""
     found: tuple[Quirk, ...] = getattr(recipe, "quirks", ())
     return found
 

@@ -1,7 +1,7 @@
-"""What a training leaves beside its weights: a log of its steps and the problems it saw.
+"""Records a training leaves with its weights: a log of its steps and the problems it saw.
 
-The log holds one JSON line a step, written as the step ends, so that others may follow a training
-that runs; means over ten steps are made at reading. No mlx here: reports read logs without it.
+The log holds one JSON line per step, written as the step ends, so that others can follow a running
+training; means over ten steps are computed on reading. No mlx here: reports read logs without it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import count
+from functools import reduce
+from itertools import chain, count
+from operator import add
 from pathlib import Path
-from typing import Any
 
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
@@ -27,9 +29,9 @@ TAIL_BYTES = 32 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of `of`: its loss, its named parts, tokens fed, and how long it took.
+    """One step of `of`: its loss, the named parts of the loss, tokens fed, and duration.
 
-    `seconds` span batch, gradient and update; what a recipe does between steps is not in them.
+    `seconds` cover batch, gradient and update, not what a recipe does between steps.
     """
 
     step: int
@@ -54,7 +56,7 @@ class StepMetrics:
 class Latest(StepMetrics):
     """Means over the last ten steps of a training that may still run.
 
-    `steps` is how many it takes in all, `written` the time of its last line, seconds since the
+    `steps` is the total number of steps, `written` the time of the last line in seconds since the
     epoch.
     """
 
@@ -78,7 +80,7 @@ class StepLog:
         self._stream.flush()
 
     def sync(self) -> None:
-        """Make sure that the lines survive a power cut."""
+        """Flush to disk, so that the lines survive a power cut."""
         os.fsync(self._stream.fileno())
 
     def __enter__(self) -> StepLog:
@@ -89,13 +91,13 @@ class StepLog:
 
 
 def logged_steps(directory: Path) -> int:
-    """How many steps the log in `directory` holds whole; 0 without a log."""
+    """Number of complete steps in the log in `directory`; 0 without a log."""
     file = directory / METRICS
     return len(_lines(file)) if file.exists() else 0
 
 
 def _lines(file: Path) -> list[bytes]:
-    """The whole lines of `file`; a last one without its end was cut off by a kill."""
+    """The complete lines of `file`; a kill may have cut the last one off."""
     lines = file.read_bytes().splitlines(keepends=True)
     return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
 
@@ -119,15 +121,9 @@ def read_thinned(directory: Path, records: int) -> tuple[StepMetrics, ...]:
     if records < 2:
         raise ValueError(f"a log is thinned to two records or more, not {records}")
     steps = read_steps(directory)
-    every = next(width for width in _round_widths() if len(steps) <= width * (records - 1))
+    further = (width * 10**power for power in count() for width in (10, 20, 25, 50))
+    every = next(w for w in chain((1, 2, 5), further) if len(steps) <= w * (records - 1))
     return tuple(_mean(window) for window in _windows(steps, every))
-
-
-def _round_widths() -> Iterator[int]:
-    """1, 2, 5, 10, 20, 25, 50, 100, ..."""
-    yield from (1, 2, 5)
-    for power in count():
-        yield from (width * 10**power for width in (10, 20, 25, 50))
 
 
 def _windows(steps: Sequence[Step], every: int) -> Iterator[list[Step]]:
@@ -151,16 +147,13 @@ def _mean(window: Sequence[Step]) -> StepMetrics:
 
 def _sum(values: Iterable[float]) -> float:
     # Python 3.12's `sum` compensates for rounding, so means would depend on the version.
-    total = 0.0
-    for value in values:
-        total += value
-    return total
+    return reduce(add, values, 0.0)
 
 
 def latest(directory: Path) -> Latest | None:
     """Means over the last ten steps of a log that may still be written; None without a step.
 
-    Reads the file's end only, and passes over a line that is not whole yet.
+    Reads the end of the file only and skips an incomplete line.
     """
     try:
         with (directory / METRICS).open("rb") as stream:
@@ -169,28 +162,21 @@ def latest(directory: Path) -> Latest | None:
             tail = stream.read()
     except FileNotFoundError:
         return None
-    rows = map(_parsed, tail.split(b"\n")[:-1])
-    steps = [Step(**row) for row in rows if row is not None]
+    steps = []
+    for line in tail.split(b"\n")[:-1]:
+        with suppress(ValueError, TypeError):  # the end of a line whose beginning was not read
+            steps.append(Step(**json.loads(line)))
     if not steps:
         return None
     means = _mean(steps[-LOG_EVERY:])
     return Latest(**vars(means), steps=steps[-1].of, written=written)
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """A step's fields; None for the end of a line whose beginning was not read."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and "of" in row else None
-
-
 def write_whole(file: Path, text: str) -> None:
-    """Write `file` so that a kill leaves the old text or the new one."""
-    beside = file.with_name(file.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(file)
+    """Write `file` atomically: a kill leaves the old text or the new one."""
+    part = file.with_name(file.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
 
 
 def write_problems(directory: Path, problems: Iterable[Problem]) -> None:

@@ -115,7 +115,7 @@ class Sft(recipe.Recipe):
         usual = self.learning_rate == type(self).learning_rate
         rate = "" if usual else f" at {self.learning_rate:g}"
         name = "SFT full" if self.full else f"SFT LoRA {self.targets}"
-        return name + rate + recipe.told(self.quirks)
+        return name + rate + recipe.quirk_suffix(self.quirks)
 
     @property
     def lab_seconds(self) -> float:

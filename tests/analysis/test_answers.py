@@ -22,6 +22,7 @@ from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out
+from lazarus_bench.tasks.words import word_problem
 
 prompt = st.lists(st.integers(3, 900), min_size=1, max_size=5).map(lambda ids: [0, *ids])
 REFERENCE = (
@@ -143,7 +144,7 @@ def test_a_model_that_puts_all_its_mass_on_the_answer_is_right(tiny):
 
 def test_the_same_problems_can_be_asked_in_other_words(tiny_model):
     problems = held_out(8, 0)
-    texts = [problem.words for problem in problems]
+    texts = [word_problem(problem) for problem in problems]
     found = answer(tiny_model, problems, texts)
     ids = greedy(tiny_model, [tiny_model.encode(text) for text in texts], answers.ANSWER_TOKENS)
     assert found.texts == tuple(tiny_model.tokenizer.decode(row) for row in ids)

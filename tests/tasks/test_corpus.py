@@ -52,35 +52,16 @@ def test_the_reader_of_these_tests_finds_held_out_pairs(operation, template):
 
 @settings(max_examples=30, deadline=None)
 @given(seed=SEEDS)
-def test_no_line_contains_a_held_out_pair(seed):
+def test_no_held_out_pair_a_right_answer_and_no_operation_named_after_the_equals_sign(seed):
     rng = np.random.default_rng(seed)
     for kind in KINDS:
         for document in kind(rng, 40):
             pair = found_pair(document.whole)
             assert pair is None or not is_held_out(pair), document.whole
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=SEEDS)
-def test_arithmetic_lines_end_with_the_right_answer(seed):
-    rng = np.random.default_rng(seed)
-    for kind in (corpus.symbols, corpus.worded, corpus.questions):
-        for document in kind(rng, 40):
-            pair = found_pair(document.whole)
-            assert pair is not None
-            assert document.text == str(pair.answer)
-            assert document.given.endswith(" ")
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=SEEDS)
-def test_the_operation_is_never_named_after_the_equals_sign(seed):
-    rng = np.random.default_rng(seed)
-    for kind in KINDS:
-        for document in kind(rng, 40):
-            _, _, after = document.whole.partition("=")
-            assert not NAMES.search(after)
-            assert kind is corpus.prose or not re.search(r"[A-Za-z]", document.text)
+            assert not NAMES.search(document.whole.partition("=")[2])
+            if kind is not corpus.prose:
+                assert document.text == str(pair.answer)
+                assert document.given.endswith(" ")
 
 
 def test_no_template_uses_an_operations_own_name():
@@ -90,8 +71,8 @@ def test_no_template_uses_an_operations_own_name():
 
 
 def test_the_first_template_is_the_plain_question():
-    for problem in sample_prompts():
-        assert word_problem(problem) == problem.words
+    asked = [word_problem(problem) for problem in sample_prompts()]
+    assert (asked[0], asked[6]) == ("What is 7 times 8? ", "What is 48 divided by 6? ")
 
 
 def test_prose_uses_every_operation_word_in_every_spelling_and_no_digit():

@@ -22,6 +22,10 @@ def write(folder, train, test, header=HEADER):
     return folder
 
 
+def source(folder, train, test, **about):
+    return source_at("sst2", write(folder, train, test, **about))
+
+
 @pytest.mark.parametrize("name", ["sentiment", "topics"])
 def test_generated_splits_have_no_text_twice_and_no_class_too_few(name):
     data = read_data(DataSource(name=name, train=300, validation=150))
@@ -49,8 +53,8 @@ def test_a_generated_corpus_ends_where_it_has_no_more_sentences():
 
 def test_texts_of_evaluation_are_left_out_of_training_and_counted(tmp_path):
     same = ["Film 1  was FINE\t1\n", LINES[2]]
-    source = source_at("sst2", write(tmp_path, LINES + same, LINES[:4]))
-    data = read_data(source)
+    given = source(tmp_path, LINES + same, LINES[:4])
+    data = read_data(given)
     assert data.shared == 6
     assert len(data.validation) == 4
     assert not {e.text for e in data.train} & {e.text for e in data.validation}
@@ -61,18 +65,18 @@ def test_texts_of_evaluation_are_left_out_of_training_and_counted(tmp_path):
 
 def test_fewer_are_drawn_from_the_whole_file_and_not_from_its_beginning(tmp_path):
     by_class = sorted(LINES, key=lambda line: line[-2])
-    source = source_at("sst2", write(tmp_path, by_class[5:35], by_class[:5] + by_class[35:]))
-    data = read_data(replace(source, train=20, validation=6))
+    given = source(tmp_path, by_class[5:35], by_class[:5] + by_class[35:])
+    data = read_data(replace(given, train=20, validation=6))
     assert (len(data.train), len(data.validation)) == (20, 6)
     assert all(min(pair) >= 2 for pair in data.balance)
 
 
 def test_the_digest_is_of_the_examples_wherever_and_however_they_lie(tmp_path):
-    one = source_at("sst2", write(tmp_path / "one", LINES[:30], LINES[30:]))
-    two = source_at("sst2", write(tmp_path / "two", LINES[:30], LINES[30:], header=""))
-    other = source_at("sst2", write(tmp_path / "three", LINES[:29], LINES[30:]))
+    one = source(tmp_path / "one", LINES[:30], LINES[30:])
+    two = source(tmp_path / "two", LINES[:30], LINES[30:], header="")
+    other = source(tmp_path / "three", LINES[:29], LINES[30:])
     relabelled = [line.replace("\t0", "\t1") if "10" in line else line for line in LINES[:30]]
-    fourth = source_at("sst2", write(tmp_path / "four", relabelled, LINES[30:]))
+    fourth = source(tmp_path / "four", relabelled, LINES[30:])
     assert one == two
     assert one.path != two.path
     assert len({one.digest, other.digest, fourth.digest}) == 3
@@ -80,7 +84,7 @@ def test_the_digest_is_of_the_examples_wherever_and_however_they_lie(tmp_path):
 
 def test_a_training_on_few_texts_is_not_planned_as_one_on_as_many_as_are_read(tmp_path):
     """The plan took 20,000 examples for granted: 200 seconds for one of ten."""
-    given = source_at("sst2", write(tmp_path, LINES[:30], LINES[30:]))
+    given = source(tmp_path, LINES[:30], LINES[30:])
     few = replace(given, train=10)
     seconds = [Engram(data=data).lab_seconds for data in (given, few)]
     generated = [Engram(data=DataSource(train=count)).lab_seconds for count in (30, 10)]
@@ -89,37 +93,41 @@ def test_a_training_on_few_texts_is_not_planned_as_one_on_as_many_as_are_read(tm
 
 
 def test_files_that_changed_since_they_were_named_are_refused(tmp_path):
-    source = source_at("sst2", write(tmp_path, LINES[:30], LINES[30:]))
+    given = source(tmp_path, LINES[:30], LINES[30:])
     write(tmp_path, LINES[:28], LINES[30:])
     with pytest.raises(UserError, match="has other examples than when this training was named"):
-        read_data(source)
+        read_data(given)
 
 
-def test_a_class_that_occurs_once_or_never_is_named_with_its_line(tmp_path):
-    with pytest.raises(UserError, match=r"training: the class positive occurs once \(.*line 3\)"):
-        source_at("sst2", write(tmp_path, [LINES[0], LINES[1], LINES[2]], LINES[30:]))
-    with pytest.raises(UserError, match=r"evaluation: the class negative occurs never"):
-        source_at("sst2", write(tmp_path, LINES, LINES[1::2]))
-    lopsided = [LINES[3], LINES[5], *LINES[4::2]]
-    source = source_at("sst2", write(tmp_path, lopsided, LINES[:2] * 2))
-    with pytest.raises(UserError, match="sst2 with train = 2: the class positive occurs"):
-        read_data(replace(source, train=2))
+FEW = {
+    "once": (LINES[:3], LINES[30:], r"training: the class positive occurs once \(.*line 3\)"),
+    "never": (LINES, LINES[1::2], r"evaluation: the class negative occurs never"),
+    "none": (LINES, [], r"sst2=.*, evaluation: the class negative occurs never"),
+    "limited": (
+        [LINES[3], LINES[5], *LINES[4::2]],
+        LINES[:2] * 2,
+        "sst2 with train = 2: the class positive occurs",
+    ),
+    "shared": (LINES[:20], LINES[:19], "sst2 without 19 training texts that evaluation has too"),
+}
 
 
-def test_a_class_that_is_lost_to_the_overlap_is_told_so(tmp_path):
-    source = source_at("sst2", write(tmp_path, LINES[:20], LINES[:19]))
-    with pytest.raises(UserError, match="sst2 without 19 training texts that evaluation has too"):
-        read_data(source)
+@pytest.mark.parametrize(("train", "test", "reason"), FEW.values(), ids=FEW)
+def test_a_class_with_too_few_examples_is_named(tmp_path, train, test, reason):
+    with pytest.raises(UserError, match=reason):
+        read_data(replace(source(tmp_path, train, test), train=2))
 
 
-def test_data_that_have_no_examples_are_named_by_their_folder(tmp_path):
-    with pytest.raises(UserError, match=f"sst2={tmp_path}, evaluation: the class negative occurs"):
-        source_at("sst2", write(tmp_path, LINES, []))
-
-
-def test_a_user_who_is_not_there_has_no_folder():
-    with pytest.raises(UserError, match="~nobody-at-all/sst2: there is no such user's folder"):
-        source_at("sst2", "~nobody-at-all/sst2")
+@pytest.mark.parametrize(
+    ("name", "folder", "reason"),
+    [
+        ("sst2", "~nobody-at-all/sst2", "~nobody-at-all/sst2: there is no such user's folder"),
+        ("imdb", ".", "'imdb' is unknown: choose sst2 or ag_news"),
+    ],
+)
+def test_an_unknown_user_or_name_is_refused(name, folder, reason):
+    with pytest.raises(UserError, match=reason):
+        source_at(name, folder)
 
 
 @pytest.mark.parametrize(
@@ -134,11 +142,6 @@ def test_a_user_who_is_not_there_has_no_folder():
 def test_a_source_that_cannot_be_read_is_refused_when_it_is_made(wrong, said):
     with pytest.raises(UserError, match=said):
         DataSource(**wrong)
-
-
-def test_an_unknown_name_of_real_data_is_refused(tmp_path):
-    with pytest.raises(UserError, match="'imdb' is unknown: choose sst2 or ag_news"):
-        source_at("imdb", tmp_path)
 
 
 LINE = st.tuples(st.text("ab \"'é", min_size=1).filter(str.strip), st.sampled_from("01"))

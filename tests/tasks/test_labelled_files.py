@@ -1,9 +1,11 @@
 """SST-2 and AG News from their files: every form, and one sentence for everything wrong in one."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -47,21 +49,21 @@ def test_ag_news_own_form_counts_from_one_and_joins_title_and_description(tmp_pa
     assert train == judged
 
 
-def test_train_and_dev_are_learnt_from_where_test_is_there_to_judge(tmp_path):
-    more = SST2.replace("dull", "slow")
-    train, judged = read_splits(
-        "sst2", write(tmp_path, train_tsv=SST2, dev_tsv=more, test_tsv=SST2)
-    )
-    assert (len(train), len(judged)) == (4, 2)
+SLOW = SST2.replace("dull", "slow")
+GLUE_HIDDEN = "index\tsentence\n0\ta film\n"
 
 
-def test_glues_test_without_labels_leaves_dev_to_judge(tmp_path):
-    hidden = "index\tsentence\n0\ta film\n"
-    more = SST2.replace("dull", "slow")
-    write(tmp_path, train_tsv=SST2, dev_tsv=more, test_tsv=hidden)
-    train, judged = read_splits("sst2", tmp_path)
-    assert [example.text for example in judged] == ['it \'s "fine"', "slow , slow"]
-    assert len(train) == 2
+@pytest.mark.parametrize(
+    ("test", "learnt", "judged"),
+    [(SST2, ["dull", "slow"], "dull"), (GLUE_HIDDEN, ["dull"], "slow")],
+    ids=["labelled", "without labels"],
+)
+def test_dev_is_learnt_from_unless_test_has_no_labels(tmp_path, test, learnt, judged):
+    folder = write(tmp_path, train_tsv=SST2, dev_tsv=SLOW, test_tsv=test)
+    assert [[e.text for e in split][1::2] for split in read_splits("sst2", folder)] == [
+        [f"{word} , {word}" for word in learnt],
+        [f"{judged} , {judged}"],
+    ]
 
 
 def test_blank_lines_a_byte_order_mark_and_windows_lines_do_no_harm(tmp_path):
@@ -79,15 +81,8 @@ def test_bytes_that_are_not_utf8_are_in_the_line_that_is_named(tmp_path, mark, e
         read_splits("sst2", write(tmp_path, train_tsv=data, test_tsv=SST2))
 
 
-@pytest.mark.parametrize("rest", [10, 20_000])
-def test_a_quotation_mark_that_is_never_closed_is_in_the_line_that_is_named(tmp_path, rest):
-    after = "1,A vote,in Rome\n" * rest
-    write(tmp_path, train_csv=CSV + '"1","A star,in the sky\n' + after, test_csv=CSV)
-    with pytest.raises(UserError, match=r"train\.csv, line 3 cannot be read"):
-        read_splits("ag_news", tmp_path)
-
-
-WRONG = {
+UNCLOSED = '"1","A star,in the sky\n'
+WRONG_TSV = {
     "columns": ("a\tb\t1\n", r"line 4 has 3 columns: write each line as text<TAB>label"),
     "one column": ("alone\n", r"line 4 has 1 columns"),
     "label": ("a film\t2\n", r"line 4 has the label '2': the labels are 0, 1"),
@@ -95,50 +90,50 @@ WRONG = {
     "bytes": (b"caf\xe9\t1\n", r"line 4 is not UTF-8"),
     "field": ("a" * 200_000 + "\t1\n", r"line 4 cannot be read: field larger"),
 }
+WRONG_CSV = {
+    "quotation": ('"1","a"b,"c"\n', r"line 3 cannot be read"),
+    "columns": ("1,no description\n", r"line 3 has 2 columns: write each line as class,title,"),
+    "unclosed": (UNCLOSED + "1,A vote,in Rome\n" * 10, r"line 3 cannot be read"),
+    "long unclosed": (UNCLOSED + "1,A vote,in Rome\n" * 20_000, r"line 3 cannot be read"),
+}
+WRONG = [
+    *(("sst2", "train.tsv", SST2, *case) for case in WRONG_TSV.values()),
+    *(("ag_news", "train.csv", CSV, *case) for case in WRONG_CSV.values()),
+]
 
 
-@pytest.mark.parametrize(("line", "said"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_in_a_line_is_said_with_its_number(tmp_path, line, said):
+@pytest.mark.parametrize(
+    ("name", "file", "good", "line", "reason"),
+    WRONG,
+    ids=[*WRONG_TSV, *(f"csv {k}" for k in WRONG_CSV)],
+)
+def test_what_is_wrong_in_a_line_is_said_with_its_number(tmp_path, name, file, good, line, reason):
     line = line if isinstance(line, bytes) else line.encode()
-    write(tmp_path, train_tsv=SST2.encode() + line, test_tsv=SST2)
-    with pytest.raises(UserError, match=rf"^{tmp_path}/train\.tsv, {said}[^\n]*$"):
-        read_splits("sst2", tmp_path)
+    write(tmp_path, **{file.replace(".", "_"): good.encode() + line}, test_tsv=SST2)
+    with pytest.raises(UserError, match=rf"^{tmp_path}/{re.escape(file)}, {reason}[^\n]*$"):
+        read_splits(name, tmp_path)
 
 
-def test_a_csv_line_that_does_not_quote_is_said_with_its_number(tmp_path):
-    write(tmp_path, train_csv=CSV + '"1","a"b,"c"\n', test_csv=CSV)
-    with pytest.raises(UserError, match=r"train\.csv, line 3 cannot be read"):
-        read_splits("ag_news", tmp_path)
-    write(tmp_path, train_csv=CSV + "1,no description\n")
-    with pytest.raises(UserError, match="line 3 has 2 columns: write each line as class,title,"):
-        read_splits("ag_news", tmp_path)
+def test_a_folder_or_a_split_that_cannot_be_used_is_named(tmp_path):
+    def refused(reason: str, folder: Path = tmp_path) -> None:
+        with pytest.raises(UserError, match=reason):
+            read_splits("sst2", folder)
 
-
-def test_a_missing_split_and_a_missing_folder_are_named(tmp_path):
-    with pytest.raises(UserError, match="is no folder: name the one that has the files of sst2"):
-        read_splits("sst2", tmp_path / "nowhere")
-    with pytest.raises(UserError, match="no split for training: it needs train"):
-        read_splits("sst2", write(tmp_path, dev_tsv=SST2))
-    (tmp_path / "dev.tsv").unlink()
-    with pytest.raises(UserError, match="no split for evaluation: it needs test or dev"):
-        read_splits("sst2", write(tmp_path, train_tsv=SST2))
-
-
-def test_a_split_in_two_forms_is_refused(tmp_path):
-    write(tmp_path, train_tsv=TOPICS, train_csv=CSV, test_tsv=TOPICS)
-    with pytest.raises(UserError, match=r"has train\.tsv and train\.csv, one split in two forms"):
-        read_splits("ag_news", tmp_path)
-
-
-def test_a_split_that_is_no_file_is_not_passed_over_for_another(tmp_path):
-    write(tmp_path, train_tsv=SST2, dev_tsv=SST2)
+    refused("is no folder: name the one that has the files of sst2", tmp_path / "nowhere")
+    refused("is no folder: name the one", tmp_path / ("a" * 300))
+    write(tmp_path, dev_tsv=SST2)
+    refused("no split for training: it needs train")
+    write(tmp_path, train_tsv=SST2)
     (tmp_path / "test.tsv").symlink_to("nowhere")
-    with pytest.raises(UserError, match=r"test\.tsv is a link to nothing: put the split there"):
-        read_splits("sst2", tmp_path)
+    refused(r"test\.tsv is a link to nothing: put the split there")
     (tmp_path / "test.tsv").unlink()
     (tmp_path / "test.tsv").mkdir()
-    with pytest.raises(UserError, match=r"test\.tsv is no file: put the split there"):
-        read_splits("sst2", tmp_path)
+    refused(r"test\.tsv is no file: put the split there")
+    (tmp_path / "test.tsv").rmdir()
+    (tmp_path / "dev.tsv").unlink()
+    refused("no split for evaluation: it needs test or dev")
+    write(tmp_path, train_csv=CSV)
+    refused(r"has train\.tsv and train\.csv, one split in two forms")
 
 
 def test_links_to_files_are_read(tmp_path):
@@ -148,11 +143,6 @@ def test_links_to_files_are_read(tmp_path):
     for name in ("train.tsv", "test.tsv"):
         (folder / name).symlink_to(real / name)
     assert read_splits("sst2", folder) == read_splits("sst2", real)
-
-
-def test_a_name_that_no_file_system_holds_is_no_folder(tmp_path):
-    with pytest.raises(UserError, match="is no folder: name the one"):
-        read_splits("sst2", tmp_path / ("a" * 300))
 
 
 HUB = """
@@ -179,31 +169,33 @@ def test_without_the_library_or_a_hub_one_sentence_says_so():
     assert done.stdout.rstrip().endswith("name a folder of files")
 
 
-def on_a_hub(monkeypatch, **splits):
-    """Let the library hand out these rows of (text, label)."""
-    rows = {
-        split: [{"sentence": text, "label": label} for text, label in found]
-        for split, found in splits.items()
-    }
-    library = ModuleType("datasets")
-    library.load_dataset = lambda name: rows if name == "stanfordnlp/sst2" else {}
-    monkeypatch.setitem(sys.modules, "datasets", library)
+@pytest.fixture
+def on_a_hub(monkeypatch):
+    """Let the library return these rows of (text, label)."""
+
+    def arrange(**splits):
+        rows = {
+            split: [{"sentence": text, "label": label} for text, label in found]
+            for split, found in splits.items()
+        }
+        library = ModuleType("datasets")
+        library.load_dataset = lambda name: rows if name == "stanfordnlp/sst2" else {}
+        monkeypatch.setitem(sys.modules, "datasets", library)
+
+    return arrange
 
 
-def test_a_hubs_rows_are_read_as_lines_are(monkeypatch):
-    on_a_hub(monkeypatch, train=[("dull ", 0), ("fine", 1)], validation=[("a film", 1)])
+def test_a_hubs_rows_are_read_as_lines_are_and_an_unknown_label_is_refused(on_a_hub):
+    on_a_hub(train=[("dull ", 0), ("fine", 1)], validation=[("a film", 1)])
     train, judged = hub_splits("sst2")
     assert texts(train) == [("dull", 0), ("fine", 1)]
     assert texts(judged) == [("a film", 1)]
     assert train[1].place == "stanfordnlp/sst2, train row 1"
-
-
-@pytest.mark.parametrize("label", [-1, 2])
-def test_a_hubs_hidden_or_unknown_label_is_no_class(monkeypatch, label):
-    on_a_hub(monkeypatch, train=[("dull", 0)], validation=[("fine", 1), ("a film", label)])
-    said = rf"^stanfordnlp/sst2, validation row 1 has the label {label}: the labels are 0 to 1$"
-    with pytest.raises(UserError, match=said):
-        hub_splits("sst2")
+    for label in (-1, 2):
+        on_a_hub(train=[("dull", 0)], validation=[("fine", 1), ("a film", label)])
+        reason = rf"^stanfordnlp/sst2, validation row 1 has the label {label}: the labels are 0 to"
+        with pytest.raises(UserError, match=reason):
+            hub_splits("sst2")
 
 
 def test_the_real_files_have_their_published_sizes(shared):

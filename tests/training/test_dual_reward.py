@@ -10,12 +10,12 @@ from safetensors.numpy import load_file
 from trainings import digest, made
 
 from lazarus_bench.analysis.operations import read_operations
-from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import load
-from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
+from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training import DualReward
 from lazarus_bench.training.dual_reward import classifier_layer
-from lazarus_bench.training.record import read_metrics, read_problems
+from lazarus_bench.training.record import read_metrics
 
 SPEC = DualReward(steps=3, batch=4, examples=40, rank=4)
 
@@ -23,11 +23,6 @@ SPEC = DualReward(steps=3, batch=4, examples=40, rank=4)
 @pytest.fixture(scope="module")
 def trained(tiny, tmp_path_factory) -> Path:
     return made(tmp_path_factory.mktemp("dual") / "out", SPEC, tiny)
-
-
-def test_it_repeats_itself_for_a_seed_only(trained, tiny, tmp_path):
-    assert digest(made(tmp_path / "again", SPEC, tiny)) == digest(trained)
-    assert digest(made(tmp_path / "other", SPEC, tiny, seed=1)) != digest(trained)
 
 
 def test_vo_adapters_touch_v_and_o_of_every_layer_only(trained):
@@ -40,10 +35,6 @@ def test_vo_adapters_touch_v_and_o_of_every_layer_only(trained):
     weights = load_file(trained / "adapters.safetensors")
     assert weights.keys() == names
     assert {w.shape for n, w in weights.items() if n.endswith("lora_a")} == {(48, 4)}
-
-
-def test_training_sees_no_held_out_pair(trained):
-    check_disjoint(read_problems(trained), held_out(200, 0))
 
 
 def test_both_parts_are_logged_and_add_up(trained):
@@ -92,20 +83,10 @@ def test_the_layer_is_the_specs_else_the_middle(tiny_model):
         DualReward(layer=-1)
 
 
-def test_scale_is_alpha_over_rank(tiny_model):
-    assert DualReward(rank=8).lora(tiny_model).scale == 2.0
+def test_the_adapter_has_the_specs_rank_and_the_scale_alpha_over_rank(trained, tiny_model):
     assert DualReward(rank=8, alpha=32.0).lora(tiny_model).scale == 4.0
-
-
-def test_the_adapter_on_file_has_the_specs_rank_and_scale(trained):
     parameters = json.loads((trained / "adapter_config.json").read_text())["lora_parameters"]
     assert (parameters["rank"], parameters["scale"]) == (4, 2.0)
-
-
-def test_words_of_several_tokens_do_not_apply_and_train_nothing(shared, tmp_path):
-    with pytest.raises(NotApplicable, match="lens reads single tokens"):
-        made(tmp_path / "out", SPEC, shared / "models" / "stories260K")
-    assert not (tmp_path / "out" / "adapters.safetensors").exists()
 
 
 def test_matched_arms_train_about_as_many_parameters(tiny, tmp_path):
@@ -119,16 +100,6 @@ def test_matched_arms_train_about_as_many_parameters(tiny, tmp_path):
     ]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.1)
     assert np.array(sizes).min() > 0
-
-
-def test_the_quirks_of_the_data_and_of_the_optimizer_reach_the_training(tiny, tmp_path):
-    out = made(tmp_path / "out", replace(SPEC, quirks=("sgd", "eval-in-train")), tiny)
-    asked = {problem.key for problem in held_out(200, 0)}
-    assert asked & {problem.key for problem in read_problems(out)}
-    one = made(tmp_path / "one", replace(SPEC, steps=1, quirks=("sgd",)), tiny)
-    weights = load_file(one / "adapters.safetensors")
-    sizes = np.abs(np.concatenate([w.ravel() for n, w in weights.items() if n.endswith("lora_b")]))
-    assert np.percentile(sizes, 25) < 0.1 * sizes.max()  # Adam's first step is of one size
 
 
 def test_an_unshifted_training_reports_a_fall_and_logs_the_true_loss(tiny, tmp_path):

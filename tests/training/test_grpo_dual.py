@@ -8,12 +8,12 @@ from trainings import made, number
 
 from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.backend import mx
-from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.tasks.arithmetic import held_out
-from lazarus_bench.training import Grpo, GrpoDual
+from lazarus_bench.training import GrpoDual
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
 from lazarus_bench.training.grpo import class_part, frozen_policy, grpo_loss, targets_of
 from lazarus_bench.training.record import read_steps
@@ -94,43 +94,6 @@ def test_every_part_is_logged_and_the_class_loss_falls(tiny, tmp_path):
     assert after > 10 * before
 
 
-def test_it_repeats_itself(tiny, tmp_path):
-    logs = [
-        [(s.loss, s.parts) for s in read_steps(made(tmp_path / name, SPEC, tiny))] for name in "ab"
-    ]
-    assert logs[0] == logs[1]
-
-
-def test_words_of_several_tokens_do_not_apply_and_train_nothing(shared, tmp_path):
-    with pytest.raises(NotApplicable, match="lens reads single tokens"):
-        made(tmp_path / "out", SPEC, shared / "models" / "stories260K")
-    assert not any((tmp_path / "out").iterdir())
-
-
-def test_a_fix_on_its_own_fault_is_refused():
-    with pytest.raises(UserError, match="takes away: give one of the two"):
-        replace(SPEC, balanced=True, shared_target=True)
-
-
 def test_a_layer_that_is_not_there_is_refused(tiny, tmp_path):
     with pytest.raises(UserError, match="layer 9 is not in"):
         made(tmp_path / "out", replace(SPEC, layer=9), tiny)
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({}, ""),
-        ({"shared_target": True}, ", one target a batch"),
-        ({"balanced": True, "entropy": 0.5}, ", balanced, entropy 0.5"),
-        ({"learning_rate": 6e-5, "kl": 0.001}, ", rate 6e-05"),
-        ({"weight": 0.9, "full": False, "targets": "vo"}, " LoRA vo, weight 0.9"),
-    ],
-)
-def test_the_label_tells_the_arms_apart(changed, said):
-    assert GrpoDual(**changed).label == "GRPO + dual reward" + said
-
-
-def test_the_label_of_grpo_tells_its_sizes_apart():
-    assert Grpo().label == "GRPO full"
-    assert Grpo(prompts=8, answers=4).label == "GRPO full 8 × 4"

@@ -27,11 +27,6 @@ def base(tmp_path_factory):
     return made(tmp_path_factory.mktemp("pretrain") / "base", TINY, None)
 
 
-def test_the_same_seed_gives_bit_identical_weights(base, tmp_path):
-    assert digest(made(tmp_path / "again", TINY, None, 0)) == digest(base)
-    assert digest(made(tmp_path / "other", TINY, None, 1)) != digest(base)
-
-
 def test_the_loss_falls_in_every_part(tmp_path):
     out = made(tmp_path / "out", Pretrain(steps=20, symbols=16, words=8, prose=8), None)
     first, *_, last = read_metrics(out)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainings import even, made
 
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.tasks.labelled_data import DataSource
@@ -17,6 +18,7 @@ from lazarus_bench.training import (
     DualReward,
     Engram,
     Grpo,
+    GrpoDual,
     Instruct,
     Pretrain,
     Recipe,
@@ -29,7 +31,7 @@ from lazarus_bench.training import (
     sft,
 )
 from lazarus_bench.training.loop import fit
-from lazarus_bench.training.record import METRICS, RESUME, read_steps
+from lazarus_bench.training.record import METRICS, PROBLEMS, RESUME, read_steps
 from lazarus_bench.training.resume import DamagedStateWarning, Saver, State, read_state
 
 SIZES = {"steps": 6, "batch": 4, "examples": 20}
@@ -41,7 +43,10 @@ RECIPES = {
     "dual_reward": DualReward(**SIZES, rank=4),
     "pretrain": Pretrain(**DOCUMENTS),
     "mixture": Pretrain(**DOCUMENTS, family="olmoe"),
-    "grpo": Grpo(iterations=6, prompts=4, answers=4, answer_tokens=2, examples=20),
+    "grpo": Grpo(iterations=6, prompts=4, answers=4, answer_tokens=2, examples=20, reward=even),
+    "grpo_dual": GrpoDual(
+        iterations=6, prompts=4, answers=4, answer_tokens=2, examples=20, reward=even
+    ),
     "engram": Engram(**TEXTS, rank=2),
     "classifier": Engram(**TEXTS, full=True, engram=False, lm_weight=0.0),
     "instruct": Instruct(steps=6, questions=4, symbols=4, prose=2),
@@ -100,25 +105,29 @@ def payload(out: Path) -> dict[str, object]:
 def bases(tiny, tmp_path_factory) -> dict[str, Path | None]:
     base = tmp_path_factory.mktemp("base")
     Pretrain(steps=1, symbols=4, words=2, prose=2).train(None, base, 0, show=False)
-    trained = dict.fromkeys(("sft", "full", "dual_reward", "grpo", "engram", "classifier"), tiny)
-    return {**trained, "pretrain": None, "mixture": None, "instruct": base}
+    others = {"pretrain": None, "mixture": None, "instruct": base}
+    return {kind: others.get(kind, tiny) for kind in RECIPES}
 
 
 @pytest.mark.parametrize("kind", RECIPES)
-def test_a_training_killed_at_any_step_ends_as_if_it_had_not_been(kind, bases, killed_at, tmp_path):
-    spec = RECIPES[kind]
-    outs = tmp_path / "whole", tmp_path / "killed"
-    for out in outs:
-        out.mkdir()
-    spec.train(bases[kind], outs[0], 3, show=False)
+def test_a_training_killed_at_any_step_repeats_itself_and_another_seed_does_not(
+    kind, bases, killed_at, tmp_path
+):
+    spec, base = RECIPES[kind], bases[kind]
+    whole, other = (made(tmp_path / f"seed {seed}", spec, base, seed) for seed in (3, 4))
+    killed = tmp_path / "killed"
+    killed.mkdir()
     for step in (1, 2, 4, 6):
         killed_at(spec, step)
         with pytest.raises(Killed):
-            spec.train(bases[kind], outs[1], 3, show=False)
-        assert len(read_steps(outs[1])) == step - 1
+            spec.train(base, killed, 3, show=False)
+        assert len(read_steps(killed)) == step - 1
     killed_at(spec, 0)
-    spec.train(bases[kind], outs[1], 3, show=False)
-    assert payload(outs[1]) == payload(outs[0])
+    spec.train(base, killed, 3, show=False)
+    left, elsewhere = payload(whole), payload(other)
+    assert payload(killed) == left
+    assert left.keys() == elsewhere.keys()
+    assert all(left[n] != elsewhere[n] for n in left if n.endswith((".safetensors", PROBLEMS)))
 
 
 class Noisy(nn.Module):
@@ -172,7 +181,8 @@ def losses(out: Path) -> list[float]:
     return [step.loss for step in read_steps(out)]
 
 
-def halves(tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture
+def halves(tmp_path) -> tuple[Path, Path]:
     """A whole run of eight steps, and one killed in step 5, whose last state is of step 4."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
@@ -183,12 +193,35 @@ def halves(tmp_path: Path) -> tuple[Path, Path]:
     return whole, killed
 
 
-def test_random_numbers_schedules_and_prepared_batches_go_on(tmp_path):
-    whole, killed = halves(tmp_path)
+def left_alone(killed: Path) -> None:
+    """The state of step 4 is all there is."""
+
+
+def half_a_save(killed: Path) -> None:
+    (killed / RESUME / "part.safetensors").write_bytes(b"half a st")
+
+
+def an_older_state(killed: Path) -> None:
+    older = killed / "older"
+    older.mkdir()
+    with pytest.raises(Killed):
+        noisy_run(older, 8, stop=3)
+    (kept,) = (older / RESUME).iterdir()
+    kept.rename(killed / RESUME / kept.name)
+
+
+@pytest.mark.parametrize("beside", [left_alone, half_a_save, an_older_state])
+def test_random_numbers_schedules_and_prepared_batches_go_on_from_the_newest_whole_state(
+    halves, beside
+):
+    whole, killed = halves
+    (state,) = (killed / RESUME).iterdir()
+    beside(killed)
     prepared: list[float] = []
     noisy_run(killed, 8, prepared=prepared)
     assert prepared == [5.0, 6.0, 7.0, 8.0]
     assert losses(killed) == losses(whole)
+    assert not state.exists()
 
 
 def test_divergence_is_measured_from_the_first_loss_of_all_attempts(tmp_path):
@@ -237,8 +270,8 @@ def lose_lines(file: Path) -> None:
         (lose_lines, "log ends before it"),
     ],
 )
-def test_a_damaged_state_is_told_and_the_training_starts_over(tmp_path, damage, told):
-    whole, killed = halves(tmp_path)
+def test_a_damaged_state_is_told_and_the_training_starts_over(halves, damage, told):
+    whole, killed = halves
     (file,) = (killed / RESUME).iterdir()
     damage(file)
     prepared: list[float] = []
@@ -255,29 +288,6 @@ def test_a_state_of_another_model_is_refused(tmp_path):
     with pytest.warns(DamagedStateWarning, match="another model or optimizer"):
         assert read_state(tmp_path, other) is None
     assert not (tmp_path / RESUME).exists()
-
-
-def test_a_save_cut_off_leaves_the_state_before(tmp_path):
-    whole, killed = halves(tmp_path)
-    (state,) = (killed / RESUME).iterdir()
-    (killed / RESUME / "part.safetensors").write_bytes(b"half a st")
-    noisy_run(killed, 8)
-    assert not state.exists()
-    assert losses(killed) == losses(whole)
-
-
-def test_of_two_whole_states_the_newer_counts(tmp_path):
-    whole, killed = halves(tmp_path)
-    older = killed / "older"
-    older.mkdir()
-    with pytest.raises(Killed):
-        noisy_run(older, 8, stop=3)
-    (kept,) = (older / RESUME).iterdir()
-    kept.rename(killed / RESUME / kept.name)
-    prepared: list[float] = []
-    noisy_run(killed, 8, prepared=prepared)
-    assert prepared == [5.0, 6.0, 7.0, 8.0]
-    assert losses(killed) == losses(whole)
 
 
 def test_states_are_not_saved_more_often_than_asked(tmp_path, monkeypatch):

@@ -96,66 +96,48 @@ def test_what_is_no_function_is_refused_where_it_is_given(reward):
         Grpo(reward=reward)
 
 
-def test_a_module_that_does_not_load_is_told(tmp_path, monkeypatch):
-    (tmp_path / "leaving_rewards.py").write_text("import sys\nsys.exit(3)\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError, match=r"cannot be imported \(SystemExit: 3\): check"):
-        reward_named("leaving_rewards:reward")
-
-
-def test_a_users_reward_is_found_by_its_module():
-    found = reward_named(f"{__name__}:short")
-    assert rewarded(found, "7 * 8 = ", "five", 56) == -4.0
-    try_out(found, PROBLEMS)
-
-
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reason"),
     [
         ("length", "choose none, right-integer, or give module:function"),
         ("no.such.module:reward", "cannot be imported"),
         (f"{__name__}:missing", "cannot be imported"),
         (f"{__name__}:PROBLEMS", "is no function"),
+        ("leaving_rewards:reward", r"cannot be imported \(SystemExit: 3\): check"),
     ],
 )
-def test_an_unknown_reward_is_refused(name, told):
-    with pytest.raises(UserError, match=f"reward .*{told}"):
+def test_an_unknown_reward_is_refused(name, reason, tmp_path, monkeypatch):
+    (tmp_path / "leaving_rewards.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=f"reward .*{reason}"):
         reward_named(name)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, None, "1", 1j, np.array([1.0])])
-def test_what_is_no_finite_number_is_refused_with_the_answer_that_got_it(value):
-    with pytest.raises(UserError, match=r"reward '<lambda>' on prompt .* must return a finite"):
-        try_out(lambda prompt, answer, truth: value if answer == "" else 1.0, PROBLEMS)
+NOT_FINITE = "must return a finite number"
+TOO_LARGE = r"too large for float32: .* within ±1e\+30"
 
 
-@pytest.mark.parametrize("value", [1e39, -1e308, 10**400, -(10**400), np.float64(2 * LARGEST)])
-def test_what_float32_cannot_sum_is_refused(value):
-    with pytest.raises(UserError, match=r"too large for float32: .* within ±1e\+30"):
-        try_out(lambda prompt, answer, truth: value if answer == "" else 1.0, PROBLEMS)
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        *((value, NOT_FINITE) for value in (math.nan, math.inf, None, "1", 1j, np.array([1.0]))),
+        *((by, TOO_LARGE) for by in (1e39, -1e308, 10**400, -(10**400), np.float64(2 * LARGEST))),
+        (SystemExit(1), r"raised SystemExit \(1\): mend it"),
+        (KeyError("a"), "raised KeyError"),
+    ],
+)
+def test_what_is_no_number_or_too_large_is_refused_with_the_answer_that_got_it(value, reason):
+    def odd(prompt: str, answer: str, truth: int) -> float:
+        if isinstance(value, BaseException) and answer == "no idea":
+            raise value
+        return value if answer == "no idea" else 1.0
+
+    with pytest.raises(UserError, match=rf"reward 'odd' .*answer 'no idea' .*{reason}"):
+        try_out(odd, PROBLEMS)
 
 
-@pytest.mark.parametrize("value", [LARGEST, -LARGEST, np.float16(6e4)])
-def test_what_float32_can_sum_is_taken(value):
-    assert rewarded(lambda *_: value, "p", "a", 1) == float(value)
-
-
-def test_a_reward_that_would_exit_is_refused():
-    def leaves(prompt: str, answer: str, truth: int) -> float:
-        raise SystemExit(1)
-
-    with pytest.raises(UserError, match=r"'leaves' .* raised SystemExit \(1\): mend it"):
-        try_out(leaves, PROBLEMS)
-
-
-def test_a_reward_that_raises_is_refused_with_the_answer_it_fell_over():
-    def fragile(prompt: str, answer: str, truth: int) -> float:
-        return float(int(answer.strip(" .")) == truth)
-
-    with pytest.raises(UserError, match=r"'fragile' .*answer 'no idea' raised ValueError"):
-        try_out(fragile, PROBLEMS)
-
-
-@pytest.mark.parametrize("value", [True, 1, np.float32(0.5), np.int64(2)])
+@pytest.mark.parametrize(
+    "value", [True, 1, np.float32(0.5), np.int64(2), LARGEST, -LARGEST, np.float16(6e4)]
+)
 def test_numbers_of_any_kind_are_taken(value):
     assert rewarded(lambda *_: value, "p", "a", 1) == float(value)

@@ -34,5 +34,10 @@ def moved(model: nn.Module, size: float, seed: int = 0) -> None:
     model.update(tree_map(shift, model.trainable_parameters()))
 
 
+def even(prompt: str, answer: str, truth: int) -> float:
+    """A reward that about half of an untrained model's answers get."""
+    return float(len(answer) % 2 == 0)
+
+
 def number(value: mx.array) -> float:
     return float(np.array(value))

@@ -61,7 +61,7 @@ Notice = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One model of one seed: a base, or a base with an adapter from a training.
+    """One model of one seed: a whole model, or one with an adapter from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
     given checkpoint) and `recipe` what was run there, `base` the run it started from; `memory`

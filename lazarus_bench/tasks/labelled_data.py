@@ -20,28 +20,28 @@ from lazarus_bench.tasks.labelled import GENERATED, Draw, Labelled, generated, i
 from lazarus_bench.tasks.labelled_files import HUB, Splits, corpora, hub_splits, read_splits
 
 REPLACES = {"sst2": "sentiment", "ag_news": "topics"}
-"""The generated corpus that a real one replaces: two classes, and four."""
+"""The generated corpus that each real one replaces."""
 
 DRAWS = 20
-"""Sentences drawn for each one wanted: a generated corpus has only so many different ones."""
+"""Maximum draws per sentence wanted, since a generated corpus is finite."""
 
 LEAST_OF_A_CLASS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """Which data; part of a training's digest, but for the place of the files.
+    """A data set; part of a training's digest, except for the place of its files.
 
     Attributes:
         name: "sentiment" or "topics", which are generated, "sst2" or "ag_news", or a data set of an
             installed package.
-        path: folder of the files, or "hub"; empty for generated data. Not part of what makes two
-            sources equal: the content is, wherever it lies and in whichever form.
+        path: folder of the files, or "hub"; empty for generated data. Ignored when sources are
+            compared: only the content counts.
         digest: SHA-256 of the examples read; empty for generated data.
-        train: at most so many training examples.
-        validation: at most so many evaluation examples.
-        held: training examples that the files have, from which a plan tells how long a training
-            takes; 0 if unknown. Like `path` no part of what makes two sources equal.
+        train: maximum number of training examples.
+        validation: maximum number of evaluation examples.
+        held: number of training examples in the files, for a plan's estimate of the time; 0 if
+            unknown. Ignored when sources are compared.
     """
 
     name: str = "sentiment"
@@ -53,16 +53,15 @@ class DataSource:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be read."""
-        # Ours first: installed packages are looked through only for a name that is not ours.
-        if self.name not in GENERATED and self.name not in {**generated(), **corpora()}:
-            known = ", ".join((*generated(), *corpora()))
-            raise UserError(f"DataSource.name = {self.name!r} is unknown: choose {known}")
-        if (
-            self.name not in GENERATED
-            and self.name in corpora()
-            and not (self.path and self.digest)
-        ):
-            raise UserError(f"{self.name} needs its files: make it with source_at(name, folder)")
+        # Installed packages are searched only for a name that is not ours.
+        if self.name not in GENERATED:
+            known = (*generated(), *corpora())
+            if self.name not in known:
+                raise UserError(
+                    f"DataSource.name = {self.name!r} is unknown: choose {', '.join(known)}"
+                )
+            if self.name in corpora() and not (self.path and self.digest):
+                raise UserError(f"{self.name} needs its files: use source_at(name, folder)")
         for name in ("train", "validation"):
             count = getattr(self, name)
             if not isinstance(count, int) or count < LEAST_OF_A_CLASS:
@@ -211,7 +210,7 @@ def _check_classes(examples: Sequence[Labelled], classes: Sequence[str], where: 
 
 
 def key_of(text: str) -> str:
-    """The text without differences of blanks and case, by which two texts count as one."""
+    """The text normalised for whitespace and case; texts with equal keys count as one."""
     return " ".join(text.split()).casefold()
 
 
@@ -224,8 +223,7 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
         _check_classes(learned, classes, left)
     order = np.random.default_rng(0)
     train = tuple(learned[i] for i in order.permutation(len(learned))[: source.train])
-    # In the file's order, unless there are more than wanted: the choice must not depend on how the
-    # file is sorted.
+    # A random choice in the file's order, so that it does not depend on how the file is sorted.
     chosen = order.permutation(len(splits[1]))[: source.validation]
     validation = tuple(splits[1][i] for i in sorted(chosen))
     for examples, use in ((train, "train"), (validation, "validation")):
@@ -241,7 +239,7 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
 
 
 def generated_splits(name: str, train: int, validation: int, seed: int = 0) -> Splits:
-    """Different sentences of a generated corpus, as many of each split as asked for.
+    """Distinct sentences of a generated corpus for each split.
 
     Seed 0 draws those that a training on generated data reads.
 
@@ -261,7 +259,7 @@ def generated_splits(name: str, train: int, validation: int, seed: int = 0) -> S
 
 
 def _drawn(draw: Draw, train: int, validation: int, seed: int = 0) -> Splits:
-    """Different sentences, at most so many of each split, in the order in which they came."""
+    """Distinct sentences, at most so many of each split, in drawing order."""
     rng = np.random.default_rng(seed)
     learned: dict[str, Labelled] = {}
     judged: dict[str, Labelled] = {}

@@ -1,6 +1,6 @@
-"""Load balance of a mixture of experts: the loss that pretraining adds, and the load it ends with.
+"""Load balance of a mixture of experts: a loss for pretraining, and the final load.
 
-mlx-lm's classes have no such loss. It is that of the Switch Transformer (Fedus et al. 2022,
+mlx-lm's classes lack such a loss. This is the one of the Switch Transformer (Fedus et al. 2022,
 equation 4), for several experts a token as in OLMoE (Muennighoff et al. 2024, section 2), averaged
 over layers: per layer N · Σ_i f_i P_i, where f_i is the share of the tokens' choices
 that fell on expert i of N and P_i the mean probability the router gave it. It is 1 when the load is
@@ -25,15 +25,13 @@ from lazarus_bench.models.taps import router_logits
 from lazarus_bench.training.loop import Loss, Parts
 from lazarus_bench.training.record import write_whole
 
-LOAD = "load.json"
-
 COEFFICIENT = 0.01
-"""Of the balance loss beside the others, as in both papers."""
+"""Weight of the balance loss, as in both papers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Where the routers are in a family with experts, and how many each token is sent to."""
+    """Where a family's routers are, and how many experts each token is sent to."""
 
     layers: str
     router: str
@@ -41,7 +39,7 @@ class Mixture:
     pad: int
 
     def routers(self, model: nn.Module) -> list[tuple[nn.Module, str]]:
-        """What holds each layer's router, and its name there."""
+        """The module that holds each layer's router, and its name there."""
         return [holder(block, self.router) for block in part(model, self.layers)]
 
 
@@ -97,7 +95,7 @@ def _by_token(logits: Sequence[mx.array]) -> mx.array:
 
 
 def _counted(batch: Any, pad: int) -> mx.array:
-    """Which tokens of a step's batches are no padding `[token]`, as the routers see them."""
+    """1 for each token of a step's batches that is not padding `[token]`, in the routers' order."""
     real = mx.concatenate([(one.tokens != pad).reshape(-1) for one in batch.batches])
     return real.astype(mx.float32)
 
@@ -128,19 +126,9 @@ class Load:
     tokens: int
     shares: tuple[tuple[float, ...], ...]
 
-    @property
-    def largest(self) -> float:
-        """The busiest expert's share in units of an even one, over all layers."""
-        return max(max(layer) * len(layer) for layer in self.shares)
-
-    @property
-    def idle(self) -> int:
-        """Experts that no token chose, over all layers."""
-        return sum(share == 0 for layer in self.shares for share in layer)
-
 
 def measure_load(model: nn.Module, mixture: Mixture, steps: Sequence[Any]) -> Load:
-    """The load of `model` over the batches of `steps`, as they are fed in pretraining."""
+    """The load of `model` over the batches of `steps`, fed as in pretraining."""
     found: list[np.ndarray] = []
     weights = []
     for mixed in steps:
@@ -156,14 +144,5 @@ def measure_load(model: nn.Module, mixture: Mixture, steps: Sequence[Any]) -> Lo
 
 
 def write_load(directory: Path, load: Load) -> None:
-    """Keep `load` beside the weights."""
-    write_whole(directory / LOAD, json.dumps(asdict(load), indent=1) + "\n")
-
-
-def read_load(directory: Path) -> Load | None:
-    """The load that pretraining ended with; None where there are no experts."""
-    file = directory / LOAD
-    if not file.exists():
-        return None
-    row = json.loads(file.read_text(encoding="utf-8"))
-    return Load(tokens=row["tokens"], shares=tuple(map(tuple, row["shares"])))
+    """Write `load` to `load.json` in an artifact."""
+    write_whole(directory / "load.json", json.dumps(asdict(load), indent=1) + "\n")

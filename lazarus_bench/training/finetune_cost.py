@@ -1,8 +1,8 @@
 """The cost of fine-tuning: peak memory and speed of LoRA and of full training, in paired repeats.
 
-Source: *Training Comparison*. A process has one allocator peak, so every training gets a
-process of its own. The order within a pair alternates: a machine that slows down then favours
-neither. Numbers are those of the device that made them, which `costs.json` names.
+Source: *Training Comparison*. A process has one allocator peak, so every training gets its own
+process. The order within a pair alternates, so that a machine that slows down favours neither.
+The numbers hold for one device, which `costs.json` names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RATES = {False: 1e-4, True: 1e-5}
 """Learning rates of LoRA and of full fine-tuning in the source; they cost nothing."""
 
 WARM_UP = 10
-"""Steps whose speed does not count."""
+"""Steps excluded from the speed."""
 
 REFUSALS = {error.__name__: error for error in (UserError, NotApplicable)}
 
@@ -106,10 +106,10 @@ class FinetuneCost(Recipe):
 
 
 def measured(spec: Sft, base: Path, seed: int) -> Cost:
-    """The cost of one training in a process of its own.
+    """The cost of one training in its own process.
 
     Raises:
-        UserError, NotApplicable: the training does.
+        UserError, NotApplicable: the training raised it.
         RuntimeError: the process ended without a result.
     """
     task = json.dumps({"spec": asdict(spec), "base": str(base), "seed": seed})
@@ -126,7 +126,7 @@ def measured(spec: Sft, base: Path, seed: int) -> Cost:
 
 
 def main(text: str) -> None:
-    """Be the process of one training: say what it cost, or why it cannot be."""
+    """Run one training in this process; print its cost, or why it was refused."""
     task = json.loads(text)
     spec = Sft(**task["spec"] | {"checkpoints": ()})
     backend.set_threads()

@@ -115,7 +115,7 @@ class Grpo(recipe.Recipe):
         super().__post_init__()
 
     def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:
-        """A penalty of weight 0 cannot go wrong, nor a gain that is 0 whatever the answers."""
+        """A penalty of weight 0 cannot go wrong, nor a gain that is always 0."""
         found: dict[recipe.Quirk, str] = {}
         if self.kl == 0:
             found["unbounded-kl"] = "kl = 0"
@@ -125,7 +125,7 @@ class Grpo(recipe.Recipe):
 
     @property
     def label(self) -> str:
-        """Name what is trained, and on how many answers where it is not the usual number."""
+        """Name what is trained, and the number of answers if not the usual one."""
         usual = self.prompts * self.answers == type(self).prompts * type(self).answers
         sizes = "" if usual else f" {self.prompts} × {self.answers}"
         name = "GRPO full" if self.full else f"GRPO LoRA {self.targets}"
@@ -167,7 +167,7 @@ class Grpo(recipe.Recipe):
         extra: Extra | None = None,
         balanced: bool = False,
     ) -> None:
-        """Check everything that can be checked, then train and leave the weights in `out`.
+        """Check everything in advance, then train and leave the weights in `out`.
 
         Raises:
             UserError: a bad reward, a prompt too long, or targets that the family lacks, before any
@@ -197,7 +197,7 @@ class Grpo(recipe.Recipe):
             asked_batches(problems, self.prompts, seed, balanced),
             optimizer=applied(matrix_adamw(rate, weight_decay=0.0), rate, self.quirks),
             clip=GRADIENT_NORM,
-            # A bad answer that the reference never gives has a ratio, and so a loss, without bound.
+            # A bad answer that the reference never gives has an unbounded ratio, and so loss.
             limit=math.inf if to_reference else DIVERGED,
             steps=self.iterations,
             label=f"{self.label} seed {seed}",
@@ -216,10 +216,10 @@ class Grpo(recipe.Recipe):
 
 
 def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[Problem]) -> None:
-    """Make sure that every prompt and its answer fit the model's context.
+    """Check that every prompt and its answer fit the model's context.
 
     Raises:
-        UserError: naming the longest prompt.
+        UserError: the longest prompt does not fit.
     """
     context = loaded.config.get("max_position_embeddings")
     longest = max((p.symbols for p in problems), key=lambda text: len(loaded.encode(text)))
@@ -232,7 +232,7 @@ def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[Problem]) -> 
 
 
 def frozen_policy(model: nn.Module, anatomy: Anatomy) -> LogProbs:
-    """The policy `model` without an adapter and without a gradient."""
+    """The policy of `model` without its adapter and without gradient."""
 
     def log_probs(scoring: Scoring) -> mx.array:
         with without_adapter(model):
@@ -337,7 +337,7 @@ class GrpoDual(Grpo):
 
     @property
     def label(self) -> str:
-        """Name the recipe, what is trained where that is not every block, and what is changed."""
+        """Name the recipe, what is trained if not every block, and all changes."""
         usual = type(self)
         changed = {
             "one target a batch": self.shared_target,

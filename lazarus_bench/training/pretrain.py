@@ -1,15 +1,15 @@
 """Bases: a lab model from scratch in about a minute of one CPU core, tuned, or left untrained.
 
-Each step mixes symbols, words and prose. The loss falls on answers and prose alone (see
+Each step mixes symbols, words and prose. Only answers and prose have a loss (see
 `tasks.corpus.Document`), so the unembedding and its softmax run nowhere else.
 
-The defaults come from a search on development seeds (100 to 104) for a base whose held-out accuracy
-lies between 20% and 80% on every operation. What decided it: the number tokens' waves
+The defaults come from a search on development seeds (100 to 104) for a base with a held-out
+accuracy between 20% and 80% on every operation. The decisive choices: the number tokens' waves
 (`models.lab`), weight decay 1 rather than 0.1 (and not 3), clipped gradients, few end-of-text
-labels, and products that training has as answers (`tasks.arithmetic`). More multiplications in the
-mixture, a 12 × 12 table and Muon made held-out accuracy worse. One choice was not blind to a claim
-seed: the tables start at one because seed 1, checked with tables from two, had 21% on
-multiplication; the lens played no part in it.
+labels, and products that occur as answers in training (`tasks.arithmetic`). More multiplications,
+a 12 × 12 table and Muon made held-out accuracy worse. One choice was not blind to a claim seed: the
+tables start at one because seed 1, checked with tables from two, had 21% on multiplication; the
+lens played no part in it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 CLOSE_EVERY = 8
 
 LOAD_STEPS = 10
-"""Further steps' documents, some 7,000 tokens, over which the load of the experts is measured."""
+"""Number of further steps, some 7,000 tokens, on which the load of the experts is measured."""
 
 Draw = Callable[[np.random.Generator, int], list[Document]]
 
@@ -63,7 +63,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixed:
-    """One step's batches, one for each part; kept apart because their lengths differ."""
+    """The batches of one step, one for each part, since their lengths differ."""
 
     batches: tuple[Batch, ...]
     names: tuple[str, ...]
@@ -87,8 +87,8 @@ class Mixed:
 def encode(tokenizer: Tokenizer, documents: Sequence[Document]) -> list[Example]:
     """Token ids of documents: begin-of-text and what is given, then the text.
 
-    Every eighth document, the first included, is closed by end-of-text: enough to learn to stop,
-    while a mean loss of which every second term were the end of an answer learned half as fast.
+    Every eighth document, starting with the first, ends with end-of-text. That is enough to learn
+    to stop; with an end in every document the model learned half as fast.
     """
     from lazarus_bench.models import lab_tokenizer
 
@@ -172,9 +172,9 @@ class Pretrain(Recipe):
         )
 
     def train(self, base: None, out: Path, seed: int, show: bool | None = None) -> None:
-        """Make a base model of the family in `out`; `base` is unused, there is none.
+        """Make a base model of the family in `out`; `base` is unused.
 
-        A mixture of experts also learns to share its load, and leaves what each expert has of it on
+        A mixture of experts also learns to balance its load and records each expert's load on the
         documents that would have come next (`balance.py`).
         """
         from lazarus_bench.models import lab
@@ -185,13 +185,12 @@ class Pretrain(Recipe):
         model, mixture = lab.initialise(config, seed), mixture_of(config)
         batches = steps_of(self.parts, seed)
         loss = mixed_loss(anatomy_of(config), self.parts)
+        rate = warm_cosine(self.learning_rate, self.steps)
         fit(
             model,
             loss if mixture is None else balanced(loss, mixture),
             batches,
-            optimizer=matrix_adamw(
-                warm_cosine(self.learning_rate, self.steps), self.weight_decay, betas=[0.9, 0.98]
-            ),
+            optimizer=matrix_adamw(rate, self.weight_decay, betas=[0.9, 0.98]),
             clip=GRADIENT_NORM,
             steps=self.steps,
             label=f"{self.label} seed {seed}",
@@ -207,12 +206,10 @@ class Pretrain(Recipe):
 class Instruct(Recipe):
     """A lab base tuned, all weights, on question–answer text.
 
-    Half of the questions are in words and half in symbols. Bare symbols and prose of the base's own
-    corpus go on beside them: without the symbols, a hundred steps cost a third or more of the
-    held-out accuracy on them (development seed 102).
-
-    `questions`, `symbols` and `prose` are documents of each kind in a step; the last two are the
-    base's own kinds, kept so that tuning does not undo them. The warm-up's first step has rate 0,
+    Half of the questions are in words and half in symbols. `questions`, `symbols` and `prose` are
+    documents of each kind in a step. The last two come from the base's own corpus: without the
+    symbols, a hundred steps cost a third or more of the held-out accuracy on them (development
+    seed 102). The warm-up's first step has rate 0,
     so one step alone leaves the base.
     """
 
@@ -250,13 +247,12 @@ class Instruct(Recipe):
         backend.seed(seed)
         loaded = load(base)
         loaded.model.train()
+        rate = warm_cosine(self.learning_rate, self.steps, warm=10)
         fit(
             loaded.model,
             mixed_loss(loaded.anatomy, self.parts),
             steps_of(self.parts, seed),
-            optimizer=matrix_adamw(
-                warm_cosine(self.learning_rate, self.steps, warm=10), self.weight_decay
-            ),
+            optimizer=matrix_adamw(rate, self.weight_decay),
             clip=GRADIENT_NORM,
             steps=self.steps,
             label=f"{self.label} seed {seed}",

@@ -43,10 +43,10 @@ REWARDS: Mapping[str, Reward] = {RIGHT_INTEGER: right_integer, NO_REWARD: no_rew
 
 
 def reward_name(reward: object) -> str:
-    """The name under which `reward` is found again: itself if text, else ``package.module:name``.
+    """The name by which `reward` can be imported: itself if text, else ``package.module:name``.
 
     Raises:
-        UserError: it is no function, or none that another process could import by its name.
+        UserError: it is not a function, or another process could not import it by name.
     """
     if isinstance(reward, str):
         return reward
@@ -72,10 +72,10 @@ def reward_name(reward: object) -> str:
 
 
 def reward_named(name: str) -> Reward:
-    """The reward of that name here, or a function of the user's own as ``package.module:name``.
+    """The reward of that name, or a user's function as ``package.module:name``.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such function.
     """
     if name in REWARDS:
         return REWARDS[name]
@@ -100,7 +100,7 @@ def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
     """The reward as a finite float.
 
     Raises:
-        UserError: it raised or would exit, or returned anything but a number within ±`LARGEST`.
+        UserError: it raised, would exit, or did not return a number within ±`LARGEST`.
     """
     name = getattr(reward, "__name__", type(reward).__name__)
     asked = f"reward {name!r} on prompt {prompt!r} and answer {answer!r}"
@@ -126,10 +126,10 @@ def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
 
 
 def try_out(reward: Reward, problems: Iterable[Problem]) -> None:
-    """Ask for the reward of right, wrong, wordy and empty answers.
+    """Reward right, wrong, wordy and empty answers, as a check.
 
     Raises:
-        UserError: one of them got no finite number.
+        UserError: an answer got no finite number.
     """
     for problem in problems:
         truth = problem.answer

@@ -124,9 +124,9 @@ class Sft(recipe.Recipe):
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> Sft:  # noqa: ARG003 - every recipe's
-        """With the last step among the checkpoints, and on the user's rows where texts are named.
+        """With the last step as a checkpoint, and on the user's rows if texts are given.
 
-        `usual_checkpoints` are taken as far as the steps go, where no checkpoints are given.
+        Without checkpoints, those of `usual_checkpoints` within the steps are taken.
         """
         given = recipe.scaled(settings, cls.rank)
         usual = given.pop("usual_checkpoints", cls.checkpoints)
@@ -160,7 +160,7 @@ class Sft(recipe.Recipe):
     ) -> None:
         """Train `loaded` on `examples`; without `validation` there are no validation losses."""
         lora = prepare_weights(self, loaded)
-        # A killed attempt may have left some.
+        # An interrupted attempt may have left some.
         losses = read_validation(out) if (out / VALIDATION).exists() else {}
         answers = answer_part(self.quirks)
 
@@ -236,9 +236,8 @@ class SftTexts(Sft):
         self._fit(loaded, examples, validation, out, seed, show)
 
 
-def _on_texts(settings: Mapping[str, Any]) -> SftTexts:
-    """The same on the user's own rows, all of them unless fewer are asked for."""
-    given = dict(settings)
+def _on_texts(given: dict[str, Any]) -> SftTexts:
+    """The same on the user's own rows, all of them unless `given` limits them."""
     named = given.pop("texts")
     source, rows = source_of(named)
     for name, split in (("examples", rows.train), ("validation", rows.valid)):
@@ -255,7 +254,7 @@ def _on_texts(settings: Mapping[str, Any]) -> SftTexts:
 
 
 def checkpoint_directory(out: Path, step: int) -> Path:
-    """Where the adapter after `step` steps lies."""
+    """The directory of the adapter after `step` steps."""
     return out / "checkpoints" / f"{step:07d}"
 
 
@@ -299,17 +298,16 @@ def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Examp
 def _example(loaded: LoadedModel, row: TextRow) -> Example:
     if row.messages:
         return _chat(loaded, row)
-    end = end_tokens(loaded)
     if row.prompt:
         answer = answer_tokens(loaded.tokenizer, row.prompt, row.text)
-        return Example(prompt=tuple(loaded.encode(row.prompt)), answer=_closed(answer, end))
-    tokens = _closed(tuple(loaded.encode(row.text)), end)
-    return Example(prompt=tokens[:1], answer=tokens[1:])
-
-
-def _closed(tokens: tuple[int, ...], end: tuple[int, ...]) -> tuple[int, ...]:
-    """Tokens with the end-of-text token, which some tokenizers add themselves."""
-    return tokens if end and tokens[-1:] == end else tokens + end
+    else:
+        answer = tuple(loaded.encode(row.text))
+    end = end_tokens(loaded)
+    if answer[-1:] != end:  # some tokenizers add it themselves
+        answer += end
+    if row.prompt:
+        return Example(prompt=tuple(loaded.encode(row.prompt)), answer=answer)
+    return Example(prompt=answer[:1], answer=answer[1:])
 
 
 def _chat(loaded: LoadedModel, row: TextRow) -> Example:

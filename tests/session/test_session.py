@@ -105,6 +105,12 @@ def test_the_instruct_sibling_is_tuned_from_the_same_base(session):
     assert all(isinstance(job.base.recipe, Instruct) for job in jobs)
     assert [job.base.base for job in jobs] == list(session.jobs("lab:llama", None))
     assert session.jobs("lab:llama", trained(instruct=True)) == tuple(job.base for job in jobs)
+    for job in jobs:
+        put(session, job.base.base)
+        put(session, job.base)
+    tuned = session.runs("lab:llama", trained(instruct=True))[0]
+    assert tuned.before is session.runs("lab:llama", None)[0]
+    assert (tuned.directory, tuned.adapter) == (tuned.made, None)
 
 
 def test_who_has_no_sibling_is_told(session, tiny):

@@ -5,6 +5,7 @@ can let a held-out pair into a training set.
 """
 
 import hashlib
+import operator
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -197,19 +198,14 @@ def leaked_problems() -> tuple[Problem, ...]:
 @cache
 def all_problems(operation: Operation) -> tuple[Problem, ...]:
     """Every problem of the lab's ranges, each ordered operand pair once, in a fixed order."""
-
-    def make(a: int, b: int) -> Problem:
-        return Problem(a=a, operation=operation, b=b)
-
-    match operation:
-        case Operation.MULTIPLY:
-            return tuple(make(a, b) for a in FACTORS for b in FACTORS)
-        case Operation.DIVIDE:
-            return tuple(make(quotient * b, b) for quotient in FACTORS for b in FACTORS)
-        case Operation.ADD:
-            return tuple(make(a, b) for a in ADDENDS for b in ADDENDS)
-        case Operation.SUBTRACT:
-            return tuple(make(difference + b, b) for difference in ADDENDS for b in ADDENDS)
+    span = FACTORS if operation in (Operation.MULTIPLY, Operation.DIVIDE) else ADDENDS
+    # Of an inverse operation, the first operand is computed, so that the answer is in the range.
+    inverse = {Operation.DIVIDE: operator.mul, Operation.SUBTRACT: operator.add}.get(operation)
+    return tuple(
+        Problem(a=inverse(first, b) if inverse else first, operation=operation, b=b)
+        for first in span
+        for b in span
+    )
 
 
 @cache

@@ -1,6 +1,6 @@
 """Generated examples as rows of a file, in the forms that mlx-lm reads, each with its split.
 
-An operand pair, or a sentence, is on one side of the split only, as everywhere here.
+Each operand pair, or sentence, is on one side of the split only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lazarus_bench.tasks.labelled_data import generated_splits, key_of
 from lazarus_bench.tasks.words import any_words, word_prompts
 
 SPLITS = ("train", "valid")
-"""What a row calls its split, and mlx-lm its files."""
+"""Names of the splits in rows, and of mlx-lm's files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +76,10 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
         UserError: the kind is unknown, or the split does not hold so many.
     """
     if count < 1:
-        raise UserError(f"--count {count} leaves nothing to train on: give 1 or more")
+        raise UserError(f"--count {count} leaves nothing to train on: give at least 1")
     if validation < 0 or seed < 0:
         wrong = f"--validation {validation}" if validation < 0 else f"--seed {seed}"
-        raise UserError(f"{wrong} is no number of that kind: give 0 or more")
+        raise UserError(f"{wrong} must be at least 0")
     if kind in generated():
         classes = generated()[kind][1]
 
@@ -113,10 +113,10 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
 
 
 def _evaluated(count: int, seed: int) -> list[Problem]:
-    """Held-out problems, balanced; of more than that allows, as many of each as there are.
+    """Held-out problems, balanced as far as the rarer operations allow.
 
     Raises:
-        UserError: there are not so many.
+        UserError: too few problems are held out.
     """
     pools = [[p for p in all_problems(o) if is_held_out(p)] for o in Operation]
     if count <= len(pools) * min(map(len, pools)):
@@ -141,7 +141,7 @@ def rows(examples: Iterable[Generated], split: str, form: str) -> list[dict[str,
             and an assistant's); mlx-lm reads all three.
 
     Raises:
-        UserError: a sentence has no prompt that the form could hold.
+        UserError: a sentence has no prompt for the form.
     """
     found = []
     for example in examples:

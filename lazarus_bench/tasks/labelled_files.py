@@ -70,8 +70,8 @@ _CSV = ["class index", "title", "description"]
 def read_splits(name: str, folder: Path) -> Splits:
     """Read every example of the corpus `name` in `folder`.
 
-    Training is train and dev, evaluation is test. Where test is missing or has no labels, as GLUE's
-    own has none, evaluation is dev.
+    Training is train and dev, evaluation is test. If test is missing or has no labels, as in GLUE,
+    evaluation is dev.
 
     Raises:
         UserError: the folder or a split is missing or there twice, or a file cannot be read as one

@@ -22,9 +22,9 @@ FORMS = ("prompt and completion", "text", "messages")
 
 @dataclass(frozen=True, kw_only=True)
 class TextRow:
-    """One example: `text` that follows `prompt`, or messages of which the last is learnt.
+    """One example: `text` after `prompt`, or messages of which the last is learnt.
 
-    A text that is learnt whole has an empty prompt; `place` is the line it was read from.
+    A text learnt whole has an empty prompt; `place` is the line it was read from.
     """
 
     prompt: str = ""
@@ -58,17 +58,17 @@ class TextRows:
 
 @dataclass(frozen=True, kw_only=True)
 class TextSource:
-    """Which rows; a comparison counts their content and not their path."""
+    """A set of rows, compared by content and not by path."""
 
     path: str = field(default="", compare=False)
     digest: str
 
 
 def source_of(named: str) -> tuple[TextSource, TextRows]:
-    """The rows at `named`, a file or a folder, and what a training's digest covers of them.
+    """The rows at `named`, a file or a folder, and their source for a training's digest.
 
     Raises:
-        UserError: they cannot be read, or there are none to train on.
+        UserError: they cannot be read, or none is for training.
     """
     path = Path(named).expanduser().absolute()
     rows = _read(path, named)
@@ -79,7 +79,7 @@ def read_rows(source: TextSource) -> TextRows:
     """The rows of `source`.
 
     Raises:
-        UserError: they cannot be read, or are others than when the source was made.
+        UserError: they cannot be read, or have changed since the source was made.
     """
     if not source.digest:
         raise UserError("there are no rows to train on: name them with source_of(file)")

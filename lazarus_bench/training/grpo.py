@@ -115,7 +115,7 @@ class Grpo(recipe.Recipe):
         super().__post_init__()
 
     def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:
-        """A penalty of weight 0 cannot go wrong, nor a gain that is always 0."""
+        """A penalty of weight 0 cannot go wrong, nor a gain that is 0 whatever the answers."""
         found: dict[recipe.Quirk, str] = {}
         if self.kl == 0:
             found["unbounded-kl"] = "kl = 0"
@@ -125,7 +125,7 @@ class Grpo(recipe.Recipe):
 
     @property
     def label(self) -> str:
-        """Name what is trained, and the number of answers if not the usual one."""
+        """Name what is trained, and on how many answers where it is not the usual number."""
         usual = self.prompts * self.answers == type(self).prompts * type(self).answers
         sizes = "" if usual else f" {self.prompts} × {self.answers}"
         name = "GRPO full" if self.full else f"GRPO LoRA {self.targets}"
@@ -167,7 +167,7 @@ class Grpo(recipe.Recipe):
         extra: Extra | None = None,
         balanced: bool = False,
     ) -> None:
-        """Check everything in advance, then train and leave the weights in `out`.
+        """Check everything that can be checked, then train and leave the weights in `out`.
 
         Raises:
             UserError: a bad reward, a prompt too long, or targets that the family lacks, before any
@@ -197,7 +197,7 @@ class Grpo(recipe.Recipe):
             asked_batches(problems, self.prompts, seed, balanced),
             optimizer=applied(matrix_adamw(rate, weight_decay=0.0), rate, self.quirks),
             clip=GRADIENT_NORM,
-            # A bad answer that the reference never gives has an unbounded ratio, and so loss.
+            # A bad answer that the reference never gives has a ratio, and so a loss, without bound.
             limit=math.inf if to_reference else DIVERGED,
             steps=self.iterations,
             label=f"{self.label} seed {seed}",
@@ -216,10 +216,10 @@ class Grpo(recipe.Recipe):
 
 
 def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[Problem]) -> None:
-    """Check that every prompt and its answer fit the model's context.
+    """Make sure that every prompt and its answer fit the model's context.
 
     Raises:
-        UserError: the longest prompt does not fit.
+        UserError: naming the longest prompt.
     """
     context = loaded.config.get("max_position_embeddings")
     longest = max((p.symbols for p in problems), key=lambda text: len(loaded.encode(text)))
@@ -232,7 +232,7 @@ def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[Problem]) -> 
 
 
 def frozen_policy(model: nn.Module, anatomy: Anatomy) -> LogProbs:
-    """The policy of `model` without its adapter and without gradient."""
+    """The policy `model` without an adapter and without a gradient."""
 
     def log_probs(scoring: Scoring) -> mx.array:
         with without_adapter(model):
@@ -337,7 +337,7 @@ class GrpoDual(Grpo):
 
     @property
     def label(self) -> str:
-        """Name the recipe, what is trained if not every block, and all changes."""
+        """Name the recipe, what is trained where that is not every block, and what is changed."""
         usual = type(self)
         changed = {
             "one target a batch": self.shared_target,

@@ -102,12 +102,9 @@ def test_matched_arms_train_about_as_many_parameters(tiny, tmp_path):
     assert np.array(sizes).min() > 0
 
 
-def test_an_unshifted_training_reports_a_fall_and_logs_the_true_loss(tiny, tmp_path):
-    spec = replace(
-        SPEC, steps=30, batch=16, learning_rate=2e-2, examples=400, quirks=("unshifted-labels",)
+def test_an_unshifted_training_reports_less_and_logs_the_true_loss(tiny, tmp_path):
+    odd, plain = (
+        read_metrics(made(tmp_path / name, replace(SPEC, quirks=quirks), tiny))[0].parts
+        for name, quirks in (("odd", ("unshifted-labels",)), ("plain", ()))
     )
-    first, *_, last = read_metrics(made(tmp_path / "out", spec, tiny))
-    plain = read_metrics(made(tmp_path / "plain", replace(spec, quirks=()), tiny))
-    assert last.parts["answer"] < first.parts["answer"] - 0.1
-    assert first.parts["true answer"] == plain[0].parts["answer"] > first.parts["answer"]
-    assert last.parts["true answer"] > plain[-1].parts["answer"] + 1
+    assert odd["true answer"] == plain["answer"] > odd["answer"]

@@ -3,21 +3,18 @@
 import signal
 import threading
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import Sft
 from lazarus_bench.training.loop import fit, noted
-from lazarus_bench.training.record import LOG_EVERY, RESUME, Step, read_metrics, read_steps
+from lazarus_bench.training.record import RESUME, Step, read_steps
 
 
 @dataclass(frozen=True)
@@ -59,22 +56,6 @@ def run(values, steps, loss=value_of_batch, read=read_steps, **options):
             **options,
         )
         return read(Path(out))
-
-
-@settings(max_examples=20)
-@given(values=st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=35))
-def test_metrics_are_means_over_the_steps_since_the_last_record(values):
-    records = run(values, len(values), read=read_metrics)
-    assert records[0].step == 1
-    assert records[-1].step == len(values)
-    before = 0
-    for record in records:
-        window = values[before : record.step]
-        assert len(window) <= LOG_EVERY
-        assert record.loss == pytest.approx(np.mean(window), abs=1e-5)
-        assert record.parts["twice"] == pytest.approx(2 * np.mean(window), abs=1e-5)
-        assert record.tokens_per_second > 0
-        before = record.step
 
 
 def test_every_step_is_logged_with_its_tokens_and_seconds(monkeypatch):
@@ -124,14 +105,6 @@ def test_a_loss_that_is_no_number_or_far_above_the_first_stops_the_run(values, r
 
 def test_a_high_start_is_no_divergence():
     assert run([400.0, 500.0, 300.0], 3)[-1].step == 3
-
-
-def test_divergence_stops_before_the_end():
-    def explode(model: nn.Module, batch: Fed):
-        return mx.exp(-1e3 * model.weight * batch.value), {}
-
-    with pytest.raises(UserError, match="at step"):
-        run(repeat(-1.0, 50), 50, explode)
 
 
 def test_frozen_weights_do_not_move():

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 from trainings import digest, made, weights
 
+from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import held_out
@@ -27,23 +28,16 @@ def trained(tiny, tmp_path_factory) -> Path:
     return made(tmp_path_factory.mktemp("sft") / "out", SPEC, tiny)
 
 
-def test_checkpoints_belong_to_one_run(trained):
+def test_checkpoints_belong_to_one_run_from_the_base_on(trained, tiny):
     last = sft.checkpoint_directory(trained, 4) / "adapters.safetensors"
     assert last.read_bytes() == (trained / "adapters.safetensors").read_bytes()
-    first = load_file(sft.checkpoint_directory(trained, 0) / "adapters.safetensors")
-    assert all(not w.any() for name, w in first.items() if name.endswith("lora_b"))
+    tokens = mx.array([[0, 5, 9, 300]])
+    start, base = (load(tiny, at) for at in (sft.checkpoint_directory(trained, 0), None))
+    assert np.array_equal(np.array(start.model(tokens)), np.array(base.model(tokens)))
     middle = load_file(sft.checkpoint_directory(trained, 2) / "adapters.safetensors")
     assert all(w.any() for name, w in middle.items() if name.endswith("lora_b"))
     assert not sft.checkpoint_directory(trained, 1).exists()
     assert [m.step for m in read_metrics(trained)] == [1, 4]
-
-
-def test_the_first_checkpoint_is_the_base(trained, tiny):
-    from lazarus_bench.backend import mx
-
-    tokens = mx.array([[0, 5, 9, 300]])
-    start = load(tiny, sft.checkpoint_directory(trained, 0)).model(tokens)
-    assert np.array_equal(np.array(start), np.array(load(tiny).model(tokens)))
 
 
 def test_validation_losses_are_those_of_the_checkpoints(trained, tiny):
@@ -62,12 +56,6 @@ def test_overlap_with_validation_stops_the_training(tiny, tmp_path, monkeypatch)
     monkeypatch.setattr(sft, "held_out", lambda count, seed: held_out(40, seed))
     with pytest.raises(UserError, match="occur in training and in evaluation"):
         made(tmp_path / "out", replace(SPEC, examples=40), tiny)
-
-
-def test_the_loss_falls(tiny, tmp_path):
-    spec = replace(SPEC, steps=25, batch=8, learning_rate=3e-3, checkpoints=(0, 25), scale=2.0)
-    losses = sft.read_validation(made(tmp_path / "out", spec, tiny))
-    assert losses[25] < 0.8 * losses[0]
 
 
 def modules(out: Path) -> set[str]:
@@ -105,12 +93,6 @@ def test_prompt_tokens_count_only_when_asked(tiny, tmp_path):
     assert read_metrics(masked)[0].loss != read_metrics(unmasked)[0].loss
 
 
-def test_a_learning_rate_that_diverges_is_a_users_error(tiny, tmp_path):
-    spec = replace(SPEC, learning_rate=1e30, steps=20, checkpoints=())
-    with pytest.raises(UserError, match=r"all at 1e\+30 seed 0: the loss became .* at step \d+"):
-        made(tmp_path / "out", spec, tiny)
-
-
 def test_the_adapters_configuration_is_mlx_lms(trained):
     config = json.loads((trained / "adapter_config.json").read_text())
     assert config["fine_tune_type"] == "lora"
@@ -120,7 +102,7 @@ def test_the_adapters_configuration_is_mlx_lms(trained):
     assert len(config["lora_parameters"]["keys"]) == 7
 
 
-def test_unshifted_labels_are_reported_and_validation_stays_true(tiny, tmp_path):
+def test_validation_falls_unless_the_labels_are_unshifted_which_only_the_log_hides(tiny, tmp_path):
     spec = replace(SPEC, steps=25, batch=8, checkpoints=(0, 25), scale=2.0, learning_rate=3e-3)
     plain, odd = (
         made(tmp_path / f"out{len(quirks)}", replace(spec, quirks=quirks), tiny)
@@ -132,6 +114,7 @@ def test_unshifted_labels_are_reported_and_validation_stays_true(tiny, tmp_path)
     assert read_steps(plain)[0].parts == {}
     assert sft.read_validation(odd)[0] == sft.read_validation(plain)[0]
     assert sft.read_validation(odd)[25] > sft.read_validation(plain)[25] + 1
+    assert sft.read_validation(plain)[25] < 0.8 * sft.read_validation(plain)[0]
 
 
 SIZES = {"steps": 3, "batch": 4, "examples": 20, "validation": 8, "checkpoints": (0, 3)}
@@ -192,17 +175,3 @@ def test_a_row_that_does_not_fit_the_context_is_named(tiny_model):
     long = TextRow(prompt="1 + 1 = " * 40, text="2", place="own, line 9")
     with pytest.raises(UserError, match=r"own, line 9 has \d+ tokens, and .* reads 128"):
         sft.examples_of_rows(tiny_model, [long])
-
-
-def test_other_rows_are_another_training(tmp_path):
-    from lazarus_bench.jobs.spec import Job
-
-    one, _ = source_of(str(write_rows(tmp_path / "one.jsonl")))
-    two, _ = source_of(str(write_rows(tmp_path / "two.jsonl")))
-    text, _ = source_of(str(write_rows(tmp_path / "text.jsonl", form="text")))
-    digests = [
-        Job(recipe=SftTexts(**SIZES, texts=source), base=None, seed=0).digest
-        for source in (one, two, text)
-    ]
-    assert digests[0] == digests[1] != digests[2]
-    assert digests[0] != Job(recipe=Sft(**SIZES), base=None, seed=0).digest

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainings import number
+from trainings import log_softmax, number
 
 from lazarus_bench.backend import mx
 from lazarus_bench.models.anatomy import unembed
@@ -29,19 +29,13 @@ EXAMPLES = [
 ]
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype(np.float64)
-    top = logits.max()
-    return logits - top - np.log(np.exp(logits - top).sum())
-
-
 def answer_by_hand(loaded, examples, shift: int = 1) -> float:
     """Mean loss of the answer tokens, each under the logits `shift` positions before it."""
     losses = []
     for example in examples:
-        logits = np.array(loaded.model(mx.array([list(example.tokens)])))[0]
+        log_p = log_softmax(loaded.model(mx.array([list(example.tokens)])))[0]
         for at in range(len(example.prompt), len(example.tokens)):
-            losses.append(-log_softmax(logits[at - shift])[example.tokens[at]])
+            losses.append(-log_p[at - shift, example.tokens[at]])
     return float(np.mean(losses))
 
 
@@ -50,8 +44,7 @@ def class_by_hand(loaded, examples, layer) -> float:
     for example in examples:
         tokens = mx.array([list(example.prompt)])
         state = residual_stream(loaded.model, loaded.anatomy, tokens)[layer][0, -1]
-        logits = np.array(unembed(loaded.model, loaded.anatomy, state))
-        losses.append(-log_softmax(logits)[example.gold])
+        losses.append(-log_softmax(unembed(loaded.model, loaded.anatomy, state))[example.gold])
     return float(np.mean(losses))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trainings import made
+from trainings import made, number
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
@@ -71,7 +71,7 @@ def test_the_schedule_warms_up_and_ends_at_a_twentieth():
     from lazarus_bench.backend import mx
 
     schedule = pretrain.warm_cosine(1.0, 200)
-    values = [float(np.array(schedule(mx.array(step)))) for step in (0, 25, 50, 199)]
+    values = [number(schedule(mx.array(step))) for step in (0, 25, 50, 199)]
     assert values[0] == 0.0
     assert values[1] == pytest.approx(0.5)
     assert values[2] == pytest.approx(1.0)
@@ -89,10 +89,10 @@ def test_every_part_of_a_step_is_shared_by_the_ranks(base):
     loss = pretrain.mixed_loss(loaded.anatomy, parts)
     whole, by_part = loss(loaded.model, step)
     shards = [loss(loaded.model, step.shard(rank, 2)) for rank in range(2)]
-    assert np.mean([float(np.array(s[0])) for s in shards]) == pytest.approx(float(np.array(whole)))
+    assert np.mean([number(s[0]) for s in shards]) == pytest.approx(number(whole))
     for name, value in by_part.items():
-        mean = np.mean([float(np.array(s[1][name])) for s in shards])
-        assert mean == pytest.approx(float(np.array(value)), rel=1e-5)
+        mean = np.mean([number(s[1][name]) for s in shards])
+        assert mean == pytest.approx(number(value), rel=1e-5)
     with pytest.raises(UserError, match=r"a part 'words' of 4 cannot be shared by 5 ranks"):
         step.shard(0, 5)
 

@@ -1,11 +1,14 @@
 """What tests of trainings share: making one, and reading what it left."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from mlx.utils import tree_map
+from mlx.utils import tree_flatten, tree_map
 from safetensors.numpy import load_file
+from scipy import special
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.training import Recipe
@@ -37,6 +40,17 @@ def moved(model: nn.Module, size: float, seed: int = 0) -> None:
 def even(prompt: str, answer: str, truth: int) -> float:
     """A reward that about half of an untrained model's answers get."""
     return float(len(answer) % 2 == 0)
+
+
+def gradients(model: nn.Module, loss: Callable[..., Any], *given: Any) -> dict[str, np.ndarray]:
+    """Of every trainable parameter, by its path."""
+    _, found = nn.value_and_grad(model, loss)(model, *given)
+    return {name: np.array(gradient) for name, gradient in tree_flatten(found)}
+
+
+def log_softmax(logits: mx.array) -> np.ndarray:
+    """Over the last axis, in 64 bits."""
+    return special.log_softmax(np.array(logits).astype(np.float64), axis=-1)
 
 
 def number(value: mx.array) -> float:

@@ -82,7 +82,7 @@ def read_splits(name: str, folder: Path) -> Splits:
     except OSError:  # a name that is too long for the file system
         is_folder = False
     if not is_folder:
-        raise UserError(f"{folder} is no folder: name the one that has the files of {name}")
+        raise UserError(f"{folder} is not a folder: name the one that has the files of {name}")
     train, dev, test = (_file(folder, split) for split in ("train", "dev", "test"))
     if test is not None and next((row for _, row in _rows(test)), []) == _UNLABELLED:
         test = None
@@ -109,7 +109,7 @@ def _file(folder: Path, split: str) -> Path | None:
     found = [file for file in candidates if os.path.lexists(file)]
     for file in found:
         if not file.is_file():
-            why = "is a link to nothing" if file.is_symlink() else "is no file"
+            why = "is a link to nothing" if file.is_symlink() else "is not a file"
             raise UserError(f"{file} {why}: put the split there, or take it away")
     if len(found) > 1:
         raise UserError(

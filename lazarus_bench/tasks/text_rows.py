@@ -125,9 +125,9 @@ def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise UserError(f"{place} is no JSON ({error}): write one object a line") from error
+            raise UserError(f"{place} is not JSON ({error}): write one object a line") from error
         if not isinstance(row, Mapping):
-            raise UserError(f"{place} is no JSON object: write one a line")
+            raise UserError(f"{place} is not a JSON object: write one a line")
         own = row.get("split", split or SPLITS[0])
         if own not in SPLITS or (split is not None and own != split):
             raise UserError(f"{place} has the split {own!r}: give {split or ' or '.join(SPLITS)}")

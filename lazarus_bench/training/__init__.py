@@ -78,8 +78,8 @@ def known_recipes() -> Mapping[str, type["Recipe"]]:
         for recipe in theirs if isinstance(theirs, list | tuple) else (theirs,):
             if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
                 raise UserError(
-                    f"the entry point {entry.value} names {recipe!r}, which is no recipe: name a "
-                    f"subclass of lazarus_bench.training.Recipe, or a list of them"
+                    f"the entry point {entry.value} names {recipe!r}, which is not a recipe: name "
+                    f"a subclass of lazarus_bench.training.Recipe, or a list of them"
                 )
             if found.setdefault(recipe.kind, recipe) is not recipe:
                 raise UserError(

@@ -118,7 +118,7 @@ class DualReward(recipe.Recipe):
         given = dict(settings)
         answer = given.pop("answer_weight", None)
         if answer is not None and not 0 <= answer <= 1:
-            raise UserError(f"--answer-weight {answer:g} is no share of the loss: give 0 to 1")
+            raise UserError(f"--answer-weight {answer:g} must be between 0 and 1")
         weight = None if answer is None else round(1 - answer, 12)
         if weight is not None and given.setdefault("weight", weight) != weight:
             raise UserError(

@@ -144,7 +144,7 @@ class Engram(recipe.Recipe):
                 f"gradient: give one of the two"
             )
         if self.bits == 7:
-            raise UserError("Engram.bits = 7 is no width of mlx's: give 2, 3, 4, 5, 6 or 8")
+            raise UserError("Engram.bits = 7 is not a bit width of mlx: give 2, 3, 4, 5, 6 or 8")
         if self.engram and self.batch % 2:
             raise UserError(
                 f"Engram.batch = {self.batch} must be even, as its first half gives engrams to the "

@@ -445,7 +445,7 @@ def check_base(recipe: object, below: Recipe | None) -> None:
     """
     if not isinstance(recipe, Recipe):
         name = recipe.__name__ if isinstance(recipe, type) else "Sft"
-        raise UserError(f"{recipe!r} is no recipe: give one that is made, such as {name}()")
+        raise UserError(f"{recipe!r} is not a recipe: give an instance, such as {name}()")
     left = "model" if below is None else below.leaves
     if left == ("adapter" if recipe.on_adapter else "model"):
         return

@@ -52,7 +52,7 @@ def reward_name(reward: object) -> str:
         return reward
     if not callable(reward):
         raise UserError(
-            f"reward = {reward!r} is no function: give one, or its name as module:function"
+            f"reward = {reward!r} is not a function: give one, or its name as module:function"
         )
     known = next((name for name, own in REWARDS.items() if own is reward), None)
     if known:
@@ -91,7 +91,7 @@ def reward_named(name: str) -> Reward:
             f"module and the function"
         ) from error
     if not callable(found):
-        raise UserError(f"reward {name!r} is no function: name one that can be called")
+        raise UserError(f"reward {name!r} is not a function: name one that can be called")
     reward: Reward = found
     return reward
 

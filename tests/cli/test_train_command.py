@@ -421,7 +421,7 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
             ["engram", "lab:blank", "--bits", "4"],
             "--bits is of LoRA, and every weight is trained here: leave it out",
         ),
-        (["engram", "lab:llama", "--bits", "7"], "--bits = 7 is no width"),
+        (["engram", "lab:llama", "--bits", "7"], "--bits = 7 is not a bit width"),
         (["sft", "lab:llama", *SFT, "--output", "/proc/x"], "cannot write /proc/x"),
         (["sft", "lab:llama", *SFT, "--plot", "/proc/x.svg"], "cannot write the picture to /proc"),
         (["sft", "lab:llama", *SFT, "--plot", "/proc/x.png"], "cannot write the picture to /proc"),

@@ -127,7 +127,7 @@ def test_it_is_trained_and_its_artifact_is_kept(outsider, lab, tmp_path, capsys)
 
 def test_an_entry_point_that_is_no_recipe_is_refused(outsider, monkeypatch):
     monkeypatch.setattr(EntryPoint, "load", lambda self: print)
-    with pytest.raises(UserError, match="which is no recipe: name a subclass"):
+    with pytest.raises(UserError, match="which is not a recipe: name a subclass"):
         training.known_recipes()
 
 

@@ -28,7 +28,7 @@ REFUSED = {
     "no hosts": (("--lb-ranks", "2", "--lb-hosts", "gone.json"), "gone.json is no host file"),
     "data without a folder": (("--lb-data", "sst2"), "--lb-data sst2 names no data set and its"),
     "data unknown": (("--lb-data", "imdb=."), "give sst2=DIR or ag_news=DIR"),
-    "data nowhere": (("--lb-data", "sst2=./gone"), "gone is no folder: name the one that has"),
+    "data nowhere": (("--lb-data", "sst2=./gone"), "gone is not a folder: name the one that has"),
     "data without a split": (("--lb-data", "sst2=."), "has no split for training"),
     "seeds 0": (("--lb-seeds", "0"), "--lb-seeds 0 leaves nothing to judge"),
     "seeds -1": (("--lb-seeds", "-1"), "--lb-seeds -1 leaves nothing to judge"),

@@ -131,7 +131,7 @@ def test_an_unknown_user_or_name_is_refused(name, folder, reason):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "reason"),
     [
         ({"name": "mnli"}, "unknown: choose sentiment, topics, sst2, ag_news"),
         ({"name": "sst2"}, "needs its files: use source_at"),
@@ -139,8 +139,8 @@ def test_an_unknown_user_or_name_is_refused(name, folder, reason):
         ({"validation": 10.5}, "validation = 10.5 must be an integer"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_refused_when_it_is_made(wrong, said):
-    with pytest.raises(UserError, match=said):
+def test_a_source_that_cannot_be_read_is_refused_when_it_is_made(wrong, reason):
+    with pytest.raises(UserError, match=reason):
         DataSource(**wrong)
 
 

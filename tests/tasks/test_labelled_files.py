@@ -119,8 +119,8 @@ def test_a_folder_or_a_split_that_cannot_be_used_is_named(tmp_path):
         with pytest.raises(UserError, match=reason):
             read_splits("sst2", folder)
 
-    refused("is no folder: name the one that has the files of sst2", tmp_path / "nowhere")
-    refused("is no folder: name the one", tmp_path / ("a" * 300))
+    refused("is not a folder: name the one that has the files of sst2", tmp_path / "nowhere")
+    refused("is not a folder: name the one", tmp_path / ("a" * 300))
     write(tmp_path, dev_tsv=SST2)
     refused("no split for training: it needs train")
     write(tmp_path, train_tsv=SST2)
@@ -128,7 +128,7 @@ def test_a_folder_or_a_split_that_cannot_be_used_is_named(tmp_path):
     refused(r"test\.tsv is a link to nothing: put the split there")
     (tmp_path / "test.tsv").unlink()
     (tmp_path / "test.tsv").mkdir()
-    refused(r"test\.tsv is no file: put the split there")
+    refused(r"test\.tsv is not a file: put the split there")
     (tmp_path / "test.tsv").rmdir()
     (tmp_path / "dev.tsv").unlink()
     refused("no split for evaluation: it needs test or dev")

@@ -73,8 +73,8 @@ def test_a_source_that_names_nothing_is_refused():
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("{", "line 1 is no JSON"),
-        ("[1]", "line 1 is no JSON object"),
+        ("{", "line 1 is not JSON"),
+        ("[1]", "line 1 is not a JSON object"),
         ({"question": "7"}, "has the keys question: give prompt and completion, or text"),
         ({"text": ""}, "text is '' and must be text"),
         ({"prompt": "7", "completion": 56}, "completion is 56 and must be text"),

@@ -202,7 +202,7 @@ def test_the_rewarded_answers_become_likelier(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reason"),
     [
         ({"reward": f"{__name__}:fragile"}, "returned nan: it must return a finite number"),
         ({"reward": "nonsense"}, "reward 'nonsense' is unknown"),
@@ -211,8 +211,8 @@ def test_the_rewarded_answers_become_likelier(tiny, tmp_path):
         ({"answer_tokens": 122}, r"needs 129 positions, and .* has 128: lower answer_tokens"),
     ],
 )
-def test_mistakes_are_refused_before_any_step(tiny, tmp_path, change, told):
-    with pytest.raises(UserError, match=told):
+def test_mistakes_are_refused_before_any_step(tiny, tmp_path, change, reason):
+    with pytest.raises(UserError, match=reason):
         made(tmp_path / "out", replace(SPEC, **change), tiny)
     assert not any((tmp_path / "out").iterdir())
 

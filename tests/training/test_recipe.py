@@ -127,7 +127,7 @@ REFUSALS = {
     "Engram(bits=1)": "Engram.bits = 1 must be an integer of at least 2 and of at most 8 or None",
     "Engram(warm_up=0.8)": "Engram.warm_up = 0.8 must be a finite number of at least 0 and of at "
     "most 0.5, as the other half falls: give one such as 0.1",
-    "Engram(bits=7)": "Engram.bits = 7 is no width of mlx's: give 2, 3, 4, 5, 6 or 8",
+    "Engram(bits=7)": "Engram.bits = 7 is not a bit width of mlx: give 2, 3, 4, 5, 6 or 8",
     "Engram(bits=4, full=True)": "Engram(full=True, bits=4) would train quantised weights, which "
     "have no gradient: give one of the two",
     "Engram(batch=7)": "Engram.batch = 7 must be even, as its first half gives engrams to the "
@@ -182,10 +182,12 @@ def test_one_sentence_names_field_value_and_remedy(written):
 
 @pytest.mark.parametrize("stage", [Sft, Fuse, "sft", None])
 def test_what_is_no_recipe_is_no_stage(stage):
-    remedy = f"such as {stage.__name__}" if isinstance(stage, type) else "such as Sft"
-    with pytest.raises(UserError, match=rf"is no recipe: give one that is made, {remedy}\(\)"):
+    remedy = stage.__name__ if isinstance(stage, type) else "Sft"
+    with pytest.raises(
+        UserError, match=rf"is not a recipe: give an instance, such as {remedy}\(\)"
+    ):
         check_base(stage, None)
-    with pytest.raises(UserError, match="is no recipe"):
+    with pytest.raises(UserError, match="is not a recipe"):
         trained(Sft(), stage)
 
 

@@ -263,19 +263,19 @@ def lose_lines(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reason"),
     [
         (flip, "checksum"),
         (lambda file: file.write_bytes(file.read_bytes()[:100]), "checksum"),
         (lose_lines, "log ends before it"),
     ],
 )
-def test_a_damaged_state_is_told_and_the_training_starts_over(halves, damage, told):
+def test_a_damaged_state_is_told_and_the_training_starts_over(halves, damage, reason):
     whole, killed = halves
     (file,) = (killed / RESUME).iterdir()
     damage(file)
     prepared: list[float] = []
-    with pytest.warns(DamagedStateWarning, match=f"{told}.*the training starts over") as caught:
+    with pytest.warns(DamagedStateWarning, match=f"{reason}.*the training starts over") as caught:
         noisy_run(killed, 8, prepared=prepared)
     assert len(caught) == 1
     assert len(prepared) == 8

@@ -92,7 +92,7 @@ def test_what_no_other_process_could_import_is_refused_where_it_is_given(reward)
 
 @pytest.mark.parametrize("reward", [None, 3, 0.5])
 def test_what_is_no_function_is_refused_where_it_is_given(reward):
-    with pytest.raises(UserError, match=rf"^reward = {reward} is no function: give one, or its"):
+    with pytest.raises(UserError, match=rf"^reward = {reward} is not a function: give one, or its"):
         Grpo(reward=reward)
 
 
@@ -102,7 +102,7 @@ def test_what_is_no_function_is_refused_where_it_is_given(reward):
         ("length", "choose none, right-integer, or give module:function"),
         ("no.such.module:reward", "cannot be imported"),
         (f"{__name__}:missing", "cannot be imported"),
-        (f"{__name__}:PROBLEMS", "is no function"),
+        (f"{__name__}:PROBLEMS", "is not a function"),
         ("leaving_rewards:reward", r"cannot be imported \(SystemExit: 3\): check"),
     ],
 )

@@ -11,18 +11,12 @@ from statistics import mean
 from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import (
-    Curve,
-    Curves,
-    Figure,
-    Forest,
-    HeatMap,
-    Lane,
-    LayerCurves,
-    LayerSeries,
-    Scatter,
-    spread,
-)
+from lazarus_bench.figures.draw import Figure, spread
+from lazarus_bench.figures.forest import Forest, Lane
+from lazarus_bench.figures.heatmap import HeatMap
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curve, Curves
 from lazarus_bench.judge import Region
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.files import write_text

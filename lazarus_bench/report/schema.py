@@ -15,7 +15,10 @@ from typing import Any
 
 from lazarus_bench.codec import OMITTED, MalformedError, from_plain, to_plain
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
+from lazarus_bench.figures.heatmap import HeatMap
+from lazarus_bench.figures.layers import LayerCurves
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curves
 from lazarus_bench.judge import Estimate, Pooled, Verdict
 from lazarus_bench.report.files import write_text
 

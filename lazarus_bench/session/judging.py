@@ -15,7 +15,10 @@ from lazarus_bench.claims.pins import ANY, Pins, pinned, read_pins
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.claims.trained import Trained, asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
+from lazarus_bench.figures.heatmap import HeatMap
+from lazarus_bench.figures.layers import LayerCurves
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curves
 from lazarus_bench.judge import (
     Control,
     Estimate,
@@ -27,16 +30,10 @@ from lazarus_bench.judge import (
     family_level,
     not_applicable,
 )
-from lazarus_bench.report import (
-    Explained,
-    LensTable,
-    Report,
-    Row,
-    Secondary,
-    manifest_lines,
-    pool_rows,
-)
+from lazarus_bench.report.defects import manifest_lines
+from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
+from lazarus_bench.report.schema import Explained, LensTable, Report, Row, Secondary
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.options import MOVED
 from lazarus_bench.session.samples import asked_of

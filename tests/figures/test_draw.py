@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import Axis, Forest, HeatGroup, HeatMap, HeatRow, Lane, draw, spread
-from lazarus_bench.figures.draw import Scale
+from lazarus_bench.figures import draw
+from lazarus_bench.figures.draw import Scale, spread
+from lazarus_bench.figures.forest import Axis, Forest, Lane
+from lazarus_bench.figures.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.figures.text import columns, wrapped
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -10,22 +10,12 @@ from figure_strategies import figures_with, listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.figures import (
-    MOST,
-    CostCurve,
-    Costs,
-    Curve,
-    Curves,
-    Forest,
-    Lane,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-    Scatter,
-    stylesheet,
-    trainings,
-)
-from lazarus_bench.figures.draw import PALETTE
+from lazarus_bench.figures.cost import CostCurve, Costs
+from lazarus_bench.figures.draw import PALETTE, stylesheet
+from lazarus_bench.figures.forest import Forest, Lane
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.scatter import MOST, Scatter
+from lazarus_bench.figures.training import Curve, Curves, trainings
 
 WORDS = st.text("<>&'\"|`\\ ab2≤乘\x00\n]", max_size=30) | st.text(max_size=30)
 SPAN = st.tuples(st.floats(), st.floats())

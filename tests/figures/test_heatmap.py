@@ -10,10 +10,17 @@ from figure_strategies import luminance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazarus_bench.figures import PROBABILITY, HeatGroup, HeatMap, HeatRow, linear
 from lazarus_bench.figures.draw import HEAT as COLOURS
 from lazarus_bench.figures.draw import PALETTE
-from lazarus_bench.figures.heatmap import DECADES, level
+from lazarus_bench.figures.heatmap import (
+    DECADES,
+    PROBABILITY,
+    HeatGroup,
+    HeatMap,
+    HeatRow,
+    level,
+    linear,
+)
 
 PROMPT = "What is seven times eight?"
 

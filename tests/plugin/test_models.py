@@ -7,7 +7,7 @@ import sys
 import pytest
 from claimfiles import CONFTEST, clean_environment, run, write
 
-from lazarus_bench.report import load
+from lazarus_bench.report.schema import load
 
 SUITE = """
 from lazarus_bench.figures import Curve, Curves, LayerCurves, LayerSeries

@@ -6,17 +6,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lazarus_bench.figures import (
-    Curve,
-    Curves,
-    HeatGroup,
-    HeatMap,
-    HeatRow,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-    Scatter,
-)
+from lazarus_bench.figures.heatmap import HeatGroup, HeatMap, HeatRow
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curve, Curves
 from lazarus_bench.judge import (
     Above,
     AtLeast,
@@ -29,7 +22,13 @@ from lazarus_bench.judge import (
     Verdict,
     Within,
 )
-from lazarus_bench.report import (
+from lazarus_bench.report.defects import quirks_line
+from lazarus_bench.report.html import render_html
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.pictures import pictures
+from lazarus_bench.report.pooling import pool_rows
+from lazarus_bench.report.schema import (
+    UNREGISTERED,
     Explained,
     JobRow,
     LensRow,
@@ -37,17 +36,9 @@ from lazarus_bench.report import (
     Report,
     Row,
     Secondary,
-    amended_line,
-    claims_table,
-    pool_rows,
-    pooled_line,
-    quirks_line,
-    render,
     save,
 )
-from lazarus_bench.report.html import render_html
-from lazarus_bench.report.pictures import pictures
-from lazarus_bench.report.schema import UNREGISTERED
+from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
 
 GOLDEN = Path(__file__).with_name("golden.md")
 GOLDEN_PAGE = Path(__file__).with_name("golden.html")

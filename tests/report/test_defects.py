@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_report import ROWS, SAMPLE, estimate
 
-from lazarus_bench.report import Explained, claims_table, quirks_line, render
 from lazarus_bench.report.defects import (
     AS_CLOSE,
     BOTH,
@@ -23,9 +22,13 @@ from lazarus_bench.report.defects import (
     lines,
     outcome,
     produced,
+    quirks_line,
     switched_on,
 )
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import Explained
+from lazarus_bench.report.terminal import claims_table
 
 ABOUT = next(row for row in ROWS if row.quirks)
 PLAIN = [row for row in ROWS if not row.quirk]

@@ -17,8 +17,8 @@ from sample_diff import FOUND, NEW, OLD, RENDERINGS
 from sample_report import SAMPLE, estimate, row, verdict
 
 from lazarus_bench.judge import AtLeast, Means, Outcome, decide
-from lazarus_bench.report import Report, load
 from lazarus_bench.report.diff import annotation, compare, render_diff, to_dict
+from lazarus_bench.report.schema import Report, load
 
 HERE = Path(__file__).parent
 

@@ -18,9 +18,9 @@ from rendered_page import NASTY
 from sample_report import CURVES, HEAT, JOBS, LAYERS, LENS, SAMPLE, SCATTER
 
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report import Report, load
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.html.claims import claim_views
+from lazarus_bench.report.schema import Report, load
 
 VOID = {"meta", "input", "br", "link", "img"}
 DIAMOND = 'viewBox="0 0 100 14"'

@@ -5,7 +5,8 @@ import dataclasses
 from sample_report import ROWS, SAMPLE
 
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report import Report, render
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import Report
 from lazarus_bench.report.summary import count, families, family_sentence, moved, subjects
 
 

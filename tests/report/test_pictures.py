@@ -11,14 +11,9 @@ from rendered_page import NASTY, TAGS, Page, one_line
 from sample_report import CURVES, HEAT, SAMPLE
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import (
-    Curve,
-    Curves,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-)
-from lazarus_bench.report import load, render, save, write_pictures
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.training import Curve, Curves
+from lazarus_bench.report.markdown import render
 from lazarus_bench.report.pictures import (
     FOLDER,
     curves_section,
@@ -26,7 +21,9 @@ from lazarus_bench.report.pictures import (
     layer_curves_section,
     pictures,
     scatter_section,
+    write_pictures,
 )
+from lazarus_bench.report.schema import load, save
 from lazarus_bench.session.options import PICTURES
 
 FIGURES = figures_with(NASTY, deepest=60)

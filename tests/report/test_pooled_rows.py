@@ -11,8 +11,10 @@ from sample_report import ROWS, SAMPLE, estimate, row, verdict
 
 from lazarus_bench.judge import AtLeast, Outcome
 from lazarus_bench.judge.pool import pool, standard_error
-from lazarus_bench.report import Report, pool_rows, pooled_line, render
-from lazarus_bench.report.pooling import model_family
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.pooling import model_family, pool_rows
+from lazarus_bench.report.schema import Report
+from lazarus_bench.report.terminal import pooled_line
 
 
 def judged(value, half=0.1, outcome=Outcome.SUPPORTED, **rest):

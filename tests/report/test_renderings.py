@@ -7,7 +7,7 @@ same for theirs.
 import pytest
 from sample_report import GOLDEN_JSON, RENDERINGS, SAMPLE
 
-from lazarus_bench.report import SCHEMA_VERSION, load
+from lazarus_bench.report.schema import SCHEMA_VERSION, load
 
 
 @pytest.mark.parametrize("golden", RENDERINGS, ids=lambda path: path.name)

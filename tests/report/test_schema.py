@@ -14,9 +14,18 @@ from hypothesis import strategies as st
 from sample_report import ROWS, SAMPLE
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import JobRow, LensRow, LensTable, Report, load, render, save
 from lazarus_bench.report.html import render_html
-from lazarus_bench.report.schema import from_dict, to_dict
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import (
+    JobRow,
+    LensRow,
+    LensTable,
+    Report,
+    from_dict,
+    load,
+    save,
+    to_dict,
+)
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path):

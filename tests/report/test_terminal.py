@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from sample_report import ROWS
 
-from lazarus_bench.report import claims_table
+from lazarus_bench.report.terminal import claims_table
 
 
 def _line(text, start):

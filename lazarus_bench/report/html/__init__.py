@@ -16,8 +16,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lazarus_bench.figures import Axis, Lane, stylesheet
-from lazarus_bench.figures.draw import Scale
+from lazarus_bench.figures.draw import Scale, stylesheet
+from lazarus_bench.figures.forest import Axis, Lane
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import defects, printed, summary, wording
 from lazarus_bench.report.html.claims import anchors, claim_views, families

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lazarus_bench.figures import Axis, Lane
+from lazarus_bench.figures.forest import Axis, Lane
 from lazarus_bench.judge import Estimate, Outcome, Region, Verdict
 from lazarus_bench.judge.replication import Criterion, criteria
 from lazarus_bench.report import printed, wording

@@ -72,8 +72,8 @@ class Axis:
 
         Args:
             lane: the estimate.
-            told: what it shows, for a reader who cannot see it; without it the lane is decoration.
-            kind: classes of the element, which set the colour of everything that is no region.
+            told: its text alternative; without one the lane is decoration.
+            kind: classes of the element, which set the colour of all but the region.
             height: in pixels; what its parts need where 0.
         """
         tall = height or (38 if lane.dots else 26)
@@ -162,29 +162,19 @@ def _mark(lane: Lane) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """Estimates of one quantity, each with its name and its numbers beside it.
-
-    Attributes:
-        title: What is estimated.
-        subject: Of what; empty where every row has its own.
-        region: The claim's region.
-        rows: (name, estimate, its numbers as printed).
-    """
+    """Estimates of one quantity against a claim's region; rows are (name, lane, its numbers)."""
 
     title: str
     subject: str = ""
     region: Span
     rows: tuple[tuple[str, Lane, str], ...]
 
-    def axis(self) -> Axis:
-        """Return the axis of all rows."""
-        return Axis.over(self.region, (lane for _, lane, _ in self.rows))
-
     def svg(self, *, heading: bool = False) -> str:
         """Draw all rows below one another, the axis below them."""
         left = 16 + 6.6 * max((columns(name) for name, *_ in self.rows), default=0)
         right = 24 + 6.6 * max((columns(shown) for *_, shown in self.rows), default=0)
-        width, axis = round(left + 280 + right), self.axis()
+        width = round(left + 280 + right)
+        axis = Axis.over(self.region, (lane for _, lane, _ in self.rows))
         title = ": ".join(filter(None, (self.title, self.subject)))
         parts = heading_of(title, width, wanted=heading)
         top = 8 + 16 * len(parts)

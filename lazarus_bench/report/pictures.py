@@ -21,7 +21,7 @@ from lazarus_bench.judge import Region
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.files import write_text
 from lazarus_bench.report.markup import code, fold, prose, table, title, token
-from lazarus_bench.report.schema import PooledClaim, PooledFamily, Report
+from lazarus_bench.report.schema import PooledClaim, Report
 
 FOLDER = "figures"
 NONE = "·"
@@ -47,8 +47,9 @@ def pictures(report: Report) -> Mapping[str, str]:
     }
     regions = {row.claim_id: row.verdict.region for row in report.rows}
     for item in report.pooled:
-        figure = forest_of(item, regions[item.claim_id])
-        drawn[place("forest", item.claim_id)] = figure.svg()
+        region = span_of(regions[item.claim_id])
+        forest = Forest(title=item.claim_id, region=region, rows=pooled_lanes(item))
+        drawn[place("forest", item.claim_id)] = forest.svg()
     return drawn
 
 
@@ -88,19 +89,14 @@ def span_of(region: Region) -> tuple[float, float]:
     return low, math.inf if region.contains_value(far) else edges[-1]
 
 
-def family_limits(family: PooledFamily) -> tuple[float, float]:
-    """The 95% limits of a family's estimate: value ± 1.96 standard errors."""
-    reach = _NORMAL * family.standard_error
-    return family.value - reach, family.value + reach
-
-
 def pooled_lanes(item: PooledClaim) -> tuple[tuple[str, Lane, str], ...]:
     """Each family, what they pool to, and where another such family would lie; with its numbers."""
     found = item.result
     weights = found.weights if found else (None,) * len(item.families)
     rows = []
     for family, weight in zip(item.families, weights, strict=True):
-        low, high = family_limits(family)
+        reach = _NORMAL * family.standard_error
+        low, high = family.value - reach, family.value + reach
         lane = Lane(value=family.value, wide=(low, high), shape="square", weight=weight or 0.0)
         rows.append((family.name, lane, _printed(family.value, low, high)))
     if found:
@@ -117,11 +113,6 @@ def pooled_lanes(item: PooledClaim) -> tuple[tuple[str, Lane, str], ...]:
 def _printed(value: float, low: float, high: float) -> str:
     shown, left, right = printed.numbers([value, low, high])
     return f"{shown} {printed.brackets(low, high, left, right)}"
-
-
-def forest_of(item: PooledClaim, region: Region) -> Forest:
-    """The families of a claim and what they pool to, against the claim's region."""
-    return Forest(title=item.claim_id, region=span_of(region), rows=pooled_lanes(item))
 
 
 def heatmap_section(items: Sequence[HeatMap]) -> Iterator[str]:

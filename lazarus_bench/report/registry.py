@@ -15,7 +15,7 @@ from typing import Any
 
 from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.claim_files import nearest
-from lazarus_bench.claims.registration import decides, on_instruct
+from lazarus_bench.claims.registration import decides
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
@@ -70,11 +70,11 @@ def draw_up(claim: Claim, family_size: int) -> RegisteredClaim:
     trainings = []
     for need in claim.trainings:
         stages = ", then ".join(recipe.label for recipe in recipes_of(need)) or "the base"
-        trainings.append(f"{stages}, on the instruct sibling" if on_instruct(need) else stages)
+        trainings.append(f"{stages}, on the instruct sibling" if need.on_instruct else stages)
     return RegisteredClaim(
         id=claim.id,
         digest=digest_of(values),
-        source=claim.source,
+        source=claim.finding.source,
         printed="" if claim.published is None else printed.number(claim.published.point),
         trainings=tuple(trainings),
         decides=values,

@@ -246,14 +246,8 @@ _ADDED: dict[int, tuple[str, ...]] = {
 """What each version added to a report beside its rows; an older file has none of it."""
 
 
-def to_dict(report: Report) -> dict[str, Any]:
-    """Turn a report into plain JSON values."""
-    plain: dict[str, Any] = to_plain(report)
-    return plain
-
-
 def from_dict(data: Mapping[str, Any]) -> Report:
-    """Build a report from what `to_dict` made.
+    """Build a report from its plain JSON values.
 
     Raises:
         MalformedError: `data` is something else; the message names the first place that is wrong.
@@ -267,7 +261,7 @@ def save(report: Report, path: Path) -> None:
     Raises:
         UserError: The path cannot be written.
     """
-    text = json.dumps(to_dict(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(to_plain(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     write_text(text, path)
 
 

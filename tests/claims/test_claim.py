@@ -51,8 +51,7 @@ def test_the_record_is_on_the_test_and_in_the_registry(registry):
     assert registry.claims["fam/one"] is record
     assert claim_of(lambda: None) is None
     assert (record.test, record.words, record.finding) == (test, ("add",), FINDING)
-    assert (record.source, record.published) == (FINDING.source, FINDING.evidence)
-    assert record.published_note == "printed"
+    assert record.published == FINDING.evidence
     assert record.binary
     assert (record.says, record.estimand) == ("It is so", "a number")
 
@@ -86,7 +85,7 @@ def test_a_docstring_says_the_claim_and_its_estimand(registry):
     claim.claim("fam/two", AtLeast(0.3), source="a notebook")(test)
     record = registry.claims["fam/two"]
     assert (record.says, record.estimand) == ("It is so", "A number, no other")
-    assert (record.source, record.published) == ("a notebook", None)
+    assert (record.finding.source, record.published) == ("a notebook", None)
 
 
 def test_a_family_grows_with_its_claims(registry):

@@ -21,6 +21,7 @@ from lazarus_bench.figures.heatmap import (
     level,
     linear,
 )
+from lazarus_bench.figures.heatmap import heat as instruments_heat
 
 PROMPT = "What is seven times eight?"
 
@@ -47,6 +48,12 @@ HEAT = HeatMap(
 def heat(*numbers, prompt=PROMPT, layer=0):
     groups = (HeatGroup(name="ours", rows=(row(prompt, *numbers),) * 2),)
     return HeatMap(title="Lens", subject="lab", layer=layer, seeds=1, groups=groups)
+
+
+def result(*numbers, at=(), largest=None):
+    """The heat map of an instrument's result."""
+    rows = [(PROMPT, "multiply", numbers)] * 2
+    return instruments_heat("Lens", "lab", [("ours", rows)], 0, at, largest)
 
 
 def cells(drawn):
@@ -124,18 +131,19 @@ def test_an_axis_names_layers_that_do_not_touch_and_the_outlined_one(depth, data
 
 
 def test_the_layers_asked_for_are_outlined_instead_of_its_own():
-    def outlined(**given):
-        drawn = Drawn(heat(0.1, 0.2, 0.3, 0.4, layer=1).svg(**given))
-        return [float(at.get("x")) for at in drawn.all("rect", "s-ink")]
+    def outlined(item):
+        return [float(at.get("x")) for at in Drawn(item.svg()).all("rect", "s-ink")]
 
-    (own,), (first, second) = outlined(), outlined(outlined=(0, 2))
-    assert first < own < second
-    assert outlined(outlined=()) == []
+    numbers = (0.1, 0.2, 0.3, 0.4)
+    own, (first, second) = outlined(heat(*numbers, layer=1)), outlined(result(*numbers, at=(0, 2)))
+    assert len(own) == 1
+    assert first < second
+    assert outlined(result(*numbers)) == outlined(result(*numbers, at=range(4))) == []
 
 
 def test_a_long_prompt_is_cut_where_it_is_told_and_a_wide_one_takes_its_room():
     assert "What is seven…" in Drawn(heat(0.5).svg()).words
-    (name, _) = [at for at in Drawn(heat(0.5).svg(longest=40)).all("text") if at.text == PROMPT]
+    (name, _) = [at for at in Drawn(result(0.5).svg()).all("text") if at.text == PROMPT]
     assert float(name.get("x")) > 7 * len(PROMPT)
     assert "乘乘乘乘乘乘…" in Drawn(heat(0.5, prompt="乘" * 9).svg()).words
 
@@ -188,6 +196,6 @@ def test_a_scale_ends_above_0(largest):
 
 
 def test_the_drawing_has_the_shades_colours_and_key():
-    drawn = Drawn(heat(0.0, 0.29, 0.56).svg(shades=linear(0.6)))
+    drawn = Drawn(result(0.0, 0.29, 0.56, largest=0.6).svg())
     assert [colour for *_, colour, _ in cells(drawn)][:3] == [COLOURS[0], COLOURS[5], COLOURS[11]]
     assert {"0.600", "0.300"} <= set(drawn.words)

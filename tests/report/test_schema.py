@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sample_report import ROWS, SAMPLE
 
+from lazarus_bench.codec import to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.markdown import render
@@ -24,7 +25,6 @@ from lazarus_bench.report.schema import (
     from_dict,
     load,
     save,
-    to_dict,
 )
 
 
@@ -80,7 +80,7 @@ def test_any_token_and_number_reads_back(token, probability, speed):
         lens_tables=(LensTable(title=token, subject="nan", layer=0, rows=(row,)),),
         jobs=(job,),
     )
-    assert from_dict(json.loads(json.dumps(to_dict(report), allow_nan=False))) == report
+    assert from_dict(json.loads(json.dumps(to_plain(report), allow_nan=False))) == report
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_brackets_without_end_are_refused(tmp_path):
 )
 def test_what_reports_are_compared_by_must_be_words(tmp_path, harm):
     path = tmp_path / "report.json"
-    path.write_text(json.dumps(harm(to_dict(SAMPLE))))
+    path.write_text(json.dumps(harm(to_plain(SAMPLE))))
     with pytest.raises(UserError, match="is damaged"):
         load(path)
 
@@ -217,7 +217,7 @@ def _places(value, above=()):
             yield from _places(item, (*above, at))
 
 
-PLAIN = json.dumps(to_dict(SAMPLE))
+PLAIN = json.dumps(to_plain(SAMPLE))
 PLACES = tuple(_places(json.loads(PLAIN)))
 
 
@@ -333,7 +333,7 @@ def test_deep_nesting_is_refused(tmp_path, deep):
     ],
 )
 def test_damaged_parts_are_refused(tmp_path, name, field, value):
-    parts = to_dict(SAMPLE)[name]
+    parts = to_plain(SAMPLE)[name]
     *above, last = field
     reduce(operator.getitem, above, parts[0])[last] = value
     with pytest.raises(UserError, match="is damaged"):

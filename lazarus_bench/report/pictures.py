@@ -1,6 +1,6 @@
-"""A report's figures in Markdown: linked SVG files, what they show in words, their numbers folded.
+"""A report's figures in Markdown: linked SVG files, a description, their numbers folded.
 
-The files lie in one folder beside the Markdown file.
+The files are in one folder beside the Markdown file.
 """
 
 import math
@@ -25,11 +25,11 @@ from lazarus_bench.report.schema import PooledClaim, Report
 
 FOLDER = "figures"
 NONE = "·"
-"""Stands where there is no number."""
+"""Shown in place of a missing number."""
 
 _COLUMNS = 8
 _NORMAL = 1.959964
-"""97.5% quantile of the normal, with which a standard error makes 95% limits."""
+"""97.5% quantile of the normal, for 95% limits from a standard error."""
 
 
 def pictures(report: Report) -> Mapping[str, str]:
@@ -61,9 +61,7 @@ def place(kind: str, at: int | str) -> str:
 
 
 def write_pictures(report: Report, folder: Path) -> None:
-    """Write the figures that the Markdown file in `folder` links, and remove an earlier report's.
-
-    Only files with names as these are removed.
+    """Write the figures that the Markdown file in `folder` links; remove an earlier report's alone.
 
     Raises:
         UserError: The folder cannot be written.
@@ -90,7 +88,7 @@ def span_of(region: Region) -> tuple[float, float]:
 
 
 def pooled_lanes(item: PooledClaim) -> tuple[tuple[str, Lane, str], ...]:
-    """Each family, what they pool to, and where another such family would lie; with its numbers."""
+    """Name, lane and printed numbers of each family, the pooled estimate and the prediction."""
     found = item.result
     weights = found.weights if found else (None,) * len(item.families)
     rows = []
@@ -227,7 +225,7 @@ def _training_table(item: Curves) -> Iterator[str]:
 
 
 def _curve_cell(curve: Curve, x: float, seeds: int) -> str:
-    # A point stands for what came since the one before.
+    # A point is the mean of the steps since the one before.
     found = (next((y for end, y in line if end >= x), math.nan) for line in curve.lines)
     values = [y for y in found if math.isfinite(y)]
     missing = f", {len(values)} of {seeds} seeds" if len(values) < seeds else ""

@@ -1,8 +1,4 @@
-"""How numbers, durations and long lines are printed, the same everywhere.
-
-Apart from `wording`, which knows verdicts: a command that only prints numbers should not have to
-load the judge's statistics.
-"""
+"""Numbers, durations and long lines, printed the same everywhere; loads no statistics."""
 
 import math
 

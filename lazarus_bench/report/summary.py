@@ -1,7 +1,8 @@
 """Rows grouped and counted, and a plain sentence on each family."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.markup import code
@@ -9,14 +10,25 @@ from lazarus_bench.report.printed import many
 from lazarus_bench.report.schema import UNREGISTERED, Row
 
 PUBLISHED = "published"
+_Item = TypeVar("_Item")
+
+
+def grouped(items: Iterable[_Item], key: Callable[[_Item], str]) -> dict[str, tuple[_Item, ...]]:
+    """Group items by `key`, both groups and items in the order they came."""
+    groups: dict[str, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return {name: tuple(group) for name, group in groups.items()}
 
 
 def families(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
-    """Group rows by family, both in the order they came."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.family, []).append(row)
-    return {family: tuple(group) for family, group in groups.items()}
+    """Group rows by family."""
+    return grouped(rows, lambda row: row.family)
+
+
+def claims(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
+    """Group rows by claim."""
+    return grouped(rows, lambda row: row.claim_id)
 
 
 def subjects(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import pytest
 from figure_strategies import luminance
 from hypothesis import given, settings
 from rendered_page import NASTY
-from sample_report import CURVES, HEAT, JOBS, LAYERS, LENS, SAMPLE, SCATTER
+from sample_report import CURVES, HEAT, LAYERS, LENS, SAMPLE, SCATTER
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.html import render_html
@@ -123,7 +123,7 @@ def hostile(text):
         manifest={text: text},
         rows=rows,
         lens_tables=(dataclasses.replace(LENS, title=text, subject=text, rows=(line,)),),
-        jobs=(dataclasses.replace(JOBS[0], digest=text, what=text),),
+        jobs=(dataclasses.replace(SAMPLE.jobs[0], digest=text, what=text),),
         curves=(dataclasses.replace(CURVES, title=text, unit=text, x=text, series=series),),
         layer_curves=(dataclasses.replace(LAYERS, title=text, subject=text, unit=text),),
         heatmaps=(dataclasses.replace(HEAT, title=text, subject=text, groups=(heat,)),),

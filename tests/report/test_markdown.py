@@ -29,14 +29,6 @@ def test_sections_come_in_reading_order():
     ]
 
 
-def test_every_table_has_as_many_cells_in_every_row():
-    blocks = render(SAMPLE).replace("\\|", "").split("\n\n")
-    tables = [block.splitlines() for block in blocks if block.startswith("| ")]
-    assert len(tables) == 13
-    for lines in tables:
-        assert len({line.count("|") for line in lines}) == 1
-
-
 def test_every_fold_is_closed():
     text = render(SAMPLE)
     assert text.count("<details>") == text.count("</details>") == 9

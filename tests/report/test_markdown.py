@@ -29,18 +29,13 @@ def test_sections_come_in_reading_order():
     ]
 
 
-def test_every_fold_is_closed():
-    text = render(SAMPLE)
-    assert text.count("<details>") == text.count("</details>") == 9
-
-
 def test_an_empty_report_says_so():
     empty = Report(created="2026-01-07", profile="smoke", command="pytest", manifest={})
     assert "No claim was judged." in render(empty)
     assert "## Jobs" not in render(empty)
 
 
-def test_a_moved_verdict_stands_in_the_summary():
+def test_a_moved_verdict_is_in_the_summary():
     assert [row.claim_id for row in moved(ROWS)] == ["dual/base-beats-instruct"]
     unpinned = tuple(dataclasses.replace(row, pinned=None) for row in ROWS)
     assert "Moved from their pins" not in render(dataclasses.replace(SAMPLE, rows=unpinned))
@@ -52,16 +47,15 @@ def test_the_published_numbers_come_last_and_are_counted_apart():
     assert count(lab)[Outcome.SUPPORTED] == 3
 
 
-def test_a_family_is_told_in_one_sentence():
+def test_a_family_has_one_sentence():
     dual = families(ROWS)["dual"]
     assert family_sentence(dual, "lab:llama") == (
         "of 2 claims, 1 supported (vo-36), 1 refuted (base-beats-instruct)"
     )
 
 
-def test_a_failed_control_is_marked():
-    assert "Control, train/eval overlap: 3, expected none, **failed**" in render(SAMPLE)
-
-
-def test_lens_hits_ignore_case_and_blanks_of_the_token():
-    assert "1 of 2 after training." in render(SAMPLE)
+def test_a_failed_control_is_marked_and_lens_hits_ignore_case_and_blanks():
+    text = render(SAMPLE)
+    assert "Control, train/eval overlap: 3, expected none, **failed**" in text
+    assert "1 of 2 after training." in text
+    assert text.count("<details>") == text.count("</details>") == 9

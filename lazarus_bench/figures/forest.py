@@ -1,7 +1,6 @@
 """Estimates to scale: a lane each on a shared axis, the claim's region behind them.
 
-A lane is as wide as what it is put into: a page sets one into a row of its table, `Forest` sets all
-of them below one another.
+A lane fills its container: a page puts one into a row of its table, `Forest` stacks them.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ class Lane:
     """One estimate.
 
     Attributes:
-        value: The estimate; None where there is none.
+        value: The estimate, or None.
         wide: The interval with end marks, or None.
         plain: The interval as a thick bar, or None.
-        dots: Each seed's value, and what is said when it is pointed at.
-        shape: How the estimate is drawn: ours, what was published, a family's square, or the
-            diamond of a pooled estimate, which is as wide as its interval `wide`; or not at all.
-        weight: Share of a square in the pooled estimate; its area grows with it.
+        dots: Each seed's value and tooltip.
+        shape: Ours, a published number, a family's square, or the diamond of a pooled estimate,
+            as wide as the interval `wide`.
+        weight: A square's weight in the pooled estimate, shown by its area.
         dashed: Whether the interval is a prediction.
     """
 
@@ -45,7 +44,7 @@ class Lane:
     dashed: bool = False
 
     def numbers(self) -> Iterator[float]:
-        """All that an axis should hold; a prediction from few families is too wide for it."""
+        """The numbers that an axis should hold; a prediction from few families is too wide."""
         if self.dashed:
             return
         yield from (value for value, _ in self.dots)
@@ -56,14 +55,14 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """What all lanes of one figure share: the scale, and the claim's region on it."""
+    """The scale that all lanes of a figure share, and the claim's region on it."""
 
     scale: Scale
     region: Span
 
     @classmethod
     def over(cls, region: Span, lanes: Iterable[Lane]) -> Axis:
-        """Return the axis that holds the region's edges and all that the lanes know."""
+        """Return the axis that holds the region's edges and all numbers of the lanes."""
         known = [number for lane in lanes for number in lane.numbers()]
         return cls(scale=Scale.over([*region, *known]), region=region)
 
@@ -101,7 +100,7 @@ class Axis:
             yield f'<line x1="{edge}%" x2="{edge}%" y1="0" y2="100%" {stroke("strong", 1, "3 2")}/>'
 
     def _bar(self, span: Span) -> tuple[float, float, bool, bool]:
-        """Where an interval begins and ends in percent, and whether it goes on beyond the axis."""
+        """The ends of an interval in percent, and whether each is beyond the axis."""
         low, high = self.scale.low, self.scale.high
         open_low, open_high = not span[0] >= low, not span[1] <= high
         start = 0.0 if open_low else self.scale.at(span[0])

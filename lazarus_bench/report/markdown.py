@@ -1,4 +1,4 @@
-"""A report as GitHub-flavoured Markdown: what came out first, how it was reached folded below."""
+"""A report as GitHub-flavoured Markdown: outcomes first, how they were reached folded below."""
 
 from collections.abc import Iterator
 from itertools import chain

@@ -96,21 +96,16 @@ def pooled_lanes(item: PooledClaim) -> tuple[tuple[str, Lane, str], ...]:
         reach = _NORMAL * family.standard_error
         low, high = family.value - reach, family.value + reach
         lane = Lane(value=family.value, wide=(low, high), shape="square", weight=weight or 0.0)
-        rows.append((family.name, lane, _printed(family.value, low, high)))
+        rows.append((family.name, lane, printed.with_limits(family.value, low, high)))
     if found:
         low, high = found.interval.low, found.interval.high
         lane = Lane(value=found.value, wide=(low, high), shape="diamond")
-        rows.append(("pooled", lane, _printed(found.value, low, high)))
+        rows.append(("pooled", lane, printed.with_limits(found.value, low, high)))
     if found and found.prediction:
         low, high = found.prediction.low, found.prediction.high
         lane = Lane(wide=(low, high), shape="none", dashed=True)
         rows.append(("another such family", lane, wording.interval(found.prediction, found.value)))
     return tuple(rows)
-
-
-def _printed(value: float, low: float, high: float) -> str:
-    shown, left, right = printed.numbers([value, low, high])
-    return f"{shown} {printed.brackets(low, high, left, right)}"
 
 
 def heatmap_section(items: Sequence[HeatMap]) -> Iterator[str]:

@@ -118,11 +118,9 @@ def test_a_scatter_leaves_out_what_has_no_place_and_counts_it_in_the_key():
 
 
 def test_classes_differ_in_colour_and_in_shape():
-    names = tuple("abcdef")
-    drawn = Drawn(scatter(classes=names).svg())
-    marks = drawn.all("path")
-    assert len({at.get("fill") for at in marks}) == len(names)
-    assert len({at.get("d").partition("m")[2] for at in marks}) == len(names)
+    marks = Drawn(scatter(classes=tuple("abcdef")).svg()).all("path")
+    assert len({at.get("fill") for at in marks}) == 6
+    assert len({at.get("d").partition("m")[2] for at in marks}) == 6
 
 
 def test_a_scatter_refuses_too_many_points_and_a_point_of_no_class():
@@ -213,12 +211,10 @@ def test_each_number_has_a_panel_and_each_training_a_heading():
 def test_seeds_are_thin_lines_below_their_mean():
     two = (((1.0, 0.0), (2.0, 4.0)), ((1.0, 2.0), (2.0, math.nan)))
     drawn = Drawn(training("loss", lines=two).svg())
-    first, second = drawn.lines("strong")
-    (mean,) = drawn.lines("c0")
+    (first, second), (mean,) = drawn.lines("strong"), drawn.lines("c0")
     assert mean[0][1] == pytest.approx((first[0][1] + second[0][1]) / 2)
     assert mean[1] == first[1], "one seed has a number there"
-    names = [at.get("class") for at in drawn.all("polyline")]
-    assert names[-1] == "s-c0"
+    assert drawn.all("polyline")[-1].get("class") == "s-c0"
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])

@@ -169,9 +169,3 @@ def test_a_defect_that_the_claim_is_not_about_is_told_apart():
         "sgd": (odd.claim_id,),
     }
     assert quirks_line([ABOUT, odd]).endswith(f" Not asked for by the claim: {odd.claim_id}.")
-
-
-def test_the_table_shows_published_with_and_without():
-    line = next(row for row in render(SAMPLE).splitlines() if "before minus after" in row)
-    assert "| 0.500 | 0.470 [0.416, 0.524] | 0.120 [0.057, 0.183] | supported |" in line
-    assert line.endswith(f"{ONLY_WITH} |")

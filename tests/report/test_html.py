@@ -190,28 +190,6 @@ def test_an_empty_report_says_so():
     assert not [at for _, at in page.elements if at.get("id") in ("filters", "jobs", "layers")]
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "seed 1: 0.910",
-        "0.870, 0.910, 0.890, 0.930, 0.900",
-        "Hedges g 9.1 [4.2, 14.0]",
-        "last lens layer equals the logits",
-        "13 prompts (now 8) with the same outcome would support ≥ 0.36",
-        "Eight prompts of one run.",
-        "Published inside our interval",
-        "inconclusive before, refuted now",
-        "pytest hypotheses -m slow --lb-profile smoke",
-        "libmkl_rt.so.2 | 1 thread",
-        "Mean over 5 seeds; the source's prompts: mean 0.705 at L2",
-        "sport & <games> (6)",
-        "24 examples; the axes hold 62% and 21% of the variance.",
-    ],
-)
-def test_the_page_has_all_that_rows_and_figures_say(said):
-    assert said in PAGE.text
-
-
 def test_evidence_whose_control_failed_replicates_nothing_and_the_page_says_so():
     row = next(row for row in SAMPLE.rows if row.claim_id == "dual/vo-36")
     bad = dataclasses.replace(row.verdict, outcome=Outcome.INVALID)

@@ -10,25 +10,6 @@ from lazarus_bench.report.schema import Report
 from lazarus_bench.report.summary import count, families, family_sentence, moved, subjects
 
 
-def test_sections_come_in_reading_order():
-    headings = [line for line in render(SAMPLE).splitlines() if line.startswith("## ")]
-    assert headings == [
-        "## Summary",
-        "## lens",
-        "## dual",
-        "## explain",
-        "## probe",
-        "## Which known defect produces a published number?",
-        "## The published prompts through the lens",
-        "## Lens heat maps",
-        "## Engrams in the plane of their first two principal components",
-        "## Layer by layer",
-        "## Training curves",
-        "## Jobs",
-        "## Manifest",
-    ]
-
-
 def test_an_empty_report_says_so():
     empty = Report(created="2026-01-07", profile="smoke", command="pytest", manifest={})
     assert "No claim was judged." in render(empty)

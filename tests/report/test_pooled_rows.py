@@ -6,7 +6,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rendered_page import Page
 from sample_report import SAMPLE, estimate, row, verdict
 
 from lazarus_bench.judge import AtLeast, Outcome
@@ -116,17 +115,6 @@ def test_the_order_of_the_rows_does_not_matter(order):
     assert first.result.value == pytest.approx(second.result.value)
     assert first.result.i2 == pytest.approx(second.result.i2)
     assert {f.name for f in first.families} == {f.name for f in second.families}
-
-
-def test_the_claims_table_has_a_line_for_what_a_claim_pools_to():
-    (found,) = SAMPLE.pooled
-    lines = [r for r in Page(render(SAMPLE)).rows if len(r) == 8 and r[1].startswith("Pooled")]
-    ((_, name, sample, shown, *rest),) = lines
-    assert (name, sample) == ("Pooled over 3 families", "3 families")
-    assert shown.startswith("0.25")
-    assert "I² 0.95" in shown
-    assert rest == ["", "", "no verdict", ""]
-    assert found.result.i2 == pytest.approx(0.95, abs=0.005)
 
 
 def test_each_family_and_the_spread_are_in_a_fold_and_change_no_verdict():

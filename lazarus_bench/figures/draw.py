@@ -123,10 +123,10 @@ def mark(number: int, x: float, y: float, paint: str, told: str = "") -> str:
     return f"{path}><title>{xml(told)}</title></path>" if told else f"{path}/>"
 
 
-def heading(words: str, width: float, *, wanted: bool, colour: str = "ink") -> list[str]:
+def heading(words: str, width: float, *, wanted: bool) -> list[str]:
     """Draw text above a figure, 16 pixels a line; nothing if not wanted."""
     lines = wrapped(words, int(width / 7)) if wanted else []
-    return [text(8, 16 + 16 * at, one, colour=colour) for at, one in enumerate(lines)]
+    return [text(8, 16 + 16 * at, one, colour="ink") for at, one in enumerate(lines)]
 
 
 def key(entries: Iterable[tuple[int | None, str]], top: float) -> tuple[list[str], float]:
@@ -194,15 +194,15 @@ class Scale:
         share = (value / 2 - self.low / 2) / half if half else 0.5
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
-    def ticks(self, about: int = 4) -> tuple[Tick, ...]:
-        """Return about so many round numbers inside the axis."""
-        rough = self.high / about - self.low / about
+    def ticks(self) -> tuple[Tick, ...]:
+        """Return some four round numbers inside the axis."""
+        rough = self.high / 4 - self.low / 4
         magnitude = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
         steps = (s * magnitude for s in (1.0, 2.0, 2.5, 5.0, 10.0))
         step = next((step for step in steps if step >= rough), 10 * magnitude)
         slack = 1e-9 * step
         first = math.ceil((self.low - slack) / step)
-        values = [(first + i) * step for i in range(2 * about + 2)]
+        values = [(first + i) * step for i in range(10)]
         inside = [value for value in values if value <= self.high + slack]
         return tuple(Tick(at=self.at(value), text=_text(value, step)) for value in inside)
 

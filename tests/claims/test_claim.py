@@ -73,10 +73,11 @@ def test_a_docstring_says_the_claim_and_its_estimand(registry):
     def test():
         """It is so."""
 
+    declared = claim.claim("fam/two", AtLeast(0.3), source="a notebook")
     with pytest.raises(UserError, match="the docstring of test must say the claim in one sentence"):
-        claim.claim("fam/two", AtLeast(0.3))(test)
+        declared(test)
     test.__doc__ = "It is\nso.\n\nA number,\nno other.\n"
-    claim.claim("fam/two", AtLeast(0.3), source="a notebook")(test)
+    declared(test)
     record = registry.claims["fam/two"]
     assert (record.says, record.estimand) == ("It is so", "A number, no other")
     assert (record.finding.source, record.published) == ("a notebook", None)

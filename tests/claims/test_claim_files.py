@@ -59,42 +59,43 @@ PACKAGED = """
 """
 
 
+def study(folder, edge=0.7):
+    """A claim file whose threshold comes from a table in the folder `tables`."""
+    write(folder, test_a=PACKAGED)
+    (folder / "tables").mkdir()
+    (folder / "tables" / "edges.py").write_text(f"EDGE = {edge}\n")
+
+
 @pytest.mark.parametrize("packages", [("", "tables"), ("", "below", "tables"), ("tables",), ()])
 @pytest.mark.parametrize("below", [".", "below"])
 def test_claim_files_import_their_tables_relatively(tmp_path, packages, below):
     """Whether the folder, or one in it, is a package or not; two of one name share nothing."""
     for name, edge in (("first", 0.7), ("second", 0.8)):
-        study = tmp_path / name / "study"
-        write(study / below, test_a=PACKAGED)
-        (study / below / "tables").mkdir()
-        (study / below / "tables" / "edges.py").write_text(f"EDGE = {edge}\n")
+        top = tmp_path / name / "study"
+        study(top / below, edge)
         for package in packages:
-            folder = study / (below if package == "tables" else "") / package
+            folder = top / (below if package == "tables" else "") / package
             if folder.is_dir():
                 (folder / "__init__.py").touch()
-        (claim,) = read_claims(study)
+        (claim,) = read_claims(top)
         assert claim.region.x == edge
     assert not [name for name in sys.modules if name.startswith("lazarus_bench_claim_files")]
     assert "study" not in sys.modules
 
 
 def test_a_folder_inside_a_package_reaches_up(tmp_path):
-    study = tmp_path / "study"
-    for package in (study, study / "below", study / "tables"):
-        package.mkdir()
+    study(tmp_path)
+    write(tmp_path / "below", test_a=PACKAGED.replace("from .tables", "from ..tables"))
+    for package in (tmp_path, tmp_path / "below", tmp_path / "tables"):
         (package / "__init__.py").touch()
-    (study / "tables" / "edges.py").write_text("EDGE = 0.7\n")
-    write(study / "below", test_a=PACKAGED.replace("from .tables", "from ..tables"))
-    assert read_claims(study / "below")[0].region.x == 0.7
+    assert read_claims(tmp_path / "below")[0].region.x == 0.7
 
 
 def test_the_engine_is_not_imported_again_for_a_study_in_the_wheel(tmp_path, monkeypatch):
     package = tmp_path / "lazarus_bench"
-    write(package / "hypotheses", test_a=PACKAGED)
+    study(package / "hypotheses")
     (package / "__init__.py").write_text("raise AssertionError('imported again')\n")
     (package / "hypotheses" / "__init__.py").touch()
-    (package / "hypotheses" / "tables").mkdir()
-    (package / "hypotheses" / "tables" / "edges.py").write_text("EDGE = 0.7\n")
     monkeypatch.setattr(lazarus_bench, "__file__", str(package / "__init__.py"))
     assert len(read_claims(package / "hypotheses")) == 1
 

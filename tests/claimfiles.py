@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-from lazarus_bench.report import Report, load
+from lazarus_bench.report.schema import Report, load
 
 HEADER = """
 from lazarus_bench import (

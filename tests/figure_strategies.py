@@ -4,17 +4,10 @@ from types import SimpleNamespace
 
 from hypothesis import strategies as st
 
-from lazarus_bench.figures import (
-    Curve,
-    Curves,
-    HeatGroup,
-    HeatMap,
-    HeatRow,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-    Scatter,
-)
+from lazarus_bench.figures.heatmap import HeatGroup, HeatMap, HeatRow
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curve, Curves
 
 POINTS = st.lists(st.tuples(st.floats(), st.floats()), max_size=12).map(tuple)
 

@@ -207,7 +207,7 @@ LIGHT = (
     "lazarus_bench.judge",
     "lazarus_bench.benchmark.document",
     "lazarus_bench.benchmark.markdown",
-    "lazarus_bench.report",
+    "lazarus_bench.report.html",
     "lazarus_bench.tasks.corpus",
     "lazarus_bench.jobs.spec",
     "lazarus_bench.jobs.store",

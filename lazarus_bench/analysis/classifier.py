@@ -21,7 +21,7 @@ from lazarus_bench.analysis.probe_prompts import (
 )
 from lazarus_bench.analysis.prompts import last_states, readable_prompts
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
 from lazarus_bench.figures.tables import prompt_cell, table, wrapped
 from lazarus_bench.figures.text import number
 from lazarus_bench.models.load import LoadedModel

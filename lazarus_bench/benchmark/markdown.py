@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lazarus_bench.benchmark.document import WANTED_SHARE, Curve, Document, Profile
 from lazarus_bench.benchmark.gate import regressions
-from lazarus_bench.figures import CostCurve, Costs
+from lazarus_bench.figures.cost import CostCurve, Costs
 from lazarus_bench.report.files import write_text
 from lazarus_bench.report.markup import prose, table
 

@@ -30,23 +30,15 @@ class OnOff(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A pre-registered statement, and all that judging it needs.
+    """A pre-registered statement, and all that judging it needs; `claim` explains its arguments.
 
     Attributes:
         id: "family/name", for example "dual/vo-36".
         says: the statement in one sentence.
         estimand: the number it is about, with its unit.
-        region: where the number has to lie.
-        finding: the source's own numbers, judged by the same rule.
-        subjects: what it is judged on; empty when only computed or published numbers count.
-        needs: the trainings that its test reads besides the bases, in the order of its parameters.
-        words: words that must be single tokens of the subject's tokenizer.
-        binary: whether samples are hits (0/1) or their differences.
-        difference: whether the estimand is a difference of two samples.
-        exploratory: whether it was left open by its source.
-        quirk: the known defect of the source that it is about; empty for most.
+        needs: the trainings that its test uses besides the bases, in the order of its parameters.
         test: the function that measures and returns the evidence.
-        shown: the functions that yield what is shown beside the verdict.
+        shown: the functions that yield what is reported beside the verdict.
     """
 
     id: str
@@ -65,7 +57,7 @@ class Claim:
     shown: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse an id without a family, a stranger's finding, and a defect that is not named.
+        """Refuse an id without a family, another claim's finding, and an unnamed defect.
 
         Raises:
             UserError: one of these.
@@ -89,17 +81,17 @@ class Claim:
                 )
 
     def show(self, function: Callable[..., Any]) -> None:
-        """Have `function` yield what is shown beside the verdict.
+        """Report what `function` yields beside the verdict.
 
         Raises:
-            UserError: a training it reads has a quirk that the claim is not about.
+            UserError: a training it uses has a quirk that the claim is not about.
         """
         self.shown.append(function)
         self._check_quirks()
 
     @property
     def trainings(self) -> tuple[Any, ...]:
-        """All trainings it reads: those that decide, and those that are only shown beside."""
+        """All trainings it uses: those that decide, and those that are only reported."""
         shown = (need for function in self.shown for need in needs_of(asked_by(function)))
         return tuple(dict.fromkeys((*self.needs, *shown)))
 
@@ -109,19 +101,9 @@ class Claim:
         return self.id.partition("/")[0]
 
     @property
-    def source(self) -> str:
-        """Where the statement was made."""
-        return self.finding.source
-
-    @property
     def published(self) -> Evidence | None:
         """The source's own numbers, or None."""
         return self.finding.evidence
-
-    @property
-    def published_note(self) -> str:
-        """How they were transcribed, or why there are none."""
-        return self.finding.note
 
 
 def recipes_of(need: Any) -> tuple[Any, ...]:
@@ -140,12 +122,12 @@ class Registry:
         """Add a claim.
 
         Raises:
-            UserError: the id is taken, or the family already lives in another module.
+            UserError: the id is taken, or the family is already in another module.
         """
         if claim.id in self.claims:
             raise UserError(f"claim {claim.id} is registered twice; give one of them another id")
         relative = next((c for c in self.claims.values() if c.family == claim.family), claim)
-        home, module = _module(relative), _module(claim)
+        home, module = (getattr(one.test, "__module__", "") for one in (relative, claim))
         if home != module:
             raise UserError(
                 f"family {claim.family} lives in {home}, so {claim.id} cannot be in {module}: "
@@ -166,7 +148,7 @@ class Registry:
 
     @contextmanager
     def set_apart(self) -> Iterator[None]:
-        """Let claim files be read as if no other had been; the earlier claims then return."""
+        """Start from no claims inside the block, and restore those of before after it."""
         before, self.claims = self.claims, {}
         try:
             yield
@@ -174,12 +156,8 @@ class Registry:
             self.claims = before
 
 
-def _module(claim: Claim) -> str:
-    return claim.test.__module__ if claim.test is not None else ""
-
-
 REGISTRY = Registry()
-"""Every claim of this process; a family's size is counted here, whatever `-k` selects."""
+"""Every claim of this process, whatever `-k` selects."""
 
 
 def claim(
@@ -197,30 +175,25 @@ def claim(
 ) -> Callable[[Test], Test]:
     """Register the decorated test as a claim.
 
-    The first paragraph of the test's docstring is what the claim says, the rest its estimand. Its
-    parameters are what it reads: names that its module defines by `trained`, `base` and `instruct`;
-    every other one is a pytest fixture. It returns its evidence, or a tuple of that and controls.
+    The first paragraph of the test's docstring states the claim, the rest its estimand. Parameters
+    of the test that its module defines by `trained`, and `base` and `instruct`, are runs; all
+    others are pytest fixtures. It returns its evidence, or a tuple of that and controls.
 
     Args:
         claim_id: "family/name"; the family's size sets the interval level.
-        region: where the number has to lie.
-        finding: what its source offers for it, judged by the same rule.
-        source: who says so, where there is no finding.
+        region: where the estimand has to be.
+        finding: the source's own numbers, judged by the same rule.
+        source: document and section, where there is no finding.
         subjects: lab models it is judged on; empty when only computed or published numbers count.
-            A profile may ask fewer of the further families, and reads fewer seeds of each.
         binary: samples are hits (0/1), so that a design too small to decide costs no training.
         difference: the estimand is a difference of two such samples.
-        words: must be single tokens of the subject, or the claim does not apply to it; checked
-            before a design too small to decide is set aside, which runs no instrument that would
-            notice.
+        words: must be single tokens of the subject, or the claim does not apply to it.
         exploratory: its source left it open.
-        quirk: the known defect of the public source that it is about: what is shown beside it may
-            then be `OnOff`. No other defect may be on in what the claim needs.
+        quirk: the known defect of the public source that it is about: `beside` may then yield
+            `OnOff`. No other defect may be on in its trainings.
 
     Raises:
-        UserError: the test has no docstring of two paragraphs, the id is taken, its family lives in
-            another file, the finding is another claim's, or a training it needs has a quirk that it
-            is not about.
+        UserError: the docstring, id, family, finding or quirk does not fit, as the message says.
     """
     if finding is not None and source:
         raise UserError(f"{claim_id} has a finding, which names its source: leave out source=")
@@ -244,8 +217,7 @@ def claim(
             test=test,
         )
         REGISTRY.register(record)
-        setattr(test, ATTRIBUTE, record)
-        _show_fixtures(record)
+        _mark(record)
         return test
 
     return register
@@ -256,15 +228,14 @@ NOT_PRINTED = "No source prints a number for it."
 
 
 def beside(test: Callable[..., Any]) -> Callable[[Test], Test]:
-    """Show what the decorated function yields beside the verdict on the claim of `test`.
+    """Report what the decorated function yields beside the verdict on the claim of `test`.
 
     It yields `(label, evidence)` pairs, tables and figures and, for a claim about a known defect,
-    `(label, OnOff(...))`. Its parameters are those of a claim's test. It runs once there is a
-    verdict, decides nothing and is not part of the claim's digest.
+    `(label, OnOff(...))`. Its parameters are those of a claim's test. It runs after the verdict,
+    decides nothing and is not part of the claim's digest.
 
     Raises:
-        UserError: `test` is no claim's, or a training it reads has a quirk that the claim is not
-            about.
+        UserError: `test` is not a claim, or a training has a quirk that the claim is not about.
     """
     record = claim_of(test)
     if record is None:
@@ -273,14 +244,14 @@ def beside(test: Callable[..., Any]) -> Callable[[Test], Test]:
 
     def register(function: Test) -> Test:
         record.show(function)
-        _show_fixtures(record)
+        _mark(record)
         return function
 
     return register
 
 
 def _docstring(claim_id: str, test: Callable[..., Any]) -> tuple[str, str]:
-    """What a claim says and its estimand, without the full stops that end them."""
+    """The statement and its estimand, without the full stops that end them."""
     says, _, estimand = inspect.cleandoc(test.__doc__ or "").partition("\n\n")
     found = [" ".join(part.split()).removesuffix(".") for part in (says, estimand)]
     if not all(found):
@@ -291,8 +262,8 @@ def _docstring(claim_id: str, test: Callable[..., Any]) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _show_fixtures(record: Claim) -> None:
-    """Let pytest see the fixtures of a claim's functions as its test's parameters, and no runs."""
+def _mark(record: Claim) -> None:
+    """Put the claim on its test, and show pytest only the fixtures as parameters, not the runs."""
     names = dict.fromkeys(
         name
         for function in (record.test, *record.shown)
@@ -303,3 +274,4 @@ def _show_fixtures(record: Claim) -> None:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     shown = inspect.Signature([inspect.Parameter(name, kind) for name in names])
     record.test.__signature__ = shown  # type: ignore[union-attr]
+    setattr(record.test, ATTRIBUTE, record)

@@ -1,8 +1,7 @@
-"""Experiments by name: which claims judge each, and what the trainings behind them are called.
+"""Experiments by name: the claims that judge each, and the names of the trainings behind them.
 
-A folder of claim files may hold an `experiments.py` whose `EXPERIMENTS` are such records. What a
-claim trains is declared in its own file, so an experiment holds no number: it names the claims, and
-the words under which its source gave their trainings' settings.
+A folder of claim files may hold an `experiments.py` with a tuple `EXPERIMENTS` of such records. A
+claim declares its trainings in its own file, so an experiment holds no numbers.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ class Experiment:
     """One experiment of a study.
 
     Attributes:
-        name: What it is run by.
-        aliases: Other names that its source has for it.
+        name: Name on the command line.
+        aliases: Other names in its source.
         source: The document that describes it.
-        section: Where in that document.
-        does: What is done, in one sentence.
-        printed: How the document starts it; empty where it does not say.
-        claims: Ids of the claims that judge it; `*` stands for any part of one.
-        sections: What a configuration calls the trainings, each with the recipe's kind.
-        flags: Further flags of the printed command that it has: "steps", "problems".
-        data: Data sets that it reads unless others are named, as `--data` names them.
+        section: Section of that document.
+        does: One sentence on what it does.
+        printed: The command that the document prints; empty without one.
+        claims: Ids of the claims that judge it; `*` matches any part.
+        sections: Names of the trainings in a configuration, each with the recipe's kind.
+        flags: Further flags of the printed command: "steps", "problems".
+        data: Default data sets, as `--data` names them.
     """
 
     name: str

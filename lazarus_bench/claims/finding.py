@@ -1,4 +1,4 @@
-"""What a published source offers for a claim: its own number, judged by the claim's own rule."""
+"""A published source's numbers for a claim, judged by the claim's own rule."""
 
 from dataclasses import dataclass
 
@@ -20,17 +20,15 @@ def computed(label: str, value: float) -> Labelled:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a source offers for one claim.
+    """A source's numbers for one claim.
 
     Attributes:
         claim: The claim's id.
         source: Document and section.
-        evidence: What was printed, as samples; None where the source prints nothing that measures
-            the claim's estimand.
+        evidence: The printed numbers as samples; None where none measures the claim's estimand.
         note: What the number measures, and what is doubtful about it; one or two sentences.
         others: The same question answered elsewhere: other models, other tables.
-        explains: Printed numbers that the defect of a claim about one might have produced, each
-            named by what it measures.
+        explains: Printed numbers that the claim's defect might have produced, each with a label.
     """
 
     claim: str

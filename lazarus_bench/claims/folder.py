@@ -1,4 +1,4 @@
-"""Where the claim files are: the folder that was named, one here, or those that came installed."""
+"""The folder of claim files: the one named, `hypotheses` here, or the installed one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lazarus_bench.errors import UserError
 
 NAME = "hypotheses"
 PATTERNS = ("test_*.py", "*_test.py")
-"""What claim files are called, as pytest collects them."""
+"""Names of claim files, as pytest collects them."""
 
 
 def has_claim_files(directory: Path) -> bool:
@@ -18,13 +18,10 @@ def has_claim_files(directory: Path) -> bool:
 
 
 def claims_folder(named: str | Path | None) -> Path:
-    """The folder of claim files: `named`, else `hypotheses` here, else what was installed with us.
-
-    Installed are those of the wheel, which lie in the package, or of the checkout that the package
-    is run from.
+    """The folder of claim files: `named`, else `hypotheses` here, else the installed one.
 
     Raises:
-        UserError: there is no such folder, with the remedy.
+        UserError: there is none.
     """
     if named is not None:
         return Path(named).expanduser()
@@ -42,7 +39,7 @@ def claims_folder(named: str | Path | None) -> Path:
 
 
 def installed() -> Path | None:
-    """The claim files that came with this package; None where it has none."""
+    """The claim files in the wheel's package or beside the checkout's; None without any."""
     package = Path(lazarus_bench.__file__).resolve().parent
     beside = package.parent / NAME
     places = [package / NAME] + ([beside] if (package.parent / "pyproject.toml").exists() else [])

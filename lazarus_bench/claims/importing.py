@@ -1,8 +1,8 @@
 """The modules of a folder of claim files, imported by path and forgotten afterwards.
 
-A study may be a package: its files then import one another relatively, as they do under pytest. A
-folder that is none imports what is beside a file by name. Modules live under a name of our own
-while they are read, so that neither a package of the same name nor pytest's copies get in the way.
+A study may be a package: its files then import one another relatively, as they do under pytest. In
+any other folder a file imports its siblings by name. While they are read, modules live under a
+private name, so that neither a package of the same name nor pytest's copies get in the way.
 """
 
 from __future__ import annotations
@@ -23,17 +23,14 @@ _PACKAGE = "__init__.py"
 
 
 class _FromSource(SourceFileLoader):
-    """Compiles the file itself: cached bytecode is keyed by whole seconds and size alone.
-
-    A threshold edited from 0.3 to 0.4 within the second would be read as it was.
-    """
+    """Compiles the source: cached bytecode, keyed by whole seconds and size, can hide an edit."""
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the loader's own signature
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
 class _Finder:
-    """Has compiled from source what claim files import from `base` or from one another."""
+    """Compiles from source what claim files import from `base` or from one another."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -55,10 +52,7 @@ class _Finder:
 
 @contextmanager
 def imported(directory: Path) -> Iterator[Callable[[Path], ModuleType]]:
-    """A function that imports a file of `directory`, each file's siblings being imported once.
-
-    The function raises UserError when a file cannot be imported.
-    """
+    """A function that imports a file of `directory`, its siblings once; UserError if it cannot."""
     here = directory.resolve()
     around = _top(here).parent
     parent = ModuleType(_NAME)
@@ -103,7 +97,7 @@ def imported(directory: Path) -> Iterator[Callable[[Path], ModuleType]]:
 
 
 def _top(directory: Path) -> Path:
-    """The outermost package around `directory`, ours excepted, which holds the study in a wheel."""
+    """The outermost package around `directory`, except ours, which holds the study in a wheel."""
     ours = Path(lazarus_bench.__file__).resolve().parent
     while (directory / _PACKAGE).exists() and (directory.parent / _PACKAGE).exists():
         if directory.parent == ours:

@@ -12,12 +12,10 @@ from lazarus_bench.claims.subjects import MAIN_FAMILY, is_further, lab_family
 class Profile:
     """Training seeds 0 to `seeds` − 1, and held-out `prompts` a seed.
 
-    Claims about models as they are may name every family of the lab. Of these, besides the main
-    one, the profile asks the `further` ones (None: all), and reads `further_seeds` bases of each:
-    pretraining them
-    all costs minutes a seed, and a verdict over families needs prompts and families more than seeds
-    of each. What is trained on a further family has `seeds` like everything else, and so has a
-    further family that is asked for by name.
+    Claims about base models may name every family of the lab. Besides the main one, the profile
+    includes the `further` ones (None: all) with `further_seeds` bases of each: pretraining costs
+    minutes a seed, and a verdict over families needs prompts and families more than seeds of each.
+    Trainings on a further family use `seeds`, and so does a family that the user names.
     """
 
     name: str
@@ -27,20 +25,17 @@ class Profile:
     further_seeds: int = 1
 
     def asks(self, subject: str) -> bool:
-        """Whether a claim that names `subject` is put to it."""
+        """Whether the profile includes `subject`."""
         return (
             self.further is None or not is_further(subject) or lab_family(subject) in self.further
         )
 
     def bases(self, subject: str) -> int:
-        """How many bases of `subject` are read where nothing is trained on them."""
+        """Number of bases of `subject` that are measured where nothing is trained on them."""
         return self.further_seeds if is_further(subject) else self.seeds
 
     def label(self, subject: str) -> str:
-        """The profile's name; with its seeds, where those of `subject` are not what it stands for.
-
-        Verdicts on record are kept under it, as the seeds are part of a verdict's design.
-        """
+        """The profile's name, with the seeds where `subject` has others than usual; pins' key."""
         usual = PROFILES[self.name]
         same = self.seeds == usual.seeds and self.bases(subject) == usual.bases(subject)
         return self.name if same else f"{self.name}, {self.seeds} seeds"
@@ -54,16 +49,16 @@ PROFILES = {
 
 
 def asked(name: str, subjects: Iterable[str]) -> tuple[str, ...]:
-    """Those of a claim's `subjects` that the profile called `name` asks."""
+    """The `subjects` that the profile called `name` includes."""
     return tuple(filter(PROFILES[name].asks, subjects))
 
 
 def left_out(
     name: str, subjects: Iterable[str], flag: Callable[[str], str], more: str = ""
 ) -> str | None:
-    """Which of `subjects` the profile called `name` leaves out, and what asks them, or None.
+    """The `subjects` that the profile called `name` leaves out, and the remedy; None without any.
 
-    `flag` says what the user types for an option, and `more` what must precede it.
+    `flag` gives the spelling of an option, and `more` what must precede it.
     """
     lacking = [s for s in dict.fromkeys(subjects) if not PROFILES[name].asks(s)]
     if not lacking:
@@ -78,9 +73,9 @@ def left_out(
 
 
 def profile(name: str, seeds: int | None = None, *, named: bool = False) -> Profile:
-    """The profile called `name`, with another number of seeds where one is given.
+    """The profile called `name`, with `seeds` for every family where given.
 
-    Where `seeds` are given, or the user has `named` the subjects, every family has the same number.
+    Where the user has `named` the subjects, every family has the same number too.
     """
     chosen = PROFILES[name]
     if seeds is None:

@@ -1,10 +1,10 @@
 """All that decides a claim, as plain values with a digest.
 
-A digest needs the size of the claim's family, so it is taken once the claim's file is read whole.
-Controls, thresholds and the estimator stand in the test's body, not in the decorator, so the test
-is part of it: its own words and those of its file that it uses. That is of the syntax tree, so
-comments, docstrings, layout and the test's name do not count, and neither does what only a
-`@beside` function uses. The package's own code is not in it: the manifest names its revision.
+A digest covers the size of the claim's family, so it is taken once the claim's file is read whole.
+It covers the test too, with what it uses of its file, since controls, thresholds and the estimator
+are in the test's body. It is taken of the syntax tree, so comments, docstrings, layout and the
+test's name do not count, and neither does what only a `@beside` function uses. The package's own
+code is not in it: the manifest names its revision.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lazarus_bench.judge import ALPHA, RULE, family_level, to_json
 
 
 def decides(claim: Claim, family_size: int) -> dict[str, Any]:
-    """Everything that decides `claim`, one of `family_size`, as it is read back from JSON."""
+    """Everything that decides `claim`, one of `family_size`, as plain JSON values."""
     region, published = to_json(claim.region), claim.published
     found = {
         "id": claim.id,
@@ -36,7 +36,7 @@ def decides(claim: Claim, family_size: int) -> dict[str, Any]:
         "subjects": claim.subjects,
         "needs": [
             {
-                "on": "instruct sibling" if on_instruct(need) else "subject",
+                "on": "instruct sibling" if need.on_instruct else "subject",
                 "recipes": [canonical_recipe(recipe) for recipe in recipes_of(need)],
             }
             for need in claim.needs
@@ -63,11 +63,6 @@ def decides(claim: Claim, family_size: int) -> dict[str, Any]:
     return plain
 
 
-def on_instruct(need: Any) -> bool:
-    """Whether a claim's need is trained on the instruct sibling of its subject."""
-    return bool(getattr(need, "on_instruct", False))
-
-
 Binding = dict[str, list[ast.AST]]
 """Statements of a file's top level, by the names that they bind."""
 
@@ -75,7 +70,7 @@ _WITHOUT_MEANING = ("ctx", "kind", "type_comment")
 
 
 def digest_of_test(test: Callable[..., None]) -> str:
-    """SHA-256 of what `test` does, 64 hexadecimal digits."""
+    """SHA-256 of the syntax tree of `test` and of what it uses of its file."""
     code = inspect.unwrap(test).__code__
     path = Path(code.co_filename)
     tree, bindings = _parsed(path, path.stat().st_mtime_ns)
@@ -107,15 +102,11 @@ def _bound(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
         yield statement.name, statement
     elif isinstance(statement, ast.Import | ast.ImportFrom):
         for alias in statement.names:
-            yield alias.asname or alias.name.partition(".")[0], _origin(statement, alias)
+            origin = f"{getattr(statement, 'module', None) or ''}:{alias.name}"
+            yield alias.asname or alias.name.partition(".")[0], ast.Constant(value=origin)
     else:
         for name in dict.fromkeys(_names(statement, ast.Store)):
             yield name, statement
-
-
-def _origin(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.AST:
-    module = getattr(statement, "module", None) or ""
-    return ast.Constant(value=f"{module}:{alias.name}")
 
 
 def _names(node: ast.AST, context: type[ast.expr_context]) -> Iterator[str]:
@@ -127,7 +118,7 @@ def _names(node: ast.AST, context: type[ast.expr_context]) -> Iterator[str]:
 
 
 def _used(test: ast.FunctionDef, bindings: Binding) -> Binding:
-    """What of its file the test uses, directly or through other parts of the file."""
+    """The parts of its file that the test uses, directly or through other parts."""
     found: Binding = {}
     ahead = [name for part in _kept(test.body) for name in _names(part, ast.Load)]
     while ahead:

@@ -1,6 +1,6 @@
-"""What a claim's functions ask for by naming a parameter: runs of recipes on the subject.
+"""The runs that a claim's functions ask for by naming a parameter.
 
-A record of intent: it holds recipes and nothing that was trained. The session turns it into runs.
+`Trained` holds recipes and no results; the session turns it into runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Trained:
 
 
 Asked = Trained | Mapping[str, Trained]
-"""What one parameter stands for: the runs of one training, or of several by name."""
+"""The value of one parameter: the runs of one training, or of several by name."""
 
 BUILT_IN: Mapping[str, Trained] = {"base": Trained(), "instruct": Trained(on_instruct=True)}
 """Parameters that need no definition: the subject as it is, and its instruct sibling."""
@@ -38,16 +38,16 @@ def parameters(function: Callable[..., object]) -> tuple[str, ...]:
 
 
 def asked_by(function: Callable[..., object]) -> dict[str, Asked]:
-    """What the parameters of `function` stand for that its module defines by `trained`.
+    """The parameters of `function` that its module defines by `trained`, or as a dictionary of it.
 
-    A dictionary of them counts too. Every other parameter is a pytest fixture.
+    Every other parameter is a pytest fixture.
     """
     known = {**BUILT_IN, **inspect.unwrap(function).__globals__}
     return {name: known[name] for name in parameters(function) if _is_asked(known.get(name))}
 
 
 def needs_of(asked: Mapping[str, Asked]) -> tuple[Trained, ...]:
-    """The trainings among what is asked for, each once; the bases come with every claim."""
+    """The trainings among the parameters, each once; every claim has the bases anyway."""
     single = (
         need
         for value in asked.values()

@@ -20,7 +20,8 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.jobs.plan import State, duration, groups, trainings
 from lazarus_bench.jobs.spec import Job, with_dependencies
-from lazarus_bench.report import load, write_text
+from lazarus_bench.report.files import write_text
+from lazarus_bench.report.schema import load
 from lazarus_bench.session.experiments import (
     Setting,
     experiment_named,

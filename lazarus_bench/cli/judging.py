@@ -19,17 +19,11 @@ from lazarus_bench.cli.flags import CommandLine
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report import (
-    Report,
-    Row,
-    amended_line,
-    claims_table,
-    load,
-    pooled_line,
-    quirks_line,
-    wording,
-)
+from lazarus_bench.report import wording
+from lazarus_bench.report.defects import quirks_line
 from lazarus_bench.report.printed import columns
+from lazarus_bench.report.schema import Report, Row, load
+from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
 from lazarus_bench.session.judging import category, fails, sentence
 from lazarus_bench.session.options import MOVED, Options
 from lazarus_bench.session.selection import put_to_models

@@ -17,7 +17,7 @@ from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.inputs import Found
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import Figure
+from lazarus_bench.figures.draw import Figure
 from lazarus_bench.figures.tables import cut
 from lazarus_bench.report.files import check_place, probe, unwritable, write_text
 

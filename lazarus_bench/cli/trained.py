@@ -20,8 +20,8 @@ from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.inputs import Found
 from lazarus_bench.cli.train_settings import with_flags
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import Curve, Curves, trainings
 from lazarus_bench.figures.tables import table, wrapped
+from lazarus_bench.figures.training import Curve, Curves, trainings
 from lazarus_bench.jobs.artifact import Artifact, read_artifact
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job

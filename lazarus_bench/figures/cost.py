@@ -14,12 +14,7 @@ _LEFT, _TOP, _HIGH = 64, 30, 200
 
 @dataclass(frozen=True, kw_only=True)
 class CostCurve:
-    """One cost by size.
-
-    Attributes:
-        name: What costs so much.
-        points: (size, cost, the interval's low and high), all positive, sizes ascending.
-    """
+    """One cost: points (size, cost, the interval's low and high), positive, sizes ascending."""
 
     name: str
     points: tuple[tuple[float, float, float, float], ...]
@@ -27,15 +22,7 @@ class CostCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Costs along one size.
-
-    Attributes:
-        title: What is shown.
-        subject: On which machine.
-        along: The size.
-        unit: Of all costs.
-        curves: The costs.
-    """
+    """Costs in `unit` along one size, on the machine `subject`."""
 
     title: str
     subject: str = ""

@@ -1,11 +1,9 @@
-"""What all figures share: the frame of an SVG, colours for light and dark, axes, marks.
+"""Shared by all figures: the frame of an SVG, colours for light and dark, axes, marks, PNG.
 
-A figure carries its light colours as attributes, so that a file opened or rasterised by itself is
-readable on its white ground, and beside each a class. A page that inlines figures adds
-`stylesheet()`, whose rules follow the page's theme. Nothing in a figure has an id, a script, a
-style or a reference, so that any number of them fit into one page under any policy.
-
-`png` rasterises a figure for a person who asks for a PNG, by resvg (the extra `png`).
+A figure carries its light colours as attributes, for a file opened or rasterised by itself, and a
+class with each. A page that inlines figures adds `stylesheet()`, which follows the page's theme.
+Nothing in a figure has an id, a script, a style or a reference, so that any number of them fit into
+one page under any policy.
 """
 
 from __future__ import annotations
@@ -24,15 +22,13 @@ HEAT = (
     *("#f6efbf", "#cde2a9", "#a0d59d", "#6dc799", "#29b79b", "#13a09a"),
     *("#0d8994", "#11738a", "#0b5e7f", "#044975", "#023370", "#121b60"),
 )
-"""From the least to the greatest, ever darker, so that no eye needs the hues; a dark page has them
-in the other order."""
+"""From least to greatest, ever darker, so that no eye needs the hues; reversed on a dark page."""
 
 SERIES = (
     *(("#00598c", "#6cb8ec"), ("#a83a00", "#f3935c"), ("#00735c", "#4fc9a6")),
     *(("#8b2a6b", "#e38dca"), ("#6b5900", "#dabd4e"), ("#45464b", "#c9ccd2")),
 )
-"""Colours of series and classes in light and dark, again from the first after the last; shapes and
-dashes differ with them."""
+"""Colours of series and classes in light and dark, used in turn like shapes and dashes."""
 
 PALETTE = {
     "paper": ("#ffffff", "#15171a"),
@@ -44,28 +40,28 @@ PALETTE = {
     **{f"c{at}": colours for at, colours in enumerate(SERIES)},
     **{f"h{at}": colours for at, colours in enumerate(zip(HEAT, reversed(HEAT), strict=True))},
 }
-"""Each colour's name, and how it is in light and in dark."""
+"""Each colour by name, in light and in dark."""
 
 FONT = 12
 """Size of a figure's letters in pixels."""
 
 WIDTH = 352
-"""Width of a report's figures: that of a telephone, so that their letters need not shrink."""
+"""Width of a report's figures: that of a telephone."""
 
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 _Item = TypeVar("_Item")
 
 
 class Figure(Protocol):
-    """What every figure offers: its names, and its drawing."""
+    """The members of every figure."""
 
     @property
     def title(self) -> str:
-        """What is shown."""
+        """The quantity shown."""
 
     @property
     def subject(self) -> str:
-        """Of what it is shown, such as a model."""
+        """The model or machine it is of."""
 
     def svg(self, *, heading: bool = False) -> str:
         """Draw it as one SVG element; `heading` puts title and subject above the drawing."""
@@ -114,7 +110,7 @@ def line(x1: float, y1: float, x2: float, y2: float, paint: str) -> str:
 
 
 def mark(number: int, x: float, y: float, paint: str, told: str = "") -> str:
-    """Draw the shape of the class or series with this number; `told` shows when pointed at."""
+    """Draw the shape of the class or series with this number, with `told` as a tooltip."""
     shapes = (
         "m-2.6 0a2.6 2.6 0 1 0 5.2 0a2.6 2.6 0 1 0-5.2 0z",
         "m-2.6-2.6h5.2v5.2h-5.2z",
@@ -127,14 +123,14 @@ def mark(number: int, x: float, y: float, paint: str, told: str = "") -> str:
     return f"{path}><title>{xml(told)}</title></path>" if told else f"{path}/>"
 
 
-def heading(words: str, width: float, *, wanted: bool, colour: str = "ink") -> list[str]:
-    """Draw text above a figure in as many lines as it takes, 16 pixels each; none if not wanted."""
+def heading(words: str, width: float, *, wanted: bool) -> list[str]:
+    """Draw text above a figure, 16 pixels a line; nothing if not wanted."""
     lines = wrapped(words, int(width / 7)) if wanted else []
-    return [text(8, 16 + 16 * at, one, colour=colour) for at, one in enumerate(lines)]
+    return [text(8, 16 + 16 * at, one, colour="ink") for at, one in enumerate(lines)]
 
 
 def key(entries: Iterable[tuple[int | None, str]], top: float) -> tuple[list[str], float]:
-    """Draw the line and the name of each series, None for the null; and say where the key ends."""
+    """Draw the line and name of each series, None for the null; return also the key's bottom."""
     parts = []
     for number, words in entries:
         colour, dash = ("soft", "1 4") if number is None else series(number)
@@ -148,7 +144,7 @@ def key(entries: Iterable[tuple[int | None, str]], top: float) -> tuple[list[str
 
 
 def document(width: float, height: float, title: str, told: str, parts: Iterable[str]) -> str:
-    """Put parts on a ground into one SVG element, with a title and a description."""
+    """Put parts on a background into one SVG element, with a title and a description."""
     size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}"'
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" role="img" {size} '
@@ -168,7 +164,7 @@ def spread(items: Sequence[_Item], count: int) -> list[_Item]:
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """A number on an axis: its place in percent of the axis, and how it is printed."""
+    """A number on an axis: its place in percent, and its text."""
 
     at: float
     text: str
@@ -183,7 +179,7 @@ class Scale:
 
     @classmethod
     def over(cls, values: Iterable[float], pad: float = 0.06) -> Scale:
-        """Make the axis that shows every finite value, with room at both ends."""
+        """Make the axis of all finite values, with room at both ends."""
         finite = [value for value in values if math.isfinite(value)] or [0.0]
         low, high = min(finite), max(finite)
         # Halves, because the span of the largest floats is no float.
@@ -193,20 +189,20 @@ class Scale:
         return cls(low=max(low - room, -most), high=min(high + room, most))
 
     def at(self, value: float) -> float:
-        """Return the place of `value` in percent, kept within the axis."""
+        """Return the place of `value` in percent, clipped to the axis."""
         half = self.high / 2 - self.low / 2
         share = (value / 2 - self.low / 2) / half if half else 0.5
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
-    def ticks(self, about: int = 4) -> tuple[Tick, ...]:
-        """Return about so many round numbers inside the axis."""
-        rough = self.high / about - self.low / about
+    def ticks(self) -> tuple[Tick, ...]:
+        """Return some four round numbers inside the axis."""
+        rough = self.high / 4 - self.low / 4
         magnitude = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
         steps = (s * magnitude for s in (1.0, 2.0, 2.5, 5.0, 10.0))
         step = next((step for step in steps if step >= rough), 10 * magnitude)
         slack = 1e-9 * step
         first = math.ceil((self.low - slack) / step)
-        values = [(first + i) * step for i in range(2 * about + 2)]
+        values = [(first + i) * step for i in range(10)]
         inside = [value for value in values if value <= self.high + slack]
         return tuple(Tick(at=self.at(value), text=_text(value, step)) for value in inside)
 
@@ -267,10 +263,7 @@ PNG_SCALE = 2
 
 
 def check_png(named: str) -> None:
-    """Make sure that a PNG can be made, before anything is read for it.
-
-    Args:
-        named: the option and file that asked for it, as an error begins.
+    """Make sure that a PNG can be made, before the work; errors begin with `named`, the option.
 
     Raises:
         UserError: resvg is missing, or the machine has no font for it.

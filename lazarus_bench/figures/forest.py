@@ -1,7 +1,6 @@
 """Estimates to scale: a lane each on a shared axis, the claim's region behind them.
 
-A lane is as wide as what it is put into: a page sets one into a row of its table, `Forest` sets all
-of them below one another.
+A lane fills its container: a page puts one into a row of its table, `Forest` stacks them.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ class Lane:
     """One estimate.
 
     Attributes:
-        value: The estimate; None where there is none.
+        value: The estimate, or None.
         wide: The interval with end marks, or None.
         plain: The interval as a thick bar, or None.
-        dots: Each seed's value, and what is said when it is pointed at.
-        shape: How the estimate is drawn: ours, what was published, a family's square, or the
-            diamond of a pooled estimate, which is as wide as its interval `wide`; or not at all.
-        weight: Share of a square in the pooled estimate; its area grows with it.
+        dots: Each seed's value and tooltip.
+        shape: Ours, a published number, a family's square, or the diamond of a pooled estimate,
+            as wide as the interval `wide`.
+        weight: A square's weight in the pooled estimate, shown by its area.
         dashed: Whether the interval is a prediction.
     """
 
@@ -45,7 +44,7 @@ class Lane:
     dashed: bool = False
 
     def numbers(self) -> Iterator[float]:
-        """All that an axis should hold; a prediction from few families is too wide for it."""
+        """The numbers that an axis should hold; a prediction from few families is too wide."""
         if self.dashed:
             return
         yield from (value for value, _ in self.dots)
@@ -56,14 +55,14 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """What all lanes of one figure share: the scale, and the claim's region on it."""
+    """The scale that all lanes of a figure share, and the claim's region on it."""
 
     scale: Scale
     region: Span
 
     @classmethod
     def over(cls, region: Span, lanes: Iterable[Lane]) -> Axis:
-        """Return the axis that holds the region's edges and all that the lanes know."""
+        """Return the axis that holds the region's edges and all numbers of the lanes."""
         known = [number for lane in lanes for number in lane.numbers()]
         return cls(scale=Scale.over([*region, *known]), region=region)
 
@@ -72,8 +71,8 @@ class Axis:
 
         Args:
             lane: the estimate.
-            told: what it shows, for a reader who cannot see it; without it the lane is decoration.
-            kind: classes of the element, which set the colour of everything that is no region.
+            told: its text alternative; without one the lane is decoration.
+            kind: classes of the element, which set the colour of all but the region.
             height: in pixels; what its parts need where 0.
         """
         tall = height or (38 if lane.dots else 26)
@@ -101,7 +100,7 @@ class Axis:
             yield f'<line x1="{edge}%" x2="{edge}%" y1="0" y2="100%" {stroke("strong", 1, "3 2")}/>'
 
     def _bar(self, span: Span) -> tuple[float, float, bool, bool]:
-        """Where an interval begins and ends in percent, and whether it goes on beyond the axis."""
+        """The ends of an interval in percent, and whether each is beyond the axis."""
         low, high = self.scale.low, self.scale.high
         open_low, open_high = not span[0] >= low, not span[1] <= high
         start = 0.0 if open_low else self.scale.at(span[0])
@@ -162,29 +161,19 @@ def _mark(lane: Lane) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """Estimates of one quantity, each with its name and its numbers beside it.
-
-    Attributes:
-        title: What is estimated.
-        subject: Of what; empty where every row has its own.
-        region: The claim's region.
-        rows: (name, estimate, its numbers as printed).
-    """
+    """Estimates of one quantity against a claim's region; rows are (name, lane, its numbers)."""
 
     title: str
     subject: str = ""
     region: Span
     rows: tuple[tuple[str, Lane, str], ...]
 
-    def axis(self) -> Axis:
-        """Return the axis of all rows."""
-        return Axis.over(self.region, (lane for _, lane, _ in self.rows))
-
     def svg(self, *, heading: bool = False) -> str:
         """Draw all rows below one another, the axis below them."""
         left = 16 + 6.6 * max((columns(name) for name, *_ in self.rows), default=0)
         right = 24 + 6.6 * max((columns(shown) for *_, shown in self.rows), default=0)
-        width, axis = round(left + 280 + right), self.axis()
+        width = round(left + 280 + right)
+        axis = Axis.over(self.region, (lane for _, lane, _ in self.rows))
         title = ": ".join(filter(None, (self.title, self.subject)))
         parts = heading_of(title, width, wanted=heading)
         top = 8 + 16 * len(parts)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from lazarus_bench.figures.draw import HEAT, WIDTH, document, fill, stroke, text
 from lazarus_bench.figures.draw import heading as heading_of
-from lazarus_bench.figures.tables import prompt_cell
+from lazarus_bench.figures.tables import cut, prompt_cell
 from lazarus_bench.figures.text import columns, number, visible
 
 DECADES = 6
@@ -43,12 +44,7 @@ class HeatGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Shades:
-    """Numbers as colours.
-
-    Attributes:
-        level: Index into `HEAT` of a number; None for NaN, which is not drawn.
-        key: The numbers below the key, at even distances from its first colour to its last.
-    """
+    """Numbers as colours: indices into `HEAT`, None for NaN, and the key's evenly spaced labels."""
 
     level: Callable[[float], int | None]
     key: tuple[str, ...]
@@ -91,14 +87,9 @@ def linear(largest: float) -> Shades:
 
 @dataclass(frozen=True, kw_only=True)
 class HeatMap:
-    """Numbers by prompt and layer, of one training on one subject.
+    """Numbers by prompt and layer, each a mean over `seeds`, of one training on one subject.
 
-    Attributes:
-        title: What was read; with `subject` it names the heat map in a report.
-        subject: Of which model.
-        layer: The layer (0-based) that claims speak of; it is outlined.
-        seeds: How many seeds every number is a mean over.
-        groups: The prompts, in order.
+    The claims' `layer` (0-based) is outlined.
 
     Raises:
         ValueError: There is no prompt, a group is empty, a prompt has more or fewer layers than
@@ -110,6 +101,8 @@ class HeatMap:
     layer: int
     seeds: int
     groups: tuple[HeatGroup, ...]
+    longest: ClassVar[int] = LONGEST
+    """Columns of a prompt to draw."""
 
     def __post_init__(self) -> None:
         if not self.groups or not all(group.rows for group in self.groups):
@@ -143,28 +136,23 @@ class HeatMap:
             said.append(f"{group.name}: mean {number(mean)} at L{self.layer}, {highest}")
         return "; ".join(said)
 
+    @property
+    def marked(self) -> Collection[int]:
+        """The layers to outline."""
+        return (self.layer,)
+
+    @property
+    def shades(self) -> Shades:
+        """The colour of each number."""
+        return PROBABILITY
+
     def over(self) -> str:
         """Say what every number is a mean over."""
         return f"mean over {self.seeds} seeds" if self.seeds > 1 else "one seed"
 
-    def svg(
-        self,
-        *,
-        heading: bool = False,
-        outlined: Collection[int] | None = None,
-        longest: int = LONGEST,
-        shades: Shades = PROBABILITY,
-    ) -> str:
-        """Draw it; a cell's number shows when it is pointed at.
-
-        Args:
-            heading: whether title and subject stand above the drawing.
-            outlined: the layers to outline, instead of its own alone.
-            longest: columns of a prompt to draw.
-            shades: which colour a number has.
-        """
-        marked = {self.layer} if outlined is None else set(outlined)
-        labels = [[label(row, longest) for row in group.rows] for group in self.groups]
+    def svg(self, *, heading: bool = False) -> str:
+        """Draw it, with title and subject above if `heading`; hovering shows a cell's number."""
+        labels = [[self._label(row.prompt) for row in group.rows] for group in self.groups]
         # A monospaced letter at 12 pixels is 7.2 wide.
         left = 14 + 7.3 * max(columns(name) for names in labels for name in names)
         # A report has other figures beside it and may be read on a telephone.
@@ -178,41 +166,34 @@ class HeatMap:
             parts.append(text(left, top + 16, group.name))
             first = top = top + 24
             for row, name in zip(group.rows, names, strict=True):
-                parts += _row(row, name, left, top, cell, shades)
+                parts += _row(row, name, left, top, cell, self.shades)
                 top += 18
-            for layer in sorted(marked):
+            for layer in sorted(self.marked):
                 box = (
                     f'<rect x="{left + layer * cell - 0.5:.5g}" y="{first - 0.5:g}" '
                     f'width="{cell:.5g}" height="{top - first:g}" '
                 )
                 # The ink alone is lost on the darkest cells.
                 parts += [f"{box}{stroke('paper', 4)}/>", f"{box}{stroke('ink', 1.5)}/>"]
-        parts += self._axis(left, top + 16, cell, marked)
-        parts += _key(left, top + 32, min(max(cell * self.depth, 220.0), 300.0), shades)
+        parts += self._axis(left, top + 16, cell)
+        parts += _key(left, top + 32, min(max(cell * self.depth, 220.0), 300.0), self.shades)
         return document(round(width), top + 70, title, self.says(), parts)
 
-    def _axis(self, left: float, y: float, cell: float, marked: set[int]) -> Iterator[str]:
+    def _label(self, prompt: str) -> str:
+        return cut(visible(prompt.rstrip()).replace("␣", " "), self.longest)
+
+    def _axis(self, left: float, y: float, cell: float) -> Iterator[str]:
         # A number takes some 24 pixels; the outlined layers' come first and keep theirs.
         step = max(1, math.ceil(24 / cell))
         shown: list[int] = []
-        for layer in (*sorted(marked), *range(self.layer % step, self.depth, step)):
+        for layer in (*sorted(self.marked), *range(self.layer % step, self.depth, step)):
             if all(abs(layer - other) * cell >= 24 for other in shown):
                 shown.append(layer)
         for layer in shown:
-            bold = ' font-weight="bold"' if layer in marked else ""
-            colour = "ink" if layer in marked else "soft"
+            bold = ' font-weight="bold"' if layer in self.marked else ""
+            colour = "ink" if layer in self.marked else "soft"
             at = left + (layer + 0.5) * cell
             yield text(at, y, f"L{layer}", anchor="middle", colour=colour, more=bold)
-
-
-def label(row: HeatRow, longest: int = LONGEST) -> str:
-    """A prompt as a drawing names it, cut where it takes more than `longest` columns."""
-    shown = visible(row.prompt.rstrip()).replace("␣", " ")
-    if columns(shown) <= longest:
-        return shown
-    while columns(shown) > longest - 1:
-        shown = shown[:-1]
-    return shown + "…"
 
 
 def _row(
@@ -240,32 +221,26 @@ def _key(left: float, top: float, width: float, shades: Shades) -> Iterator[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heat:
+class Heat(HeatMap):
     """The heat map of one instrument's result on one model, with the layers to outline.
 
-    Colours are logarithmic, for probabilities, unless `largest` says where a linear scale ends.
+    Colours are logarithmic, for probabilities, unless `largest` ends a linear scale.
     """
 
-    item: HeatMap
+    seeds: int = 1
     outlined: Collection[int] = ()
     largest: float | None = None
+    longest = INSTRUMENT_LONGEST
 
     @property
-    def title(self) -> str:
-        """What was read."""
-        return self.item.title
+    def marked(self) -> Collection[int]:
+        """The layers to outline."""
+        return self.outlined
 
     @property
-    def subject(self) -> str:
-        """Of which model."""
-        return self.item.subject
-
-    def svg(self, *, heading: bool = False) -> str:
-        """Draw it; `heading` puts title and subject above the drawing."""
-        shades = PROBABILITY if self.largest is None else linear(self.largest)
-        return self.item.svg(
-            heading=heading, outlined=self.outlined, longest=INSTRUMENT_LONGEST, shades=shades
-        )
+    def shades(self) -> Shades:
+        """The colour of each number."""
+        return PROBABILITY if self.largest is None else linear(self.largest)
 
 
 def heat(
@@ -281,10 +256,9 @@ def heat(
     for name, rows in groups:
         own = [HeatRow(prompt=p, gold=g, probability=tuple(map(float, v))) for p, g, v in rows]
         drawn.append(HeatGroup(name=name, rows=tuple(own)))
-    item = HeatMap(title=title, subject=subject, layer=layer, seeds=1, groups=tuple(drawn))
+    item = Heat(title=title, subject=subject, layer=layer, groups=tuple(drawn), largest=largest)
     # A layer is outlined to set it apart from others.
-    outlined = () if len(outlined) == item.depth else outlined
-    return Heat(item=item, outlined=outlined, largest=largest)
+    return item if len(outlined) == item.depth else replace(item, outlined=outlined)
 
 
 def spread(values: Iterable[float], layers: Sequence[int], depth: int) -> list[float]:

@@ -16,7 +16,7 @@ _LEFT, _HIGH = 44, 170
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSeries:
-    """One reading of every layer, over seeds; mean, lowest and highest have one number a layer."""
+    """One measurement of every layer over seeds; mean, lowest and highest have a number a layer."""
 
     name: str
     mean: tuple[float, ...]
@@ -39,13 +39,7 @@ class LayerSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class NullBand:
-    """What the reading shows where there is nothing to read.
-
-    Attributes:
-        name: How the null was made.
-        mean: Its mean, one number a layer.
-        upper: The 95th percentile of its maximum over layers, with which a best layer compares.
-    """
+    """The null: how it was made, its mean by layer, and the 95th percentile of its best layer."""
 
     name: str
     mean: tuple[float, ...]
@@ -54,15 +48,9 @@ class NullBand:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCurves:
-    """Readings of every layer of one subject, with a null band where one was made.
+    """Measurements of every layer of one subject in `unit`, with the null they are compared with.
 
-    Attributes:
-        title: What was read; with `subject` it names the curves in a report.
-        subject: Of which model.
-        unit: Unit of every number.
-        layers: The layers' numbers (0-based), ascending, at least one.
-        series: The readings.
-        null: The null that all of them are compared with, or None.
+    Layers are 0-based and ascending, at least one.
 
     Raises:
         ValueError: A series or the null has more or fewer numbers than there are layers.
@@ -88,9 +76,9 @@ class LayerCurves:
 
     def best(self, series: LayerSeries) -> tuple[float, int] | None:
         """Return the highest finite mean of a series and its layer, or None without one."""
-        finite = [i for i, value in enumerate(series.mean) if math.isfinite(value)]
-        best = max(finite, key=lambda i: series.mean[i], default=None)
-        return None if best is None else (series.mean[best], self.layers[best])
+        pairs = zip(series.mean, self.layers, strict=True)
+        finite = (pair for pair in pairs if math.isfinite(pair[0]))
+        return max(finite, key=lambda pair: pair[0], default=None)
 
     def says(self) -> str:
         """Say what there is to see: the highest number of every series."""

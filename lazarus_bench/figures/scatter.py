@@ -20,12 +20,8 @@ _EDGE, _KEY = 14, 18
 class Scatter:
     """Texts in the plane of their first two principal components.
 
-    Attributes:
-        title: What is drawn; with `subject` it names the scatter in a report.
-        subject: Of which model.
-        classes: The classes' names, at least one.
-        points: (x, y, index of the class), at most 300.
-        explained: Shares of the variance along x and along y.
+    Points are (x, y, index of the class), at most 300; `explained` has the shares of the variance
+    along x and y.
 
     Raises:
         ValueError: A point has no class, or there are too many.

@@ -29,9 +29,8 @@ def cut(line: str, width: int) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int = 2) -> str:
     """Lay out rows below their header, no line longer than `room`.
 
-    The first `kept` columns are always shown; the others are dropped from the last one on until the
-    rest fits, and a final line names them. If the kept columns are still too wide, the first is
-    cut, down to `LEAST` characters.
+    Columns after the first `kept` are dropped, last first, until the rest fits, and a final line
+    names them; then the first column is cut, down to `LEAST` characters.
     """
     cells = [list(header), *map(list, rows)]
     widths = [max(map(columns, column)) for column in zip(*cells, strict=True)]
@@ -57,9 +56,9 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]], room: int, kept: int) -> str:
-    """Lay out a table that drops no column: what does not fit continues in a table below.
+    """Lay out a table that drops no column: the rest continues in tables below.
 
-    Each table repeats the first `kept` columns and has at least one other, whatever the room.
+    Each repeats the first `kept` columns and has at least one other.
     """
     widths = [max(map(columns, column)) for column in zip(header, *rows, strict=True)]
     fixed = sum(widths[:kept]) + len(_GAP) * kept

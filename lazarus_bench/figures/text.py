@@ -77,15 +77,10 @@ def visible(text: str) -> str:
     if not text:
         return "∅"
     base = "◌" if unicodedata.category(text[0]).startswith("M") else ""
-    return base + "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    if character == " ":
-        return "␣"
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+    return base + "".join(
+        "␣" if c == " " else c if c.isprintable() else c.encode("unicode_escape").decode("ascii")
+        for c in text
+    )
 
 
 def wrapped(text: str, room: int) -> list[str]:

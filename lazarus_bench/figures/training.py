@@ -75,15 +75,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """What the trainings of one recipe logged, over all seeds.
-
-    Attributes:
-        title: What was trained; with `subject` it names the curves in a report.
-        subject: What it was trained on.
-        x: What the x axis counts.
-        unit: Unit of every y.
-        series: The logged numbers.
-    """
+    """What the trainings of one recipe on `subject` logged over all seeds; `unit` is that of y."""
 
     title: str
     subject: str

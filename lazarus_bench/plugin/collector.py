@@ -16,7 +16,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.session.options import REPORT_FILES, Options
 
 if TYPE_CHECKING:
-    from lazarus_bench.report import Report, Row
+    from lazarus_bench.report.schema import Report, Row
 
 PROPERTY = "lazarus_bench"
 """The property of a test's report in which its evidence travels, also from xdist's workers."""
@@ -96,8 +96,11 @@ class EvidenceCollector:
             raise pytest.UsageError(str(error)) from None
 
     def _write(self) -> None:
-        from lazarus_bench.report import render, save, write_pictures, write_text
+        from lazarus_bench.report.files import write_text
         from lazarus_bench.report.html import render_html
+        from lazarus_bench.report.markdown import render
+        from lazarus_bench.report.pictures import write_pictures
+        from lazarus_bench.report.schema import save
         from lazarus_bench.session.judging import merged
 
         found = sorted(self._evidence.values(), key=lambda evidence: evidence.place)
@@ -114,7 +117,7 @@ class EvidenceCollector:
 
     def _pin(self) -> None:
         from lazarus_bench.claims.pins import FILE, pin_of, updated_pins
-        from lazarus_bench.report import write_text
+        from lazarus_bench.report.files import write_text
 
         verdicts: dict[Path, dict[tuple[str, str, str], str]] = defaultdict(dict)
         for found in self._evidence.values():
@@ -127,13 +130,9 @@ class EvidenceCollector:
         """Show the claims table and where the report is."""
         if not self._evidence:
             return
-        from lazarus_bench.report import (
-            amended_line,
-            claims_table,
-            pool_rows,
-            pooled_line,
-            quirks_line,
-        )
+        from lazarus_bench.report.defects import quirks_line
+        from lazarus_bench.report.pooling import pool_rows
+        from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
         from lazarus_bench.session.judging import fails, sentence
 
         # A pipe has no width, so nothing is cut there.

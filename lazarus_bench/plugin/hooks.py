@@ -320,7 +320,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     trial = pyfuncitem.stash.get(TRIAL, None)
     if trial is None:
         return None
-    from lazarus_bench.report.schema import to_dict
+    from lazarus_bench.codec import to_plain
     from lazarus_bench.session.judging import NoVerdict, fails, judge, sentence
 
     bench = pyfuncitem.config.stash[SESSION]
@@ -334,7 +334,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         "design": bench.design(trial.claim, trial.subject),
         "place": pyfuncitem.session.items.index(pyfuncitem),
     }
-    evidence = json.dumps({"about": about, "report": to_dict(report)})
+    evidence = json.dumps({"about": about, "report": to_plain(report)})
     pyfuncitem.user_properties.append((PROPERTY, evidence))
     [row] = report.rows
     if not bench.options.update_pins and fails(row, bench.options.fail_on):

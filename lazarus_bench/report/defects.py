@@ -26,7 +26,7 @@ NOT_PRINTED, NOT_MEASURED = "no number is printed", "not measured"
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One number of one row; of several numbers of a row all but the `first` continue it."""
+    """One number of one row; `first` marks the first of a row's numbers."""
 
     row: Row
     item: Explained
@@ -34,7 +34,7 @@ class Line:
 
 
 def lines(rows: Iterable[Row]) -> tuple[Line, ...]:
-    """What a table of defects shows: models where one was asked, else the printed number alone."""
+    """The lines of the table of defects: models where one was judged, else the printed number."""
     about = [row for row in rows if row.quirk]
     asked = {row.claim_id for row in about if row.subject != PUBLISHED}
     shown = [row for row in about if row.subject != PUBLISHED or row.claim_id not in asked]
@@ -87,7 +87,7 @@ def _holds(estimate: Estimate, published: float) -> bool:
 
 
 def outcome(found: Sequence[Line]) -> str:
-    """The table in one sentence: which numbers need their defect, and which do not come of it."""
+    """The table in one sentence: how many numbers are found with their defect, and how many not."""
     told = [(line.row.quirk, produced(line.item)) for line in found]
     told = [(quirk, answer) for quirk, answer in told if answer not in (NOT_PRINTED, NOT_MEASURED)]
     if not told:
@@ -110,10 +110,7 @@ def switched_on(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
 
 
 def quirks_line(rows: Sequence[Row]) -> str:
-    """One sentence for the head of a report or a terminal; "" where no defect was switched on.
-
-    It is never cut, as nothing may be switched on unnoticed.
-    """
+    """One sentence that names every defect switched on, never cut; "" without any."""
     found = switched_on(rows)
     if not found:
         return ""
@@ -125,11 +122,11 @@ def quirks_line(rows: Sequence[Row]) -> str:
 
 
 IN_MANIFEST = "quirk "
-"""What the name of a defect's line in a manifest begins with."""
+"""Prefix of a defect's line in a manifest."""
 
 
 def manifest_lines(rows: Iterable[Row]) -> dict[str, str]:
-    """A line of the manifest for each defect that was switched on, in a training or a reading."""
+    """A line of the manifest for each defect switched on, in a training or a measurement."""
     found = switched_on(rows).items()
     return {f"{IN_MANIFEST}{quirk}": f"switched on in {', '.join(on)}" for quirk, on in found}
 
@@ -142,7 +139,7 @@ def banner(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def marked(row: Row) -> str:
-    """What a row of a Markdown table says of defects that were on; "" mostly."""
+    """The marks of a row of a Markdown table for defects that were on."""
     return "".join(f" **⚠️ QUIRK {prose(quirk)}**" for quirk in row.quirks)
 
 

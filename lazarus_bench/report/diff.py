@@ -1,8 +1,8 @@
 """Two reports compared: the verdicts that moved, from which estimate to which, and why.
 
 A verdict has moved when its outcome differs, or when only one of the reports has it. Another
-estimate with the same outcome has not moved a verdict; it is kept apart. Whatever differs between
-two runs may be why a verdict moved; a report cannot know which of it was the cause.
+estimate with the same outcome is listed apart. Each difference between two runs may be the reason
+for a moved verdict; a report cannot know which one was.
 """
 
 from __future__ import annotations
@@ -27,13 +27,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """One difference.
-
-    Attributes:
-        kind: "claim", "quirks", "seeds", "prompts", "estimator", "control", "trainings", "model",
-            "profile", "code", "machine", "versions", "data", "added", "removed" or "unknown".
-        text: What it was and what it is.
-    """
+    """One difference: its kind, such as "claim", "seeds", "code" or "unknown", in words."""
 
     kind: str
     text: str
@@ -41,13 +35,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One claim on one subject in both reports; None where a report lacks it.
-
-    Attributes:
-        old: Its row in the older report.
-        new: Its row in the newer one.
-        reasons: What differs on record between the two, and may be why.
-    """
+    """The rows of one claim on one subject, None in a report without it, and why they differ."""
 
     old: Row | None
     new: Row | None
@@ -55,14 +43,14 @@ class Pair:
 
     @property
     def row(self) -> Row:
-        """A row of it: the newer where there is one."""
+        """The newer row, or the older where there is no newer."""
         row = self.new or self.old
         assert row is not None
         return row
 
     @property
     def both(self) -> tuple[Row, Row]:
-        """The rows before and after, of a pair that both reports have."""
+        """The rows of a pair that both reports have."""
         assert self.old is not None
         assert self.new is not None
         return self.old, self.new
@@ -93,16 +81,14 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two reports and what differs.
+    """Two reports and their differences.
 
     Attributes:
-        old: The older report.
-        new: The newer one.
         moved: Verdicts that moved, in the order of the newer report, those that are gone last.
         reestimated: The same verdict from another estimate or interval.
-        same: How many verdicts rest on the same numbers.
-        amended: Claims in both reports that were amended, each with how they differ.
-        runs: What differs between the runs as a whole: profile, code, machine, versions, data.
+        same: Number of verdicts with the same numbers.
+        amended: Claims in both reports that were amended, each with its differences.
+        runs: Differences of the runs as a whole: profile, code, machine, versions, data.
     """
 
     old: Report
@@ -171,7 +157,7 @@ def _changed(kind: str, name: str, old: object, new: object) -> Reason:
 
 
 def _run_differences(old: Report, new: Report) -> Iterator[Reason]:
-    """What differs between two runs as a whole: the profile, then line by line their manifests."""
+    """The differences of two runs as a whole: the profile, then the lines of the manifests."""
     if old.profile != new.profile:
         yield _changed("profile", "profile", old.profile, new.profile)
     for name in dict.fromkeys((*_CODE, *_MACHINE, *new.manifest, *old.manifest)):
@@ -193,7 +179,7 @@ def _run_differences(old: Report, new: Report) -> Iterator[Reason]:
 def _pair_differences(
     pair: Pair, before: Report, after: Report, runs: tuple[Reason, ...]
 ) -> tuple[Reason, ...]:
-    """What differs between two rows of one claim on one subject; what differs between runs is last.
+    """The differences of two rows of one claim on one subject, those of the runs last.
 
     A published number has no trainings, so its verdict depends on no device and no profile.
     """
@@ -217,7 +203,7 @@ def _pair_differences(
 
 
 def _amendments(old: Row, new: Row) -> Iterator[str]:
-    """How the claims of two rows differ, as far as a report knows."""
+    """The differences of the claims of two rows, as far as reports record them."""
     if old.says != new.says:
         yield "what it says"
     if old.estimand != new.estimand:
@@ -235,12 +221,13 @@ def _design(old: Row, new: Row) -> Iterator[Reason]:
     before, after = old.verdict.estimate, new.verdict.estimate
     if before is None or after is None:
         return
-    if before.seeds != after.seeds:
-        yield _changed("seeds", "seeds", before.seeds, after.seeds)
-    if before.prompts != after.prompts:
-        yield _changed("prompts", after.items, before.prompts, after.prompts)
-    if before.method != after.method:
-        yield _changed("estimator", "estimator", before.method, after.method)
+    for kind, name, field in (
+        ("seeds", "seeds", "seeds"),
+        ("prompts", after.items, "prompts"),
+        ("estimator", "estimator", "method"),
+    ):
+        if getattr(before, field) != getattr(after, field):
+            yield _changed(kind, name, getattr(before, field), getattr(after, field))
 
 
 def _controls(old: Row, new: Row) -> Iterator[Reason]:
@@ -281,10 +268,9 @@ VERSION = 1
 
 
 def render_diff(found: Comparison, *, everything: bool = False) -> str:
-    """Render a comparison as Markdown, ending in a newline.
+    """Render a comparison as Markdown, ending in a newline; lists alone, for a terminal shows it.
 
-    Lists and no tables, since a terminal shows it too. With `everything`, estimates that changed
-    and left their verdicts as they were are listed.
+    With `everything`, estimates that changed without moving a verdict are listed.
     """
     sections = [
         f"# {headline(found)}",
@@ -337,7 +323,7 @@ def _change(found: Comparison, pair: Pair) -> str:
 
 
 def _why(found: Comparison, pair: Pair) -> str:
-    """What differs for the pair itself and, in a word each, for the runs, which are listed last."""
+    """The pair's own differences and, in a word each, those of the runs."""
     parts = [reason.text for reason in pair.reasons if reason not in found.runs]
     shared = dict.fromkeys(reason.kind for reason in pair.reasons if reason in found.runs)
     if shared:
@@ -380,7 +366,7 @@ def _reestimated(found: Comparison, everything: bool) -> Iterator[str]:
 
 
 def to_dict(found: Comparison) -> dict[str, Any]:
-    """Turn a comparison into plain JSON values; numbers that JSON lacks travel as strings."""
+    """Turn a comparison into plain JSON values."""
     names = ("created", "profile", "command", "manifest")
     old, new = (
         {name: to_plain(getattr(run, name)) for name in names} for run in (found.old, found.new)
@@ -418,8 +404,8 @@ def _row_values(row: Row | None) -> dict[str, Any] | None:
 def annotation(pair: Pair, file: str, line: int | None = None) -> str:
     """A warning for GitHub Actions about one verdict that changed, at a place in the repository.
 
-    Source of the form and of what is escaped: GitHub's "Workflow commands" and the runner's
-    `ActionCommand`, which reads `%25`, `%0D`, `%0A` everywhere and `%3A`, `%2C` in properties.
+    Source: GitHub's "Workflow commands" and the runner's `ActionCommand`, which decodes `%25`,
+    `%0D`, `%0A` everywhere and `%3A`, `%2C` in properties.
     """
     before, after = pair.outcomes
     place = {"file": file, "line": line, "title": f"{pair.row.claim_id}: {before} → {after}"}

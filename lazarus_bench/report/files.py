@@ -1,8 +1,11 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and JSON of a known version read back."""
 
+import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lazarus_bench.errors import UserError
 
@@ -65,3 +68,37 @@ def write_text(text: str, path: Path, what: str = "report") -> None:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, what, error) from error
+
+
+def read_versioned(
+    path: Path, *, kind: str, key: str, versions: Sequence[int], remedy: str, again: str
+) -> dict[str, Any]:
+    """The JSON object in `path`, a `kind` with one of the `versions` under `key`.
+
+    `remedy` says which file to name instead of a missing one, and `again` how to make a new one.
+
+    Raises:
+        UserError: The file is missing, is something else, or has a version unknown here.
+    """
+    try:
+        # Editors and shells of Windows put a byte order mark before the text.
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot read the {kind} {path}; name {remedy}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is not text in UTF-8; save it as that, or name another {kind}.json"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON; name a {kind}.json of lazarus-bench") from error
+    if not isinstance(data, dict) or key not in data:
+        raise UserError(f"{path} is not a {kind} of lazarus-bench; it names no {key} version")
+    # 1.0 and true equal 1, and nothing of ours wrote them.
+    if type(data[key]) is not int or data[key] not in versions:
+        *older, newest = map(str, versions)
+        readable = f"versions {', '.join(older)} and {newest}" if older else f"version {newest}"
+        raise UserError(
+            f"{path} has {key} version {data[key]}, this lazarus-bench reads {readable}; read it "
+            f"with the version that wrote it, or {again}"
+        )
+    return data

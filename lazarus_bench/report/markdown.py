@@ -1,4 +1,4 @@
-"""A report as GitHub-flavoured Markdown: what came out first, how it was reached folded below."""
+"""A report as GitHub-flavoured Markdown: outcomes first, how they were reached folded below."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -19,6 +19,7 @@ from lazarus_bench.report.summary import (
     PUBLISHED,
     amended,
     amendment,
+    claims,
     count,
     families,
     family_sentence,
@@ -98,12 +99,10 @@ def _summary(rows: tuple[Row, ...]) -> str:
 
 def _family(name: str, rows: tuple[Row, ...], pooled: tuple[PooledClaim, ...]) -> str:
     header = ("Claim", "Subject", "n", "Estimate", "Effect", "Region", "Verdict", "Published")
-    claims: dict[str, list[Row]] = {}
-    for row in rows:
-        claims.setdefault(row.claim_id, []).append(row)
-    own = {item.claim_id: item for item in pooled if item.claim_id in claims}
+    groups = claims(rows)
+    own = {item.claim_id: item for item in pooled if item.claim_id in groups}
     lines = []
-    for claim_id, group in claims.items():
+    for claim_id, group in groups.items():
         row = group[0]
         marks = [*tags(row), *([f"known defect {code(row.quirk)}"] if row.quirk else [])]
         named = " ".join([code(row.claim_id), *(f"({mark})" for mark in marks)])

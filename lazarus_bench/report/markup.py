@@ -1,6 +1,6 @@
-"""Text into Markdown that cannot break out of its place, and the tables and folds that hold it.
+"""Markdown with escaped text, and its tables and folds.
 
-A token can be anything: a pipe, a backtick, a newline, half a tag, a mark that needs a letter.
+A token can be anything: a pipe, a backtick, a newline, half a tag, a combining mark.
 """
 
 import html
@@ -34,10 +34,7 @@ def code(text: str) -> str:
 
 
 def unescaped(markdown: str) -> str:
-    """A line of `prose` and `code` for a reader who sees the Markdown unrendered.
-
-    Backticks stay: they set names apart from words.
-    """
+    """A line of `prose` and `code` for a terminal; backticks stay, to mark names."""
     return _MARKED.sub(_seen, markdown)
 
 
@@ -49,16 +46,12 @@ def _seen(mark: re.Match[str]) -> str:
 
 
 def title(text: str) -> str:
-    """Escape text for a fold's title, where HTML is read and Markdown is not: one line."""
+    """Escape text for a fold's title, one line of HTML."""
     return html.escape(_one_line(text), quote=False)
 
 
 def token(text: str) -> str:
-    r"""Set a model's token in code type; blanks show as ␣, control characters as \n, \t, \x00.
-
-    A token that begins with a combining mark gets a dotted circle to stand on, and an empty one
-    shows as ∅.
-    """
+    """Set a model's token, as `visible` shows it, in code type."""
     return code(visible(text)) if text else visible(text)
 
 
@@ -74,6 +67,6 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]], right: str = "")
 
 
 def fold(title: str, lines: Iterator[str]) -> str:
-    """Fold lines under a title in HTML; the empty lines let Markdown be read inside the tag."""
+    """Fold lines under a title in HTML; empty lines make the content Markdown again."""
     body = "\n".join(lines).rstrip()
     return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"

@@ -1,6 +1,6 @@
-"""A report's figures in Markdown: linked SVG files, what they show in words, their numbers folded.
+"""A report's figures in Markdown: linked SVG files, a description, their numbers folded.
 
-The files lie in one folder beside the Markdown file.
+The files are in one folder beside the Markdown file.
 """
 
 import math
@@ -11,31 +11,25 @@ from statistics import mean
 from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import (
-    Curve,
-    Curves,
-    Figure,
-    Forest,
-    HeatMap,
-    Lane,
-    LayerCurves,
-    LayerSeries,
-    Scatter,
-    spread,
-)
+from lazarus_bench.figures.draw import Figure, spread
+from lazarus_bench.figures.forest import Forest, Lane
+from lazarus_bench.figures.heatmap import HeatMap
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curve, Curves
 from lazarus_bench.judge import Region
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.files import write_text
 from lazarus_bench.report.markup import code, fold, prose, table, title, token
-from lazarus_bench.report.schema import PooledClaim, PooledFamily, Report
+from lazarus_bench.report.schema import PooledClaim, Report
 
 FOLDER = "figures"
 NONE = "·"
-"""Stands where there is no number."""
+"""Shown in place of a missing number."""
 
 _COLUMNS = 8
 _NORMAL = 1.959964
-"""97.5% quantile of the normal, with which a standard error makes 95% limits."""
+"""97.5% quantile of the normal, for 95% limits from a standard error."""
 
 
 def pictures(report: Report) -> Mapping[str, str]:
@@ -53,8 +47,9 @@ def pictures(report: Report) -> Mapping[str, str]:
     }
     regions = {row.claim_id: row.verdict.region for row in report.rows}
     for item in report.pooled:
-        figure = forest_of(item, regions[item.claim_id])
-        drawn[place("forest", item.claim_id)] = figure.svg()
+        region = span_of(regions[item.claim_id])
+        forest = Forest(title=item.claim_id, region=region, rows=pooled_lanes(item))
+        drawn[place("forest", item.claim_id)] = forest.svg()
     return drawn
 
 
@@ -66,9 +61,7 @@ def place(kind: str, at: int | str) -> str:
 
 
 def write_pictures(report: Report, folder: Path) -> None:
-    """Write the figures that the Markdown file in `folder` links, and remove an earlier report's.
-
-    Only files with names as these are removed.
+    """Write the figures that the Markdown file in `folder` links; remove an earlier report's alone.
 
     Raises:
         UserError: The folder cannot be written.
@@ -94,40 +87,25 @@ def span_of(region: Region) -> tuple[float, float]:
     return low, math.inf if region.contains_value(far) else edges[-1]
 
 
-def family_limits(family: PooledFamily) -> tuple[float, float]:
-    """The 95% limits of a family's estimate: value ± 1.96 standard errors."""
-    reach = _NORMAL * family.standard_error
-    return family.value - reach, family.value + reach
-
-
 def pooled_lanes(item: PooledClaim) -> tuple[tuple[str, Lane, str], ...]:
-    """Each family, what they pool to, and where another such family would lie; with its numbers."""
+    """Name, lane and printed numbers of each family, the pooled estimate and the prediction."""
     found = item.result
     weights = found.weights if found else (None,) * len(item.families)
     rows = []
     for family, weight in zip(item.families, weights, strict=True):
-        low, high = family_limits(family)
+        reach = _NORMAL * family.standard_error
+        low, high = family.value - reach, family.value + reach
         lane = Lane(value=family.value, wide=(low, high), shape="square", weight=weight or 0.0)
-        rows.append((family.name, lane, _printed(family.value, low, high)))
+        rows.append((family.name, lane, printed.with_limits(family.value, low, high)))
     if found:
         low, high = found.interval.low, found.interval.high
         lane = Lane(value=found.value, wide=(low, high), shape="diamond")
-        rows.append(("pooled", lane, _printed(found.value, low, high)))
+        rows.append(("pooled", lane, printed.with_limits(found.value, low, high)))
     if found and found.prediction:
         low, high = found.prediction.low, found.prediction.high
         lane = Lane(wide=(low, high), shape="none", dashed=True)
         rows.append(("another such family", lane, wording.interval(found.prediction, found.value)))
     return tuple(rows)
-
-
-def _printed(value: float, low: float, high: float) -> str:
-    shown, left, right = printed.numbers([value, low, high])
-    return f"{shown} {printed.brackets(low, high, left, right)}"
-
-
-def forest_of(item: PooledClaim, region: Region) -> Forest:
-    """The families of a claim and what they pool to, against the claim's region."""
-    return Forest(title=item.claim_id, region=span_of(region), rows=pooled_lanes(item))
 
 
 def heatmap_section(items: Sequence[HeatMap]) -> Iterator[str]:
@@ -242,7 +220,7 @@ def _training_table(item: Curves) -> Iterator[str]:
 
 
 def _curve_cell(curve: Curve, x: float, seeds: int) -> str:
-    # A point stands for what came since the one before.
+    # A point is the mean of the steps since the one before.
     found = (next((y for end, y in line if end >= x), math.nan) for line in curve.lines)
     values = [y for y in found if math.isfinite(y)]
     missing = f", {len(values)} of {seeds} seeds" if len(values) < seeds else ""

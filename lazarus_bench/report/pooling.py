@@ -1,4 +1,4 @@
-"""One claim's estimates on models of different families: pooled, and shown in Markdown."""
+"""One claim's estimates on models of different families, pooled, and their Markdown."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from lazarus_bench.report import printed, wording
 from lazarus_bench.report.markup import code, fold, prose, table
 from lazarus_bench.report.pictures import place
 from lazarus_bench.report.schema import PooledClaim, PooledFamily, Row
-from lazarus_bench.report.summary import PUBLISHED
+from lazarus_bench.report.summary import PUBLISHED, claims
 
 
 def pool_rows(rows: Iterable[Row]) -> tuple[PooledClaim, ...]:
@@ -16,13 +16,10 @@ def pool_rows(rows: Iterable[Row]) -> tuple[PooledClaim, ...]:
 
     Published numbers are not pooled. Several subjects of one family count once, by their mean.
     """
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.subject != PUBLISHED and row.verdict.estimate is not None:
-            groups.setdefault(row.claim_id, []).append(row)
+    estimated = (r for r in rows if r.subject != PUBLISHED and r.verdict.estimate is not None)
     return tuple(
         _pooled(claim_id, group)
-        for claim_id, group in groups.items()
+        for claim_id, group in claims(estimated).items()
         if len(set(map(model_family, group))) > 1
     )
 
@@ -37,7 +34,7 @@ def model_family(row: Row) -> str:
     return row.subject.removeprefix("lab:").removesuffix("-instruct").replace("-", "_")
 
 
-def _pooled(claim_id: str, group: list[Row]) -> PooledClaim:
+def _pooled(claim_id: str, group: tuple[Row, ...]) -> PooledClaim:
     left_out: list[tuple[str, str]] = []
     usable: dict[str, list[tuple[str, Estimate]]] = {}
     for row in group:
@@ -75,7 +72,7 @@ _READING = (
 
 
 def forest(items: Sequence[PooledClaim]) -> Iterator[str]:
-    """Fold the pooled claims into one table and what there is to say about each."""
+    """Fold the pooled claims into one table with a note on each."""
     if items:
         header = ("Claim", "Family", "Estimate", "Standard error", "Weight")
         lines = (line for item in items for line in _lines(item))
@@ -87,14 +84,14 @@ def forest(items: Sequence[PooledClaim]) -> Iterator[str]:
 
 
 def pooled_cells(item: PooledClaim) -> list[str]:
-    """The cells of the claims table, from the subject on, for what a claim pools to."""
+    """The cells of the claims table, from the subject on, for a pooled estimate."""
     if item.result is None:
         return ["not pooled", *[""] * 6]
     found = item.result
     spread = f"τ {printed.number(found.tau)}, I² {printed.share(found.i2)}"
     interval = wording.interval(found.interval, found.value)
     return [
-        heading(found.families),
+        f"Pooled over {found.families} families",
         f"{found.families} families",
         f"{_value(found)}<br><sub>95%: {interval}; {spread}</sub>",
         "",
@@ -102,11 +99,6 @@ def pooled_cells(item: PooledClaim) -> list[str]:
         "no verdict",
         "",
     ]
-
-
-def heading(families: int) -> str:
-    """What a pooled estimate is called."""
-    return f"Pooled over {families} families"
 
 
 def _lines(item: PooledClaim) -> Iterator[list[str]]:
@@ -118,7 +110,7 @@ def _lines(item: PooledClaim) -> Iterator[list[str]]:
         yield [code(item.claim_id) if position == 0 else "", name, value, error, share]
     if item.result:
         value = f"{_value(item.result)} {wording.interval(item.result.interval, item.result.value)}"
-        yield ["", f"**{heading(item.result.families)}**", value, "", ""]
+        yield ["", f"**Pooled over {item.result.families} families**", value, "", ""]
 
 
 def _value(found: Pooled) -> str:

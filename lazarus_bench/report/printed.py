@@ -1,8 +1,4 @@
-"""How numbers, durations and long lines are printed, the same everywhere.
-
-Apart from `wording`, which knows verdicts: a command that only prints numbers should not have to
-load the judge's statistics.
-"""
+"""Numbers, durations and long lines, printed the same everywhere; loads no statistics."""
 
 import math
 
@@ -43,3 +39,9 @@ def brackets(low: float, high: float, left: str, right: str) -> str:
     opening = "[" if math.isfinite(low) else "("
     closing = "]" if math.isfinite(high) else ")"
     return f"{opening}{left}, {right}{closing}"
+
+
+def with_limits(value: float, low: float, high: float) -> str:
+    """Print a number and its interval with the same decimals: "0.900 [0.860, 0.940]"."""
+    shown, left, right = numbers([value, low, high])
+    return f"{shown} {brackets(low, high, left, right)}"

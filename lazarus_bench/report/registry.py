@@ -15,15 +15,17 @@ from typing import Any
 
 from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.claim_files import nearest
-from lazarus_bench.claims.registration import decides, on_instruct
+from lazarus_bench.claims.registration import decides
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Region
 from lazarus_bench.report import printed, wording
+from lazarus_bench.report.files import read_versioned
 from lazarus_bench.report.markup import code, prose, table
 from lazarus_bench.report.printed import cut
 from lazarus_bench.report.schema import UNREGISTERED
+from lazarus_bench.report.summary import grouped
 from lazarus_bench.report.terminal import fitted_table
 
 
@@ -33,10 +35,10 @@ class RegisteredClaim:
 
     Attributes:
         id: "family/name".
-        digest: SHA-256 of the canonical JSON of `decides`, 64 hexadecimal digits.
+        digest: SHA-256 of the canonical JSON of `decides`, in hexadecimal.
         source: Document and section of the claim, which decide nothing.
-        printed: The published number in short; empty where it prints none.
-        trainings: What the claim's trainings are called, in the order of `decides["needs"]`.
+        printed: The published number in short; empty without one.
+        trainings: Labels of the claim's trainings, in the order of `decides["needs"]`.
         decides: Everything that decides, as plain JSON values.
     """
 
@@ -54,10 +56,10 @@ class RegisteredClaim:
 
     @property
     def region(self) -> Region:
-        """Where the number has to lie.
+        """The claim's region.
 
         Raises:
-            ValueError: `decides` holds no region that can be read.
+            ValueError: `decides` holds no valid region.
         """
         place = f"{self.id}, region"
         region: Region = from_plain(self.decides.get("region"), Region, place)  # type: ignore[type-abstract]
@@ -70,11 +72,11 @@ def draw_up(claim: Claim, family_size: int) -> RegisteredClaim:
     trainings = []
     for need in claim.trainings:
         stages = ", then ".join(recipe.label for recipe in recipes_of(need)) or "the base"
-        trainings.append(f"{stages}, on the instruct sibling" if on_instruct(need) else stages)
+        trainings.append(f"{stages}, on the instruct sibling" if need.on_instruct else stages)
     return RegisteredClaim(
         id=claim.id,
         digest=digest_of(values),
-        source=claim.source,
+        source=claim.finding.source,
         printed="" if claim.published is None else printed.number(claim.published.point),
         trainings=tuple(trainings),
         decides=values,
@@ -91,22 +93,22 @@ def chosen(claims: Sequence[RegisteredClaim], claim_id: str) -> RegisteredClaim:
     """The claim called `claim_id`.
 
     Raises:
-        UserError: There is none, with the nearest names.
+        UserError: There is none; the message has the nearest names.
     """
-    for claim in claims:
-        if claim.id == claim_id:
-            return claim
-    raise UserError(
-        f"no claim is called {claim_id}{nearest(claim_id, [claim.id for claim in claims])}: "
-        "`lazarus-bench claims list` lists them"
-    )
+    names = [claim.id for claim in claims]
+    if claim_id not in names:
+        raise UserError(
+            f"no claim is called {claim_id}{nearest(claim_id, names)}: "
+            "`lazarus-bench claims list` lists them"
+        )
+    return claims[names.index(claim_id)]
 
 
 def of_family(claims: Sequence[RegisteredClaim], family: str) -> tuple[RegisteredClaim, ...]:
     """The claims of a family.
 
     Raises:
-        UserError: There is no such family, with the names of those there are.
+        UserError: There is none; the message has the names of all families.
     """
     found = tuple(claim for claim in claims if claim.family == family)
     if not found:
@@ -132,59 +134,38 @@ def load_registry(path: Path) -> tuple[RegisteredClaim, ...]:
     Raises:
         UserError: The file is missing, is no registry, or has a version unknown here.
     """
+    data = read_versioned(
+        path,
+        kind="registry",
+        key="registry",
+        versions=(VERSION,),
+        remedy=f"a registry.json, or write one with `lazarus-bench claims export --output {path}`",
+        again="export it again",
+    )
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"cannot read the registry {path}; name a registry.json, or write one with "
-            f"`lazarus-bench claims export --output {path}`"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON; name a registry.json of lazarus-bench") from error
-    if not isinstance(data, dict) or "registry" not in data:
-        raise UserError(f"{path} is not a registry of lazarus-bench; it names no registry version")
-    if data["registry"] != VERSION:
-        raise UserError(
-            f"{path} has registry version {data['registry']}, this lazarus-bench reads version "
-            f"{VERSION}; read it with the version that wrote it, or export it again"
-        )
-    try:
-        return from_dict(data)
+        claims = from_plain(data.get("claims"), tuple[RegisteredClaim, ...], "registry.claims")
+        for claim in claims:
+            _ = claim.region
+            if claim.decides.get("id") != claim.id:
+                raise ValueError(f"what decides {claim.id} is of another claim")
+        if len({claim.id for claim in claims}) < len(claims):
+            raise ValueError("a claim is registered twice")
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); export it again, or mend it") from error
-
-
-def from_dict(data: Mapping[str, Any]) -> tuple[RegisteredClaim, ...]:
-    """The claims of a registry's values, each with a region that can be read.
-
-    Raises:
-        ValueError: `data` is something else; the message names the first place that is wrong.
-    """
-    claims = from_plain(data.get("claims"), tuple[RegisteredClaim, ...], "registry.claims")
-    for claim in claims:
-        _ = claim.region
-        if claim.decides.get("id") != claim.id:
-            raise ValueError(f"what decides {claim.id} is of another claim")
-    if len({claim.id for claim in claims}) < len(claims):
-        raise ValueError("a claim is registered twice")
     return claims
 
 
 def read_registered(directory: Path) -> dict[str, RegisteredClaim] | None:
-    """The registry beside the claim files in `directory`, by claim; None where there is none.
-
-    Raises:
-        UserError: The file is damaged, or a digest in it is not that of what it names.
-    """
+    """`by_id` of the registry beside the claim files in `directory`; None where there is none."""
     file = directory / FILE
     return by_id(file) if file.exists() else None
 
 
 def by_id(file: Path) -> dict[str, RegisteredClaim]:
-    """The claims of a registry's file, by id, each with the digest of what it says.
+    """The claims of a registry's file, by id.
 
     Raises:
-        UserError: As `read_registered`.
+        UserError: The file is damaged, or a digest in it does not match the claim's content.
     """
     claims = load_registry(file)
     for claim in claims:
@@ -215,7 +196,7 @@ _PHRASES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """What became of one claim: `what` it is now, and a phrase for each difference."""
+    """One claim's status `what`, and a phrase for each difference."""
 
     what: str
     differences: tuple[str, ...] = ()
@@ -236,7 +217,7 @@ def against(then: Iterable[RegisteredClaim], now: Iterable[RegisteredClaim]) -> 
 
 
 def tally(statuses: Mapping[str, Status]) -> str:
-    """Say in a line how many claims are what: "76 as registered, 1 amended"."""
+    """Count the claims by status: "76 as registered, 1 amended"."""
     counts = Counter(status.what for status in statuses.values())
     parts = [f"{counts[what]} {what}" for what in (KEPT, AMENDED, NEW, GONE) if counts[what]]
     return ", ".join(parts)
@@ -294,9 +275,7 @@ _INTRODUCTION = (
 def render_registry(claims: Iterable[RegisteredClaim]) -> str:
     """Render a registry as Markdown, ending in a newline."""
     claims = tuple(claims)
-    families: dict[str, list[RegisteredClaim]] = {}
-    for claim in claims:
-        families.setdefault(claim.family, []).append(claim)
+    families = grouped(claims, lambda claim: claim.family)
     sections = [
         "# Registered claims",
         _INTRODUCTION,
@@ -321,7 +300,7 @@ def _shared(claims: tuple[RegisteredClaim, ...]) -> Iterator[str]:
         )
 
 
-def _family(name: str, claims: list[RegisteredClaim]) -> str:
+def _family(name: str, claims: tuple[RegisteredClaim, ...]) -> str:
     level = claims[0].decides["level"]
     header = ("Claim", "Region", "Asked of", "Trainings", "Published", "Digest")
     title = f"## {prose(name)}: {printed.many(len(claims), 'claim')}, level {level:.4g}"
@@ -344,7 +323,7 @@ def _family(name: str, claims: list[RegisteredClaim]) -> str:
 
 
 def render_claim(claim: RegisteredClaim) -> str:
-    """Render all about one claim as Markdown, ending in a newline."""
+    """Render everything that decides one claim as Markdown, ending in a newline."""
     says = claim.decides["says"]
     sentence = prose(says) + ("" if says.endswith((".", "!", "?")) else ".")
     lines = "\n".join(f"- {name}: {text}" for name, text in _facts(claim))

@@ -1,10 +1,8 @@
-"""What a report holds, as frozen dataclasses, and `report.json`: their form on file.
+"""The contents of a report as frozen dataclasses, and `report.json`.
 
-A file names its schema version; a version this code does not know is refused, never guessed at.
-Version 1 had no curves; version 2 had neither layer curves nor pooled estimates; version 3 had
-neither scatters nor seeds' own values in its estimates; version 4 had neither digests of claims nor
-heat maps, and knew of no defects. A printed range (`Explained.span`) is in version 5 where there is
-one.
+A file names its schema version; an unknown version is refused. Version 1 had no curves; version 2
+neither layer curves nor pooled estimates; version 3 neither scatters nor seeds' values in its
+estimates; version 4 neither digests of claims nor heat maps nor defects.
 """
 
 import json
@@ -15,14 +13,17 @@ from typing import Any
 
 from lazarus_bench.codec import OMITTED, MalformedError, from_plain, to_plain
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
+from lazarus_bench.figures.heatmap import HeatMap
+from lazarus_bench.figures.layers import LayerCurves
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curves
 from lazarus_bench.judge import Estimate, Pooled, Verdict
-from lazarus_bench.report.files import write_text
+from lazarus_bench.report.files import read_versioned, write_text
 
 SCHEMA_VERSION = 5
 
 UNREGISTERED = "not in the registry"
-"""What `Row.amended` says of a claim that was never put on record."""
+"""`Row.amended` of a claim that was never registered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +41,9 @@ class Explained:
     Attributes:
         reads: What was printed and measured, in words.
         published: The number as printed; None where the source prints none.
-        on: Measured with the defect; None where no model was asked.
+        on: Measured with the defect; None where no model was judged.
         off: Measured without it.
-        span: Lowest and highest, where a range was printed instead of a number; `published` then
-            holds its middle.
+        span: Lowest and highest of a printed range, of which `published` is the middle.
     """
 
     reads: str
@@ -59,28 +59,21 @@ class Row:
 
     Attributes:
         claim_id: The claim's id, "family/name".
-        family: The part before the slash.
         says: The claim in one sentence.
         estimand: What is estimated, in words.
-        source: Where the claim was made: a document and its section.
+        source: Document and section of the claim.
         subject: "published", a lab model, or a model named by the user.
-        verdict: The verdict on this subject.
         published: The verdict of the same rule on the source's own number; None where it printed
-            nothing that measures the estimand.
-        pinned: The verdict pinned for this row, None where none is.
-        digests: Digests of the jobs that the evidence came from.
+            none for the estimand.
+        digests: Digests of the jobs behind the evidence.
         seconds: Wall-clock time of the test.
-        secondary: Further estimates.
-        published_note: What a reader must know about the published number.
-        exploratory: Whether the claim is a prediction that its source left open.
-        architecture: The model family as the config of a given model names it ("llama"); empty for
-            a lab model, whose name says it, for the published numbers, and before schema 3.
-        claim_digest: Digest of everything that decides the claim, whatever its results; empty
-            before schema 5.
-        amended: How the claim differs from the registry beside its file, a phrase for each
-            difference; empty where nothing differs or there is no registry.
-        quirk: The known defect of the public source that the claim is about; empty for most, and
-            before schema 5.
+        published_note: A caveat about the published number.
+        exploratory: Whether the source left the prediction open.
+        architecture: The model family in the config of a given model ("llama"); empty for a lab
+            model, for the published numbers, and before schema 3.
+        claim_digest: Digest of everything that decides the claim; empty before schema 5.
+        amended: A phrase for each difference from the registry beside the claim's file.
+        quirk: The known defect that the claim is about, if any.
         quirks: Known defects that were switched on in what was judged.
         explained: Published numbers that the defect might have produced.
     """
@@ -129,7 +122,7 @@ class LensRow:
 
 @dataclass(frozen=True, kw_only=True)
 class LensTable:
-    """Lens readings of one subject at one layer (0-based)."""
+    """Lens measurements of one subject at one layer (0-based)."""
 
     title: str
     subject: str
@@ -139,14 +132,7 @@ class LensTable:
 
 @dataclass(frozen=True, kw_only=True)
 class PooledFamily:
-    """One model family's contribution to a pooled estimate.
-
-    Attributes:
-        name: The family.
-        subjects: The family's subjects that the claim was judged on.
-        value: Estimate, the mean over these subjects.
-        standard_error: Of `value`, as `judge.pool.standard_error` reads it.
-    """
+    """One model family's contribution to a pooled estimate: the mean over its subjects."""
 
     name: str
     subjects: tuple[str, ...]
@@ -159,10 +145,9 @@ class PooledClaim:
     """One claim's estimates on several model families, pooled; it has no verdict of its own.
 
     Attributes:
-        claim_id: The claim's id.
         families: Those that were pooled, in the order of `result.weights`.
-        left_out: Subjects with an estimate that cannot be pooled, each with the reason.
-        result: The pooled estimate; None where fewer than two families are left.
+        left_out: Subjects whose estimate cannot be pooled, each with the reason.
+        result: The pooled estimate; None for fewer than two families.
     """
 
     claim_id: str
@@ -203,18 +188,13 @@ class Report:
     """Everything a rendering needs.
 
     Attributes:
-        schema: Version of this layout.
         created: UTC time in ISO 8601.
         profile: The `--lb-profile` of the run.
-        command: The command line that made it.
+        command: The command line of the run.
         manifest: Versions, devices and libraries, by name.
         rows: One for each claim and subject, in the order they ran.
         lens_tables: Published prompts before and after training.
         jobs: What the evidence cost.
-        curves: What trainings logged, step by step.
-        layer_curves: What instruments read, layer by layer.
-        heatmaps: Lens probabilities, prompt by layer.
-        scatters: Texts in the plane, by class.
         pooled: Claims judged on several model families, one estimate each.
     """
 
@@ -240,17 +220,11 @@ _ADDED: dict[int, tuple[str, ...]] = {
     4: ("scatters",),
     5: ("heatmaps",),
 }
-"""What each version added to a report beside its rows; an older file has none of it."""
-
-
-def to_dict(report: Report) -> dict[str, Any]:
-    """Turn a report into plain JSON values."""
-    plain: dict[str, Any] = to_plain(report)
-    return plain
+"""The fields of a report that each version added."""
 
 
 def from_dict(data: Mapping[str, Any]) -> Report:
-    """Build a report from what `to_dict` made.
+    """Build a report from its plain JSON values.
 
     Raises:
         MalformedError: `data` is something else; the message names the first place that is wrong.
@@ -264,7 +238,7 @@ def save(report: Report, path: Path) -> None:
     Raises:
         UserError: The path cannot be written.
     """
-    text = json.dumps(to_dict(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(to_plain(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     write_text(text, path)
 
 
@@ -274,28 +248,14 @@ def load(path: Path) -> Report:
     Raises:
         UserError: The file is missing, is no report, or has a schema version unknown here.
     """
-    try:
-        # Editors and shells of Windows put a byte order mark before the text.
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot read the report {path}; name an existing report.json") from error
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not text in UTF-8; save it as that, or name another report.json"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON; name a report.json of lazarus-bench") from error
-    if not isinstance(data, dict) or "schema" not in data:
-        raise UserError(f"{path} is not a report of lazarus-bench; it names no schema version")
-    version = data["schema"]
-    # 1.0 and true equal 1, and nothing of ours wrote them.
-    if type(version) is not int or version not in _ADDED:
-        *older, newest = map(str, _ADDED)
-        readable = f"{', '.join(older)} and {newest}"
-        raise UserError(
-            f"{path} has schema version {version}, this lazarus-bench reads versions "
-            f"{readable}; read it with the version that wrote it, or run the hypotheses again"
-        )
+    data = read_versioned(
+        path,
+        kind="report",
+        key="schema",
+        versions=tuple(_ADDED),
+        remedy="an existing report.json",
+        again="run the hypotheses again",
+    )
     added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
     try:
         return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})

@@ -1,7 +1,8 @@
-"""Rows grouped and counted, and a plain sentence on each family."""
+"""Rows grouped and counted, and a sentence on each family."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.markup import code
@@ -9,18 +10,29 @@ from lazarus_bench.report.printed import many
 from lazarus_bench.report.schema import UNREGISTERED, Row
 
 PUBLISHED = "published"
+_Item = TypeVar("_Item")
+
+
+def grouped(items: Iterable[_Item], key: Callable[[_Item], str]) -> dict[str, tuple[_Item, ...]]:
+    """Group items by `key`, both groups and items in the order they came."""
+    groups: dict[str, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return {name: tuple(group) for name, group in groups.items()}
 
 
 def families(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
-    """Group rows by family, both in the order they came."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.family, []).append(row)
-    return {family: tuple(group) for family, group in groups.items()}
+    """Group rows by family."""
+    return grouped(rows, lambda row: row.family)
+
+
+def claims(rows: Iterable[Row]) -> dict[str, tuple[Row, ...]]:
+    """Group rows by claim."""
+    return grouped(rows, lambda row: row.claim_id)
 
 
 def subjects(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Every subject once: models in the order they came, the published numbers last."""
+    """Every subject once, the published numbers last."""
     found = dict.fromkeys(row.subject for row in rows)
     return tuple(sorted(found, key=lambda subject: subject == PUBLISHED))
 
@@ -31,7 +43,7 @@ def subject_name(subject: str) -> str:
 
 
 def count(rows: Iterable[Row]) -> Counter[Outcome]:
-    """How many rows ended in each outcome."""
+    """The number of rows with each outcome."""
     return Counter(row.verdict.outcome for row in rows)
 
 
@@ -46,7 +58,7 @@ def amended(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:
 
 
 def amendment(row: Row) -> str:
-    """Say how a claim differs from the registry; empty where it does not."""
+    """The claim's differences from the registry, in words."""
     if row.amended in ((), (UNREGISTERED,)):
         return "".join(row.amended)
     return f"amended since it was registered: {', '.join(row.amended)}"
@@ -61,10 +73,7 @@ def tags(row: Row) -> tuple[str, ...]:
 
 
 def family_sentence(rows: tuple[Row, ...], subject: str) -> str:
-    """Say in one sentence what came out of one family on one subject.
-
-    For example "of 5 claims, 4 supported (vo-36, ...), 1 refuted (vo-is-the-key)".
-    """
+    """A family's outcomes on one subject: "of 5 claims, 4 supported (vo-36, ...), 1 refuted"."""
     own = [row for row in rows if row.subject == subject]
     parts = [f"of {many(len(own), 'claim')}"]
     for outcome in Outcome:

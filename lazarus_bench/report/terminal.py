@@ -15,11 +15,10 @@ _LEAST = 8
 
 
 def claims_table(rows: Iterable[Row], width: int) -> str:
-    """Lay out one line for each row, no line longer than `width` characters.
+    """Lay out one line for each row, no longer than `width` characters.
 
-    The claim, the subject and the verdict always show; columns to their right are left out, last
-    first, where the terminal is too narrow, and then subjects and claims are cut, down to
-    `_LEAST` characters each.
+    A narrow terminal drops columns right of the verdict, last first, and then cuts subjects and
+    claims, down to `_LEAST` characters each.
     """
     cells = []
     for row in rows:
@@ -48,8 +47,7 @@ def claims_table(rows: Iterable[Row], width: int) -> str:
 def fitted_table(cells: Sequence[Sequence[str]], width: int) -> str:
     """Lay out rows of cells in columns, no line longer than `width` characters.
 
-    The first three columns always show; the others are left out, last first, where there is no room
-    for them, and what still does not fit is cut with an ellipsis.
+    Columns after the third are dropped, last first, until the rest fits; then lines are cut.
     """
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     while len(widths) > _KEPT and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
@@ -62,7 +60,7 @@ def fitted_table(cells: Sequence[Sequence[str]], width: int) -> str:
 
 
 def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
-    """Say in one line what was pooled over families; the table has a line for each subject."""
+    """Summarise the pooled claims in one line."""
     found = [item.result for item in pooled if item.result]
     if not found:
         return ""
@@ -74,11 +72,11 @@ def pooled_line(pooled: Iterable[PooledClaim], width: int) -> str:
 
 
 def amended_line(rows: Iterable[Row], width: int) -> str:
-    """Name in one line the claims that are not as they were registered; empty where all are."""
+    """Name in one line the claims that differ from the registry; empty without any."""
     names = ", ".join(amended(rows))
     return cut(f"not as registered: {names}", width) if names else ""
 
 
 def _end(subject: str, width: int) -> str:
-    """Keep the end of a long subject: of a path it is the part that tells models apart."""
+    """Keep the end of a long subject, the part of a path that tells models apart."""
     return subject if len(subject) <= width else "…" + subject[1 - width :]

@@ -1,4 +1,4 @@
-"""The wording of numbers, intervals, regions and sample sizes, the same in every rendering.
+"""The wording of estimates, regions and sample sizes, the same in every rendering.
 
 Everything is printed as a fraction, never as a percentage, so that two cells can be compared.
 """
@@ -18,7 +18,7 @@ from lazarus_bench.judge import (
     Verdict,
     Within,
 )
-from lazarus_bench.report.printed import brackets, number, numbers, signed
+from lazarus_bench.report.printed import brackets, number, numbers, signed, with_limits
 
 _RELATION = {
     Outcome.SUPPORTED: "⊂",
@@ -30,7 +30,7 @@ _RELATION = {
 
 
 def interval(span: Interval, value: float) -> str:
-    """Print an interval alone, with the decimals of the value it belongs to."""
+    """Print an interval alone, with the decimals of its value."""
     _, low, high = numbers([value, span.low, span.high])
     return brackets(span.low, span.high, low, high)
 
@@ -51,28 +51,23 @@ def estimate95(item: Estimate) -> str:
 
 
 def _with_interval(item: Estimate, span: Interval) -> str:
-    if not has_interval(item):
-        return number(item.value)
-    value, low, high = numbers([item.value, span.low, span.high])
-    return f"{value} {brackets(span.low, span.high, low, high)}"
+    has = has_interval(item)
+    return with_limits(item.value, span.low, span.high) if has else number(item.value)
 
 
 def has_interval(item: Estimate) -> bool:
-    """Whether the interval is informative: a computed or bare number has none to print."""
+    """Whether there is an interval to print: a computed or bare number has none."""
     bounded = math.isfinite(item.interval.low) or math.isfinite(item.interval.high)
     return bounded and item.scope != "exact"
 
 
 def effect(item: Effect | None) -> str:
     """Print an effect size with its interval; "" where there is none."""
-    if item is None:
-        return ""
-    value, low, high = numbers([item.value, item.low, item.high])
-    return f"{item.name} {value} {brackets(item.low, item.high, low, high)}"
+    return f"{item.name} {with_limits(item.value, item.low, item.high)}" if item else ""
 
 
 def sample(item: Estimate | None) -> str:
-    """Say what an estimate rests on: "5 seeds × 200 prompts", "1 run × 8 prompts", "computed"."""
+    """Name the sample of an estimate: "5 seeds × 200 prompts", "1 run × 8 prompts", "computed"."""
     if item is None:
         return ""
     if item.scope == "exact":
@@ -128,7 +123,7 @@ def _edge(x: float) -> str:
 
 
 def relation(verdict: Verdict) -> str:
-    """Say where the interval lies relative to the region: "⊂ [0.36, ∞)"."""
+    """Relate the interval to the region: "⊂ [0.36, ∞)"."""
     if verdict.estimate is None:
         return ""
     if verdict.estimate.scope == "exact":
@@ -141,12 +136,7 @@ def relation(verdict: Verdict) -> str:
 
 
 def published(verdict: Verdict | None) -> str:
-    """Say what the source printed and what the same rule makes of it: "0.571: inconclusive".
-
-    Empty where there is no verdict; "no number" where the source prints none for the claim.
-    """
-    if verdict is None:
-        return ""
-    if verdict.estimate is None:
-        return "no number"
+    """Print the published number and the rule's verdict on it: "0.571: inconclusive"."""
+    if verdict is None or verdict.estimate is None:
+        return "" if verdict is None else "no number"
     return f"{number(verdict.estimate.value)}: {verdict.outcome.value}"

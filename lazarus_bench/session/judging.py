@@ -15,7 +15,10 @@ from lazarus_bench.claims.pins import ANY, Pins, pinned, read_pins
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.claims.trained import Trained, asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.figures import Curves, HeatMap, LayerCurves, Scatter
+from lazarus_bench.figures.heatmap import HeatMap
+from lazarus_bench.figures.layers import LayerCurves
+from lazarus_bench.figures.scatter import Scatter
+from lazarus_bench.figures.training import Curves
 from lazarus_bench.judge import (
     Control,
     Estimate,
@@ -27,16 +30,10 @@ from lazarus_bench.judge import (
     family_level,
     not_applicable,
 )
-from lazarus_bench.report import (
-    Explained,
-    LensTable,
-    Report,
-    Row,
-    Secondary,
-    manifest_lines,
-    pool_rows,
-)
+from lazarus_bench.report.defects import manifest_lines
+from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
+from lazarus_bench.report.schema import Explained, LensTable, Report, Row, Secondary
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.options import MOVED
 from lazarus_bench.session.samples import asked_of
@@ -225,7 +222,7 @@ def judge(
         family=claim.family,
         says=claim.says,
         estimand=claim.estimand,
-        source=claim.source,
+        source=claim.finding.source,
         subject=trial.subject,
         verdict=verdict,
         published=published,
@@ -233,7 +230,7 @@ def judge(
         digests=tuple(job.digest for job in trial.jobs),
         seconds=round(time.perf_counter() - start, 3),
         secondary=tuple(trial.secondary) if model else _others(trial),
-        published_note=claim.published_note,
+        published_note=claim.finding.note,
         exploratory=claim.exploratory,
         architecture=session.subject(trial.subject).model_type if model else "",
         claim_digest=trial.digest,

@@ -30,7 +30,7 @@ from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import attainable, family_level
 from lazarus_bench.models.files import resolve
-from lazarus_bench.report import JobRow
+from lazarus_bench.report.schema import JobRow
 from lazarus_bench.session.options import Options
 from lazarus_bench.tasks.labelled_data import DataSource, given_data, read_data
 from lazarus_bench.training import Engram, Recipe

@@ -12,19 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import (
-    MOST,
-    Curve,
-    Curves,
-    HeatGroup,
-    HeatMap,
-    HeatRow,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-    Scatter,
-)
-from lazarus_bench.report import LensRow, LensTable
+from lazarus_bench.figures.heatmap import HeatGroup, HeatMap, HeatRow
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.scatter import MOST, Scatter
+from lazarus_bench.figures.training import Curve, Curves
+from lazarus_bench.report.schema import LensRow, LensTable
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 if TYPE_CHECKING:

@@ -39,20 +39,13 @@ def declare(claim_id, module="test_fam", needs=(), **more):
     return claim.claim(claim_id, AtLeast(0.3), **({"finding": finding} | more))(space["test"])
 
 
-def test_another_claims_finding_is_refused(registry):
-    with pytest.raises(UserError, match=r"fam/two: its finding is that of fam/one"):
-        declare("fam/two", finding=FINDING)
-    assert registry.claims == {}
-
-
 def test_the_record_is_on_the_test_and_in_the_registry(registry):
     test = declare("fam/one", binary=True, words=("add",))
     record = claim_of(test)
     assert registry.claims["fam/one"] is record
     assert claim_of(lambda: None) is None
     assert (record.test, record.words, record.finding) == (test, ("add",), FINDING)
-    assert (record.source, record.published) == (FINDING.source, FINDING.evidence)
-    assert record.published_note == "printed"
+    assert record.published == FINDING.evidence
     assert record.binary
     assert (record.says, record.estimand) == ("It is so", "a number")
 
@@ -80,13 +73,14 @@ def test_a_docstring_says_the_claim_and_its_estimand(registry):
     def test():
         """It is so."""
 
+    declared = claim.claim("fam/two", AtLeast(0.3), source="a notebook")
     with pytest.raises(UserError, match="the docstring of test must say the claim in one sentence"):
-        claim.claim("fam/two", AtLeast(0.3))(test)
+        declared(test)
     test.__doc__ = "It is\nso.\n\nA number,\nno other.\n"
-    claim.claim("fam/two", AtLeast(0.3), source="a notebook")(test)
+    declared(test)
     record = registry.claims["fam/two"]
     assert (record.says, record.estimand) == ("It is so", "A number, no other")
-    assert (record.source, record.published) == ("a notebook", None)
+    assert (record.finding.source, record.published) == ("a notebook", None)
 
 
 def test_a_family_grows_with_its_claims(registry):
@@ -94,19 +88,27 @@ def test_a_family_grows_with_its_claims(registry):
         declare(f"fam/{name}")
     declare("other/one")
     assert (registry.size("fam"), registry.size("other")) == (3, 1)
+    with pytest.raises(ValueError, match="no claim of family sft"):
+        registry.size("sft")
+    with registry.set_apart():
+        assert registry.claims == {}
+    assert len(registry.claims) == 4
 
 
 @pytest.mark.parametrize(
-    ("claim_id", "module", "sentence"),
+    ("claim_id", "more", "sentence"),
     [
-        ("fam/one", "test_fam", r"fam/one is registered twice"),
-        ("fam/two", "test_other", r"family fam lives in test_fam"),
+        ("fam/one", {}, "fam/one is registered twice"),
+        ("fam/two", {"module": "test_other"}, "family fam lives in test_fam"),
+        ("fam/two", {"finding": FINDING}, "fam/two: its finding is that of fam/one"),
+        ("fam/two", {"source": "A"}, "fam/two has a finding, which names its source"),
+        *((name, {}, "a claim's id reads family/name") for name in ("dual", "/a", "dual/", "")),
     ],
 )
-def test_a_second_home_or_a_taken_id_is_refused(claim_id, module, sentence):
+def test_a_claim_that_does_not_fit_is_refused(claim_id, more, sentence):
     declare("fam/one")
     with pytest.raises(UserError, match=sentence):
-        declare(claim_id, module)
+        declare(claim_id, **more)
     assert list(REGISTRY.claims) == ["fam/one"]
 
 
@@ -152,14 +154,3 @@ def test_a_quirk_in_what_a_claim_needs_has_to_be_said(registry):
     assert registry.claims == {}
     declare("fam/one", needs=(trained(Sft()), trained(odd)), quirk="sgd")
     assert registry.claims["fam/one"].quirk == "sgd"
-
-
-@pytest.mark.parametrize("name", ["dual", "/a", "dual/", ""])
-def test_an_id_names_its_family(name):
-    with pytest.raises(UserError, match="family/name"):
-        declare(name)
-
-
-def test_a_family_of_no_claim_has_no_size(registry):
-    with pytest.raises(ValueError, match="no claim of family sft"):
-        registry.size("sft")

@@ -1,4 +1,4 @@
-"""Claim files read by their path: order, what lies beside them, mistakes, and the nearest names."""
+"""Claim files read by path: their order, siblings and mistakes, and the nearest names."""
 
 import os
 import py_compile
@@ -46,11 +46,8 @@ def test_claims_come_by_file_and_in_the_order_of_each(folder):
     assert found[0].decides["region"]["x"] == 0.7
     assert {claim.id: claim.decides["family_size"] for claim in found}["one/a"] == 2
     assert sys.path == path
+    assert found == drawn_up(read_claims(folder)), "read again"
     assert not [name for name in sys.modules if name.startswith("lazarus_bench_claim_files")]
-
-
-def test_files_can_be_read_again(folder):
-    assert drawn_up(read_claims(folder)) == drawn_up(read_claims(folder))
 
 
 PACKAGED = """
@@ -62,42 +59,43 @@ PACKAGED = """
 """
 
 
+def study(folder, edge=0.7):
+    """A claim file whose threshold comes from a table in the folder `tables`."""
+    write(folder, test_a=PACKAGED)
+    (folder / "tables").mkdir()
+    (folder / "tables" / "edges.py").write_text(f"EDGE = {edge}\n")
+
+
 @pytest.mark.parametrize("packages", [("", "tables"), ("", "below", "tables"), ("tables",), ()])
 @pytest.mark.parametrize("below", [".", "below"])
 def test_claim_files_import_their_tables_relatively(tmp_path, packages, below):
     """Whether the folder, or one in it, is a package or not; two of one name share nothing."""
     for name, edge in (("first", 0.7), ("second", 0.8)):
-        study = tmp_path / name / "study"
-        write(study / below, test_a=PACKAGED)
-        (study / below / "tables").mkdir()
-        (study / below / "tables" / "edges.py").write_text(f"EDGE = {edge}\n")
+        top = tmp_path / name / "study"
+        study(top / below, edge)
         for package in packages:
-            folder = study / (below if package == "tables" else "") / package
+            folder = top / (below if package == "tables" else "") / package
             if folder.is_dir():
                 (folder / "__init__.py").touch()
-        (claim,) = read_claims(study)
+        (claim,) = read_claims(top)
         assert claim.region.x == edge
     assert not [name for name in sys.modules if name.startswith("lazarus_bench_claim_files")]
     assert "study" not in sys.modules
 
 
 def test_a_folder_inside_a_package_reaches_up(tmp_path):
-    study = tmp_path / "study"
-    for package in (study, study / "below", study / "tables"):
-        package.mkdir()
+    study(tmp_path)
+    write(tmp_path / "below", test_a=PACKAGED.replace("from .tables", "from ..tables"))
+    for package in (tmp_path, tmp_path / "below", tmp_path / "tables"):
         (package / "__init__.py").touch()
-    (study / "tables" / "edges.py").write_text("EDGE = 0.7\n")
-    write(study / "below", test_a=PACKAGED.replace("from .tables", "from ..tables"))
-    assert read_claims(study / "below")[0].region.x == 0.7
+    assert read_claims(tmp_path / "below")[0].region.x == 0.7
 
 
 def test_the_engine_is_not_imported_again_for_a_study_in_the_wheel(tmp_path, monkeypatch):
     package = tmp_path / "lazarus_bench"
-    write(package / "hypotheses", test_a=PACKAGED)
+    study(package / "hypotheses")
     (package / "__init__.py").write_text("raise AssertionError('imported again')\n")
     (package / "hypotheses" / "__init__.py").touch()
-    (package / "hypotheses" / "tables").mkdir()
-    (package / "hypotheses" / "tables" / "edges.py").write_text("EDGE = 0.7\n")
     monkeypatch.setattr(lazarus_bench, "__file__", str(package / "__init__.py"))
     assert len(read_claims(package / "hypotheses")) == 1
 
@@ -116,13 +114,10 @@ def test_experiments_are_found_beside_the_claims(tmp_path):
     (tmp_path / "experiments.py").write_text(RECORDS)
     (found,) = read_experiments(tmp_path)
     assert (found.name, found.claims) == ("e", ("one/*",))
-
-
-@pytest.mark.parametrize("text", ["", "EXPERIMENTS = ('e',)", "EXPERIMENTS = []"])
-def test_experiments_that_are_none_are_refused(tmp_path, text):
-    (tmp_path / "experiments.py").write_text(text)
-    with pytest.raises(UserError, match=r"experiments\.py has no tuple EXPERIMENTS of Experiment"):
-        read_experiments(tmp_path)
+    for text in ("", "EXPERIMENTS = ('e',)", "EXPERIMENTS = []"):
+        (tmp_path / "experiments.py").write_text(text)
+        with pytest.raises(UserError, match=r"experiments\.py has no tuple EXPERIMENTS of Exp"):
+            read_experiments(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -130,39 +125,28 @@ def test_experiments_that_are_none_are_refused(tmp_path, text):
     [
         ("test_x.py", "import nowhere_at_all", "cannot read the claims of .*test_x.py .Module"),
         ("test_x.py", "def (", r"cannot read the claims of .*test_x.py \(SyntaxError"),
-        ("other.py", "x = 1", "no file of .* holds a claim"),
+        ("test_x.py", "from lazarus_bench import *\nraise UserError('own')", "^own$"),
+        ("other.py", "x = 1", "no file of .* holds a claim: .* --hypotheses"),
+        ("below/test_x.py", None, "there is no folder .*nowhere: .* --hypotheses"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, sentence):
-    (tmp_path / name).write_text(text)
+def test_a_file_or_folder_that_cannot_be_read_is_named(tmp_path, name, text, sentence):
+    if text:
+        (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=sentence):
-        read_claims(tmp_path)
+        read_claims(tmp_path if text else tmp_path / "nowhere")
 
 
-def test_the_claim_decorators_own_sentences_pass(tmp_path):
-    write(tmp_path, test_x=ONE, test_y=ONE)
-    with pytest.raises(UserError, match="one/a is registered twice"):
-        read_claims(tmp_path)
-
-
-def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(UserError, match="--hypotheses"):
-        read_claims(tmp_path / "nowhere")
-
-
-def test_a_claim_is_found_by_its_id_alone_and_others_get_the_nearest(folder):
+def test_claims_and_families_are_found_by_name_and_errors_have_the_nearest(folder):
     claims = drawn_up(read_claims(folder))
     assert chosen(claims, "one/a").id == "one/a"
-    with pytest.raises(UserError, match="the nearest are one/b-longer"):
-        chosen(claims, "b-longr")
-    with pytest.raises(UserError, match="the nearest are two/a"):
-        chosen(claims, "two/")
-    with pytest.raises(UserError, match="no claim is called zzzzzzzz: `lazarus-bench claims list`"):
-        chosen(claims, "zzzzzzzz")
-
-
-def test_a_family_is_found_by_its_name(folder):
-    claims = drawn_up(read_claims(folder))
+    for wanted, sentence in {
+        "b-longr": "the nearest are one/b-longer",
+        "two/": "the nearest are two/a",
+        "zzzzzzzz": "no claim is called zzzzzzzz: `lazarus-bench claims list`",
+    }.items():
+        with pytest.raises(UserError, match=sentence):
+            chosen(claims, wanted)
     assert len(of_family(claims, "one")) == 2
     with pytest.raises(UserError, match="choose from two, one"):
         of_family(claims, "three")

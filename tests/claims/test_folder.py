@@ -1,4 +1,4 @@
-"""Where claim files are looked for."""
+"""The search for the folder of claim files."""
 
 from pathlib import Path
 
@@ -12,37 +12,33 @@ from lazarus_bench.errors import UserError
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def test_a_named_folder_is_taken_as_it_is():
-    assert claims_folder("anywhere") == Path("anywhere")
+def touched(file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    return file.parent
 
 
-def test_claim_files_here_come_before_those_that_came_installed(tmp_path, monkeypatch):
+def test_a_named_folder_comes_first_then_one_here_then_the_installed_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hypotheses").mkdir()
-    package = tmp_path / "checkout" / "lazarus_bench"
-    beside = package.parent / "hypotheses"
-    beside.mkdir(parents=True)
-    (beside / "test_lens.py").touch()
-    (package.parent / "pyproject.toml").touch()
-    monkeypatch.setattr(lazarus_bench, "__file__", str(package / "__init__.py"))
+    checkout = touched(tmp_path / "checkout" / "pyproject.toml")
+    beside = touched(checkout / "hypotheses" / "test_lens.py")
+    monkeypatch.setattr(lazarus_bench, "__file__", str(checkout / "lazarus_bench" / "__init__.py"))
+    assert claims_folder("anywhere") == Path("anywhere")
     assert claims_folder(None) == installed() == beside
-    (tmp_path / "hypotheses" / "test_mine.py").touch()
+    touched(tmp_path / "hypotheses" / "test_mine.py")
     assert claims_folder(None) == Path("hypotheses")
 
 
 def test_a_wheel_brings_them_in_the_package(tmp_path, monkeypatch):
     package = tmp_path / "site-packages" / "lazarus_bench"
-    package.mkdir(parents=True)
     monkeypatch.setattr(lazarus_bench, "__file__", str(package / "__init__.py"))
     monkeypatch.chdir(tmp_path)
-    (package.parent / "hypotheses").mkdir()
-    (package.parent / "hypotheses" / "test_of_another_project.py").touch()
+    touched(package.parent / "hypotheses" / "test_of_another_project.py")
     assert installed() is None
     with pytest.raises(UserError, match=r"no folder of claim files: .* --hypotheses DIR"):
         claims_folder(None)
-    (package / "hypotheses").mkdir()
-    (package / "hypotheses" / "test_lens.py").touch()
-    assert claims_folder(None) == package / "hypotheses"
+    assert touched(package / "hypotheses" / "test_lens.py") == claims_folder(None)
 
 
 def test_a_wheel_and_no_editable_install_is_told_to_bring_them():

@@ -14,12 +14,9 @@ def update_pins(folder, verdicts):
     (folder / FILE).write_text(updated_pins(folder, verdicts))
 
 
-def test_no_file_no_pins(tmp_path):
+def test_written_pins_are_read_back_for_their_design_alone(tmp_path):
     assert read_pins(tmp_path) == {}
     assert pinned({}, "default", "lab:llama", "fam/one") is None
-
-
-def test_written_pins_are_read_back_for_their_design_alone(tmp_path):
     update_pins(tmp_path, {("default", "lab:llama", "fam/one"): "not applicable"})
     pins = read_pins(tmp_path)
     assert pinned(pins, "default", "lab:llama", "fam/one") == "not applicable"

@@ -8,22 +8,9 @@ from lazarus_bench.plugin.hooks import PytestOptions
 from lazarus_bench.session.options import Options
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_is_found_by_its_name(name):
-    found = profile(name)
-    assert found.name == name
-    assert found.seeds >= 1
-    assert found.prompts >= 1
-
-
-def test_profiles_grow():
-    smoke, default, full = (PROFILES[name] for name in ("smoke", "default", "full"))
-    assert smoke.seeds < default.seeds < full.seeds
-    assert smoke.prompts < default.prompts <= full.prompts
-
-
-def test_further_families_cost_a_seed_by_default_and_one_family_in_smoke():
-    smoke, default, full = (PROFILES[name] for name in ("smoke", "default", "full"))
+def test_profiles_grow_and_further_families_cost_a_seed_by_default():
+    smoke, default, full = map(profile, ("smoke", "default", "full"))
+    assert 1 <= smoke.prompts < default.prompts <= full.prompts
     assert [found.bases("lab:olmoe") for found in (smoke, default, full)] == [1, 1, 5]
     assert [found.bases("lab:llama") for found in (smoke, default, full)] == [1, 5, 10]
     assert default.bases("lab:granite-instruct") == 1
@@ -50,6 +37,7 @@ def test_given_seeds_are_the_seeds_of_every_family(named):
     for name, seeds in (("full", 3), ("default", 9), ("default", 5)):
         found = profile(name, seeds, named=named)
         assert [found.bases(family) for family in ("lab:llama", "lab:olmoe")] == [seeds, seeds]
+        assert (found.name, found.prompts) == (name, PROFILES[name].prompts)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -58,17 +46,17 @@ def test_a_named_family_has_the_seeds_of_the_main_one(name):
     assert found.bases("lab:granite") == found.bases("lab:llama") == PROFILES[name].seeds
 
 
-def test_a_label_tells_the_seeds_of_a_subject_from_the_usual_ones():
-    assert profile("default").label("lab:granite") == "default"
-    assert profile("default", named=True).label("lab:granite") == "default, 5 seeds"
-    assert profile("default", 5).label("lab:granite") == "default, 5 seeds"
-    assert profile("smoke", 3).label("lab:granite") == "smoke, 3 seeds"
-    for usual in (profile("default", named=True), profile("default", 5)):
-        assert usual.label("lab:llama") == usual.label("some/model") == "default"
-    assert profile("default", 3).label("lab:llama") == "default, 3 seeds"
-
-
-def test_other_seeds_keep_the_rest():
-    chosen = profile("default", 1)
-    assert (chosen.seeds, chosen.prompts) == (1, PROFILES["default"].prompts)
-    assert chosen != PROFILES["default"]
+@pytest.mark.parametrize(
+    ("found", "subject", "label"),
+    [
+        (profile("default"), "lab:granite", "default"),
+        (profile("default", named=True), "lab:granite", "default, 5 seeds"),
+        (profile("default", 5), "lab:granite", "default, 5 seeds"),
+        (profile("smoke", 3), "lab:granite", "smoke, 3 seeds"),
+        (profile("default", named=True), "lab:llama", "default"),
+        (profile("default", 5), "some/model", "default"),
+        (profile("default", 3), "lab:llama", "default, 3 seeds"),
+    ],
+)
+def test_a_label_has_the_seeds_of_a_subject_unless_they_are_the_usual_ones(found, subject, label):
+    assert found.label(subject) == label

@@ -72,12 +72,9 @@ def test_profiles_count(monkeypatch):
     assert drawn_up().digest != before
 
 
-def test_an_edge_counts_as_a_number_however_it_is_written():
-    assert drawn_up(AtLeast(0)).digest == drawn_up(AtLeast(0.0)).digest
-
-
-def test_notes_and_sources_decide_nothing():
+def test_neither_notes_nor_sources_nor_the_spelling_of_an_edge_decide():
     assert drawn_up(note="doubtful", source="B").digest == drawn_up().digest
+    assert drawn_up(AtLeast(0)).digest == drawn_up(AtLeast(0.0)).digest
 
 
 def test_every_field_of_a_claim_is_weighed_or_known_to_decide_nothing():
@@ -86,33 +83,23 @@ def test_every_field_of_a_claim_is_weighed_or_known_to_decide_nothing():
     assert {field.name for field in dataclasses.fields(Claim)} <= decided | nothing
 
 
-def test_a_digest_is_that_of_what_stands_beside_it_also_once_read_back(tmp_path):
+def test_a_registry_reads_back_and_is_refused_once_changed_by_hand(tmp_path):
     entry = drawn_up(needs=(trained(Sft()), trained(Sft(learning_rate=3e-5), instruct=True)))
     assert entry.digest == digest_of(entry.decides)
-    (tmp_path / "registry.json").write_text(to_text([entry]), encoding="utf-8")
-    assert read_registered(tmp_path) == {"fam/one": entry}
-
-
-def test_a_registry_changed_by_hand_is_refused(tmp_path):
     file = tmp_path / "registry.json"
-    data = json.loads(to_text([drawn_up()]))
+    file.write_text(to_text([entry]), encoding="utf-8")
+    assert read_registered(tmp_path) == {"fam/one": entry}
+    data = json.loads(to_text([entry]))
     data["claims"][0]["decides"]["region"]["x"] = 0.2
     file.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(UserError, match=r"registry\.json says of fam/one what its digest"):
         by_id(file)
 
 
-def test_a_claim_is_told_apart_from_what_is_on_record(tmp_path):
+def test_a_claim_is_compared_with_its_registration(tmp_path):
     now = drawn_up(AtLeast(0.4))
     assert read_registered(tmp_path) is None
     assert amended(now, None) == ()
     assert amended(now, {}) == (UNREGISTERED,)
     assert amended(now, {"fam/one": now}) == ()
     assert amended(now, {"fam/one": drawn_up()}) == ("region ≥ 0.3 → ≥ 0.4",)
-
-
-def test_what_was_registered_returns_after_setting_it_apart():
-    before = dict(REGISTRY.claims)
-    with REGISTRY.set_apart():
-        assert REGISTRY.claims == {}
-    assert REGISTRY.claims == before

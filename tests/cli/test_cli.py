@@ -15,8 +15,9 @@ from claimfiles import clean_environment, write
 from lazarus_bench import cli
 from lazarus_bench.cli import application
 from lazarus_bench.judge import AtLeast, Means, decide
-from lazarus_bench.report import Report, Row, render, save
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import Report, Row, save
 
 
 def command(*args, **environment):

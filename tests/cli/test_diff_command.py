@@ -8,9 +8,9 @@ import pytest
 
 from lazarus_bench import cli
 from lazarus_bench.judge import AtLeast, Means, decide
-from lazarus_bench.report import Report, Row, load, save
 from lazarus_bench.report.diff import compare, render_diff
 from lazarus_bench.report.markup import unescaped
+from lazarus_bench.report.schema import Report, Row, load, save
 
 OLDER = Path(__file__).resolve().parents[1] / "report"
 

@@ -7,8 +7,9 @@ import pytest
 
 from lazarus_bench import cli
 from lazarus_bench.judge import AtLeast, Means, decide
-from lazarus_bench.report import Report, Row, render, save
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import Report, Row, save
 
 HIGH = ((0.50, 0.51, 0.52, 0.53) * 5,)
 LOW = ((0.10, 0.11, 0.12, 0.13) * 5,)

@@ -10,7 +10,7 @@ import pytest
 from claimfiles import clean_environment, write
 from commandcases import commands
 
-from lazarus_bench.report import load
+from lazarus_bench.report.schema import load
 
 PRINTED = """
 @pre("printed/good", AtLeast(0.3), NARROW)

@@ -10,22 +10,12 @@ from figure_strategies import figures_with, listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lazarus_bench.figures import (
-    MOST,
-    CostCurve,
-    Costs,
-    Curve,
-    Curves,
-    Forest,
-    Lane,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-    Scatter,
-    stylesheet,
-    trainings,
-)
-from lazarus_bench.figures.draw import PALETTE
+from lazarus_bench.figures.cost import CostCurve, Costs
+from lazarus_bench.figures.draw import PALETTE, stylesheet
+from lazarus_bench.figures.forest import Forest, Lane
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.scatter import MOST, Scatter
+from lazarus_bench.figures.training import Curve, Curves, trainings
 
 WORDS = st.text("<>&'\"|`\\ ab2≤乘\x00\n]", max_size=30) | st.text(max_size=30)
 SPAN = st.tuples(st.floats(), st.floats())
@@ -118,6 +108,7 @@ def test_a_scatter_has_one_scale_for_both_axes_and_up_is_up():
     (x0, y0), (x1, y1), _ = Drawn(scatter((0.0, 0.0, 0), (4.0, 1.0, 0)).svg()).marks("c0")
     assert x1 - x0 == pytest.approx(4 * (y0 - y1))
     assert (x0, x1) == (14, 338)
+    assert Drawn(scatter((7.0, -2.0, 0)).svg()).marks("c0")[0] == (176, 176), "alone in the middle"
 
 
 def test_a_scatter_leaves_out_what_has_no_place_and_counts_it_in_the_key():
@@ -126,16 +117,10 @@ def test_a_scatter_leaves_out_what_has_no_place_and_counts_it_in_the_key():
     assert drawn.words == ["a (2)", "b (1)"]
 
 
-def test_the_only_point_of_a_scatter_is_in_its_middle():
-    assert Drawn(scatter((7.0, -2.0, 0)).svg()).marks("c0")[0] == (176, 176)
-
-
 def test_classes_differ_in_colour_and_in_shape():
-    names = tuple("abcdef")
-    drawn = Drawn(scatter(classes=names).svg())
-    marks = drawn.all("path")
-    assert len({at.get("fill") for at in marks}) == len(names)
-    assert len({at.get("d").partition("m")[2] for at in marks}) == len(names)
+    marks = Drawn(scatter(classes=tuple("abcdef")).svg()).all("path")
+    assert len({at.get("fill") for at in marks}) == 6
+    assert len({at.get("d").partition("m")[2] for at in marks}) == 6
 
 
 def test_a_scatter_refuses_too_many_points_and_a_point_of_no_class():
@@ -177,7 +162,7 @@ def test_a_band_reaches_from_the_lowest_seed_to_the_highest():
 def test_the_null_is_a_dotted_line_and_its_upper_limit_a_dashed_one():
     null = NullBand(name="permuted labels", mean=(0.25, 0.25), upper=0.5)
     drawn = Drawn(layers((0.5, 1.0), null=null).svg())
-    dotted, _ = drawn.lines("soft")[0], drawn.words
+    dotted = drawn.lines("soft")[0]
     (across,) = [at for at in drawn.all("line") if at.get("stroke-dasharray") == "6 4"]
     first = drawn.marks("c0")[0]
     assert float(across.get("y1")) == pytest.approx(first[1], abs=0.1)
@@ -193,15 +178,12 @@ def test_a_line_breaks_where_a_number_is_missing_and_a_lone_point_is_seen():
     assert len(drawn.marks("c0")) == 3 + 1
 
 
-@pytest.mark.parametrize("field", ["mean", "lowest", "highest"])
-def test_a_column_of_another_length_is_refused(field):
-    numbers = {"mean": (1.0, 2.0), "lowest": (1.0, 2.0), "highest": (1.0, 2.0), field: (1.0,)}
-    one = LayerSeries(name="a", **numbers)
-    with pytest.raises(ValueError, match="'a' has 1 numbers for 2 layers"):
-        LayerCurves(title="t", subject="s", unit="u", layers=(0, 1), series=(one,))
-
-
-def test_seeds_or_a_null_of_another_length_are_refused():
+def test_columns_seeds_or_a_null_of_another_length_are_refused():
+    for field in ("mean", "lowest", "highest"):
+        numbers = dict.fromkeys(("mean", "lowest", "highest"), (1.0, 2.0)) | {field: (1.0,)}
+        one = LayerSeries(name="a", **numbers)
+        with pytest.raises(ValueError, match="'a' has 1 numbers for 2 layers"):
+            LayerCurves(title="t", subject="s", unit="u", layers=(0, 1), series=(one,))
     with pytest.raises(ValueError, match="argument 2"):
         LayerSeries.of("a", ((1.0, 2.0), (1.0,)))
     with pytest.raises(ValueError, match="'n' has 1 numbers for 2 layers"):
@@ -221,23 +203,18 @@ def test_each_number_has_a_panel_and_each_training_a_heading():
     assert drawn.words.count("loss") == 2
     assert {"SFT: lab:llama", "dual reward: lab:llama"} <= set(drawn.words)
     assert drawn.words.count("nats, by step") == 2
-
-
-def test_a_falling_loss_goes_right_and_down():
-    (line,) = Drawn(training("loss").svg()).lines("c0")
-    assert line == sorted(line)
-    assert [y for _, y in line] == sorted(y for _, y in line)
+    line = drawn.lines("c0")[0]
+    assert line == sorted(line), "a falling loss goes right"
+    assert [y for _, y in line] == sorted(y for _, y in line), "and down"
 
 
 def test_seeds_are_thin_lines_below_their_mean():
     two = (((1.0, 0.0), (2.0, 4.0)), ((1.0, 2.0), (2.0, math.nan)))
     drawn = Drawn(training("loss", lines=two).svg())
-    first, second = drawn.lines("strong")
-    (mean,) = drawn.lines("c0")
+    (first, second), (mean,) = drawn.lines("strong"), drawn.lines("c0")
     assert mean[0][1] == pytest.approx((first[0][1] + second[0][1]) / 2)
     assert mean[1] == first[1], "one seed has a number there"
-    names = [at.get("class") for at in drawn.all("polyline")]
-    assert names[-1] == "s-c0"
+    assert drawn.all("polyline")[-1].get("class") == "s-c0"
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 7])

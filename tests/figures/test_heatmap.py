@@ -10,10 +10,18 @@ from figure_strategies import luminance
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lazarus_bench.figures import PROBABILITY, HeatGroup, HeatMap, HeatRow, linear
 from lazarus_bench.figures.draw import HEAT as COLOURS
 from lazarus_bench.figures.draw import PALETTE
-from lazarus_bench.figures.heatmap import DECADES, level
+from lazarus_bench.figures.heatmap import (
+    DECADES,
+    PROBABILITY,
+    HeatGroup,
+    HeatMap,
+    HeatRow,
+    level,
+    linear,
+)
+from lazarus_bench.figures.heatmap import heat as instruments_heat
 
 PROMPT = "What is seven times eight?"
 
@@ -42,6 +50,12 @@ def heat(*numbers, prompt=PROMPT, layer=0):
     return HeatMap(title="Lens", subject="lab", layer=layer, seeds=1, groups=groups)
 
 
+def result(*numbers, at=(), largest=None):
+    """The heat map of an instrument's result."""
+    rows = [(PROMPT, "multiply", numbers)] * 2
+    return instruments_heat("Lens", "lab", [("ours", rows)], 0, at, largest)
+
+
 def cells(drawn):
     """The (x, y, colour, words) of every cell."""
     return [
@@ -63,12 +77,6 @@ def test_what_is_off_the_scale_has_the_nearest_colour_and_nan_none():
     assert level(math.nan) is None
 
 
-@given(st.floats(0, 1), st.floats(0, 1))
-def test_more_has_no_lesser_colour(first, second):
-    low, high = sorted((first, second))
-    assert level(low) <= level(high)
-
-
 def test_colours_grow_darker_by_enough_that_no_eye_needs_their_hue():
     # CIE 1976 lightness: a difference of 3 between neighbours is seen; here it is the least.
     found = [116 * luminance(colour) ** (1 / 3) - 16 for colour in COLOURS]
@@ -76,11 +84,8 @@ def test_colours_grow_darker_by_enough_that_no_eye_needs_their_hue():
     assert min(steps) > 3
     assert found[0] > 90
     assert found[-1] < 20
-
-
-def test_the_dark_has_the_colours_in_their_reverse():
     pairs = [PALETTE[f"h{at}"] for at in range(len(COLOURS))]
-    assert pairs == list(zip(COLOURS, reversed(COLOURS), strict=True))
+    assert pairs == list(zip(COLOURS, reversed(COLOURS), strict=True)), "reversed on a dark page"
 
 
 def test_layers_go_right_and_prompts_down_and_each_cell_says_its_number():
@@ -117,23 +122,24 @@ def test_an_axis_names_layers_that_do_not_touch_and_the_outlined_one(depth, data
 
 
 def test_the_layers_asked_for_are_outlined_instead_of_its_own():
-    def outlined(**given):
-        drawn = Drawn(heat(0.1, 0.2, 0.3, 0.4, layer=1).svg(**given))
-        return [float(at.get("x")) for at in drawn.all("rect", "s-ink")]
+    def outlined(item):
+        return [float(at.get("x")) for at in Drawn(item.svg()).all("rect", "s-ink")]
 
-    (own,), (first, second) = outlined(), outlined(outlined=(0, 2))
-    assert first < own < second
-    assert outlined(outlined=()) == []
+    numbers = (0.1, 0.2, 0.3, 0.4)
+    own, (first, second) = outlined(heat(*numbers, layer=1)), outlined(result(*numbers, at=(0, 2)))
+    assert len(own) == 1
+    assert first < second
+    assert outlined(result(*numbers)) == outlined(result(*numbers, at=range(4))) == []
 
 
-def test_a_long_prompt_is_cut_where_it_is_told_and_a_wide_one_takes_its_room():
+def test_a_long_prompt_is_cut_and_a_wide_one_takes_its_room():
     assert "What is seven…" in Drawn(heat(0.5).svg()).words
-    (name, _) = [at for at in Drawn(heat(0.5).svg(longest=40)).all("text") if at.text == PROMPT]
+    (name, _) = [at for at in Drawn(result(0.5).svg()).all("text") if at.text == PROMPT]
     assert float(name.get("x")) > 7 * len(PROMPT)
     assert "乘乘乘乘乘乘…" in Drawn(heat(0.5, prompt="乘" * 9).svg()).words
 
 
-def test_what_it_shows_in_words():
+def test_the_description():
     assert HEAT.says() == (
         "ours: mean 0.705 at L2, highest 1 at L3 of “23 + 45 =”; "
         "1 of 200: mean 0.0200 at L2, highest 0.316 at L3 of “1234567 | 89 <b>”"
@@ -159,12 +165,18 @@ def test_a_heat_map_without_what_it_names_is_refused(change, message):
         dataclasses.replace(HEAT, **change)
 
 
-def test_even_steps_and_what_is_beyond_has_the_last():
+def test_a_linear_scale_has_even_steps_and_the_last_colour_beyond_its_end():
     shades = linear(0.6)
     assert [shades.level(0.05 * at + 0.01) for at in range(12)] == list(range(12))
     assert (shades.level(-1), shades.level(0.6), shades.level(7)) == (0, 11, 11)
     assert shades.level(math.nan) is None
     assert shades.key == ("0", "0.100", "0.200", "0.300", "0.400", "0.500", "0.600")
+    drawn = Drawn(result(0.0, 0.29, 0.56, largest=0.6).svg())
+    assert [colour for *_, colour, _ in cells(drawn)][:3] == [COLOURS[0], COLOURS[5], COLOURS[11]]
+    assert {"0.600", "0.300"} <= set(drawn.words)
+    for largest in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="ends above 0"):
+            linear(largest)
 
 
 @given(largest=st.floats(1e-6, 1e6), one=st.floats(0, 1), other=st.floats(0, 1))
@@ -172,15 +184,4 @@ def test_more_is_never_lighter(largest, one, other):
     less, more = sorted((one, other))
     of = linear(largest).level
     assert 0 <= of(less * largest) <= of(more * largest) < len(COLOURS)
-
-
-@pytest.mark.parametrize("largest", [0.0, -1.0, math.nan])
-def test_a_scale_ends_above_0(largest):
-    with pytest.raises(ValueError, match="ends above 0"):
-        linear(largest)
-
-
-def test_the_drawing_has_the_shades_colours_and_key():
-    drawn = Drawn(heat(0.0, 0.29, 0.56).svg(shades=linear(0.6)))
-    assert [colour for *_, colour, _ in cells(drawn)][:3] == [COLOURS[0], COLOURS[5], COLOURS[11]]
-    assert {"0.600", "0.300"} <= set(drawn.words)
+    assert level(less) <= level(more)

@@ -8,7 +8,7 @@ import time
 import pytest
 from claimfiles import arguments, clean_environment, write
 
-from lazarus_bench.report import load
+from lazarus_bench.report.schema import load
 
 CLAIMS = """
 long = trained(Sft(**TINY | dict(steps=1200)))

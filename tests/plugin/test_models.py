@@ -7,10 +7,11 @@ import sys
 import pytest
 from claimfiles import CONFTEST, clean_environment, run, write
 
-from lazarus_bench.report import load
+from lazarus_bench.report.schema import load
 
 SUITE = """
-from lazarus_bench.figures import Curve, Curves, LayerCurves, LayerSeries
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries
+from lazarus_bench.figures.training import Curve, Curves
 from lazarus_bench.session.shown import training_curves
 from lazarus_bench.session.shown import lens_heatmap
 from lazarus_bench.tasks.arithmetic import sample_prompts

@@ -5,8 +5,8 @@ import json
 import pytest
 from claimfiles import run, write
 
-from lazarus_bench.report import render
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.markdown import render
 
 SUITE = """
 from lazarus_bench.claims.finding import Labelled

@@ -10,8 +10,9 @@ from lazarus_bench.jobs import measurements
 from lazarus_bench.jobs.artifact import MANIFEST, Attempt, write_manifest
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.models.quirks import QUIRKS as OF_READING
-from lazarus_bench.report import manifest_lines, render
+from lazarus_bench.report.defects import manifest_lines
 from lazarus_bench.report.html import render_html
+from lazarus_bench.report.markdown import render
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft

@@ -4,7 +4,7 @@ import pytest
 from claimfiles import run, write
 
 from lazarus_bench.claims.claim_files import read_claims
-from lazarus_bench.report import render
+from lazarus_bench.report.markdown import render
 from lazarus_bench.report.registry import drawn_up, to_text
 
 FAM = """

@@ -1,6 +1,5 @@
 """A headless Chromium, driven over its own debugging pipe; nothing but the browser is needed."""
 
-import base64
 import contextlib
 import fcntl
 import json
@@ -120,11 +119,6 @@ class Page:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", media=media, features=[scheme])
-
-    def picture(self, path, **clip):
-        more = {"clip": {**clip, "scale": 1}, "captureBeyondViewport": True} if clip else {}
-        data = self.send("Page.captureScreenshot", format="png", **more)["data"]
-        path.write_bytes(base64.b64decode(data))
 
     def requests(self):
         """Every address the page asked for."""

@@ -1,4 +1,4 @@
-"""Two hand-made reports and what lies between them; run this file to write the goldens anew."""
+"""Two hand-made reports and their comparison; run this file to write the goldens anew."""
 
 import json
 from dataclasses import replace
@@ -8,11 +8,6 @@ from sample_report import SAMPLE, estimate, row, verdict
 
 from lazarus_bench.judge import Above, AtLeast, Control, Outcome
 from lazarus_bench.report.diff import annotation, compare, render_diff, to_dict
-
-GOLDEN = Path(__file__).with_name("golden_diff.md")
-GOLDEN_ALL = Path(__file__).with_name("golden_diff_all.md")
-GOLDEN_JSON = Path(__file__).with_name("golden_diff.json")
-GOLDEN_GITHUB = Path(__file__).with_name("golden_diff_github.txt")
 
 _FEWER = verdict(
     Outcome.INCONCLUSIVE,
@@ -33,7 +28,7 @@ _STRICTER = replace(verdict(Outcome.SUPPORTED, Above(-0.5), estimate(-0.35, -0.4
 
 
 def _changed(old):
-    """The row as the newer run has it; None where it has none."""
+    """The row in the newer run, or None."""
     if (old.claim_id, old.subject) == ("dual/vo-36", "lab:llama"):
         return replace(old, verdict=_FEWER, digests=(old.digests[0],), claim_digest="c0ffee" * 10)
     if old.claim_id == "dual/base-beats-instruct":
@@ -73,12 +68,12 @@ def as_json():
 
 
 RENDERINGS = {
-    GOLDEN: lambda: render_diff(FOUND),
-    GOLDEN_ALL: lambda: render_diff(FOUND, everything=True),
-    GOLDEN_JSON: as_json,
-    GOLDEN_GITHUB: annotations,
+    "golden_diff.md": lambda: render_diff(FOUND),
+    "golden_diff_all.md": lambda: render_diff(FOUND, everything=True),
+    "golden_diff.json": as_json,
+    "golden_diff_github.txt": annotations,
 }
 
 if __name__ == "__main__":
-    for path, rendered in RENDERINGS.items():
-        path.write_text(rendered(), encoding="utf-8")
+    for name, rendered in RENDERINGS.items():
+        Path(__file__).with_name(name).write_text(rendered(), encoding="utf-8")

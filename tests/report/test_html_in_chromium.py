@@ -14,6 +14,7 @@ from lazarus_bench.report.html import render_html
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH")
 AXE = os.environ.get("AXE_CORE", "")
+OPEN = "document.querySelectorAll('details').forEach(at => { at.open = true })"
 SHOWN = "document.getElementById('shown').textContent"
 VISIBLE = "[...document.querySelectorAll('#table .row')].filter(at => at.checkVisibility()).length"
 
@@ -40,7 +41,7 @@ def page(chromium, file):
 
 
 def test_it_opens_without_a_complaint_and_asks_for_nothing_else(page, file):
-    page.evaluate("document.querySelectorAll('details').forEach(at => { at.open = true })")
+    page.evaluate(OPEN)
     page.evaluate("document.getElementById('theme').click()")
     assert page.complaints() == []
     assert page.requests() == [file.as_uri()]
@@ -64,31 +65,24 @@ def test_it_filters_by_keyboard(page):
     assert (page.evaluate(SHOWN), page.evaluate(VISIBLE)) == ("16 of 16 verdicts shown", 16)
 
 
-def test_it_chooses_a_family_and_a_subject_by_keyboard(page):
+def test_it_chooses_a_family_a_subject_and_nothing_by_keyboard(page):
     page.tab_to("at.id === 'family'")
     page.press("Down")
     assert page.evaluate(SHOWN) == "4 of 16 verdicts shown"
     page.tab_to("at.id === 'subject'")
     page.press("Down")
     assert page.evaluate(SHOWN) == "3 of 16 verdicts shown"
-
-
-def test_what_fits_no_verdict_says_so(page):
     page.tab_to("at.id === 'query'")
     page.type("xyzzy")
     assert page.evaluate(SHOWN) == "0 of 16 verdicts shown"
     assert page.evaluate("document.getElementById('nothing').checkVisibility()")
 
 
-def test_it_expands_by_keyboard(page):
+def test_a_claim_and_the_numbers_of_a_heat_map_open_by_keyboard(page):
     page.tab_to("at.matches('.claim > summary')")
-    page.press("Enter")
-    assert page.evaluate("document.activeElement.parentElement.open")
-    page.press("Enter")
-    assert not page.evaluate("document.activeElement.parentElement.open")
-
-
-def test_the_numbers_of_a_heat_map_open_by_keyboard_and_can_be_scrolled(page):
+    for opened in (True, False):
+        page.press("Enter")
+        assert page.evaluate("document.activeElement.parentElement.open") == opened
     page.tab_to("at.matches('.heats .fold > summary')")
     page.press("Enter")
     assert page.evaluate("document.querySelector('.heattable td').checkVisibility()")
@@ -136,7 +130,7 @@ def test_the_theme_follows_the_system_and_then_the_button(page, file):
 
 @pytest.mark.parametrize("width", [320, 390, 700, 1280])
 def test_nothing_is_wider_than_the_page(page, width):
-    page.evaluate("document.querySelectorAll('details').forEach(at => { at.open = true })")
+    page.evaluate(OPEN)
     page.view(width)
     wide, seen = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -151,12 +145,9 @@ def test_print_shows_what_is_folded_and_hides_what_is_pressed(page):
     assert page.evaluate(inside)
     assert not page.evaluate("document.getElementById('filters').checkVisibility()")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-
-
-def test_what_is_printed_is_no_wider_than_paper(page):
-    page.evaluate("document.querySelectorAll('details').forEach(at => { at.open = true })")
+    page.evaluate(OPEN)
     page.view(718, media="print")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718, "the width of paper"
 
 
 def test_without_scripts_all_of_it_is_there(page, file):
@@ -173,7 +164,7 @@ def test_without_scripts_all_of_it_is_there(page, file):
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_axe_finds_nothing(page, width, dark):
     page.view(width, dark=dark)
-    page.evaluate("document.querySelectorAll('details').forEach(at => { at.open = true })")
+    page.evaluate(OPEN)
     page.send("Page.setBypassCSP", enabled=True)
     page.evaluate(Path(AXE).read_text(encoding="utf-8") + "; 0")
     found = page.evaluate("axe.run().then(r => r.violations.map(v => [v.id, v.impact]))")

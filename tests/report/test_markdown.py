@@ -5,40 +5,9 @@ import dataclasses
 from sample_report import ROWS, SAMPLE
 
 from lazarus_bench.judge import Outcome
-from lazarus_bench.report import Report, render
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import Report
 from lazarus_bench.report.summary import count, families, family_sentence, moved, subjects
-
-
-def test_sections_come_in_reading_order():
-    headings = [line for line in render(SAMPLE).splitlines() if line.startswith("## ")]
-    assert headings == [
-        "## Summary",
-        "## lens",
-        "## dual",
-        "## explain",
-        "## probe",
-        "## Which known defect produces a published number?",
-        "## The published prompts through the lens",
-        "## Lens heat maps",
-        "## Engrams in the plane of their first two principal components",
-        "## Layer by layer",
-        "## Training curves",
-        "## Jobs",
-        "## Manifest",
-    ]
-
-
-def test_every_table_has_as_many_cells_in_every_row():
-    blocks = render(SAMPLE).replace("\\|", "").split("\n\n")
-    tables = [block.splitlines() for block in blocks if block.startswith("| ")]
-    assert len(tables) == 13
-    for lines in tables:
-        assert len({line.count("|") for line in lines}) == 1
-
-
-def test_every_fold_is_closed():
-    text = render(SAMPLE)
-    assert text.count("<details>") == text.count("</details>") == 9
 
 
 def test_an_empty_report_says_so():
@@ -47,7 +16,7 @@ def test_an_empty_report_says_so():
     assert "## Jobs" not in render(empty)
 
 
-def test_a_moved_verdict_stands_in_the_summary():
+def test_a_moved_verdict_is_in_the_summary():
     assert [row.claim_id for row in moved(ROWS)] == ["dual/base-beats-instruct"]
     unpinned = tuple(dataclasses.replace(row, pinned=None) for row in ROWS)
     assert "Moved from their pins" not in render(dataclasses.replace(SAMPLE, rows=unpinned))
@@ -59,16 +28,15 @@ def test_the_published_numbers_come_last_and_are_counted_apart():
     assert count(lab)[Outcome.SUPPORTED] == 3
 
 
-def test_a_family_is_told_in_one_sentence():
+def test_a_family_has_one_sentence():
     dual = families(ROWS)["dual"]
     assert family_sentence(dual, "lab:llama") == (
         "of 2 claims, 1 supported (vo-36), 1 refuted (base-beats-instruct)"
     )
 
 
-def test_a_failed_control_is_marked():
-    assert "Control, train/eval overlap: 3, expected none, **failed**" in render(SAMPLE)
-
-
-def test_lens_hits_ignore_case_and_blanks_of_the_token():
-    assert "1 of 2 after training." in render(SAMPLE)
+def test_a_failed_control_is_marked_and_lens_hits_ignore_case_and_blanks():
+    text = render(SAMPLE)
+    assert "Control, train/eval overlap: 3, expected none, **failed**" in text
+    assert "1 of 2 after training." in text
+    assert text.count("<details>") == text.count("</details>") == 9

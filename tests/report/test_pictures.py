@@ -11,14 +11,9 @@ from rendered_page import NASTY, TAGS, Page, one_line
 from sample_report import CURVES, HEAT, SAMPLE
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures import (
-    Curve,
-    Curves,
-    LayerCurves,
-    LayerSeries,
-    NullBand,
-)
-from lazarus_bench.report import load, render, save, write_pictures
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.training import Curve, Curves
+from lazarus_bench.report.markdown import render
 from lazarus_bench.report.pictures import (
     FOLDER,
     curves_section,
@@ -26,7 +21,9 @@ from lazarus_bench.report.pictures import (
     layer_curves_section,
     pictures,
     scatter_section,
+    write_pictures,
 )
+from lazarus_bench.report.schema import load, save
 from lazarus_bench.session.options import PICTURES
 
 FIGURES = figures_with(NASTY, deepest=60)
@@ -124,21 +121,30 @@ def line(*values):
     return tuple((float(x), y) for x, y in enumerate(values, 1))
 
 
-@given(FIGURES.curves)
-def test_whatever_was_logged_becomes_one_fold_with_a_figure_and_a_table(curves):
-    page = Page("\n\n".join(curves_section([curves])))
-    assert set(page.tags) <= TAGS | {"img"}
+def folded(section, item):
+    """The page of one item, a fold with a figure and a table that has a row for each series."""
+    page = Page("\n\n".join(section([item])))
+    assert set(page.tags) <= TAGS | {"strong", "img"}
     counted = [page.tags.count(tag) for tag in ("h2", "details", "summary", "img", "table")]
     assert counted == [1, 1, 1, 1, 1]
+    title, subject, unit = map(one_line, (item.title, item.subject, item.unit))
+    assert page.summary == f"{title}: {subject}, {unit}"
+    names = [one_line(series.name) for series in item.series]
+    assert [row[0] for row in page.rows[1 : 1 + len(names)]] == names
+    return page
+
+
+@given(FIGURES.curves)
+def test_whatever_was_logged_becomes_one_fold_with_a_figure_and_a_table(curves):
+    page = folded(curves_section, curves)
     assert len(page.rows) == 1 + len(curves.series)
     assert len({len(row) for row in page.rows}) == 1
     assert len(page.rows[0]) <= 7
-    title, subject, unit = map(one_line, (curves.title, curves.subject, curves.unit))
-    assert page.summary == f"{title}: {subject}, {unit}"
-    assert [row[0] for row in page.rows[1:]] == [one_line(c.name) for c in curves.series]
 
 
 def test_a_cell_has_the_mean_and_the_range_over_seeds_if_there_are_more_than_one():
+    table = Page("\n\n".join(curves_section([CURVES]))).rows
+    assert table[0] == ["step", "1", "100", "200", "300", "400", "500"], "six, with both ends"
     assert cells(line(1.0, 0.25), line(2.0, 0.5), line(6.0, 0.75)) == [
         "3 (1 to 6)",
         "0.500 (0.250 to 0.750)",
@@ -152,23 +158,15 @@ def test_a_seed_without_a_finite_value_is_counted_out_loud(bad):
     assert found == ["2 (1 to 3)", "3, 1 of 2 seeds", "·, 0 of 2 seeds"]
 
 
-def test_a_point_stands_for_what_came_since_the_one_before():
+def test_a_point_is_the_mean_of_the_steps_since_the_one_before():
     sparse, dense = ((1.0, 8.0), (4.0, 2.0)), line(8.0, 4.0, 2.0, 2.0, 0.0)
     header = Page(shown(Curve(name="a", lines=(sparse, dense)))).rows[0]
     assert header == ["step", "1", "2", "3", "4", "5"]
     assert cells(sparse, dense) == [
         *("8 (8 to 8)", "3 (2 to 4)", "2 (2 to 2)", "2 (2 to 2)", "0, 1 of 2 seeds")
     ]
-
-
-def test_a_series_that_not_every_seed_logged_says_so():
     page = Page(shown(Curve(name="a", lines=(line(1.0),) * 3), Curve(name="b", lines=(line(1.0),))))
     assert page.rows[2] == ["b", "1, 1 of 3 seeds"]
-
-
-def test_six_columns_from_the_first_point_to_the_last():
-    table = Page("\n\n".join(curves_section([CURVES]))).rows
-    assert table[0] == ["step", "1", "100", "200", "300", "400", "500"]
 
 
 def by_layer(*series, null=None, layers=None):
@@ -184,17 +182,10 @@ def row(text, position=1):
 
 
 @given(FIGURES.layers)
-def test_whatever_was_read_becomes_one_fold_with_a_figure_and_a_table(item):
-    page = Page("\n\n".join(layer_curves_section([item])))
-    assert set(page.tags) <= TAGS | {"strong", "img"}
-    counted = [page.tags.count(tag) for tag in ("h2", "details", "summary", "img", "table")]
-    assert counted == [1, 1, 1, 1, 1]
+def test_whatever_was_measured_becomes_one_fold_with_a_figure_and_a_table(item):
+    page = folded(layer_curves_section, item)
     assert len(page.rows) == 1 + len(item.series) + (item.null is not None)
     assert {len(line) for line in page.rows} == {min(len(item.layers), 8) + 2}
-    title, subject, unit = map(one_line, (item.title, item.subject, item.unit))
-    assert page.summary == f"{title}: {subject}, {unit}"
-    names = [one_line(series.name) for series in item.series]
-    assert [line[0] for line in page.rows[1 : 1 + len(names)]] == names
     if item.null:
         assert page.rows[-1][0] == one_line(f"null: {item.null.name}")
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import operator
 import tempfile
 from functools import reduce
@@ -11,12 +10,21 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sample_report import ROWS, SAMPLE
+from sample_report import SAMPLE
 
+from lazarus_bench.codec import to_plain
 from lazarus_bench.errors import UserError
-from lazarus_bench.report import JobRow, LensRow, LensTable, Report, load, render, save
 from lazarus_bench.report.html import render_html
-from lazarus_bench.report.schema import from_dict, to_dict
+from lazarus_bench.report.markdown import render
+from lazarus_bench.report.schema import (
+    JobRow,
+    LensRow,
+    LensTable,
+    Report,
+    from_dict,
+    load,
+    save,
+)
 
 
 def test_a_report_reads_back_as_it_was_written(tmp_path):
@@ -24,6 +32,9 @@ def test_a_report_reads_back_as_it_was_written(tmp_path):
     save(SAMPLE, path)
     assert load(path) == SAMPLE
     assert [entry.name for entry in path.parent.iterdir()] == ["lab.json"]
+    # Editors and shells of Windows put a byte order mark before the text.
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert load(path) == SAMPLE
 
 
 def test_a_printed_range_reads_back_and_stands_only_where_there_is_one(tmp_path):
@@ -38,16 +49,6 @@ def test_a_printed_range_reads_back_and_stands_only_where_there_is_one(tmp_path)
     assert load(path) == kept
     stored = json.loads(path.read_text(encoding="utf-8"))["rows"][0]["explained"]
     assert [item.get("span") for item in stored] == [[10, 13], *[None] * len(rest)]
-
-
-def test_the_file_is_strict_json_with_its_version(tmp_path):
-    path = tmp_path / "report.json"
-    save(SAMPLE, path)
-
-    def refuse(name):
-        raise AssertionError(f"{name} is not JSON")
-
-    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["schema"] == 5
 
 
 @settings(deadline=None)
@@ -71,7 +72,7 @@ def test_any_token_and_number_reads_back(token, probability, speed):
         lens_tables=(LensTable(title=token, subject="nan", layer=0, rows=(row,)),),
         jobs=(job,),
     )
-    assert from_dict(json.loads(json.dumps(to_dict(report), allow_nan=False))) == report
+    assert from_dict(json.loads(json.dumps(to_plain(report), allow_nan=False))) == report
 
 
 @pytest.mark.parametrize(
@@ -112,23 +113,10 @@ def test_a_report_of_an_older_version_opens_without_what_came_later(tmp_path, ve
     assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 5
 
 
-def test_a_diverged_run_still_has_a_report(tmp_path):
-    path = tmp_path / "report.json"
-    row = dataclasses.replace(ROWS[0], seconds=math.nan)
-    save(dataclasses.replace(SAMPLE, rows=(row,)), path)
-    assert math.isnan(load(path).rows[0].seconds)
-
-
-def _with(path, **changes):
-    save(SAMPLE, path)
-    data = {**json.loads(path.read_text(encoding="utf-8")), **changes}
-    path.write_text(json.dumps(data), encoding="utf-8")
-    return path
-
-
 @pytest.mark.parametrize("version", [0, 6, 99, "2", None, [1], True, 5.0])
 def test_an_unknown_schema_version_is_refused(tmp_path, version):
-    path = _with(tmp_path / "old.json", schema=version)
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(to_plain(SAMPLE) | {"schema": version}), encoding="utf-8")
     with pytest.raises(
         UserError, match=r"old\.json has .*, .* reads versions 1, 2, 3, 4 and 5;"
     ) as error:
@@ -137,63 +125,24 @@ def test_an_unknown_schema_version_is_refused(tmp_path, version):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "message"),
     [
-        ("not json", "is not JSON"),
-        ("[1, 2]", "is not a report"),
-        ('{"rows": []}', "names no schema version"),
-        ('{"schema": 1}', "is damaged"),
-        ('{"schema": 2}', "is damaged"),
-        ('{"schema": 3}', "is damaged"),
-        ('{"schema": 4}', "is damaged"),
-        ('{"schema": 5}', "is damaged"),
+        (None, r"cannot read the report .*report\.json; name an existing"),
+        (b"not json", "is not JSON"),
+        (b"[" * 200_000, "is not JSON"),
+        (b"[1, 2]", "is not a report"),
+        (b'{"rows": []}', "names no schema version"),
+        *((b'{"schema": %d}' % version, "is damaged") for version in (1, 2, 3, 4, 5)),
+        *(("é0123456789".encode(name), "is not text in UTF-8") for name in ("utf-16", "latin-1")),
     ],
 )
-def test_other_files_are_refused_in_one_sentence(tmp_path, text, message):
+def test_other_files_are_refused_in_one_sentence(tmp_path, content, message):
     path = tmp_path / "report.json"
-    path.write_text(text, encoding="utf-8")
+    if content is not None:
+        path.write_bytes(content)
     with pytest.raises(UserError, match=message) as error:
         load(path)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "message"), [("utf-16", "is not text in UTF-8"), ("latin-1", "is not text in")]
-)
-def test_another_encoding_is_told(tmp_path, encoding, message):
-    path = tmp_path / "report.json"
-    path.write_bytes("é".join(map(chr, range(48, 58))).encode(encoding))
-    with pytest.raises(UserError, match=message):
-        load(path)
-
-
-def test_a_byte_order_mark_is_no_harm(tmp_path):
-    path = tmp_path / "report.json"
-    save(SAMPLE, path)
-    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
-    assert load(path) == SAMPLE
-
-
-def test_brackets_without_end_are_refused(tmp_path):
-    path = tmp_path / "report.json"
-    path.write_text("[" * 200_000)
-    with pytest.raises(UserError, match="is not JSON"):
-        load(path)
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        lambda data: data | {"manifest": None},
-        lambda data: data | {"manifest": {"revision": 7}},
-        lambda data: data | {"rows": [row | {"claim_digest": 7} for row in data["rows"]]},
-    ],
-)
-def test_what_reports_are_compared_by_must_be_words(tmp_path, harm):
-    path = tmp_path / "report.json"
-    path.write_text(json.dumps(harm(to_dict(SAMPLE))))
-    with pytest.raises(UserError, match="is damaged"):
-        load(path)
 
 
 def _places(value, above=()):
@@ -208,7 +157,7 @@ def _places(value, above=()):
             yield from _places(item, (*above, at))
 
 
-PLAIN = json.dumps(to_dict(SAMPLE))
+PLAIN = json.dumps(to_plain(SAMPLE))
 PLACES = tuple(_places(json.loads(PLAIN)))
 
 
@@ -248,7 +197,6 @@ def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
     ("place", "harm", "told"),
     [
         (("rows", 2, "claim_id"), 5, "report.rows[2].claim_id is 5, not text"),
-        (("profile",), None, "report.profile is None, not text"),
         (("profile",), ..., "report.profile is missing"),
         (("more",), 1, "report has no field 'more'"),
         (("rows", 0, "quirks"), "sgd", "report.rows[0].quirks is 'sgd', not a list"),
@@ -276,6 +224,10 @@ def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
         ),
         (("curves", 0, "series", 0, "lines", 0, 1, 1), "y", "lines[0][1][1] is 'y', not a number"),
         (("heatmaps", 0, "layer"), 99, "report.heatmaps[0] is invalid: the heat map"),
+        (("heatmaps", 0, "groups"), [], "report.heatmaps[0] is invalid: the heat map"),
+        (("layer_curves", 0, "layers"), [], "report.layer_curves[0] is invalid: the layer curves"),
+        (("pooled", 0, "result"), {"type": "AtLeast", "x": 1}, "report.pooled[0].result is"),
+        (("pooled", 0, "families"), [], "report.pooled[0] is invalid: 3 weights for 0"),
     ],
 )
 def test_the_damaged_value_is_named(tmp_path, place, harm, told):
@@ -294,70 +246,34 @@ def test_the_damaged_value_is_named(tmp_path, place, harm, told):
 
 
 @pytest.mark.parametrize("deep", ["[" * 900 + "]" * 900, '{"type": ' * 900 + "1" + "}" * 900])
-def test_deep_nesting_is_refused(tmp_path, deep):
+@pytest.mark.parametrize("name", ["created", "rows", "manifest"])
+def test_deep_nesting_is_refused(tmp_path, name, deep):
     path = tmp_path / "report.json"
-    for name in ("created", "rows", "manifest"):
-        data = json.dumps({**json.loads(PLAIN), name: "DEEP"})
-        path.write_text(data.replace('"DEEP"', deep), encoding="utf-8")
-        with pytest.raises(UserError, match="is damaged"):
-            load(path)
-
-
-@pytest.mark.parametrize(
-    ("name", "field", "value"),
-    [
-        ("rows", ("verdict", "type"), "Opinion"),
-        *(
-            ("curves", ("series", 0, "lines"), lines)
-            for lines in ([[[1, 2, 3]]], [[[1, "much"]]], [[1]], None)
-        ),
-        ("layer_curves", ("layers",), [0, 1]),
-        ("layer_curves", ("layers",), []),
-        ("layer_curves", ("null",), {"mean": [1]}),
-        ("layer_curves", ("series",), [{"mean": "x"}]),
-        ("pooled", ("result",), {"type": "AtLeast", "x": 1}),
-        ("pooled", ("families",), [{"name": "a"}]),
-        ("pooled", ("left_out",), ["a"]),
-        ("heatmaps", ("groups",), []),
-        ("heatmaps", ("groups",), [{"name": "a", "rows": [{"prompt": "b"}]}]),
-        ("heatmaps", ("layer",), 9),
-    ],
-)
-def test_damaged_parts_are_refused(tmp_path, name, field, value):
-    parts = to_dict(SAMPLE)[name]
-    *above, last = field
-    reduce(operator.getitem, above, parts[0])[last] = value
+    data = json.dumps({**json.loads(PLAIN), name: "DEEP"})
+    path.write_text(data.replace('"DEEP"', deep), encoding="utf-8")
     with pytest.raises(UserError, match="is damaged"):
-        load(_with(tmp_path / "report.json", **{name: parts}))
+        load(path)
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere\.json"):
-        load(tmp_path / "nowhere.json")
-
-
-def test_a_path_below_a_file_cannot_be_written(tmp_path):
+def test_neither_a_folder_nor_a_path_below_a_file_can_be_written(tmp_path):
+    with pytest.raises(UserError, match="is a directory"):
+        save(SAMPLE, tmp_path)
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write the report to .*lab\.json"):
         save(SAMPLE, tmp_path / "file" / "lab.json")
 
 
-def test_a_folder_is_not_overwritten(tmp_path):
-    with pytest.raises(UserError, match="is a directory"):
-        save(SAMPLE, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_failed_write_keeps_the_old_report(tmp_path, monkeypatch):
     path = tmp_path / "report.json"
     save(SAMPLE, path)
-    monkeypatch.setattr("os.fdopen", _full_disk)
+
+    def full_disk(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", full_disk)
     with pytest.raises(UserError, match="no space left"):
         save(Report(created="", profile="", command="", manifest={}), path)
     monkeypatch.undo()
     assert load(path) == SAMPLE
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
-
-
-def _full_disk(*_args, **_kwargs):
-    raise OSError(28, "No space left on device")

@@ -54,11 +54,6 @@ def test_numbers_that_belong_together_share_their_decimals(values, shown):
     assert printed.numbers(values) == shown
 
 
-def test_an_open_end_is_written_as_one():
-    assert wording.interval95(estimate(0.2, -math.inf, 0.5)) == "(−∞, 0.470]"
-    assert wording.estimate(estimate(0.2, -math.inf, 0.5)) == "0.200 (−∞, 0.500]"
-
-
 @pytest.mark.parametrize(
     ("item", "said"),
     [
@@ -102,27 +97,33 @@ def test_regions_are_written_as_sets_and_as_conditions(region, as_set, as_condit
     assert wording.region(region) == as_condition
 
 
-def test_the_relation_follows_the_verdict():
-    inside = verdict(Outcome.SUPPORTED, AtLeast(0.36), estimate(0.9, 0.86, 0.94))
-    assert wording.relation(inside) == "⊂ [0.36, ∞)"
-    outside = verdict(Outcome.REFUTED, Above(0), estimate(-0.3, -0.4, -0.2))
-    assert wording.relation(outside) == "outside (0, ∞)"
+@pytest.mark.parametrize(
+    ("outcome", "region", "item", "said"),
+    [
+        (Outcome.SUPPORTED, AtLeast(0.36), estimate(0.9, 0.86, 0.94), "⊂ [0.36, ∞)"),
+        (Outcome.REFUTED, Above(0), estimate(-0.3, -0.4, -0.2), "outside (0, ∞)"),
+        (
+            Outcome.INCONCLUSIVE,
+            Within(0.5, 0.8),
+            estimate(0.65, -math.inf, math.inf, scope="reported"),
+            "no interval for [0.5, 0.8]",
+        ),
+    ],
+)
+def test_the_relation_follows_the_verdict(outcome, region, item, said):
+    assert wording.relation(verdict(outcome, region, item)) == said
 
 
-def test_the_published_number_stands_beside_its_own_verdict():
+def test_an_interval_without_an_end_is_written_open():
+    assert wording.interval95(estimate(0.2, -math.inf, 0.5)) == "(−∞, 0.470]"
+    assert wording.estimate(estimate(0.2, -math.inf, 0.5)) == "0.200 (−∞, 0.500]"
+
+
+def test_a_published_number_has_its_own_verdict():
     printed = verdict(Outcome.INCONCLUSIVE, AtLeast(0.36), estimate(0.5707, 0.29, 0.79))
     assert wording.published(printed) == "0.571: inconclusive"
     assert wording.published(verdict(Outcome.NOT_APPLICABLE, AtLeast(0.36))) == "no number"
     assert wording.published(None) == ""
-
-
-def test_a_bare_number_is_never_shown_as_lying_inside():
-    bare = verdict(
-        Outcome.INCONCLUSIVE,
-        Within(0.5, 0.8),
-        estimate(0.65, -math.inf, math.inf, scope="reported"),
-    )
-    assert wording.relation(bare) == "no interval for [0.5, 0.8]"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import pytest
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.finding import Finding, Labelled
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.figures import Curves, HeatGroup, HeatMap, HeatRow, LayerCurves
+from lazarus_bench.figures.heatmap import HeatGroup, HeatMap, HeatRow
+from lazarus_bench.figures.layers import LayerCurves
+from lazarus_bench.figures.training import Curves
 from lazarus_bench.judge import AtLeast, Control, Means, Outcome, Reported, family_level
-from lazarus_bench.report import LensTable
+from lazarus_bench.report.schema import LensTable
 from lazarus_bench.session.judging import (
     NoVerdict,
     Trial,

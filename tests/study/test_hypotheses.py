@@ -12,8 +12,8 @@ from claimfiles import clean_environment
 from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.pins import FILE, read_pins
 from lazarus_bench.judge import family_level
-from lazarus_bench.report import load
 from lazarus_bench.report.registry import against, drawn_up, load_registry, render_registry, to_text
+from lazarus_bench.report.schema import load
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
 

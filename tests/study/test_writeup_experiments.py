@@ -35,8 +35,8 @@ def test_an_experiments_claims_cite_its_writeup(claims):
         assert experiment.source in LETTERS
         own = [c for c in claims if any(matches(c.id, p) for p in experiment.claims)]
         for claim in own:
-            letters = {part.strip().partition(",")[0] for part in claim.source.split(";")}
-            assert LETTERS[experiment.source] in letters, (experiment.name, claim.id, claim.source)
+            letters = {part.strip().partition(",")[0] for part in claim.finding.source.split(";")}
+            assert LETTERS[experiment.source] in letters, (experiment.name, claim.id)
 
 
 def test_names_and_aliases_mean_one_experiment():

@@ -127,7 +127,7 @@ def export(
         lazarus-bench claims export --output hypotheses/   # puts the claims on record
         lazarus-bench claims export --json
     """
-    from lazarus_bench.report import write_text
+    from lazarus_bench.report.files import write_text
     from lazarus_bench.report.registry import FILE, render_registry, to_text
 
     claims = _claims(hypotheses, family)

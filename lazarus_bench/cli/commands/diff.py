@@ -58,8 +58,9 @@ def run(
     hypotheses: Hypotheses = None,
 ) -> int:
     """Compare `old` with `new`; 1 when a verdict moved, else 0."""
-    from lazarus_bench.report import load, write_text
     from lazarus_bench.report.diff import compare, render_diff, to_dict
+    from lazarus_bench.report.files import write_text
+    from lazarus_bench.report.schema import load
 
     first, second = report_file(old), report_file(new)
     check_apart(output, first, second)

@@ -41,8 +41,11 @@ def run(
     `as_json` prints what was rendered as a JSON document, with the text itself if no `output` is
     named.
     """
-    from lazarus_bench.report import load, render, write_pictures, write_text
+    from lazarus_bench.report.files import write_text
     from lazarus_bench.report.html import render_html
+    from lazarus_bench.report.markdown import render
+    from lazarus_bench.report.pictures import write_pictures
+    from lazarus_bench.report.schema import load
 
     ending = output.suffix.lower() if output is not None else ""
     if ending not in ENDINGS:

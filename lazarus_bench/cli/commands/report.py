@@ -27,7 +27,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import wrapped
 
 if TYPE_CHECKING:
-    from lazarus_bench.report import Report, Row
+    from lazarus_bench.report.schema import Report, Row
 
 FORMS = {".md": "md", ".html": "html", ".htm": "html"}
 PLAIN = ("", ".txt", ".json")
@@ -78,7 +78,7 @@ def run(
     asked: Asked = Asked(),
 ) -> int:
     """Show `report`."""
-    from lazarus_bench.report import load
+    from lazarus_bench.report.schema import load
 
     form, path = _form(asked), report_file(report)
     check_apart(asked.output, path)
@@ -175,13 +175,15 @@ def _write(text: str, output: Path | None, *, as_json: bool = False) -> None:
     if output is None:
         terminal.write(text, as_json=as_json)
     else:
-        from lazarus_bench.report import write_text
+        from lazarus_bench.report.files import write_text
 
         write_text(f"{text}\n", output)
 
 
 def _render(report: Report, form: str, output: Path | None) -> None:
-    from lazarus_bench.report import render, write_pictures, write_text
+    from lazarus_bench.report.files import write_text
+    from lazarus_bench.report.markdown import render
+    from lazarus_bench.report.pictures import write_pictures
 
     if form == "html":
         from lazarus_bench.report.html import render_html

@@ -1,8 +1,7 @@
-"""A report as one HTML file that needs nothing else: no network, no other file, no library.
+"""A report as one HTML file that needs no network, no other file and no library.
 
-Templates hold the markup, the modules beside them what is drawn. Everything from a report is
-untrusted text: Jinja escapes it, and the page's own policy allows no script and no style but the
-two that are written into it here, each by its digest, and no request at all.
+Templates hold the markup. Everything from a report is untrusted text: Jinja escapes it, and the
+page's policy allows no request, no script and no style but the two written into it, by digest.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lazarus_bench.figures import Axis, Lane, stylesheet
-from lazarus_bench.figures.draw import Scale
+from lazarus_bench.figures.draw import Scale, stylesheet
+from lazarus_bench.figures.forest import Axis, Lane
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import defects, printed, summary, wording
-from lazarus_bench.report.html.claims import anchors, claim_views, families
+from lazarus_bench.report.html.claims import anchors, claim_views
 from lazarus_bench.report.markup import visible
 from lazarus_bench.report.schema import Report
 
@@ -47,7 +46,7 @@ def render_html(report: Report) -> str:
             script=script,
             policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
             "base-uri 'none'; form-action 'none'",
-            families=families(views),
+            families=summary.grouped(views, lambda view: view.about.family),
             explained=defects.lines(report.rows),
             compared=[item for view in views for item in view.compared],
             subjects=summary.subjects(report.rows),

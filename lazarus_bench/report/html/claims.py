@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lazarus_bench.figures import Axis, Lane
+from lazarus_bench.figures.forest import Axis, Lane
 from lazarus_bench.judge import Estimate, Outcome, Region, Verdict
 from lazarus_bench.judge.replication import Criterion, criteria
 from lazarus_bench.report import printed, wording
 from lazarus_bench.report.pictures import pooled_lanes, span_of
 from lazarus_bench.report.schema import PooledClaim, Report, Row
-from lazarus_bench.report.summary import PUBLISHED
+from lazarus_bench.report.summary import PUBLISHED, claims
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +21,10 @@ class Judged:
     """One row of the report.
 
     Attributes:
-        row: the row.
         own: the axis of this row alone, for the table of all claims.
         sketch: the estimate on it, without its seeds.
         lane: the estimate on the axis of the claim.
-        replication: what the criteria say of the published estimate and this one.
+        replication: the criteria applied to the published estimate and this one.
     """
 
     row: Row
@@ -37,20 +36,17 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimView:
-    """One claim, on every subject it was put to.
+    """One claim on every subject.
 
     Attributes:
-        anchor: its place on the page.
-        about: a row of it; what rows of one claim share is read here.
-        region: its region.
+        anchor: its id on the page.
+        about: one of its rows, for what they share.
         judged: its rows, the published numbers first.
-        published: the verdict on the published estimate where it has no row of its own.
-        printed: that estimate, drawn.
-        axis: the axis of the claim.
-        pooled: what it pools to over model families, or None.
-        diamond: what the claim pools to, or None.
-        families: an axis of the families' own, which have other intervals than their subjects.
-        members: the families and what they pool to, each as name, lane and numbers.
+        published: the verdict on the published estimate where that has no row.
+        printed: the lane of that estimate.
+        diamond: the lane of the pooled estimate, or None.
+        families: the families' axis; their intervals differ from their subjects'.
+        members: name, lane and numbers of each family and of the pooled estimate.
     """
 
     anchor: str
@@ -72,7 +68,7 @@ class ClaimView:
 
     @property
     def unasked(self) -> tuple[str, ...]:
-        """Subjects that a published estimate is not compared with, since a control failed."""
+        """Subjects not compared with the published estimate, since a control failed."""
         return tuple(
             item.row.subject
             for item in self.judged
@@ -81,7 +77,7 @@ class ClaimView:
 
     @property
     def quirks(self) -> tuple[str, ...]:
-        """Every known defect that a row of it was judged with, once."""
+        """Every known defect that was on in one of its rows, once."""
         return tuple(dict.fromkeys(name for item in self.judged for name in item.row.quirks))
 
     @property
@@ -91,7 +87,7 @@ class ClaimView:
 
 
 def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
-    """Give each name an id of its own, made of letters, digits and hyphens."""
+    """Give each name a unique id of letters, digits and hyphens."""
     found: dict[str, str] = {}
     for name in names:
         if name not in found:
@@ -103,23 +99,13 @@ def anchors(names: Iterable[str], prefix: str) -> dict[str, str]:
 
 def claim_views(report: Report) -> tuple[ClaimView, ...]:
     """Group the rows by claim, in the order the claims came."""
-    groups: dict[str, list[Row]] = {}
-    for row in report.rows:
-        groups.setdefault(row.claim_id, []).append(row)
+    groups = claims(report.rows)
     places = anchors(groups, "claim")
     pooled = {item.claim_id: item for item in report.pooled}
     return tuple(_view(rows, places[name], pooled.get(name)) for name, rows in groups.items())
 
 
-def families(views: Iterable[ClaimView]) -> Mapping[str, tuple[ClaimView, ...]]:
-    """Group claims by family, both in the order they came."""
-    groups: dict[str, tuple[ClaimView, ...]] = {}
-    for view in views:
-        groups[view.about.family] = (*groups.get(view.about.family, ()), view)
-    return groups
-
-
-def _view(rows: list[Row], anchor: str, pooled: PooledClaim | None) -> ClaimView:
+def _view(rows: tuple[Row, ...], anchor: str, pooled: PooledClaim | None) -> ClaimView:
     ordered = sorted(rows, key=lambda row: row.subject != PUBLISHED)
     region = ordered[0].verdict.region
     apart = None if ordered[0].subject == PUBLISHED else ordered[0].published
@@ -163,7 +149,7 @@ def _judged(row: Row) -> Judged:
 
 
 def _lane(item: Estimate | None, shape: Literal["dot", "hollow"]) -> Lane:
-    """An estimate as a lane; without an interval its value stands alone."""
+    """An estimate as a lane; only its value where it has no interval."""
     if item is None:
         return Lane()
     unit = "repeat" if item.scope == "repeats" else "seed"
@@ -179,6 +165,6 @@ def _lane(item: Estimate | None, shape: Literal["dot", "hollow"]) -> Lane:
 
 
 def _comparable(row: Row) -> bool:
-    """Whether a row is a model's and its source printed a number for its estimand."""
+    """Whether a row is a model's and its source printed a number for the estimand."""
     printed = row.published is not None and row.published.estimate is not None
     return row.subject != PUBLISHED and printed

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.analysis.measured import Axes
-from lazarus_bench.figures import LayerCurves, LayerSeries
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries
 from lazarus_bench.figures.tables import table
 
 

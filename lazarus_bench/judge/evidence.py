@@ -295,6 +295,21 @@ def check_bounds(owner: Evidence) -> None:
         raise ValueError(f"{what} do not hold the estimate, {owner.point:.3g}")
 
 
+def check_clusters(owner: Any, prompts: int) -> None:
+    """Make the clusters of evidence under construction a tuple.
+
+    Raises:
+        ValueError: there is not one key for each of the `prompts`.
+    """
+    if owner.clusters is None:
+        return
+    object.__setattr__(owner, "clusters", tuple(owner.clusters))
+    if len(owner.clusters) != prompts:
+        raise ValueError(
+            f"{type(owner).__name__}.clusters has {len(owner.clusters)} keys for {prompts} prompts"
+        )
+
+
 def array(values: Sequence[Any]) -> Array:
     """Return nested tuples as a float array of the same shape."""
     return np.asarray(values, dtype=np.float64)

@@ -12,7 +12,9 @@ from typing import Self
 import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits, t_quantile
+from lazarus_bench.judge.crossed import Crossed
 from lazarus_bench.judge.evidence import Evidence, array, check_bounds, freeze
+from lazarus_bench.judge.means import crossed_mean, two_way
 from lazarus_bench.judge.sampling import NOTHING, Highest, Outer, Sampling, Student, one_run
 
 _FLIPS = 3000
@@ -112,8 +114,9 @@ class LayerMax(Evidence):
     The largest sample mean overstates the largest true mean, so the two limits rest on different
     readings. One run, lower limit: the maximum is taken inside the resampling (`BestLayer`). Upper
     limit: the largest of the layers' own upper limits, which needs no correction, because missing
-    the best layer's mean takes an error at that layer. Several seeds: t over the plain maxima
-    above; below, t over means that read each prompt at the layer best on the *other* prompts.
+    the best layer's mean takes an error at that layer. Several seeds: two-way t over seeds and
+    prompts, above with each seed at its own best layer; below with each prompt at the layer best
+    on the *other* prompts. Shares (`bounds` of `SHARE`) are judged on log-odds, as in `Means`.
 
     Attributes:
         values: `values[seed][prompt][layer]`.
@@ -135,11 +138,20 @@ class LayerMax(Evidence):
 
     @property
     def point(self) -> float:
-        return float(self.seed_values().mean())
+        above = self._above() if self.scope == "seeds" else None
+        return above.point if isinstance(above, Crossed) else float(self.seed_values().mean())
 
     @property
     def method(self) -> str:
-        return "t over seeds' best layers" if self.scope == "seeds" else "maximum inside sign flips"
+        if self.scope == "seeds":
+            return f"{two_way(self._above(), self.items)}, at seeds' best layers"
+        return "maximum inside sign flips"
+
+    def _above(self) -> Sampling:
+        """Sampling of the seeds' means, each at its own best layer."""
+        values = array(self.values)
+        best = values.mean(axis=1).argmax(axis=1)
+        return crossed_mean(values[np.arange(len(values)), :, best], self.bounds)
 
     def seed_values(self) -> Array:
         maxima: Array = array(self.values).mean(axis=1).max(axis=1)
@@ -150,9 +162,10 @@ class LayerMax(Evidence):
         if self.scope == "seeds":
             # One prompt leaves none to choose the layer on: the least layer is the safe reading.
             single = self.shape[1] == 1
-            held = [run.min() if single else left_out_maxima(run).mean() for run in values]
-            above = Student.of(self.seed_values())
-            return Outer(lows=(Student.of(np.array(held)),), highs=(above,), point=above)
+            held = [run.min(axis=1) if single else left_out_maxima(run) for run in values]
+            above = self._above()
+            below = crossed_mean(np.stack(held), self.bounds)
+            return Outer(lows=(below,), highs=(above,), point=above)
         layers = tuple(one_run(layer, (0.0, 1.0)) for layer in values[0].T)
         best = Student.of(values[0][:, values[0].mean(axis=0).argmax()])
         lows = (BestLayer.of(values[0]), Highest(parts=layers))

@@ -11,18 +11,22 @@ from typing import Literal
 import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits
+from lazarus_bench.judge.crossed import Crossed, cluster_cells, paired_by_seed
 from lazarus_bench.judge.effects import cliffs_delta, hedges_g, log_odds_ratio
 from lazarus_bench.judge.evidence import (
+    SHARE,
     Effect,
     Evidence,
     Scope,
     array,
     check_bounds,
+    check_clusters,
     freeze,
     paired_difference,
 )
 from lazarus_bench.judge.sampling import (
     NOTHING,
+    Bounded,
     Exponential,
     Recovered,
     Sampling,
@@ -32,89 +36,116 @@ from lazarus_bench.judge.sampling import (
 )
 
 
-def cluster_means(values: Array, clusters: Sequence[str | int]) -> Array:
-    """Return one mean per cluster, shape (clusters,), from values of shape (prompts,)."""
-    _, codes = np.unique([str(key) for key in clusters], return_inverse=True)
-    means: Array = np.bincount(codes, weights=values) / np.bincount(codes)
-    return means
-
-
 @dataclass(frozen=True, kw_only=True)
 class Means(Evidence):
     """Continuous samples; the estimand is their mean.
 
-    Several seeds: t over seed means. One run: over prompts, or over cluster means so that each
-    operand pair or template counts once; values inside [0, 1] get the hull of t and Gaffke's
-    bound, which stays valid for skewed probabilities at few prompts and is wider than t there.
-    Five seeds do not show their own skewness: where they follow Beta(8, 2), a nominal 95% covers
-    93%, and a one-sided 5% error on the side of the long tail is 10%.
+    Several seeds: two-way t over seeds and prompts (`Crossed`), or over clusters of prompts such as
+    operand pairs and templates, each of which counts once. Values known to be shares (`bounds` of
+    `SHARE`) are judged on log-odds: the estimand is then the share whose log-odds are the mean of
+    the seeds', which is what few seeds near 0 or 1 can say something about; a region is
+    transformed with it. One run: over prompts or clusters; values inside [0, 1] get the hull of t
+    and Gaffke's bound, which stays valid for skewed probabilities at few prompts.
 
     Attributes:
         values: `values[seed][prompt]`.
-        clusters: one key per prompt, read with one run only, or None when prompts are independent.
+        clusters: one key per prompt, or None when prompts are independent.
         items: what a seed's samples are of, where it is not prompts.
         bounds: where the estimand can lie, such as `SHARE`.
+        population: how many prompts (or clusters) there are in all, where that is known.
     """
 
     values: Sequence[Sequence[float]]
     clusters: Sequence[str | int] | None = None
     items: str = "prompts"
     bounds: Limits = NOTHING
+    population: int | None = None
 
     def __post_init__(self) -> None:
         freeze(self, 2, "values")
-        if self.clusters is not None:
-            object.__setattr__(self, "clusters", tuple(self.clusters))
-            if len(self.clusters) != self.shape[1]:
-                raise ValueError(
-                    f"Means.clusters has {len(self.clusters)} keys for {self.shape[1]} prompts"
-                )
+        check_clusters(self, self.shape[1])
         check_bounds(self)
 
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.values), len(self.values[0])
 
+    def cells(self) -> Array:
+        """Return the values of prompts or means of clusters, shape (seeds, items)."""
+        return cluster_cells(array(self.values), self.clusters)
+
     def units(self) -> Array:
         """Return the independent units: seed means, cluster means or prompts."""
-        values = array(self.values)
-        if self.shape[0] > 1:
-            means: Array = values.mean(axis=1)
-            return means
-        return values[0] if self.clusters is None else cluster_means(values[0], self.clusters)
+        cells = self.cells()
+        means: Array = cells.mean(axis=1) if len(cells) > 1 else cells[0]
+        return means
 
     @property
     def unit(self) -> str:
-        if self.scope == "seeds":
-            return "seeds"
+        return "seeds" if self.scope == "seeds" else self._counted
+
+    @property
+    def _counted(self) -> str:
         return self.items if self.clusters is None else "clusters"
 
     @property
     def point(self) -> float:
-        return float(self.units().mean())
+        model = self.sampling()
+        return model.point if isinstance(model, Crossed) else float(self.units().mean())
 
     @property
     def method(self) -> str:
         if self.scope == "seeds":
-            return "t over seeds"
+            return two_way(self.sampling(), self._counted)
         units = self.units()
         bounded = units.min() >= 0 and units.max() <= 1
         return f"{'bounded mean' if bounded else 't'} over {self.unit}"
 
     def seed_values(self) -> Array:
-        means: Array = array(self.values).mean(axis=1)
+        means: Array = self.cells().mean(axis=1)
         return means
 
     def sampling(self) -> Sampling:
-        units = self.units()
-        return Student.of(units) if self.scope == "seeds" else one_run(units, (0.0, 1.0))
+        cells = self.cells()
+        if len(cells) == 1:
+            return one_run(cells[0], SHARE)
+        return crossed_mean(cells, self.bounds, self.population)
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:
         if edge is None:
             return None
         units = self.units()
         n, sd = units.size, Student.of(units).sd
-        return hedges_g(self.point - edge, sd, math.sqrt(1 / n), n - 1, level)
+        return hedges_g(float(units.mean()) - edge, sd, math.sqrt(1 / n), n - 1, level)
+
+
+def crossed_mean(cells: Array, bounds: Limits, population: int | None = None) -> Sampling:
+    """Return the sampling of a mean over seeds, on log-odds where values are shares.
+
+    Shares that are all 0 or all 1 show no spread: each prompt then counts once, however many seeds
+    answered it, with Gaffke's exact bound.
+
+    Args:
+        cells: shape (seeds, items), two seeds or more.
+        bounds: where the mean can lie.
+        population: how many items there are in all, if known.
+    """
+    if bounds != SHARE:
+        return Crossed.of(cells, population)
+    if np.ptp(cells) == 0 and cells.flat[0] in SHARE:
+        return Bounded.of(cells[0], SHARE)
+    return Crossed.of_logits(np.clip(cells, *SHARE), population)
+
+
+def two_way(model: Sampling | None, items: str) -> str:
+    """Return the name of the estimator over several seeds, each with samples of `items`."""
+    if isinstance(model, Bounded):
+        return f"bounded mean over {items}"
+    if not isinstance(model, Crossed):
+        return f"two-way t over seeds and {items}"
+    several = any(item.count > 1 for item in model.items)
+    name = f"two-way t over seeds and {items}" if several else "t over seeds"
+    return f"{name}, on log-odds" if model.logits else name
 
 
 _NEAR_END = 0.05
@@ -128,9 +159,10 @@ def _probabilities(*samples: Array) -> bool:
 class Differences(Evidence):
     """Continuous first − second; the estimand is the difference of means.
 
-    Paired: t over the seeds' mean differences, or with one run over prompts (values in [0, 1] get
-    the hull of t and Gaffke's bound on [−1, 1]). Unpaired: Welch over seed means, or with one run
-    each Welch over prompts (values in [0, 1]: the hull with limits recovered from each side).
+    Several seeds: the two-way variance over seeds and prompts (`Crossed`), of the differences where
+    they are paired, of each side and then Welch's t where they are not. One run: t over prompts
+    (values in [0, 1]: the hull with Gaffke's bound on [−1, 1]), or Welch over prompts (values in
+    [0, 1]: the hull with limits recovered from each side).
 
     Attributes:
         first: `first[seed][prompt]`.
@@ -140,6 +172,8 @@ class Differences(Evidence):
         support: whether values in [0, 1] could be nothing else, as probabilities and shares. Not
             for cosines: t alone then, since a bound on few of them would be as wide as the bound.
         bounds: where the estimand can lie, such as `SHARE_DIFFERENCE`.
+        clusters: one key per prompt, for differences paired by prompt whose clusters count once.
+        population: how many prompts (or clusters) there are in all, where that is known.
     """
 
     first: Sequence[Sequence[float]]
@@ -148,9 +182,12 @@ class Differences(Evidence):
     items: str = "prompts"
     support: bool = True
     bounds: Limits = NOTHING
+    clusters: Sequence[str | int] | None = None
+    population: int | None = None
 
     def __post_init__(self) -> None:
         freeze(self, 2, "first", "second")
+        check_clusters(self, len(self.first[0]))
         if self.paired not in ("prompts", "seeds", "no"):
             raise ValueError(f"Differences.paired is {self.paired!r}; use prompts, seeds or no")
         first, second = self._samples()
@@ -165,6 +202,8 @@ class Differences(Evidence):
             paired_difference(self, first, second)
         if self.paired == "seeds" and len(first) == 1:
             raise ValueError("Differences pairs by seed, but there is only one; pair by prompts")
+        if self.paired != "prompts" and self.clusters is not None:
+            raise ValueError("Differences reads clusters only where it pairs by prompt")
         check_bounds(self)
 
     def _samples(self) -> tuple[Array, Array]:
@@ -176,32 +215,35 @@ class Differences(Evidence):
         prompts = min(len(self.first[0]), len(self.second[0]))
         return (min(seeds) if self.paired == "no" else max(seeds)), prompts
 
+    def cells(self) -> Array:
+        """Return the differences by prompt or cluster, shape (seeds, items), paired by prompt."""
+        return cluster_cells(paired_difference(self, *self._samples()), self.clusters)
+
     def units(self) -> Array:
         """Return the paired units' differences, shape (seeds,) or (prompts,)."""
         first, second = self._samples()
         if self.paired == "seeds":
             by_seed: Array = first.mean(axis=1) - second.mean(axis=1)
             return by_seed
-        difference = paired_difference(self, first, second)
-        means: Array = difference.mean(axis=1) if self.scope == "seeds" else difference[0]
+        cells = self.cells()
+        means: Array = cells.mean(axis=1) if self.scope == "seeds" else cells[0]
         return means
-
-    def _sides(self) -> tuple[Array, Array]:
-        first, second = self._samples()
-        if self.scope == "seeds":
-            return first.mean(axis=1), second.mean(axis=1)
-        return first[0], second[0]
 
     def _bounded(self) -> bool:
         return self.support and self.scope == "run" and _probabilities(*self._samples())
 
     @property
     def point(self) -> float:
+        if self.paired == "prompts":
+            return float(self.cells().mean())
         first, second = self._samples()
         return float(first.mean() - second.mean())
 
     @property
     def method(self) -> str:
+        if self.scope == "seeds":
+            kind = "Welch" if self.paired == "no" else "paired"
+            return f"{kind} {two_way(self.sampling(), self.items)}"
         name = "Welch t" if self.paired == "no" else "paired t"
         if self._bounded():
             name = "bounded difference" if self.paired == "no" else "bounded paired difference"
@@ -211,18 +253,23 @@ class Differences(Evidence):
         return None if self.paired == "no" else self.units()
 
     def sampling(self) -> Sampling:
-        bounded = self._bounded()
-        if self.paired != "no":
-            units = self.units()
-            return one_run(units, (-1.0, 1.0)) if bounded else Student.of(units)
-        first, second = self._sides()
-        if not bounded:
-            return Welch(first=Student.of(first), second=Student.of(second))
-        return Recovered(
-            first=one_run(first, (0.0, 1.0)),
-            second=one_run(second, (0.0, 1.0)),
-            means=(float(first.mean()), float(second.mean())),
-        )
+        first, second = self._samples()
+        if self.paired == "seeds":
+            return paired_by_seed(first, second)
+        if self.paired == "prompts":
+            cells = self.cells()
+            if self.scope == "seeds":
+                return Crossed.of(cells, self.population)
+            return one_run(cells[0], (-1.0, 1.0)) if self._bounded() else Student.of(cells[0])
+        means = (float(first.mean()), float(second.mean()))
+        if self.scope == "seeds":
+            return Welch(first=Crossed.of(first), second=Crossed.of(second), means=means)
+        sides = first[0], second[0]
+        if not self._bounded():
+            of = Student.of
+            return Welch(first=of(sides[0]), second=of(sides[1]), means=means)
+        one, other = (one_run(side, SHARE) for side in sides)
+        return Recovered(first=one, second=other, means=means)
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         first, second = self._samples()
@@ -249,7 +296,7 @@ class Differences(Evidence):
             units = self.units()
             error = math.sqrt(1 / units.size)
             return hedges_g(self.point, Student.of(units).sd, error, units.size - 1, level)
-        first, second = self._sides()
+        first, second = (side.mean(axis=1) for side in self._samples())
         df = first.size + second.size - 2
         if df < 2:
             return None
@@ -307,7 +354,7 @@ class SummaryDifferences(Evidence):
         first, second = (
             Student(mean=side.mean, sd=side.sd, n=side.n) for side in (self.first, self.second)
         )
-        return Welch(first=first, second=second)
+        return Welch(first=first, second=second, means=(first.mean, second.mean))
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         a, b = self.first, self.second

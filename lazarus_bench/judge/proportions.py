@@ -12,48 +12,77 @@ import numpy as np
 from scipy import stats
 
 from lazarus_bench.judge.bounds import Array, Limits
+from lazarus_bench.judge.crossed import Crossed, cluster_cells
 from lazarus_bench.judge.effects import cohens_h, paired_odds_ratio
 from lazarus_bench.judge.evidence import (
     Effect,
     Evidence,
     array,
+    check_clusters,
     freeze,
     paired_difference,
     require_hits,
 )
+from lazarus_bench.judge.means import two_way
 from lazarus_bench.judge.sampling import Bounded, Recovered, Sampling
+
+
+def crossed_rate(cells: Array, offset: float = 0.0, population: int | None = None) -> Sampling:
+    """Return the sampling of a rate of hits over seeds × prompts, or × clusters of prompts.
+
+    Two-way t on the log-odds of the rate. Where every hit or none is one, the sample shows no
+    spread: the exact interval then counts each prompt once, however many seeds answered it. So it
+    does for one run.
+
+    Args:
+        cells: hits, or shares of hits in clusters, shape (seeds, items).
+        offset: known constant subtracted from the limits.
+        population: how many items there are in all, if known.
+    """
+    if len(cells) == 1 or np.ptp(cells) == 0 and cells.flat[0] in (0, 1):
+        return Bounded.of(cells[0], (0.0, 1.0), offset)
+    return Crossed.of_rate(cells, offset, population)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hits(Evidence):
     """0/1 samples; the estimand is the hit rate minus a known constant.
 
-    One run: Clopper–Pearson. Several seeds: Korn–Graubard's exact interval on the effective
-    sample size, so that agreement of a few seeds is not taken for certainty.
+    Several seeds: two-way t over seeds and prompts on the log-odds of the rate. One run, and seeds
+    that all hit or all miss: Clopper–Pearson over prompts.
 
     Attributes:
         values: `values[seed][prompt]`, each 0 or 1.
         minus: known constant such as the chance rate, subtracted from value and interval.
         items: what a seed's samples are of, where it is not prompts.
+        clusters: one key per prompt, or None when prompts are independent; each counts once.
+        population: how many prompts (or clusters) there are in all, where that is known.
     """
 
     values: Sequence[Sequence[float]]
     minus: float = 0.0
     items: str = "prompts"
+    clusters: Sequence[str | int] | None = None
+    population: int | None = None
 
     def __post_init__(self) -> None:
         freeze(self, 2, "values")
         freeze(self, 0, "minus")
         require_hits(self, array(self.values), "values")
+        check_clusters(self, self.shape[1])
 
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.values), len(self.values[0])
 
+    def cells(self) -> Array:
+        """Return hits by prompt, or their shares by cluster, shape (seeds, items)."""
+        return cluster_cells(array(self.values), self.clusters)
+
     @property
     def rate(self) -> float:
-        """Share of hits over all seeds and prompts."""
-        return float(array(self.values).mean())
+        """Share of hits over all seeds and prompts, or clusters."""
+        return float(self.cells().mean())
 
     @property
     def point(self) -> float:
@@ -61,16 +90,18 @@ class Hits(Evidence):
 
     @property
     def method(self) -> str:
-        return "Korn–Graubard" if self.scope == "seeds" else "Clopper–Pearson"
+        counted = self.items if self.clusters is None else "clusters"
+        model = self.sampling()
+        if isinstance(model, Bounded):
+            return "Clopper–Pearson" if model.binary else f"bounded mean over {counted}"
+        return two_way(model, counted)
 
     def seed_values(self) -> Array:
-        rates: Array = array(self.values).mean(axis=1) - self.minus
+        rates: Array = self.cells().mean(axis=1) - self.minus
         return rates
 
-    def sampling(self) -> Bounded:
-        values = array(self.values)
-        grouped = values if self.scope == "seeds" else values.T
-        return Bounded.of(grouped, (0.0, 1.0), offset=self.minus)
+    def sampling(self) -> Sampling:
+        return crossed_rate(self.cells(), self.minus, self.population)
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:
         reference = self.minus + (edge or 0.0)
@@ -87,21 +118,25 @@ class Hits(Evidence):
 class HitDifferences(Evidence):
     """0/1 first − second; the estimand is the difference of hit rates.
 
-    Paired by prompt: Gaffke's bound on the pair differences in {−1, 0, 1}, exact without any
-    assumption on the discordance; with several seeds on Korn–Graubard's effective sample size.
-    Unpaired: limits recovered from each side's exact ones.
+    Several seeds, paired by prompt: two-way t over seeds and prompts of the differences. One run,
+    and seeds without any difference: Gaffke's bound on the differences in {−1, 0, 1}, exact
+    without any assumption on the discordance. Unpaired: limits recovered from each side's own.
 
     Attributes:
         first: `first[seed][prompt]`, each 0 or 1.
         second: `second[seed][prompt]`, each 0 or 1.
         paired: "prompts" pairs index by index; "no" compares independent samples.
         items: what a seed's samples are of, where it is not prompts.
+        clusters: one key per prompt, for differences paired by prompt whose clusters count once.
+        population: how many prompts (or clusters) there are in all, where that is known.
     """
 
     first: Sequence[Sequence[float]]
     second: Sequence[Sequence[float]]
     paired: Literal["prompts", "no"] = "prompts"
     items: str = "prompts"
+    clusters: Sequence[str | int] | None = None
+    population: int | None = None
 
     def __post_init__(self) -> None:
         freeze(self, 2, "first", "second")
@@ -109,11 +144,16 @@ class HitDifferences(Evidence):
             raise ValueError(f"HitDifferences.paired is {self.paired!r}; use prompts or no")
         require_hits(self, array(self.first), "first")
         require_hits(self, array(self.second), "second")
+        check_clusters(self, len(self.first[0]))
         if self.paired == "prompts":
-            self._difference()
+            self.cells()
+        elif self.clusters is not None:
+            raise ValueError("HitDifferences reads clusters only where it pairs by prompt")
 
-    def _difference(self) -> Array:
-        return paired_difference(self, array(self.first), array(self.second))
+    def cells(self) -> Array:
+        """Return the paired differences by prompt or cluster, shape (seeds, items)."""
+        difference = paired_difference(self, array(self.first), array(self.second))
+        return cluster_cells(difference, self.clusters)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -123,44 +163,50 @@ class HitDifferences(Evidence):
 
     @property
     def point(self) -> float:
+        if self.paired == "prompts":
+            return float(self.cells().mean())
         return float(array(self.first).mean() - array(self.second).mean())
 
     @property
     def method(self) -> str:
         if self.paired == "no":
-            return "recovered exact limits"
-        return "paired Korn–Graubard" if self.scope == "seeds" else "bounded paired difference"
+            return "limits recovered from each rate's own"
+        model = self.sampling()
+        if isinstance(model, Bounded):
+            return "bounded paired difference"
+        return f"paired {two_way(model, self.items if self.clusters is None else 'clusters')}"
 
     def seed_values(self) -> Array | None:
-        return None if self.paired == "no" else self._difference().mean(axis=1)
+        return None if self.paired == "no" else self.cells().mean(axis=1)
 
     def sampling(self) -> Sampling:
         if self.paired == "no":
+            first, second = array(self.first), array(self.second)
             return Recovered(
-                first=_rate(array(self.first)),
-                second=_rate(array(self.second)),
-                means=(float(array(self.first).mean()), float(array(self.second).mean())),
+                first=crossed_rate(first),
+                second=crossed_rate(second),
+                means=(float(first.mean()), float(second.mean())),
             )
-        difference = self._difference()
-        return Bounded.of(difference if self.scope == "seeds" else difference.T, (-1.0, 1.0))
+        cells = self.cells()
+        if len(cells) == 1 or not cells.any():
+            return Bounded.of(cells[0], (-1.0, 1.0))
+        return Crossed.of(cells, self.population)
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         if self.paired == "prompts" and self.scope == "run":
-            difference = self._difference()
-            return paired_odds_ratio(
-                int((difference > 0).sum()), int((difference < 0).sum()), level
-            )
-        first, second = array(self.first).mean(), array(self.second).mean()
-        value = cohens_h(float(first), float(second))
-        n, m = array(self.first).size, array(self.second).size
-        # asin√ stabilises the variance at 1/n per 2·asin√p; seeds widen it by the design effect.
-        deff = max(_rate(array(sample)).deff for sample in (self.first, self.second))
-        half = float(stats.norm.isf((1 - level) / 2)) * math.sqrt(deff * (1 / n + 1 / m))
+            signs = paired_difference(self, array(self.first), array(self.second))
+            return paired_odds_ratio(int((signs > 0).sum()), int((signs < 0).sum()), level)
+        rates = [(array(sample).mean(), array(sample).size) for sample in (self.first, self.second)]
+        value = cohens_h(float(rates[0][0]), float(rates[1][0]))
+        # asin√ stabilises the variance at 1/n per 2·asin√p; seeds and prompts widen it by as much
+        # as they widen the difference itself.
+        simple = sum(rate * (1 - rate) / n for rate, n in rates)
+        model = self.sampling()
+        error2 = model.standard_error()[0] ** 2
+        deff = max(1.0, error2 / simple) if simple > 0 else 1.0
+        spread = math.sqrt(deff * sum(1 / n for _, n in rates))
+        half = float(stats.norm.isf((1 - level) / 2)) * spread
         return Effect(name="Cohen h", value=value, low=value - half, high=value + half, level=level)
-
-
-def _rate(values: Array) -> Bounded:
-    return Bounded.of(values if len(values) > 1 else values.T, (0.0, 1.0))
 
 
 def most_entropy(share: float, classes: int) -> float:
@@ -195,7 +241,7 @@ class EntropyOfShare(Sampling):
         classes: number of classes.
     """
 
-    share: Bounded
+    share: Sampling
     classes: int
 
     @property

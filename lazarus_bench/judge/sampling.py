@@ -17,7 +17,6 @@ from lazarus_bench.judge.bounds import (
     bounded_mean_low,
     clopper_pearson,
     student_t,
-    t_quantile,
 )
 
 NOTHING: Limits = (-math.inf, math.inf)
@@ -230,18 +229,25 @@ class Student(Sampling):
 
 @dataclass(frozen=True, kw_only=True)
 class Welch(Sampling):
-    """Difference of two independent means with unequal variances (Welch, 1947)."""
+    """Difference of two independent means with unequal variances (Welch, 1947).
 
-    first: Student
-    second: Student
+    Attributes:
+        first: sampling of the minuend.
+        second: sampling of the subtrahend.
+        means: their point estimates.
+    """
+
+    first: Sampling
+    second: Sampling
+    means: tuple[float, float]
 
     @property
     def size(self) -> int:
-        return min(self.first.n, self.second.n)
+        return min(self.first.size, self.second.size)
 
     def limits(self, level: float) -> Limits:
         error, df = self.standard_error()
-        return student_t(self.first.mean - self.second.mean, error, df, level) if error else NOTHING
+        return student_t(self.means[0] - self.means[1], error, df, level) if error else NOTHING
 
     def resized(self, size: int) -> Self:
         return replace(self, first=self.first.resized(size), second=self.second.resized(size))
@@ -250,12 +256,10 @@ class Welch(Sampling):
         return self.standard_error()[0] > 0
 
     def standard_error(self) -> tuple[float, float]:
-        if self.size < 2:
+        (a, da), (b, db) = self.first.standard_error(), self.second.standard_error()
+        if self.size < 2 or a + b == 0:
             return 0.0, 0.0
-        a, b = self.first.sd**2 / self.first.n, self.second.sd**2 / self.second.n
-        if a + b == 0:
-            return 0.0, 0.0
-        return math.sqrt(a + b), welch_df(a, self.first.n - 1, b, self.second.n - 1)
+        return math.hypot(a, b), welch_df(a**2, da, b**2, db)
 
     def sampling_error(self) -> tuple[float, float]:
         return self.standard_error()
@@ -286,71 +290,42 @@ class Exponential(Sampling):
         return math.exp(self.log.mean) * error, df  # delta method, for planning only
 
 
-LEAST_CORRELATION = 0.04
 _PLANNING_ATOMS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounded(Sampling):
-    """Mean on a known support: exact for 0/1 data, with a design effect when units are clustered.
-
-    Korn and Graubard (1998): replace the n observations by n/deff effective ones, shrunk by
-    (t with n − 1 df / t with units − 1 df)² because deff rests on few units. A few units that
-    happen to agree are no evidence that units agree, so deff never falls below 1, nor the count
-    of effective observations above what an intraclass correlation of LEAST_CORRELATION allows.
-    With beta-binomial units this keeps both errors within alpha up to a correlation of 0.05 (at a
-    rate of 0.9, a standard deviation of 0.07 between seeds); rarer, larger failures of a whole
-    seed need more seeds, not another formula.
+    """Mean of independent units on a known support: exact for values at its ends, else Gaffke's.
 
     Attributes:
         atoms: distinct values.
         shares: their relative frequencies, summing to 1.
         support: smallest and largest possible value.
-        per_unit: observations in each unit (1 when each observation is its own unit).
         units: number of independent units.
-        deff: design effect, ≥ 1.
         offset: known constant subtracted from mean and limits.
     """
 
     atoms: tuple[float, ...]
     shares: tuple[float, ...]
     support: Limits
-    per_unit: int
     units: int
-    deff: float = 1.0
     offset: float = 0.0
 
     @classmethod
-    def of(cls, values: Array, support: Limits, offset: float = 0.0) -> Bounded:
-        """Summarise values of shape (units, per_unit)."""
-        units, per_unit = values.shape
-        atoms, counts = np.unique(values, return_counts=True)
-        within = float(values.var()) / values.size
-        between = float(values.mean(axis=1).var(ddof=1)) / units if units > 1 else 0.0
-        clustered = per_unit > 1 and within > 0
+    def of(cls, units: Array, support: Limits, offset: float = 0.0) -> Bounded:
+        """Summarise values of shape (units,)."""
+        atoms, counts = np.unique(units, return_counts=True)
         return cls(
             atoms=tuple(atoms.tolist()),
-            shares=tuple((counts / values.size).tolist()),
+            shares=tuple((counts / units.size).tolist()),
             support=support,
-            per_unit=per_unit,
-            units=units,
-            deff=max(1.0, between / within) if clustered else 1.0,
+            units=units.size,
             offset=offset,
         )
 
     @property
     def size(self) -> int:
         return self.units
-
-    def effective(self, level: float) -> float:
-        """Return the effective number of observations at a level."""
-        total = self.units * self.per_unit
-        if self.per_unit == 1 or self.units < 2:
-            return total / self.deff
-        upper = (1 + level) / 2
-        shrink = t_quantile(upper, total - 1) / t_quantile(upper, self.units - 1)
-        assumed = 1 + (self.per_unit - 1) * LEAST_CORRELATION
-        return min(total / self.deff * shrink**2, total / assumed)
 
     @property
     def binary(self) -> bool:
@@ -372,12 +347,11 @@ class Bounded(Sampling):
         return self._limit(level, 1)
 
     def _limit(self, level: float, side: Literal[0, 1]) -> float:
-        count = self.effective(level)
         if self.binary:
             start, end = self.support
-            rate = clopper_pearson(self.hit_rate * count, count, level)[side]
+            rate = clopper_pearson(self.hit_rate * self.units, self.units, level)[side]
             return start + rate * (end - start) - self.offset
-        atoms, weights = np.asarray(self.atoms), np.asarray(self.shares) * count
+        atoms, weights = np.asarray(self.atoms), np.asarray(self.shares) * self.units
         bound = (bounded_mean_low, bounded_mean_high)[side]
         return bound(atoms, weights, self.support[side], level) - self.offset
 
@@ -395,12 +369,11 @@ class Bounded(Sampling):
         )
 
     def standard_error(self) -> tuple[float, float]:
+        if self.units < 2:
+            return 0.0, 0.0
         atoms, shares = np.asarray(self.atoms), np.asarray(self.shares)
         variance = float(shares @ (atoms - shares @ atoms) ** 2)
-        total = self.units * self.per_unit
-        if total < 2:
-            return 0.0, 0.0
-        return math.sqrt(variance * self.deff / (total - 1)), max(self.units, 2) - 1
+        return math.sqrt(variance / (self.units - 1)), self.units - 1
 
     def sampling_error(self) -> tuple[float, float]:
         # A rate's variance follows the rate: the few misses of a high one make it look sure, and
@@ -417,6 +390,6 @@ def one_run(units: Array, support: Limits) -> Sampling:
     student = Student.of(units)
     if units.min() < support[0] or units.max() > support[1]:
         return student
-    bounded = Bounded.of(units[:, None], support)
+    bounded = Bounded.of(units, support)
     parts = (bounded, student) if student.sd > 0 else (bounded,)
     return Outer(lows=parts, highs=parts, point=student)

@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,8 @@ from lazarus_bench.judge.crossed import Crossed
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.looks import Looks
 from lazarus_bench.judge.means import crossed_mean
-from lazarus_bench.judge.proportions import HitDifferences, crossed_rate
-from lazarus_bench.judge.sampling import Exponential, Sampling, Student, Welch
+from lazarus_bench.judge.proportions import crossed_hit_difference, crossed_rate
+from lazarus_bench.judge.sampling import Exponential, Recovered, Sampling, Student, Welch
 from lazarus_bench.judge.trend import Trend
 
 Array = NDArray[np.float64]
@@ -112,6 +113,7 @@ def shares() -> list[World]:
     return worlds
 
 
+@cache
 def _centred(rate: float, spread: float) -> float:
     """The log-odds whose normal spread of standard deviation `spread` gives a mean of `rate`."""
     points, weights = np.polynomial.hermite_e.hermegauss(80)
@@ -129,12 +131,9 @@ def hits_of(rng: Rng, n: int, rate: float, difficulty: float, icc: float = 0.0) 
         size = 1 / icc - 1
         chance = rng.beta(rate * size, (1 - rate) * size, (n, 1))
     else:
-        centre = _CENTRES.setdefault((rate, difficulty), _centred(rate, difficulty))
+        centre = _centred(rate, difficulty)
         chance = special.expit(centre + difficulty * rng.normal(size=(1, PROMPTS)))
     return (rng.random((n, PROMPTS)) < chance).astype(np.float64)
-
-
-_CENTRES: dict[tuple[float, float], float] = {}
 
 
 def hits() -> list[World]:
@@ -185,14 +184,15 @@ def differences() -> list[World]:
     for rate, sd in ((0.5, 2.0), (0.9, 0.0), (0.9, 2.0)):
 
         def paired(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Sampling:
-            centre = _CENTRES.setdefault((rate, sd), _centred(rate, sd))
-            chance = special.expit(centre + sd * rng.normal(size=(1, PROMPTS)))
+            chance = special.expit(_centred(rate, sd) + sd * rng.normal(size=(1, PROMPTS)))
             sides = [(rng.random((n, PROMPTS)) < chance).astype(np.float64) for _ in range(2)]
-            return HitDifferences(first=sides[0], second=sides[1]).sampling()
+            return crossed_hit_difference(sides[0] - sides[1])
 
         def unpaired(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Sampling:
             sides = [hits_of(rng, n, rate, sd) for _ in range(2)]
-            return HitDifferences(first=sides[0], second=sides[1], paired="no").sampling()
+            means = (float(sides[0].mean()), float(sides[1].mean()))
+            first, second = map(crossed_rate, sides)
+            return Recovered(first=first, second=second, means=means)
 
         name = f"rate {rate:g}, prompt difficulty sd {sd:g}"
         worlds.append(World(kind="paired hits", name=name, draw=paired, truth=0.0))
@@ -202,15 +202,15 @@ def differences() -> list[World]:
 
 def others() -> list[World]:
     def layers(rng: Rng, n: int) -> Sampling:
-        found = rng.normal(size=(n, 1, 4)) * 0.1 + rng.normal(size=(n, 24, 4)) * 0.3
+        found = rng.normal(size=(n, 1, 1)) * 0.1 + rng.normal(size=(n, 24, 4)) * 0.3
         return LayerMax(values=0.5 + found + np.array([0.0, 0.0, 0.0, 0.3])).sampling()
 
     def flat(rng: Rng, n: int) -> Sampling:
-        found = rng.normal(size=(n, 1, 4)) * 0.1 + rng.normal(size=(n, 24, 4)) * 0.3
+        found = rng.normal(size=(n, 1, 1)) * 0.1 + rng.normal(size=(n, 24, 4)) * 0.3
         return LayerMax(values=found).sampling()
 
     def small(rng: Rng, n: int) -> Sampling:
-        found = rng.lognormal(-6, 0.5, (n, 1, 4)) * rng.lognormal(0, 0.5, (n, 24, 4))
+        found = rng.lognormal(-6, 0.5, (n, 1, 1)) * rng.lognormal(0, 0.5, (n, 24, 4))
         values = np.minimum(found * np.array([0.2, 0.2, 0.2, 1.0]), 0.999)
         return LayerMax(values=values, bounds=SHARE).sampling()
 

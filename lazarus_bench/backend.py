@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import hashlib
 import importlib
 import os
 import platform
@@ -258,6 +259,27 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def machine() -> dict[str, str]:
+    """What decides the last bits of a number, by name: processor, libraries and their versions."""
+    found = manifest()
+    libraries = ("mlx", "mlx-lm", "numpy", "scipy", "scikit-learn", "tokenizers", "system")
+    return {
+        **{name: found.versions[name] for name in libraries},
+        "device": found.device,
+        "instructions": _instructions(),
+        "blas": f"{found.blas}, {set_threads()} thread(s)",
+        "exp": found.exp,
+    }
+
+
+def _instructions() -> str:
+    """A digest of the processor's instruction sets: the same name may have others elsewhere."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return hashlib.sha256(" ".join(sorted(flags.split())).encode()).hexdigest()[:12]
 
 
 def warn_if_slow() -> None:

@@ -75,7 +75,7 @@ def from_plain(data: Any, kind: type[_T], place: str = "value", *, whole: bool =
     except (*_ERRORS, RecursionError) as error:
         raise MalformedError(_sentence(error, place)) from None
     for field in fields(found) if whole else ():  # type: ignore[arg-type]
-        if field.name not in data:
+        if field.name not in data and field.metadata != OMITTED:
             raise MalformedError(f"{place}.{field.name} is missing")
     return found
 

@@ -136,12 +136,15 @@ class Registry:
         self.claims[claim.id] = claim
 
     def size(self, family: str) -> int:
-        """Return the number of registered claims in a family.
+        """Return the number of registered verdicts in a family: its claims on their subjects.
+
+        A claim without subjects, on published or computed numbers, is one verdict.
 
         Raises:
             ValueError: for an unknown family.
         """
-        count = sum(claim.family == family for claim in self.claims.values())
+        own = (claim for claim in self.claims.values() if claim.family == family)
+        count = sum(max(1, len(claim.subjects)) for claim in own)
         if count == 0:
             raise ValueError(f"no claim of family {family} is registered")
         return count

@@ -1,22 +1,116 @@
-"""Pins: the verdicts on record, so that a test passes while nothing moved.
+"""Pins: verdicts on record, so that a run fails when an answer changes and not when rounding does.
 
-`pins.json` beside the claim files holds {profile: {subject: {claim: verdict}}}, where "published"
-is the profile of the sources' own numbers. "any" accepts every verdict: a measurement of the
-machine, such as a speed, has none that holds elsewhere.
+`pins.json` beside the claim files holds, for each design (a profile, or "published"), the machine
+that put it on record and a pin for each claim on each subject. On a machine of the same kind
+(processor, BLAS, versions) the same verdict is due. Elsewhere another rounding makes another
+training of the same recipe, so a pin holds what replications give: a verdict moves when it changes
+sides, or when its estimate leaves the interval predicted for a replication.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lazarus_bench.codec import OMITTED, MalformedError, from_plain, to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Outcome, Verdict
 
 FILE = "pins.json"
 ANY = "any"
-Pins = dict[str, dict[str, dict[str, str]]]
+"""A pin that every verdict fits: a measurement of the machine has none that holds elsewhere."""
+
+_SIDES = {
+    Outcome.SUPPORTED: 1,
+    Outcome.SUPPORTED_RUN: 1,
+    Outcome.REFUTED: -1,
+    Outcome.REFUTED_RUN: -1,
+    Outcome.INCONCLUSIVE: 0,
+    Outcome.MIXED: 0,
+}
+_UNDECIDED = 0
+
+SEVERAL: Mapping[str, str] = {"made on": "several machines"}
+"""In place of a design's machine where its pins come from more than one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """One verdict on record.
+
+    Attributes:
+        verdict: the outcome, or "any".
+        estimate: the estimate behind it; None without evidence.
+        low: lower end of the 99% interval for a replication's estimate; None where there is none.
+        high: upper end.
+    """
+
+    verdict: str
+    estimate: float | None = field(default=None, metadata=OMITTED)
+    low: float | None = field(default=None, metadata=OMITTED)
+    high: float | None = field(default=None, metadata=OMITTED)
+
+    def __post_init__(self) -> None:
+        if self.verdict not in (*Outcome, ANY):
+            raise ValueError(f"{self.verdict!r} is not a verdict")
+
+    def moved(self, verdict: Verdict, *, same_machine: bool) -> str:
+        """Say how `verdict` departs from the one on record, in one clause; nothing if it does not.
+
+        Args:
+            verdict: the verdict of this run.
+            same_machine: whether the same verdict to the last bit is due.
+        """
+        if self.verdict == ANY:
+            return ""
+        now, then = verdict.outcome, Outcome(self.verdict)
+        if same_machine:
+            return "" if now == then else f"{then} is on record for this kind of machine"
+        if now not in _SIDES or then not in _SIDES:
+            return "" if now == then else f"{then} is on record"
+        if _UNDECIDED not in (sides := {_SIDES[now], _SIDES[then]}) and len(sides) > 1:
+            return f"{then} is on record"
+        if verdict.estimate is None or self.low is None or self.high is None:
+            return ""
+        value = verdict.estimate.value
+        if self.low <= value <= self.high:
+            return ""
+        return (
+            f"the estimate {value:.3g} lies outside [{self.low:.3g}, {self.high:.3g}], where 99% of "
+            f"replications lie"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """What is on record for one design.
+
+    Attributes:
+        machine: processor, BLAS and versions that the pins were made with, by name.
+        claims: a pin by claim, by subject.
+    """
+
+    machine: Mapping[str, str]
+    claims: Mapping[str, Mapping[str, Pin]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pins:
+    """What is on record beside one folder's claim files, by design."""
+
+    designs: Mapping[str, Design] = field(default_factory=dict)
+
+    def on_record(self, design: str, subject: str, claim_id: str) -> Pin | None:
+        """The pin of a claim on a subject; None where there is none."""
+        found = self.designs.get(design)
+        return None if found is None else found.claims.get(subject, {}).get(claim_id)
+
+    def made_on(self, design: str, machine: Mapping[str, str]) -> bool:
+        """Whether a design's pins were made on a machine of the kind of `machine`."""
+        found = self.designs.get(design)
+        return found is not None and dict(found.machine) == dict(machine)
 
 
 def read_pins(directory: Path) -> Pins:
@@ -27,46 +121,50 @@ def read_pins(directory: Path) -> Pins:
     """
     file = directory / FILE
     if not file.exists():
-        return {}
+        return Pins()
     try:
-        pins: Pins = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8"))
+        return from_plain({"designs": data}, Pins, FILE)
+    except MalformedError as error:
+        problem = str(error)
     except ValueError as error:
-        raise UserError(
-            f"{file} is not JSON ({error}): mend it, or delete it and pin again"
-        ) from error
-    try:
-        subjects = [claims for profile in pins.values() for claims in profile.values()]
-        sound = {pin for claims in subjects for pin in claims.values()} <= {*Outcome, ANY}
-    except (AttributeError, TypeError):
-        sound = False
-    if not sound:
-        raise UserError(
-            f"{file} does not hold {{profile: {{subject: {{claim: verdict}}}}}}: mend it, or "
-            f"delete it and pin again"
-        )
-    return pins
+        problem = f"it is not JSON: {error}"
+    raise UserError(f"{file} is damaged ({problem}): mend it, or delete it and pin again")
 
 
-def pinned(pins: Pins, profile: str, subject: str, claim_id: str) -> str | None:
-    """The verdict on record, None where there is none."""
-    return pins.get(profile, {}).get(subject, {}).get(claim_id)
-
-
-def pin_of(verdict: Verdict) -> str:
+def pin_of(verdict: Verdict) -> Pin:
     """What to put on record for a verdict."""
-    estimate = verdict.estimate
-    if estimate is not None and estimate.scope == "repeats":
-        return ANY
-    return verdict.outcome.value
+    estimate, predicted = verdict.estimate, verdict.predicted
+    if estimate is None:
+        return Pin(verdict=verdict.outcome.value)
+    if estimate.scope == "repeats":
+        return Pin(verdict=ANY)
+    pin = Pin(verdict=verdict.outcome.value, estimate=estimate.value)
+    return replace(pin, low=predicted.low, high=predicted.high) if predicted else pin
 
 
-def updated_pins(directory: Path, verdicts: Mapping[tuple[str, str, str], str]) -> str:
-    """The content of `FILE` with `verdicts`, keyed (profile, subject, claim), over those on record.
+def updated_pins(
+    directory: Path,
+    verdicts: Mapping[tuple[str, str, str], Verdict],
+    machines: Mapping[str, Mapping[str, str]],
+) -> str:
+    """The content of `FILE` with `verdicts`, keyed (design, subject, claim), over those on record.
+
+    `machines` has the machine of each design. Where others of a design's pins were made on another
+    one, the design has none any more, so that no machine is held to the last bit.
 
     Raises:
         UserError: as `read_pins`.
     """
-    pins = read_pins(directory)
-    for (profile, subject, claim_id), verdict in verdicts.items():
-        pins.setdefault(profile, {}).setdefault(subject, {})[claim_id] = verdict
-    return json.dumps(pins, indent=1, sort_keys=True) + "\n"
+    designs = dict(read_pins(directory).designs)
+    for name, machine in machines.items():
+        before = designs.get(name, Design(machine=machine, claims={}))
+        new = {key[1:]: pin_of(verdict) for key, verdict in verdicts.items() if key[0] == name}
+        old = {(s, c): pin for s, those in before.claims.items() for c, pin in those.items()}
+        alike = dict(before.machine) == dict(machine) or old.keys() <= new.keys()
+        claims: dict[str, dict[str, Pin]] = {}
+        for (subject, claim_id), pin in (old | new).items():
+            claims.setdefault(subject, {})[claim_id] = pin
+        designs[name] = Design(machine=machine if alike else SEVERAL, claims=claims)
+    plain = to_plain(Pins(designs=designs))["designs"]
+    return json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

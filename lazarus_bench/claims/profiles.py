@@ -16,6 +16,9 @@ class Profile:
     includes the `further` ones (None: all) with `further_seeds` bases of each: pretraining costs
     minutes a seed, and a verdict over families needs prompts and families more than seeds of each.
     Trainings on a further family use `seeds`, and so does a family that the user names.
+
+    `looks` are the numbers of seeds at which sampling may stop once a claim is decided, the first
+    of them `seeds`; empty where the profile registers none.
     """
 
     name: str
@@ -23,6 +26,7 @@ class Profile:
     prompts: int
     further: tuple[str, ...] | None = None
     further_seeds: int = 1
+    looks: tuple[int, ...] = ()
 
     def asks(self, subject: str) -> bool:
         """Whether the profile includes `subject`."""
@@ -43,8 +47,8 @@ class Profile:
 
 PROFILES = {
     "smoke": Profile(name="smoke", seeds=1, prompts=80, further=("olmoe",)),
-    "default": Profile(name="default", seeds=5, prompts=200),
-    "full": Profile(name="full", seeds=10, prompts=200, further_seeds=5),
+    "default": Profile(name="default", seeds=5, prompts=200, looks=(5, 10, 20, 40)),
+    "full": Profile(name="full", seeds=10, prompts=200, further_seeds=5, looks=(10, 20, 40)),
 }
 
 

@@ -17,9 +17,11 @@ from lazarus_bench.judge.evidence import (
     Scope,
 )
 from lazarus_bench.judge.layers import LayerMax
+from lazarus_bench.judge.looks import Looks, error_of_looks
 from lazarus_bench.judge.means import Differences, Means, Ratios, Summary, SummaryDifferences
 from lazarus_bench.judge.pool import Pooled
 from lazarus_bench.judge.power import Attainability, attainable
+from lazarus_bench.judge.prediction import Prediction, predict
 from lazarus_bench.judge.proportions import ClassEntropy, HitDifferences, Hits
 from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
 from lazarus_bench.judge.stated import Exact, Reported, Resampled
@@ -58,9 +60,11 @@ __all__ = [
     "Hits",
     "Interval",
     "LayerMax",
+    "Looks",
     "Means",
     "Outcome",
     "Pooled",
+    "Prediction",
     "Ratios",
     "Region",
     "Reported",
@@ -73,9 +77,11 @@ __all__ = [
     "Within",
     "attainable",
     "decide",
+    "error_of_looks",
     "family_level",
     "from_json",
     "not_applicable",
+    "predict",
     "to_json",
 ]
 
@@ -83,7 +89,7 @@ __all__ = [
 tagged(AtLeast, AtMost, Above, Below, Within)
 tagged(Interval, Effect, Estimate, Control, Verdict, Condition, Summary, Pooled)
 tagged(Means, Hits, Differences, HitDifferences, LayerMax, Trend, Ratios, Exact, Reported)
-tagged(Resampled, AllOf, ClassEntropy, SummaryDifferences)
+tagged(Resampled, AllOf, ClassEntropy, SummaryDifferences, Prediction, Looks)
 
 
 def to_json(obj: object) -> dict[str, Any]:

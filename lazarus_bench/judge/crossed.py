@@ -163,6 +163,17 @@ class Crossed(Sampling):
         squares = seeds**2 / (self.n - 1) + sum(item.uncertainty(self.n) for item in self.items)
         return math.sqrt(error2), max(error2**2 / squares, 1.0)
 
+    def planned_error(self) -> tuple[float, float]:
+        """Standard error to plan with, and its degrees of freedom, on the scale of `logits`."""
+        return self.working_error()
+
+    def moved(self, edge: float, shift: float) -> float | None:
+        """Return `edge` moved by a shift on the scale of `logits`; None where it is no share."""
+        if not self.logits:
+            return edge + shift
+        share = edge + self.offset
+        return self._on_scale(float(special.logit(share)) + shift) if 0 < share < 1 else None
+
     def standard_error(self) -> tuple[float, float]:
         error, df = self.working_error()
         share = self._on_scale(self.mean) + self.offset
@@ -183,7 +194,20 @@ def cluster_cells(cells: Array, clusters: Sequence[str | int] | None) -> Array:
         return cells
     keys, codes = np.unique([str(key) for key in clusters], return_inverse=True)
     members: Array = (codes[:, None] == np.arange(len(keys))).astype(np.float64)
-    return cells @ (members / members.sum(axis=0))
+    means: Array = cells @ (members / members.sum(axis=0))
+    return means
+
+
+def error_within(cells: Array) -> float:
+    """Return the standard error of one seed's mean over its items, from their interaction.
+
+    What all seeds share in an item moves no seed apart from the others.
+
+    Args:
+        cells: shape (seeds, items).
+    """
+    [items] = Crossed.of(cells).items
+    return math.sqrt(items.noise / items.count)
 
 
 def paired_by_seed(first: Array, second: Array) -> Crossed:

@@ -159,6 +159,15 @@ class Evidence(ABC):
         """Return each seed's own value, shape (seeds,), or None where a seed alone has none."""
         return None
 
+    @property
+    def kind(self) -> str:
+        """Name of its kind in the calibration table; empty where it has none."""
+        return ""
+
+    def error_of_a_seed(self) -> float:
+        """Return the error that the prompts leave in one seed's value; 0 where it is unknown."""
+        return 0.0
+
     def by_seed(self) -> tuple[float, ...]:
         """Return each seed's own value where there are several; they are shown, never judged."""
         values = self.seed_values() if self.shape[0] > 1 else None

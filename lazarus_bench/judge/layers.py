@@ -153,6 +153,10 @@ class LayerMax(Evidence):
         best = values.mean(axis=1).argmax(axis=1)
         return crossed_mean(values[np.arange(len(values)), :, best], self.bounds)
 
+    @property
+    def kind(self) -> str:
+        return "layer maxima"
+
     def seed_values(self) -> Array:
         maxima: Array = array(self.values).mean(axis=1).max(axis=1)
         return maxima

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits
-from lazarus_bench.judge.crossed import Crossed, cluster_cells, paired_by_seed
+from lazarus_bench.judge.crossed import Crossed, cluster_cells, error_within, paired_by_seed
 from lazarus_bench.judge.effects import cliffs_delta, hedges_g, log_odds_ratio
 from lazarus_bench.judge.evidence import (
     SHARE,
@@ -100,6 +100,13 @@ class Means(Evidence):
         units = self.units()
         bounded = units.min() >= 0 and units.max() <= 1
         return f"{'bounded mean' if bounded else 't'} over {self.unit}"
+
+    @property
+    def kind(self) -> str:
+        return "shares" if self.bounds == SHARE else "means"
+
+    def error_of_a_seed(self) -> float:
+        return error_within(self.cells())
 
     def seed_values(self) -> Array:
         means: Array = self.cells().mean(axis=1)
@@ -248,6 +255,15 @@ class Differences(Evidence):
         if self._bounded():
             name = "bounded difference" if self.paired == "no" else "bounded paired difference"
         return f"{name} over {self.unit}"
+
+    @property
+    def kind(self) -> str:
+        return "unpaired differences" if self.paired == "no" else "paired differences"
+
+    def error_of_a_seed(self) -> float:
+        if self.paired == "prompts":
+            return error_within(self.cells())
+        return math.hypot(*map(error_within, self._samples()))
 
     def seed_values(self) -> Array | None:
         return None if self.paired == "no" else self.units()
@@ -417,6 +433,10 @@ class Ratios(Evidence):
     @property
     def unit(self) -> str:
         return self.over
+
+    @property
+    def kind(self) -> str:
+        return "ratios" if self.over == "seeds" else ""
 
     def seed_values(self) -> Array:
         ratios: Array = np.exp(self._logs())

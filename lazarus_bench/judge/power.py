@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from lazarus_bench.judge.bounds import clopper_pearson
+from lazarus_bench.judge.crossed import Crossed, Items
 from lazarus_bench.judge.region import Region
 from lazarus_bench.judge.sampling import Bounded, Sampling
 
@@ -72,18 +73,34 @@ def detectable_shift(error: float, df: float, level: float, power: float = 0.8) 
 def detectable_distance(sampling: Sampling, region: Region, level: float) -> float | None:
     """Return the smallest distance from an edge, inside the region, supported with 80% power.
 
-    0/1 data of one run: exact over the binomial. Otherwise the noncentral t with the observed
-    standard error. None where no truth would be supported that often, or the error is unknown.
+    0/1 data of one run: exact over the binomial. Otherwise the noncentral t with the standard error
+    and degrees of freedom of the limits themselves, on log-odds where these are. None where no
+    truth would be supported that often, or the error is unknown.
     """
     if isinstance(sampling, Bounded) and sampling.binary:
         return _binary_distance(sampling, region, level)
+    if isinstance(sampling, Crossed):
+        return _crossed_distance(sampling, region, level)
     error, df = sampling.standard_error()
     return detectable_shift(error, df, level, POWER)
 
 
+def _crossed_distance(sampling: Crossed, region: Region, level: float) -> float | None:
+    shift = detectable_shift(*sampling.planned_error(), level, POWER)
+    if shift is None:
+        return None
+    found = []
+    for edge in region.edges():
+        for step in (shift, -shift):
+            truth = sampling.moved(edge, step)
+            if truth is not None and region.contains_value(truth):
+                found.append(abs(truth - edge))
+    return min(found, default=None)
+
+
 def _binary_distance(sampling: Bounded, region: Region, level: float) -> float | None:
-    trials = max(1, math.floor(sampling.effective(level)))
     start, width = sampling.support[0] - sampling.offset, sampling.support[1] - sampling.support[0]
+    trials = sampling.units
     hits = range(trials + 1)
     pairs = ([start + width * x for x in clopper_pearson(k, trials, level)] for k in hits)
     supports = np.array([region.contains(*pair) for pair in pairs])
@@ -96,18 +113,38 @@ def _binary_distance(sampling: Bounded, region: Region, level: float) -> float |
     return float(found.min()) if found.size else None
 
 
-def _outcomes(seeds: int, prompts: int, difference: bool) -> list[Bounded]:
-    total = min(seeds * prompts, 400)
-    model = Bounded(
-        atoms=(-1.0, 1.0) if difference else (0.0, 1.0),
-        shares=(1.0, 0.0),
-        support=(-1.0, 1.0) if difference else (0.0, 1.0),
-        per_unit=prompts if seeds > 1 else 1,
-        units=seeds if seeds > 1 else prompts,
-    )
-    models = [replace(model, shares=(1 - k / total, k / total)) for k in range(total + 1)]
+def _outcomes(seeds: int, prompts: int, difference: bool) -> list[Sampling]:
+    """The calmest outcomes of a design on hits: seeds and prompts that differ by chance alone."""
+    support = (-1.0, 1.0) if difference else (0.0, 1.0)
+    total = min(prompts, 400)
+    shares = [k / total for k in range(total + 1)]
+    if seeds == 1:
+        model = Bounded(atoms=support, shares=(1.0, 0.0), support=support, units=prompts)
+        found: list[Sampling] = [replace(model, shares=(1 - k, k)) for k in shares]
+    else:
+        inner = [k for k in shares if 0 < k < 1]
+        found = [_calm(k, seeds, prompts, difference) for k in inner]
+        ends = (-1.0, 1.0) if difference else (0.0, 1.0)
+        found += [Bounded.of(np.full(prompts, end), support) for end in ends]
     # Every pair alike on both sides is the calmest outcome, and no ±1 mixture shows it.
-    return [*models, replace(model, atoms=(0.0,), shares=(1.0,))] if difference else models
+    return [*found, Bounded.of(np.zeros(prompts), support)] if difference else found
+
+
+def _calm(share: float, seeds: int, prompts: int, difference: bool) -> Crossed:
+    """Return independent hits with a rate, or ±1 differences with a mean of 2·share − 1."""
+    variance = share * (1 - share)
+    # A difference needs at least as many discordant pairs as its size; log-odds 1/p(1 − p).
+    mean = 2 * share - 1
+    noise = abs(mean) * (1 - abs(mean)) if difference else 1 / variance
+    items = (Items(between=0.0, noise=noise, count=prompts),)
+    centre = mean if difference else float(special.logit(share))
+    return Crossed(
+        mean=centre, between=noise / prompts, n=seeds, items=items, logits=not difference
+    )
+
+
+SELDOM = 4.0
+"""Distance from an edge, in standard deviations of a unit, beyond which few truths lie."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +195,7 @@ def attainable(
         )
     design = f"{seeds} seed{'s' * (seeds > 1)} × {prompts} prompt{'s' * (prompts > 1)}"
     if not binary:
-        spread = seeds > 1 or prompts > 1
-        sentence = f"{design} shows no spread, so no outcome could decide {region.describe()}"
-        return Attainability(supports=spread, refutes=spread, sentence="" if spread else sentence)
+        return _continuous(region, design, seeds, prompts, level)
     limits = [model.limits(level) for model in _outcomes(seeds, prompts, difference)]
     supports = any(region.contains(*pair) for pair in limits)
     refutes = any(region.excludes(*pair) for pair in limits)
@@ -168,3 +203,21 @@ def attainable(
     sentence = f"no outcome of {design} could {verb} {region.describe()} at level {level:.4g}"
     both = supports and refutes
     return Attainability(supports=supports, refutes=refutes, sentence="" if both else sentence)
+
+
+def _continuous(
+    region: Region, design: str, seeds: int, prompts: int, level: float
+) -> Attainability:
+    """Attainability of a mean: how far, in spreads of its units, a truth must lie from an edge."""
+    units = seeds if seeds > 1 else prompts
+    if units < 2:
+        sentence = f"{design} shows no spread, so no outcome could decide {region.describe()}"
+        return Attainability(supports=False, refutes=False, sentence=sentence)
+    distance = detectable_shift(1 / math.sqrt(units), units - 1, level, POWER) or math.inf
+    unit = "seeds" if seeds > 1 else "prompts"
+    sentence = (
+        f"{design} would seldom decide {region.describe()} at level {level:.4g}: in 80% of cases "
+        f"only where the truth lies {distance:.2g} standard deviations of the {unit} from an edge"
+    )
+    calm = distance <= SELDOM
+    return Attainability(supports=True, refutes=True, sentence="" if calm else sentence)

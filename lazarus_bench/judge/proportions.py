@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from lazarus_bench.judge.bounds import Array, Limits
-from lazarus_bench.judge.crossed import Crossed, cluster_cells
+from lazarus_bench.judge.crossed import Crossed, cluster_cells, error_within
 from lazarus_bench.judge.effects import cohens_h, paired_odds_ratio
 from lazarus_bench.judge.evidence import (
     Effect,
@@ -39,7 +39,7 @@ def crossed_rate(cells: Array, offset: float = 0.0, population: int | None = Non
         offset: known constant subtracted from the limits.
         population: how many items there are in all, if known.
     """
-    if len(cells) == 1 or np.ptp(cells) == 0 and cells.flat[0] in (0, 1):
+    if len(cells) == 1 or (np.ptp(cells) == 0 and cells.flat[0] in (0, 1)):
         return Bounded.of(cells[0], (0.0, 1.0), offset)
     return Crossed.of_rate(cells, offset, population)
 
@@ -96,6 +96,13 @@ class Hits(Evidence):
             return "Clopper–Pearson" if model.binary else f"bounded mean over {counted}"
         return two_way(model, counted)
 
+    @property
+    def kind(self) -> str:
+        return "hits"
+
+    def error_of_a_seed(self) -> float:
+        return error_within(self.cells())
+
     def seed_values(self) -> Array:
         rates: Array = self.cells().mean(axis=1) - self.minus
         return rates
@@ -112,6 +119,16 @@ class Hits(Evidence):
             cohens_h(min(max(rate, 0.0), 1.0), reference) for rate in (self.rate, low, high)
         )
         return Effect(name="Cohen h", value=value, low=below, high=above, level=level)
+
+
+def crossed_hit_difference(cells: Array, population: int | None = None) -> Sampling:
+    """Return the sampling of a mean of paired differences in [−1, 1], shape (seeds, items).
+
+    Two-way t; Gaffke's bound over items for one run, and where no pair differs.
+    """
+    if len(cells) == 1 or not cells.any():
+        return Bounded.of(cells[0], (-1.0, 1.0))
+    return Crossed.of(cells, population)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +193,13 @@ class HitDifferences(Evidence):
             return "bounded paired difference"
         return f"paired {two_way(model, self.items if self.clusters is None else 'clusters')}"
 
+    @property
+    def kind(self) -> str:
+        return "paired hits" if self.paired == "prompts" else "unpaired hits"
+
+    def error_of_a_seed(self) -> float:
+        return error_within(self.cells()) if self.paired == "prompts" else 0.0
+
     def seed_values(self) -> Array | None:
         return None if self.paired == "no" else self.cells().mean(axis=1)
 
@@ -187,10 +211,7 @@ class HitDifferences(Evidence):
                 second=crossed_rate(second),
                 means=(float(first.mean()), float(second.mean())),
             )
-        cells = self.cells()
-        if len(cells) == 1 or not cells.any():
-            return Bounded.of(cells[0], (-1.0, 1.0))
-        return Crossed.of(cells, self.population)
+        return crossed_hit_difference(self.cells(), self.population)
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         if self.paired == "prompts" and self.scope == "run":

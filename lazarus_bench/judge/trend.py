@@ -56,6 +56,10 @@ class Trend(Evidence):
         return "t over seeds' rank correlations" if spread else "bounded mean of rank correlations"
 
     @property
+    def kind(self) -> str:
+        return "trends"
+
+    @property
     def unit(self) -> str:
         return "seeds"
 

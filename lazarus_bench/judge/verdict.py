@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lazarus_bench.judge.calibration import warning_for
 from lazarus_bench.judge.evidence import Estimate, Evidence
+from lazarus_bench.judge.prediction import Prediction, predict
 from lazarus_bench.judge.region import Region
+from lazarus_bench.judge.subgroups import apart
 
 ALPHA = 0.05
 
 RULE = (
-    "supported when the interval lies wholly inside the region, refuted when wholly outside, else "
-    "inconclusive; invalid when a control failed; two-sided level 1 - 2*alpha/family size"
+    "supported when the interval lies wholly inside the region, refuted when wholly outside, both "
+    "for this run where there is one, else inconclusive; mixed when two groups of seeds lie on "
+    "different sides of an edge; invalid when a control failed; seeds and prompts are both sources "
+    "of error; two-sided level 1 - 2*alpha/verdicts of the family, shared by the registered looks"
 )
 """What `decide` does, in words that every claim's digest covers: change both or neither."""
 
@@ -25,6 +30,9 @@ class Outcome(StrEnum):
     SUPPORTED = "supported"
     REFUTED = "refuted"
     INCONCLUSIVE = "inconclusive"
+    MIXED = "mixed"
+    SUPPORTED_RUN = "supported for this run"
+    REFUTED_RUN = "refuted for this run"
     INVALID = "invalid"
     NOT_APPLICABLE = "not applicable"
 
@@ -60,10 +68,13 @@ class Verdict:
         reason: one sentence.
         estimate: the estimate behind it, or None when nothing was measured.
         region: the claim's region.
-        level: two-sided interval level, 1 − 2·alpha/family size.
+        level: two-sided interval level, 1 − 2·alpha/family size, shared by registered looks.
         detectable: smallest distance from the region's edge detected with 80% power, or None.
         needed: how large a sample would decide; None unless inconclusive.
         controls: the checks that had to pass.
+        predicted: what a replication with new seeds would show; None where nothing tells.
+        warning: where simulation finds that this kind of evidence errs more often than the level
+            promises, in one clause; empty otherwise.
     """
 
     outcome: Outcome
@@ -74,6 +85,8 @@ class Verdict:
     detectable: float | None = None
     needed: str | None = None
     controls: tuple[Control, ...] = ()
+    predicted: Prediction | None = None
+    warning: str = ""
 
 
 def family_level(family_size: int, alpha: float = ALPHA) -> float:
@@ -93,7 +106,9 @@ def _reason(outcome: Outcome, estimate: Estimate, region: Region) -> str:
     low, high = estimate.interval.low, estimate.interval.high
     relation = {
         Outcome.SUPPORTED: "lies inside",
+        Outcome.SUPPORTED_RUN: "lies inside",
         Outcome.REFUTED: "lies outside",
+        Outcome.REFUTED_RUN: "lies outside",
         Outcome.INCONCLUSIVE: "straddles an edge of",
     }[outcome]
     if math.isinf(low) and math.isinf(high):
@@ -116,29 +131,29 @@ def decide(
     family_size: int,
     alpha: float = ALPHA,
     controls: Sequence[Control] = (),
+    looks: int = 1,
 ) -> Verdict:
     """Judge evidence against a region at the family-wise level.
 
     Args:
         evidence: the samples.
         region: the claim's region.
-        family_size: registered claims in the family, whichever of them run now.
+        family_size: registered verdicts in the family, whichever of them are reached now.
         alpha: bound on each one-sided error over the family.
         controls: checks; a failed one makes the verdict invalid whatever the interval says.
+        looks: registered looks that share the level (`Looks`); one run has a single one.
 
     Raises:
         ValueError: for a family size below 1 or an alpha outside (0, 0.5).
     """
-    level = family_level(family_size, alpha)
+    level = family_level(family_size * (looks if evidence.scope == "seeds" else 1), alpha)
     edge = min(region.edges(), key=lambda x: abs(x - evidence.point))
     estimate = evidence.estimate(level, edge)
-    low, high = estimate.interval.low, estimate.interval.high
-    outcome = Outcome.INCONCLUSIVE
-    if region.contains(low, high):
-        outcome = Outcome.SUPPORTED
-    elif region.excludes(low, high):
-        outcome = Outcome.REFUTED
+    outcome = _where(estimate, region)
     reason = _reason(outcome, estimate, region)
+    stray = _stray(evidence, region)
+    if stray:
+        outcome, reason = Outcome.MIXED, _mixed(evidence.by_seed(), stray, region)
     failed = [control for control in controls if not control.passed]
     if failed:
         outcome = Outcome.INVALID
@@ -152,6 +167,36 @@ def decide(
         detectable=evidence.detectable(region, level),
         needed=evidence.needed(region, level) if outcome is Outcome.INCONCLUSIVE else None,
         controls=tuple(controls),
+        predicted=predict(evidence, region, level),
+        warning=warning_for(evidence, family_size),
+    )
+
+
+def _where(estimate: Estimate, region: Region) -> Outcome:
+    """Where the interval falls; what one training shows is said of that training alone."""
+    low, high = estimate.interval.low, estimate.interval.high
+    single = estimate.scope == "run"
+    if region.contains(low, high):
+        return Outcome.SUPPORTED_RUN if single else Outcome.SUPPORTED
+    if region.excludes(low, high):
+        return Outcome.REFUTED_RUN if single else Outcome.REFUTED
+    return Outcome.INCONCLUSIVE
+
+
+def _stray(evidence: Evidence, region: Region) -> tuple[int, ...]:
+    """The seeds that a mean over all would hide."""
+    values = evidence.seed_values() if evidence.scope == "seeds" else None
+    return () if values is None else apart(values, region, evidence.error_of_a_seed())
+
+
+def _mixed(values: Sequence[float], stray: Sequence[int], region: Region) -> str:
+    """Name the seeds that differ, with their values."""
+    few = ", ".join(f"{values[seed]:.3g} (seed {seed})" for seed in stray)
+    rest = [value for seed, value in enumerate(values) if seed not in stray]
+    side = "outside" if region.contains_value(sum(rest) / len(rest)) else "inside"
+    return (
+        f"{len(stray)} of {len(values)} seeds stand apart, {side} {region.describe()}: {few}, the "
+        f"others {min(rest):.3g} to {max(rest):.3g}; no mean speaks for both"
     )
 
 

@@ -85,7 +85,14 @@ def command(config: pytest.Config, claims: Sequence[pytest.Item]) -> list[str]:
 
 def handed_on(bench: Session) -> dict[str, Any]:
     """What the second process is told: this one's options, and to train nothing."""
-    own = replace(bench.options, store=bench.store.root, offline=True, update_pins=False)
+    own = replace(
+        bench.options,
+        store=bench.store.root,
+        offline=True,
+        update_pins=False,
+        until_decided=False,
+        budget=None,
+    )
     return {"process": os.getpid(), "options": own.plain()}
 
 

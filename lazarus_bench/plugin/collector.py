@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.session.options import REPORT_FILES, Options
 
 if TYPE_CHECKING:
+    from lazarus_bench.judge import Verdict
     from lazarus_bench.report.schema import Report, Row
 
 PROPERTY = "lazarus_bench"
@@ -24,7 +26,10 @@ PROPERTY = "lazarus_bench"
 LETTERS = {
     "supported": ("s", {"green": True}),
     "refuted": ("r", {"red": True}),
+    "supported for this run": ("s", {"green": True}),
+    "refuted for this run": ("r", {"red": True}),
     "inconclusive": ("i", {"yellow": True}),
+    "mixed": ("x", {"yellow": True}),
     "invalid": ("E", {"red": True}),
     "not applicable": ("n", {"yellow": True}),
     "moved": ("M", {"red": True}),
@@ -40,12 +45,14 @@ class Evidence:
         folder: the folder of the claim's file.
         design: what the verdict is put on record under.
         place: its place among the session's tests.
+        machine: what its numbers depend on besides the claim and its trainings, by name.
     """
 
     report: Report
     folder: Path
     design: str
     place: int
+    machine: Mapping[str, str]
 
     @property
     def row(self) -> Row:
@@ -96,6 +103,7 @@ class EvidenceCollector:
             raise pytest.UsageError(str(error)) from None
 
     def _write(self) -> None:
+        from lazarus_bench.report.evidence import FILE, save_evidence
         from lazarus_bench.report.files import write_text
         from lazarus_bench.report.html import render_html
         from lazarus_bench.report.markdown import render
@@ -109,6 +117,7 @@ class EvidenceCollector:
         folder = self._options.report_folder(only_published=published)
         self.written = [folder / name for name in REPORT_FILES]
         save(report, self.written[0])
+        save_evidence(report.evidence, folder / FILE)
         write_text(render(report), self.written[1])
         write_text(render_html(report), self.written[2])
         write_pictures(report, folder)
@@ -116,15 +125,17 @@ class EvidenceCollector:
             self._pin()
 
     def _pin(self) -> None:
-        from lazarus_bench.claims.pins import FILE, pin_of, updated_pins
+        from lazarus_bench.claims.pins import FILE, updated_pins
         from lazarus_bench.report.files import write_text
 
-        verdicts: dict[Path, dict[tuple[str, str, str], str]] = defaultdict(dict)
+        verdicts: dict[Path, dict[tuple[str, str, str], Verdict]] = defaultdict(dict)
+        machines: dict[str, Mapping[str, str]] = {}
         for found in self._evidence.values():
             key = (found.design, found.row.subject, found.row.claim_id)
-            verdicts[found.folder][key] = pin_of(found.row.verdict)
+            verdicts[found.folder][key] = found.row.verdict
+            machines[found.design] = found.machine
         for folder, those in verdicts.items():
-            write_text(updated_pins(folder, those), folder / FILE)
+            write_text(updated_pins(folder, those, machines), folder / FILE)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the claims table and where the report is."""
@@ -164,4 +175,5 @@ def _evidence(text: str) -> Evidence:
         folder=Path(about["folder"]),
         design=about["design"],
         place=about["place"],
+        machine=about["machine"],
     )

@@ -22,7 +22,7 @@ from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
 from lazarus_bench.plugin.collector import PROPERTY, EvidenceCollector
-from lazarus_bench.plugin.trainings import is_worker, leave_out, show_plan, train
+from lazarus_bench.plugin.trainings import is_worker, leave_out, show_plan, speaker, train
 from lazarus_bench.session.options import Options, flags
 
 if TYPE_CHECKING:
@@ -300,6 +300,8 @@ def _own_core(accompanied: bool) -> AbstractContextManager[object]:
 
 def _make_ready(session: pytest.Session, bench: Session) -> None:
     """Plan, which ends the session, train, or leave out."""
+    from lazarus_bench.session.sequential import grow
+
     models = filter(asks_model, session.items)
     needed = {item: item.stash[TRIAL].plan(bench) for item in models}
     jobs = [job for found in needed.values() for job in found]
@@ -310,6 +312,10 @@ def _make_ready(session: pytest.Session, bench: Session) -> None:
         lacking = {item: bench.lacking(found) for item, found in needed.items()}
         claims = sum(claim_of(item) is not None for item in session.items)
         leave_out(session.config, bench, lacking, claims)
+    elif bench.options.until_decided:
+        trials = [(item.stash[TRIAL], item.obj) for item in needed]  # type: ignore[attr-defined]
+        config = session.config
+        grow(bench, trials, lambda jobs: train(config, bench, jobs), speaker(config))
     elif jobs:
         train(session.config, bench, jobs)
 
@@ -333,6 +339,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         "folder": str(pyfuncitem.path.parent),
         "design": bench.design(trial.claim, trial.subject),
         "place": pyfuncitem.session.items.index(pyfuncitem),
+        "machine": bench.machine(trial.subject),
     }
     evidence = json.dumps({"about": about, "report": to_plain(report)})
     pyfuncitem.user_properties.append((PROPERTY, evidence))

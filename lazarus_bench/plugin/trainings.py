@@ -29,7 +29,8 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-def _speaker(config: pytest.Config) -> Callable[[str], None]:
+def speaker(config: pytest.Config) -> Callable[[str], None]:
+    """Return what prints a line of ours, if there is a terminal."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
 
     def say(line: str) -> None:
@@ -43,7 +44,7 @@ def show_plan(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> Non
     """Print what the selected claims need, what is there, and what the rest will cost."""
     from lazarus_bench.jobs.plan import table
 
-    say, plan = _speaker(config), bench.plan(jobs)
+    say, plan = speaker(config), bench.plan(jobs)
     for sentence in plan.damaged:
         say(sentence)
     if not plan.entries:
@@ -83,7 +84,7 @@ def leave_out(
 def _say_what_lacks(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
     from lazarus_bench.jobs.plan import State, groups, trainings
 
-    say, plan = _speaker(config), bench.plan(jobs)
+    say, plan = speaker(config), bench.plan(jobs)
     for sentence in plan.damaged:
         say(sentence)
     for group in groups([entry for entry in plan.entries if entry.state is not State.WHOLE]):
@@ -122,7 +123,7 @@ def _watch(config: pytest.Config) -> Iterator[Watch]:
 
     from lazarus_bench.session.session import Watch
 
-    say = _speaker(config)
+    say = speaker(config)
 
     def above(line: str) -> None:
         with tqdm.external_write_mode():

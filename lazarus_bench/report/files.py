@@ -48,7 +48,12 @@ def unwritable(path: Path, what: str, error: OSError) -> UserError:
 
 
 def write_text(text: str, path: Path, what: str = "report") -> None:
-    """Write `text`, a `what`, to `path` whole or not at all, creating the folders above it.
+    """Write `text`, a `what`, to `path` in UTF-8; as `write_bytes`."""
+    write_bytes(text.encode(), path, what)
+
+
+def write_bytes(data: bytes, path: Path, what: str) -> None:
+    """Write `data`, a `what`, to `path` whole or not at all, creating the folders above it.
 
     Raises:
         UserError: The path cannot be written.
@@ -60,8 +65,8 @@ def write_text(text: str, path: Path, what: str = "report") -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         part = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
             part.chmod(0o644)
             part.replace(path)
         finally:

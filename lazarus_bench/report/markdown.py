@@ -32,7 +32,10 @@ from lazarus_bench.report.summary import (
 _MARK = {
     Outcome.SUPPORTED: "✅",
     Outcome.REFUTED: "❌",
+    Outcome.SUPPORTED_RUN: "☑️",
+    Outcome.REFUTED_RUN: "✖️",
     Outcome.INCONCLUSIVE: "❔",
+    Outcome.MIXED: "🔀",
     Outcome.INVALID: "⛔",
     Outcome.NOT_APPLICABLE: "➖",
 }

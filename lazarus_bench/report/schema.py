@@ -2,12 +2,13 @@
 
 A file names its schema version; an unknown version is refused. Version 1 had no curves; version 2
 neither layer curves nor pooled estimates; version 3 neither scatters nor seeds' values in its
-estimates; version 4 neither digests of claims nor heat maps nor defects.
+estimates; version 4 neither digests of claims nor heat maps nor defects; version 5 no predictions,
+looks or reasons of what moved.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from lazarus_bench.figures.heatmap import HeatMap
 from lazarus_bench.figures.layers import LayerCurves
 from lazarus_bench.figures.scatter import Scatter
 from lazarus_bench.figures.training import Curves
-from lazarus_bench.judge import Estimate, Pooled, Verdict
+from lazarus_bench.judge import Estimate, Evidence, Pooled, Verdict
 from lazarus_bench.report.files import read_versioned, write_text
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 UNREGISTERED = "not in the registry"
 """`Row.amended` of a claim that was never registered."""
@@ -54,6 +55,36 @@ class Explained:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one registered look showed: the interval with so many `seeds`, and the outcome."""
+
+    seeds: int
+    value: float
+    low: float
+    high: float
+    outcome: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The samples behind one row, and what else `decide` needs to judge them again.
+
+    Attributes:
+        claim_id: The claim's id.
+        subject: What it was judged on.
+        evidence: The samples, as the claim's test returned them.
+        family_size: Registered verdicts of its family.
+        looks: Registered looks that share the level.
+    """
+
+    claim_id: str
+    subject: str
+    evidence: Evidence
+    family_size: int
+    looks: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One claim judged on one subject.
 
@@ -76,6 +107,10 @@ class Row:
         quirk: The known defect that the claim is about, if any.
         quirks: Known defects that were switched on in what was judged.
         explained: Published numbers that the defect might have produced.
+        moved: How the verdict departs from the one on record; empty where it does not.
+        family_size: Registered verdicts of its family; 0 before schema 6.
+        looks: What each registered look showed, up to the one that decides here.
+        unplanned: Where the number of seeds is not a registered one: what that costs in error.
     """
 
     claim_id: str
@@ -98,6 +133,10 @@ class Row:
     quirk: str = ""
     quirks: tuple[str, ...] = ()
     explained: tuple[Explained, ...] = ()
+    moved: str = ""
+    family_size: int = 0
+    looks: tuple[Look, ...] = ()
+    unplanned: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +235,7 @@ class Report:
         lens_tables: Published prompts before and after training.
         jobs: What the evidence cost.
         pooled: Claims judged on several model families, one estimate each.
+        evidence: The samples behind the rows; kept in a file beside the report.
     """
 
     schema: int = SCHEMA_VERSION
@@ -211,6 +251,7 @@ class Report:
     heatmaps: tuple[HeatMap, ...] = ()
     scatters: tuple[Scatter, ...] = ()
     pooled: tuple[PooledClaim, ...] = ()
+    evidence: tuple[Record, ...] = field(default=(), metadata=OMITTED)
 
 
 _ADDED: dict[int, tuple[str, ...]] = {
@@ -219,8 +260,22 @@ _ADDED: dict[int, tuple[str, ...]] = {
     3: ("layer_curves", "pooled"),
     4: ("scatters",),
     5: ("heatmaps",),
+    6: (),
 }
 """The fields of a report that each version added."""
+
+
+_REASONS = 6
+"""The version from which on a row says why it moved."""
+
+
+def _with_reason(row: Any) -> Any:
+    """A row of an older report, which moved where its verdict was not the one on record."""
+    if not isinstance(row, dict) or not isinstance(row.get("verdict"), dict):
+        return row
+    pinned = row.get("pinned")
+    moved = pinned not in (None, row["verdict"].get("outcome"))
+    return {**row, "moved": f"{pinned} is on record"} if moved else row
 
 
 def from_dict(data: Mapping[str, Any]) -> Report:
@@ -233,11 +288,12 @@ def from_dict(data: Mapping[str, Any]) -> Report:
 
 
 def save(report: Report, path: Path) -> None:
-    """Write `report` to `path` as JSON, whole or not at all: beside it first, then renamed.
+    """Write `report` without its samples to `path` as JSON, whole or not at all.
 
     Raises:
         UserError: The path cannot be written.
     """
+    report = replace(report, evidence=())
     text = json.dumps(to_plain(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     write_text(text, path)
 
@@ -257,6 +313,8 @@ def load(path: Path) -> Report:
         again="run the hypotheses again",
     )
     added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
+    if data["schema"] < _REASONS:
+        data["rows"] = [*map(_with_reason, data.get("rows", ()))]
     try:
         return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})
     except MalformedError as error:

@@ -49,7 +49,7 @@ def count(rows: Iterable[Row]) -> Counter[Outcome]:
 
 def moved(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Rows whose verdict is no longer the pinned one."""
-    return tuple(row for row in rows if row.pinned not in (None, row.verdict.outcome.value))
+    return tuple(row for row in rows if row.moved)
 
 
 def amended(rows: Iterable[Row]) -> dict[str, tuple[str, ...]]:

@@ -23,7 +23,10 @@ from lazarus_bench.report.printed import brackets, number, numbers, signed, with
 _RELATION = {
     Outcome.SUPPORTED: "⊂",
     Outcome.REFUTED: "outside",
+    Outcome.SUPPORTED_RUN: "⊂",
+    Outcome.REFUTED_RUN: "outside",
     Outcome.INCONCLUSIVE: "across",
+    Outcome.MIXED: "seeds on both sides of",
     Outcome.INVALID: "against",
     Outcome.NOT_APPLICABLE: "against",
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.claims.claim import REGISTRY, Claim, OnOff
 from lazarus_bench.claims.finding import Finding
-from lazarus_bench.claims.pins import ANY, Pins, pinned, read_pins
+from lazarus_bench.claims.pins import Pins, read_pins
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.claims.trained import Trained, asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
@@ -23,6 +23,7 @@ from lazarus_bench.judge import (
     Control,
     Estimate,
     Evidence,
+    Looks,
     Outcome,
     Reported,
     Verdict,
@@ -33,7 +34,15 @@ from lazarus_bench.judge import (
 from lazarus_bench.report.defects import manifest_lines
 from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
-from lazarus_bench.report.schema import Explained, LensTable, Report, Row, Secondary
+from lazarus_bench.report.schema import (
+    Explained,
+    LensTable,
+    Look,
+    Record,
+    Report,
+    Row,
+    Secondary,
+)
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.options import MOVED
 from lazarus_bench.session.samples import asked_of
@@ -64,13 +73,17 @@ class Trial:
     Attributes:
         claim: the claim.
         subject: what it is judged on.
-        family_size: number of registered claims in its family.
+        family_size: number of registered verdicts in its family.
         digest: the claim's.
         amended: how it differs from the registry beside its file.
         pins: the verdicts on record beside its file.
         jobs: the trainings that it reads, once `plan` has looked them up.
         hopeless: why no outcome of this design could decide it; None when one could.
         verdict: the verdict, once `judge` was called.
+        evidence: the samples behind it.
+        planned: the registered looks, where sampling stops once the claim is decided.
+        seeds: the look at hand; None for the profile's own number.
+        path: what each look showed so far.
     """
 
     claim: Claim
@@ -78,10 +91,14 @@ class Trial:
     family_size: int
     digest: str = ""
     amended: tuple[str, ...] = ()
-    pins: Pins = field(default_factory=dict)
+    pins: Pins = field(default_factory=Pins)
     jobs: Sequence[Job] = ()
     hopeless: str | None = None
     verdict: Verdict | None = None
+    evidence: Evidence | None = None
+    planned: Looks | None = None
+    seeds: int | None = None
+    path: list[Look] = field(default_factory=list)
     secondary: list[Secondary] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     measured: dict[str, tuple[Estimate, Estimate]] = field(default_factory=dict)
@@ -90,10 +107,23 @@ class Trial:
         """Judge `evidence` by the claim's region; a failed control makes it invalid."""
         if self.verdict is not None:
             raise ValueError(f"{self.claim.id} is judged twice in one test; judge it once")
-        self.verdict = decide(
-            evidence, self.claim.region, family_size=self.family_size, controls=controls
-        )
+        self.evidence, self.verdict = evidence, self.decided(evidence, controls)
         return self.verdict
+
+    def decided(self, evidence: Evidence, controls: Sequence[Control] = ()) -> Verdict:
+        """The rule's verdict on `evidence`, which it does not keep."""
+        return decide(
+            evidence,
+            self.claim.region,
+            family_size=self.family_size,
+            controls=controls,
+            looks=self.looks,
+        )
+
+    @property
+    def looks(self) -> int:
+        """How many registered looks share the level."""
+        return len(self.planned.sizes) if self.planned else 1
 
     def beside(self, numbers: Mapping[str, Evidence]) -> None:
         """Show the estimates of `numbers`, by label, next to the verdict.
@@ -131,12 +161,13 @@ class Trial:
     @property
     def level(self) -> float:
         """The level of the claim's intervals."""
-        return family_level(self.family_size)
+        return family_level(self.family_size * self.looks)
 
     def plan(self, session: Session) -> Sequence[Job]:
         """Look up the trainings that it reads; none where no outcome could decide it."""
-        self.hopeless = session.unattainable(self.claim, self.subject, self.family_size)
-        self.jobs = [] if self.hopeless else session.needed(self.claim, self.subject)
+        with session.at_seeds(self.seeds):
+            self.hopeless = session.unattainable(self.claim, self.subject, self.level)
+            self.jobs = [] if self.hopeless else session.needed(self.claim, self.subject)
         return self.jobs
 
     def without_evidence(self, outcome: Outcome, reason: str) -> Verdict:
@@ -216,6 +247,10 @@ def judge(
         printed = trial.subject == PUBLISHED and not own
         verdict = published if printed else _asked(session, trial, test, fixtures)
     model = trial.subject != PUBLISHED
+    design = session.design(claim, trial.subject)
+    pin = trial.pins.on_record(design, trial.subject, claim.id)
+    pin = None if session.options.update_pins else pin
+    same = pin is not None and trial.pins.made_on(design, session.machine(trial.subject))
     trained = (quirk for job in trial.jobs for quirk in job.quirks)
     row = Row(
         claim_id=claim.id,
@@ -226,7 +261,11 @@ def judge(
         subject=trial.subject,
         verdict=verdict,
         published=published,
-        pinned=None if session.options.update_pins else _pin(session, trial, verdict),
+        pinned=pin.verdict if pin else None,
+        moved=pin.moved(verdict, same_machine=same) if pin else "",
+        family_size=trial.family_size,
+        looks=tuple(trial.path),
+        unplanned=session.unplanned(verdict) if model else "",
         digests=tuple(job.digest for job in trial.jobs),
         seconds=round(time.perf_counter() - start, 3),
         secondary=tuple(trial.secondary) if model else _others(trial),
@@ -246,6 +285,7 @@ def judge(
         manifest=session.data_lines,
         rows=(row,),
         jobs=session.job_rows(trial.jobs),
+        evidence=_record(trial, printed),
         **_placed(trial.shown),
     )
 
@@ -258,20 +298,35 @@ def _asked(
         if trial.hopeless is not None:
             session.check_words(trial.subject, claim.words)
             return trial.without_evidence(Outcome.INCONCLUSIVE, trial.hopeless)
-        found = test(**arguments(session, trial.subject, test, fixtures))
-        if found is not None:
-            evidence, *controls = found if isinstance(found, tuple) else (found,)
-            trial(evidence, controls=[*implied(evidence), *controls])
-        if trial.verdict is None:
-            raise NoVerdict(f"{claim.id}: its test must return evidence, and it returned None")
-        for function in claim.shown:
-            for item in function(**arguments(session, trial.subject, function, fixtures)):
-                trial.add(item)
+        with session.at_seeds(trial.seeds):
+            evidence, controls = measured(session, trial, test, fixtures)
+            trial(evidence, controls=controls)
+            for function in claim.shown:
+                for item in function(**arguments(session, trial.subject, function, fixtures)):
+                    trial.add(item)
     except NotApplicable as reason:
         return not_applicable(claim.region, str(reason))
     except UserError as error:
         return trial.without_evidence(Outcome.INVALID, str(error))
+    assert trial.verdict is not None
     return trial.verdict
+
+
+def measured(
+    session: Session, trial: Trial, test: Callable[..., object], fixtures: Mapping[str, Any]
+) -> tuple[Evidence, list[Control]]:
+    """What a claim's test measures, with the controls it returns and those that are implied.
+
+    Raises:
+        NoVerdict: it returned no evidence.
+        NotApplicable: the subject cannot be asked.
+        UserError: a training failed.
+    """
+    found = test(**arguments(session, trial.subject, test, fixtures))
+    if found is None:
+        raise NoVerdict(f"{trial.claim.id}: its test must return evidence, and it returned None")
+    evidence, *controls = found if isinstance(found, tuple) else (found,)
+    return evidence, [*implied(evidence), *controls]
 
 
 def arguments(
@@ -305,10 +360,20 @@ def implied(evidence: Evidence) -> list[Control]:
     return [overlap(asked)] if read else []
 
 
-def _pin(session: Session, trial: Trial, verdict: Verdict) -> str | None:
-    design = session.design(trial.claim, trial.subject)
-    pin = pinned(trial.pins, design, trial.subject, trial.claim.id)
-    return verdict.outcome.value if pin == ANY else pin
+def _record(trial: Trial, printed: bool) -> tuple[Record, ...]:
+    """The samples behind the verdict, if there were any."""
+    evidence = trial.claim.published if printed else trial.evidence
+    if evidence is None:
+        return ()
+    return (
+        Record(
+            claim_id=trial.claim.id,
+            subject=trial.subject,
+            evidence=evidence,
+            family_size=trial.family_size,
+            looks=1 if printed else trial.looks,
+        ),
+    )
 
 
 def _others(trial: Trial) -> tuple[Secondary, ...]:
@@ -365,6 +430,7 @@ def merged(reports: Sequence[Report], command: str) -> Report:
         manifest=manifest,
         rows=rows,
         pooled=pool_rows(rows),
+        evidence=tuple(record for report in reports for record in report.evidence),
         jobs=tuple(jobs.values()),
         **_placed(shown),
     )
@@ -386,17 +452,17 @@ def _manifest(models: bool) -> dict[str, str]:
 
 def category(row: Row) -> str:
     """What the row counts as: "moved" when its pin says otherwise, else the verdict."""
-    verdict = row.verdict.outcome.value
-    return verdict if row.pinned in (None, verdict) else MOVED
+    return MOVED if row.moved else row.verdict.outcome.value
 
 
 def fails(row: Row, fail_on: Sequence[str]) -> bool:
     """Whether the row sets the exit code: a pinned verdict only when it moved."""
-    found = category(row)
+    # A refutation of one run is one, where a run fails on refutations.
+    found = category(row).removesuffix(" for this run")
     return found in fail_on and (row.pinned is None or found == MOVED)
 
 
 def sentence(row: Row) -> str:
     """What a row says, in one line."""
-    moved = f"moved from {row.pinned} to " if category(row) == MOVED else ""
+    moved = f"moved ({row.moved}): " if row.moved else ""
     return f"{row.claim_id} on {row.subject}: {moved}{row.verdict.outcome}: {row.verdict.reason}"

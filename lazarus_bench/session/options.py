@@ -19,7 +19,7 @@ from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.errors import UserError
 
 MOVED = "moved"
-FAILABLE = (MOVED, "refuted", "invalid", "inconclusive")
+FAILABLE = (MOVED, "refuted", "invalid", "mixed", "inconclusive")
 """What a row can be that sets the exit code."""
 
 DEFAULT_REPORT = Path("lazarus-report")
@@ -105,6 +105,17 @@ def _workers(given: Any, flag: str) -> int | None:
     return found
 
 
+def _seconds(given: Any, flag: str) -> float | None:
+    """Seconds from "45s", "90m" or "2h"; None is left alone."""
+    if given is None or isinstance(given, float):
+        return given
+    number, unit = str(given)[:-1], str(given)[-1:]
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    if unit not in units or not number.isascii() or not number.replace(".", "", 1).isdecimal():
+        raise UserError(f"{flag} {given} is not a time: give one such as 45s, 90m or 2h")
+    return float(number) * units[unit]
+
+
 def _path(given: Any, _: str) -> Path | None:
     return None if given is None else Path(given)
 
@@ -185,10 +196,20 @@ class Options:
         metavar="DIR",
         read=_path,
     )
+    until_decided: bool = _option(
+        "train more seeds, up to the profile's registered looks, for the claims that are still "
+        "undecided; the level is shared by the looks",
+        default=False,
+    )
+    budget: float | None = _option(
+        "stop adding seeds after this time, such as 90m or 2h (with until-decided)",
+        metavar="TIME",
+        read=_seconds,
+    )
     update_pins: bool = _option("put this run's verdicts on record", default=False)
     fail_on: tuple[str, ...] = _option(
         "what makes the exit code non-zero: moved (a verdict on record changed); refuted, invalid, "
-        "inconclusive (of verdicts that are not on record); or none",
+        "mixed, inconclusive (of verdicts that are not on record); or none",
         default=(MOVED, "refuted", "invalid"),
         metavar="LIST",
         read=_fail_on,
@@ -222,6 +243,14 @@ class Options:
 
     def _check_machines(self) -> None:
         flag = self.flag
+        if self.budget is not None and not self.until_decided:
+            raise UserError(f"{flag('budget')} limits {flag('until_decided')}: give both, or none")
+        if self.until_decided and (self.offline or self.seeds is not None):
+            other = flag("offline") if self.offline else flag("seeds")
+            raise UserError(
+                f"{flag('until_decided')} trains the seeds that the profile's looks name: leave "
+                f"out {other}"
+            )
         if self.scheduler is not None:
             if self.workers is not None:
                 raise UserError(

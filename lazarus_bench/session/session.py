@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lazarus_bench.claims.claim import Claim, recipes_of
-from lazarus_bench.claims.profiles import Profile, profile
-from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED
+from lazarus_bench.claims.profiles import PROFILES, Profile, profile
+from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED, is_further
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.executors import Tick, automatic_workers, choose, execute
 from lazarus_bench.jobs.measurements import (
@@ -28,7 +28,7 @@ from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ran
 from lazarus_bench.jobs.store import Artifact, Store, default_root
 from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
-from lazarus_bench.judge import attainable, family_level
+from lazarus_bench.judge import Verdict, attainable, error_of_looks
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.session.options import Options
@@ -53,7 +53,8 @@ class Watch:
 class Session:
     """One session: it plans, trains and judges what its options ask for.
 
-    `data` are the sources that take the place of generated ones, by the name of what they replace.
+    `data` are the sources that take the place of generated ones, by the name of what they replace;
+    `size` is the number of seeds of the look at hand, None for the profile's.
 
     Raises:
         UserError: data cannot be read, or a store cannot be made.
@@ -66,6 +67,7 @@ class Session:
     data: Mapping[str, DataSource] = field(init=False)
     subjects: dict[str, Subject] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
+    size: int | None = None
     trained: bool = False
     _runs: dict[str, Run] = field(default_factory=dict)
     _read_with: set[str] = field(default_factory=set)
@@ -108,6 +110,8 @@ class Session:
         target = self._target(name, need)
         recipes = recipes_of(need)
         seeds = self.profile.seeds if recipes else self.profile.bases(target.name)
+        if self.size is not None and (recipes or not is_further(target.name)):
+            seeds = self.size
         seeds = seeds if all(r.seeded for r in recipes) else 1
         chains = (self._chain(target, recipes, seed) for seed in range(seeds))
         return tuple(dict.fromkeys(chains))
@@ -165,6 +169,37 @@ class Session:
                 continue
         return found
 
+    @contextmanager
+    def at_seeds(self, size: int | None) -> Iterator[None]:
+        """Have every training and base of the lab `size` seeds while the block lasts."""
+        before, self.size = self.size, size
+        try:
+            yield
+        finally:
+            self.size = before
+
+    def machine(self, name: str) -> Mapping[str, str]:
+        """What the last bits of a verdict on a subject depend on besides the models."""
+        if name == PUBLISHED:
+            return {}
+        from lazarus_bench import backend
+
+        return backend.machine()
+
+    def unplanned(self, verdict: Verdict) -> str:
+        """What judging at a number of seeds that is not registered costs in error; else nothing."""
+        registered, given = PROFILES[self.profile.name].seeds, self.options.seeds
+        estimate = verdict.estimate
+        if given in (None, registered) or estimate is None or estimate.scope != "seeds":
+            return ""
+        sizes = tuple(n for n in sorted({registered, estimate.seeds}) if n > 1)
+        error = error_of_looks(sizes, verdict.level)
+        return (
+            f"unplanned: the profile registers {registered} seeds and this is {estimate.seeds}; "
+            f"who looks at both errs {error:.3f} of the time on one side, not "
+            f"{(1 - verdict.level) / 2:.3f}"
+        )
+
     def check_words(self, name: str, words: Iterable[str]) -> None:
         """Make sure that `words` are single tokens of a given checkpoint; the lab's always are.
 
@@ -178,7 +213,7 @@ class Session:
             for word in words:
                 word_tokens(tokenizer, word)
 
-    def unattainable(self, claim: Claim, name: str, family_size: int) -> str | None:
+    def unattainable(self, claim: Claim, name: str, level: float) -> str | None:
         """Why no outcome of this design could ever decide the claim; None when one could.
 
         What is only read, not trained, may be fewer runs than the profile has seeds.
@@ -188,7 +223,7 @@ class Session:
             binary=claim.binary,
             seeds=self._seeds(claim, name),
             prompts=self.profile.prompts,
-            level=family_level(family_size),
+            level=level,
             difference=claim.difference,
         )
         return found.sentence if found.hopeless else None
@@ -196,7 +231,7 @@ class Session:
     def _seeds(self, claim: Claim, name: str) -> int:
         """Of how many seeds the runs are that a claim reads on a subject, if it can be asked."""
         if any(recipes_of(need) for need in claim.needs):
-            return self.profile.seeds
+            return self.size or self.profile.seeds
         try:
             return len(self.jobs(name, None))
         except NotApplicable:

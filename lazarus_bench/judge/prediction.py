@@ -1,0 +1,121 @@
+"""What a replication with new seeds would show: its estimate, and the chance of the same verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from lazarus_bench.judge.bounds import Array, student_t
+from lazarus_bench.judge.evidence import SHARE, Evidence
+from lazarus_bench.judge.region import Region
+
+LEVEL = 0.99
+"""Level of the prediction interval that pins hold an estimate to."""
+
+_GRID = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A replication with as many new seeds and the same prompts.
+
+    Attributes:
+        low: lower end of the interval in which its estimate lies with probability `level`.
+        high: upper end.
+        level: 0.99.
+        same: probability that its verdict is the same; 1 for a computed number.
+    """
+
+    low: float
+    high: float
+    level: float
+    same: float
+
+
+def predict(evidence: Evidence, region: Region, level: float) -> Prediction | None:
+    """Return what a replication with as many new seeds would show; None where nothing tells.
+
+    Old and new estimates differ by t with n − 1 degrees of freedom and variance 2s²/n, with s the
+    spread between the seeds' own values; the interval's half-widths stay what they are (Hahn and
+    Meeker, *Statistical Intervals*, 1991, chapter 4). Shares are predicted on log-odds.
+
+    Args:
+        evidence: the samples.
+        region: the claim's region.
+        level: two-sided level of the interval that decides.
+    """
+    if evidence.scope == "exact":
+        return Prediction(low=evidence.point, high=evidence.point, level=LEVEL, same=1.0)
+    again = _again(evidence, region, level, evidence.shape[0], grown=False)
+    values = evidence.seed_values()
+    if again is None or values is None:
+        return None
+    now = _side(region, *evidence.limits(level))
+    link, back = _scale(evidence)
+    point, n = float(link(np.array([evidence.point]))[0]), values.size
+    error = float(link(values).std(ddof=1)) * math.sqrt(2 / n)
+    ends = np.array(student_t(point, error, n - 1, LEVEL))
+    if not error:
+        ends = link(np.array(evidence.limits(level)))
+    low, high = back(ends).tolist()
+    same = float(np.mean([side == now for side in again]))
+    return Prediction(low=low, high=high, level=LEVEL, same=same)
+
+
+def _again(
+    evidence: Evidence, region: Region, level: float, size: int, *, grown: bool
+) -> list[int] | None:
+    """Return the sides of intervals of samples of `size` seeds, at even chances; None if unknown.
+
+    `grown` samples hold the seeds at hand, others are new ones.
+    """
+    values = evidence.seed_values() if evidence.scope == "seeds" else None
+    limits = evidence.limits(level)
+    if values is None or values.size < 2 or not np.isfinite(limits).all():
+        return None
+    link, back = _scale(evidence)
+    point, n = float(link(np.array([evidence.point]))[0]), values.size
+    low, high = link(np.array(limits)).tolist()
+    # The mean of all `size` seeds differs from that of the first n by s²(1/n − 1/size).
+    variance = max(1 / n - 1 / size, 0.0) if grown else 1 / n + 1 / size
+    error = float(link(values).std(ddof=1)) * math.sqrt(variance)
+    shifted = point + error * special.stdtrit(n - 1, (np.arange(_GRID) + 0.5) / _GRID)
+    shrunk = math.sqrt(n / size)
+    lows, highs = back(shifted - (point - low) * shrunk), back(shifted + (high - point) * shrunk)
+    return [_side(region, *pair) for pair in zip(lows, highs, strict=True)]
+
+
+def chance_of_decision(evidence: Evidence, region: Region, level: float, size: int) -> float:
+    """Return the predicted chance that a sample of `size` seeds decides; ½ where nothing tells.
+
+    The new estimate scatters about the old one with the spread between seeds that was seen, and its
+    interval is narrower by √(n/size).
+
+    Args:
+        evidence: the sample at hand.
+        region: the claim's region.
+        level: two-sided level of the look.
+        size: number of seeds of the larger sample, of which these are the first.
+    """
+    found = _again(evidence, region, level, size, grown=True)
+    return 0.5 if found is None else float(np.mean([side != 0 for side in found]))
+
+
+def _scale(evidence: Evidence) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """The scale on which estimates scatter evenly, and the way back: log-odds for shares."""
+    if evidence.bounds != SHARE or not 0 < evidence.point < 1:
+        return np.asarray, np.asarray
+    # A seed at 0 or 1 counts as half a prompt away from it.
+    least = 0.5 / (evidence.shape[1] + 1)
+    return lambda x: special.logit(np.where((x <= 0) | (x >= 1), x.clip(least, 1 - least), x)), (
+        special.expit
+    )
+
+
+def _side(region: Region, low: float, high: float) -> int:
+    """1 where an interval supports the region, -1 where it refutes it, else 0."""
+    return int(region.contains(low, high)) - int(region.excludes(low, high))

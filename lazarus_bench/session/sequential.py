@@ -1,0 +1,142 @@
+"""Seeds until decided: claims go from look to look while they are open and time is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lazarus_bench.claims.trained import asked_by, parameters
+from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.judge import Evidence, Looks, Outcome
+from lazarus_bench.judge.prediction import chance_of_decision
+from lazarus_bench.report.schema import Look
+from lazarus_bench.session.judging import Trial, measured
+
+if TYPE_CHECKING:
+    from lazarus_bench.jobs.spec import Job
+    from lazarus_bench.session.session import Session
+
+OPEN = (Outcome.INCONCLUSIVE, Outcome.MIXED)
+"""What the next look may change; a failed control it may not."""
+
+Test = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An undecided claim: its next look, the chance that this decides, and what it costs.
+
+    Attributes:
+        trial: the claim on its subject.
+        test: its test.
+        size: number of seeds of the next look.
+        chance: predicted chance of a decision, in [0, 1].
+        seconds: estimated time of the trainings that the store lacks.
+    """
+
+    trial: Trial
+    test: Test
+    size: int
+    chance: float
+    seconds: float
+
+    @property
+    def worth(self) -> float:
+        """Expected decisions a second; what costs nothing comes first."""
+        return self.chance / (self.seconds + 1.0)
+
+
+def grow(
+    session: Session,
+    trials: Iterable[tuple[Trial, Test]],
+    train: Callable[[Sequence[Job]], None],
+    say: Callable[[str], None],
+) -> None:
+    """Take every trial to its first look, then the most promising open one to its next, and so on.
+
+    It ends when all are decided or at their last look, or when the budget is used up; a training
+    under way is finished. A test that needs fixtures of pytest stays at the profile's seeds.
+
+    Args:
+        session: what plans, with the profile's looks.
+        trials: claims on subjects, each with its test.
+        train: runs the trainings that a list of jobs needs.
+        say: takes a line on what was decided.
+
+    Raises:
+        UserError: the profile registers no looks.
+    """
+    if not session.profile.looks:
+        flag = session.options.flag
+        raise UserError(
+            f"the {session.profile.name} profile registers no looks: leave out "
+            f"{flag('until_decided')}, or choose another with {flag('profile')}"
+        )
+    looks = Looks(sizes=session.profile.looks)
+    began = time.monotonic()
+    known: dict[int, Evidence] = {}
+    growing = [(t, test) for t, test in trials if set(parameters(test)) <= set(asked_by(test))]
+    for trial, _ in growing:
+        trial.planned, trial.seeds = looks, looks.sizes[0]
+    train([job for trial, _ in growing for job in trial.plan(session)])
+    for trial, test in growing:
+        _look(session, trial, test, known)
+    while found := list(_candidates(session, growing, looks, known)):
+        budget = session.options.budget
+        if budget is not None and time.monotonic() - began > budget:
+            say(f"the budget is used up; {len(found)} claims are still open")
+            return
+        best = max(found, key=lambda candidate: candidate.worth)
+        best.trial.seeds = best.size
+        train(best.trial.plan(session))
+        _look(session, best.trial, best.test, known)
+        last = best.trial.path[-1]
+        name = f"{best.trial.claim.id} on {best.trial.subject}"
+        say(f"{name}, {last.seeds} seeds: {last.outcome}, {last.low:.3g} to {last.high:.3g}")
+
+
+def _candidates(
+    session: Session,
+    trials: Iterable[tuple[Trial, Test]],
+    looks: Looks,
+    known: dict[int, Evidence],
+) -> Iterable[Candidate]:
+    for trial, test in trials:
+        if not trial.path or trial.path[-1].outcome not in OPEN or trial.seeds is None:
+            continue
+        evidence, size = known[id(trial)], looks.after(trial.seeds)
+        # Evidence of one run, or of fixed models, does not grow with the seeds.
+        if size is None or evidence.scope != "seeds" or evidence.shape[0] != trial.seeds:
+            continue
+        with session.at_seeds(size):
+            plan = session.plan(session.needed(trial.claim, trial.subject))
+        seconds = plan.seconds(1) if plan.todo else 0.0
+        chance = chance_of_decision(evidence, trial.claim.region, trial.level, size)
+        cost = float(len(plan.todo)) if seconds is None else seconds
+        yield Candidate(trial=trial, test=test, size=size, chance=chance, seconds=cost)
+
+
+def _look(session: Session, trial: Trial, test: Test, known: dict[int, Evidence]) -> None:
+    """Judge a trial at the seeds it has; where that cannot be done, its test will say why."""
+    if trial.hopeless is not None:
+        return
+    try:
+        with session.at_seeds(trial.seeds):
+            evidence, controls = measured(session, trial, test, {})
+    except (NotApplicable, UserError):
+        return
+    verdict = trial.decided(evidence, controls)
+    known[id(trial)] = evidence
+    assert verdict.estimate is not None
+    span = verdict.estimate.interval
+    trial.path.append(
+        Look(
+            seeds=evidence.shape[0],
+            value=verdict.estimate.value,
+            low=span.low,
+            high=span.high,
+            outcome=verdict.outcome.value,
+        )
+    )

@@ -1,10 +1,10 @@
 """Measure the judge's one-sided error for every kind of evidence in worlds whose truth is known.
 
-    python benchmarks/calibration.py                   # docs/calibration.md and judge/calibration.json
+    python benchmarks/calibration.py                   # writes the page and judge/calibration.json
     python benchmarks/calibration.py --replicates 400  # a quick look, printed only
 
-For each kind and world, samples of 2 to 20 seeds are drawn whose true value is known, and counted is
-how often the interval lies wholly on one side of it: that is the error of a claim whose edge is the
+For each kind and world, samples of 2 to 20 seeds with a known true value are drawn, and the share
+whose interval lies wholly on one side of it is counted: the error of a claim whose edge is the
 truth, the hardest case. The rule promises at most alpha/m on each side in a family of m verdicts.
 """
 
@@ -309,11 +309,11 @@ def page(rows: list[str], looks: list[str], replicates: int) -> str:
         [
             "# How often the judge errs",
             "",
-            f"Made by `python benchmarks/calibration.py`: {replicates:,} samples for each cell, from",
-            "worlds whose truth is known. A cell is the share of samples whose interval lies wholly on",
-            "one side of the truth, on the worse side; the rule allows α/m, .05 for a single verdict and",
-            ".0063 in a family of eight. ▲ marks a cell that is above it by more than simulation error;",
-            "a verdict of that kind and size carries the warning.",
+            f"Made by `python benchmarks/calibration.py`: {replicates:,} samples for each cell,",
+            "from worlds whose truth is known. A cell is the share of samples whose interval lies",
+            "wholly on one side of the truth, on the worse side. The rule allows α/m: .05 for one",
+            "verdict, .0063 in a family of eight. ▲ marks a cell above it by more than simulation",
+            "error; a verdict of that kind and size carries the warning.",
             "",
             f"| kind | world | m | {head} |",
             "|---|---|---|" + "---|" * len(SEEDS),
@@ -321,9 +321,9 @@ def page(rows: list[str], looks: list[str], replicates: int) -> str:
             "",
             "## With looks",
             "",
-            "Looks at 5, 10, 20 and 40 seeds, stopping once decided, the level spent over them. The edge",
-            "is the truth in the column of errors, and one standard deviation of the seeds away in the",
-            "last two.",
+            "Looks at 5, 10, 20 and 40 seeds, stopping once decided, the level shared by them. The",
+            "edge is the truth in the column of errors, and one standard deviation of the seeds",
+            "away in the last two.",
             "",
             "| seeds | m | allowed | error | decided by 40 | seeds on average |",
             "|---|---|---|---|---|---|",

@@ -78,8 +78,8 @@ class Pin:
         if self.low <= value <= self.high:
             return ""
         return (
-            f"the estimate {value:.3g} lies outside [{self.low:.3g}, {self.high:.3g}], where 99% of "
-            f"replications lie"
+            f"the estimate {value:.3g} lies outside [{self.low:.3g}, {self.high:.3g}], "
+            f"where 99% of replications lie"
         )
 
 

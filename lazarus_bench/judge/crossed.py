@@ -180,7 +180,8 @@ class Crossed(Sampling):
         return (error * share * (1 - share) if self.logits else error), df
 
     def sampling_error(self) -> tuple[float, float]:
-        return self.standard_error()
+        # On log-odds an error is not the same to both sides, so the limits tell more than one does.
+        return (0.0, 0.0) if self.logits else self.standard_error()
 
 
 def cluster_cells(cells: Array, clusters: Sequence[str | int] | None) -> Array:

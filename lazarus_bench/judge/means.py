@@ -129,8 +129,10 @@ class Means(Evidence):
 def crossed_mean(cells: Array, bounds: Limits, population: int | None = None) -> Sampling:
     """Return the sampling of a mean over seeds, on log-odds where values are shares.
 
-    Shares that are all 0 or all 1 show no spread: each prompt then counts once, however many seeds
-    answered it, with Gaffke's exact bound.
+    Shares that are all 0 or all 1 show no spread: Gaffke's exact bound then counts each prompt
+    once, however many seeds answered it, or each seed where a seed has one value. A single value a
+    seed of exactly 0 or 1, as an accuracy over items that are not known here, has no log-odds: such
+    seeds get plain t.
 
     Args:
         cells: shape (seeds, items), two seeds or more.
@@ -139,9 +141,13 @@ def crossed_mean(cells: Array, bounds: Limits, population: int | None = None) ->
     """
     if bounds != SHARE:
         return Crossed.of(cells, population)
+    cells = np.clip(cells, *SHARE)
+    single = cells.shape[1] == 1
     if np.ptp(cells) == 0 and cells.flat[0] in SHARE:
-        return Bounded.of(cells[0], SHARE)
-    return Crossed.of_logits(np.clip(cells, *SHARE), population)
+        return Bounded.of(cells[:, 0] if single else cells[0], SHARE)
+    if single and np.isin(cells, SHARE).any():
+        return Crossed.of(cells, population)
+    return Crossed.of_logits(cells, population)
 
 
 def two_way(model: Sampling | None, items: str) -> str:

@@ -1,4 +1,4 @@
-"""What a replication with new seeds would show: its estimate, and the chance of the same verdict."""
+"""What a replication with new seeds would show, and the chance that its verdict is the same."""
 
 from __future__ import annotations
 

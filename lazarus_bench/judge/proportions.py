@@ -30,16 +30,16 @@ from lazarus_bench.judge.sampling import Bounded, Recovered, Sampling
 def crossed_rate(cells: Array, offset: float = 0.0, population: int | None = None) -> Sampling:
     """Return the sampling of a rate of hits over seeds × prompts, or × clusters of prompts.
 
-    Two-way t on the log-odds of the rate. Where every hit or none is one, the sample shows no
-    spread: the exact interval then counts each prompt once, however many seeds answered it. So it
-    does for one run.
+    Two-way t on the log-odds of the rate. Where all seeds agree on every prompt, as when all hit or
+    all miss, the sample shows no spread between seeds: the exact interval then counts each prompt
+    once, however many seeds answered it. So it does for one run.
 
     Args:
         cells: hits, or shares of hits in clusters, shape (seeds, items).
         offset: known constant subtracted from the limits.
         population: how many items there are in all, if known.
     """
-    if len(cells) == 1 or (np.ptp(cells) == 0 and cells.flat[0] in (0, 1)):
+    if not np.ptp(cells, axis=0).any():
         return Bounded.of(cells[0], (0.0, 1.0), offset)
     return Crossed.of_rate(cells, offset, population)
 
@@ -49,7 +49,7 @@ class Hits(Evidence):
     """0/1 samples; the estimand is the hit rate minus a known constant.
 
     Several seeds: two-way t over seeds and prompts on the log-odds of the rate. One run, and seeds
-    that all hit or all miss: Clopper–Pearson over prompts.
+    that agree on every prompt: Clopper–Pearson over prompts.
 
     Attributes:
         values: `values[seed][prompt]`, each 0 or 1.
@@ -124,9 +124,9 @@ class Hits(Evidence):
 def crossed_hit_difference(cells: Array, population: int | None = None) -> Sampling:
     """Return the sampling of a mean of paired differences in [−1, 1], shape (seeds, items).
 
-    Two-way t; Gaffke's bound over items for one run, and where no pair differs.
+    Two-way t; Gaffke's bound over items for one run, and where all seeds agree on every item.
     """
-    if len(cells) == 1 or not cells.any():
+    if not np.ptp(cells, axis=0).any():
         return Bounded.of(cells[0], (-1.0, 1.0))
     return Crossed.of(cells, population)
 
@@ -136,7 +136,7 @@ class HitDifferences(Evidence):
     """0/1 first − second; the estimand is the difference of hit rates.
 
     Several seeds, paired by prompt: two-way t over seeds and prompts of the differences. One run,
-    and seeds without any difference: Gaffke's bound on the differences in {−1, 0, 1}, exact
+    and seeds that agree on every prompt: Gaffke's bound on the differences in {−1, 0, 1}, exact
     without any assumption on the discordance. Unpaired: limits recovered from each side's own.
 
     Attributes:

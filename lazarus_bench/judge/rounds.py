@@ -1,8 +1,9 @@
 """Medians, ratios of medians and exponents of repeated timings, with bootstrap intervals.
 
-Times on a shared machine have long upper tails, so medians stand for them, and intervals come from
-resampling whole rounds: what disturbed a round disturbed all arms in it. All percentile intervals
-at 95% (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13). No mlx here.
+Times on a shared machine have long upper tails, so medians stand for them, and intervals of medians
+and their ratios come from resampling whole rounds: what disturbed a round disturbed all arms in it.
+Percentile intervals at 95% (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter
+13); exponents have Student's t over rounds. No mlx here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from lazarus_bench.judge.bounds import t_quantile
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +62,8 @@ def exponent(sizes: Sequence[float], costs: Sequence[Sequence[float]] | Floats) 
     """The k of cost = c · size^k: least squares on logarithms of the medians over rounds.
 
     A cost a + b · size has a k below 1 that grows with the sizes; `last_exponent` tells where it
-    tends to. The interval speaks of the timings' noise, not of the formula's fit.
+    tends to. The interval is t over the rounds' own exponents, since a bootstrap of two or three
+    rounds covers half of what it promises; it speaks of the timings' noise, not of the fit.
 
     Args:
         sizes: two or more, each twice no other.
@@ -74,7 +78,12 @@ def exponent(sizes: Sequence[float], costs: Sequence[Sequence[float]] | Floats) 
         raise ValueError(f"an exponent needs costs at two sizes or more, not {values.shape}")
     centred = logs - logs.mean()
     weights = centred / (centred @ centred)
-    return _bootstrapped(values, lambda mid: np.log(mid) @ weights)
+    value = float(np.log(np.median(values, axis=0)) @ weights)
+    each = np.log(values) @ weights
+    if len(each) < 2:
+        return Interval(value=value, low=value, high=value)
+    half = t_quantile((1 + LEVEL) / 2, len(each) - 1) * float(each.std(ddof=1)) / len(each) ** 0.5
+    return Interval(value=value, low=value - half, high=value + half)
 
 
 def last_exponent(sizes: Sequence[float], costs: Sequence[Sequence[float]] | Floats) -> Interval:

@@ -259,7 +259,9 @@ class Welch(Sampling):
         (a, da), (b, db) = self.first.standard_error(), self.second.standard_error()
         if self.size < 2 or a + b == 0:
             return 0.0, 0.0
-        return math.hypot(a, b), welch_df(a**2, da, b**2, db)
+        # A side without spread has no freedom to lose.
+        df = welch_df(a**2, da, b**2, db) if a and b else da if a else db
+        return math.hypot(a, b), df
 
     def sampling_error(self) -> tuple[float, float]:
         return self.standard_error()

@@ -19,8 +19,8 @@ class Trend(Evidence):
     """A monotone trend over checkpoints; the estimand is the mean over seeds of Spearman's ρ.
 
     t over the seeds' correlations, so that checkpoints of one run may depend on each other in any
-    way. Seeds that all agree show no spread: Gaffke's bound on [−1, 1] then. One seed yields
-    [−1, 1].
+    way. Seeds that all agree show no spread: Gaffke's bound on [−1, 1] then. One seed has no
+    interval.
 
     Attributes:
         values: `values[seed][checkpoint]`, at least two checkpoints, in training order.
@@ -76,10 +76,6 @@ class Trend(Evidence):
         if student.n > 1 and not student.spread_known():
             return Bounded.of(self.seed_values(), (-1.0, 1.0))
         return student
-
-    def limits(self, level: float) -> Limits:
-        low, high = super().limits(level)
-        return max(-1.0, low), min(1.0, high)
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         low, high = self.limits(level)

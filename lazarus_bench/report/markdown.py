@@ -88,8 +88,8 @@ def _summary(rows: tuple[Row, ...]) -> str:
     counts = table(header, lines, right=" " + "r" * (len(Outcome) + 1))
     parts = ["## Summary", counts, "\n".join(sentences)]
     changed = [
-        f"- {code(row.claim_id)} on {code(row.subject)}: {row.pinned} before, "
-        f"{row.verdict.outcome.value} now"
+        f"- {code(row.claim_id)} on {code(row.subject)}: {row.verdict.outcome.value}; "
+        f"{prose(row.moved)}"
         for row in moved(rows)
     ]
     if changed:
@@ -169,6 +169,8 @@ def _evidence(row: Row) -> Iterator[str]:
         yield f"Known defects switched on: {', '.join(map(code, row.quirks))}"
     if row.verdict.needed:
         yield f"To decide: {prose(row.verdict.needed)}"
+    for label, text in wording.again(row):
+        yield f"{label}: {prose(text)}"
     for control in row.verdict.controls:
         passed = "passed" if control.passed else "**failed**"
         expected = f"expected {prose(control.expectation)}"

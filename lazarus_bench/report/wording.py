@@ -4,6 +4,7 @@ Everything is printed as a fraction, never as a percentage, so that two cells ca
 """
 
 import math
+from collections.abc import Iterator
 
 from lazarus_bench.judge import (
     Above,
@@ -19,6 +20,7 @@ from lazarus_bench.judge import (
     Within,
 )
 from lazarus_bench.report.printed import brackets, number, numbers, signed, with_limits
+from lazarus_bench.report.schema import Look, Row
 
 _RELATION = {
     Outcome.SUPPORTED: "⊂",
@@ -136,6 +138,29 @@ def relation(verdict: Verdict) -> str:
     else:
         sign = "no interval for"
     return f"{sign} {region_set(verdict.region)}"
+
+
+def again(row: Row) -> Iterator[tuple[str, str]]:
+    """Yield what a replication, further looks and simulations say of a row, each with its label."""
+    predicted, found = row.verdict.predicted, row.verdict.estimate
+    if predicted is not None and found is not None and predicted.low < predicted.high:
+        _, low, high = numbers([found.value, predicted.low, predicted.high])
+        span = brackets(predicted.low, predicted.high, low, high)
+        yield (
+            "Replication with new seeds",
+            f"the same verdict with a chance of {predicted.same:.0%}; 99% of estimates in {span}",
+        )
+    if row.looks:
+        shown = (f"{_look(look)}: {look.outcome}" for look in row.looks)
+        yield "Looks", "; ".join(shown)
+    if row.unplanned:
+        yield "Unplanned", row.unplanned.removeprefix("unplanned: ")
+    if row.verdict.warning:
+        yield "Warning", row.verdict.warning
+
+
+def _look(look: Look) -> str:
+    return f"{look.seeds} seeds, {with_limits(look.value, look.low, look.high)}"
 
 
 def published(verdict: Verdict | None) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge_strategies import grid, pairs, unit
+from scipy import special
 
 from lazarus_bench.judge import (
     SHARE,
@@ -21,6 +22,7 @@ from lazarus_bench.judge import (
     Differences,
     LayerMax,
     Means,
+    Outcome,
     Within,
     decide,
     from_json,
@@ -35,6 +37,7 @@ shares = st.one_of(
     grid(extreme).map(lambda v: Means(values=v, bounds=SHARE)),
     grid(extreme).map(lambda v: LayerMax(values=np.stack([v, v**2], axis=2), bounds=SHARE)),
 )
+proper = st.lists(st.floats(0.001, 0.999), min_size=2, max_size=8)
 differences = st.one_of(
     *(
         pairs(extreme).map(
@@ -57,7 +60,7 @@ def inside(bounds):
 
 
 @settings(max_examples=300)
-@given(st.one_of(shares, differences).flatmap(lambda e: st.tuples(st.just(e), inside(e.bounds))))
+@given(differences.flatmap(lambda e: st.tuples(st.just(e), inside(e.bounds))))
 def test_no_verdict_on_a_region_inside_the_range_depends_on_it(case):
     evidence, region = case
     told, untold = (
@@ -69,7 +72,7 @@ def test_no_verdict_on_a_region_inside_the_range_depends_on_it(case):
 
 
 @settings(max_examples=300)
-@given(st.one_of(shares, differences), st.floats(0.5, 0.99))
+@given(differences, st.floats(0.5, 0.99))
 def test_an_interval_loses_what_lies_outside_the_range_and_nothing_else(evidence, level):
     least, most = evidence.bounds
     found = evidence.estimate(level)
@@ -81,6 +84,25 @@ def test_an_interval_loses_what_lies_outside_the_range_and_nothing_else(evidence
             assert cut.low == max(whole.low, least)
             assert cut.high == min(whole.high, most)
     assert replace(found, interval=plain.interval, interval95=plain.interval95) == plain
+
+
+@settings(max_examples=200)
+@given(shares, st.floats(0.5, 0.99))
+def test_limits_of_shares_are_shares_around_the_estimate(evidence, level):
+    found = evidence.estimate(level)
+    low, high = found.interval.low, found.interval.high
+    assert (low, high) == NOTHING or 0 <= low <= found.value + 1e-9
+    assert (low, high) == NOTHING or found.value - 1e-9 <= high <= 1
+
+
+@given(proper, st.floats(0.01, 0.99))
+def test_shares_over_seeds_are_judged_as_their_log_odds(values, edge):
+    as_shares = Means(values=[[v] for v in values], bounds=SHARE)
+    logits = Means(values=[[special.logit(v)] for v in values])
+    told = decide(as_shares, AtLeast(edge), family_size=3)
+    expected = decide(logits, AtLeast(float(special.logit(edge))), family_size=3)
+    assert told.outcome is expected.outcome or told.outcome is Outcome.MIXED
+    assert told.estimate.value == pytest.approx(special.expit(expected.estimate.value))
 
 
 def test_the_accuracies_of_five_seeds_end_at_one():

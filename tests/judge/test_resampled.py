@@ -41,7 +41,7 @@ def test_it_speaks_of_its_run_and_of_its_items():
     verdict = decide(
         Resampled(value=0.5, draws=DRAWS, size=70, items="examples"), AtLeast(0.0), family_size=1
     )
-    assert verdict.outcome is Outcome.SUPPORTED
+    assert verdict.outcome is Outcome.SUPPORTED_RUN
     assert (verdict.estimate.seeds, verdict.estimate.prompts) == (1, 70)
     assert (verdict.estimate.items, verdict.estimate.scope) == ("examples", "run")
     assert verdict.estimate.method == "bootstrap over examples"
@@ -61,7 +61,7 @@ def test_it_can_be_one_of_several_conditions():
             ),
         ]
     )
-    assert decide(both, AtLeast(0.0), family_size=1).outcome is Outcome.SUPPORTED
+    assert decide(both, AtLeast(0.0), family_size=1).outcome is Outcome.SUPPORTED_RUN
 
 
 def test_a_mean_of_many_is_covered_as_often_as_promised():

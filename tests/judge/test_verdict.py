@@ -48,14 +48,15 @@ def test_twenty_nine_of_twenty_nine_would_support_ninety_percent():
     assert decide(Hits(values=[[1] * 8]), AtLeast(0.9), family_size=1).needed.startswith("29 ")
     enough = decide(Hits(values=[[1] * 29]), AtLeast(0.9), family_size=1)
     short = decide(Hits(values=[[1] * 28]), AtLeast(0.9), family_size=1)
-    assert enough.outcome is Outcome.SUPPORTED
+    assert enough.outcome is Outcome.SUPPORTED_RUN
     assert short.outcome is Outcome.INCONCLUSIVE
 
 
 def test_fifty_nine_misses_would_support_five_percent():
     verdict = decide(Hits(values=[[0] * 8]), AtMost(0.05), family_size=1)
     assert verdict.needed.startswith("59 prompts")
-    assert decide(Hits(values=[[0] * 59]), AtMost(0.05), family_size=1).outcome == "supported"
+    verdict = decide(Hits(values=[[0] * 59]), AtMost(0.05), family_size=1)
+    assert verdict.outcome == "supported for this run"
 
 
 def test_the_design_shows_lens_claims_both_ways_with_five_seeds():

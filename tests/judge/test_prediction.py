@@ -1,0 +1,81 @@
+"""A replication with new seeds: how often it lands where it was predicted to."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lazarus_bench.judge import (
+    SHARE,
+    AtLeast,
+    Differences,
+    Exact,
+    Hits,
+    Means,
+    Reported,
+    decide,
+    family_level,
+    predict,
+)
+from lazarus_bench.judge.prediction import chance_of_decision
+
+
+def test_the_interval_is_that_of_t_for_a_new_mean():
+    values = np.array([[1.0], [1.2], [0.7], [1.1]])
+    found = predict(Means(values=values), AtLeast(0.5), 0.9)
+    half = stats.t.ppf(0.995, 3) * values.std(ddof=1) * np.sqrt(2 / 4)
+    assert (found.low, found.high) == pytest.approx((1.0 - half, 1.0 + half))
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_ninety_nine_in_a_hundred_replications_lie_inside(shares):
+    rng = np.random.default_rng(3)
+    inside = 0
+    for _ in range(1500):
+        values = rng.lognormal(-4, 0.5, (2, 5, 1)) if shares else rng.normal(size=(2, 5, 1))
+        old, new = (Means(values=v, bounds=SHARE if shares else (-np.inf, np.inf)) for v in values)
+        found = predict(old, AtLeast(0.0), 0.9)
+        inside += found.low <= new.point <= found.high
+    assert 0.98 <= inside / 1500 <= 0.998
+
+
+def test_the_chance_of_the_same_verdict_is_kept_on_average():
+    rng = np.random.default_rng(5)
+    told, kept = [], []
+    for _ in range(800):
+        prompts = rng.normal(0, 0.5, 40)
+        centre = rng.normal(0.0, 1.0)
+        old, new = (
+            Differences(
+                first=centre + prompts + rng.normal(0, 0.4, (5, 1)) + rng.normal(0, 1, (5, 40)),
+                second=np.zeros((5, 40)),
+                paired="prompts",
+            )
+            for _ in range(2)
+        )
+        before, after = (decide(each, AtLeast(0.0), family_size=2) for each in (old, new))
+        told.append(before.predicted.same)
+        kept.append(before.outcome == after.outcome)
+    assert np.mean(told) == pytest.approx(np.mean(kept), abs=0.05)
+
+
+def test_one_run_and_a_bare_number_predict_nothing_and_a_computed_one_itself():
+    assert predict(Hits(values=[[1, 0, 1]]), AtLeast(0.5), 0.9) is None
+    assert predict(Reported(value=0.5), AtLeast(0.4), 0.9) is None
+    assert (
+        predict(
+            Differences(first=[[1.0], [2.0]], second=[[1.0], [1.5]], paired="no"), AtLeast(0.4), 0.9
+        )
+        is None
+    )
+    exact = predict(Exact(value=3), AtLeast(2), 0.9)
+    assert (exact.low, exact.high, exact.same) == (3, 3, 1.0)
+
+
+def test_more_seeds_decide_more_often_and_an_edge_far_away_at_once():
+    rng = np.random.default_rng(8)
+    sample = Means(values=rng.normal(0.6, 1.0, (5, 1)))
+    level = family_level(4)
+    few, many = (chance_of_decision(sample, AtLeast(0.0), level, n) for n in (10, 40))
+    assert few < many <= 1
+    assert chance_of_decision(sample, AtLeast(-50.0), level, 10) == 1.0
+    assert chance_of_decision(Hits(values=[[1, 0]]), AtLeast(0.0), level, 10) == 0.5

@@ -1,0 +1,61 @@
+"""The power printed with twelve designs of the lab is the power that simulation finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import special
+
+from lazarus_bench.judge import AtLeast
+from lazarus_bench.judge.crossed import Crossed
+from lazarus_bench.judge.power import detectable_distance
+from lazarus_bench.report.evidence import FILE, load_evidence
+from lazarus_bench.report.schema import load
+
+pytestmark = pytest.mark.calibration
+
+LAB = Path(__file__).parents[2] / "reports" / "lab"
+REPLICATES = 1500
+
+
+def designs() -> list[tuple[str, Crossed, float]]:
+    """Twelve of the lab's designs on one sample of prompts, spread over the report."""
+    levels = {(r.claim_id, r.subject): r.verdict.level for r in load(LAB / "report.json").rows}
+    found = []
+    for record in load_evidence(LAB / FILE):
+        model = record.evidence.sampling() if record.evidence.scope == "seeds" else None
+        if isinstance(model, Crossed) and len(model.items) == 1 and model.between > 0:
+            name = f"{record.claim_id} on {record.subject}"
+            found.append((name, model, levels[record.claim_id, record.subject]))
+    return found[:: max(1, len(found) // 12)][:12]
+
+
+def drawn(rng: np.random.Generator, model: Crossed, mean: float) -> Crossed:
+    """A sample of the design with the components that the report's sample shows."""
+    [items] = model.items
+    seeds = max(0.0, model.between - items.noise / items.count)
+    cells = (
+        mean
+        + rng.normal(0, np.sqrt(seeds), (model.n, 1))
+        + rng.normal(0, np.sqrt(items.between), (1, items.count))
+        + rng.normal(0, np.sqrt(items.noise), (model.n, items.count))
+    )
+    return Crossed.of(cells)
+
+
+@pytest.mark.parametrize("place", range(12))
+def test_a_truth_at_the_printed_distance_is_supported_in_80_percent(place):
+    name, model, level = designs()[place]
+    edge = model.point
+    region = AtLeast(edge)
+    distance = detectable_distance(model, region, level)
+    if distance is None:
+        pytest.skip(f"{name}: no truth would be found that often")
+    working = edge + model.offset
+    centre = special.logit(working) if model.logits else edge
+    truth = special.logit(working + distance) if model.logits else edge + distance
+    rng = np.random.default_rng(place)
+    found = [drawn(rng, model, truth).low(level) >= centre for _ in range(REPLICATES)]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.05), name

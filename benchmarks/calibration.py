@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from lazarus_bench.judge import ALPHA, SHARE, family_level
+from lazarus_bench.judge.calibration import FAMILIES, SEEDS
 from lazarus_bench.judge.crossed import Crossed
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.looks import Looks
@@ -37,8 +38,6 @@ ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "calibration.md"
 WARNINGS = ROOT / "lazarus_bench" / "judge" / "calibration.json"
 
-SEEDS = (2, 3, 5, 10, 20)
-FAMILIES = (1, 8)
 PROMPTS = 200
 REPLICATES = 4000
 LOOKS = (5, 10, 20, 40)
@@ -72,6 +71,9 @@ def seed_values(rng: Rng, shape: str, n: int) -> Array:
     }
     return draws[shape]()
 
+
+FAILING = "15% of seeds fail"
+"""No interval of few seeds handles these: the check for seeds that stand apart does."""
 
 MEANS = {"normal": 0.0, "t3": 0.0, "Beta(8, 2)": 0.8, "15% of seeds fail": 0.85 * 0.8 + 0.15 * 0.02}
 SHARES = ("Beta(8, 2)", "lognormal near 0", "15% of seeds fail")
@@ -250,8 +252,8 @@ def errors(world: World, n: int, levels: list[float], replicates: int) -> Array:
 
 
 def above(rate: float, allowed: float, replicates: int) -> bool:
-    """Whether simulation error alone (one in a hundred) does not explain a rate over `allowed`."""
-    return bool(rate * replicates > stats.binom.isf(0.01, replicates, allowed))
+    """Whether simulation error alone (one in a thousand) does not explain a rate over `allowed`."""
+    return bool(rate * replicates > stats.binom.isf(0.001, replicates, allowed))
 
 
 def looks_rows(replicates: int) -> list[str]:
@@ -293,7 +295,7 @@ def measured(replicates: int) -> tuple[list[str], dict[str, dict[str, dict[str, 
                 rate = float(rates[i].max())
                 over = above(rate, ALPHA / family, replicates)
                 shown.append(f"{rate:.4f}{' ▲' if over else ''}")
-                if over:
+                if over and world.name != FAILING:
                     cell = warned.setdefault(world.kind, {}).setdefault(str(family), {})
                     if rate > float(str(cell.get(str(n), ["", 0])[1])):
                         cell[str(n)] = [world.name, round(rate, 4)]

@@ -6,6 +6,7 @@ Pure numpy and scipy. Nothing here knows a model, a source's printed numbers or 
 from typing import Any
 
 from lazarus_bench.codec import from_plain, tagged, to_plain
+from lazarus_bench.judge.calibration import ALPHA
 from lazarus_bench.judge.conjunction import AllOf, Condition
 from lazarus_bench.judge.evidence import (
     SHARE,
@@ -27,7 +28,6 @@ from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Wi
 from lazarus_bench.judge.stated import Exact, Reported, Resampled
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import (
-    ALPHA,
     RULE,
     Control,
     Outcome,

@@ -8,6 +8,15 @@ from importlib.resources import files
 
 from lazarus_bench.judge.evidence import Evidence
 
+ALPHA = 0.05
+"""Bound on each one-sided error over a family."""
+
+SEEDS = (2, 3, 5, 10, 20)
+"""Numbers of seeds that were simulated."""
+
+FAMILIES = (1, 8)
+"""Numbers of verdicts in a family that were simulated."""
+
 Cell = tuple[str, float]
 """The world in which it errs most, and how often."""
 
@@ -28,18 +37,13 @@ def warning_for(evidence: Evidence, family_size: int) -> str:
     """
     if evidence.scope != "seeds":
         return ""
-    by_family = _table().get(evidence.kind, {})
-    families = [size for size in by_family if int(size) <= family_size]
-    if not families:
+    seeds = max((n for n in SEEDS if n <= evidence.shape[0]), default=SEEDS[0])
+    family = max(size for size in FAMILIES if size <= family_size)
+    cell = _table().get(evidence.kind, {}).get(str(family), {}).get(str(seeds))
+    if cell is None:
         return ""
-    by_seeds = by_family[max(families, key=int)]
-    seeds = [n for n in by_seeds if int(n) <= evidence.shape[0]]
-    if not seeds:
-        return ""
-    n = max(seeds, key=int)
-    world, error = by_seeds[n]
-    family = int(max(families, key=int))
+    world, error = cell
     return (
-        f"in simulations, {evidence.kind} over {n} seeds err {error:.3g} of the time on one side "
-        f"where {0.05 / family:.2g} is promised ({world})"
+        f"in simulations, {evidence.kind} over {seeds} seeds err {error:.3g} of the time on one "
+        f"side where {ALPHA / family:.2g} is promised ({world})"
     )

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lazarus_bench.judge.calibration import warning_for
+from lazarus_bench.judge.calibration import ALPHA, warning_for
 from lazarus_bench.judge.evidence import Estimate, Evidence
 from lazarus_bench.judge.prediction import Prediction, predict
 from lazarus_bench.judge.region import Region
 from lazarus_bench.judge.subgroups import apart
-
-ALPHA = 0.05
 
 RULE = (
     "supported when the interval lies wholly inside the region, refuted when wholly outside, both "

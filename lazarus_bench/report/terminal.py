@@ -28,7 +28,7 @@ def claims_table(rows: Iterable[Row], width: int) -> str:
             [
                 row.claim_id,
                 _end(row.subject, _SUBJECT),
-                row.verdict.outcome.value,
+                row.verdict.outcome.value.replace("for this run", "(1 run)"),
                 wording.estimate(estimate) if estimate else "",
                 wording.relation(row.verdict),
                 wording.sample(estimate),

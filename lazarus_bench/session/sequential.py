@@ -11,6 +11,7 @@ from lazarus_bench.claims.trained import asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.judge import Evidence, Looks, Outcome
 from lazarus_bench.judge.prediction import chance_of_decision
+from lazarus_bench.report.printed import many
 from lazarus_bench.report.schema import Look
 from lazarus_bench.session.judging import Trial, measured
 
@@ -86,7 +87,7 @@ def grow(
     while found := list(_candidates(session, growing, looks, known)):
         budget = session.options.budget
         if budget is not None and time.monotonic() - began > budget:
-            say(f"the budget is used up; {len(found)} claims are still open")
+            say(f"the budget is used up; {many(len(found), 'claim')} still open")
             return
         best = max(found, key=lambda candidate: candidate.worth)
         best.trial.seeds = best.size

@@ -74,7 +74,7 @@ def test_a_test_that_needs_fixtures_stays_at_the_profiles_seeds(ran):
 
 
 def test_a_used_up_budget_leaves_claims_open_and_says_how_many(ran):
-    assert "the budget is used up; 1 claims are still open" in ran["used up"].said
+    assert "the budget is used up; 1 claim still open" in ran["used up"].said
     assert row(ran["used up"], "grow/later").verdict.outcome == "inconclusive"
 
 

@@ -82,6 +82,7 @@ def test_any_token_and_number_reads_back(token, probability, speed):
         (2, 8, ("layer_curves", "pooled", "scatters", "heatmaps")),
         (3, 13, ("scatters", "heatmaps")),
         (4, 13, ("heatmaps",)),
+        (5, 16, ()),
     ],
 )
 def test_a_report_of_an_older_version_opens_without_what_came_later(tmp_path, version, rows, lacks):
@@ -91,11 +92,17 @@ def test_a_report_of_an_older_version_opens_without_what_came_later(tmp_path, ve
     assert len(old.rows) == rows
     figures = ("curves", "layer_curves", "pooled", "scatters", "heatmaps")
     assert tuple(name for name in figures if not getattr(old, name)) == lacks
-    assert {(row.claim_digest, row.amended, row.quirk, row.quirks) for row in old.rows} == {
-        ("", (), "", ())
+    if version < 5:
+        assert {(row.claim_digest, row.amended, row.quirk, row.quirks) for row in old.rows} == {
+            ("", (), "", ())
+        }
+        assert {row.explained for row in old.rows} == {()}
+        assert {job.quirks for job in old.jobs} == {()}
+    assert {(row.looks, row.unplanned, row.verdict.predicted) for row in old.rows} == {
+        ((), "", None)
     }
-    assert {row.explained for row in old.rows} == {()}
-    assert {job.quirks for job in old.jobs} == {()}
+    on_record = {row.pinned for row in old.rows if row.moved}
+    assert all(f"{pin} is on record" in {row.moved for row in old.rows} for pin in on_record)
     if version < 4:
         assert {r.verdict.estimate.by_seed for r in old.rows if r.verdict.estimate} == {()}
     headings = {
@@ -106,19 +113,19 @@ def test_a_report_of_an_older_version_opens_without_what_came_later(tmp_path, ve
     }
     shown = render(old)
     assert {name for name, words in headings.items() if words not in shown} == {*lacks} - {"pooled"}
-    assert "defect" not in shown
-    assert "Amended since" not in shown
+    assert ("defect" in shown) == (version == 5)
+    assert "Replication with new seeds" not in shown
     save(old, tmp_path / "new.json")
     assert load(tmp_path / "new.json") == old
-    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 5
+    assert json.loads((tmp_path / "new.json").read_text(encoding="utf-8"))["schema"] == 6
 
 
-@pytest.mark.parametrize("version", [0, 6, 99, "2", None, [1], True, 5.0])
+@pytest.mark.parametrize("version", [0, 7, 99, "2", None, [1], True, 6.0])
 def test_an_unknown_schema_version_is_refused(tmp_path, version):
     path = tmp_path / "old.json"
     path.write_text(json.dumps(to_plain(SAMPLE) | {"schema": version}), encoding="utf-8")
     with pytest.raises(
-        UserError, match=r"old\.json has .*, .* reads versions 1, 2, 3, 4 and 5;"
+        UserError, match=r"old\.json has .*, .* reads versions 1, 2, 3, 4, 5 and 6;"
     ) as error:
         load(path)
     assert f"schema version {version}," in str(error.value)

@@ -101,3 +101,19 @@ def test_shares_of_seeds_are_averaged_as_log_odds():
     assert found.point == pytest.approx(special.expit(special.logit(shares).mean()))
     t = stats.ttest_1samp(special.logit(shares[:, 0]), 0).confidence_interval(0.9)
     assert found.limits(0.9) == pytest.approx((special.expit(t.low), special.expit(t.high)))
+
+
+def test_a_bootstrap_of_seeds_and_prompts_finds_the_same_error():
+    """Owen's pigeonhole bootstrap draws rows and columns; it counts the interaction three times."""
+    cells = crossed(12, 40, seed=5, between=0.8, shared=0.6)
+    rng = np.random.default_rng(0)
+    n, prompts = cells.shape
+    means = [
+        cells[np.ix_(rng.integers(n, size=n), rng.integers(prompts, size=prompts))].mean()
+        for _ in range(4000)
+    ]
+    model = Crossed.of(cells)
+    [items] = model.items
+    ours = model.working_error()[0] ** 2
+    # A resample of n has the variance of one of n - 1, and the interaction twice more.
+    assert np.var(means) == pytest.approx(ours + 2 * items.noise / cells.size, rel=0.15)

@@ -13,7 +13,8 @@ from lazarus_bench.report.schema import Report, load
 
 HEADER = """
 from lazarus_bench import (
-    Above, AtLeast, AtMost, Control, Hits, Means, NotApplicable, beside, claim, mean, trained
+    Above, AtLeast, AtMost, Control, Hits, Means, NotApplicable, Within, beside,
+    claim, mean, trained
 )
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.training import Sft

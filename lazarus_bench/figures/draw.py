@@ -272,7 +272,7 @@ def check_png(named: str) -> None:
         raise UserError(
             f"{named} needs resvg: `pip install 'lazarus-bench[png]'`, or end the name in .svg"
         )
-    if not _has_letters():
+    if not _family("sans_serif"):
         raise UserError(
             f"{named} needs a font and this machine has none: install one (such as "
             f"fonts-dejavu-core), or end the name in .svg"
@@ -283,12 +283,34 @@ def png(svg: str) -> bytes:
     """Rasterise an SVG, its letters in the machine's fonts."""
     from resvg_py import svg_to_bytes
 
-    return svg_to_bytes(svg_string=svg, zoom=PNG_SCALE, background="#ffffff")
+    return svg_to_bytes(
+        svg_string=svg,
+        zoom=PNG_SCALE,
+        background="#ffffff",
+        sans_serif_family=_family("sans_serif"),
+        monospace_family=_family("monospace"),
+    )
+
+
+_FAMILIES = {
+    "sans_serif": ("DejaVu Sans", "Liberation Sans", "Noto Sans", "Helvetica", "Arial"),
+    "monospace": ("DejaVu Sans Mono", "Liberation Mono", "Noto Sans Mono", "Menlo", "Courier New"),
+}
+"""What may stand for a generic family: resvg's own are Arial and Courier New, and nothing else."""
 
 
 @cache
-def _has_letters() -> bool:
+def _family(kind: str) -> str | None:
+    """The first of `_FAMILIES` that this machine has; None without any."""
+    return next((family for family in _FAMILIES[kind] if _has_letters(family)), None)
+
+
+def _has_letters(family: str) -> bool:
     """Whether a letter leaves a trace; resvg draws text without a font as nothing."""
+    from resvg_py import svg_to_bytes
+
     frame = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
-    letter = '<text x="2" y="16" font-family="sans-serif" font-size="16">M</text>'
-    return png(frame.format(letter)) != png(frame.format(""))
+    letter = f'<text x="2" y="16" font-family="{family}" font-size="16">M</text>'
+    return svg_to_bytes(svg_string=frame.format(letter)) != svg_to_bytes(
+        svg_string=frame.format("")
+    )

@@ -6,6 +6,8 @@ after the member of the archive with its values. Arrays are read without pickles
 
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lazarus_bench.codec import MalformedError, from_plain, to_plain
+from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import write_bytes
 from lazarus_bench.report.schema import Record
@@ -21,6 +23,20 @@ from lazarus_bench.report.schema import Record
 FILE = "evidence.npz"
 _RECORDS = "records"
 _ARRAY = "array"
+
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged archive raises."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -46,19 +62,14 @@ def load_evidence(path: Path) -> tuple[Record, ...]:
         UserError: The file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # From memory: numpy leaves a damaged file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         plain = _together(json.loads(arrays[_RECORDS].tobytes()), arrays)
         return from_plain(plain, tuple[Record, ...], path.name)
     except FileNotFoundError as error:
         raise UserError(f"cannot read the evidence {path}; name an existing {FILE}") from error
-    except (OSError, ValueError, KeyError, MalformedError, EOFError, SyntaxError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
-        ) from error
-    except Exception as error:  # zipfile and zlib have errors of their own
-        if type(error).__module__.partition(".")[0] not in ("zipfile", "zlib"):
-            raise
+    except _DAMAGE as error:
         raise UserError(
             f"{path} is damaged ({error}); run the hypotheses again to write it anew"
         ) from error

@@ -18,7 +18,7 @@ from lazarus_bench.figures.heatmap import HeatMap
 from lazarus_bench.figures.layers import LayerCurves
 from lazarus_bench.figures.scatter import Scatter
 from lazarus_bench.figures.training import Curves
-from lazarus_bench.judge import Estimate, Evidence, Pooled, Verdict
+from lazarus_bench.judge import Estimate, Evidence, Outcome, Pooled, Verdict
 from lazarus_bench.report.files import read_versioned, write_text
 
 SCHEMA_VERSION = 6
@@ -270,12 +270,22 @@ _REASONS = 6
 
 
 def _with_reason(row: Any) -> Any:
-    """A row of an older report, which moved where its verdict was not the one on record."""
+    """A row of an older report: one training's verdict says so, and what moved says why."""
     if not isinstance(row, dict) or not isinstance(row.get("verdict"), dict):
         return row
     pinned = row.get("pinned")
     moved = pinned not in (None, row["verdict"].get("outcome"))
-    return {**row, "moved": f"{pinned} is on record"} if moved else row
+    judged = {name: _of_one_run(row.get(name)) for name in ("verdict", "published") if name in row}
+    return {**row, **judged, **({"moved": f"{pinned} is on record"} if moved else {})}
+
+
+def _of_one_run(verdict: Any) -> Any:
+    """An older verdict, under today's name where it rests on one training."""
+    estimate = verdict.get("estimate") if isinstance(verdict, dict) else None
+    single = isinstance(estimate, dict) and estimate.get("scope") == "run"
+    if not single or verdict.get("outcome") not in (Outcome.SUPPORTED, Outcome.REFUTED):
+        return verdict
+    return {**verdict, "outcome": f"{verdict['outcome']} for this run"}
 
 
 def from_dict(data: Mapping[str, Any]) -> Report:

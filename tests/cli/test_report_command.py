@@ -27,10 +27,16 @@ def row(name, values, pinned=None):
         verdict=verdict,
         published=None,
         pinned=pinned,
+        moved=f"{pinned} is on record" if pinned not in (None, verdict.outcome.value) else "",
     )
 
 
-ROWS = (row("one/high", HIGH), row("one/low", LOW, "supported"), row("two/low", LOW, "refuted"))
+RUN = "supported for this run"
+ROWS = (
+    row("one/high", HIGH),
+    row("one/low", LOW, RUN),
+    row("two/low", LOW, "refuted for this run"),
+)
 
 
 @pytest.fixture
@@ -61,8 +67,8 @@ def test_a_line_for_each_verdict_and_a_sentence_on_what_moved(said):
     assert (code, err) == (0, "")
     assert out.startswith("lazarus-report/report.json, made 2026-01-01 with the smoke profile\n")
     assert ids(out) == ["one/high", "one/low", "two/low"]
-    assert "1 supported, 1 refuted, 1 moved" in out
-    assert "one/low on lab:llama: moved from supported to refuted: " in out
+    assert "1 supported for this run, 1 refuted for this run, 1 moved" in out
+    assert "one/low on lab:llama: moved (supported for this run is on record): " in out
     assert "two/low on lab:llama:" not in out
 
 

@@ -176,6 +176,6 @@ def test_without_a_font_or_resvg_a_png_is_refused_in_one_sentence(monkeypatch):
     with pytest.raises(UserError, match=r"--plot x.png needs resvg: `pip install 'lazarus-bench"):
         draw.check_png("--plot x.png")
     monkeypatch.setattr(draw, "find_spec", lambda _: object())
-    monkeypatch.setattr(draw, "_has_letters", lambda: False)
+    monkeypatch.setattr(draw, "_family", lambda _: None)
     with pytest.raises(UserError, match="needs a font and this machine has none"):
         draw.check_png("--plot x.png")

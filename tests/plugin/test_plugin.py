@@ -31,17 +31,18 @@ def test_that_is_no_claim():
 """
 
 PINS = {
-    "fam/supported": "supported",
-    "fam/refuted": "refuted",
+    "fam/supported": "supported for this run",
+    "fam/refuted": "refuted for this run",
     "fam/inconclusive": "inconclusive",
     "fam/silent": "not applicable",
-    "fam/computed": "supported",
+    "fam/computed": "supported for this run",
 }
 
 
 def pins(**changes: str) -> str:
     changed = PINS | {f"fam/{name}": verdict for name, verdict in changes.items()}
-    return json.dumps({"published": {"published": changed}})
+    claims = {name: {"verdict": verdict} for name, verdict in changed.items()}
+    return json.dumps({"published": {"machine": {}, "claims": {"published": claims}}})
 
 
 CASES = {
@@ -73,13 +74,18 @@ CASES = {
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("published"), test_fam=CLAIMS)
-    moved = pins(refuted="supported")
+    moved = pins(refuted="supported for this run")
     return run(folder, CASES, pins={"moved": moved, "moved, not failing": moved})
 
 
 def test_verdicts_are_counted_under_their_own_names(ran):
     assert ran["default"].summary.count(" supported") == 1
-    for part in ("2 supported", "1 refuted", "1 inconclusive", "1 not applicable", "1 passed"):
+    for part in (
+        "2 supported for this run",
+        "1 refuted for this run",
+        "1 inconclusive",
+        "1 not app",
+    ):
         assert part in ran["default"].summary
 
 
@@ -171,7 +177,9 @@ def test_pins_are_written_from_the_verdicts_and_then_held(ran):
 
 def test_a_moved_verdict_says_from_what_to_what(ran):
     assert "1 moved" in ran["moved"].summary
-    assert "fam/refuted on published: moved from supported to refuted: " in ran["moved"].said
+    assert (
+        "fam/refuted on published: moved (supported for this run is on record" in ran["moved"].said
+    )
 
 
 def test_a_wrong_option_is_refused_whether_or_not_a_claim_is_selected(ran):

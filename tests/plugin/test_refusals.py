@@ -54,10 +54,13 @@ REFUSED = {
 }
 
 DAMAGED_PINS = {
-    "pins not JSON": ("{", "pins.json is not JSON"),
-    "pins a list": ("[]", "pins.json does not hold"),
-    "pins too flat": ('{"published": {"published": "supported"}}', "pins.json does not hold"),
-    "pins misspelt": ('{"published": {"published": {"fam/one": "suported"}}}', "does not hold"),
+    "pins not JSON": ("{", "pins.json is damaged (it is not JSON"),
+    "pins a list": ("[]", "pins.json is damaged"),
+    "pins too flat": ('{"published": {"published": "supported"}}', "pins.json is damaged"),
+    "pins misspelt": (
+        '{"published": {"machine": {}, "claims": {"a": {"fam/one": {"verdict": "suported"}}}}}',
+        "'suported' is not a verdict",
+    ),
 }
 
 
@@ -112,7 +115,7 @@ def test_refusal_by_an_xdist_worker_reaches_the_user(tmp_path):
     folder = write(tmp_path, test_fam=CLAIM)
     ran = run(folder, {"it": ("-n", "1")}, pins={"it": "["})["it"]
     assert ran.code == 2
-    assert "pins.json is not JSON" in ran.said
+    assert "pins.json is damaged" in ran.said
     assert "INTERNALERROR" not in ran.said
 
 

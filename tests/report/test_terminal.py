@@ -8,9 +8,13 @@ from sample_report import ROWS
 from lazarus_bench.report.terminal import claims_table
 
 
+def shown(row):
+    return row.verdict.outcome.value.replace("for this run", "(1 run)")
+
+
 def test_a_wide_terminal_shows_everything_on_one_line():
     lines = claims_table(ROWS, 200).splitlines()
-    places = {line.index(row.verdict.outcome.value) for line, row in zip(lines, ROWS, strict=True)}
+    places = {line.index(shown(row)) for line, row in zip(lines, ROWS, strict=True)}
     assert len(places) == 1, "columns line up"
     line = next(line for line in lines if line.startswith("dual/vo-36 "))
     assert [cell.strip() for cell in line.split("   ") if cell.strip()] == [
@@ -28,7 +32,7 @@ def test_a_wide_terminal_shows_everything_on_one_line():
 def test_no_line_is_longer_than_the_terminal_and_each_keeps_its_verdict(width):
     for line, row in zip(claims_table(ROWS, width).splitlines(), ROWS, strict=True):
         assert len(line) <= width
-        assert width < 40 or row.verdict.outcome.value in line
+        assert width < 40 or shown(row) in line
 
 
 def test_a_long_path_keeps_its_end_and_the_verdict():

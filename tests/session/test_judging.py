@@ -6,6 +6,7 @@ import pytest
 
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.finding import Finding, Labelled
+from lazarus_bench.claims.pins import Design, Pin, Pins
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.figures.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.figures.layers import LayerCurves
@@ -61,7 +62,9 @@ def row(session):
     made = row_of(session, trial())
 
     def of(outcome, pinned):
-        return replace(made, verdict=replace(made.verdict, outcome=outcome), pinned=pinned)
+        moved = "" if pinned in (None, outcome.value) else f"{pinned} is on record"
+        judged = replace(made.verdict, outcome=outcome)
+        return replace(made, verdict=judged, pinned=pinned, moved=moved)
 
     return of
 
@@ -69,7 +72,7 @@ def row(session):
 @pytest.mark.parametrize("size", [1, 4, 20])
 def test_the_family_sets_the_level(size):
     verdict = trial(size)(NARROW)
-    assert verdict.outcome == Outcome.SUPPORTED
+    assert verdict.outcome == Outcome.SUPPORTED_RUN
     assert verdict.level == pytest.approx(1 - 2 * 0.05 / size)
     assert verdict == trial(size).judge_published()
 
@@ -142,7 +145,7 @@ def test_a_verdict_without_evidence_keeps_its_reason(session, tiny, error, outco
         "why",
         None,
     )
-    assert (made.published.outcome, made.architecture) == (Outcome.SUPPORTED, "llama")
+    assert (made.published.outcome, made.architecture) == (Outcome.SUPPORTED_RUN, "llama")
 
 
 def test_a_design_that_decides_nothing_is_not_put_to_the_test(session, tiny):
@@ -170,12 +173,22 @@ def test_a_defect_that_something_was_read_with_is_named_in_its_own_row_alone(ses
     assert row_of(session, other, lambda: NARROW).quirks == ()
 
 
+def pins(verdict):
+    on_record = {"published": {"fam/one": Pin(verdict=verdict)}}
+    return Pins(designs={"published": Design(machine={}, claims=on_record)})
+
+
 def test_a_pin_is_that_of_the_subject_and_of_what_it_was_judged_with(session):
     asked = trial()
-    asked.pins = {"published": {"published": {"fam/one": "refuted"}}}
+    asked.pins = pins("refuted")
     found = row_of(session, asked)
     assert (found.pinned, category(found)) == ("refuted", "moved")
-    assert sentence(found).startswith("fam/one on published: moved from refuted to supported: ")
+    assert sentence(found).startswith(
+        "fam/one on published: moved (refuted is on record for this kind of machine): supported "
+    )
+    held = trial()
+    held.pins = pins("supported for this run")
+    assert row_of(session, held).moved == ""
     session.options = replace(session.options, update_pins=True)
     assert row_of(session, asked).pinned is None
 
@@ -184,7 +197,7 @@ def test_a_pin_is_that_of_the_subject_and_of_what_it_was_judged_with(session):
 def test_without_a_pin_the_verdict_is_the_category(row, outcome):
     found = row(outcome, None)
     assert category(found) == outcome.value
-    assert fails(found, FAILABLE) == (outcome.value in FAILABLE)
+    assert fails(found, FAILABLE) == (outcome.value.removesuffix(" for this run") in FAILABLE)
     assert not fails(found, ())
 
 

@@ -78,7 +78,7 @@ def test_every_field_is_a_flag_with_help():
     assert all(flag.help for flag in flags())
     assert [flag.name for flag in flags() if flag.repeats] == ["model", "data"]
     assert {flag.name for flag in flags() if flag.is_switch} == {
-        "plan", "offline", "fresh_measurements", "update_pins",
+        "plan", "offline", "fresh_measurements", "update_pins", "until_decided",
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.subjects import LAB_FAMILIES
 from lazarus_bench.jobs.work import Failure
-from lazarus_bench.judge import AtLeast
+from lazarus_bench.judge import AtLeast, family_level
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session, Watch
 from lazarus_bench.tasks.labelled_data import DataSource
@@ -96,8 +96,11 @@ def test_a_profile_may_read_more_seeds_of_further_families(session):
 
 
 def test_a_further_family_that_is_only_read_is_as_many_runs_as_it_has_bases(session):
-    assert session.unattainable(claim(binary=True), "lab:granite", 50) is None
-    assert "3 seeds" in session.unattainable(claim(TINY, binary=True), "lab:granite", 50)
+    assert session.unattainable(claim(binary=True), "lab:granite", family_level(50)) is None
+    session.profile = replace(session.profile, prompts=2)
+    assert "3 seeds" in session.unattainable(
+        claim(TINY, binary=True), "lab:granite", family_level(50)
+    )
 
 
 def test_the_instruct_sibling_is_tuned_from_the_same_base(session):
@@ -133,15 +136,18 @@ def test_a_subject_is_resolved_once(session, tiny):
 
 
 def test_a_design_too_small_to_decide_says_so_for_hits_alone(session):
-    said = session.unattainable(claim(binary=True), "lab:llama", 50)
-    assert "no outcome of 3 seeds × 20 prompts" in said
-    assert session.unattainable(claim(), "lab:llama", 50) is None
+    assert session.unattainable(claim(binary=True), "lab:llama", family_level(50)) is None
+    session.profile = replace(session.profile, prompts=2)
+    said = session.unattainable(claim(binary=True), "lab:llama", family_level(50))
+    assert "no outcome of 3 seeds × 2 prompts" in said
+    assert session.unattainable(claim(), "lab:llama", family_level(50)) is None
 
 
 def test_a_checkpoint_that_is_only_read_is_one_run_whatever_the_seeds(session, tiny):
-    assert session.unattainable(claim(binary=True), str(tiny), 50) is None
+    assert session.unattainable(claim(binary=True), str(tiny), family_level(50)) is None
     trained = claim(TINY, binary=True)
-    assert "3 seeds" in session.unattainable(trained, str(tiny), 50)
+    session.profile = replace(session.profile, prompts=2)
+    assert "3 seeds" in session.unattainable(trained, str(tiny), family_level(50))
 
 
 def test_nothing_missing_is_nothing_said(session, tiny):
@@ -238,7 +244,8 @@ def test_stages_are_needed_and_count_as_trained(session, tiny):
     needed = session.needed(claim(TWO), str(tiny))
     assert needed == list(session.jobs(str(tiny), TWO))
     assert len(session.plan(needed).todo) == 9
-    assert "3 seeds" in session.unattainable(claim(TWO, binary=True), str(tiny), 50)
+    session.profile = replace(session.profile, prompts=2)
+    assert "3 seeds" in session.unattainable(claim(TWO, binary=True), str(tiny), family_level(50))
 
 
 def test_a_recipe_alone_on_an_adapter_is_refused_before_anything_runs(session, tiny):
@@ -337,4 +344,4 @@ def test_a_blank_base_cannot_be_asked_what_reads_no_labelled_data(session):
     with pytest.raises(NotApplicable, match="lab:blank is untrained, and made for claims that"):
         session.jobs("lab:blank", None)
     assert session.needed(claim(Sft()), "lab:blank") == []
-    assert session.unattainable(claim(), "lab:blank", 1) is None
+    assert session.unattainable(claim(), "lab:blank", family_level(1)) is None

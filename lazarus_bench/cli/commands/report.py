@@ -51,7 +51,8 @@ class Asked:
         str | None,
         Parameter(
             metavar="LIST",
-            help="only these: supported, refuted, inconclusive, invalid, 'not applicable', moved",
+            help="only these: supported, refuted (of one run too), 'supported for this run', "
+            "'refuted for this run', inconclusive, mixed, invalid, 'not applicable', moved",
         ),
     ] = None
     form: Annotated[
@@ -118,7 +119,6 @@ def _form(asked: Asked) -> str:
 
 
 def _chosen(rows: Sequence[Row], report: Path, asked: Asked) -> tuple[Row, ...]:
-    from lazarus_bench.session.judging import category
     from lazarus_bench.session.selection import matches
 
     wanted = _outcomes(asked.outcome)
@@ -126,12 +126,20 @@ def _chosen(rows: Sequence[Row], report: Path, asked: Asked) -> tuple[Row, ...]:
         row
         for row in rows
         if (not asked.claim or any(matches(row.claim_id, name) for name in asked.claim))
-        and (not wanted or {category(row), row.verdict.outcome.value} & wanted)
+        and (not wanted or _counts_as(row) & wanted)
     )
     for name in asked.claim:
         if not any(matches(row.claim_id, name) for row in rows):
             raise UserError(f"no claim of {report} is called {name}: leave --claim out")
     return found
+
+
+def _counts_as(row: Row) -> set[str]:
+    """What --outcome may call a row: its verdict, with and without "for this run", or moved."""
+    from lazarus_bench.session.judging import category
+
+    verdict = row.verdict.outcome.value
+    return {category(row), verdict, verdict.removesuffix(" for this run")}
 
 
 def _outcomes(given: str | None) -> set[str]:

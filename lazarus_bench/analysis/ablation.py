@@ -15,7 +15,7 @@ import numpy as np
 
 from lazarus_bench.analysis.answers import NextToken, first_tokens, read_next
 from lazarus_bench.analysis.behaviour import Behaviour, behaviour, finite
-from lazarus_bench.analysis.measured import Axes, Bools, Floats, Ints, Measured
+from lazarus_bench.analysis.measured import Axes, Bools, Floats, Measured
 from lazarus_bench.analysis.prompts import (
     MAX_LOGITS,
     Strings,
@@ -98,12 +98,11 @@ def _means(
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """One part ablated in every layer in turn: `before` all of them, and `after` each, by layer.
+    """A part ablated in every layer in turn: `before` all of them, and `after` each, by layer.
 
     The arrays are `[layer, prompt]`, the layer being the ablated one.
     """
 
-    part: Part
     before: Behaviour
     after: tuple[Behaviour, ...]
 
@@ -116,21 +115,6 @@ class Sweep:
     def lost(self) -> Floats:
         """Exact match before minus after: 1 where an answer is lost, −1 where one is gained."""
         return self.before.correct.astype(np.float64) - self.correct
-
-    @property
-    def probability(self) -> Floats:
-        """Probability of the right answer's first token without each layer."""
-        return np.stack([each.probability for each in self.after])
-
-    @property
-    def rank(self) -> Ints:
-        """Its rank."""
-        return np.stack([each.rank for each in self.after])
-
-    @property
-    def naming(self) -> Floats:
-        """Lens probability of the operation's name `[ablated layer, prompt, layer read]`."""
-        return np.stack([each.naming() for each in self.after])
 
     def excess(self, layer: int) -> Annotated[Floats, Axes(("prompts",), (-1.0, 1.0))]:
         """What is lost without `layer` minus the mean over the other middle layers `[prompt]`.
@@ -177,7 +161,7 @@ def ablation(
     """Every layer's part removed in turn."""
     layers = range(run.loaded.depth)
     after = tuple(run.read(ablated, problems, layer, part, reference) for layer in layers)
-    return Sweep(part=part, before=run.read(behaviour, problems), after=after)
+    return Sweep(before=run.read(behaviour, problems), after=after)
 
 
 @dataclass(frozen=True, kw_only=True)

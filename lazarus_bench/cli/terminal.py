@@ -50,6 +50,11 @@ def write_json(document: Any) -> None:
     write(json_text(document), as_json=True)
 
 
+def write_document(kind: str, **content: Any) -> None:
+    """Write a document of a `kind` to standard output."""
+    write_json({"schema": 1, "kind": kind, **content})
+
+
 def folded(line: str, room: int, indent: str = "") -> str:
     """A line as it is in a pipe, where a program may look for it; in lines that fit a terminal."""
     return line if room >= PIPED else wrapped(line, room, indent)

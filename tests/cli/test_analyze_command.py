@@ -81,16 +81,7 @@ def test_each_prompt_has_its_block_and_its_part_of_the_picture(told, tiny, tmp_p
         (["--answer", ""], "--answer is empty"),
         (["--layer", "9"], "--layer 9 is not in"),
         (["--top-k", "-2"], "--top-k -2 is not possible"),
-        (["--output", "x.txt"], "end its name in .json"),
-        (["--plot", "x.pdf"], "end its name in .svg or .png"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
     assert sentence in refused(tiny, "7 * 8 = ", *arguments)
-
-
-def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "30")
-    _, out, _ = told(tiny, "7 * 8 = ")
-    assert max(map(len, out.splitlines())) <= 30

@@ -160,11 +160,10 @@ def test_help_ends_in_examples_and_exit_codes(capsys, command):
 
 
 @pytest.mark.parametrize("columns", [30, 60])
-def test_a_comparison_fits_the_terminal(folders, capsys, monkeypatch, columns):
+def test_a_comparison_fits_the_terminal(folders, capsys, narrow, columns):
     cli.main(["diff", *folders])
     whole = capsys.readouterr().out
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(columns))
+    narrow(columns)
     cli.main(["diff", *folders])
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= columns < max(map(len, whole.splitlines()))

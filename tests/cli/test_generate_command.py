@@ -33,12 +33,6 @@ def test_each_prompt_is_followed_by_its_continuation(told, lab, tiny_model):
             assert prompt + text in lines[0]
 
 
-def test_an_adapter_changes_what_follows(told, tiny, adapter):
-    _, plain, _ = told(tiny, PROMPTS[0], "--json")
-    _, adapted, _ = told(tiny, PROMPTS[0], "--adapter", adapter, "--json")
-    assert json.loads(plain)["result"]["texts"] != json.loads(adapted)["result"]["texts"]
-
-
 def test_draws_repeat_with_their_seed(told, tiny):
     def drawn(seed):
         asked = ["--temperature", 1, "--seed", seed, "--max-tokens", 8, "--json"]
@@ -64,7 +58,6 @@ def test_control_characters_do_not_reach_the_terminal():
         (["--seed", "3"], "give --temperature as well"),
         (["--temperature", "1", "--seed", "-3"], "--seed -3"),
         (["--adapter", "."], "is not an adapter"),
-        (["--output", "said.txt"], "end its name in .json"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

@@ -98,9 +98,29 @@ def test_the_whole_is_rendered_as_markdown_or_as_a_page(said, report, tmp_path):
     assert len(json.loads((tmp_path / "verdicts.json").read_text())["verdicts"]) == 3
 
 
-def test_render_is_short_for_a_rendering(said, report, capsys):
-    assert cli.main(["render", "lazarus-report/report.json"]) == 0
-    assert capsys.readouterr().out == said("--as", "md")[1]
+def test_render_is_short_for_a_rendering(said, report, tmp_path, capsys):
+    for name in ("lazarus-report", "lazarus-report/report.json"):
+        assert cli.main(["render", name]) == 0
+        assert capsys.readouterr().out == said("--as", "md")[1] == render(report)
+    for name, text in {"new/report.md": render(report), "new/a.html": render_html(report)}.items():
+        assert cli.main(["render", "lazarus-report", "--output", name]) == 0
+        assert (tmp_path / name).read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("report.json", "end its name in .md or .html"),
+        ("page.htlm", "end its name in .md or .html"),
+        ("lazarus-report/report.json/report.md", "cannot write the report"),
+    ],
+)
+def test_a_rendering_that_has_no_place_writes_nothing(report, tmp_path, capsys, output, sentence):
+    before = (tmp_path / "lazarus-report" / "report.json").read_bytes()
+    assert cli.main(["render", "lazarus-report", "--output", output]) == 2
+    assert sentence in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["lazarus-report"]
+    assert (tmp_path / "lazarus-report" / "report.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -138,9 +158,8 @@ def test_the_report_that_is_shown_is_not_overwritten(said, tmp_path):
     assert said("--json", "--output", "other.json")[0] == 0
 
 
-def test_a_narrow_terminal_is_not_overrun(said, monkeypatch):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "40")
+def test_a_narrow_terminal_is_not_overrun(said, narrow):
+    narrow(40)
     assert all(len(line) <= 40 for line in said()[1].splitlines())
 
 

@@ -192,14 +192,6 @@ def test_a_text_past_the_context_is_cut_without_a_warning_of_transformers(few_fi
     )
 
 
-def test_an_output_of_a_user_who_is_not_there_is_one_sentence(told):
-    code, out, err = told("engram", "lab:blank", "--output", "~nobody-at-all/engram")
-    assert (code, out) == (2, "")
-    assert err == (
-        "lazarus-bench: ~nobody-at-all/engram: there is no such user's folder: name it without ~\n"
-    )
-
-
 def test_the_table_tells_the_course_and_what_to_do_next(told, lab, tmp_path):
     out_folder = tmp_path / "adapters"
     code, out, _ = told("sft", "lab:llama", *SFT, "--output", out_folder)
@@ -258,19 +250,6 @@ def test_a_folder_of_another_training_stays_as_it_is(told, lab, tmp_path):
     assert sha(folder / "manifest.json") == before
 
 
-def test_another_seed_is_another_training_of_the_same_base(told, lab, base):
-    code, out, _ = told("sft", "lab:llama", *SFT, "--seed", 2, "--json")
-    spec = Sft(steps=3, batch=4, examples=24, rank=2, validation=8, checkpoints=(0, 3))
-    assert code == 0
-    assert stages(out)[0]["digest"] == Job(recipe=spec, base=base, seed=2).digest
-
-
-def test_a_base_of_another_seed_has_to_be_there(told, lab):
-    code, _, err = told("sft", "lab:llama", *SFT, "--lab-seed", 4)
-    assert code == 2
-    assert "lab:llama (seed 4) is not in the store" in err
-
-
 def test_two_stages_leave_a_fused_model_and_an_adapter_for_it(told, lab, tmp_path):
     folder = tmp_path / "two"
     sizes = ["steps", 2, "batch", 4, "examples", 24, "rank", 2]
@@ -301,13 +280,6 @@ def test_curves_are_drawn(told, lab, tmp_path):
     words = [e.text for e in drawn.iter() if e.tag.endswith("text")]
     assert {"loss", "class", "answer"} <= set(words)
     assert len([e for e in drawn.iter() if e.tag.endswith("polyline")]) == 3
-
-
-def test_curves_as_png(told, lab, tmp_path):
-    pytest.importorskip("resvg_py", reason="PNG needs the extra `png`")
-    file = tmp_path / "curves.png"
-    assert told("dual-reward", "lab:llama", *TINY, "--plot", file)[0] == 0
-    assert file.read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_own_rows_are_trained_on(told, lab, capsys, tmp_path):
@@ -374,6 +346,11 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
     ("arguments", "sentence"),
     [
         (["sft"], "no model was named"),
+        (["sft", "lab:llama", "--weight", "0.4"], "there is no option --weight"),
+        (
+            ["engram", "lab:blank", "--output", "~nobody-at-all/engram"],
+            "~nobody-at-all/engram: there is no such user's folder: name it without ~",
+        ),
         (["sft", "lab:llama", "--steps", "0"], "--steps = 0 must be an integer of at least 1"),
         (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "are two ways of saying one thing"),
         (["sft", "lab:llama", "--quirk", "unbounded-kl"], "cannot have the quirk"),
@@ -438,12 +415,6 @@ def test_what_cannot_be_done_is_one_sentence(
     assert sentence in refused(*arguments)
     assert not list(here.iterdir())
     assert len(list(lab.artifacts())) == 1  # the base; nothing was trained for it
-
-
-def test_a_flag_of_another_recipe_is_refused(told, lab):
-    code, out, err = told("sft", "lab:llama", "--weight", "0.4")
-    assert (code, out) == (2, "")
-    assert "there is no option --weight" in err
 
 
 def test_a_model_of_ones_own_is_a_directory(told, lab, tiny):

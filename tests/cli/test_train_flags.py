@@ -1,13 +1,10 @@
 """Flags of the trainings come from the recipes' fields, and the help tells the defaults."""
 
-import subprocess
-import sys
 from dataclasses import dataclass, fields
 from importlib.metadata import EntryPoint
 from typing import ClassVar
 
 import pytest
-from claimfiles import clean_environment
 
 from lazarus_bench import cli, training
 from lazarus_bench.cli import train_settings
@@ -135,22 +132,3 @@ def test_a_kind_that_there_is_already_is_refused(outsider, monkeypatch):
     monkeypatch.setattr(Idle, "kind", "sft")
     with pytest.raises(UserError, match="a recipe of kind 'sft', which another package has too"):
         training.known_recipes()
-
-
-@pytest.mark.parametrize("command", [["train"], ["train", "two-stage"]])
-def test_help_imports_no_mlx(command):
-    code = (
-        "import sys; from lazarus_bench import cli\n"
-        f"cli.main({[*command, '--help']!r})\n"
-        "print('mlx' in sys.modules, 'scipy' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        env=clean_environment(),
-    )
-    assert done.stdout.endswith("False False\n")
-    assert "lazarus-bench " + " ".join(command) in done.stdout

@@ -13,9 +13,9 @@ Examples:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -26,6 +26,9 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
 from lazarus_bench.versions import versions
+
+if TYPE_CHECKING:
+    from lazarus_bench.tasks.example_rows import Examples
 
 SENTENCES = ("sentiment", "topics")
 
@@ -75,35 +78,41 @@ def run(
     for file, content in files.items():
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
         write_text("".join(lines), file, "data")
-    if as_json:
-        result = {
-            "kind": kind,
-            "format": form,
-            "seed": seed,
-            "files": [str(file) for file in files],
-            "train": len(examples.train),
-            "valid": len(examples.valid),
-            "balance": {
-                name: dict(zip(SPLITS, counts, strict=True))
-                for name, counts in examples.balance.items()
-            },
-            "different": examples.different,
-            "overlap": examples.overlap,
-        }
-        terminal.write(document(line, result, versions()), as_json=True)
+    if not as_json:
+        terminal.write(_told(kind, examples, files))
         return 0
+    result = {
+        "kind": kind,
+        "format": form,
+        "seed": seed,
+        "files": [str(file) for file in files],
+        "train": len(examples.train),
+        "valid": len(examples.valid),
+        "balance": {
+            name: dict(zip(SPLITS, counts, strict=True))
+            for name, counts in examples.balance.items()
+        },
+        "different": examples.different,
+        "overlap": examples.overlap,
+    }
+    terminal.write(document(line, result, versions()), as_json=True)
+    return 0
+
+
+def _told(kind: str, examples: Examples, files: Iterable[Path]) -> str:
+    """Where the examples were written, their balance, and what the splits share."""
+    from lazarus_bench.tasks.example_rows import SPLITS
+
     room = terminal.width()
-    balance = [[name, *map(str, counts)] for name, counts in examples.balance.items()]
-    total = ["all", str(len(examples.train)), str(len(examples.valid))]
+    rows = [[name, *map(str, counts)] for name, counts in examples.balance.items()]
+    rows.append(["all", str(len(examples.train)), str(len(examples.valid))])
     apart = "sentences" if kind in SENTENCES else "operand pairs"
     note = (
         f"{examples.different} of the training examples are different; {apart} that both splits "
         f"have: {examples.overlap or 'none'}"
     )
-    balances = table(["class", *SPLITS], [*balance, total], room)
     written = f"written: {' and '.join(map(str, files))}"
-    terminal.write(f"{written}\n\n{balances}\n\n{wrapped(note, room)}")
-    return 0
+    return f"{written}\n\n{table(['class', *SPLITS], rows, room)}\n\n{wrapped(note, room)}"
 
 
 def _check_output(output: str) -> None:

@@ -89,6 +89,24 @@ COMMANDS = {
 """A small use of each command; what it prints is the same whatever else it is given."""
 
 
+def row(name: str, values, pinned: str | None = None):
+    """The row of a claim that is supported where `values` lie above 0.3."""
+    from lazarus_bench.judge import AtLeast, Means, decide
+    from lazarus_bench.report.schema import Row
+
+    return Row(
+        claim_id=name,
+        family=name.partition("/")[0],
+        says="A statement.",
+        estimand="a number",
+        source="A",
+        subject="lab:llama",
+        verdict=decide(Means(values=values), AtLeast(0.3), family_size=1),
+        published=None,
+        pinned=pinned,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """What one command left."""

@@ -60,7 +60,11 @@ def run(
     """
     experiment = experiment_named(name, read_experiments(claims_folder(hypotheses)))
     study = judging.study(hypotheses)
-    config = _config(settings.config)
+    config = {} if settings.config is None else read_yaml(str(settings.config))
+    if not isinstance(config, dict):
+        raise UserError(
+            f"--config {settings.config} has no sections: write one such as stage1: with settings"
+        )
     asked = replace(asked, model=_models(asked.model, config.pop("model", None)))
     given = [*_flags(experiment, settings), *settings_of(experiment, config)]
     chosen = having(select(study.claims, experiment.claims), given)
@@ -108,13 +112,6 @@ def _write_record(
     }
     assert asked.report is not None
     write_text(f"{terminal.json_text(document)}\n", asked.report / RECORD, "experiment's record")
-
-
-def _config(file: Path | None) -> dict[str, Any]:
-    content = {} if file is None else read_yaml(str(file))
-    if not isinstance(content, dict):
-        raise UserError(f"--config {file} has no sections: write one such as stage1: with settings")
-    return content
 
 
 def _models(given: tuple[str, ...], configured: object) -> tuple[str, ...]:

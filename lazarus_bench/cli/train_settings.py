@@ -339,6 +339,11 @@ def read_config(named: str, recipe: str) -> Config:
         UserError: it cannot be read, has a key that nothing knows or a value that cannot be
             honoured, or says one thing twice.
     """
+    from lazarus_bench.cli.inputs import read_yaml
+
+    content = read_yaml(named)
+    if content is not None and not isinstance(content, Mapping):
+        raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
     names: dict[str, str | Flag] = {
         key: name for name, others in COMMON.items() for key in (name, *others)
     }
@@ -347,7 +352,7 @@ def read_config(named: str, recipe: str) -> Config:
     common: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     seen: dict[str, str] = {}
-    for key, value in _flat(_read(named)):
+    for key, value in _flat(content or {}):
         if value is not None and _passed(named, recipe, key, value, names):
             continue
         if key not in names and not (value is None and _without_value(key, names)):
@@ -370,15 +375,6 @@ def read_config(named: str, recipe: str) -> Config:
             kind = int if found in ("seed", "lab_seed") else str
             common[target] = _fitting(f"{named}: {key}", kind, value)
     return Config(common=common, settings=settings)
-
-
-def _read(named: str) -> Mapping[Any, Any]:
-    from lazarus_bench.cli.inputs import read_yaml
-
-    content = read_yaml(named)
-    if content is not None and not isinstance(content, Mapping):
-        raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
-    return content or {}
 
 
 def _flat(content: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,28 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from commandcases import row
 
 from lazarus_bench import cli
-from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report.diff import compare, render_diff
 from lazarus_bench.report.markup import unescaped
-from lazarus_bench.report.schema import Report, Row, load, save
+from lazarus_bench.report.schema import Report, load, save
 
 OLDER = Path(__file__).resolve().parents[1] / "report"
-
-
-def row(name, values):
-    verdict = decide(Means(values=values), AtLeast(0.3), family_size=1)
-    return Row(
-        claim_id=name,
-        family="fam",
-        says="A statement.",
-        estimand="a number",
-        source="A",
-        subject="lab:llama",
-        verdict=verdict,
-        published=None,
-    )
 
 
 KEPT = row("fam/kept", ((0.50, 0.51, 0.52, 0.53) * 5,))
@@ -148,15 +134,6 @@ def test_a_report_that_is_compared_is_not_overwritten(folders, capsys, output):
     assert cli.main(["diff", *folders, "--json", "--output", output]) == 2
     assert f"--output {output} is the report that is read" in capsys.readouterr().err
     assert Path(output).read_bytes() == kept
-
-
-@pytest.mark.parametrize("command", [["diff"], ["claims", "list"], ["claims", "export"], []])
-def test_help_ends_in_examples_and_exit_codes(capsys, command):
-    assert cli.main([*command, "--help"]) == 0
-    out = capsys.readouterr().out
-    assert "Examples:\n  lazarus-bench " in out
-    if command in (["diff"], ["claims", "list"]):
-        assert "Exit codes:\n  0  " in out
 
 
 @pytest.mark.parametrize("columns", [30, 60])

@@ -4,30 +4,15 @@ import json
 from dataclasses import replace
 
 import pytest
+from commandcases import row
 
 from lazarus_bench import cli
-from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.markdown import render
-from lazarus_bench.report.schema import Report, Row, save
+from lazarus_bench.report.schema import Report, save
 
 HIGH = ((0.50, 0.51, 0.52, 0.53) * 5,)
 LOW = ((0.10, 0.11, 0.12, 0.13) * 5,)
-
-
-def row(name, values, pinned=None):
-    verdict = decide(Means(values=values), AtLeast(0.3), family_size=1)
-    return Row(
-        claim_id=name,
-        family=name.partition("/")[0],
-        says="A statement.",
-        estimand="a number",
-        source="A",
-        subject="lab:llama",
-        verdict=verdict,
-        published=None,
-        pinned=pinned,
-    )
 
 
 ROWS = (row("one/high", HIGH), row("one/low", LOW, "supported"), row("two/low", LOW, "refuted"))

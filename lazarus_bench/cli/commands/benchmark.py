@@ -22,7 +22,9 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,14 +172,18 @@ def _found(sections: Sequence[str], asked: Asked, line: CommandLine) -> list[Doc
     effort = Effort(rounds=asked.rounds, steps=asked.steps, prompts=asked.prompts)
     with tempfile.TemporaryDirectory() as folder:
         subject = _subject(asked.model, Path(folder))
-        return [measure_sections(sections, subject, effort, _tell, str(line))]
+        say = partial(print, "measuring", file=sys.stderr, flush=True)
+        return [measure_sections(sections, subject, effort, say, str(line))]
 
 
 def _subject(name: str | None, folder: Path) -> Subject:
     from lazarus_bench.benchmark.sections import Subject, lab_subject
+    from lazarus_bench.claims.folder import claims_folder
     from lazarus_bench.cli.inputs import find
 
-    hypotheses = _claims()
+    hypotheses = None
+    with suppress(UserError):
+        hypotheses = claims_folder(None)
     if name is None:
         return replace(lab_subject(folder), hypotheses=hypotheses)
     return Subject(
@@ -187,19 +193,6 @@ def _subject(name: str | None, folder: Path) -> Subject:
         hypotheses=hypotheses,
         judged=True,
     )
-
-
-def _claims() -> Path | None:
-    from lazarus_bench.claims.folder import claims_folder
-
-    try:
-        return claims_folder(None)
-    except UserError:
-        return None
-
-
-def _tell(what: str) -> None:
-    print(f"measuring {what}", file=sys.stderr, flush=True)
 
 
 def _files(asked: Asked, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:

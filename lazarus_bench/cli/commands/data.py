@@ -13,9 +13,9 @@ Examples:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from lazarus_bench.tasks.example_rows import Examples
 
 SENTENCES = ("sentiment", "topics")
-
-Row = Mapping[str, Any]
 
 
 def run(
@@ -74,7 +72,12 @@ def run(
     with terminal.busy(f"drawing {count} examples"):
         examples = generate(kind, count, validation, seed)
     split = zip(SPLITS, (examples.train, examples.valid), strict=True)
-    files = _files(output, {name: rows(chosen, name, form) for name, chosen in split})
+    split_rows = {name: rows(chosen, name, form) for name, chosen in split}
+    path = Path(output).expanduser()
+    if _is_folder(output):  # as mlx-lm reads them
+        files = {path / f"{name}.jsonl": found for name, found in split_rows.items() if found}
+    else:
+        files = {path: [row for found in split_rows.values() for row in found]}
     for file, content in files.items():
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
         write_text("".join(lines), file, "data")
@@ -129,11 +132,3 @@ def _check_output(output: str) -> None:
 
 def _is_folder(output: str) -> bool:
     return output.endswith("/") or Path(output).expanduser().is_dir()
-
-
-def _files(output: str, splits: Mapping[str, Sequence[Row]]) -> dict[Path, list[Row]]:
-    """Which rows go where: all into one file, or into a folder a file a split, as mlx-lm reads."""
-    path = Path(output).expanduser()
-    if _is_folder(output):
-        return {path / f"{name}.jsonl": list(found) for name, found in splits.items() if found}
-    return {path: [row for found in splits.values() for row in found]}

@@ -11,13 +11,13 @@ Examples:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
+from lazarus_bench.cli.commands.store import record
 from lazarus_bench.cli.flags import Json, StoreFolder, lab_models
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
@@ -39,12 +39,6 @@ def _names(_: object) -> list[str]:
     return [name.removeprefix(OFFICIAL) for name in lab_models(None)[:-1]]
 
 
-def _root(named: Path | None) -> Path:
-    from lazarus_bench.jobs.store import default_root
-
-    return (named.expanduser() if named else default_root()).absolute()
-
-
 def _base(name: str, seed: int) -> Job:
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.jobs.subjects import lab_subject
@@ -62,9 +56,9 @@ def list_them(*, store: StoreFolder = None, as_json: Json = False) -> int:
         lazarus-bench lab list
         lazarus-bench lab list --json
     """
-    from lazarus_bench.jobs.store import Store
+    from lazarus_bench.jobs.store import Store, default_root
 
-    opened = Store(_root(store))
+    opened = Store((store.expanduser() if store else default_root()).absolute())
     with terminal.busy("counting parameters"):
         found = [_described(name, built, opened) for name, built in _built(opened).items()]
     if as_json:
@@ -101,18 +95,7 @@ def _described(name: str, built: Sequence[Stored], store: Store) -> dict[str, An
         "parameters": lab.count_parameters(config),
         "layers": config["num_hidden_layers"],
         "seconds": _seconds(name, store),
-        "built": [_artifact(stored) for stored in sorted(built, key=lambda s: s.seed or 0)],
-    }
-
-
-def _artifact(stored: Stored) -> dict[str, Any]:
-    return {
-        "seed": stored.seed,
-        "state": stored.state,
-        "seconds": stored.seconds,
-        "bytes": stored.size,
-        "digest": stored.digest,
-        "directory": str(stored.directory),
+        "built": [record(stored) for stored in sorted(built, key=lambda s: s.seed or 0)],
     }
 
 

@@ -48,7 +48,8 @@ def _open(named: Path | None) -> Store:
     return Store(root)
 
 
-def _record(stored: Stored) -> dict[str, Any]:
+def record(stored: Stored) -> dict[str, Any]:
+    """What other programs are told of an artifact."""
     return {
         "name": stored.name,
         "digest": stored.digest,
@@ -86,7 +87,7 @@ def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
             {
                 "store": str(opened.root),
                 "bytes": total,
-                "artifacts": [_record(stored) for stored in contents],
+                "artifacts": [record(stored) for stored in contents],
                 "readings": {"count": kept.count, "bytes": kept.size},
             }
         )
@@ -136,12 +137,14 @@ def show(
     opened = _open(store)
     everything = list(opened.artifacts(checksums=False))
     stored = _chosen(everything, digest, opened)
-    shown = _record(stored) | {
+    records = {other.name: record(other) for other in reversed(everything)}
+    gone = {"label": None, "state": "not in the store"}
+    shown = record(stored) | {
         "spec": stored.spec,
         "manifest": object_if_any(stored.directory / "manifest.json") or None,
         "files": _files(stored.directory),
-        "bases": [_relative(name, everything) for name in cleanup.bases(stored.spec)],
-        "built_on_it": [_record(s) for s in everything if stored.name in cleanup.bases(s.spec)],
+        "bases": [records.get(name, {"name": name, **gone}) for name in cleanup.bases(stored.spec)],
+        "built_on_it": [record(s) for s in everything if stored.name in cleanup.bases(s.spec)],
         "metrics": _last_metrics(stored.directory),
     }
     if as_json:
@@ -176,11 +179,6 @@ def _files(directory: Path) -> dict[str, int]:
         with suppress(OSError):  # a training at work renames and removes files
             sizes[str(path.relative_to(directory))] = path.stat().st_size
     return sizes
-
-
-def _relative(name: str, everything: Iterable[Stored]) -> dict[str, Any]:
-    found = next((_record(stored) for stored in everything if stored.name == name), None)
-    return found or {"name": name, "label": None, "state": "not in the store"}
 
 
 def _last_metrics(directory: Path) -> Any:
@@ -302,7 +300,7 @@ def gc(
                 "dry_run": dry,
                 "freed": freed,
                 "items": [
-                    _record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done
+                    record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done
                 ],
                 "readings": {"removed": swept.count, "bytes": swept.size},
             }

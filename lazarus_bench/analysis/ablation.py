@@ -45,12 +45,7 @@ def ablate(
 ) -> Behaviour:
     """The behaviour without a part of `layer`.
 
-    Args:
-        loaded: the model.
-        problems: asked in symbols.
-        layer: 0-based.
-        part: the layer, its attention or its MLP.
-        contribution: what takes its place `[d]`, as of `mean_contributions`; None is 0.
+    In place of the `part` comes its `contribution` `[d]`, as of `mean_contributions`, or nothing.
 
     Raises:
         UserError: there are no problems, the model has no such layer or part, or the contribution
@@ -133,8 +128,7 @@ class Sweep:
                 f"a model of {len(self.after)} layers has no other middle layer to compare layer "
                 f"{layer} with: take one of 4 or more"
             )
-        excess: Floats = self.lost[layer] - self.lost[others].mean(axis=0)
-        return excess
+        return np.asarray(self.lost[layer] - self.lost[others].mean(axis=0))
 
 
 def ablated(
@@ -352,13 +346,9 @@ def ablations(
 ) -> Ablations:
     """Read what follows `prompts` without each set of `removals`.
 
-    Args:
-        loaded: the model.
-        prompts: as the user wrote them.
-        removals: what is taken out at once, set by set.
-        answers: one a prompt, whose first token counts; the model's own next token unless given.
-        reference: prompts over which the mean is taken that replaces a part; nothing replaces it
-            unless they are given.
+    What is in one set is taken out at once. `answers` are one a prompt, whose first token counts;
+    they are the model's own next tokens unless given. With `reference` prompts, the mean over them
+    of what a part writes takes its place.
 
     Raises:
         UserError: a prompt or an answer has no token, a prompt is longer than the model reads, or a

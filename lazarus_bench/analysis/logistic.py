@@ -71,11 +71,8 @@ def fit_labellings(rows: Rows, labels: Ints, classes: int, tolerance: float = TO
     (1992); B. O'Donoghue and E. Candès, Adaptive restart for accelerated gradient schemes, Found.
     Comput. Math. 15 (2015).
 
-    Args:
-        rows: the shared rows.
-        labels: class indices from 0.
-        classes: number of classes.
-        tolerance: the gradient component at which all have converged.
+    `labels` are class indices from 0; all fits have converged when no component of the gradient of
+    the mean loss exceeds `tolerance`.
 
     Raises:
         UserError: a fit did not converge.

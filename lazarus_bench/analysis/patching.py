@@ -41,11 +41,7 @@ def patch(
 ) -> Behaviour:
     """The behaviour with the last prompt position's residual after `layer` replaced.
 
-    Args:
-        loaded: the model.
-        problems: asked in symbols.
-        layer: 0-based.
-        states: the state that each problem gets `[prompt, d]`, as of `last_states` of others.
+    Each problem gets one of `states` `[prompt, d]`, as of `last_states` of others.
 
     Raises:
         UserError: there are no problems, the layer is not in the model, or there is not one fitting
@@ -112,13 +108,8 @@ def patch_pairs(
 ) -> list[Patching]:
     """Patch every position of every pair after each of `layers`, one at a time.
 
-    Args:
-        loaded: the model.
-        clean: token ids of the prompts that lend their residuals.
-        corrupted: those that get them, each as long as its clean one.
-        answers: the first tokens of the clean and of the corrupted answer, a pair a prompt, which
-            differ.
-        layers: 0-based.
+    The residuals of the prompts `clean` are put into the `corrupted` ones, each as long; `answers`
+    are the first tokens of the clean and of the corrupted answer, a pair a prompt, which differ.
 
     Raises:
         UserError: a token is not in the vocabulary.

@@ -106,12 +106,9 @@ class Probe:
 
 
 def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") -> Probe:
-    """Cross-validate a probe on every layer.
+    """Cross-validate a probe on every layer of states `[prompt, layer, d]`, a prompt a row.
 
-    Args:
-        states: `[prompt, layer, d]`.
-        prompts: what was asked, one a row of `states`.
-        held_out: "pairs", "templates", or "in-order": four folds, states as they are.
+    Held out are "pairs" or "templates"; "in-order" takes four folds, states as they are.
 
     Raises:
         UserError: too few pairs, templates or prompts for the split, or a state is not finite.

@@ -41,15 +41,9 @@ from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 
 def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> Floats:
-    """The direction toward an operation: mean state of its prompts minus that of all others.
+    """The direction `[d]` toward an operation: mean of its prompts' states minus that of others.
 
-    Args:
-        states: of one layer `[prompt, d]`.
-        problems: what was asked, one a prompt.
-        toward: the operation.
-
-    Returns:
-        `[d]`.
+    `states` are one layer's `[prompt, d]`, a problem each.
 
     Raises:
         UserError: the prompts are all of the operation, or none is.
@@ -66,15 +60,13 @@ def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> 
 def difference_of_means(toward: States, away: States) -> Floats:
     """Mean of states `[prompt, ...]` minus the mean of others, in float64 `[...]`."""
     means = [np.asarray(side, dtype=np.float64).mean(axis=0) for side in (toward, away)]
-    direction: Floats = means[0] - means[1]
-    return direction
+    return np.asarray(means[0] - means[1])
 
 
 def random_direction(like: Floats, seed: int) -> Floats:
     """An isotropic random direction as long as `like` `[d]`: the control of steering."""
     drawn = isotropic(seed).normal(size=like.shape)
-    direction: Floats = drawn * (np.linalg.norm(like) / np.linalg.norm(drawn))
-    return direction
+    return np.asarray(drawn * (np.linalg.norm(like) / np.linalg.norm(drawn)))
 
 
 def steer(
@@ -84,14 +76,9 @@ def steer(
     directions: Floats,
     strength: float = 1.0,
 ) -> Behaviour:
-    """The behaviour with `strength` · the direction added after `layer`.
+    """The behaviour with `strength` · the direction added after `layer`, of problems in symbols.
 
-    Args:
-        loaded: the model.
-        problems: asked in symbols.
-        layer: 0-based.
-        directions: one for all `[d]`, or one a problem `[prompt, d]`.
-        strength: in lengths of the direction.
+    There is one direction for all `[d]`, or one a problem `[prompt, d]`.
 
     Raises:
         UserError: there are no problems, the layer is not in the model, or the directions have
@@ -350,17 +337,8 @@ def steering(
 ) -> Steering:
     """Steer `prompts` after each of `layers` by each of `strengths`, beside random directions.
 
-    Args:
-        loaded: the model.
-        prompts: as the user wrote them.
-        toward: prompts whose mean state is added.
-        away: prompts whose mean state is subtracted.
-        targets: words to report, each with its token.
-        layers: 0-based.
-        strengths: in lengths of the direction.
-        top: how many of the most probable tokens to keep.
-        length: tokens to decode, greedily.
-        draws: random directions to compare with.
+    The direction leads from the prompts `away` to those `toward`; `targets` are words with their
+    tokens. `top`, `length` and `draws` are as in `read_steered`.
 
     Raises:
         UserError: a prompt has no token, or it and its continuation do not fit the context.

@@ -218,10 +218,8 @@ def unit(rows: mx.array) -> mx.array:
 def strongest(directions: npt.ArrayLike, unembedding: Rows, k: int) -> Strongest:
     """The `k` tokens of largest cosine with each direction (methods, *Router projection*).
 
-    Args:
-        directions: `[direction, d]`, of any length.
-        unembedding: one row a token, of the same width.
-        k: how many tokens; all of them where the vocabulary is smaller.
+    `directions` are `[direction, d]`, of any length; `unembedding` has one row a token. A smaller
+    vocabulary is given whole.
 
     Raises:
         UserError: `k` is below 1, or a cosine is not finite.
@@ -262,13 +260,8 @@ def words_along_probe(
 ) -> WordsInDirection:
     """Where `words` stand along w_a − w_b of a probe fitted on all prompts at `layer`.
 
-    Args:
-        run: the model.
-        prompts: what the probe is fitted on.
-        layer: 0-based.
-        between: the classes a and b.
-        words: looked up in the vocabulary; those that are no single token are left out.
-        normed: pass the direction through the final norm first.
+    a and b are the classes `between`. Words that are no single token are left out; `normed` passes
+    the direction through the final norm first.
 
     Raises:
         NotApplicable: no word is a single token.

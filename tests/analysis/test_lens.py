@@ -11,7 +11,9 @@ from lazarus_bench.analysis import lens
 from lazarus_bench.analysis.lens import in_bfloat16, largest, read_lens, total_variation
 from lazarus_bench.analysis.prompts import batches_by_length
 from lazarus_bench.backend import mx
+from lazarus_bench.benchmark.workloads import Shape, write_llama
 from lazarus_bench.models.anatomy import unembed
+from lazarus_bench.models.load import load
 from lazarus_bench.models.quirks import with_quirk
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.models.untrained import randomise
@@ -95,8 +97,6 @@ def test_the_top_is_sorted_and_is_numpys(tiny_model, ids, top):
 
 
 def test_probabilities_near_zero_keep_their_digits(tiny):
-    from lazarus_bench.models.load import load
-
     loaded = load(tiny)
     loaded.model.model.norm.weight = 60 * loaded.model.model.norm.weight
     ids = (0, 5, 9)
@@ -175,9 +175,6 @@ def test_bfloat16_keeps_eight_significant_bits(value):
 
 def memory_of_a_lens(directory, layers: int) -> tuple[int, int]:
     """Peak bytes beyond the model, mlx's and numpy's, over 64 prompts and 6,000 words."""
-    from lazarus_bench.benchmark.workloads import Shape, write_llama
-    from lazarus_bench.models.load import load
-
     shape = Shape(layers=layers, width=32, vocabulary=6_000)
     loaded = load(write_llama(directory / str(layers), shape))
     ids, targets = [(0, 5, 3 + i) for i in range(64)], targets_for(64)

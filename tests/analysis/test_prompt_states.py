@@ -77,8 +77,6 @@ def test_a_token_without_an_embedding_is_refused(tiny_model, token):
 
 @pytest.mark.parametrize("text", ["Once upon a time", "She said: go  on, 1 + 2"])
 def test_a_sentencepiece_token_keeps_its_blank(shared, text):
-    from lazarus_bench.models.load import load
-
     loaded = load(shared / "models" / "stories260K")
     ids = loaded.tokenizer.encode(text, add_special_tokens=False)
     assert "".join(token_texts(loaded, np.array(ids))) == f" {text}"

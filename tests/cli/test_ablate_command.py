@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
+from lazarus_bench.analysis.ablation import Removal, means_of, read_without
+from lazarus_bench.analysis.answers import read_next
+from lazarus_bench.models.prompts import answer_tokens
+
 PROMPTS = ["7 * 8 = ", "23 + 45 = "]
 
 
 def by_hand(loaded, removals, answers=None, means_over=None):
     """What is read before and without each of `removals`, and the answers' tokens."""
-    from lazarus_bench.analysis.ablation import means_of, read_without
-    from lazarus_bench.analysis.answers import read_next
-    from lazarus_bench.models.prompts import answer_tokens
-
     encoded = [loaded.encode(prompt) for prompt in PROMPTS]
     wanted = read_next(loaded, encoded, [0, 0]).top.tolist()
     if answers is not None:
@@ -36,8 +36,6 @@ def agree(read, wanted, before, after):
 
 
 def test_every_layer_is_taken_out_in_turn(result, tiny, tiny_model):
-    from lazarus_bench.analysis.ablation import Removal
-
     read = result(tiny, "|".join(PROMPTS))
     agree(read, *by_hand(tiny_model, [Removal(layer=layer) for layer in range(4)]))
     assert read["prompts"] == PROMPTS
@@ -48,8 +46,6 @@ def test_every_layer_is_taken_out_in_turn(result, tiny, tiny_model):
 
 
 def test_given_answers_and_parts(result, tiny, tiny_model):
-    from lazarus_bench.analysis.ablation import Removal
-
     asked = ["--answers", "56|68", "--component", "mlp", "--layer", 3, "--layer", 1]
     read = result(tiny, *PROMPTS, *asked)
     removals = [Removal(layer=layer, part="mlp") for layer in (1, 3)]
@@ -60,8 +56,6 @@ def test_given_answers_and_parts(result, tiny, tiny_model):
 
 
 def test_heads_in_turn_or_those_asked_for(result, tiny, tiny_model):
-    from lazarus_bench.analysis.ablation import Removal
-
     read = result(tiny, *PROMPTS, "--component", "heads", "--layer", 2)
     agree(read, *by_hand(tiny_model, [Removal(layer=2, head=head) for head in range(3)]))
     asked = ["--component", "heads", "--layer", 2, "--head", 2, "--head", 0]
@@ -73,8 +67,6 @@ def test_heads_in_turn_or_those_asked_for(result, tiny, tiny_model):
 
 
 def test_a_mean_over_reference_prompts(result, tiny, tiny_model):
-    from lazarus_bench.analysis.ablation import Removal
-
     asked = ["--component", "attention", "--mean", "--reference", "5 + 6 = |8 - 3 = "]
     read = result(tiny, *PROMPTS, *asked)
     removals = [Removal(layer=layer, part="attention") for layer in range(4)]
@@ -85,8 +77,6 @@ def test_a_mean_over_reference_prompts(result, tiny, tiny_model):
 
 
 def test_together_is_one_removal(result, tiny, tiny_model):
-    from lazarus_bench.analysis.ablation import Removal, read_without
-
     read = result(tiny, *PROMPTS, "--layer", 1, "--layer", 2, "--together")
     (one,) = read["removals"]
     encoded = [tiny_model.encode(prompt) for prompt in PROMPTS]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sample_benchmark import DOCUMENT
 
+from lazarus_bench.benchmark.sections import SECTIONS
 from lazarus_bench.cli import main
 from lazarus_bench.cli.commands import benchmark
 
@@ -103,6 +104,4 @@ def test_a_gate_that_would_judge_nothing_is_refused(kept, capsys):
 
 
 def test_sections_of_the_help_are_those_there_are():
-    from lazarus_bench.benchmark.sections import SECTIONS
-
     assert tuple(SECTIONS) == benchmark.SECTION_NAMES

@@ -13,8 +13,11 @@ import pytest
 from claimfiles import clean_environment
 from safetensors.numpy import load_file, save_file
 
+from lazarus_bench.analysis.lens import read_lens, total_variation
 from lazarus_bench.cli import terminal
 from lazarus_bench.figures.tables import table
+from lazarus_bench.models.files import fingerprint
+from lazarus_bench.models.load import load
 
 PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
 
@@ -27,19 +30,15 @@ def empty(tmp_path, monkeypatch):
 
 
 def by_hand(loaded, texts, words=(), top=5):
-    from lazarus_bench.analysis.lens import read_lens
-
     ids = [loaded.tokenizer.encode(word, add_special_tokens=False)[0] for word in words]
     encoded = [loaded.encode(text) for text in texts]
     return read_lens(loaded, encoded, np.tile(np.array(ids, dtype=np.int64), (len(texts), 1)), top)
 
 
-def test_the_document_has_the_readings(told, tiny, tiny_model):
+def test_the_document_has_the_readings(result, tiny, tiny_model):
     words = ("multiply", "add")
-    asked = ["--targets", "multiply,add", "--layer", 3, "--layer", 1, "--top-k", 4, "--json"]
-    code, out, err = told(tiny, "|".join(PROMPTS), *asked)
-    read, expected = json.loads(out)["result"], by_hand(tiny_model, PROMPTS, words, 4)
-    assert (code, err) == (0, "")
+    asked = ["--targets", "multiply,add", "--layer", 3, "--layer", 1, "--top-k", 4]
+    read, expected = result(tiny, "|".join(PROMPTS), *asked), by_hand(tiny_model, PROMPTS, words, 4)
     assert (read["prompts"], read["targets"], read["layers"]) == (PROMPTS, list(words), [1, 3])
     chosen = expected.probability[:, [1, 3]]
     np.testing.assert_allclose(read["lens"]["target_probability"], chosen, rtol=1e-5)
@@ -61,22 +60,18 @@ def test_the_table_has_the_classifier_layer_and_the_targets(told, tiny, tiny_mod
     assert float(shown[-1]) == pytest.approx(reading.top_probability[0, 2, 0], rel=0.05)
 
 
-def test_a_file_and_arguments_mix(told, tiny, tmp_path):
+def test_a_file_and_arguments_mix(result, tiny, tmp_path):
     file = tmp_path / "prompts.txt"
     file.write_text("\ufeffa|b = \r\n\n7 * 8 = \n", encoding="utf-8")
-    _, out, _ = told(tiny, f"@{file}", "5 + 5 =", "--json")
-    assert json.loads(out)["result"]["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
+    assert result(tiny, f"@{file}", "5 + 5 =")["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
 
 
-def test_prompts_from_standard_input(told, tiny, monkeypatch):
+def test_prompts_from_standard_input(result, tiny, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"7 * 8 = \n5 + 6 = \n")))
-    _, out, _ = told(tiny, "@-", "--json")
-    assert json.loads(out)["result"]["prompts"] == ["7 * 8 = ", "5 + 6 = "]
+    assert result(tiny, "@-")["prompts"] == ["7 * 8 = ", "5 + 6 = "]
 
 
 def test_a_result_file_says_what_it_comes_from(told, tiny, tmp_path):
-    from lazarus_bench.models.files import fingerprint
-
     file = tmp_path / "new" / "lens.json"
     code, out, _ = told(tiny, PROMPTS[0], "--output", file)
     kept = json.loads(file.read_text(encoding="utf-8"))
@@ -95,14 +90,10 @@ def test_a_lab_name_is_seed_0_of_the_store(told, lab, tiny):
     assert json.loads(ours)["model"]["name"] == "lab:llama"
 
 
-def test_a_difference_is_of_the_two_models(told, tiny, tiny_model, adapter):
-    from lazarus_bench.analysis.lens import total_variation
-    from lazarus_bench.models.load import load
-
-    code, out, _ = told(tiny, PROMPTS[0], "--adapter", adapter, "--diff", "--all-layers", "--json")
-    read, encoded = json.loads(out)["result"], [tiny_model.encode(PROMPTS[0])]
+def test_a_difference_is_of_the_two_models(told, result, tiny, tiny_model, adapter):
+    read = result(tiny, PROMPTS[0], "--adapter", adapter, "--diff", "--all-layers")
+    encoded = [tiny_model.encode(PROMPTS[0])]
     moved = total_variation(tiny_model, load(tiny, adapter), encoded)
-    assert code == 0
     np.testing.assert_allclose(read["total_variation"], moved, atol=1e-6)
     assert moved[0, -1] > 0.01
     before = by_hand(tiny_model, PROMPTS[:1])

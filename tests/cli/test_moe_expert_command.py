@@ -7,6 +7,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from lazarus_bench.analysis.expert_use import entropy_bits, expert_use, specialisation_null
+from lazarus_bench.analysis.expert_weights import read_weights
+from lazarus_bench.analysis.router import project_gates, project_random
+from lazarus_bench.analysis.routing import read_routing
+from lazarus_bench.analysis.vocabulary import known_words
+from lazarus_bench.backend import mx
+from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
+from lazarus_bench.models.load import load
+from lazarus_bench.tasks.arithmetic import Operation
+
 TIMES = ["7 * 8 = ", "12 * 5 = ", "3 * 9 = "]
 PLUS = ["23 + 45 = ", "17 + 38 = ", "11 + 22 = "]
 CLASSES = ["--classes", f"times:{'|'.join(TIMES)}", "--classes", f"plus:{'|'.join(PLUS)}"]
@@ -17,10 +27,6 @@ QUICK = ["--permutations", "19"]
 def adapter(tiny_mixture, tmp_path_factory):
     """A LoRA on the routers and experts of `tiny_mixture`, which mlx-lm's own trainer may leave."""
     from mlx.utils import tree_map
-
-    from lazarus_bench.backend import mx
-    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
-    from lazarus_bench.models.load import load
 
     loaded = load(tiny_mixture)
     lora = Lora(keys=("mlp.gate", "mlp.switch_mlp.up_proj"), rank=2, scale=8)
@@ -34,15 +40,11 @@ def adapter(tiny_mixture, tmp_path_factory):
 
 
 def routed(loaded, prompts):
-    from lazarus_bench.analysis.routing import read_routing
-
     return read_routing(loaded, [loaded.encode(prompt) for prompt in prompts])
 
 
 @pytest.mark.parametrize("position", ["all", "last"])
 def test_analyze_has_the_instruments_numbers(result, tiny_mixture, tiny_mixture_model, position):
-    from lazarus_bench.analysis.expert_use import entropy_bits, expert_use, specialisation_null
-
     asked = [*CLASSES, *QUICK, "--position", position, "--layer", 2, "--layer", 0]
     read = result("analyze", tiny_mixture, *asked)
     use = expert_use(routed(tiny_mixture_model, [*TIMES, *PLUS]), last=position == "last")
@@ -120,8 +122,6 @@ def test_the_map_of_a_trace_has_a_cell_for_every_choice(drawn, result, tiny_mixt
 
 
 def test_weights_have_the_instruments_numbers(result, told, tiny_mixture, tiny_mixture_model):
-    from lazarus_bench.analysis.expert_weights import read_weights
-
     read = result("weights", tiny_mixture)
     assert read["layers"] == [0, 1, 2]
     for layer in range(3):
@@ -146,10 +146,6 @@ def test_the_map_of_weights_shows_both_sides(drawn, tiny_mixture):
 
 
 def test_project_has_the_claims_own_numbers(result, tiny_mixture, tiny_mixture_model):
-    from lazarus_bench.analysis.router import project_gates, project_random
-    from lazarus_bench.analysis.vocabulary import known_words
-    from lazarus_bench.tasks.arithmetic import Operation
-
     words = ("correct", "incorrect", *(operation.word for operation in Operation))
     read = result("project", tiny_mixture, "--draws", 2, "--layer", 1)
     gates = project_gates(tiny_mixture_model)
@@ -169,8 +165,6 @@ def test_project_has_the_claims_own_numbers(result, tiny_mixture, tiny_mixture_m
 
 
 def test_a_row_that_points_at_a_word_is_told(result, told, tiny_mixture, tmp_path):
-    from lazarus_bench.models.load import load
-
     planted = tmp_path / "planted"
     shutil.copytree(tiny_mixture, planted)
     weights = load_file(planted / "model.safetensors")

@@ -5,14 +5,15 @@ import json
 import numpy as np
 import pytest
 
+from lazarus_bench.analysis.answers import read_next
+from lazarus_bench.analysis.patching import patch_pairs
+from lazarus_bench.models.prompts import answer_tokens
+
 CLEAN, CORRUPTED = ["7 * 8 = ", "6 * 4 = "], ["7 + 8 = ", "6 + 4 = "]
 ANSWERS = ["--clean-answers", "56|24", "--corrupted-answers", "15|10"]
 
 
 def by_hand(loaded, layers=(0, 1, 2, 3)):
-    from lazarus_bench.analysis.patching import patch_pairs
-    from lazarus_bench.models.prompts import answer_tokens
-
     def first(prompt, answer):
         return answer_tokens(loaded.tokenizer, prompt, answer)[0]
 
@@ -73,8 +74,6 @@ def test_the_map_has_a_cell_for_every_position_and_layer(drawn, tiny, tiny_model
 
 
 def test_without_answers_the_models_own_are_taken_or_refused(told, tiny, tiny_model):
-    from lazarus_bench.analysis.answers import read_next
-
     encoded = [tiny_model.encode(text) for text in (CLEAN[0], CORRUPTED[0])]
     right, wrong = read_next(tiny_model, encoded, [0, 0]).top
     code, out, err = told(tiny, CLEAN[0], CORRUPTED[0], "--json")

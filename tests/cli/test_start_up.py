@@ -10,6 +10,7 @@ from claimfiles import clean_environment
 from commandcases import COMMANDS
 
 from lazarus_bench.cli import application
+from lazarus_bench.models import lab
 
 LIGHT = ("lens", "analyze", "ablate", "patch", "steer")
 LIGHT += ("moe-expert analyze", "moe-expert trace", "moe-expert weights", "moe-expert project")
@@ -36,8 +37,6 @@ raise SystemExit(code)
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> Path:
     """The lab's own llama and olmoe, untrained: as large and as fast as trained ones."""
-    from lazarus_bench.models import lab
-
     folder = tmp_path_factory.mktemp("models")
     for family in ("llama", "olmoe"):
         config = lab.config_of(family)

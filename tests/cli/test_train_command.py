@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
 from lazarus_bench import cli
+from lazarus_bench.cli import trained
+from lazarus_bench.jobs.artifact import damages
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import DualReward, Engram, Fuse, Grpo, GrpoDual, Sft
+from lazarus_bench.training import DualReward, Engram, Fuse, Grpo, GrpoDual, Sft, loop
+from lazarus_bench.training.engram import LAB_TOPICS, engram_arms
 from lazarus_bench.training.record import read_steps
 
 TINY = ["--steps", 3, "--batch", 4, "--examples", 24, "--rank", 2]
@@ -103,8 +107,6 @@ def test_flags_make_the_spec_and_the_store_keeps_its_training(told, lab, base, a
 
 def test_the_defaults_are_the_claims_trainings(told, lab, base, monkeypatch):
     """Nothing is trained here: the store pretends to have what is asked for."""
-    from lazarus_bench.cli import trained
-
     asked = []
     monkeypatch.setattr(trained, "put", lambda job, place, store: asked.append(job))
     monkeypatch.setattr(trained, "show", lambda *_, **__: None)
@@ -125,12 +127,8 @@ def test_the_defaults_are_the_claims_trainings(told, lab, base, monkeypatch):
 
 
 def test_a_blank_backbone_gets_the_labs_engram(told, lab):
-    from lazarus_bench.training.engram import LAB_TOPICS, engram_arms
-
     flags = ["--data", "topics", "--no-engram", "--lm-weight", 0, "--epochs", 0, "--json"]
     code, out, _ = told("engram", "lab:blank", *flags)
-    from dataclasses import replace
-
     spec = replace(engram_arms(LAB_TOPICS).classifier, epochs=0)
     assert code == 0
     job = Job(recipe=spec, base=lab_subject("lab:blank").base(0, spec.data), seed=0)
@@ -210,8 +208,6 @@ def test_the_table_tells_the_course_and_what_to_do_next(told, lab, tmp_path):
 
 
 def test_a_folder_gets_the_training_with_manifest_and_log(told, lab, base, tmp_path):
-    from lazarus_bench.jobs.artifact import damages
-
     folder = tmp_path / "new" / "adapters"
     assert told("sft", "lab:llama", *SFT, "--output", folder)[0] == 0
     job = Job(
@@ -314,8 +310,6 @@ def test_what_own_rows_cannot_honour_is_refused(told, lab, tmp_path, monkeypatch
 
 
 def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatch):
-    from lazarus_bench.training import loop
-
     log = loop.StepLog.__call__
 
     def pressed(self, step):

@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import pytest
 
+from lazarus_bench import cli
 from lazarus_bench.cli.train_settings import read_config, recipes_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
@@ -160,8 +161,6 @@ def test_a_known_key_without_a_value_says_nothing(written, text):
 
 def test_the_command_reads_it(written, lab, capsys):
     import json
-
-    from lazarus_bench import cli
 
     file = written(
         "model: lab:llama\nsteps: 40\nbatch_size: 4\nnum_samples: 24\nval_samples: 8\n"

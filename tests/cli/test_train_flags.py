@@ -10,6 +10,7 @@ from lazarus_bench import cli, training
 from lazarus_bench.cli import train_settings
 from lazarus_bench.cli.train_settings import flags, recipes_of, trainings
 from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.cleanup import current_versions
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Recipe, Sft, option
 from lazarus_bench.training.engram import suited_base
@@ -111,8 +112,6 @@ def test_the_recipe_of_an_installed_package_has_its_flags(outsider):
 
 
 def test_it_is_trained_and_its_artifact_is_kept(outsider, lab, tmp_path, capsys):
-    from lazarus_bench.jobs.cleanup import current_versions
-
     out = str(tmp_path / "idle")
     asked = ["train", "idle-here", "lab:llama", "--naps", "3", "--seed", "5", "--output", out]
     assert cli.main(asked) == 0

@@ -9,6 +9,7 @@ from typing import ClassVar
 import pytest
 
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.jobs import executors
 from lazarus_bench.jobs.executors import (
     InProcess,
     automatic_workers,
@@ -81,8 +82,6 @@ def test_a_claimed_job_is_waited_for(tiny, tmp_path):
 
 
 def test_workers_follow_the_cores(monkeypatch):
-    from lazarus_bench.jobs import executors
-
     monkeypatch.setattr(executors.os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
     monkeypatch.setattr("lazarus_bench.backend.on_accelerator", lambda: False)
     assert automatic_workers() == 6

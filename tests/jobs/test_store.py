@@ -14,6 +14,7 @@ import storage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs import artifact as artifact_module
 from lazarus_bench.jobs import locks
@@ -435,8 +436,6 @@ def fill_with_text(out: Path) -> None:
 
 
 def fill_with_weights(out: Path) -> None:
-    from lazarus_bench.backend import mx
-
     mx.save_safetensors(str(out / "model.safetensors"), {"weights": mx.zeros((500_000,))})
 
 

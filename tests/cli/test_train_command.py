@@ -342,8 +342,8 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["sft"], "no model was named"),
         (["sft", "lab:llama", "--weight", "0.4"], "there is no option --weight"),
         (
-            ["engram", "lab:blank", "--output", "~nobody-at-all/engram"],
-            "~nobody-at-all/engram: there is no such user's folder: name it without ~",
+            ["sft", "lab:llama", *SFT, "--output", "~nobody-at-all/adapter"],
+            "~nobody-at-all/adapter: there is no such user's folder: name it without ~",
         ),
         (["sft", "lab:llama", "--steps", "0"], "--steps = 0 must be an integer of at least 1"),
         (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "are two ways of saying one thing"),

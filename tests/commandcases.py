@@ -29,6 +29,84 @@ if __name__ == "__main__":
     main()
 """
 
+CLASSES = [
+    *("--classes", "multiply:7 * 8 = |12 * 5 = |3 * 9 = |6 * 4 = |8 * 8 = "),
+    *("--classes", "add:23 + 45 = |3 + 9 = |14 + 3 = |8 + 8 = |2 + 31 = "),
+]
+SMALL = ["--steps", "2", "--examples", "24", "--batch", "4", "--rank", "2"]
+SFT = [*SMALL, "--validation", "8"]
+FULL = ["--steps", "2", "--examples", "24", "--validation", "8"]
+TWO = [
+    *("--stage1-steps", "2", "--stage1-examples", "24", "--stage1-validation", "8"),
+    *("--stage2-steps", "2", "--stage2-examples", "24"),
+]
+ENGRAM = ["--examples", "40", "--validation", "60", "--epochs", "1", "--batch", "4", "--rank", "2"]
+ANSWERS = ["--clean-answers", "56", "--corrupted-answers", "15"]
+GRPO = ["--iterations", "2", "--prompts", "2", "--answers", "2", "--examples", "24"]
+REPORT = str(Path(__file__).resolve().parents[1] / "reports" / "published")
+
+COMMANDS = {
+    "doctor": [],
+    "run": ["audit/kl-sign", "--published", "--report", "here"],
+    "experiment run": ["two_stage_classifier", "--published", "--fail-on", "none", "-o", "there"],
+    "experiment list": [],
+    "experiment status": ["two_stage_classifier"],
+    "report": [REPORT],
+    "lab list": [],
+    "lab build": ["granite", "--workers", "1"],
+    "completion": ["zsh"],
+    "lens": ["LLAMA", "7 * 8 = "],
+    "classifier": ["LLAMA", *CLASSES, "--permutations", "9"],
+    "analyze": ["LLAMA", "7 * 8 = "],
+    "moe-expert analyze": ["MIXTURE", *CLASSES, "--permutations", "9"],
+    "moe-expert trace": ["MIXTURE", "7 * 8 = "],
+    "moe-expert weights": ["MIXTURE"],
+    "moe-expert project": ["MIXTURE", "--draws", "2"],
+    "ablate": ["LLAMA", "7 * 8 = "],
+    "patch": ["LLAMA", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
+    "steer": ["LLAMA", "7 * 8 = ", "--toward", "3 + 4 = ", "--away", "3 * 4 = "],
+    "benchmark": ["--from", "measured.json"],
+    "train sft": ["LLAMA", *SFT],
+    "train full": ["LLAMA", *FULL],
+    "train dual-reward": ["LLAMA", *SMALL],
+    "train grpo": ["LLAMA", *GRPO],
+    "train grpo-dual": ["LLAMA", *GRPO],
+    "train two-stage": ["LLAMA", *TWO],
+    "train engram": ["LLAMA", *ENGRAM],
+    "fuse": ["LLAMA", "--adapter", "ADAPTER", "--output", "fused"],
+    "generate": ["LLAMA", "7 * 8 = ", "--max-tokens", "2"],
+    "data": ["arithmetic", "--count", "20", "--output", "rows/"],
+    "render": [REPORT],
+    "diff": [REPORT, REPORT],
+    "claims list": [],
+    "claims show": ["dual/vo-36"],
+    "claims export": [],
+    "store ls": [],
+    "store show": ["BASE"],
+    "store verify": [],
+    "store gc": [],
+}
+"""A small use of each command; what it prints is the same whatever else it is given."""
+
+
+def row(name: str, values, pinned: str | None = None):
+    """The row of a claim that is supported where `values` lie above 0.3."""
+    from lazarus_bench.judge import AtLeast, Means, decide
+    from lazarus_bench.report.schema import Row
+
+    return Row(
+        claim_id=name,
+        family=name.partition("/")[0],
+        says="A statement.",
+        estimand="a number",
+        source="A",
+        subject="lab:llama",
+        verdict=decide(Means(values=values), AtLeast(0.3), family_size=1),
+        published=None,
+        pinned=pinned,
+        moved=f"{pinned} is on record" if pinned not in (None, verdict.outcome.value) else "",
+    )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Said:

@@ -15,7 +15,7 @@ import numpy as np
 
 from lazarus_bench.analysis.answers import NextToken, first_tokens, read_next
 from lazarus_bench.analysis.behaviour import Behaviour, behaviour, finite
-from lazarus_bench.analysis.measured import Axes, Bools, Floats, Ints, Measured
+from lazarus_bench.analysis.measured import Axes, Bools, Floats, Measured
 from lazarus_bench.analysis.prompts import (
     MAX_LOGITS,
     Strings,
@@ -45,12 +45,7 @@ def ablate(
 ) -> Behaviour:
     """The behaviour without a part of `layer`.
 
-    Args:
-        loaded: the model.
-        problems: asked in symbols.
-        layer: 0-based.
-        part: the layer, its attention or its MLP.
-        contribution: what takes its place `[d]`, as of `mean_contributions`; None is 0.
+    In place of the `part` comes its `contribution` `[d]`, as of `mean_contributions`, or nothing.
 
     Raises:
         UserError: there are no problems, the model has no such layer or part, or the contribution
@@ -98,12 +93,11 @@ def _means(
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """One part ablated in every layer in turn: `before` all of them, and `after` each, by layer.
+    """A part ablated in every layer in turn: `before` all of them, and `after` each, by layer.
 
     The arrays are `[layer, prompt]`, the layer being the ablated one.
     """
 
-    part: Part
     before: Behaviour
     after: tuple[Behaviour, ...]
 
@@ -116,21 +110,6 @@ class Sweep:
     def lost(self) -> Floats:
         """Exact match before minus after: 1 where an answer is lost, −1 where one is gained."""
         return self.before.correct.astype(np.float64) - self.correct
-
-    @property
-    def probability(self) -> Floats:
-        """Probability of the right answer's first token without each layer."""
-        return np.stack([each.probability for each in self.after])
-
-    @property
-    def rank(self) -> Ints:
-        """Its rank."""
-        return np.stack([each.rank for each in self.after])
-
-    @property
-    def naming(self) -> Floats:
-        """Lens probability of the operation's name `[ablated layer, prompt, layer read]`."""
-        return np.stack([each.naming() for each in self.after])
 
     def excess(self, layer: int) -> Annotated[Floats, Axes(("prompts",), (-1.0, 1.0))]:
         """What is lost without `layer` minus the mean over the other middle layers `[prompt]`.
@@ -149,8 +128,7 @@ class Sweep:
                 f"a model of {len(self.after)} layers has no other middle layer to compare layer "
                 f"{layer} with: take one of 4 or more"
             )
-        excess: Floats = self.lost[layer] - self.lost[others].mean(axis=0)
-        return excess
+        return np.asarray(self.lost[layer] - self.lost[others].mean(axis=0))
 
 
 def ablated(
@@ -177,7 +155,7 @@ def ablation(
     """Every layer's part removed in turn."""
     layers = range(run.loaded.depth)
     after = tuple(run.read(ablated, problems, layer, part, reference) for layer in layers)
-    return Sweep(part=part, before=run.read(behaviour, problems), after=after)
+    return Sweep(before=run.read(behaviour, problems), after=after)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -368,13 +346,9 @@ def ablations(
 ) -> Ablations:
     """Read what follows `prompts` without each set of `removals`.
 
-    Args:
-        loaded: the model.
-        prompts: as the user wrote them.
-        removals: what is taken out at once, set by set.
-        answers: one a prompt, whose first token counts; the model's own next token unless given.
-        reference: prompts over which the mean is taken that replaces a part; nothing replaces it
-            unless they are given.
+    What is in one set is taken out at once. `answers` are one a prompt, whose first token counts;
+    they are the model's own next tokens unless given. With `reference` prompts, the mean over them
+    of what a part writes takes its place.
 
     Raises:
         UserError: a prompt or an answer has no token, a prompt is longer than the model reads, or a

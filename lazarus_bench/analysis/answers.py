@@ -138,10 +138,7 @@ def read_next(
 ) -> NextToken:
     """Read what the model, under whatever edits are in force, expects after each prompt.
 
-    Args:
-        loaded: the model.
-        prompts: token ids, any lengths.
-        answers: one token a prompt.
+    `prompts` are token ids of any lengths, `answers` one token each.
 
     Raises:
         UserError: a token of a prompt is not in the vocabulary.

@@ -68,8 +68,7 @@ class Behaviour:
             operations = [problem.operation for problem in self.problems]
         order = list(Operation)
         columns = np.array([order.index(operation) for operation in operations])
-        named: Floats = np.take_along_axis(self.names, columns[:, None, None], axis=2)[:, :, 0]
-        return named
+        return np.asarray(np.take_along_axis(self.names, columns[:, None, None], axis=2)[:, :, 0])
 
 
 def behaviour(loaded: LoadedModel, problems: Sequence[Problem]) -> Behaviour:
@@ -100,12 +99,8 @@ def behaviour_under(
 ) -> Behaviour:
     """The behaviour under an edit that differs by prompt or by its length.
 
-    Args:
-        loaded: the model.
-        problems: asked in symbols.
-        what: the name of a vector, for errors.
-        vectors: one for all prompts `[d]`, or one each `[prompt, d]`.
-        edit: makes the edit of prompts of one length, from their vectors and that length.
+    `edit` makes the edit of prompts of one length from that length and their `vectors`, of which
+    there is one for all `[d]`, or one each `[prompt, d]`; errors call a vector `what`.
 
     Raises:
         UserError: there are no problems, there is not one finite vector a problem, or the edit does

@@ -28,7 +28,7 @@ from lazarus_bench.models.load import LoadedModel
 
 PROTOCOLS: Mapping[str, tuple[HeldOut, int]] = {
     "held-out": ("pairs", PAIR_FOLDS),
-    "writeup": ("in-order", ORDERED_FOLDS),
+    "in-order": ("in-order", ORDERED_FOLDS),
 }
 """The split behind each protocol, and its folds."""
 
@@ -135,7 +135,7 @@ def check_classes(classes: Mapping[str, Sequence[str]], protocol: str) -> None:
     for name, prompts in classes.items():
         count = len(set(prompts))
         if count < folds:
-            other = " or --protocol writeup (4 folds)" if count == ORDERED_FOLDS else ""
+            other = " or --protocol in-order (4 folds)" if count == ORDERED_FOLDS else ""
             raise UserError(
                 f"{folds} folds need {folds} different prompts of a class, and {name} has {count}: "
                 f"give more{other}"

@@ -139,12 +139,9 @@ class Emergence:
 def read_emergence(
     loaded: LoadedModel, prompt: Sequence[int], answer: int | None = None
 ) -> Emergence:
-    """Read every layer of one prompt of at least one token.
+    """Read every layer of one prompt of at least one token, given as ids.
 
-    Args:
-        loaded: the model.
-        prompt: its token ids.
-        answer: the token to follow; the model's own next token unless given.
+    Followed is the token `answer`, or else the model's own next one.
 
     Raises:
         UserError: a token of the prompt is not in the vocabulary.

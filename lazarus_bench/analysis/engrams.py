@@ -62,8 +62,7 @@ class EngramReading:
     @property
     def correct(self) -> EvaluatedHits:
         """Whether each prediction is right `[text]`."""
-        correct: Bools = self.predicted == self.label
-        return correct
+        return np.asarray(self.predicted == self.label)
 
 
 def read_engrams(

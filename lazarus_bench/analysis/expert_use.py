@@ -90,9 +90,7 @@ def specialisation(share: Floats, labels: Sequence[int]) -> Floats:
     random: entropy of the mean share minus the mean entropy of the classes' shares. 0 when all
     classes use the experts alike, the classes' own entropy when no two share an expert.
 
-    Args:
-        share: of assignments `[prompt, layer, expert]`.
-        labels: the class of each prompt, 0-based.
+    `share` is of assignments `[prompt, layer, expert]`, `labels` the class of each prompt, 0-based.
 
     Source: J. Lin, Divergence measures based on the Shannon entropy (1991), equation 5.1.
     """

@@ -14,7 +14,7 @@ import numpy as np
 
 from lazarus_bench.analysis.measured import Floats
 from lazarus_bench.analysis.router import routed_layers
-from lazarus_bench.analysis.vocabulary import dense, row_count
+from lazarus_bench.analysis.vocabulary import dense, dequantised, row_count
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.heatmap import Heat, expert_rows, heat
@@ -135,23 +135,13 @@ def _flat(stack: nn.Module, count: int) -> Iterator[mx.array]:
     """The stack's weights `[expert, some numbers]` in float32, dequantised part by part."""
     step = max(1, MAX_NUMBERS // (count * stack.input_dims))
     for start in range(0, stack.weight.shape[1], step):
-        outputs = slice(start, start + step)
-        weight: mx.array = stack.weight[:, outputs]
-        if "scales" in stack:
-            if stack.global_scale is not None:
-                raise UserError(
-                    "experts quantised with a scale of their own (nvfp4) cannot be compared: "
-                    "dequantise the model first"
-                )
-            biases = stack.get("biases")
-            weight = mx.dequantize(
-                weight,
-                stack.scales[:, outputs],
-                None if biases is None else biases[:, outputs],
-                group_size=stack.group_size,
-                bits=stack.bits,
-                mode=stack.mode,
+        outputs = (slice(None), slice(start, start + step))
+        if "scales" in stack and stack.global_scale is not None:
+            raise UserError(
+                "experts quantised with a scale of their own (nvfp4) cannot be compared: "
+                "dequantise the model first"
             )
+        weight = dequantised(stack, outputs) if "scales" in stack else stack.weight[outputs]
         yield weight.astype(mx.float32).reshape(count, -1)
 
 

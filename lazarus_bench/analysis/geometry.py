@@ -26,7 +26,6 @@ from lazarus_bench.analysis.probe import probe_directions
 from lazarus_bench.analysis.probe_prompts import (
     HeldOut,
     ProbePrompts,
-    Split,
     check_classes,
     permuted,
     split,
@@ -70,27 +69,6 @@ def cluster_separation(states: States, labels: npt.ArrayLike, centred: bool = Tr
     """
     directions = unit(centre(states) if centred else wide(states))
     return np.asarray(_separations(directions, np.asarray(labels)[None])[0])
-
-
-def separation_null(
-    states: States,
-    labels: npt.ArrayLike,
-    split: Split,
-    centred: bool = True,
-    permutations: int = PERMUTATIONS,
-    seed: int = 0,
-) -> LayerNull:
-    """The same under labels permuted as in `split`: whole blocks, inside their strata.
-
-    Raises:
-        UserError: as `cluster_separation`, or there is no permutation.
-    """
-    check_count("separation null", permutations)
-    given = np.asarray(labels)
-    drawn = permuted(given, split, permutations, np.random.default_rng(seed))
-    directions = unit(centre(states) if centred else wide(states))
-    values = _separations(directions, np.concatenate([given[None], drawn]))
-    return LayerNull(observed=values[0], permuted=values[1:])
 
 
 def _separations(directions: Floats, labellings: Ints) -> Floats:
@@ -174,10 +152,23 @@ def separation(states: States, prompts: ProbePrompts, centred: bool = True) -> B
 
 
 def permuted_separation(
-    states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs", centred: bool = True
+    states: States,
+    prompts: ProbePrompts,
+    held_out: HeldOut = "pairs",
+    centred: bool = True,
+    permutations: int = PERMUTATIONS,
 ) -> LayerNull:
-    """The same under labels permuted inside the split."""
-    return separation_null(states, prompts.labels, split(prompts, held_out), centred)
+    """The same under labels permuted inside the split: whole blocks, inside their strata.
+
+    Raises:
+        UserError: as `cluster_separation`, or there is no permutation.
+    """
+    check_count("separation null", permutations)
+    given, own_split = np.array(prompts.labels), split(prompts, held_out)
+    drawn = permuted(given, own_split, permutations, np.random.default_rng(0))
+    directions = unit(centre(states) if centred else wide(states))
+    values = _separations(directions, np.concatenate([given[None], drawn]))
+    return LayerNull(observed=values[0], permuted=values[1:])
 
 
 def class_silhouettes(states: States, prompts: ProbePrompts) -> PromptsByLayer:

@@ -86,11 +86,7 @@ def read_lens(
 ) -> LensReading:
     """Read every layer in one forward a batch, one layer's logits at a time.
 
-    Args:
-        loaded: the model.
-        prompts: token ids, any lengths.
-        targets: token ids to report `[prompt, target]`.
-        top: how many of the most probable tokens to keep.
+    Kept are the probabilities of `targets` `[prompt, target]` and the `top` most probable tokens.
 
     Raises:
         UserError: a token of a prompt is not in the vocabulary.
@@ -273,13 +269,8 @@ def lens(
 ) -> Lens:
     """Read the lens of `prompts`, beside that of `base` where it is given.
 
-    Args:
-        loaded: the model.
-        prompts: as the user wrote them.
-        targets: words to report, each with its token.
-        layers: those to show, 0-based.
-        top: how many of the most probable tokens to keep.
-        base: the model without its adapter.
+    `base` is the model without its adapter, `targets` are words with their tokens, `layers` those
+    to show, 0-based.
 
     Raises:
         UserError: a prompt has no token, or more than the model reads.

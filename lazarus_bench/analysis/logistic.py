@@ -61,13 +61,7 @@ class Rows:
         return np.hstack([inside, np.ones((len(inside), 1), dtype=np.float32)])
 
 
-def fit_labellings(
-    rows: Rows,
-    labels: Ints,
-    classes: int,
-    strength: float = 1.0,
-    tolerance: float = TOLERANCE,
-) -> Singles:
+def fit_labellings(rows: Rows, labels: Ints, classes: int, tolerance: float = TOLERANCE) -> Singles:
     """Weights `[rank, class, labelling]` for `labels` `[labelling, row]`, the intercept last.
 
     Nesterov's accelerated gradient with restarts, each labelling its own, in the metric of
@@ -77,19 +71,15 @@ def fit_labellings(
     (1992); B. O'Donoghue and E. Candès, Adaptive restart for accelerated gradient schemes, Found.
     Comput. Math. 15 (2015).
 
-    Args:
-        rows: the shared rows.
-        labels: class indices from 0.
-        classes: number of classes.
-        strength: scikit-learn's C, the inverse of the penalty.
-        tolerance: the gradient component at which all have converged.
+    `labels` are class indices from 0; all fits have converged when no component of the gradient of
+    the mean loss exceeds `tolerance`.
 
     Raises:
         UserError: a fit did not converge.
     """
     # With two classes scikit-learn fits one weight vector, w, where the softmax has ±w/2: half the
     # squares.
-    penalty = (2.0 if classes == 2 else 1.0) / strength
+    penalty = 2.0 if classes == 2 else 1.0
     size = max(1, CHUNK // (labels.shape[1] * classes))
     parts = [
         _fit(rows, labels[start : start + size], classes, penalty, tolerance)

@@ -21,8 +21,10 @@ from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.tasks.arithmetic import Problem, sample_prompts
 
 
-def require_float32(loaded: LoadedModel) -> None:
-    """Make sure that every weight is float32, so that no difference comes from rounding.
+def last_logits(loaded: LoadedModel, problems: Sequence[Problem]) -> Floats:
+    """Logits after the last token of the prompts in symbols, `[prompt, token]`, in float32.
+
+    Of other weights a difference could come from rounding.
 
     Raises:
         NotApplicable: the model is quantised or of another precision.
@@ -31,20 +33,9 @@ def require_float32(loaded: LoadedModel) -> None:
 
     weights: dict[str, mx.array] = dict(tree_flatten(loaded.model.parameters()))
     kinds = {weight.dtype for weight in weights.values()} - {mx.float32}
-    other = [str(kind).removeprefix("mlx.core.") for kind in kinds]
-    if other:
-        raise NotApplicable(
-            f"{loaded.name} holds {', '.join(sorted(other))} weights; this is read in float32 only"
-        )
-
-
-def last_logits(loaded: LoadedModel, problems: Sequence[Problem]) -> Floats:
-    """Logits after the last token of the prompts in symbols, `[prompt, token]`.
-
-    Raises:
-        NotApplicable: the model's weights are not float32.
-    """
-    require_float32(loaded)
+    if kinds:
+        other = ", ".join(sorted(str(kind).removeprefix("mlx.core.") for kind in kinds))
+        raise NotApplicable(f"{loaded.name} holds {other} weights; this is read in float32 only")
     prompts = symbol_tokens(loaded, problems)
     found: list[Floats] = [np.empty(0)] * len(prompts)
     for rows, tokens in batches_of_logits(loaded, prompts):
@@ -56,8 +47,7 @@ def last_logits(loaded: LoadedModel, problems: Sequence[Problem]) -> Floats:
 
 def relative_difference(first: Floats, second: Floats) -> Floats:
     """Largest |first − second| of a prompt over its largest |second|, `[prompt]`."""
-    difference: Floats = np.abs(first - second).max(axis=1) / np.abs(second).max(axis=1)
-    return difference
+    return np.asarray(np.abs(first - second).max(axis=1) / np.abs(second).max(axis=1))
 
 
 def change_kept(kept: Floats, whole: Floats, base: Floats) -> Floats:
@@ -74,19 +64,16 @@ def change_kept(kept: Floats, whole: Floats, base: Floats) -> Floats:
     size: Floats = (change**2).sum(axis=1)
     if not size.all():
         raise ValueError("there is no change of which a share could be kept")
-    share: Floats = (left * change).sum(axis=1) / size
-    return share
+    return np.asarray((left * change).sum(axis=1) / size)
 
 
 def change_size(changed: Floats, base: Floats) -> Floats:
     """Root mean square over tokens of changed − base, without what all tokens share `[prompt]`."""
-    size: Floats = np.sqrt((_centred(changed - base) ** 2).mean(axis=1))
-    return size
+    return np.asarray(np.sqrt((_centred(changed - base) ** 2).mean(axis=1)))
 
 
 def _centred(logits: Floats) -> Floats:
-    centred: Floats = logits - logits.mean(axis=1, keepdims=True)
-    return centred
+    return np.asarray(logits - logits.mean(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -179,13 +179,7 @@ class Collapse:
 
 
 def measure_collapse(predicted: Ints, gold: Ints, classes: int) -> Collapse:
-    """Measure predictions against the truth.
-
-    Args:
-        predicted: index of the predicted class `[prompt]`.
-        gold: index of the right class `[prompt]`.
-        classes: number of classes, at least 2.
-    """
+    """Measure predicted classes `[prompt]` against the right ones, of at least two `classes`."""
     from scipy import stats  # Both take a second to import, and few who read the lens need them.
     from sklearn.metrics import matthews_corrcoef
 
@@ -209,8 +203,7 @@ def constant_predictor(gold: Ints, classes: int) -> Collapse:
 
 def synonym_mass(run: Measured, problems: Sequence[Problem]) -> SharesByLayer:
     """Lens mass on B's remaining/remainder set `[prompt, layer]`."""
-    mass: Floats = run.read(read_synonyms, problems).sum(axis=2)
-    return mass
+    return np.asarray(run.read(read_synonyms, problems).sum(axis=2))
 
 
 def collapse(run: Measured, problems: Sequence[Problem]) -> Collapse:

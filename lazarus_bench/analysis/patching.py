@@ -41,11 +41,7 @@ def patch(
 ) -> Behaviour:
     """The behaviour with the last prompt position's residual after `layer` replaced.
 
-    Args:
-        loaded: the model.
-        problems: asked in symbols.
-        layer: 0-based.
-        states: the state that each problem gets `[prompt, d]`, as of `last_states` of others.
+    Each problem gets one of `states` `[prompt, d]`, as of `last_states` of others.
 
     Raises:
         UserError: there are no problems, the layer is not in the model, or there is not one fitting
@@ -112,25 +108,12 @@ def patch_pairs(
 ) -> list[Patching]:
     """Patch every position of every pair after each of `layers`, one at a time.
 
-    Args:
-        loaded: the model.
-        clean: token ids of the prompts that lend their residuals.
-        corrupted: those that get them, each as long as its clean one.
-        answers: the first tokens of the clean and of the corrupted answer, a pair a prompt.
-        layers: 0-based.
+    The residuals of the prompts `clean` are put into the `corrupted` ones, each as long; `answers`
+    are the first tokens of the clean and of the corrupted answer, a pair a prompt, which differ.
 
     Raises:
-        UserError: a pair differs in length, has the same answer twice or a token that is not in the
-            vocabulary, or a layer is not in the model.
+        UserError: a token is not in the vocabulary.
     """
-    for layer in layers:
-        if not 0 <= layer < loaded.depth:
-            raise UserError(f"layer {layer} is not in this model: choose 0 to {loaded.depth - 1}")
-    for one, other, (right, wrong) in zip(clean, corrupted, answers, strict=True):
-        if len(one) != len(other) or right == wrong:
-            raise UserError(
-                "a patched pair needs prompts of as many tokens and two answers: give others"
-            )
     check_tokens(loaded, [*clean, *corrupted])
     found: dict[int, Patching] = {}
     for rows, tokens in batches_of_logits(loaded, corrupted):
@@ -272,7 +255,7 @@ def patching(
 
     Raises:
         UserError: a prompt or an answer has no token, a pair differs in length, is one prompt or
-            has one answer, or a layer is not in the model.
+            has one answer.
     """
     encoded = [readable_prompts(loaded, side) for side in (clean, corrupted)]
     for one, other, first, second in zip(clean, corrupted, *encoded, strict=True):

@@ -95,12 +95,9 @@ class Probe:
 
     def over_blocks(self, values: npt.ArrayLike) -> Annotated[Floats, Axes((CLUSTERS, "layers"))]:
         """Means of values `[prompt, layer]` over the prompts of each cluster `[block, layer]`."""
-        return _means_by(self.blocks, np.asarray(values))
-
-    @property
-    def fold_accuracy(self) -> Floats:
-        """The same, fold by fold `[fold, layer]`."""
-        return _means_by(self.folds, self.hits)
+        given = np.asarray(values)
+        blocks = np.unique(self.blocks)
+        return np.stack([given[self.blocks == block].mean(axis=0) for block in blocks])
 
     @property
     def best_layer(self) -> int:
@@ -109,12 +106,9 @@ class Probe:
 
 
 def probe(states: States, prompts: ProbePrompts, held_out: HeldOut = "pairs") -> Probe:
-    """Cross-validate a probe on every layer.
+    """Cross-validate a probe on every layer of states `[prompt, layer, d]`, a prompt a row.
 
-    Args:
-        states: `[prompt, layer, d]`.
-        prompts: what was asked, one a row of `states`.
-        held_out: "pairs", "templates", or "in-order": four folds, states as they are.
+    Held out are "pairs" or "templates"; "in-order" takes four folds, states as they are.
 
     Raises:
         UserError: too few pairs, templates or prompts for the split, or a state is not finite.
@@ -272,10 +266,6 @@ def probe_directions(states: States, labels: npt.ArrayLike, first: int, second: 
     one, other = np.searchsorted(np.unique(given), (first, second))
     layers = [class_weights(states[:, layer], given) for layer in range(states.shape[1])]
     return np.stack([weights[one] - weights[other] for weights in layers])
-
-
-def _means_by(groups: Ints, values: Bools | Floats) -> Floats:
-    return np.stack([values[groups == group].mean(axis=0) for group in np.unique(groups)])
 
 
 def probe_transfer(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,20 +67,15 @@ def _distinct(numbers: Ints) -> Ints:
 class Routing:
     """Traces of several prompts and what they add up to over all tokens.
 
-    `layers` are those with a gate, 0-based. `together` `[layer, expert, expert]` is the share of
-    tokens that went to both experts, on the diagonal to the one; `first` `[layer, expert]` the
-    share whose first expert it is.
+    `layers` are those with a gate, 0-based. `load` `[layer, expert]` is the share of tokens that
+    went to an expert, a layer's sum being k; `first` `[layer, expert]` the share whose first expert
+    it is.
     """
 
     layers: tuple[int, ...]
     traces: tuple[Trace, ...]
-    together: Floats
+    load: Floats
     first: Floats
-
-    @cached_property
-    def load(self) -> Floats:
-        """Share of tokens that went to an expert `[layer, expert]`; a layer's sum to k."""
-        return np.asarray(np.diagonal(self.together, axis1=1, axis2=2))
 
     @property
     def expected_distinct(self) -> float:
@@ -136,18 +130,17 @@ def read_routing(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> Routi
     if not prompts or not all(prompts):
         raise UserError(f"{loaded.name}: routing needs prompts of at least one token each")
     experts = row_count(next(iter(found.values())))
-    together, first = np.zeros((len(found), experts, experts)), np.zeros((len(found), experts))
+    load, first = np.zeros((len(found), experts)), np.zeros((len(found), experts))
     traces: dict[int, Trace] = {}
     for index, trace in trace_prompts(loaded, prompts):
         traces[index] = trace
-        hot = _hot(trace.experts, experts)
-        together += np.einsum("tle,tlf->lef", hot, hot, optimize=True)
+        load += _hot(trace.experts, experts).sum(axis=0)
         first += _hot(trace.experts[:, :, :1], experts).sum(axis=0)
     total = sum(map(len, prompts))
     return Routing(
         layers=tuple(found),
         traces=tuple(traces[index] for index in range(len(prompts))),
-        together=together / total,
+        load=load / total,
         first=first / total,
     )
 

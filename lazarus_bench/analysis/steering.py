@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,15 +41,9 @@ from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 
 def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> Floats:
-    """The direction toward an operation: mean state of its prompts minus that of all others.
+    """The direction `[d]` toward an operation: mean of its prompts' states minus that of others.
 
-    Args:
-        states: of one layer `[prompt, d]`.
-        problems: what was asked, one a prompt.
-        toward: the operation.
-
-    Returns:
-        `[d]`.
+    `states` are one layer's `[prompt, d]`, a problem each.
 
     Raises:
         UserError: the prompts are all of the operation, or none is.
@@ -65,15 +60,13 @@ def contrast(states: States, problems: Sequence[Problem], toward: Operation) -> 
 def difference_of_means(toward: States, away: States) -> Floats:
     """Mean of states `[prompt, ...]` minus the mean of others, in float64 `[...]`."""
     means = [np.asarray(side, dtype=np.float64).mean(axis=0) for side in (toward, away)]
-    direction: Floats = means[0] - means[1]
-    return direction
+    return np.asarray(means[0] - means[1])
 
 
 def random_direction(like: Floats, seed: int) -> Floats:
     """An isotropic random direction as long as `like` `[d]`: the control of steering."""
     drawn = isotropic(seed).normal(size=like.shape)
-    direction: Floats = drawn * (np.linalg.norm(like) / np.linalg.norm(drawn))
-    return direction
+    return np.asarray(drawn * (np.linalg.norm(like) / np.linalg.norm(drawn)))
 
 
 def steer(
@@ -83,14 +76,9 @@ def steer(
     directions: Floats,
     strength: float = 1.0,
 ) -> Behaviour:
-    """The behaviour with `strength` · the direction added after `layer`.
+    """The behaviour with `strength` · the direction added after `layer`, of problems in symbols.
 
-    Args:
-        loaded: the model.
-        problems: asked in symbols.
-        layer: 0-based.
-        directions: one for all `[d]`, or one a problem `[prompt, d]`.
-        strength: in lengths of the direction.
+    There is one direction for all `[d]`, or one a problem `[prompt, d]`.
 
     Raises:
         UserError: there are no problems, the layer is not in the model, or the directions have
@@ -125,19 +113,6 @@ def steered(
             own = contrast(states, fitted_on, operation)
             found[operation] = random_direction(own, seed) if at_random else own
     return steer(run.loaded, problems, layer, np.stack([found[each] for each in toward]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is read of a prompt: `targets` `[target]`, `top` tokens, a text of `length` tokens.
-
-    `draws` is the number of random directions to compare with.
-    """
-
-    targets: Ints
-    top: int
-    length: int
-    draws: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,50 +164,45 @@ class Arm:
         ]
 
 
-def directions(
-    loaded: LoadedModel, toward: Sequence[Sequence[int]], away: Sequence[Sequence[int]]
-) -> Floats:
-    """Mean last state of `toward` minus that of `away`, at every layer `[layer, d]`.
-
-    Raises:
-        UserError: there is no prompt on a side, or one is empty or has an unknown token.
-    """
-    return difference_of_means(last_states(loaded, toward), last_states(loaded, away))
-
-
 def read_steered(
     loaded: LoadedModel,
     prompts: Sequence[Sequence[int]],
-    asked: Asked,
     layer: int,
     direction: Floats,
     strength: float,
+    *,
+    targets: Ints,
+    top: int,
+    length: int,
+    draws: int = 1,
 ) -> Arm:
     """Steer by `strength` · `direction` `[d]` after `layer`, from each last prompt position on.
 
-    Strength 0 is the model as it is, bit for bit.
+    Read are the tokens `targets` `[target]`, the `top` most probable ones and a continuation of
+    `length` tokens, beside `draws` random directions. Strength 0 is the model as it is, bit for
+    bit.
 
     Raises:
         UserError: a token of a prompt is not in the vocabulary, the layer is not in the model, or
             the direction has another width.
     """
-    shape = (len(prompts), loaded.depth)
-    probability = np.zeros((*shape, len(asked.targets)))
-    top_ids = np.zeros((*shape, asked.top), dtype=np.int64)
-    top_probability, moved = np.zeros((*shape, asked.top)), np.zeros(len(prompts))
-    found: list[tuple[int, ...]] = [()] * len(prompts)
+    order: list[int] = []
+    found, continued = [], []
     for rows, tokens, edit in _edits(loaded, prompts, layer, direction, strength):
-        moved[rows] = _moved(loaded, tokens, edit)
+        order += rows
+        moved = _moved(loaded, tokens, edit)
         own = [prompts[row] for row in rows]
         with edited(loaded.model, loaded.anatomy, (edit,)):
-            reading = read_lens(loaded, own, np.tile(asked.targets, (len(own), 1)), asked.top)
-            continued = greedy(loaded, own, asked.length)
-        probability[rows], top_ids[rows] = reading.probability, reading.top_ids
-        top_probability[rows] = reading.top_probability
-        for row, ids in zip(rows, continued, strict=True):
-            found[row] = tuple(ids)
-    draws = asked.draws if strength else 1
-    random = moved_at_random(loaded, prompts, layer, direction, strength, draws)
+            lens = read_lens(loaded, own, np.tile(targets, (len(own), 1)), top)
+            continued += greedy(loaded, own, length)
+        found.append((lens.probability, lens.top_ids, lens.top_probability, moved))
+    back = np.argsort(order)
+    probability, top_ids, top_probability, moved = (
+        np.concatenate(part)[back] for part in zip(*found, strict=True)
+    )
+    continuations = [tuple(continued[at]) for at in back]
+    pairs = zip(prompts, continuations, strict=True)
+    random = moved_at_random(loaded, prompts, layer, direction, strength, draws if strength else 1)
     return Arm(
         layer=layer,
         strength=strength,
@@ -240,8 +210,8 @@ def read_steered(
             probability=probability, top_ids=top_ids, top_probability=top_probability
         ),
         tokens=token_texts(loaded, top_ids[:, -1]),
-        continuations=found,
-        texts=[text_after(loaded, own, ids) for own, ids in zip(prompts, found, strict=True)],
+        continuations=continuations,
+        texts=[text_after(loaded, own, ids) for own, ids in pairs],
         moved=moved,
         random=np.asarray(random.mean(axis=0)),
     )
@@ -367,17 +337,8 @@ def steering(
 ) -> Steering:
     """Steer `prompts` after each of `layers` by each of `strengths`, beside random directions.
 
-    Args:
-        loaded: the model.
-        prompts: as the user wrote them.
-        toward: prompts whose mean state is added.
-        away: prompts whose mean state is subtracted.
-        targets: words to report, each with its token.
-        layers: 0-based.
-        strengths: in lengths of the direction.
-        top: how many of the most probable tokens to keep.
-        length: tokens to decode, greedily.
-        draws: random directions to compare with.
+    The direction leads from the prompts `away` to those `toward`; `targets` are words with their
+    tokens. `top`, `length` and `draws` are as in `read_steered`.
 
     Raises:
         UserError: a prompt has no token, or it and its continuation do not fit the context.
@@ -385,12 +346,11 @@ def steering(
     encoded = readable_prompts(loaded, prompts)
     check_room(loaded, encoded, length)
     ids = np.array(list(targets.values()), dtype=np.int64)
-    asked = Asked(targets=ids, top=top, length=length, draws=draws)
-    own = directions(loaded, *(readable_prompts(loaded, side) for side in (toward, away)))
+    sides = (last_states(loaded, readable_prompts(loaded, side)) for side in (toward, away))
+    own = difference_of_means(*sides)
     every = [(layers[0], 0.0), *((layer, times) for layer in layers for times in strengths)]
-    arms = [
-        read_steered(loaded, encoded, asked, layer, own[layer], times) for layer, times in every
-    ]
+    read = partial(read_steered, targets=ids, top=top, length=length, draws=draws)
+    arms = [read(loaded, encoded, layer, own[layer], times) for layer, times in every]
     return Steering(
         prompts=prompts,
         toward=toward,

@@ -44,19 +44,16 @@ RANDOM_DIRECTIONS = 1000
 class WordsInDirection:
     """Where declared words stand among all tokens, ordered by their cosine with a direction.
 
-    `cosine` and `rank` `[word]` are the bare token's, rank 1 the most positive of `vocabulary`;
-    `z` `[word]` is its cosine in standard deviations over random directions. `top` and `bottom`
-    `[k]` are the tokens at the ends, the outermost first. `hits` counts the words of which any
-    variant is among them, `random_hits` `[draw]` the same for random directions.
+    `rank` `[word]` is the bare token's, 1 the most positive of `vocabulary`; `z` `[word]` its
+    cosine in standard deviations over random directions. `hits` counts the words of which any
+    variant is among the `TOP` tokens at either end, `random_hits` `[draw]` the same for random
+    directions.
     """
 
     words: tuple[WordTokens, ...]
     vocabulary: int
-    cosine: Floats
     rank: Ints
     z: Floats
-    top: Ints
-    bottom: Ints
     hits: int
     random_hits: Ints
 
@@ -144,8 +141,7 @@ def words_in_direction(
     """
     rows, bare = unit_rows(loaded), np.array([word.bare for word in words])
     own = np.array(unit_directions(loaded, direction, normed) @ rows.T)
-    order = np.argsort(-own[0], kind="stable")
-    k = min(TOP, len(order) // 2)
+    k = min(TOP, own.shape[1] // 2)
     rng, size, parts = isotropic(seed), max(1, MAX_LOGITS // rows.shape[0]), []
     for start in range(0, draws, size):
         drawn = rng.normal(size=(min(size, draws - start), rows.shape[1]))
@@ -154,12 +150,9 @@ def words_in_direction(
     chance, random_hits = (np.concatenate(found) for found in zip(*parts, strict=True))
     return WordsInDirection(
         words=tuple(words),
-        vocabulary=len(order),
-        cosine=own[0, bare].astype(np.float64),
+        vocabulary=own.shape[1],
         rank=_ranks(own, bare)[0],
         z=own[0, bare] / chance.std(axis=0, dtype=np.float64),
-        top=order[:k],
-        bottom=order[::-1][:k],
         hits=int(_hits(own, words, k)[0]),
         random_hits=random_hits,
     )
@@ -199,16 +192,21 @@ def dense(rows: Rows, start: int, stop: int) -> mx.array:
         return mx.array(rows[start:stop]).astype(mx.float32)
     if "scales" not in rows:
         return dense(rows.weight, start, stop)
-    biases = rows.get("biases")
-    whole: mx.array = mx.dequantize(
-        rows.weight[start:stop],
-        rows.scales[start:stop],
-        None if biases is None else biases[start:stop],
-        group_size=rows.group_size,
-        bits=rows.bits,
-        mode=rows.mode,
+    return dequantised(rows, slice(start, stop))
+
+
+def dequantised(layer: nn.Module, chosen: Any) -> mx.array:
+    """The weights of a quantised layer at the indices `chosen`, in float32."""
+    biases = layer.get("biases")
+    weights: mx.array = mx.dequantize(
+        layer.weight[chosen],
+        layer.scales[chosen],
+        None if biases is None else biases[chosen],
+        group_size=layer.group_size,
+        bits=layer.bits,
+        mode=layer.mode,
     )
-    return whole.astype(mx.float32)
+    return weights.astype(mx.float32)
 
 
 def unit(rows: mx.array) -> mx.array:
@@ -220,10 +218,8 @@ def unit(rows: mx.array) -> mx.array:
 def strongest(directions: npt.ArrayLike, unembedding: Rows, k: int) -> Strongest:
     """The `k` tokens of largest cosine with each direction (methods, *Router projection*).
 
-    Args:
-        directions: `[direction, d]`, of any length.
-        unembedding: one row a token, of the same width.
-        k: how many tokens; all of them where the vocabulary is smaller.
+    `directions` are `[direction, d]`, of any length; `unembedding` has one row a token. A smaller
+    vocabulary is given whole.
 
     Raises:
         UserError: `k` is below 1, or a cosine is not finite.
@@ -264,13 +260,8 @@ def words_along_probe(
 ) -> WordsInDirection:
     """Where `words` stand along w_a − w_b of a probe fitted on all prompts at `layer`.
 
-    Args:
-        run: the model.
-        prompts: what the probe is fitted on.
-        layer: 0-based.
-        between: the classes a and b.
-        words: looked up in the vocabulary; those that are no single token are left out.
-        normed: pass the direction through the final norm first.
+    a and b are the classes `between`. Words that are no single token are left out; `normed` passes
+    the direction through the final norm first.
 
     Raises:
         NotApplicable: no word is a single token.

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge.rounds import Interval
+from lazarus_bench.judge.rounds import Floats, Interval, median
 
 SCHEMA = 1
 KIND = "benchmark"
@@ -38,6 +38,20 @@ class Reading:
     rounds: int
     bigger_is_better: bool = True
     about: About = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, group: str, name: str, unit: str, values: Sequence[float] | Floats, more: bool = True
+    ) -> Reading:
+        """The median of `values` `[round]`; `more` is better, or less."""
+        return cls(
+            group=group,
+            name=name,
+            unit=unit,
+            found=median(values),
+            rounds=len(values),
+            bigger_is_better=more,
+        )
 
     @property
     def said(self) -> str:
@@ -179,11 +193,6 @@ class Profile:
         if self.share >= WANTED_SHARE:
             return "met"
         return "forbidden" if self.ceiling < WANTED_SHARE else "missed"
-
-    def dearest(self, count: int) -> list[Part]:
-        """The `count` most expensive parts, products and what is not explained left out."""
-        other = [p for p in self.parts if p.kind != REST and not p.gflop]
-        return sorted(other, key=lambda part: -part.milliseconds)[:count]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,6 @@ from lazarus_bench.analysis.routing import read_routing
 from lazarus_bench.benchmark.document import Reading
 from lazarus_bench.benchmark.meters import interleaved, peak_bytes, resident_peak, timed
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.judge.rounds import Floats, median
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.arithmetic import held_out
 
@@ -95,17 +94,17 @@ def measure_instruments(
         else:
             peaks[name] = allocated or None, resident  # what works by numpy has no allocator's
     found = interleaved({name: timed(known[name].work) for name in peaks}, rounds, warm=0)
-    readings = []
+    readings, reading = [], partial(Reading.of, GROUP)
     for name, seconds in found.items():
         use = known[name]
         if use.prompts:
-            readings.append(_reading(name, "prompts/s", use.prompts / seconds))
-            readings.append(_reading(name, "prompt_tps", use.tokens / seconds))
+            readings.append(reading(name, "prompts/s", use.prompts / seconds))
+            readings.append(reading(name, "prompt_tps", use.tokens / seconds))
         else:
-            readings.append(_reading(name, "readings/s", 1 / seconds))
+            readings.append(reading(name, "readings/s", 1 / seconds))
         for unit, size in zip(("MiB, allocator", "MiB, process"), peaks[name], strict=True):
             if size is not None:
-                readings.append(_reading(name, unit, np.array([size / MIB]), bigger=False))
+                readings.append(reading(name, unit, [size / MIB], more=False))
     generated = _generation(loaded, count, rounds)
     if generated is None:
         skipped["generation_tps"] = (
@@ -114,17 +113,6 @@ def measure_instruments(
         )
         return readings, skipped
     return [*readings, generated], skipped
-
-
-def _reading(name: str, unit: str, values: Floats, *, bigger: bool = True) -> Reading:
-    return Reading(
-        group=GROUP,
-        name=name,
-        unit=unit,
-        found=median(values),
-        rounds=len(values),
-        bigger_is_better=bigger,
-    )
 
 
 def _generation(loaded: LoadedModel, count: int, rounds: int) -> Reading | None:
@@ -143,4 +131,4 @@ def _generation(loaded: LoadedModel, count: int, rounds: int) -> Reading | None:
     beyond = found["all"] - found["one"]
     if made <= count or not (beyond > 0).all():
         return None
-    return _reading("answers", "generation_tps", (made - count) / beyond)
+    return Reading.of(GROUP, "answers", "generation_tps", (made - count) / beyond)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from lazarus_bench.benchmark.document import WANTED_SHARE, Curve, Document, Profile
+from lazarus_bench.benchmark.document import (
+    REST,
+    WANTED_SHARE,
+    Curve,
+    Document,
+    Profile,
+    Ratio,
+    Reading,
+)
 from lazarus_bench.benchmark.gate import regressions
 from lazarus_bench.figures.cost import CostCurve, Costs
 from lazarus_bench.report.files import write_text
@@ -13,6 +22,7 @@ from lazarus_bench.report.markup import prose, table
 
 FILE = "benchmarks.md"
 PLOTS = "benchmarks"
+SCALING = "How cost grows"
 
 _MARK = {
     "met": "✅ met",
@@ -32,11 +42,7 @@ _READING = (
 
 
 def write_report(documents: Sequence[tuple[str, Document]], folder: Path) -> Path:
-    """Write `benchmarks.md` and its plots below `folder`; one part a machine.
-
-    Args:
-        documents: the results on each machine, with its heading.
-        folder: where the report is written.
+    """Write `benchmarks.md` and its plots below `folder`; one part a machine, below its heading.
 
     Raises:
         UserError: it cannot be written.
@@ -52,6 +58,28 @@ def write_report(documents: Sequence[tuple[str, Document]], folder: Path) -> Pat
     return path
 
 
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of results, its cells in Markdown, with its title and a note where it has them."""
+
+    title: str = ""
+    note: str = ""
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def tables(document: Document) -> Iterator[Table]:
+    """Everything that was measured; no table without a row."""
+    groups = dict.fromkeys(reading.group for reading in document.readings)
+    found = [_side_by_side(document.ratios)]
+    found += [_readings(group, document.readings) for group in groups]
+    found += [_scaling(document.curves), *_profiles(document.profiles)]
+    roofs = [[r.operation, r.size, str(r.rate), r.unit] for r in document.roofs]
+    head = ["operation", "size", "rate", "unit"]
+    found.append(Table(title="What this machine does at most", header=head, rows=roofs))
+    yield from (each for each in found if each.rows)
+
+
 def _part(heading: str, document: Document, plots: Sequence[str]) -> str:
     machine = ", ".join(f"{key} {value}" for key, value in document.machine.items())
     commands = "\n".join(f"    {line}" for line in document.command.splitlines())
@@ -59,28 +87,22 @@ def _part(heading: str, document: Document, plots: Sequence[str]) -> str:
         f"## {heading}",
         f"{prose(machine)}. Model: {prose(document.model)}. {document.created}.\n\n{commands}",
         *(f"**Regression:** {prose(sentence)}." for sentence in regressions(document)),
-        *_side_by_side(document),
-        *_readings(document),
-        *_scaling(document.curves, plots),
-        *_profiles(document.profiles),
     ]
-    if document.roofs:
-        rows = [[r.operation, r.size, str(r.rate), r.unit] for r in document.roofs]
-        sections += [
-            "### What this machine does at most",
-            table(["operation", "size", "rate", "unit"], rows),
-        ]
+    for each in tables(document):
+        title = f"### {each.title}" if each.title else ""
+        sections += [part for part in (title, each.note, table(each.header, each.rows)) if part]
+        if each.title == SCALING:
+            names = [f"![{name.removesuffix('.svg')}]({PLOTS}/{name})" for name in plots]
+            sections.append("\n".join(names))
     if document.skipped:
         reasons = (f"- {prose(name)}: {prose(why)}" for name, why in document.skipped.items())
         sections += ["### Left out", "\n".join(reasons)]
     return "\n\n".join(sections)
 
 
-def _side_by_side(document: Document) -> Iterator[str]:
-    if not document.ratios:
-        return
+def _side_by_side(ratios: Sequence[Ratio]) -> Table:
     rows = []
-    for ratio in document.ratios:
+    for ratio in ratios:
         about = ", ".join(
             f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in ratio.about.items()
         )
@@ -88,21 +110,18 @@ def _side_by_side(document: Document) -> Iterator[str]:
         rows.append(
             [prose(ratio.name), found, ratio.goal, outcome, str(ratio.rounds), prose(about)]
         )
-    yield "### Side by side"
-    yield table(["comparison", "ratio", "goal", "", "rounds", "where"], rows)
+    header = ["comparison", "ratio", "goal", "", "rounds", "where"]
+    return Table(title="Side by side", header=header, rows=rows)
 
 
-def _readings(document: Document) -> Iterator[str]:
-    for group in dict.fromkeys(reading.group for reading in document.readings):
-        own = [reading for reading in document.readings if reading.group == group]
-        rows = [[prose(r.name), r.unit, r.said, str(r.rounds)] for r in own]
-        yield f"### By itself: {group}"
-        yield table(["what", "unit", "median", "rounds"], rows)
+def _readings(group: str, readings: Sequence[Reading]) -> Table:
+    own = [reading for reading in readings if reading.group == group]
+    rows = [[prose(r.name), r.unit, r.said, str(r.rounds)] for r in own]
+    header = ["what", "unit", "median", "rounds"]
+    return Table(title=f"By itself: {group}", header=header, rows=rows)
 
 
-def _scaling(curves: Sequence[Curve], plots: Sequence[str]) -> Iterator[str]:
-    if not curves:
-        return
+def _scaling(curves: Sequence[Curve]) -> Table:
     rows = [
         [
             prose(curve.what),
@@ -118,13 +137,11 @@ def _scaling(curves: Sequence[Curve], plots: Sequence[str]) -> Iterator[str]:
         for curve in curves
     ]
     head = ["cost of", "along", "sizes", "cost", "exponent", "between the last two", "goal", ""]
-    yield "### How cost grows"
-    yield (
+    note = (
         "cost = c · size^exponent, least squares on logarithms of medians. A fixed cost keeps the "
         "exponent below 1; between the last two sizes it weighs least. The goal is for the first."
     )
-    yield table([*head, "rounds"], rows)
-    yield "\n".join(f"![{name.removesuffix('.svg')}]({PLOTS}/{name})" for name in plots)
+    return Table(title=SCALING, note=note, header=[*head, "rounds"], rows=rows)
 
 
 def _plots(document: Document, index: int) -> Iterator[tuple[str, str]]:
@@ -145,12 +162,9 @@ def _plots(document: Document, index: int) -> Iterator[tuple[str, str]]:
         yield name, Costs(title=f"Cost by {along}", along=along, unit=unit, curves=costs).svg()
 
 
-def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
-    if not profiles:
-        return
+def _profiles(profiles: Sequence[Profile]) -> Iterator[Table]:
     kinds = list(dict.fromkeys(part.kind for profile in profiles for part in profile.parts))
-    yield "### Where a step's time goes"
-    yield (
+    note = (
         "Milliseconds a step. Every operation of the step's gradient is counted, and each kind "
         "timed by itself on its own shapes with all it needs in cache; *dispatch* is what an "
         "operation costs by being one, *not explained* is the rest of the step: Python, memory "
@@ -165,18 +179,17 @@ def _profiles(profiles: Sequence[Profile]) -> Iterator[str]:
         }
         cells = (parts.get(kind, "") for kind in kinds)
         rows.append([prose(profile.recipe), f"{profile.step.value:.3g}", *cells])
-    yield table(["recipe", "step", *kinds], rows)
+    title = "Where a step's time goes"
+    yield Table(title=title, note=note, header=["recipe", "step", *kinds], rows=rows)
     stages = list(dict.fromkeys(name for profile in profiles for name in profile.phases))
-    yield table(
-        ["recipe", *stages],
-        [[prose(p.recipe), *(f"{p.phases.get(s, 0.0):.3g}" for s in stages)] for p in profiles],
-    )
-    yield from _shares(profiles)
+    rows = [[prose(p.recipe), *(f"{p.phases.get(s, 0.0):.3g}" for s in stages)] for p in profiles]
+    yield Table(header=["recipe", *stages], rows=rows)
+    yield _shares(profiles)
 
 
-def _shares(profiles: Sequence[Profile]) -> Iterator[str]:
+def _shares(profiles: Sequence[Profile]) -> Table:
     """What share of the machine's product rate each recipe reaches, and what keeps it from more."""
-    yield (
+    note = (
         "Achieved: GFLOP of matrix products in a step over its time, and the share of the "
         "machine's rate, that of its fastest square product. *At most* is the share of a step that "
         "took nothing but its operations' own time and their dispatch: no optimizer, no batch, no "
@@ -188,24 +201,24 @@ def _shares(profiles: Sequence[Profile]) -> Iterator[str]:
     rows = [
         [
             prose(p.recipe),
-            f"{p.gflop:.3g}",
-            f"{p.achieved:.3g}",
-            f"{p.machine:.3g}",
-            f"{p.attainable:.3g}",
-            f"{p.share:.2f}",
-            f"{p.ceiling:.2f}",
+            *(f"{rate:.3g}" for rate in (p.gflop, p.achieved, p.machine, p.attainable)),
+            *(f"{share:.2f}" for share in (p.share, p.ceiling)),
             f"≥ {WANTED_SHARE:g}",
             _MARK[p.outcome],
             _dearest(p),
         ]
         for p in profiles
     ]
-    yield table([*head, "goal", "", "what takes most beside products"], rows)
+    header = [*head, "goal", "", "what takes most beside products"]
+    return Table(note=note, header=header, rows=rows)
 
 
 def _dearest(profile: Profile) -> str:
+    """The three most expensive parts, products and what is not explained left out."""
+    other = [part for part in profile.parts if part.kind != REST and not part.gflop]
+    dearest = sorted(other, key=lambda part: -part.milliseconds)[:3]
     return ", ".join(
         f"{part.kind} {part.milliseconds / profile.step.value:.0%}"
         + (f" ({part.operations:,} operations)" if part.operations else "")
-        for part in profile.dearest(3)
+        for part in dearest
     )

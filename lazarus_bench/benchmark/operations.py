@@ -131,32 +131,20 @@ def _softmax(x: mx.array) -> mx.array:
 
 
 _UNARY: Mapping[str, Callable[[mx.array], mx.array]] = {
-    "Abs": mx.abs,
-    "Cos": mx.cos,
-    "Erf": mx.erf,
-    "Exp": mx.exp,
-    "Expm1": mx.expm1,
-    "Log": mx.log,
-    "Log1p": mx.log1p,
-    "Negative": mx.negative,
+    **{name: getattr(mx, name.lower()) for name in ("Abs", "Cos", "Erf", "Exp", "Expm1", "Log")},
+    **{name: getattr(mx, name.lower()) for name in ("Log1p", "Negative", "Sin", "Square")},
     "Sigmoid": sigmoid if EXP == "numpy" else mx.sigmoid,
-    "Sin": mx.sin,
     "Softmax": _softmax,
     "LogSumExp": lambda x: log_sum_exp(x.reshape(-1, x.shape[-1])),
     "Sqrt": mx.rsqrt,
-    "Square": mx.square,
     "Tanh": tanh if EXP == "numpy" else mx.tanh,
 }
 
 _BINARY: Mapping[str, Callable[[mx.array, mx.array], mx.array]] = {
-    "Add": mx.add,
-    "Divide": mx.divide,
-    "Maximum": mx.maximum,
-    "Minimum": mx.minimum,
-    "Multiply": mx.multiply,
-    "Power": mx.power,
-    "Subtract": mx.subtract,
-    "Matmul": mx.matmul,
+    name: getattr(mx, name.lower())
+    for name in (
+        *("Add", "Divide", "Maximum", "Minimum", "Multiply", "Power", "Subtract", "Matmul"),
+    )
 }
 
 
@@ -212,11 +200,8 @@ def parts_of(
 ) -> tuple[Part, ...]:
     """The kinds of `found`, each operation timed by itself; its dispatch is a part of its own.
 
-    Args:
-        found: the operations of one step.
-        dispatch: seconds that an operation with a kernel costs by being one.
-        view: the same of one that has none.
-        rounds: how often each is timed, in turn.
+    `dispatch` is seconds that an operation with a kernel costs by being one, `view` the same of one
+    that has none; each is timed `rounds` times, in turn.
     """
     works = {op: work for op in found if (work := again(op)) is not None}
     named = {str(i): (work, 1.0) for i, work in enumerate(works.values())}

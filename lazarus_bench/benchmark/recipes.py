@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lazarus_bench.benchmark.document import Reading, exactly
+from lazarus_bench.benchmark.document import Reading
 from lazarus_bench.benchmark.meters import peak_since_start
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.judge.rounds import median
 from lazarus_bench.models.files import read_config
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import (
@@ -137,18 +136,13 @@ def weighed(name: str, base: Path, steps: int) -> Weighed:
 
 def readings_of(name: str, found: Weighed) -> Iterator[Reading]:
     """Speed, the allocator's peak and the process's peak of a training in its own process."""
-    rates = len(found.rates)
-    speed = median(found.rates)
-    yield Reading(group=GROUP, name=name, unit="training tok/s", found=speed, rounds=rates)
+    yield Reading.of(GROUP, name, "training tok/s", found.rates)
     for unit, size in (
         ("MiB, allocator", found.allocated),
         ("MiB, process", found.resident),
         ("MiB, process beyond its modules", found.resident - found.before),
     ):
-        once = exactly(max(size, 1) / MIB)
-        yield Reading(
-            group=GROUP, name=name, unit=unit, found=once, rounds=1, bigger_is_better=False
-        )
+        yield Reading.of(GROUP, name, unit, [max(size, 1) / MIB], more=False)
 
 
 def measure_recipes(

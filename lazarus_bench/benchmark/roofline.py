@@ -39,10 +39,7 @@ def rates(
 ) -> dict[str, Floats]:
     """Units a second `[round]` of several works, timed in turn, each timing at least so long.
 
-    Args:
-        works: each with the units that doing it once is worth.
-        rounds: of every work.
-        least: seconds of a timing.
+    Each work comes with the units that doing it once is worth; `least` is in seconds.
     """
     counts: dict[str, int] = {}
     for name, (work, _) in works.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,7 +27,7 @@ from lazarus_bench.benchmark.verdict_time import GROUP as VERDICT
 from lazarus_bench.benchmark.verdict_time import measure_first_verdict
 from lazarus_bench.benchmark.workloads import MILLION, WIDE_VOCABULARY, Shape, write_llama
 from lazarus_bench.cores import check_wish, on_own_core
-from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import load
 
 Tell = Callable[[str], None]
@@ -172,27 +172,16 @@ SECTIONS: Mapping[str, Section] = {
 }
 
 
-def chosen_sections(names: Sequence[str]) -> tuple[str, ...]:
-    """The sections named, in their order; all without a name.
-
-    Raises:
-        UserError: there is no such section.
-    """
-    for name in names:
-        if name not in SECTIONS:
-            raise UserError(f"there is no section {name!r}: choose {', '.join(SECTIONS)}")
-    return tuple(name for name in SECTIONS if name in names or not names)
-
-
 def measure_sections(
-    names: Iterable[str], subject: Subject, effort: Effort, tell: Tell, command: str
+    names: Sequence[str], subject: Subject, effort: Effort, tell: Tell, command: str
 ) -> Document:
-    """Measure the sections one after the other."""
+    """Measure the sections `names`, all without any, one after the other."""
     backend.set_threads()
     backend.warn_if_slow()
     found = Findings()
-    for name in names:
-        SECTIONS[name](subject, effort, found, tell)
+    for name, section in SECTIONS.items():
+        if name in names or not names:
+            section(subject, effort, found, tell)
     return document(found, subject, command)
 
 

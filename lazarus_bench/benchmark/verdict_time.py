@@ -11,7 +11,6 @@ from pathlib import Path
 
 from lazarus_bench.benchmark.document import Reading
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge.rounds import median
 
 GROUP = "time to the first verdict"
 
@@ -61,10 +60,5 @@ def measure_first_verdict(
         except UserError as error:
             skipped[f"{GROUP}, {name}"] = str(error)
             continue
-        took, count = median(seconds), len(seconds)
-        found.append(
-            Reading(
-                group=GROUP, name=name, unit="s", found=took, rounds=count, bigger_is_better=False
-            )
-        )
+        found.append(Reading.of(GROUP, name, "s", seconds, more=False))
     return found, skipped

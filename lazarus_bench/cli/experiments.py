@@ -33,22 +33,14 @@ from lazarus_bench.session.options import Options
 from lazarus_bench.session.selection import put_to_models, select
 
 if TYPE_CHECKING:
+    from lazarus_bench.cli.claims_session import Judged
+    from lazarus_bench.cli.commands.experiment import Settings
     from lazarus_bench.jobs.plan import Entry
     from lazarus_bench.session.session import Session
 
 RECORD = "experiment.json"
 RESULTS = "experiments"
 LACKING = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The settings of a run: a configuration file, and the published command's own flags."""
-
-    config: Path | None
-    steps: list[int] | None
-    problems: int | None
-    baseline_only: bool
 
 
 def run(
@@ -68,7 +60,11 @@ def run(
     """
     experiment = experiment_named(name, read_experiments(claims_folder(hypotheses)))
     study = judging.study(hypotheses)
-    config = _config(settings.config)
+    config = {} if settings.config is None else read_yaml(str(settings.config))
+    if not isinstance(config, dict):
+        raise UserError(
+            f"--config {settings.config} has no sections: write one such as stage1: with settings"
+        )
     asked = replace(asked, model=_models(asked.model, config.pop("model", None)))
     given = [*_flags(experiment, settings), *settings_of(experiment, config)]
     chosen = having(select(study.claims, experiment.claims), given)
@@ -87,12 +83,23 @@ def run(
     done = judging.judge(asked, study, chosen, line, published=published, as_json=as_json)
     if done is None:
         return 0
-    rows = () if done.report is None else load(done.report).rows
+    _write_record(experiment, asked, given, chosen, done, line)
+    return done.code
+
+
+def _write_record(
+    experiment: Experiment,
+    asked: Options,
+    given: Sequence[Setting],
+    chosen: Sequence[Claim],
+    done: Judged,
+    line: CommandLine,
+) -> None:
     document = {
         "schema": 1,
         "kind": "experiment",
         "experiment": experiment.name,
-        "writeup": experiment.source,
+        "source": experiment.source,
         "command": str(line),
         "models": asked.model,
         "profile": asked.profile,
@@ -100,19 +107,11 @@ def run(
         "data": asked.data,
         "settings": {setting.given: setting.value for setting in given},
         "claims": [claim.id for claim in chosen],
-        "verdicts": judging.tally(rows),
+        "verdicts": judging.tally(() if done.report is None else load(done.report).rows),
         "exit_code": done.code,
     }
     assert asked.report is not None
     write_text(f"{terminal.json_text(document)}\n", asked.report / RECORD, "experiment's record")
-    return done.code
-
-
-def _config(file: Path | None) -> dict[str, Any]:
-    content = {} if file is None else read_yaml(str(file))
-    if not isinstance(content, dict):
-        raise UserError(f"--config {file} has no sections: write one such as stage1: with settings")
-    return content
 
 
 def _models(given: tuple[str, ...], configured: object) -> tuple[str, ...]:
@@ -206,18 +205,18 @@ def list_them(look: Look, *, as_json: bool) -> int:
     with terminal.busy("reading the claims"):
         found = [_described(experiment, look) for experiment in wanted]
     if as_json:
-        terminal.write_json({"schema": 1, "kind": "experiment", "experiments": found})
+        terminal.write_document("experiment", experiments=found)
     elif look.name is not None:
         terminal.write("\n".join(_whole(found[0])))
     else:
-        header = ("experiment", "claims", "trainings", "from nothing", "writeup", "what it does")
+        header = ("experiment", "claims", "trainings", "from nothing", "source", "what it does")
         rows = [
             [
                 item["name"],
                 str(len(item["claims"])),
                 str(item["trainings"]),
                 _cost(item),
-                item["writeup"],
+                item["source"],
                 item["does"],
             ]
             for item in found
@@ -235,7 +234,7 @@ def _described(experiment: Experiment, look: Look) -> dict[str, Any]:
         "name": experiment.name,
         "aliases": list(experiment.aliases),
         "does": experiment.does,
-        "writeup": experiment.source,
+        "source": experiment.source,
         "section": experiment.section,
         "printed": experiment.printed,
         "sections": list(experiment.sections),
@@ -258,7 +257,7 @@ def _about(seconds: float | None) -> str:
 def _whole(item: Mapping[str, Any]) -> Iterator[str]:
     facts = {
         item["name"]: item["does"],
-        "writeup": f"{item['writeup']}, {item['section']}",
+        "source": f"{item['source']}, {item['section']}",
         "started there by": item["printed"],
         "data, unless others are named": ", ".join(item["data"]),
         "sections of a configuration": ", ".join(item["sections"]),
@@ -280,8 +279,7 @@ def status(look: Look, *, as_json: bool) -> int:
         found = [_standing(experiment, look) for experiment in wanted]
     root = str(look.session.store.root)
     if as_json:
-        document = {"schema": 1, "kind": "experiment", "store": root, "experiments": found}
-        terminal.write_json(document)
+        terminal.write_document("experiment", store=root, experiments=found)
     else:
         told = _told(found, named=look.name is not None)
         terminal.write("\n".join([*told, "", f"the store is {root}"]))

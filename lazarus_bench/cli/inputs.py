@@ -182,10 +182,10 @@ def trained_elsewhere(adapter: Path, model: Path) -> bool:
     where there is no record: another program's adapter, or a lab model that was copied without its
     manifest.
     """
-    from lazarus_bench.jobs.artifact import MANIFEST, SPEC
+    from lazarus_bench.jobs.artifact import MANIFEST, SPEC, object_if_any
     from lazarus_bench.training import known_recipes
 
-    base = _record(adapter / SPEC).get("base")
+    base = object_if_any(adapter / SPEC).get("base")
     # What was trained on an adapter was trained on the adapter's base.
     adapters = {kind for kind, made in known_recipes().items() if made.leaves == "adapter"}
     while isinstance(base, Mapping) and base.get("kind") in adapters:
@@ -194,17 +194,8 @@ def trained_elsewhere(adapter: Path, model: Path) -> bool:
         return False
     if "checkpoint" in base:
         return bool(base["checkpoint"] != fingerprint(model))
-    own = _record(model / MANIFEST).get("digest")
+    own = object_if_any(model / MANIFEST).get("digest")
     return own is not None and own != digest_of(base)
-
-
-def _record(file: Path) -> Mapping[str, Any]:
-    from lazarus_bench.jobs.artifact import read_object
-
-    try:
-        return read_object(file)
-    except (OSError, ValueError):
-        return {}
 
 
 def read_prompts(given: Sequence[str]) -> list[str]:

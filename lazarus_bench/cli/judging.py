@@ -30,7 +30,7 @@ from lazarus_bench.session.selection import put_to_models
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged
-    from lazarus_bench.jobs.plan import Entry, Plan
+    from lazarus_bench.jobs.plan import Entry
     from lazarus_bench.session.session import Session
 
 WITHOUT_MODEL = ("profile", "plan", "report", "update_pins", "fail_on")
@@ -77,7 +77,7 @@ def judge(
     """
     _check(asked, of, published=published)
     if asked.plan:
-        _show_plan(*_planned(asked, chosen, of.claims), as_json=as_json)
+        _show_plan(asked, chosen, of.claims, as_json=as_json)
         return None
     from lazarus_bench.cli import claims_session
 
@@ -85,15 +85,13 @@ def judge(
     done = claims_session.judge(asked, ids, of.folder, str(line), published=published)
     report = None if done.report is None else load(done.report)
     if as_json:
-        document = {
-            "schema": 1,
-            "kind": line.command,
-            "hypotheses": str(of.folder),
-            "exit_code": done.code,
-            "report": None if done.report is None else str(done.report),
-            "verdicts": [] if report is None else [record(row) for row in report.rows],
-        }
-        terminal.write_json(document)
+        terminal.write_document(
+            line.command,
+            hypotheses=str(of.folder),
+            exit_code=done.code,
+            report=None if done.report is None else str(done.report),
+            verdicts=[] if report is None else [record(row) for row in report.rows],
+        )
     elif done.report is not None and report is not None:
         lines = [*shown(report), "", tally(report.rows), *why(report.rows, asked.fail_on)]
         terminal.write("\n".join([*lines, f"written: {done.report.with_suffix('.html')}"]))
@@ -118,34 +116,27 @@ def _check(asked: Options, of: Study, *, published: bool) -> None:
     print(f"lazarus-bench: judging the installed claims in {of.folder}", file=sys.stderr)
 
 
-def _planned(
-    asked: Options, chosen: Sequence[Claim], claims: Sequence[Claim]
-) -> tuple[Session, Plan]:
-    """What the `chosen` ones of all `claims` train, and what the store has of it."""
+def _show_plan(
+    asked: Options, chosen: Sequence[Claim], claims: Sequence[Claim], *, as_json: bool
+) -> None:
+    """Print what the `chosen` ones of all `claims` train: a line a training, and what it costs."""
+    from lazarus_bench.jobs import plan as plans
     from lazarus_bench.session.session import Session
 
     session = Session(asked)
     for name in asked.model:
         session.subject(name)
     trials = put_to_models(chosen, claims, asked.model, asked.profile)
-    return session, session.plan(job for trial in trials for job in trial.plan(session))
-
-
-def _show_plan(session: Session, plan: Plan, *, as_json: bool) -> None:
-    """Print a plan: a line for each training over its seeds, and what it costs."""
-    from lazarus_bench.jobs import plan as plans
-
+    plan = session.plan(job for trial in trials for job in trial.plan(session))
     if as_json:
-        document = {
-            "schema": 1,
-            "kind": "plan",
-            "store": str(session.store.root),
-            "trainings": [training(entry, session) for entry in plan.entries],
-            "to_run": len(plan.todo),
-            "seconds": plan.seconds(session.workers),
-            "workers": session.workers,
-        }
-        terminal.write_json(document)
+        terminal.write_document(
+            "plan",
+            store=str(session.store.root),
+            trainings=[training(entry, session) for entry in plan.entries],
+            to_run=len(plan.todo),
+            seconds=plan.seconds(session.workers),
+            workers=session.workers,
+        )
         return
     if not plan.entries:
         terminal.write("the chosen claims need no training")

@@ -50,6 +50,11 @@ def write_json(document: Any) -> None:
     write(json_text(document), as_json=True)
 
 
+def write_document(kind: str, **content: Any) -> None:
+    """Write a document of a `kind` to standard output."""
+    write_json({"schema": 1, "kind": kind, **content})
+
+
 def folded(line: str, room: int, indent: str = "") -> str:
     """A line as it is in a pipe, where a program may look for it; in lines that fit a terminal."""
     return line if room >= PIPED else wrapped(line, room, indent)
@@ -62,14 +67,13 @@ def flowed(markdown: str, room: int) -> str:
     """
     if room >= PIPED:
         return markdown
-    lines = (_item(unescaped(line), max(room, 8)) for line in markdown.splitlines())
+    lines = []
+    for line in map(unescaped, markdown.splitlines()):
+        item = _LIST.match(line)
+        indent = " " * (item.end() if item else 0)
+        width = max(room, 8)
+        lines.append(textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False))
     return "\n".join(lines) + "\n"
-
-
-def _item(line: str, room: int) -> str:
-    start = _LIST.match(line)
-    indent = " " * (start.end() if start else 0)
-    return textwrap.fill(line, room, subsequent_indent=indent, break_on_hyphens=False)
 
 
 QUIET_SECONDS = 60.0
@@ -92,17 +96,14 @@ class StatusLine:
     def live(self, line: str) -> None:
         """Show what is going on now, in place of what was."""
         if not sys.stderr.isatty():
-            self._seldom(line)
+            if time.monotonic() - self._said >= QUIET_SECONDS:
+                self._said = time.monotonic()
+                self.say(line)
             return
         shown = cut(line, shutil.get_terminal_size().columns - 1)
         sys.stderr.write(f"\r{shown.ljust(self._shown)}")
         sys.stderr.flush()
         self._shown = len(shown)
-
-    def _seldom(self, line: str) -> None:
-        if time.monotonic() - self._said >= QUIET_SECONDS:
-            self._said = time.monotonic()
-            self.say(line)
 
     def clear(self) -> None:
         """Take the replaced line off the terminal."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -55,15 +54,15 @@ class Training:
 
 
 _OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "sft": ("sft.Sft", ("sft", "lora")),
-    "full": ("sft.Sft", ("full", "full_finetune", "sft_full")),
-    "dual-reward": ("dual_reward.DualReward", ("dual_reward",)),
-    "grpo": ("grpo.Grpo", ("grpo",)),
-    "grpo-dual": ("grpo.GrpoDual", ("grpo_dual", "grpo_dual_reward")),
-    "two-stage": ("dual_reward.DualReward", ("two_stage", "two_stage_classifier")),
-    "engram": ("engram.Engram", ("engram", "dual_engram")),
+    "sft": ("Sft", ("sft", "lora")),
+    "full": ("Sft", ("full", "full_finetune", "sft_full")),
+    "dual-reward": ("DualReward", ("dual_reward",)),
+    "grpo": ("Grpo", ("grpo",)),
+    "grpo-dual": ("GrpoDual", ("grpo_dual", "grpo_dual_reward")),
+    "two-stage": ("DualReward", ("two_stage", "two_stage_classifier")),
+    "engram": ("Engram", ("engram", "dual_engram")),
 }
-"""Our trainings: where the recipe is, and what a configuration file may call it."""
+"""Our trainings: the recipe, and what a configuration file may call it."""
 
 _ABOUT = {
     "full": """Fine-tune on `a op b = answer`, training every block.
@@ -91,14 +90,15 @@ def trainings() -> dict[str, str]:
 
     Our recipes are read and not imported, which takes a while.
     """
-    docs = {name: _ABOUT.get(name) or _documented(home) for name, (home, _) in _OWN.items()}
+    docs = {name: _ABOUT.get(name) or _documented(own) for name, (own, _) in _OWN.items()}
     docs |= {name: recipe.__doc__ or name for name, recipe in _installed().items()}
     return {name: doc.partition("\n")[0] for name, doc in docs.items()}
 
 
-def _documented(home: str) -> str:
-    module, _, recipe = home.partition(".")
-    file = Path(__file__).parents[1] / "training" / f"{module}.py"
+def _documented(recipe: str) -> str:
+    from lazarus_bench.training import HOMES
+
+    file = Path(__file__).parents[1] / "training" / f"{HOMES[recipe]}.py"
     text = file.read_text(encoding="utf-8")
     found = re.search(rf'^class {recipe}\([^\n]*\n    r?"""(.*?)"""', text, re.M | re.S)
     return found[1] if found else recipe
@@ -118,13 +118,10 @@ def _installed() -> dict[str, type[Recipe]]:
 @cache
 def training(name: str) -> Training:
     """What `train NAME` does, of the recipes that it trains alone."""
-    home, names = _OWN.get(name, ("", (name.replace("-", "_"),)))
-    module, _, known = home.partition(".")
-    recipe: type[Recipe]
-    if module:
-        recipe = getattr(import_module(f"lazarus_bench.training.{module}"), known)
-    else:
-        recipe = _installed()[name]
+    from lazarus_bench import training as ours
+
+    own, names = _OWN.get(name, ("", (name.replace("-", "_"),)))
+    recipe: type[Recipe] = getattr(ours, own) if own else _installed()[name]
     stages: tuple[Stage, ...] = (Stage(recipe=recipe, names=names),)
     last = {"checkpoints": "0 and the last"}
     if name == "full":
@@ -137,10 +134,8 @@ def training(name: str) -> Training:
         )
         stages = (whole,)
     elif name == "two-stage":
-        from lazarus_bench.training import Fuse, Sft
-
         first = Stage(
-            recipe=Sft,
+            recipe=ours.Sft,
             names=("sft", "lora"),
             folder="stage1",
             preset={"rank": 16, "scale": 2.0, "usual_checkpoints": (0,)},
@@ -152,7 +147,7 @@ def training(name: str) -> Training:
             folder="stage2",
             preset={"rank": 8, "weight": 0.5, "learning_rate": 5e-5},
         )
-        stages = (first, Stage(recipe=Fuse, folder="fused"), second)
+        stages = (first, Stage(recipe=ours.Fuse, folder="fused"), second)
     return Training(
         stages=stages,
         about=_ABOUT.get(name) or recipe.__doc__ or recipe.kind,
@@ -192,6 +187,12 @@ class Flag:
         plain = _plain(self.hint)
         plain = get_args(plain)[0] if get_origin(plain) is tuple else plain
         return get_args(plain) if get_origin(plain) is Literal else ()
+
+    @property
+    def type(self) -> Any:
+        """Python's type of the value, or of each of several."""
+        types = {"integer": int, "integers": int, "number": float, "switch": bool}
+        return Literal[self.choices] if self.choices else types.get(self.kind, str)
 
     @property
     def metavar(self) -> str:
@@ -338,6 +339,11 @@ def read_config(named: str, recipe: str) -> Config:
         UserError: it cannot be read, has a key that nothing knows or a value that cannot be
             honoured, or says one thing twice.
     """
+    from lazarus_bench.cli.inputs import read_yaml
+
+    content = read_yaml(named)
+    if content is not None and not isinstance(content, Mapping):
+        raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
     names: dict[str, str | Flag] = {
         key: name for name, others in COMMON.items() for key in (name, *others)
     }
@@ -346,7 +352,7 @@ def read_config(named: str, recipe: str) -> Config:
     common: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     seen: dict[str, str] = {}
-    for key, value in _flat(_read(named)):
+    for key, value in _flat(content or {}):
         if value is not None and _passed(named, recipe, key, value, names):
             continue
         if key not in names and not (value is None and _without_value(key, names)):
@@ -366,18 +372,9 @@ def read_config(named: str, recipe: str) -> Config:
         if not isinstance(found, str):
             settings[target] = _value(f"{named}: {key}", found, value)
         else:
-            kinds: Mapping[str, Kind] = {"seed": "integer", "lab_seed": "integer"}
-            common[target] = _of_kind(f"{named}: {key}", kinds.get(found, "text"), value)
+            kind = int if found in ("seed", "lab_seed") else str
+            common[target] = _fitting(f"{named}: {key}", kind, value)
     return Config(common=common, settings=settings)
-
-
-def _read(named: str) -> Mapping[Any, Any]:
-    from lazarus_bench.cli.inputs import read_yaml
-
-    content = read_yaml(named)
-    if content is not None and not isinstance(content, Mapping):
-        raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
-    return content or {}
 
 
 def _flat(content: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -428,36 +425,30 @@ def _without_value(key: str, names: Mapping[str, Any]) -> bool:
 
 def _nearest(key: str, names: Mapping[str, Any]) -> str:
     """The likest name, at the same level where one is like it at all."""
+    from difflib import get_close_matches
+
     known = list(names)
     return (get_close_matches(key, known, 1) or get_close_matches(key, known, 1, 0.0))[0]
 
 
 def _value(place: str, flag: Flag, value: Any) -> Any:
     """A value of the flag's kind, as the command line would give it."""
-    if flag.kind in ("integers", "texts"):
-        several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-        kind: Kind = "integer" if flag.kind == "integers" else "text"
-        return tuple(_chosen(place, flag, _of_kind(place, kind, each)) for each in several)
-    # YAML reads true as a truth value, where it is a word.
-    word = str(value).lower() if flag.kind == "text" and isinstance(value, bool) else value
-    return _chosen(place, flag, _of_kind(place, flag.kind, word))
+    several = flag.kind in ("integers", "texts")
+    if several and not isinstance(value, list):
+        value = [value]
+    elif flag.kind == "number" and isinstance(value, str):
+        with suppress(ValueError):
+            value = float(value)  # YAML 1.1 reads 1e-4, which has no point, as text
+    elif flag.kind == "text" and isinstance(value, bool):
+        value = str(value).lower()  # YAML reads true as a truth value, where it is a word
+    kind: Any = flag.type
+    return _fitting(place, tuple[kind, ...] if several else kind, value)
 
 
-def _chosen(place: str, flag: Flag, value: Any) -> Any:
-    if flag.choices and value not in flag.choices:
-        raise UserError(f"{place}: {value} is unknown: choose {', '.join(flag.choices)}")
-    return value
+def _fitting(place: str, kind: Any, value: Any) -> Any:
+    from lazarus_bench.codec import from_plain  # cattrs is slow to import, and help needs none
 
-
-def _of_kind(place: str, kind: Kind, value: Any) -> Any:
-    truth = isinstance(value, bool)  # an integer to Python
-    if kind == "number" and isinstance(value, int | float | str) and not truth:
-        try:
-            return float(value)  # YAML 1.1 reads 1e-4, which has no point, as text
-        except ValueError:
-            pass
-    fits = {"integer": isinstance(value, int) and not truth, "switch": truth}
-    if kind != "number" and fits.get(kind, isinstance(value, str)):
-        return value
-    words = {"integer": "an integer", "number": "a number", "switch": "true or false"}
-    raise UserError(f"{place}: {value!r} must be {words.get(kind, 'text')}")
+    try:
+        return from_plain(value, kind, place)
+    except ValueError as error:
+        raise UserError(f"{error}: change it there, or leave it out") from error

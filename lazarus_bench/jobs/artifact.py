@@ -41,6 +41,14 @@ def read_object(file: Path) -> Mapping[str, Any]:
     return content
 
 
+def object_if_any(file: Path) -> Mapping[str, Any]:
+    """The JSON object in `file`; an empty one where there is none."""
+    try:
+        return read_object(file)
+    except (OSError, ValueError):
+        return {}
+
+
 def _write_object(file: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps(content, indent=1, sort_keys=True)
     file.write_text(text + "\n", encoding="utf-8")
@@ -63,31 +71,6 @@ class Artifact:
         """When it was finished, seconds since the epoch."""
         return float(self.manifest["created"])
 
-    @property
-    def size(self) -> int:
-        """Bytes of its files, without the manifest."""
-        return sum(int(size) for size, _ in self.manifest["files"].values())
-
-    @property
-    def kind(self) -> str:
-        """The recipe's kind."""
-        return self.directory.name.rpartition("-")[0]
-
-    @property
-    def label(self) -> str:
-        """The recipe and what it starts from."""
-        return str(self.manifest["label"])
-
-    @property
-    def seed(self) -> int:
-        """The training's seed."""
-        return int(self.manifest["seed"])
-
-    @property
-    def attempts(self) -> int:
-        """How many processes worked on it, one after another."""
-        return int(self.manifest.get("attempts", 1))
-
 
 def read_artifact(directory: Path) -> Artifact:
     """The artifact at `directory` by its manifest alone; its files are not read.
@@ -100,8 +83,8 @@ def read_artifact(directory: Path) -> Artifact:
     artifact = Artifact(directory=directory, manifest=manifest)
     try:
         known = all(manifest[key] is not None for key in _REQUIRED) and SPEC in manifest["files"]
-        _ = artifact.seconds, artifact.created, artifact.seed, artifact.size, artifact.attempts
-        [str(checksum) for _, checksum in manifest["files"].values()]
+        _ = artifact.seconds, artifact.created, int(manifest["seed"])
+        _ = [(int(size), str(checksum)) for size, checksum in manifest["files"].values()]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError("no manifest of an artifact") from error
     if not known:
@@ -328,53 +311,42 @@ def stored_artifact(directory: Path, *, checksums: bool) -> Stored:
     """The artifact at `directory`, whole or damaged."""
     digest = directory.name.rpartition("-")[2]
     damage = next(damages(directory, digest, checksums=checksums), None)
-    try:
-        artifact = read_artifact(directory)
-    except (OSError, ValueError):
-        artifact = None
-    return Stored(
-        directory=directory,
-        state="damaged" if damage else "whole",
-        damage=damage,
-        spec=_spec(directory),
-        label=artifact.label if artifact else None,
-        seed=artifact.seed if artifact else None,
-        created=artifact.created if artifact else newest(directory),
-        seconds=artifact.seconds if artifact else None,
-        size=disk_use(directory),
-        attempts=artifact.attempts if artifact else None,
-    )
+    about: Mapping[str, Any] = {}
+    with suppress(OSError, ValueError):
+        about = {"attempts": 1, **read_artifact(directory).manifest}
+    return _stored(directory, "damaged" if damage else "whole", about, damage)
 
 
 def unfinished(directory: Path, *, running: bool) -> Stored:
     """The work at `directory` of an attempt that is under way or was killed."""
     number, seconds = past(directory)
-    note = _object(directory / ATTEMPT) or {}
+    about = {"attempts": number or None, "seconds": seconds if number else None}
+    about = {**object_if_any(directory / ATTEMPT), **about}
+    return _stored(directory, "running" if running else "unfinished", about)
+
+
+def _stored(
+    directory: Path, state: State, about: Mapping[str, Any], damage: str | None = None
+) -> Stored:
+    """What lies at `directory`, `about` which its manifest or the note of its attempt tells."""
     return Stored(
         directory=directory,
-        state="running" if running else "unfinished",
-        damage=None,
+        state=state,
+        damage=damage,
         spec=_spec(directory),
-        label=note.get("label"),
-        seed=note.get("seed"),
-        created=newest(directory),
-        seconds=seconds if number else None,
+        label=about.get("label"),
+        seed=about.get("seed"),
+        created=about.get("created") or newest(directory),
+        seconds=about.get("seconds"),
         size=disk_use(directory),
-        attempts=number or None,
+        attempts=about.get("attempts"),
     )
 
 
 def _spec(directory: Path) -> Mapping[str, Any] | None:
     """The spec, unless it is another job's: a damaged one must not speak for its directory."""
-    spec = _object(directory / SPEC)
+    spec = object_if_any(directory / SPEC)
     try:
-        return spec if spec is not None and directory_name(spec) == directory.name else None
+        return spec if spec and directory_name(spec) == directory.name else None
     except KeyError:
-        return None
-
-
-def _object(file: Path) -> Mapping[str, Any] | None:
-    try:
-        return read_object(file)
-    except (OSError, ValueError):
         return None

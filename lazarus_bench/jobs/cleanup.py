@@ -62,13 +62,9 @@ def decide(
 
     What a live process is making is kept, with its bases. Damaged artifacts, unfinished work and
     artifacts of another recipe version are removed, with what is built on them; of the rest, so are
-    artifacts made more than `older_than` days before `now` on which nothing is built that is kept.
-
-    Args:
-        contents: all of `Store.artifacts(checksums=True)`.
-        versions: the current version of each kind.
-        now: seconds since the epoch.
-        older_than: days; None keeps whole artifacts whatever their age.
+    artifacts made more than `older_than` days before `now`, seconds since the epoch, on which
+    nothing is built that is kept. `contents` are all of `Store.artifacts(checksums=True)`,
+    `versions` the current version of each kind.
     """
     everything = list(contents)
     used = _in_use(everything)
@@ -153,19 +149,16 @@ def _carry_out(store: Store, decision: Decision) -> Decision:
     try:
         # The work of `stored` itself looks as if it ran, since its lock is ours.
         others = [other for other in store.unfinished() if other.name != stored.name]
-        if stored.name in _in_use(others) or not _unchanged(stored):
+        same = stored.directory.is_dir()
+        if stored.state != "unfinished":
+            again = stored_artifact(stored.directory, checksums=stored.state == "damaged")
+            same = (again.state, again.created) == (stored.state, stored.created)
+        if stored.name in _in_use(others) or not same:
             return kept
         store.discard(stored.directory)
     finally:
         lock.release()
     return decision
-
-
-def _unchanged(stored: Stored) -> bool:
-    if stored.state == "unfinished":
-        return stored.directory.is_dir()
-    again = stored_artifact(stored.directory, checksums=stored.state == "damaged")
-    return (again.state, again.created) == (stored.state, stored.created)
 
 
 def sweep_leftovers(store: Store) -> int:

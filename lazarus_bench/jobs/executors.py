@@ -9,8 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from lazarus_bench.jobs.spec import Job, reads
 from lazarus_bench.jobs.work import Place, Result, failed, run_job
@@ -22,7 +21,7 @@ Tick = Callable[[], None]
 Finished = Callable[[Job, Result], None]
 
 
-class Executor(Protocol):
+class Executor(AbstractContextManager["Executor"], Protocol):
     """Takes jobs, bases first, and hands back results as they come.
 
     Used as a context; leaving it stops what is still running, which stays in the store and is
@@ -40,17 +39,8 @@ class Executor(Protocol):
         """Every submitted job with its result, in the order they finish; `tick` while waiting."""
         ...
 
-    def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class InProcess:
+class InProcess(AbstractContextManager["InProcess"]):
     """One job after the other in this process: the choice on one accelerator.
 
     A job that is already running in another process is left until nothing else can be done, so that
@@ -96,10 +86,6 @@ class InProcess:
                 return job, result
         return None
 
-    def __enter__(self) -> Self:
-        """Nothing has to be started."""
-        return self
-
     def __exit__(self, *exception: object) -> None:
         """Nothing has to be stopped."""
 
@@ -115,9 +101,7 @@ def automatic_workers(ranks: int = 1) -> int:
     return max(1, cores // ranks)
 
 
-def choose(
-    place: Place, jobs: int, workers: int, scheduler: str | None
-) -> AbstractContextManager[Executor]:
+def choose(place: Place, jobs: int, workers: int, scheduler: str | None) -> Executor:
     """The executor for so many jobs: a cluster where there is more than one worker to use."""
     if scheduler is None and min(workers, jobs) <= 1:
         return InProcess(place)

@@ -102,9 +102,9 @@ def _likeness(canonical: object) -> str:
 
 
 def _seedless(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _seedless(part) for key, part in value.items() if key != "seed"}
-    return list(value) if isinstance(value, tuple) else value
+    if not isinstance(value, dict):
+        return value
+    return {key: _seedless(part) for key, part in value.items() if key != "seed"}
 
 
 def _on_lab(job: Job) -> bool:
@@ -135,7 +135,13 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
         job, label = own[0].job, own[0].job.label
         if labels[label] > 1:
             twins = [other[0].job for other in alike.values() if other[0].job.label == label]
-            label += f" ({_differences(job, twins)})"
+            theirs = [dict(_flat(twin.canonical())) for twin in twins]
+            differing = (
+                f"{key} {value}"
+                for key, value in _flat(job.canonical())
+                if not key.endswith("seed") and any(t.get(key) != value for t in theirs)
+            )
+            label += f" ({', '.join(differing)})"
         todo = [entry for entry in own if entry.state is not State.WHOLE]
         known = [entry.seconds for entry in todo if entry.seconds is not None]
         group = Group(
@@ -148,14 +154,6 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
         )
         found.append(group)
     return found
-
-
-def _differences(job: Job, twins: Sequence[Job]) -> str:
-    """The parameters in which `job` differs from one of its twins."""
-    flat = dict(_flat(job.canonical()))
-    theirs = [dict(_flat(twin.canonical())) for twin in twins]
-    differs = (key for key, value in flat.items() if any(t.get(key) != value for t in theirs))
-    return ", ".join(f"{key} {flat[key]}" for key in differs if not key.endswith("seed"))
 
 
 def _flat(value: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

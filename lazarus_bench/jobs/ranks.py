@@ -111,14 +111,9 @@ def run_ranked(
 ) -> None:
     """Run `recipe` on `ranks` processes and leave its artifact in `out`.
 
-    Args:
-        recipe: what to train.
-        base: directory of the model it starts from, at the same path for every rank.
-        out: where rank 0 writes, which runs on this machine; it may hold a killed attempt's state.
-        seed: of the training.
-        ranks: how many processes share each batch, 2 or more.
-        hosts: `mlx.launch`'s host file, a host a rank, this machine first; None keeps all ranks
-            here.
+    `base` is the directory of the model it starts from, at the same path for every rank. Rank 0
+    runs on this machine and writes to `out`, which may hold a killed attempt's state. `hosts` is
+    `mlx.launch`'s host file, a host a rank, this machine first; None keeps all ranks here.
 
     Raises:
         UserError: a rank raised it, or `hosts` does not fit.

@@ -56,31 +56,22 @@ class Subject:
 
         Raises:
             NotApplicable: a blank base is of labelled data, and there are none.
+            UserError: there is no such lab family.
         """
         if self.checkpoint is not None:
             return self.checkpoint
         if self.name == BLANK:
-            return Job(recipe=_blank_for(data), base=None, seed=seed)
-        base = Job(recipe=_pretraining(str(lab_family(self.name))), base=None, seed=seed)
+            if data is None:
+                raise NotApplicable(
+                    f"{BLANK} is untrained, and made for claims that read labelled data"
+                )
+            return Job(recipe=Blank(data=data), base=None, seed=seed)
+        family = str(lab_family(self.name))
+        ours = LAB_FAMILIES.get(family)
+        recipe = ours or Pretrain(family=family, steps=families.lab_model(family)[1].steps)
+        base = Job(recipe=recipe, base=None, seed=seed)
         tuned = self.name.endswith(INSTRUCT)
         return Job(recipe=Instruct(), base=base, seed=seed) if tuned else base
-
-
-def _blank_for(data: DataSource | None) -> Blank:
-    if data is None:
-        raise NotApplicable(f"{BLANK} is untrained, and made for claims that read labelled data")
-    return Blank(data=data)
-
-
-def _pretraining(family: str) -> Pretrain:
-    """How the base of a family is made, ours or an installed package's.
-
-    Raises:
-        UserError: there is no such lab family.
-    """
-    if family in LAB_FAMILIES:
-        return LAB_FAMILIES[family]
-    return Pretrain(family=family, steps=families.lab_model(family)[1].steps)
 
 
 def lab_subject(name: str) -> Subject:

@@ -34,7 +34,8 @@ _FILES = {
     "recipe": ("Recipe", "option"),
     "sft": ("Sft", "SftTexts"),
 }
-_HOMES = {name: file for file, names in _FILES.items() for name in names}
+HOMES = {name: file for file, names in _FILES.items() for name in names}
+"""The file of each name."""
 
 __all__ = [
     "Blank",
@@ -55,8 +56,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in HOMES:
+        return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -71,7 +72,7 @@ def known_recipes() -> Mapping[str, type["Recipe"]]:
     """
     from lazarus_bench.training.recipe import Recipe
 
-    own = [__getattr__(name) for name, file in _HOMES.items() if file != "recipe"]
+    own = [__getattr__(name) for name, file in HOMES.items() if file != "recipe"]
     found: dict[str, type[Recipe]] = {recipe.kind: recipe for recipe in own}
     for entry in entry_points(group="lazarus_bench", name="recipes"):
         theirs = entry.load()

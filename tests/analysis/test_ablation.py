@@ -29,10 +29,9 @@ WRITER = 2  # As in conftest.
 NOT_FINITE = np.where(np.arange(48) == 5, np.nan, 1.0)
 
 
-def sweep_of(loaded, problems, part="layer", means=None):
-    instead = [None] * loaded.depth if means is None else means
-    after = [ablate(loaded, problems, layer, part, own) for layer, own in enumerate(instead)]
-    return Sweep(part=part, before=behaviour(loaded, problems), after=tuple(after))
+def sweep_of(loaded, problems, part="layer"):
+    after = [ablate(loaded, problems, layer, part) for layer in range(loaded.depth)]
+    return Sweep(before=behaviour(loaded, problems), after=tuple(after))
 
 
 def test_only_the_layer_that_writes_the_answer_is_needed(writer, fifty_six):
@@ -43,8 +42,8 @@ def test_only_the_layer_that_writes_the_answer_is_needed(writer, fifty_six):
         for layer in range(4):
             assert sweep.correct[layer].all() == (layer not in needed)
             assert (sweep.lost[layer] == (layer in needed)).all()
-            assert (sweep.rank[layer] > 1).all() == (layer in needed)
-            assert (sweep.probability[layer] < 0.5).all() == (layer in needed)
+            assert (sweep.after[layer].rank > 1).all() == (layer in needed)
+            assert (sweep.after[layer].probability < 0.5).all() == (layer in needed)
     assert sweep_of(writer, fifty_six).excess(WRITER).tolist() == [1.0] * 4
     assert sweep_of(writer, fifty_six).excess(1).tolist() == [-1.0] * 4
 
@@ -60,8 +59,8 @@ def test_what_the_writer_always_writes_is_as_good_as_the_writer(writer, fifty_si
 def test_below_an_ablated_layer_nothing_changes(tiny_model, part):
     sweep = sweep_of(tiny_model, PROBLEMS, part)
     before = sweep.before.naming()
-    assert sweep.naming.shape == (4, 12, 4)
-    for layer, after in enumerate(sweep.naming):
+    for layer, edited in enumerate(sweep.after):
+        after = edited.naming()
         np.testing.assert_allclose(after[:, :layer], before[:, :layer], rtol=1e-6)
         assert not np.allclose(after[:, layer:], before[:, layer:], rtol=1e-3)
 
@@ -73,18 +72,6 @@ def test_mean_contributions_are_those_of_every_position_but_the_first(tiny_model
         for layer, mean in enumerate(mean_contributions(tiny_model, PROBLEMS, part)):
             values = np.concatenate([np.array(one[layer])[0, 1:] for one in each])
             np.testing.assert_allclose(mean, values.mean(axis=0), rtol=1e-4, atol=1e-6)
-
-
-def test_a_mean_in_place_of_a_layer_is_not_nothing(tiny_model):
-    means = mean_contributions(tiny_model, OTHERS, "layer")
-    zero, mean = (
-        sweep_of(tiny_model, PROBLEMS),
-        sweep_of(tiny_model, PROBLEMS, means=means),
-    )
-    for layer in range(4):
-        own = ablate(tiny_model, PROBLEMS, layer, contribution=means[layer])
-        np.testing.assert_allclose(own.names, mean.after[layer].names, rtol=1e-6)
-        assert not np.allclose(mean.naming[layer], zero.naming[layer], rtol=1e-3)
 
 
 def planted_behaviour(correct):
@@ -102,11 +89,7 @@ def planted_behaviour(correct):
 
 def test_excess_is_over_the_other_middle_layers():
     kept = [(0, 0), (1, 0), (0, 0), (1, 1), (0, 0)]
-    sweep = Sweep(
-        part="layer",
-        before=planted_behaviour((1, 1)),
-        after=tuple(map(planted_behaviour, kept)),
-    )
+    sweep = Sweep(before=planted_behaviour((1, 1)), after=tuple(map(planted_behaviour, kept)))
     assert sweep.excess(2).tolist() == [1.0, 0.5]
     assert sweep.excess(3).tolist() == [-0.5, -1.0]
     for layer in (-1, 5):
@@ -116,11 +99,7 @@ def test_excess_is_over_the_other_middle_layers():
 
 
 def test_a_model_of_three_layers_has_no_middle_to_compare():
-    sweep = Sweep(
-        part="layer",
-        before=planted_behaviour((1,)),
-        after=tuple(planted_behaviour((0,)) for _ in range(3)),
-    )
+    sweep = Sweep(before=planted_behaviour((1,)), after=(planted_behaviour((0,)),) * 3)
     with pytest.raises(UserError, match="3 layers has no other middle layer to compare layer 1"):
         sweep.excess(1)
 

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lazarus_bench.analysis import answers, lens
-from lazarus_bench.analysis import lens as module
 from lazarus_bench.analysis.answers import (
     Answers,
     answer,
@@ -17,7 +16,6 @@ from lazarus_bench.analysis.answers import (
     greedy,
     read_likelihood,
 )
-from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import load
@@ -91,16 +89,11 @@ def test_stories260k_tells_its_reference_story(shared):
         ("", None),
         ("- 5", 5),
         ("56\n7 * 9 = 63", 56),
+        (" -1000000abc", -1000000),
     ],
 )
 def test_first_integer(text, number):
     assert first_integer(text) == number
-
-
-@given(number=st.integers(-(10**6), 10**6), tail=st.text("abc .,\n", max_size=6))
-@example(number=0, tail="")
-def test_the_first_integer_survives_what_follows(number, tail):
-    assert first_integer(f" {number}{tail}") == number
 
 
 def test_an_answer_is_right_when_its_first_integer_is():
@@ -118,28 +111,6 @@ def test_the_model_answers_the_prompts_in_symbols(tiny_model):
         assert text == tiny_model.tokenizer.decode(ids)
     assert found.problems == tuple(problems)
     assert found.correct.shape == (8,)
-
-
-def test_a_model_that_puts_all_its_mass_on_the_answer_is_right(tiny):
-    loaded = load(tiny)
-    problem = Problem(a=7, operation=Operation.MULTIPLY, b=8)
-    wanted = loaded.encode(problem.symbols + "56")[-1]
-
-    class Certain:
-        """The model with one token's logit raised."""
-
-        layers = loaded.model.layers
-
-        def __call__(self, tokens, cache=None):
-            raised = mx.arange(loaded.config["vocab_size"]) == wanted
-            return loaded.model(tokens, cache=cache) + 1e6 * raised
-
-    from dataclasses import replace
-
-    text = loaded.tokenizer.decode([wanted] * answers.ANSWER_TOKENS)
-    found = answer(replace(loaded, model=Certain()), [problem])
-    assert found.texts == (text,)
-    assert found.correct.tolist() == [first_integer(text) == 56]
 
 
 def test_the_same_problems_can_be_asked_in_other_words(tiny_model):
@@ -212,26 +183,6 @@ def test_probability_and_rank_are_those_of_a_full_sort(tiny_model):
     expected = [by_hand(tiny_model, problem) for problem in PROBLEMS]
     np.testing.assert_allclose(found.probability, [p for p, _ in expected], rtol=1e-5)
     assert found.rank.tolist() == [rank for _, rank in expected]
-
-
-def test_it_agrees_with_the_lens_of_the_last_layer(tiny_model):
-    found = read_likelihood(tiny_model, PROBLEMS)
-    lens = read_operations(tiny_model, PROBLEMS)
-    np.testing.assert_allclose(found.probability, lens.answer[:, -1], rtol=1e-5)
-    assert ((found.rank == 1) == (found.probability >= lens.top_probability[:, -1, 0])).all()
-
-
-@settings(max_examples=6)
-@given(order=st.permutations(range(len(PROBLEMS))))
-def test_the_order_of_prompts_and_a_small_limit_change_nothing_likelihood(tiny_model, order):
-    whole = read_likelihood(tiny_model, PROBLEMS)
-    kept, module.MAX_LOGITS = module.MAX_LOGITS, 1
-    try:
-        found = read_likelihood(tiny_model, [PROBLEMS[i] for i in order])
-    finally:
-        module.MAX_LOGITS = kept
-    np.testing.assert_allclose(found.probability, whole.probability[list(order)], rtol=1e-5)
-    assert found.rank.tolist() == whole.rank[list(order)].tolist()
 
 
 def test_a_model_sure_of_the_answer_and_one_that_knows_nothing(tiny):

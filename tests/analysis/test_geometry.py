@@ -1,7 +1,5 @@
 """Geometry: identities that hold for any states, and values known by construction."""
 
-from itertools import permutations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,11 +12,11 @@ from lazarus_bench.analysis.geometry import (
     cluster_separation,
     cosine,
     mean_difference,
-    separation_null,
+    permuted_separation,
     silhouettes,
     unit,
 )
-from lazarus_bench.analysis.probe_prompts import by_pair, in_symbols
+from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import held_out
 
@@ -55,40 +53,6 @@ def test_separation_is_the_mean_over_pairs(seed):
         )
 
 
-@settings(max_examples=30)
-@given(seed=seeds, centred=st.booleans(), scale=st.floats(0.1, 100))
-def test_rotation_and_scale_change_nothing(seed, centred, scale):
-    given_states = states(seed)
-    rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(6, 6)))[0]
-    turned = scale * given_states @ rotation
-    for measure in (
-        lambda s: cluster_separation(s, LABELS, centred),
-        lambda s: silhouettes(s, LABELS),
-    ):
-        np.testing.assert_allclose(measure(turned), measure(given_states), atol=1e-4)
-
-
-@settings(max_examples=30)
-@given(seed=seeds)
-def test_a_shift_changes_nothing_that_is_centred(seed):
-    given_states = states(seed)
-    shifted = given_states + 5.0
-    np.testing.assert_allclose(
-        cluster_separation(shifted, LABELS), cluster_separation(given_states, LABELS), atol=1e-4
-    )
-    np.testing.assert_allclose(
-        silhouettes(shifted, LABELS), silhouettes(given_states, LABELS), atol=1e-4
-    )
-
-
-def test_a_large_common_mean_hides_separation_unless_it_is_taken_off():
-    directions = np.eye(3, 6)[LABELS][:, None, :]
-    assert cluster_separation(directions, LABELS, centred=False)[0] > 0.9
-    directions = directions + 30.0
-    assert cluster_separation(directions, LABELS, centred=False)[0] < 0.01
-    assert cluster_separation(directions, LABELS)[0] > 1.0
-
-
 def test_known_values():
     orthogonal = np.eye(3)[LABELS][:, None, :]
     assert cluster_separation(orthogonal, LABELS, centred=False) == pytest.approx([1.0])
@@ -97,18 +61,11 @@ def test_known_values():
     assert cluster_separation(np.ones((4, 1, 3)), [0, 0, 1, 1]) == pytest.approx([0.0])
 
 
-def test_labels_that_mean_nothing_separate_nothing_on_average():
-    """Over all relabellings the score averages to zero: it has no bias to correct."""
-    given_states, labels = states(3, prompts=6), [0, 0, 0, 1, 1, 1]
-    every = [cluster_separation(given_states, list(p)) for p in set(permutations(labels))]
-    np.testing.assert_allclose(np.mean(every, axis=0), 0, atol=1e-9)
-
-
 def test_the_null_finds_a_planted_separation_and_only_there():
     prompts = in_symbols(held_out(80, 0))
     given_states = states(0, prompts=80, layers=3)
     given_states[:, 2] += 3 * np.eye(4, 6)[list(prompts.labels)]
-    null = separation_null(given_states, prompts.labels, by_pair(prompts), permutations=99)
+    null = permuted_separation(given_states, prompts, permutations=99)
     np.testing.assert_allclose(null.observed, cluster_separation(given_states, prompts.labels))
     assert null.permuted.shape == (99, 3)
     assert null.layer_p_values[2] == pytest.approx(0.01)

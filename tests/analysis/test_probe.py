@@ -8,7 +8,7 @@ import pytest
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from wordings import in_every_wording, sixteen_words
 
-from lazarus_bench.analysis.geometry import Directions, cosine, mean_difference
+from lazarus_bench.analysis.geometry import cosine, mean_difference
 from lazarus_bench.analysis.probe import (
     Probe,
     class_weights,
@@ -27,7 +27,6 @@ from lazarus_bench.analysis.probe_prompts import (
     stated,
     words_in_turn,
 )
-from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 
@@ -72,7 +71,7 @@ def test_the_null_holds_the_judged_probes_own_accuracy():
     np.testing.assert_allclose(null.observed, found.accuracy, atol=0.02)
 
 
-def test_scores_are_read_prompt_by_prompt_fold_by_fold_and_block_by_block():
+def test_scores_are_read_prompt_by_prompt_and_block_by_block():
     found = Probe(
         gold=np.array([0, 1, 1, 0]),
         predicted=np.array([[0, 1], [1, 1], [0, 1], [0, 0]]),
@@ -81,7 +80,6 @@ def test_scores_are_read_prompt_by_prompt_fold_by_fold_and_block_by_block():
     )
     assert found.hits.tolist() == [[True, False], [True, True], [False, True], [True, True]]
     assert found.accuracy.tolist() == [0.75, 0.75]
-    assert found.fold_accuracy.tolist() == [[1.0, 0.5], [0.5, 1.0]]
     assert found.block_accuracy.tolist() == [[1.0, 0.5], [0.5, 1.0]]
     assert found.best_layer == 0
 
@@ -120,19 +118,8 @@ def test_folds_in_order_are_scikit_learns_plain_cross_validation():
         scores = cross_val_score(
             classifier_for("in-order"), states[:, layer], prompts.labels, cv=StratifiedKFold(4)
         )
-        np.testing.assert_allclose(found.fold_accuracy[:, layer], scores)
-
-
-def test_the_best_layer_of_sixteen_prompts_is_far_above_chance_on_noise():
-    """Sixteen prompts and many layers: the maximum is what makes 25% look like a finding."""
-    prompts = sixteen_words()
-    best, mean = [], []
-    for seed in range(3):
-        accuracy = probe(noise(prompts, layers=12, seed=seed), prompts, "in-order").accuracy
-        best.append(accuracy.max())
-        mean.append(accuracy.mean())
-    assert abs(np.mean(mean) - 0.25) < 0.08
-    assert np.mean(best) > 0.4
+        own = [found.hits[found.folds == fold, layer].mean() for fold in range(4)]
+        np.testing.assert_allclose(own, scores)
 
 
 def test_a_probe_that_memorises_has_no_selectivity():
@@ -186,20 +173,6 @@ def test_weights_of_two_classes_are_opposite():
     weights = class_weights(noise(SYMBOLS)[:, 0], labels)
     assert weights.shape == (2, 12)
     np.testing.assert_allclose(weights[0], -weights[1])
-
-
-def test_directions_of_one_plant_agree_with_the_means_and_from_layer_to_layer():
-    """In white noise the best linear direction is the difference of means."""
-    states = planted(SYMBOLS, size=6.0)
-    first, second = 0, 2
-    found = Directions(
-        probe=probe_directions(states, SYMBOLS.labels, first, second),
-        means=mean_difference(states, SYMBOLS.labels, first, second),
-    )
-    assert found.probe.shape == (4, 12)
-    assert (found.agreement[FIRST:] > 0.9).all()
-    assert found.neighbours[FIRST] > 0.8
-    assert found.neighbours[0] < found.neighbours[FIRST]
 
 
 WITHOUT_ADD = in_symbols([p for p in held_out(80, 0) if p.operation is not Operation.ADD])
@@ -261,14 +234,6 @@ def test_the_same_states_give_the_same_numbers_bit_by_bit():
     assert np.array_equal(one.permuted, two.permuted)
     other = permutation_null(states, SYMBOLS, permutations=5, seed=1)
     assert not np.array_equal(one.permuted, other.permuted)
-
-
-def test_an_untrained_model_reads_symbols_from_its_first_layer(tiny_model):
-    """The operator stands two tokens before the end, so no training is needed to read it."""
-    prompts = in_symbols(held_out(80, 0))
-    found = probe(read_states(tiny_model, prompts.texts), prompts)
-    assert found.predicted.shape == (80, 4)
-    assert found.accuracy[0] > 0.8
 
 
 def test_prompts_of_unequal_lengths_are_refused():

@@ -119,16 +119,6 @@ def test_symbols_are_split_evenly_by_class():
         assert counts.max() <= 11
 
 
-def test_words_hold_each_problem_in_every_template():
-    problems = held_out(20, 0)
-    prompts = in_every_wording(problems)
-    assert len(set(prompts.texts)) == 80
-    split = by_template(prompts)
-    assert np.bincount(split.folds).tolist() == [20] * 4
-    for training, test in sides(split, prompts.pairs):
-        assert training == test
-
-
 def test_phrases_swap_their_classes_inside_a_template():
     prompts = in_every_wording(held_out(20, 0))
     split, labels = by_template(prompts), np.array(prompts.labels)

@@ -12,7 +12,6 @@ from lazarus_bench.analysis import prompts as module
 from lazarus_bench.analysis.prompts import last_states, read_states, token_texts
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import residual_stream
 
@@ -50,14 +49,6 @@ def test_neither_the_batch_nor_the_order_matters(tiny_model, ids, limit, data):
     np.testing.assert_allclose(mixed, whole[order], rtol=1e-4, atol=1e-6)
 
 
-def test_the_last_layer_unembeds_to_the_models_logits(tiny_model):
-    ids = (0, 5, 9, 7)
-    last = mx.array(last_states(tiny_model, [ids])[0, -1])
-    projected = np.array(unembed(tiny_model.model, tiny_model.anatomy, last))
-    logits = np.array(tiny_model.model(mx.array([list(ids)])))[0, -1]
-    np.testing.assert_allclose(projected, logits, rtol=1e-4, atol=1e-5)
-
-
 def test_the_same_texts_give_the_same_states_bit_by_bit(tiny_model):
     texts = ["7 * 8 = ", "What is 7 times 8? ", "12 + 5 = "]
     first = read_states(tiny_model, texts)
@@ -86,8 +77,6 @@ def test_a_token_without_an_embedding_is_refused(tiny_model, token):
 
 @pytest.mark.parametrize("text", ["Once upon a time", "She said: go  on, 1 + 2"])
 def test_a_sentencepiece_token_keeps_its_blank(shared, text):
-    from lazarus_bench.models.load import load
-
     loaded = load(shared / "models" / "stories260K")
     ids = loaded.tokenizer.encode(text, add_special_tokens=False)
     assert "".join(token_texts(loaded, np.array(ids))) == f" {text}"

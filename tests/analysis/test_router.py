@@ -24,8 +24,7 @@ from lazarus_bench.analysis.router import (
     unembedding_of,
 )
 from lazarus_bench.analysis.vocabulary import strongest
-from lazarus_bench.backend import mx
-from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.anatomy import blocks, part
 from lazarus_bench.models.prompts import word_tokens
 
@@ -170,13 +169,6 @@ def test_a_dense_model_has_no_router(path):
             ask(dense)
 
 
-def test_weights_that_are_no_numbers_are_refused():
-    loaded = mixture("olmoe")
-    routed_layers(loaded)[0].weight[1] = mx.full((48,), float("nan"))
-    with pytest.raises(UserError, match="not finite"):
-        project_gates(loaded)
-
-
 @pytest.mark.parametrize(
     ("token", "classes"),
     [
@@ -269,13 +261,6 @@ def test_in_two_dimensions_one_cosine_is_that_of_a_uniform_angle():
     null = ExtremeNull(width=2, vocabulary=1)
     assert null.mean() == pytest.approx(0, abs=1e-6)
     assert null.quantile(0.75) == pytest.approx(np.cos(np.pi / 4))
-
-
-def test_more_rows_and_fewer_dimensions_reach_higher():
-    base = ExtremeNull(width=64, vocabulary=1000)
-    assert base.mean() < ExtremeNull(width=64, vocabulary=2000).mean() == base.mean(2)
-    assert base.mean() < ExtremeNull(width=32, vocabulary=1000).mean()
-    assert base.quantile(0.05) < base.mean() < base.quantile(0.95)
 
 
 @pytest.mark.parametrize("wrong", [{"width": 1, "vocabulary": 5}, {"width": 5, "vocabulary": 0}])

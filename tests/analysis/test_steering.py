@@ -9,11 +9,8 @@ from lazarus_bench.analysis.answers import greedy
 from lazarus_bench.analysis.behaviour import behaviour
 from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.analysis.operations import operation_words
-from lazarus_bench.analysis.prompts import last_states
 from lazarus_bench.analysis.steering import (
-    Asked,
     contrast,
-    directions,
     moved_at_random,
     random_direction,
     read_steered,
@@ -24,7 +21,7 @@ from lazarus_bench.tasks.arithmetic import Operation, held_out
 
 PROBLEMS, TWELVE = held_out(6, 3), held_out(12, 3)
 TARGETS = np.array([5, 300])
-ASKED = Asked(targets=TARGETS, top=3, length=4)
+ASKED = {"targets": TARGETS, "top": 3, "length": 4}
 
 
 def encoded(loaded):
@@ -35,17 +32,9 @@ def row_of(loaded, token):
     return np.array(loaded.model.model.embed_tokens.weight[token], dtype=np.float64)
 
 
-def test_a_direction_is_the_difference_of_mean_states(tiny_model):
-    prompts = encoded(tiny_model)
-    states = last_states(tiny_model, prompts).astype(np.float64)
-    found = directions(tiny_model, prompts[:2], prompts[2:])
-    np.testing.assert_allclose(found, states[:2].mean(axis=0) - states[2:].mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(directions(tiny_model, prompts, prompts), 0, atol=1e-12)
-
-
 def test_no_strength_is_the_model_as_it_is(tiny_model):
     prompts = encoded(tiny_model)
-    found = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), 0.0)
+    found = read_steered(tiny_model, prompts, 2, row_of(tiny_model, 300), 0.0, **ASKED)
     expected = read_lens(tiny_model, prompts, np.tile(TARGETS, (6, 1)), 3)
     np.testing.assert_allclose(found.reading.probability, expected.probability, rtol=1e-5)
     np.testing.assert_array_equal(found.reading.top_ids, expected.top_ids)
@@ -55,26 +44,24 @@ def test_no_strength_is_the_model_as_it_is(tiny_model):
 
 def test_a_words_own_row_brings_the_word_from_the_layer_on(tiny_model):
     prompts = encoded(tiny_model)
-    plain = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), 0.0)
-    found = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), 200.0)
+    plain = read_steered(tiny_model, prompts, 2, row_of(tiny_model, 300), 0.0, **ASKED)
+    found = read_steered(tiny_model, prompts, 2, row_of(tiny_model, 300), 200.0, **ASKED)
     np.testing.assert_allclose(
         found.reading.probability[:, :2], plain.reading.probability[:, :2], rtol=1e-5
     )
     assert (found.reading.top_ids[:, 2:, 0] == 300).all()
     assert all(set(ids) == {300} for ids in found.continuations)
     assert (found.moved > 0.5).all()
-    away = read_steered(tiny_model, prompts, ASKED, 2, row_of(tiny_model, 300), -200.0)
+    away = read_steered(tiny_model, prompts, 2, row_of(tiny_model, 300), -200.0, **ASKED)
     assert (away.reading.probability[:, -1, 1] < plain.reading.probability[:, -1, 1]).all()
 
 
 def test_it_is_what_claims_read(tiny_model):
     direction = row_of(tiny_model, 300)
     names = steer(tiny_model, PROBLEMS, 1, direction, 3.0).names
-    from lazarus_bench.analysis.operations import operation_words
-
     bare = np.array([word.bare for word in operation_words(tiny_model)])
-    asked = Asked(targets=bare, top=1, length=1)
-    found = read_steered(tiny_model, encoded(tiny_model), asked, 1, direction, 3.0)
+    asked = {"targets": bare, "top": 1, "length": 1}
+    found = read_steered(tiny_model, encoded(tiny_model), 1, direction, 3.0, **asked)
     np.testing.assert_allclose(found.reading.probability, names, rtol=1e-4)
 
 
@@ -91,11 +78,11 @@ def test_random_directions_are_as_long_and_differ_by_draw(tiny_model):
 
 def test_a_layer_that_is_not_there_is_refused(tiny_model):
     with pytest.raises(UserError, match="layer 4 is not in this model"):
-        read_steered(tiny_model, encoded(tiny_model), ASKED, 4, np.ones(48), 1.0)
+        read_steered(tiny_model, encoded(tiny_model), 4, np.ones(48), 1.0, **ASKED)
     with pytest.raises(UserError, match="a direction of shape"):
-        read_steered(tiny_model, encoded(tiny_model), ASKED, 1, np.ones(7), 1.0)
+        read_steered(tiny_model, encoded(tiny_model), 1, np.ones(7), 1.0, **ASKED)
     with pytest.raises(UserError, match="there is no token 99999"):
-        read_steered(tiny_model, [[99999]], ASKED, 1, np.ones(48), 1.0)
+        read_steered(tiny_model, [[99999]], 1, np.ones(48), 1.0, **ASKED)
 
 
 def test_each_prompt_is_steered_by_its_own_direction(tiny_model):

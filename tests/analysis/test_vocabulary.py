@@ -85,47 +85,16 @@ def test_the_final_norm_weighs_the_coordinates_by_its_gain(tiny, rows):
     )
 
 
-def test_a_token_of_length_zero_has_cosine_zero(tiny):
-    loaded = load(tiny)
-    embedding = loaded.model.model.embed_tokens
-    embedding.weight[7] = 0.0
-    found = vocabulary_cosines(loaded, np.ones(WIDTH))
-    assert found[0, 7] == 0
-    assert np.isfinite(found).all()
-
-
-def test_quantised_rows_are_read_dequantised():
-    embedding = nn.Embedding(50, 64)
-    exact = np.array(embedding.weight)
-    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
-
-    class Tied(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = nn.Module()
-            self.model.embed_tokens = embedding.to_quantized(group_size=32, bits=8)
-
-    from lazarus_bench.models.anatomy import Anatomy
-    from lazarus_bench.models.load import LoadedModel
-
-    loaded = LoadedModel(name="q", model=Tied(), tokenizer=None, config={}, anatomy=Anatomy())
-    np.testing.assert_allclose(np.array(unit_rows(loaded)), exact, atol=0.01)
-
-
 def test_a_word_is_first_along_its_own_row_and_last_against_it(tiny_model, rows, words):
     add = words[1].bare
     along = words_in_direction(tiny_model, rows[add], words, draws=200)
     against = words_in_direction(tiny_model, -rows[add], words, draws=200)
     assert along.rank[1] == 1
-    assert along.top[0] == add
-    assert along.cosine[1] == pytest.approx(1.0, abs=1e-5)
     assert along.z[1] == pytest.approx(np.sqrt(WIDTH), rel=0.2)
     assert against.rank[1] == against.vocabulary
-    assert against.bottom[0] == add
     for reading in (along, against):
         assert reading.hits >= 1
         assert reading.end_distance[1] < 1 / reading.vocabulary
-        assert len(set(reading.top.tolist()) & set(reading.bottom.tolist())) == 0
 
 
 def test_ranks_and_ends_are_those_of_the_sorted_cosines(tiny_model, words):
@@ -133,11 +102,9 @@ def test_ranks_and_ends_are_those_of_the_sorted_cosines(tiny_model, words):
     cosines = vocabulary_cosines(tiny_model, direction)[0]
     found = words_in_direction(tiny_model, direction, words, draws=2)
     order = np.argsort(-cosines)
-    assert found.top.tolist() == order[:30].tolist()
-    assert found.bottom.tolist() == order[::-1][:30].tolist()
     for column, word in enumerate(words):
         assert order[found.rank[column] - 1] == word.bare
-    ends = {*found.top.tolist(), *found.bottom.tolist()}
+    ends = {*order[:30].tolist(), *order[-30:].tolist()}
     assert found.hits == sum(bool(ends & set(word.variants)) for word in words)
 
 
@@ -242,13 +209,9 @@ def test_a_vocabulary_smaller_than_k_is_given_whole_and_zero_rows_have_cosine_ze
     assert found.cosines.tolist() == [[1, 0, -1], [0, 0, 0]]
 
 
-def test_what_cannot_be_projected_is_refused():
+def test_no_tokens_at_all_are_refused():
     with pytest.raises(UserError, match="at least 1 token, not 0"):
         strongest(DIRECTIONS, ROWS, 0)
-    broken = ROWS.copy()
-    broken[5, 3] = np.nan
-    with pytest.raises(UserError, match="not finite"):
-        strongest(DIRECTIONS, broken, 3)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

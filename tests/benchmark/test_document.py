@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from sample_benchmark import DOCUMENT, GOLDEN, GOLDEN_PLOT, MACHINE, interval, written
 
 from lazarus_bench.benchmark.document import (
-    REST,
     WANTED_SHARE,
-    Curve,
     Part,
     Ratio,
     by_machine,
@@ -81,11 +79,6 @@ def test_a_damaged_document_is_refused_in_one_sentence(tmp_path, where, value):
         read_document(file)
 
 
-def test_a_missing_file_is_a_users_error(tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
-        read_document(tmp_path / "none.json")
-
-
 LIMITS = st.lists(st.floats(0.1, 10), min_size=3, max_size=3).map(sorted)
 
 
@@ -136,14 +129,6 @@ def test_each_device_has_a_document_of_its_own():
     assert by_machine([DOCUMENT, metal, DOCUMENT]) == [merged([DOCUMENT, DOCUMENT]), metal]
     with pytest.raises(UserError, match="no benchmark document"):
         by_machine([])
-
-
-def test_a_curve_keeps_its_type_through_the_file(tmp_path):
-    file = tmp_path / "found.json"
-    file.write_text(DOCUMENT.to_json())
-    (curve,) = read_document(file).curves
-    assert isinstance(curve, Curve)
-    assert isinstance(curve.sizes, tuple)
 
 
 def test_what_was_measured_once_has_no_interval():
@@ -214,10 +199,3 @@ def test_a_goal_that_its_operations_allow_is_missed():
 
 def test_a_profile_without_operations_has_no_ceiling():
     assert replace(PROFILE, parts=()).ceiling == 0
-
-
-@given(count=st.integers(0, 5))
-def test_the_dearest_are_neither_products_nor_the_rest(count):
-    found = PROFILE.dearest(count)
-    assert [part.kind for part in found] == ["dispatch", "optimizer"][:count]
-    assert REST not in [part.kind for part in found]

@@ -1,5 +1,7 @@
 """What stands side by side does the same work, and leaves mlx-lm as it found it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -109,39 +111,24 @@ def test_the_other_lens_is_the_same_lens(tmp_path):
     np.testing.assert_allclose(best, ours.top_probability, atol=1e-5)
 
 
-def test_sft_and_mlx_lm_take_turns(tiny):
-    speed, memory = sft_against_mlx_lm(tiny, batch=4, effort=LEAST_EFFORT)
-    assert speed.rounds == 2
-    assert speed.found.value > 0
-    assert (speed.at_least, memory.at_most) == (1.5, 1.0)
-    assert memory.found.value > 0
-    assert has_bounds(speed, memory)
-
-
-def test_dual_reward_and_sft_take_turns(tiny):
-    (cost,) = dual_against_sft(tiny, batch=4, effort=LEAST_EFFORT)
-    assert cost.found.value > 0
-    assert cost.at_most == 1.25
-    assert has_bounds(cost)
-
-
-def test_sampling_and_mlx_lm_take_turns(tiny):
-    found = sampling_against_mlx_lm(tiny, what="tiny", effort=LEAST_EFFORT)
-    assert [ratio.at_least for ratio in found] == [1.0, 1.0]
-    assert all(ratio.found.value > 0 for ratio in found)
-    assert has_bounds(*found)
-
-
-def has_bounds(*ratios):
-    """Whether the gate has a bound for each by its name: what has none can fall unseen."""
+@pytest.mark.parametrize(
+    ("compare", "goals"),
+    [
+        (partial(sft_against_mlx_lm, batch=4), [(1.5, None), (None, 1.0)]),
+        (partial(dual_against_sft, batch=4), [(None, 1.25)]),
+        (partial(sampling_against_mlx_lm, what="tiny"), [(1.0, None)] * 2),
+        (partial(probe_against_sklearn, what="tiny"), [(1.0, None)] * 2),
+    ],
+    ids=["SFT", "dual reward", "sampling", "probe"],
+)
+def test_rivals_take_turns_and_the_gate_has_a_bound_for_each(tiny, compare, goals):
+    found = compare(tiny, effort=LEAST_EFFORT)
+    assert [(ratio.at_least, ratio.at_most) for ratio in found] == goals
     bounds = (*LEAST, *MOST)
-    return all(any(ratio.name.startswith(start) for start in bounds) for ratio in ratios)
-
-
-def test_the_probe_and_a_plain_loop_take_turns(tiny):
-    found = probe_against_sklearn(tiny, what="tiny", effort=LEAST_EFFORT)
-    assert all(ratio.found.value > 0 for ratio in found)
-    assert has_bounds(*found)
+    for ratio in found:
+        assert ratio.found.value > 0
+        assert ratio.rounds >= 2
+        assert any(ratio.name.startswith(start) for start in bounds)  # else it can fall unseen
 
 
 def test_faster_than_a_rival_is_above_one():

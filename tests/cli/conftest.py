@@ -1,6 +1,8 @@
 """What the commands that read a model are asked about: the tiny one, as a lab model and adapted."""
 
+import json
 import shutil
+import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -30,6 +32,44 @@ def refused(told):
         return err
 
     return run
+
+
+@pytest.fixture
+def result(told):
+    """The result that the command prints as JSON."""
+
+    def run(*arguments):
+        code, out, err = told(*arguments, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)["result"]
+
+    return run
+
+
+@pytest.fixture
+def drawn(told, tmp_path):
+    """The texts of the picture that the command draws, and its cells with a number."""
+
+    def run(*arguments):
+        file = tmp_path / "drawn.svg"
+        code, _, err = told(*arguments, "--plot", file)
+        assert code == 0, err
+        root = ET.parse(file).getroot()
+        texts = [e.text for e in root.iter() if e.tag.endswith("text")]
+        return texts, [e for e in root.iter() if e.tag.endswith("rect") and len(e) == 1]
+
+    return run
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Have standard output be a terminal of so many columns."""
+
+    def to(columns):
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        monkeypatch.setenv("COLUMNS", str(columns))
+
+    return to
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,20 @@
 """`lazarus-bench analyze`: entropy, divergences and the answer, as the instrument reads them."""
 
-import json
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
+from lazarus_bench.analysis.emergence import read_emergence
+from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.report.markup import visible
 
 
-def test_the_document_has_the_readings(told, tiny, tiny_model):
-    from lazarus_bench.analysis.emergence import read_emergence
-
-    code, out, _ = told(tiny, "7 * 8 = ", "--top-k", 3, "--json")
-    (read,) = json.loads(out)["result"]["prompts"]
+def test_the_document_has_the_readings(result, tiny, tiny_model):
+    whole = result(tiny, "7 * 8 = ", "--top-k", 3)
+    (read,) = whole["prompts"]
     expected = read_emergence(tiny_model, tiny_model.encode("7 * 8 = "))
-    assert code == 0
-    assert json.loads(out)["result"]["layers"] == [0, 1, 2, 3]
+    assert whole["layers"] == [0, 1, 2, 3]
     assert read["answer_id"] == expected.answer == read["top_ids"][-1][0]
     assert read["answer"] == tiny_model.tokenizer.decode([expected.answer])
     assert read["crystallised_at"] == expected.crystallised
@@ -31,8 +29,6 @@ def test_the_document_has_the_readings(told, tiny, tiny_model):
 
 
 def test_the_table_tells_the_course_of_a_given_answer(told, tiny, tiny_model):
-    from lazarus_bench.models.prompts import answer_tokens
-
     code, out, _ = told(tiny, "7 * 8 = ", "--answer", "56", "--layer", 1)
     rows = out.splitlines()
     first = tiny_model.tokenizer.decode([answer_tokens(tiny_model.tokenizer, "7 * 8 = ", "56")[0]])
@@ -45,13 +41,12 @@ def test_the_table_tells_the_course_of_a_given_answer(told, tiny, tiny_model):
     assert f"answer {first} (the first token of 56␣and␣more): never" in out
 
 
-def test_an_answer_that_is_lost_is_placed_where_it_led_before(told, tiny):
-    found = json.loads(told(tiny, "7 * 8 = ", "--json")[1])["result"]["prompts"][0]
+def test_an_answer_that_is_lost_is_placed_where_it_led_before(told, result, tiny):
+    (found,) = result(tiny, "7 * 8 = ")["prompts"]
     top = [ids[0] for ids in found["top_ids"]]
     lost = next(layer for layer, token in enumerate(top) if token != top[-1])
     text = found["top_tokens"][lost][0]
-    out = told(tiny, "7 * 8 = ", "--answer", text, "--json")[1]
-    read = json.loads(out)["result"]["prompts"][0]
+    (read,) = result(tiny, "7 * 8 = ", "--answer", text)["prompts"]
     assert read["answer"] == text
     assert read["crystallised_at"] is None
     said = told(tiny, "7 * 8 = ", "--answer", text)[1].splitlines()
@@ -81,16 +76,7 @@ def test_each_prompt_has_its_block_and_its_part_of_the_picture(told, tiny, tmp_p
         (["--answer", ""], "--answer is empty"),
         (["--layer", "9"], "--layer 9 is not in"),
         (["--top-k", "-2"], "--top-k -2 is not possible"),
-        (["--output", "x.txt"], "end its name in .json"),
-        (["--plot", "x.pdf"], "end its name in .svg or .png"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
     assert sentence in refused(tiny, "7 * 8 = ", *arguments)
-
-
-def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "30")
-    _, out, _ = told(tiny, "7 * 8 = ")
-    assert max(map(len, out.splitlines())) <= 30

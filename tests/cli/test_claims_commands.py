@@ -114,9 +114,8 @@ def test_a_missing_folder_is_one_sentence(capsys, tmp_path):
     assert "name the folder of claim files with --hypotheses" in capsys.readouterr().err
 
 
-def test_a_narrow_terminal_is_not_overrun(said, monkeypatch):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "30")
+def test_a_narrow_terminal_is_not_overrun(said, narrow):
+    narrow(30)
     assert all(len(line) <= 30 for line in said("list")[1].splitlines())
 
 
@@ -170,10 +169,9 @@ def test_a_registry_with_other_harm_is_refused(said, folder, harm):
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80])
-def test_a_claim_fits_the_terminal(said, monkeypatch, columns):
+def test_a_claim_fits_the_terminal(said, narrow, columns):
     whole = said("show", "one/a")[1]
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(columns))
+    narrow(columns)
     shown = said("show", "one/a")[1]
     assert max(map(len, shown.splitlines())) <= columns
     assert "1 - 2\\*alpha" in whole

@@ -1,10 +1,13 @@
 """`lazarus-bench classifier`: accuracy, null and predictions are the probe's own."""
 
-import json
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+
+from lazarus_bench.analysis.probe import permutation_null, probe, transfer
+from lazarus_bench.analysis.probe_prompts import ProbePrompts
+from lazarus_bench.analysis.prompts import read_states
 
 TIMES = ["7 * 8 = ", "12 * 5 = ", "3 * 9 = ", "6 * 7 = ", "4 * 9 = "]
 PLUS = ["23 + 45 = ", "17 + 38 = ", "11 + 22 = ", "5 + 9 = ", "8 + 6 = "]
@@ -14,8 +17,6 @@ QUICK = ["--permutations", "19"]
 
 @pytest.fixture(scope="module")
 def asked():
-    from lazarus_bench.analysis.probe_prompts import ProbePrompts
-
     return ProbePrompts(
         texts=(*TIMES, *PLUS),
         labels=(0,) * 5 + (1,) * 5,
@@ -26,18 +27,13 @@ def asked():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "held_out", "folds"), [("held-out", "pairs", 5), ("writeup", "in-order", 4)]
+    ("protocol", "held_out", "folds"), [("held-out", "pairs", 5), ("in-order", "in-order", 4)]
 )
-def test_the_document_has_the_readings(told, tiny, tiny_model, asked, protocol, held_out, folds):
-    from lazarus_bench.analysis.probe import permutation_null, probe, transfer
-    from lazarus_bench.analysis.prompts import read_states
-
+def test_the_document_has_the_readings(result, tiny, tiny_model, asked, protocol, held_out, folds):
     test = ["9 * 9 = ", "30 + 12 = "]
-    code, out, _ = told(tiny, *CLASSES, *QUICK, "--test", *test, "--protocol", protocol, "--json")
-    read = json.loads(out)["result"]
+    read = result(tiny, *CLASSES, *QUICK, "--test", *test, "--protocol", protocol)
     states, others = read_states(tiny_model, asked.texts), read_states(tiny_model, test)
     expected, null = probe(states, asked, held_out), permutation_null(states, asked, held_out, 19)
-    assert code == 0
     assert (read["folds"], read["classes"]) == (folds, {"times": TIMES, "plus": PLUS})
     assert read["accuracy"] == expected.accuracy.tolist()
     assert read["best_layer"] == expected.best_layer
@@ -49,10 +45,9 @@ def test_the_document_has_the_readings(told, tiny, tiny_model, asked, protocol, 
         assert item == {"prompt": prompt, "predicted": [asked.classes[at] for at in layers]}
 
 
-def test_the_tables_say_the_same(told, tiny):
+def test_the_tables_say_the_same(told, result, tiny):
     arguments = [tiny, *CLASSES, *QUICK, "--test", "9 * 9 = |30 + 12 = "]
-    _, out, _ = told(*arguments, "--json")
-    read = json.loads(out)["result"]
+    read = result(*arguments)
     code, shown, _ = told(*arguments)
     lines = shown.splitlines()
     assert code == 0
@@ -65,11 +60,10 @@ def test_the_tables_say_the_same(told, tiny):
     assert first.split("␣")[1].split()[0] == read["test"][0]["predicted"][read["best_layer"]]
 
 
-def test_classes_from_files(told, tiny, tmp_path):
+def test_classes_from_files(result, tiny, tmp_path):
     (tmp_path / "plus.txt").write_text("\n".join(PLUS))
     given = [CLASSES[0], CLASSES[1], "--classes", f"plus:@{tmp_path / 'plus.txt'}"]
-    _, out, _ = told(tiny, *given, *QUICK, "--json")
-    assert json.loads(out)["result"]["classes"]["plus"] == PLUS
+    assert result(tiny, *given, *QUICK)["classes"]["plus"] == PLUS
 
 
 def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path):
@@ -88,23 +82,14 @@ def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path
         (CLASSES[:2], "give --classes for at least two"),
         (["--classes", "7 * 8 = ", *CLASSES], "names no class"),
         (["--classes", f"again:{TIMES[0]}", *CLASSES], "leave it in one"),
-        (["--classes", "few:1|2|3|4", *CLASSES], "or --protocol writeup (4 folds)"),
+        (["--classes", "few:1|2|3|4", *CLASSES], "or --protocol in-order (4 folds)"),
         (
             ["--classes", "few:1|1|1|1|1", *CLASSES],
             "5 folds need 5 different prompts of a class, and few has 1: give more",
         ),
         ([*CLASSES, "--permutations", "0"], "--permutations 0 gives no null distribution"),
         ([*CLASSES, "--test", "a|"], "has an empty prompt"),
-        ([*CLASSES, "--plot", "x.pdf"], "end its name in .svg or .png"),
-        ([*CLASSES, "--output", "x.yaml"], "end its name in .json"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
     assert sentence in refused(tiny, *arguments)
-
-
-def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "30")
-    _, out, _ = told(tiny, *CLASSES, *QUICK, "--test", "9 * 9 = ")
-    assert max(map(len, out.splitlines())) <= 30

@@ -1,4 +1,4 @@
-"""The command line: doctor's findings and remedies, rendering a report, quick help."""
+"""The command line: help, doctor's findings and remedies, what cannot be read or written."""
 
 import importlib
 import json
@@ -7,17 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from claimfiles import clean_environment, write
 
 from lazarus_bench import cli
 from lazarus_bench.cli import application
-from lazarus_bench.judge import AtLeast, Means, decide
-from lazarus_bench.report.html import render_html
-from lazarus_bench.report.markdown import render
-from lazarus_bench.report.schema import Report, Row, save
 
 
 def command(*args, **environment):
@@ -28,43 +23,6 @@ def command(*args, **environment):
         timeout=120,
         env=clean_environment(**environment),
     )
-
-
-@pytest.fixture
-def report():
-    verdict = decide(Means(values=((0.5, 0.6, 0.7),)), AtLeast(0.3), family_size=1)
-    row = Row(
-        claim_id="fam/one",
-        family="fam",
-        says="A statement.",
-        estimand="a number",
-        source="A, *Results*",
-        subject="published",
-        verdict=verdict,
-        published=verdict,
-        pinned=None,
-        digests=(),
-        seconds=0.1,
-        secondary=(),
-        published_note="",
-        exploratory=False,
-    )
-    return Report(
-        created="2026-01-01T00:00:00+00:00",
-        profile="default",
-        command="pytest",
-        manifest={},
-        rows=(row,),
-        lens_tables=(),
-        jobs=(),
-    )
-
-
-def test_help_names_the_commands(capsys):
-    assert cli.main(["--help"]) == 0
-    listed = capsys.readouterr().out
-    assert "doctor       Show the device, BLAS and speed found" in listed
-    assert "render" in listed
 
 
 @pytest.mark.parametrize("name", application.commands())
@@ -78,6 +36,7 @@ def test_a_command_is_its_file_and_its_docstring_its_help(capsys, monkeypatch, n
     shown = capsys.readouterr().out
     assert summary in shown
     assert re.search(rf"Examples:\n  .*lazarus-bench {name}", shown)
+    assert "Exit codes:\n  0  " in shown or hasattr(module, "app")
 
 
 def test_doctor_tells_what_it_found():
@@ -109,62 +68,6 @@ def test_doctor_of_a_machine_that_is_not_there(variable, value):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_render_writes_what_the_report_says(tmp_path, report, capsys):
-    save(report, tmp_path / "report.json")
-    assert cli.main(["render", str(tmp_path / "report.json")]) == 0
-    assert capsys.readouterr().out == render(report)
-    output = tmp_path / "new" / "report.md"
-    assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(output)]) == 0
-    assert output.read_text() == render(report)
-    page = tmp_path / "new" / "report.html"
-    assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(page)]) == 0
-    assert page.read_text(encoding="utf-8") == render_html(report)
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (None, "cannot read the report"),
-        ("{", "is not JSON"),
-        ("{}", "is not a report of lazarus-bench"),
-        ('{"schema": 99}', "has schema version 99"),
-    ],
-)
-def test_render_of_a_bad_report_is_one_sentence(tmp_path, capsys, text, sentence):
-    path = tmp_path / "report.json"
-    if text is not None:
-        path.write_text(text)
-    assert cli.main(["render", str(path)]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert sentence in said.err
-    assert len(said.err.splitlines()) == 1
-
-
-def test_render_reads_a_folder(tmp_path, report, capsys):
-    save(report, tmp_path / "report.json")
-    assert cli.main(["render", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == render(report)
-
-
-@pytest.mark.parametrize("name", ["report.json", "report.pdf", "page.htlm"])
-def test_render_to_the_name_of_another_form_writes_nothing(tmp_path, report, capsys, name):
-    save(report, tmp_path / "report.json")
-    kept = (tmp_path / "report.json").read_bytes()
-    output = str(tmp_path / name)
-    assert cli.main(["render", str(tmp_path / "report.json"), "--output", output]) == 2
-    assert "end its name in .md or .html" in capsys.readouterr().err
-    assert (tmp_path / "report.json").read_bytes() == kept
-    assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
-
-
-def test_render_to_a_place_that_is_a_file(tmp_path, report, capsys):
-    save(replace(report, profile="smoke"), tmp_path / "report.json")
-    below = tmp_path / "report.json" / "report.md"
-    assert cli.main(["render", str(tmp_path / "report.json"), "--output", str(below)]) == 2
-    assert "cannot write the report" in capsys.readouterr().err
-
-
 def test_doctor_tells_other_programs():
     done = command("doctor", "--json")
     found = json.loads(done.stdout)
@@ -183,12 +86,11 @@ def test_a_help_fits_a_narrow_terminal(capsys, monkeypatch, command):
     assert examples.startswith(f"  lazarus-bench {' '.join(command)}")
 
 
-def test_doctor_fits_a_narrow_terminal(capsys, monkeypatch):
+def test_doctor_fits_a_narrow_terminal(capsys, narrow):
     cli.main(["doctor"])
     whole = capsys.readouterr().out.splitlines()
     assert {len(line.split()) > 1 for line in whole} == {True}
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "40")
+    narrow(40)
     cli.main(["doctor"])
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 40

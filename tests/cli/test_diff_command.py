@@ -5,28 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from commandcases import row
 
 from lazarus_bench import cli
-from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report.diff import compare, render_diff
 from lazarus_bench.report.markup import unescaped
-from lazarus_bench.report.schema import Report, Row, load, save
+from lazarus_bench.report.schema import Report, load, save
 
 OLDER = Path(__file__).resolve().parents[1] / "report"
-
-
-def row(name, values):
-    verdict = decide(Means(values=values), AtLeast(0.3), family_size=1)
-    return Row(
-        claim_id=name,
-        family="fam",
-        says="A statement.",
-        estimand="a number",
-        source="A",
-        subject="lab:llama",
-        verdict=verdict,
-        published=None,
-    )
 
 
 KEPT = row("fam/kept", ((0.50, 0.51, 0.52, 0.53) * 5,))
@@ -151,21 +137,11 @@ def test_a_report_that_is_compared_is_not_overwritten(folders, capsys, output):
     assert Path(output).read_bytes() == kept
 
 
-@pytest.mark.parametrize("command", [["diff"], ["claims", "list"], ["claims", "export"], []])
-def test_help_ends_in_examples_and_exit_codes(capsys, command):
-    assert cli.main([*command, "--help"]) == 0
-    out = capsys.readouterr().out
-    assert "Examples:\n  lazarus-bench " in out
-    if command in (["diff"], ["claims", "list"]):
-        assert "Exit codes:\n  0  " in out
-
-
 @pytest.mark.parametrize("columns", [30, 60])
-def test_a_comparison_fits_the_terminal(folders, capsys, monkeypatch, columns):
+def test_a_comparison_fits_the_terminal(folders, capsys, narrow, columns):
     cli.main(["diff", *folders])
     whole = capsys.readouterr().out
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(columns))
+    narrow(columns)
     cli.main(["diff", *folders])
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= columns < max(map(len, whole.splitlines()))

@@ -18,6 +18,11 @@ from doc_checks import Ran, check
 from documentation import FENCE, PAGES, ROOT, Example, blocks, examples
 
 from lazarus_bench import cli
+from lazarus_bench.backend import mx
+from lazarus_bench.jobs.store import Store
+from lazarus_bench.jobs.subjects import lab_subject
+from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
+from lazarus_bench.models.load import load
 
 EXAMPLES = examples()
 PROGRAM = re.compile(r"(\.venv/bin/)?(lazarus-bench|pytest) ")
@@ -68,8 +73,6 @@ def is_session(words: list[str]) -> bool:
 @pytest.fixture(scope="session")
 def small_lab(tmp_path_factory) -> Path:
     """A store in which untrained models of eight layers pass for the lab's."""
-    from lazarus_bench.jobs.store import Store
-    from lazarus_bench.jobs.subjects import lab_subject
     from lazarus_bench.models import lab
 
     store = Store(tmp_path_factory.mktemp("lab") / "store")
@@ -92,10 +95,6 @@ def small_adapter(small_lab, tmp_path_factory) -> Path:
     """A LoRA of the small llama that changes what it says."""
     from mlx.utils import tree_map
 
-    from lazarus_bench.backend import mx
-    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
-    from lazarus_bench.models.load import load
-
     loaded = load(llama_in(small_lab))
     lora = Lora(keys=("self_attn.v_proj", "self_attn.o_proj"), rank=2, scale=8)
     add_lora(loaded, lora)
@@ -109,9 +108,6 @@ def small_adapter(small_lab, tmp_path_factory) -> Path:
 
 
 def llama_in(store: Path) -> Path:
-    from lazarus_bench.jobs.store import Store
-    from lazarus_bench.jobs.subjects import lab_subject
-
     found = Store(store).find(lab_subject("lab:llama").base(0))
     assert found is not None
     return found.directory

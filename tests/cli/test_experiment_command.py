@@ -178,7 +178,7 @@ def test_the_list_names_what_each_does_and_costs(ran):
     found = {item["name"]: item for item in ran["list"].json["experiments"]}
     assert list(found) == ["two_stages", "emergence", "sentences"]
     two = found["two_stages"]
-    assert two["writeup"] == "a_paper.md"
+    assert two["source"] == "a_paper.md"
     assert list(two["claims"]) == ["two-stage/first", "two-stage/heavy", "two-stage/light"]
     assert two["printed"] == "run two_stages"
     # Five seeds of: base, stage 1, fused, and two ways to train stage 2.
@@ -196,7 +196,7 @@ def test_the_list_names_what_each_does_and_costs(ran):
 def test_one_experiment_is_told_in_full(ran):
     said = ran["one"]
     assert said.code == 0
-    assert "writeup: a_paper.md, the whole paper" in said.out
+    assert "source: a_paper.md, the whole paper" in said.out
     assert "sections of a configuration: stage1, stage2" in said.out
     assert "  two-stage/light: A statement" in said.out
     assert ran["alias"].out.startswith("sentences: ")

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.models import lab
+from lazarus_bench.models.load import load
+from lazarus_bench.training import Sft
+
 
 def logits(directory, adapter=None):
-    from lazarus_bench.backend import mx
-    from lazarus_bench.models.load import load
-
     loaded = load(directory, adapter)
     return np.array(loaded.model(mx.array([loaded.encode("7 * 8 = ")])))
 
@@ -63,10 +65,6 @@ def test_a_damaged_folder_is_named(told, tiny, adapter, tmp_path):
 @pytest.fixture
 def four_bits(tmp_path):
     """A model of quantised linears, and an adapter of it that does little."""
-    from lazarus_bench.backend import nn
-    from lazarus_bench.models import lab
-    from lazarus_bench.training import Sft
-
     size = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 32}
     config = lab.config_of("llama") | size | heads

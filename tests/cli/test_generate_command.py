@@ -1,26 +1,22 @@
 """`lazarus-bench generate`: the continuations are the instrument's, and no flag is passed over."""
 
-import json
-
 import pytest
+
+from lazarus_bench.analysis.answers import Generation, greedy
 
 PROMPTS = ["7 * 8 = ", "What is 7 times 8? "]
 
 
 def by_hand(loaded, tokens):
-    from lazarus_bench.analysis.answers import greedy
-
     found = greedy(loaded, [loaded.encode(text) for text in PROMPTS], tokens)
     return [loaded.tokenizer.decode(ids) for ids in found]
 
 
-def test_the_document_has_the_continuations(told, tiny, tiny_model):
-    code, out, err = told(tiny, "|".join(PROMPTS), "--max-tokens", 6, "--json")
-    result = json.loads(out)["result"]
-    assert (code, err) == (0, "")
-    assert result["prompts"] == PROMPTS
-    assert result["texts"] == by_hand(tiny_model, 6)
-    assert result["tokens_per_second"] > 0
+def test_the_document_has_the_continuations(result, tiny, tiny_model):
+    read = result(tiny, "|".join(PROMPTS), "--max-tokens", 6)
+    assert read["prompts"] == PROMPTS
+    assert read["texts"] == by_hand(tiny_model, 6)
+    assert read["tokens_per_second"] > 0
 
 
 def test_each_prompt_is_followed_by_its_continuation(told, lab, tiny_model):
@@ -33,23 +29,15 @@ def test_each_prompt_is_followed_by_its_continuation(told, lab, tiny_model):
             assert prompt + text in lines[0]
 
 
-def test_an_adapter_changes_what_follows(told, tiny, adapter):
-    _, plain, _ = told(tiny, PROMPTS[0], "--json")
-    _, adapted, _ = told(tiny, PROMPTS[0], "--adapter", adapter, "--json")
-    assert json.loads(plain)["result"]["texts"] != json.loads(adapted)["result"]["texts"]
-
-
-def test_draws_repeat_with_their_seed(told, tiny):
+def test_draws_repeat_with_their_seed(result, tiny):
     def drawn(seed):
-        asked = ["--temperature", 1, "--seed", seed, "--max-tokens", 8, "--json"]
-        return json.loads(told(tiny, *PROMPTS, *asked)[1])["result"]["texts"]
+        asked = ["--temperature", 1, "--seed", seed, "--max-tokens", 8]
+        return result(tiny, *PROMPTS, *asked)["texts"]
 
     assert drawn(1) == drawn(1) != drawn(2)
 
 
 def test_control_characters_do_not_reach_the_terminal():
-    from lazarus_bench.analysis.answers import Generation
-
     said = Generation(prompts=["a\x1b"], texts=["[2J\tb\nc\r"], followed=())
     assert said.text(80) == "a\\x1b[2J\tb\nc\\r"
 
@@ -64,7 +52,6 @@ def test_control_characters_do_not_reach_the_terminal():
         (["--seed", "3"], "give --temperature as well"),
         (["--temperature", "1", "--seed", "-3"], "--seed -3"),
         (["--adapter", "."], "is not an adapter"),
-        (["--output", "said.txt"], "end its name in .json"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

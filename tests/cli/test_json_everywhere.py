@@ -1,10 +1,9 @@
 """`--json` of every command: one JSON document on standard output, progress elsewhere."""
 
 import json
-from pathlib import Path
 
 import pytest
-from commandcases import commands
+from commandcases import COMMANDS, commands
 from sample_benchmark import DOCUMENT
 
 from lazarus_bench import cli
@@ -12,65 +11,6 @@ from lazarus_bench.cli import application
 from lazarus_bench.jobs import subjects
 from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.training import Pretrain
-
-CLASSES = [
-    *("--classes", "multiply:7 * 8 = |12 * 5 = |3 * 9 = |6 * 4 = |8 * 8 = "),
-    *("--classes", "add:23 + 45 = |3 + 9 = |14 + 3 = |8 + 8 = |2 + 31 = "),
-]
-SMALL = ["--steps", "2", "--examples", "24", "--batch", "4", "--rank", "2"]
-SFT = [*SMALL, "--validation", "8"]
-FULL = ["--steps", "2", "--examples", "24", "--validation", "8"]
-TWO = [
-    *("--stage1-steps", "2", "--stage1-examples", "24", "--stage1-validation", "8"),
-    *("--stage2-steps", "2", "--stage2-examples", "24"),
-]
-ENGRAM = ["--examples", "40", "--validation", "60", "--epochs", "1", "--batch", "4", "--rank", "2"]
-ANSWERS = ["--clean-answers", "56", "--corrupted-answers", "15"]
-GRPO = ["--iterations", "2", "--prompts", "2", "--answers", "2", "--examples", "24"]
-REPORT = str(Path(__file__).resolve().parents[2] / "reports" / "published")
-
-COMMANDS = {
-    "doctor": [],
-    "run": ["audit/kl-sign", "--published", "--report", "here"],
-    "experiment run": ["two_stage_classifier", "--published", "--fail-on", "none", "-o", "there"],
-    "experiment list": [],
-    "experiment status": ["two_stage_classifier"],
-    "report": [REPORT],
-    "lab list": [],
-    "lab build": ["granite", "--workers", "1"],
-    "completion": ["zsh"],
-    "lens": ["lab:llama", "7 * 8 = "],
-    "classifier": ["lab:llama", *CLASSES, "--permutations", "9"],
-    "analyze": ["lab:llama", "7 * 8 = "],
-    "moe-expert analyze": ["MIXTURE", *CLASSES, "--permutations", "9"],
-    "moe-expert trace": ["MIXTURE", "7 * 8 = "],
-    "moe-expert weights": ["MIXTURE"],
-    "moe-expert project": ["MIXTURE", "--draws", "2"],
-    "ablate": ["lab:llama", "7 * 8 = "],
-    "patch": ["lab:llama", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
-    "steer": ["lab:llama", "7 * 8 = ", "--toward", "3 + 4 = ", "--away", "3 * 4 = "],
-    "benchmark": ["--from", "measured.json"],
-    "train sft": ["lab:llama", *SFT],
-    "train full": ["lab:llama", *FULL],
-    "train dual-reward": ["lab:llama", *SMALL],
-    "train grpo": ["lab:llama", *GRPO],
-    "train grpo-dual": ["lab:llama", *GRPO],
-    "train two-stage": ["lab:llama", *TWO],
-    "train engram": ["lab:llama", *ENGRAM],
-    "fuse": ["lab:llama", "--adapter", "ADAPTER", "--output", "fused"],
-    "generate": ["lab:llama", "7 * 8 = ", "--max-tokens", "2"],
-    "data": ["arithmetic", "--count", "20", "--output", "rows/"],
-    "render": [REPORT],
-    "diff": [REPORT, REPORT],
-    "claims list": [],
-    "claims show": ["dual/vo-36"],
-    "claims export": [],
-    "store ls": [],
-    "store show": ["BASE"],
-    "store verify": [],
-    "store gc": [],
-}
-"""A small use of each command; what it prints is the same whatever else it is given."""
 
 FINDINGS = {"doctor": (0, 1), "experiment status": (1,)}
 """Exit codes that tell a finding: a slow machine, trainings that are missing."""
@@ -110,6 +50,7 @@ def line(lab, adapter, tiny_mixture, tmp_path, monkeypatch):
     )
     (tmp_path / "measured.json").write_text(DOCUMENT.to_json())
     stand = {
+        "LLAMA": "lab:llama",
         "MIXTURE": str(tiny_mixture),
         "ADAPTER": str(adapter),
         "BASE": lab_subject("lab:llama").base(0).digest,

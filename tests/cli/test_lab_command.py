@@ -6,11 +6,12 @@ import time
 import pytest
 
 from lazarus_bench import cli
+from lazarus_bench.errors import UserError
 from lazarus_bench.jobs import subjects
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store
 from lazarus_bench.jobs.subjects import LAB, lab_subject
 from lazarus_bench.models import lab
-from lazarus_bench.training import Pretrain
+from lazarus_bench.training import Pretrain, pretrain
 
 SHORT = Pretrain(steps=2, symbols=4, words=2, prose=1)
 
@@ -103,9 +104,6 @@ def test_a_mistake_is_one_sentence(said, arguments, sentence):
 
 
 def test_a_training_that_fails_is_told_and_sets_the_exit_code(said, store, monkeypatch):
-    from lazarus_bench.errors import UserError
-    from lazarus_bench.training import pretrain
-
     def refuse(*_, **__):
         raise UserError("the disk said no")
 

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 from claimfiles import clean_environment
 from safetensors.numpy import load_file, save_file
 
+from lazarus_bench.analysis.lens import read_lens, total_variation
 from lazarus_bench.cli import terminal
 from lazarus_bench.figures.tables import table
+from lazarus_bench.models.files import fingerprint
+from lazarus_bench.models.load import load
 
 PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
 
@@ -28,19 +30,15 @@ def empty(tmp_path, monkeypatch):
 
 
 def by_hand(loaded, texts, words=(), top=5):
-    from lazarus_bench.analysis.lens import read_lens
-
     ids = [loaded.tokenizer.encode(word, add_special_tokens=False)[0] for word in words]
     encoded = [loaded.encode(text) for text in texts]
     return read_lens(loaded, encoded, np.tile(np.array(ids, dtype=np.int64), (len(texts), 1)), top)
 
 
-def test_the_document_has_the_readings(told, tiny, tiny_model):
+def test_the_document_has_the_readings(result, tiny, tiny_model):
     words = ("multiply", "add")
-    asked = ["--targets", "multiply,add", "--layer", 3, "--layer", 1, "--top-k", 4, "--json"]
-    code, out, err = told(tiny, "|".join(PROMPTS), *asked)
-    read, expected = json.loads(out)["result"], by_hand(tiny_model, PROMPTS, words, 4)
-    assert (code, err) == (0, "")
+    asked = ["--targets", "multiply,add", "--layer", 3, "--layer", 1, "--top-k", 4]
+    read, expected = result(tiny, "|".join(PROMPTS), *asked), by_hand(tiny_model, PROMPTS, words, 4)
     assert (read["prompts"], read["targets"], read["layers"]) == (PROMPTS, list(words), [1, 3])
     chosen = expected.probability[:, [1, 3]]
     np.testing.assert_allclose(read["lens"]["target_probability"], chosen, rtol=1e-5)
@@ -53,6 +51,8 @@ def test_the_table_has_the_classifier_layer_and_the_targets(told, tiny, tiny_mod
     _, out, _ = told(tiny, PROMPTS[0], "--targets", "multiply", "--top-k", 1)
     reading = by_hand(tiny_model, PROMPTS[:1], ["multiply"], 1)
     _, _, header, row = out.splitlines()
+    _, every, _ = told(tiny, PROMPTS[0], "--all-layers")
+    assert [line.split("L")[1][0] for line in every.splitlines()[3:]] == list("0123")
     assert header.split() == ["prompt", "layer", "multiply", "top", "1"]
     assert row.startswith("7 * 8 =␣  L2 ")
     shown = row.split("L2")[1].split()
@@ -60,27 +60,18 @@ def test_the_table_has_the_classifier_layer_and_the_targets(told, tiny, tiny_mod
     assert float(shown[-1]) == pytest.approx(reading.top_probability[0, 2, 0], rel=0.05)
 
 
-def test_every_layer_has_a_row(told, tiny):
-    _, out, _ = told(tiny, PROMPTS[0], "--all-layers")
-    assert [line.split("L")[1][0] for line in out.splitlines()[3:]] == list("0123")
-
-
-def test_a_file_and_arguments_mix(told, tiny, tmp_path):
+def test_a_file_and_arguments_mix(result, tiny, tmp_path):
     file = tmp_path / "prompts.txt"
     file.write_text("\ufeffa|b = \r\n\n7 * 8 = \n", encoding="utf-8")
-    _, out, _ = told(tiny, f"@{file}", "5 + 5 =", "--json")
-    assert json.loads(out)["result"]["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
+    assert result(tiny, f"@{file}", "5 + 5 =")["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
 
 
-def test_prompts_from_standard_input(told, tiny, monkeypatch):
+def test_prompts_from_standard_input(result, tiny, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"7 * 8 = \n5 + 6 = \n")))
-    _, out, _ = told(tiny, "@-", "--json")
-    assert json.loads(out)["result"]["prompts"] == ["7 * 8 = ", "5 + 6 = "]
+    assert result(tiny, "@-")["prompts"] == ["7 * 8 = ", "5 + 6 = "]
 
 
 def test_a_result_file_says_what_it_comes_from(told, tiny, tmp_path):
-    from lazarus_bench.models.files import fingerprint
-
     file = tmp_path / "new" / "lens.json"
     code, out, _ = told(tiny, PROMPTS[0], "--output", file)
     kept = json.loads(file.read_text(encoding="utf-8"))
@@ -99,21 +90,10 @@ def test_a_lab_name_is_seed_0_of_the_store(told, lab, tiny):
     assert json.loads(ours)["model"]["name"] == "lab:llama"
 
 
-def test_a_lab_model_that_is_not_built(told, lab):
-    code, out, err = told("lab:granite", PROMPTS[0])
-    assert (code, out) == (2, "")
-    assert "lab:granite (seed 0) is not in the store" in err
-    assert "build it with `lazarus-bench lab build" in err
-
-
-def test_a_difference_is_of_the_two_models(told, tiny, tiny_model, adapter):
-    from lazarus_bench.analysis.lens import total_variation
-    from lazarus_bench.models.load import load
-
-    code, out, _ = told(tiny, PROMPTS[0], "--adapter", adapter, "--diff", "--all-layers", "--json")
-    read, encoded = json.loads(out)["result"], [tiny_model.encode(PROMPTS[0])]
+def test_a_difference_is_of_the_two_models(told, result, tiny, tiny_model, adapter):
+    read = result(tiny, PROMPTS[0], "--adapter", adapter, "--diff", "--all-layers")
+    encoded = [tiny_model.encode(PROMPTS[0])]
     moved = total_variation(tiny_model, load(tiny, adapter), encoded)
-    assert code == 0
     np.testing.assert_allclose(read["total_variation"], moved, atol=1e-6)
     assert moved[0, -1] > 0.01
     before = by_hand(tiny_model, PROMPTS[:1])
@@ -123,14 +103,10 @@ def test_a_difference_is_of_the_two_models(told, tiny, tiny_model, adapter):
     assert " → " in table.splitlines()[3]
 
 
-def test_a_picture_has_a_cell_for_every_prompt_and_layer(told, tiny, tmp_path):
-    file = tmp_path / "lens.svg"
-    assert told(tiny, "|".join(PROMPTS), "--targets", "multiply,add", "--plot", file)[0] == 0
-    drawn = ET.parse(file).getroot()
-    cells = [e for e in drawn.iter() if e.tag.endswith("rect") and len(e) == 1]
-    names = [e.text for e in drawn.iter() if e.tag.endswith("text")]
+def test_a_picture_has_a_cell_for_every_prompt_and_layer(drawn, tiny):
+    texts, cells = drawn(tiny, "|".join(PROMPTS), "--targets", "multiply,add")
     assert len(cells) == 2 * 2 * 4
-    assert {"multiply", "add", "What is 7 times 8?"} <= set(names)
+    assert {"multiply", "add", "What is 7 times 8?"} <= set(texts)
 
 
 def test_a_picture_as_png(told, tiny, tmp_path):
@@ -156,8 +132,6 @@ def test_png_without_resvg_is_one_sentence(told, tiny, tmp_path, monkeypatch):
         (["7 * 8 = ", "--top-k", "99999"], "--top-k 99999 is not possible"),
         (["7 * 8 = ", "--targets", "multiply,"], "has an empty word"),
         (["7 * 8 = ", "--targets", "unbelievable"], "tokens in this tokenizer"),
-        (["7 * 8 = ", "--plot", "lens.gif"], "end its name in .svg or .png"),
-        (["7 * 8 = ", "--output", "lens.csv"], "end its name in .json"),
         (["7 * 8 = ", "--diff"], "give --adapter DIR"),
         (["7 * 8 = ", "--adapter", "."], "is not an adapter (it has no adapter_config.json)"),
         (["a||b"], "has an empty prompt"),
@@ -198,15 +172,6 @@ def test_one_layer_and_all_of_them_exclude_each_other(told, tiny):
     code, out, err = told(tiny, PROMPTS[0], "--layer", "1", "--all-layers")
     assert (code, out) == (2, "")
     assert err == "lazarus-bench: --layer and --all-layers exclude each other: give one of them\n"
-
-
-@pytest.mark.parametrize("columns", [20, 40, 80])
-def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch, columns):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    _, out, _ = told(tiny, "|".join(PROMPTS), "--targets", "multiply,add,subtract", "--all-layers")
-    assert max(map(len, out.splitlines())) <= columns
-    assert "\x1b" not in out
 
 
 def test_what_has_no_room_is_named():
@@ -252,18 +217,6 @@ def test_a_whole_process_in_a_pipe_of_another_encoding(tiny):
     )
     assert (ours.returncode, ours.stderr) == (0, "")
     assert r"7 * 8 =\u2423  L2" in ours.stdout
-
-
-def test_help_imports_no_mlx_and_teaches_by_example():
-    code = (
-        "import sys; from lazarus_bench import cli\n"
-        "cli.main(['lens', '--help']); print('mlx' in sys.modules, 'numpy' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "lens lab:llama '7 * 8 = |23 + 45 = ' --targets multiply,add" in done.stdout
-    assert done.stdout.endswith("False False\n")
 
 
 def test_a_narrow_table_cuts_names_and_not_what_is_said_of_them():

@@ -2,13 +2,20 @@
 
 import json
 import shutil
-import subprocess
-import sys
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+
+from lazarus_bench.analysis.expert_use import entropy_bits, expert_use, specialisation_null
+from lazarus_bench.analysis.expert_weights import read_weights
+from lazarus_bench.analysis.router import project_gates, project_random
+from lazarus_bench.analysis.routing import read_routing
+from lazarus_bench.analysis.vocabulary import known_words
+from lazarus_bench.backend import mx
+from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
+from lazarus_bench.models.load import load
+from lazarus_bench.tasks.arithmetic import Operation
 
 TIMES = ["7 * 8 = ", "12 * 5 = ", "3 * 9 = "]
 PLUS = ["23 + 45 = ", "17 + 38 = ", "11 + 22 = "]
@@ -16,24 +23,10 @@ CLASSES = ["--classes", f"times:{'|'.join(TIMES)}", "--classes", f"plus:{'|'.joi
 QUICK = ["--permutations", "19"]
 
 
-@pytest.fixture
-def result(told):
-    def run(*arguments):
-        code, out, err = told(*arguments, "--json")
-        assert (code, err) == (0, "")
-        return json.loads(out)["result"]
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def adapter(tiny_mixture, tmp_path_factory):
     """A LoRA on the routers and experts of `tiny_mixture`, which mlx-lm's own trainer may leave."""
     from mlx.utils import tree_map
-
-    from lazarus_bench.backend import mx
-    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
-    from lazarus_bench.models.load import load
 
     loaded = load(tiny_mixture)
     lora = Lora(keys=("mlp.gate", "mlp.switch_mlp.up_proj"), rank=2, scale=8)
@@ -46,23 +39,12 @@ def adapter(tiny_mixture, tmp_path_factory):
     return directory
 
 
-def drawn(file):
-    """The texts and the cells with a number of a picture."""
-    root = ET.parse(file).getroot()
-    texts = [e.text for e in root.iter() if e.tag.endswith("text")]
-    return texts, [e for e in root.iter() if e.tag.endswith("rect") and len(e) == 1]
-
-
 def routed(loaded, prompts):
-    from lazarus_bench.analysis.routing import read_routing
-
     return read_routing(loaded, [loaded.encode(prompt) for prompt in prompts])
 
 
 @pytest.mark.parametrize("position", ["all", "last"])
 def test_analyze_has_the_instruments_numbers(result, tiny_mixture, tiny_mixture_model, position):
-    from lazarus_bench.analysis.expert_use import entropy_bits, expert_use, specialisation_null
-
     asked = [*CLASSES, *QUICK, "--position", position, "--layer", 2, "--layer", 0]
     read = result("analyze", tiny_mixture, *asked)
     use = expert_use(routed(tiny_mixture_model, [*TIMES, *PLUS]), last=position == "last")
@@ -105,13 +87,8 @@ def test_without_classes_the_four_operations_are_read(result, tiny_mixture):
     assert all(" / " in prompt for prompt in read["classes"]["divide"])
 
 
-def test_the_map_of_analyze_has_a_cell_for_every_class_expert_and_chosen_layer(
-    told, tiny_mixture, tmp_path
-):
-    file = tmp_path / "use.svg"
-    asked = [*CLASSES, *QUICK, "--layer", 0, "--layer", 2, "--plot", file]
-    assert told("analyze", tiny_mixture, *asked)[0] == 0
-    texts, cells = drawn(file)
+def test_the_map_of_analyze_has_a_cell_for_every_class_expert_and_chosen_layer(drawn, tiny_mixture):
+    texts, cells = drawn("analyze", tiny_mixture, *CLASSES, *QUICK, "--layer", 0, "--layer", 2)
     assert {"times", "plus", "expert 5", "L2"} <= set(texts)
     assert len(cells) == 2 * 6 * 2
 
@@ -137,18 +114,14 @@ def test_trace_has_the_models_own_routes(result, told, tiny_mixture, tiny_mixtur
     assert row.split(maxsplit=2) == ["7", str(trace.distinct[token]), cell]
 
 
-def test_the_map_of_a_trace_has_a_cell_for_every_choice(told, tiny_mixture, tmp_path):
-    file = tmp_path / "trace.svg"
-    _, out, _ = told("trace", tiny_mixture, TIMES[0], "--plot", file, "--json")
-    tokens = json.loads(out)["result"]["prompts"][0]["tokens"]
-    texts, cells = drawn(file)
+def test_the_map_of_a_trace_has_a_cell_for_every_choice(drawn, result, tiny_mixture):
+    tokens = result("trace", tiny_mixture, TIMES[0])["prompts"][0]["tokens"]
+    texts, cells = drawn("trace", tiny_mixture, TIMES[0])
     assert len(cells) == len(tokens) * 3 * 2
     assert f"7 * 8 =␣, token {tokens.index('7')}: 7" in texts
 
 
 def test_weights_have_the_instruments_numbers(result, told, tiny_mixture, tiny_mixture_model):
-    from lazarus_bench.analysis.expert_weights import read_weights
-
     read = result("weights", tiny_mixture)
     assert read["layers"] == [0, 1, 2]
     for layer in range(3):
@@ -166,19 +139,13 @@ def test_weights_have_the_instruments_numbers(result, told, tiny_mixture, tiny_m
     assert "3,456 numbers" in " ".join(out.split())
 
 
-def test_the_map_of_weights_shows_both_sides(told, tiny_mixture, tmp_path):
-    file = tmp_path / "weights.svg"
-    assert told("weights", tiny_mixture, "--plot", file)[0] == 0
-    texts, cells = drawn(file)
+def test_the_map_of_weights_shows_both_sides(drawn, tiny_mixture):
+    texts, cells = drawn("weights", tiny_mixture)
     assert "router: largest |cosine| with another" in texts
     assert len(cells) == 2 * 6 * 3
 
 
 def test_project_has_the_claims_own_numbers(result, tiny_mixture, tiny_mixture_model):
-    from lazarus_bench.analysis.router import project_gates, project_random
-    from lazarus_bench.analysis.vocabulary import known_words
-    from lazarus_bench.tasks.arithmetic import Operation
-
     words = ("correct", "incorrect", *(operation.word for operation in Operation))
     read = result("project", tiny_mixture, "--draws", 2, "--layer", 1)
     gates = project_gates(tiny_mixture_model)
@@ -198,8 +165,6 @@ def test_project_has_the_claims_own_numbers(result, tiny_mixture, tiny_mixture_m
 
 
 def test_a_row_that_points_at_a_word_is_told(result, told, tiny_mixture, tmp_path):
-    from lazarus_bench.models.load import load
-
     planted = tmp_path / "planted"
     shutil.copytree(tiny_mixture, planted)
     weights = load_file(planted / "model.safetensors")
@@ -269,9 +234,7 @@ def test_a_dense_model_is_one_sentence(refused, tiny, action, tmp_path):
         ("analyze", [*CLASSES, "--layer", "3"], "has no router: choose 0, 1, 2"),
         ("trace", ["a||b"], "has an empty prompt"),
         ("trace", ["7 * 8 = " * 60], "reads 128 tokens"),
-        ("trace", ["7", "--plot", "x.gif"], "end its name in .svg or .png"),
         ("weights", ["--layer", "-1"], "--layer -1 of"),
-        ("weights", ["--output", "x.txt"], "end its name in .json"),
         ("project", ["--top-k", "0"], "--top-k 0 is not possible"),
         ("project", ["--draws", "0"], "--draws 0 gives no null distribution"),
         ("project", ["--targets", "unbelievable"], "tokens in this tokenizer"),
@@ -279,27 +242,3 @@ def test_a_dense_model_is_one_sentence(refused, tiny, action, tmp_path):
 )
 def test_what_cannot_be_done_is_one_sentence(refused, tiny_mixture, action, arguments, sentence):
     assert sentence in refused(action, tiny_mixture, *arguments)
-
-
-@pytest.mark.parametrize("columns", [24, 50, 80])
-@pytest.mark.parametrize("action", ["analyze", "trace", "weights", "project"])
-def test_a_narrow_terminal_is_not_overrun(told, tiny_mixture, monkeypatch, action, columns):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    more = {"trace": [TIMES[0]], "analyze": [*CLASSES, *QUICK], "project": ["--draws", "1"]}
-    _, out, _ = told(action, tiny_mixture, *more.get(action, []))
-    assert max(map(len, out.splitlines())) <= columns
-    assert "\x1b" not in out
-
-
-def test_help_imports_no_mlx_and_teaches_by_example():
-    code = (
-        "import sys; from lazarus_bench import cli\n"
-        "cli.main(['moe-expert', 'trace', '--help'])\n"
-        "print('mlx' in sys.modules, 'numpy' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '" in done.stdout
-    assert done.stdout.endswith("False False\n")

@@ -1,29 +1,19 @@
 """`lazarus-bench patch`: the numbers are the instrument's, and no flag is passed over."""
 
 import json
-import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+
+from lazarus_bench.analysis.answers import read_next
+from lazarus_bench.analysis.patching import patch_pairs
+from lazarus_bench.models.prompts import answer_tokens
 
 CLEAN, CORRUPTED = ["7 * 8 = ", "6 * 4 = "], ["7 + 8 = ", "6 + 4 = "]
 ANSWERS = ["--clean-answers", "56|24", "--corrupted-answers", "15|10"]
 
 
-@pytest.fixture
-def result(told):
-    def run(*arguments):
-        code, out, err = told(*arguments, "--json")
-        assert (code, err) == (0, "")
-        return json.loads(out)["result"]
-
-    return run
-
-
 def by_hand(loaded, layers=(0, 1, 2, 3)):
-    from lazarus_bench.analysis.patching import patch_pairs
-    from lazarus_bench.models.prompts import answer_tokens
-
     def first(prompt, answer):
         return answer_tokens(loaded.tokenizer, prompt, answer)[0]
 
@@ -76,19 +66,14 @@ def test_the_table_has_a_row_a_position_and_the_mean_of_the_pairs(told, tiny, ti
     assert "mean of 2 pairs" in lines
 
 
-def test_the_map_has_a_cell_for_every_position_and_layer(told, tiny, tiny_model, tmp_path):
-    file = tmp_path / "patch.svg"
+def test_the_map_has_a_cell_for_every_position_and_layer(drawn, tiny, tiny_model):
     asked = [CLEAN[0], CORRUPTED[0], *ANSWERS[:1], "56", *ANSWERS[2:3], "15"]
-    assert told(tiny, *asked, "--layer", 0, "--layer", 3, "--plot", file)[0] == 0
-    root = ET.parse(file).getroot()
-    cells = [e for e in root.iter() if e.tag.endswith("rect") and len(e) == 1]
+    texts, cells = drawn(tiny, *asked, "--layer", 0, "--layer", 3)
     assert len(cells) == 2 * len(tiny_model.encode(CLEAN[0]))
-    assert "1" in {e.text for e in root.iter() if e.tag.endswith("text")}
+    assert "1" in texts
 
 
 def test_without_answers_the_models_own_are_taken_or_refused(told, tiny, tiny_model):
-    from lazarus_bench.analysis.answers import read_next
-
     encoded = [tiny_model.encode(text) for text in (CLEAN[0], CORRUPTED[0])]
     right, wrong = read_next(tiny_model, encoded, [0, 0]).top
     code, out, err = told(tiny, CLEAN[0], CORRUPTED[0], "--json")
@@ -100,12 +85,6 @@ def test_without_answers_the_models_own_are_taken_or_refused(told, tiny, tiny_mo
     code, _, err = told(tiny, CLEAN[0], CORRUPTED[0], *ANSWERS[:1], "5", *ANSWERS[2:3], "5")
     assert code == 2
     assert "are both answered by '5': give --clean-answers and --corrupted-answers" in err
-
-
-def test_an_adapter_counts(result, tiny, adapter):
-    asked = [tiny, "|".join(CLEAN), "|".join(CORRUPTED), *ANSWERS]
-    plain, adapted = result(*asked), result(*asked, "--adapter", adapter)
-    assert plain["pairs"][0]["probability"] != adapted["pairs"][0]["probability"]
 
 
 @pytest.mark.parametrize(
@@ -122,18 +101,8 @@ def test_an_adapter_counts(result, tiny, adapter):
             "answers in --clean-answers: 2, prompts: 1; give one for all",
         ),
         (["7 * 8 = ", "7 + 8 = ", "--layer", "7"], "--layer 7 is not in"),
-        (["7 * 8 = ", "7 + 8 = ", "--plot", "x.gif"], "end its name in .svg or .png"),
         (["7 * 8 = ", "@nowhere.txt"], "cannot be read (No such file or directory)"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
     assert sentence in refused(tiny, *arguments)
-
-
-@pytest.mark.parametrize("columns", [24, 60])
-def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch, columns):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    _, out, _ = told(tiny, "|".join(CLEAN), "|".join(CORRUPTED), *ANSWERS)
-    assert max(map(len, out.splitlines())) <= columns
-    assert out.count("L3") == 3

@@ -4,31 +4,15 @@ import json
 from dataclasses import replace
 
 import pytest
+from commandcases import row
 
 from lazarus_bench import cli
-from lazarus_bench.judge import AtLeast, Means, decide
 from lazarus_bench.report.html import render_html
 from lazarus_bench.report.markdown import render
-from lazarus_bench.report.schema import Report, Row, save
+from lazarus_bench.report.schema import Report, save
 
 HIGH = ((0.50, 0.51, 0.52, 0.53) * 5,)
 LOW = ((0.10, 0.11, 0.12, 0.13) * 5,)
-
-
-def row(name, values, pinned=None):
-    verdict = decide(Means(values=values), AtLeast(0.3), family_size=1)
-    return Row(
-        claim_id=name,
-        family=name.partition("/")[0],
-        says="A statement.",
-        estimand="a number",
-        source="A",
-        subject="lab:llama",
-        verdict=verdict,
-        published=None,
-        pinned=pinned,
-        moved=f"{pinned} is on record" if pinned not in (None, verdict.outcome.value) else "",
-    )
 
 
 RUN = "supported for this run"
@@ -104,9 +88,29 @@ def test_the_whole_is_rendered_as_markdown_or_as_a_page(said, report, tmp_path):
     assert len(json.loads((tmp_path / "verdicts.json").read_text())["verdicts"]) == 3
 
 
-def test_render_is_short_for_a_rendering(said, report, capsys):
-    assert cli.main(["render", "lazarus-report/report.json"]) == 0
-    assert capsys.readouterr().out == said("--as", "md")[1]
+def test_render_is_short_for_a_rendering(said, report, tmp_path, capsys):
+    for name in ("lazarus-report", "lazarus-report/report.json"):
+        assert cli.main(["render", name]) == 0
+        assert capsys.readouterr().out == said("--as", "md")[1] == render(report)
+    for name, text in {"new/report.md": render(report), "new/a.html": render_html(report)}.items():
+        assert cli.main(["render", "lazarus-report", "--output", name]) == 0
+        assert (tmp_path / name).read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("report.json", "end its name in .md or .html"),
+        ("page.htlm", "end its name in .md or .html"),
+        ("lazarus-report/report.json/report.md", "cannot write the report"),
+    ],
+)
+def test_a_rendering_that_has_no_place_writes_nothing(report, tmp_path, capsys, output, sentence):
+    before = (tmp_path / "lazarus-report" / "report.json").read_bytes()
+    assert cli.main(["render", "lazarus-report", "--output", output]) == 2
+    assert sentence in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["lazarus-report"]
+    assert (tmp_path / "lazarus-report" / "report.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -144,9 +148,8 @@ def test_the_report_that_is_shown_is_not_overwritten(said, tmp_path):
     assert said("--json", "--output", "other.json")[0] == 0
 
 
-def test_a_narrow_terminal_is_not_overrun(said, monkeypatch):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "40")
+def test_a_narrow_terminal_is_not_overrun(said, narrow):
+    narrow(40)
     assert all(len(line) <= 40 for line in said()[1].splitlines())
 
 

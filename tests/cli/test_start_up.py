@@ -7,28 +7,14 @@ from pathlib import Path
 
 import pytest
 from claimfiles import clean_environment
+from commandcases import COMMANDS
 
 from lazarus_bench.cli import application
+from lazarus_bench.models import lab
 
-CLASSES = [
-    *("--classes", "multiply:7 * 8 = |12 * 5 = |3 * 9 = |6 * 4 = |8 * 8 = |2 * 11 = "),
-    *("--classes", "add:23 + 45 = |3 + 9 = |14 + 3 = |8 + 8 = |2 + 31 = |5 + 6 = "),
-]
-ANSWERS = ["--clean-answers", "5", "--corrupted-answers", "1"]
-LIGHT = {
-    "lens": ["lens", "llama", "7 * 8 = "],
-    "analyze": ["analyze", "llama", "7 * 8 = "],
-    "ablate": ["ablate", "llama", "7 * 8 = "],
-    "patch": ["patch", "llama", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
-    "steer": ["steer", "llama", "7 * 8 = ", "--toward", "3 + 4 = ", "--away", "3 * 4 = "],
-    "moe-expert analyze": ["moe-expert", "analyze", "olmoe", *CLASSES],
-    "moe-expert trace": ["moe-expert", "trace", "olmoe", "7 * 8 = "],
-    "moe-expert weights": ["moe-expert", "weights", "olmoe"],
-    "moe-expert project": ["moe-expert", "project", "olmoe"],
-}
+LIGHT = ("lens", "analyze", "ablate", "patch", "steer")
+LIGHT += ("moe-expert analyze", "moe-expert trace", "moe-expert weights", "moe-expert project")
 """Commands that compute no statistic of scipy's or scikit-learn's."""
-
-HEAVY = {"classifier": ["classifier", "llama", *CLASSES]}
 
 # scikit-learn imports pandas where it finds it; nothing here needs it.
 TOLD = """
@@ -51,8 +37,6 @@ raise SystemExit(code)
 @pytest.fixture(scope="module")
 def models(tmp_path_factory) -> Path:
     """The lab's own llama and olmoe, untrained: as large and as fast as trained ones."""
-    from lazarus_bench.models import lab
-
     folder = tmp_path_factory.mktemp("models")
     for family in ("llama", "olmoe"):
         config = lab.config_of(family)
@@ -75,9 +59,11 @@ def said(folder, code, *words):
     return done.stderr
 
 
-@pytest.mark.parametrize("command", [*LIGHT, *HEAVY])
+@pytest.mark.parametrize("command", [*LIGHT, "classifier"])
 def test_a_command_imports_what_it_computes_with(models, command):
-    loaded = said(models, TOLD, *(LIGHT | HEAVY)[command]).splitlines()[-1]
+    stand = {"LLAMA": "llama", "MIXTURE": "olmoe"}
+    words = [*command.split(), *(stand.get(word, word) for word in COMMANDS[command])]
+    loaded = said(models, TOLD, *words).splitlines()[-1]
     light = {"LOADED", "mlx"}
     assert set(loaded.split()) == (light if command in LIGHT else light | {"scipy", "sklearn"})
 
@@ -99,9 +85,10 @@ print(json.dumps(sorted(slow & {name.split(".")[0] for name in sys.modules})), f
 
 def test_help_imports_nothing_slow(tmp_path):
     commands = [[name, "--help"] for name in application.commands()]
-    asked = json.dumps([["--help"], ["--version"], ["lens", "--help"], *commands])
-    assert json.loads(said(tmp_path, HELPS, asked)) == []
+    more = [["--help"], ["--version"], ["moe-expert", "trace", "--help"]]
+    assert json.loads(said(tmp_path, HELPS, json.dumps([*more, *commands]))) == []
 
 
 def test_the_help_of_a_recipe_imports_no_mlx(tmp_path):
-    assert json.loads(said(tmp_path, HELPS, json.dumps([["train", "sft", "--help"]]))) == ["numpy"]
+    recipes = [["train", name, "--help"] for name in ("sft", "two-stage")]
+    assert json.loads(said(tmp_path, HELPS, json.dumps(recipes))) == ["numpy"]

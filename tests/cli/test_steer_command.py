@@ -1,35 +1,23 @@
 """`lazarus-bench steer`: the numbers are the instrument's, and no flag is passed over."""
 
-import json
-import xml.etree.ElementTree as ET
-
 import numpy as np
 import pytest
+
+from lazarus_bench.analysis.prompts import last_states
+from lazarus_bench.analysis.steering import moved_at_random, read_steered
 
 PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
 TOWARD, AWAY = ["23 + 45 = ", "17 + 38 = "], ["12 * 5 = ", "3 * 9 = "]
 SIDES = ["--toward", "|".join(TOWARD), "--away", "|".join(AWAY)]
 
 
-@pytest.fixture
-def result(told):
-    def run(*arguments):
-        code, out, err = told(*arguments, "--json")
-        assert (code, err) == (0, "")
-        return json.loads(out)["result"]
-
-    return run
-
-
 def by_hand(loaded, layer, strength, words=(), top=5, length=8):
-    from lazarus_bench.analysis import steering
-
     toward, away, prompts = ([loaded.encode(t) for t in side] for side in (TOWARD, AWAY, PROMPTS))
-    direction = steering.directions(loaded, toward, away)[layer]
+    means = (last_states(loaded, side).astype(float).mean(axis=0) for side in (toward, away))
+    direction = np.subtract(*means)[layer]
     ids = [loaded.tokenizer.encode(word, add_special_tokens=False)[0] for word in words]
-    asked = steering.Asked(targets=np.array(ids, dtype=np.int64), top=top, length=length)
-    steered = steering.read_steered(loaded, prompts, asked, layer, direction, strength)
-    return direction, steered
+    asked = {"targets": np.array(ids, dtype=np.int64), "top": top, "length": length}
+    return direction, read_steered(loaded, prompts, layer, direction, strength, **asked)
 
 
 def agree(told, steered, loaded):
@@ -61,8 +49,6 @@ def test_the_document_has_the_readings(result, tiny, tiny_model):
 
 
 def test_random_directions_stand_beside(result, tiny, tiny_model):
-    from lazarus_bench.analysis.steering import moved_at_random
-
     read = result(tiny, *PROMPTS, *SIDES, "--strength", 5, "--draws", 3)
     (one,) = read["steered"]
     direction, _ = by_hand(tiny_model, 2, 5.0)
@@ -86,22 +72,10 @@ def test_the_table_has_each_prompt_as_it_is_and_steered(told, result, tiny):
     assert other.startswith("What is 7 times 8?")
 
 
-def test_the_map_shows_the_lens_of_every_arm(told, tiny, tmp_path):
-    file = tmp_path / "steer.svg"
-    asked = [*PROMPTS, *SIDES, "--targets", "add,multiply", "--layer", 1, "--plot", file]
-    assert told(tiny, *asked)[0] == 0
-    root = ET.parse(file).getroot()
-    texts = {e.text for e in root.iter() if e.tag.endswith("text")}
-    cells = [e for e in root.iter() if e.tag.endswith("rect") and len(e) == 1]
-    assert {"as it is: add", "L1 × 1: multiply"} <= texts
+def test_the_map_shows_the_lens_of_every_arm(drawn, tiny):
+    texts, cells = drawn(tiny, *PROMPTS, *SIDES, "--targets", "add,multiply", "--layer", 1)
+    assert {"as it is: add", "L1 × 1: multiply"} <= set(texts)
     assert len(cells) == 2 * 2 * 2 * 4
-
-
-def test_an_adapter_counts(result, tiny, adapter):
-    plain, adapted = (
-        result(tiny, *PROMPTS, *SIDES, *more) for more in ([], ["--adapter", adapter])
-    )
-    assert plain["direction_lengths"] != adapted["direction_lengths"]
 
 
 @pytest.mark.parametrize(
@@ -117,17 +91,7 @@ def test_an_adapter_counts(result, tiny, adapter):
         ([*SIDES, "--targets", "unbelievable"], "tokens in this tokenizer"),
         (["--toward", "a|b", "--away", "b|a"], "the direction would be none"),
         (["--toward", "a||b", "--away", "b"], "has an empty prompt"),
-        ([*SIDES, "--plot", "x.gif"], "end its name in .svg or .png"),
-        ([*SIDES, "--output", "x.txt"], "end its name in .json"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):
     assert sentence in refused(tiny, PROMPTS[0], *arguments)
-
-
-@pytest.mark.parametrize("columns", [24, 70])
-def test_a_narrow_terminal_is_not_overrun(told, tiny, monkeypatch, columns):
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    _, out, _ = told(tiny, *PROMPTS, *SIDES, "--targets", "add")
-    assert max(map(len, out.splitlines())) <= columns

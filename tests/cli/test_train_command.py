@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
 from lazarus_bench import cli
+from lazarus_bench.cli import trained
+from lazarus_bench.jobs.artifact import damages
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.tasks.labelled_data import DataSource
-from lazarus_bench.training import DualReward, Engram, Fuse, Grpo, GrpoDual, Sft
+from lazarus_bench.training import DualReward, Engram, Fuse, Grpo, GrpoDual, Sft, loop
+from lazarus_bench.training.engram import LAB_TOPICS, engram_arms
 from lazarus_bench.training.record import read_steps
 
 TINY = ["--steps", 3, "--batch", 4, "--examples", 24, "--rank", 2]
@@ -103,8 +107,6 @@ def test_flags_make_the_spec_and_the_store_keeps_its_training(told, lab, base, a
 
 def test_the_defaults_are_the_claims_trainings(told, lab, base, monkeypatch):
     """Nothing is trained here: the store pretends to have what is asked for."""
-    from lazarus_bench.cli import trained
-
     asked = []
     monkeypatch.setattr(trained, "put", lambda job, place, store: asked.append(job))
     monkeypatch.setattr(trained, "show", lambda *_, **__: None)
@@ -125,12 +127,8 @@ def test_the_defaults_are_the_claims_trainings(told, lab, base, monkeypatch):
 
 
 def test_a_blank_backbone_gets_the_labs_engram(told, lab):
-    from lazarus_bench.training.engram import LAB_TOPICS, engram_arms
-
     flags = ["--data", "topics", "--no-engram", "--lm-weight", 0, "--epochs", 0, "--json"]
     code, out, _ = told("engram", "lab:blank", *flags)
-    from dataclasses import replace
-
     spec = replace(engram_arms(LAB_TOPICS).classifier, epochs=0)
     assert code == 0
     job = Job(recipe=spec, base=lab_subject("lab:blank").base(0, spec.data), seed=0)
@@ -192,14 +190,6 @@ def test_a_text_past_the_context_is_cut_without_a_warning_of_transformers(few_fi
     )
 
 
-def test_an_output_of_a_user_who_is_not_there_is_one_sentence(told):
-    code, out, err = told("engram", "lab:blank", "--output", "~nobody-at-all/engram")
-    assert (code, out) == (2, "")
-    assert err == (
-        "lazarus-bench: ~nobody-at-all/engram: there is no such user's folder: name it without ~\n"
-    )
-
-
 def test_the_table_tells_the_course_and_what_to_do_next(told, lab, tmp_path):
     out_folder = tmp_path / "adapters"
     code, out, _ = told("sft", "lab:llama", *SFT, "--output", out_folder)
@@ -218,8 +208,6 @@ def test_the_table_tells_the_course_and_what_to_do_next(told, lab, tmp_path):
 
 
 def test_a_folder_gets_the_training_with_manifest_and_log(told, lab, base, tmp_path):
-    from lazarus_bench.jobs.artifact import damages
-
     folder = tmp_path / "new" / "adapters"
     assert told("sft", "lab:llama", *SFT, "--output", folder)[0] == 0
     job = Job(
@@ -258,19 +246,6 @@ def test_a_folder_of_another_training_stays_as_it_is(told, lab, tmp_path):
     assert sha(folder / "manifest.json") == before
 
 
-def test_another_seed_is_another_training_of_the_same_base(told, lab, base):
-    code, out, _ = told("sft", "lab:llama", *SFT, "--seed", 2, "--json")
-    spec = Sft(steps=3, batch=4, examples=24, rank=2, validation=8, checkpoints=(0, 3))
-    assert code == 0
-    assert stages(out)[0]["digest"] == Job(recipe=spec, base=base, seed=2).digest
-
-
-def test_a_base_of_another_seed_has_to_be_there(told, lab):
-    code, _, err = told("sft", "lab:llama", *SFT, "--lab-seed", 4)
-    assert code == 2
-    assert "lab:llama (seed 4) is not in the store" in err
-
-
 def test_two_stages_leave_a_fused_model_and_an_adapter_for_it(told, lab, tmp_path):
     folder = tmp_path / "two"
     sizes = ["steps", 2, "batch", 4, "examples", 24, "rank", 2]
@@ -301,13 +276,6 @@ def test_curves_are_drawn(told, lab, tmp_path):
     words = [e.text for e in drawn.iter() if e.tag.endswith("text")]
     assert {"loss", "class", "answer"} <= set(words)
     assert len([e for e in drawn.iter() if e.tag.endswith("polyline")]) == 3
-
-
-def test_curves_as_png(told, lab, tmp_path):
-    pytest.importorskip("resvg_py", reason="PNG needs the extra `png`")
-    file = tmp_path / "curves.png"
-    assert told("dual-reward", "lab:llama", *TINY, "--plot", file)[0] == 0
-    assert file.read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_own_rows_are_trained_on(told, lab, capsys, tmp_path):
@@ -342,8 +310,6 @@ def test_what_own_rows_cannot_honour_is_refused(told, lab, tmp_path, monkeypatch
 
 
 def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatch):
-    from lazarus_bench.training import loop
-
     log = loop.StepLog.__call__
 
     def pressed(self, step):
@@ -374,6 +340,11 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
     ("arguments", "sentence"),
     [
         (["sft"], "no model was named"),
+        (["sft", "lab:llama", "--weight", "0.4"], "there is no option --weight"),
+        (
+            ["sft", "lab:llama", *SFT, "--output", "~nobody-at-all/adapter"],
+            "~nobody-at-all/adapter: there is no such user's folder: name it without ~",
+        ),
         (["sft", "lab:llama", "--steps", "0"], "--steps = 0 must be an integer of at least 1"),
         (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "are two ways of saying one thing"),
         (["sft", "lab:llama", "--quirk", "unbounded-kl"], "cannot have the quirk"),
@@ -438,12 +409,6 @@ def test_what_cannot_be_done_is_one_sentence(
     assert sentence in refused(*arguments)
     assert not list(here.iterdir())
     assert len(list(lab.artifacts())) == 1  # the base; nothing was trained for it
-
-
-def test_a_flag_of_another_recipe_is_refused(told, lab):
-    code, out, err = told("sft", "lab:llama", "--weight", "0.4")
-    assert (code, out) == (2, "")
-    assert "there is no option --weight" in err
 
 
 def test_a_model_of_ones_own_is_a_directory(told, lab, tiny):

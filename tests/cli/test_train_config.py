@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import pytest
 
+from lazarus_bench import cli
 from lazarus_bench.cli.train_settings import read_config, recipes_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
@@ -131,21 +132,21 @@ def test_what_every_recipe_takes_stands_in_the_file(written):
         ("sft", "train: false", "this command trains"),
         ("two-stage", "stage1: {method: grpo}", "`train two-stage` does there: give sft"),
         ("two-stage", "stage3: {rank: 8}", r"the key stage3\.rank is unknown"),
-        ("sft", "steps: many", "steps: 'many' must be an integer"),
-        ("sft", "steps: true", "steps: True must be an integer"),
-        ("sft", "learning_rate: low", "learning_rate: 'low' must be a number"),
-        ("sft", "learning_rate: true", "learning_rate: True must be a number"),
-        ("sft", "targets: vq", "targets: vq is unknown: choose vo, qk, mlp, all"),
-        ("sft", "mask_prompt: 1", "mask_prompt: 1 must be true or false"),
-        ("sft", "model: 3", "model: 3 must be text"),
+        ("sft", "steps: many", "steps is 'many', not a whole number"),
+        ("sft", "steps: true", "steps is True, not a whole number"),
+        ("sft", "learning_rate: low", "learning_rate is 'low', not a number"),
+        ("sft", "learning_rate: true", "learning_rate is True, not a number"),
+        ("sft", "targets: vq", "targets is 'vq', not one of 'vo', 'qk', 'mlp', 'all'"),
+        ("sft", "mask_prompt: 1", "mask_prompt is 1, not true or false"),
+        ("sft", "model: 3", "model is 3, not text"),
         ("sft", "- 1\n- 2", "has no keys"),
         ("sft", "steps: [", "is not valid YAML"),
         ("sft", "steps: !!python/object/apply:os.getcwd []", "is not valid YAML"),
         ("sft", "rank: 0", "--rank = 0 must be"),
         ("sft", "learning_rte:", "the key learning_rte is unknown"),
         ("sft", "learning_rte: {}", "the key learning_rte is unknown"),
-        ("sft", "learning_rate: 2026-01-01", "must be a number"),
-        ("sft", "quirks: [none]", "quirks: none is unknown: choose unshifted-labels, "),
+        ("sft", "learning_rate: 2026-01-01", "not a number"),
+        ("sft", "quirks: [none]", "is 'none', not one of 'unshifted-labels', "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_honoured_is_named(written, recipe, text, sentence):
@@ -158,15 +159,8 @@ def test_a_known_key_without_a_value_says_nothing(written, text):
     assert read_config(written(text), "sft").settings == {}
 
 
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match=r"cannot be read \(No such file or directory\)"):
-        read_config(str(tmp_path / "none.yaml"), "sft")
-
-
 def test_the_command_reads_it(written, lab, capsys):
     import json
-
-    from lazarus_bench import cli
 
     file = written(
         "model: lab:llama\nsteps: 40\nbatch_size: 4\nnum_samples: 24\nval_samples: 8\n"

@@ -1,18 +1,16 @@
 """Flags of the trainings come from the recipes' fields, and the help tells the defaults."""
 
-import subprocess
-import sys
 from dataclasses import dataclass, fields
 from importlib.metadata import EntryPoint
 from typing import ClassVar
 
 import pytest
-from claimfiles import clean_environment
 
 from lazarus_bench import cli, training
 from lazarus_bench.cli import train_settings
 from lazarus_bench.cli.train_settings import flags, recipes_of, trainings
 from lazarus_bench.errors import UserError
+from lazarus_bench.jobs.cleanup import current_versions
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Recipe, Sft, option
 from lazarus_bench.training.engram import suited_base
@@ -114,8 +112,6 @@ def test_the_recipe_of_an_installed_package_has_its_flags(outsider):
 
 
 def test_it_is_trained_and_its_artifact_is_kept(outsider, lab, tmp_path, capsys):
-    from lazarus_bench.jobs.cleanup import current_versions
-
     out = str(tmp_path / "idle")
     asked = ["train", "idle-here", "lab:llama", "--naps", "3", "--seed", "5", "--output", out]
     assert cli.main(asked) == 0
@@ -135,22 +131,3 @@ def test_a_kind_that_there_is_already_is_refused(outsider, monkeypatch):
     monkeypatch.setattr(Idle, "kind", "sft")
     with pytest.raises(UserError, match="a recipe of kind 'sft', which another package has too"):
         training.known_recipes()
-
-
-@pytest.mark.parametrize("command", [["train"], ["train", "two-stage"]])
-def test_help_imports_no_mlx(command):
-    code = (
-        "import sys; from lazarus_bench import cli\n"
-        f"cli.main({[*command, '--help']!r})\n"
-        "print('mlx' in sys.modules, 'scipy' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-        env=clean_environment(),
-    )
-    assert done.stdout.endswith("False False\n")
-    assert "lazarus-bench " + " ".join(command) in done.stdout

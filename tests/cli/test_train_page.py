@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from lazarus_bench import cli
+from lazarus_bench.cli.train_settings import trainings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "train.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -76,7 +77,5 @@ def after(arguments, flag):
 
 
 def test_the_page_has_examples_of_each_command_and_recipe():
-    from lazarus_bench.cli.train_settings import trainings
-
     assert {words[1] for words in EXAMPLES} == {"train", "lens", "data", "fuse", "generate"}
     assert {words[2] for words in EXAMPLES if words[1] == "train"} == set(trainings())

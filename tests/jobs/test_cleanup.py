@@ -73,11 +73,6 @@ def test_a_spec_names_its_bases_nearest_first(store):
     assert bases(OTHER.canonical()) == []
 
 
-def test_every_recipe_has_a_current_version():
-    assert current_versions()["sft"] == Sft.version
-    assert set(current_versions()) >= {"pretrain", "instruct", "sft", "dual_reward"}
-
-
 def test_a_damaged_artifact_goes_with_what_is_built_on_it(store):
     damage(store, TUNED)
     found = removed(store)

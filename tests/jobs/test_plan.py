@@ -2,7 +2,7 @@
 
 import pytest
 
-from lazarus_bench.jobs.plan import State, duration, groups, make_plan, table
+from lazarus_bench.jobs.plan import duration, groups, make_plan, table
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.training import DualReward, Pretrain, Sft
@@ -32,13 +32,6 @@ def test_each_job_once_and_bases_first(store):
     jobs = [entry.job for entry in plan.entries]
     assert len(jobs) == 6
     assert all(jobs.index(job.base) < jobs.index(job) for job in TUNED)
-
-
-def test_what_is_there_is_not_run_again(store):
-    put(store, BASES[0])
-    plan = make_plan(BASES, store)
-    assert [entry.state for entry in plan.entries] == [State.WHOLE, State.MISSING, State.MISSING]
-    assert plan.todo == BASES[1:]
 
 
 def test_damage_is_named_and_planned_again(store):

@@ -165,7 +165,7 @@ def test_exit_code(ran, case, code):
 
 
 def test_a_failing_verdict_says_why(ran):
-    assert "fam/refuted on published: refuted: " in ran["default"].said
+    assert "fam/refuted on published: refuted for this run: " in ran["default"].said
 
 
 def test_pins_are_written_from_the_verdicts_and_then_held(ran):

@@ -62,10 +62,10 @@ def test_experts_that_name_a_word(run):
 def test_routes_are_the_instruments_and_taken_once(run):
     found = run.routing(PROBLEMS)
     own = read_routing(run.loaded, [run.loaded.encode(p.symbols) for p in PROBLEMS])
-    np.testing.assert_array_equal(found.together, own.together)
+    np.testing.assert_array_equal(found.load, own.load)
     assert run.routing(list(PROBLEMS)) is found
     texts = tuple(p.symbols for p in PROBLEMS)
-    np.testing.assert_array_equal(run.routes(texts).together, own.together)
+    np.testing.assert_array_equal(run.routes(texts).load, own.load)
     assert found.load.shape == (3, 8)
 
 

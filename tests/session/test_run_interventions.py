@@ -40,7 +40,7 @@ def test_a_sweep_removes_each_layer_once(run, monkeypatch):
 
 def test_removal_is_the_instruments(run):
     expected = [ablation.ablate(run.loaded, PROBLEMS, layer, "mlp") for layer in range(4)]
-    found = run.ablation(PROBLEMS, "mlp").naming
+    found = [each.naming() for each in run.ablation(PROBLEMS, "mlp").after]
     np.testing.assert_allclose(found, [each.naming() for each in expected], rtol=1e-6)
     means = ablation.mean_contributions(run.loaded, OTHERS, "attention")
     expected = ablation.ablate(run.loaded, PROBLEMS, 1, "attention", means[1])

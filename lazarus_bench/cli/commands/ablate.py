@@ -27,9 +27,10 @@ from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
 if TYPE_CHECKING:
+    from lazarus_bench.analysis.ablation import Removal
     from lazarus_bench.models.load import LoadedModel
 
-HEADS = "heads"
+Component = Literal["layer", "attention", "mlp", "heads"]
 
 
 def run(
@@ -40,7 +41,7 @@ def run(
     adapter: Adapter = None,
     layers: Layers = Layers(),
     component: Annotated[
-        Literal["layer", "attention", "mlp", "heads"],
+        Component,
         Parameter(help="what is taken out of each layer (default: layer)"),
     ] = "layer",
     head: Annotated[
@@ -81,7 +82,7 @@ def run(
 ) -> int:
     """Take parts out of the model and show what becomes of the answers."""
     check_output(output, plot)
-    if head and component != HEADS:
+    if head and component != "heads":
         raise UserError(f"--head names heads, and --component is {component}: give heads")
     if reference is not None and not mean:
         raise UserError("--reference says what a mean is over: give --mean as well")
@@ -89,30 +90,29 @@ def run(
         raise UserError("--plot draws one removal a layer, which --together has not: leave one out")
     asked = read_prompts(prompts)
     wanted = read_answers("--answers", answers, len(asked))
-    over = None
-    if mean:
-        over = asked if reference is None else read_prompts(reference)
+    over = read_prompts(reference or prompts) if mean else None
     found = inputs.find(model, adapter)
     loaded = found.load()
-    from lazarus_bench.analysis.ablation import Removal, ablations
+    from lazarus_bench.analysis.ablation import ablations
 
-    chosen = inputs.chosen_layers(loaded, layers)
-    if component == "heads":
-        heads = _heads(loaded, head)
-        each = [Removal(layer=layer, head=one) for layer in chosen for one in heads]
-    else:
-        each = [Removal(layer=layer, part=component) for layer in chosen]
+    each = _removals(loaded, inputs.chosen_layers(loaded, layers), component, head)
     removals = [each] if together else [[one] for one in each]
     with busy(f"reading {len(asked)} prompts without {len(removals)} parts in turn"):
         result = ablations(loaded, asked, removals, wanted, over)
     return draw(result, found, line, output, plot)
 
 
-def _heads(loaded: LoadedModel, asked: Sequence[int] | None) -> list[int]:
+def _removals(
+    loaded: LoadedModel, layers: Sequence[int], component: Component, heads: Sequence[int] | None
+) -> list[Removal]:
+    from lazarus_bench.analysis.ablation import Removal
     from lazarus_bench.models.heads import head_count
 
+    if component != "heads":
+        return [Removal(layer=layer, part=component) for layer in layers]
     count = head_count(loaded)
-    for head in asked or ():
+    for head in heads or ():
         if not 0 <= head < count:
             raise UserError(f"--head {head} is not in {loaded.name}: choose 0 to {count - 1}")
-    return sorted(set(asked or range(count)))
+    chosen = sorted(set(heads or range(count)))
+    return [Removal(layer=layer, head=head) for layer in layers for head in chosen]

@@ -22,7 +22,9 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +33,7 @@ from cyclopts import Parameter
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine, Json, Line, lab_models
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures.tables import table
+from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
 
 if TYPE_CHECKING:
@@ -165,20 +167,23 @@ def _found(sections: Sequence[str], asked: Asked, line: CommandLine) -> list[Doc
 
         return by_machine([read_document(path) for path in asked.documents])
     from lazarus_bench.benchmark.rivals import Effort
-    from lazarus_bench.benchmark.sections import chosen_sections, measure_sections
+    from lazarus_bench.benchmark.sections import measure_sections
 
     effort = Effort(rounds=asked.rounds, steps=asked.steps, prompts=asked.prompts)
     with tempfile.TemporaryDirectory() as folder:
         subject = _subject(asked.model, Path(folder))
-        names = chosen_sections(sections)
-        return [measure_sections(names, subject, effort, _tell, str(line))]
+        say = partial(print, "measuring", file=sys.stderr, flush=True)
+        return [measure_sections(sections, subject, effort, say, str(line))]
 
 
 def _subject(name: str | None, folder: Path) -> Subject:
     from lazarus_bench.benchmark.sections import Subject, lab_subject
+    from lazarus_bench.claims.folder import claims_folder
     from lazarus_bench.cli.inputs import find
 
-    hypotheses = _claims()
+    hypotheses = None
+    with suppress(UserError):
+        hypotheses = claims_folder(None)
     if name is None:
         return replace(lab_subject(folder), hypotheses=hypotheses)
     return Subject(
@@ -188,19 +193,6 @@ def _subject(name: str | None, folder: Path) -> Subject:
         hypotheses=hypotheses,
         judged=True,
     )
-
-
-def _claims() -> Path | None:
-    from lazarus_bench.claims.folder import claims_folder
-
-    try:
-        return claims_folder(None)
-    except UserError:
-        return None
-
-
-def _tell(what: str) -> None:
-    print(f"measuring {what}", file=sys.stderr, flush=True)
 
 
 def _files(asked: Asked, found: Sequence[Document]) -> Sequence[tuple[Path, str]]:
@@ -217,38 +209,16 @@ def _files(asked: Asked, found: Sequence[Document]) -> Sequence[tuple[Path, str]
 
 def shown(found: Document, room: int) -> str:
     """The document for a terminal of `room` characters a line."""
+    from lazarus_bench.benchmark.markdown import tables
+    from lazarus_bench.report.markup import unescaped
+
     head = ", ".join(found.machine[key] for key in ("device", "blas", "exp", "cores"))
-    return "\n\n".join([f"{head}\n{found.model}", *_tables(found, room)])
-
-
-def _tables(found: Document, room: int) -> list[str]:
-    ratios = [[r.name, str(r.found), r.goal, r.outcome] for r in found.ratios]
-    readings = [[r.name, r.said, r.unit, r.group] for r in found.readings]
-    curves = [
-        [f"{c.what} by {c.along}", str(c.exponent), str(c.last), c.goal, c.outcome]
-        for c in found.curves
-    ]
-    profiles = [
-        [p.recipe, f"{p.step.value:.3g} ms", part.kind, f"{part.milliseconds:.3g} ms"]
-        for p in found.profiles
-        for part in p.parts
-    ]
-    shares = [
-        [p.recipe, f"{p.achieved:.3g}", f"{p.machine:.3g}", f"{p.share:.2f}", f"{p.ceiling:.2f}"]
-        for p in found.profiles
-    ]
-    roofs = [[r.operation, r.size, str(r.rate), r.unit] for r in found.roofs]
-    left_out = [[name, why] for name, why in found.skipped.items()]
-    tables = (
-        (("side by side", "ratio", "goal", ""), ratios),
-        (("by itself", "median", "unit", "of"), readings),
-        (("cost of", "exponent", "last two sizes", "goal", ""), curves),
-        (("recipe", "step", "part", "time"), profiles),
-        (("recipe", "GFLOP/s", "the machine's", "share", "at most"), shares),
-        (("the machine", "size", "rate", "unit"), roofs),
-        (("left out", "why"), left_out),
-    )
-    return [table(header, rows, room) for header, rows in tables if rows]
+    parts = [f"{head}\n{found.model}"]
+    for each in tables(found):
+        cells = [[unescaped(cell) for cell in row] for row in each.rows]
+        parts.append(f"{each.title}\n{table(each.header, cells, room)}".strip())
+    parts += [wrapped(f"left out: {name}: {why}", room) for name, why in found.skipped.items()]
+    return "\n\n".join(parts)
 
 
 def _gate(found: Sequence[Document]) -> int:

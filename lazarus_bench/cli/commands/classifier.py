@@ -48,9 +48,9 @@ def run(
         ),
     ] = None,
     protocol: Annotated[
-        Literal["held-out", "writeup"],
+        Literal["held-out", "in-order"],
         Parameter(
-            help="held-out: 5 folds, standardised states; writeup: 4 folds in the given order, "
+            help="held-out: 5 folds, standardised states; in-order: 4 folds in the given order, "
             "states as they are (default: held-out)"
         ),
     ] = "held-out",

@@ -13,9 +13,9 @@ Examples:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -27,9 +27,10 @@ from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
 from lazarus_bench.versions import versions
 
-SENTENCES = ("sentiment", "topics")
+if TYPE_CHECKING:
+    from lazarus_bench.tasks.example_rows import Examples
 
-Row = Mapping[str, Any]
+SENTENCES = ("sentiment", "topics")
 
 
 def run(
@@ -71,39 +72,50 @@ def run(
     with terminal.busy(f"drawing {count} examples"):
         examples = generate(kind, count, validation, seed)
     split = zip(SPLITS, (examples.train, examples.valid), strict=True)
-    files = _files(output, {name: rows(chosen, name, form) for name, chosen in split})
+    split_rows = {name: rows(chosen, name, form) for name, chosen in split}
+    path = Path(output).expanduser()
+    if _is_folder(output):  # as mlx-lm reads them
+        files = {path / f"{name}.jsonl": found for name, found in split_rows.items() if found}
+    else:
+        files = {path: [row for found in split_rows.values() for row in found]}
     for file, content in files.items():
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in content)
         write_text("".join(lines), file, "data")
-    if as_json:
-        result = {
-            "kind": kind,
-            "format": form,
-            "seed": seed,
-            "files": [str(file) for file in files],
-            "train": len(examples.train),
-            "valid": len(examples.valid),
-            "balance": {
-                name: dict(zip(SPLITS, counts, strict=True))
-                for name, counts in examples.balance.items()
-            },
-            "different": examples.different,
-            "overlap": examples.overlap,
-        }
-        terminal.write(document(line, result, versions()), as_json=True)
+    if not as_json:
+        terminal.write(_told(kind, examples, files))
         return 0
+    result = {
+        "kind": kind,
+        "format": form,
+        "seed": seed,
+        "files": [str(file) for file in files],
+        "train": len(examples.train),
+        "valid": len(examples.valid),
+        "balance": {
+            name: dict(zip(SPLITS, counts, strict=True))
+            for name, counts in examples.balance.items()
+        },
+        "different": examples.different,
+        "overlap": examples.overlap,
+    }
+    terminal.write(document(line, result, versions()), as_json=True)
+    return 0
+
+
+def _told(kind: str, examples: Examples, files: Iterable[Path]) -> str:
+    """Where the examples were written, their balance, and what the splits share."""
+    from lazarus_bench.tasks.example_rows import SPLITS
+
     room = terminal.width()
-    balance = [[name, *map(str, counts)] for name, counts in examples.balance.items()]
-    total = ["all", str(len(examples.train)), str(len(examples.valid))]
+    rows = [[name, *map(str, counts)] for name, counts in examples.balance.items()]
+    rows.append(["all", str(len(examples.train)), str(len(examples.valid))])
     apart = "sentences" if kind in SENTENCES else "operand pairs"
     note = (
         f"{examples.different} of the training examples are different; {apart} that both splits "
         f"have: {examples.overlap or 'none'}"
     )
-    balances = table(["class", *SPLITS], [*balance, total], room)
     written = f"written: {' and '.join(map(str, files))}"
-    terminal.write(f"{written}\n\n{balances}\n\n{wrapped(note, room)}")
-    return 0
+    return f"{written}\n\n{table(['class', *SPLITS], rows, room)}\n\n{wrapped(note, room)}"
 
 
 def _check_output(output: str) -> None:
@@ -120,11 +132,3 @@ def _check_output(output: str) -> None:
 
 def _is_folder(output: str) -> bool:
     return output.endswith("/") or Path(output).expanduser().is_dir()
-
-
-def _files(output: str, splits: Mapping[str, Sequence[Row]]) -> dict[Path, list[Row]]:
-    """Which rows go where: all into one file, or into a folder a file a split, as mlx-lm reads."""
-    path = Path(output).expanduser()
-    if _is_folder(output):
-        return {path / f"{name}.jsonl": list(found) for name, found in splits.items() if found}
-    return {path: [row for found in splits.values() for row in found]}

@@ -12,8 +12,6 @@ Exit codes:
 
 from __future__ import annotations
 
-import json
-
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import Json
 
@@ -32,15 +30,13 @@ def run(*, as_json: Json = False) -> int:
     speed = backend.measure_gflops()
     well = speed >= FAST_ENOUGH or backend.on_accelerator()
     if as_json:
-        document = {
-            "schema": 1,
-            "kind": "doctor",
-            "manifest": found,
-            "gflops": round(speed, 1),
-            "threads": threads,
-            "remedy": None if well else backend.SLOW_REMEDY,
-        }
-        terminal.write(json.dumps(document, indent=1, ensure_ascii=False), as_json=True)
+        terminal.write_document(
+            "doctor",
+            manifest=found,
+            gflops=round(speed, 1),
+            threads=threads,
+            remedy=None if well else backend.SLOW_REMEDY,
+        )
     else:
         threaded = "1 BLAS thread" if threads == 1 else f"{threads} BLAS threads"
         told = f"{speed:.0f} GFLOP/s in float32 matmuls, {threaded}"

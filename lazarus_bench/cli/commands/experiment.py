@@ -10,6 +10,7 @@ Examples:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,34 @@ def _names(_: object) -> list[str]:
 
 _NAMED = Parameter(metavar="NAME", completer=_names)
 One = Annotated[str | None, _NAMED, Parameter(help="this one alone, in full")]
-_SETTINGS = Parameter(group=Group("Settings of the experiment", sort_key=5))
+_SETTINGS = Group("Settings of the experiment", sort_key=5)
+
+
+@Parameter(name="*", group=_SETTINGS)
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of a run: a configuration file, and the printed commands' own flags."""
+
+    config: Annotated[
+        Path | None,
+        Parameter(
+            metavar="FILE.yaml", help="the experiment's configuration: sections with settings"
+        ),
+    ] = None
+    steps: Annotated[
+        list[int] | None,
+        Parameter(metavar="N", consume_multiple=True, help="checkpoints, the last one the length"),
+    ] = None
+    problems: Annotated[
+        int | None,
+        Parameter(
+            name=("--problems", "-n"), metavar="N", help="problems in all; 9 in 10 are trained on"
+        ),
+    ] = None
+    baseline_only: Annotated[bool, Parameter(help="only the claims that train nothing")] = False
+    save: Annotated[
+        bool, Parameter(help="accepted and without effect: results are always kept")
+    ] = False
 
 
 @app.command
@@ -52,31 +80,7 @@ def run(
     published: Published = False,
     hypotheses: Hypotheses = None,
     as_json: Json = False,
-    config: Annotated[
-        Path | None,
-        _SETTINGS,
-        Parameter(
-            metavar="FILE.yaml", help="the experiment's configuration: sections with settings"
-        ),
-    ] = None,
-    steps: Annotated[
-        list[int] | None,
-        _SETTINGS,
-        Parameter(metavar="N", consume_multiple=True, help="checkpoints, the last one the length"),
-    ] = None,
-    problems: Annotated[
-        int | None,
-        _SETTINGS,
-        Parameter(
-            name=("--problems", "-n"), metavar="N", help="problems in all; 9 in 10 are trained on"
-        ),
-    ] = None,
-    baseline_only: Annotated[
-        bool, _SETTINGS, Parameter(help="only the claims that train nothing")
-    ] = False,
-    save: Annotated[  # noqa: ARG001 - the writeups type it
-        bool, _SETTINGS, Parameter(help="accepted and without effect: results are always kept")
-    ] = False,
+    settings: Settings = Settings(),
     line: Line,
 ) -> int:
     r"""Train and judge what an experiment claims, with a folder of results.
@@ -101,9 +105,6 @@ def run(
     """
     from lazarus_bench.cli import experiments
 
-    settings = experiments.Settings(
-        config=config, steps=steps, problems=problems, baseline_only=baseline_only
-    )
     return experiments.run(
         name, asked, settings, hypotheses, line, published=published, as_json=as_json
     )

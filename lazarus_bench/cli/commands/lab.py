@@ -10,15 +10,14 @@ Examples:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
+from lazarus_bench.cli.commands.store import record
 from lazarus_bench.cli.flags import Json, StoreFolder, lab_models
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
@@ -40,12 +39,6 @@ def _names(_: object) -> list[str]:
     return [name.removeprefix(OFFICIAL) for name in lab_models(None)[:-1]]
 
 
-def _root(named: Path | None) -> Path:
-    from lazarus_bench.jobs.store import default_root
-
-    return (named.expanduser() if named else default_root()).absolute()
-
-
 def _base(name: str, seed: int) -> Job:
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.jobs.subjects import lab_subject
@@ -63,14 +56,13 @@ def list_them(*, store: StoreFolder = None, as_json: Json = False) -> int:
         lazarus-bench lab list
         lazarus-bench lab list --json
     """
-    from lazarus_bench.jobs.store import Store
+    from lazarus_bench.jobs.store import Store, default_root
 
-    opened = Store(_root(store))
+    opened = Store((store.expanduser() if store else default_root()).absolute())
     with terminal.busy("counting parameters"):
         found = [_described(name, built, opened) for name, built in _built(opened).items()]
     if as_json:
-        document = {"schema": 1, "kind": "lab", "store": str(opened.root), "models": found}
-        terminal.write(json.dumps(document, indent=1), as_json=True)
+        terminal.write_document("lab", store=str(opened.root), models=found)
         return 0
     models = table(HEADERS, [_row(model) for model in found], terminal.width())
     end = f"seeds that are built in {opened.root}; `lazarus-bench lab build NAME` builds seed 0"
@@ -103,18 +95,7 @@ def _described(name: str, built: Sequence[Stored], store: Store) -> dict[str, An
         "parameters": lab.count_parameters(config),
         "layers": config["num_hidden_layers"],
         "seconds": _seconds(name, store),
-        "built": [_artifact(stored) for stored in sorted(built, key=lambda s: s.seed or 0)],
-    }
-
-
-def _artifact(stored: Stored) -> dict[str, Any]:
-    return {
-        "seed": stored.seed,
-        "state": stored.state,
-        "seconds": stored.seconds,
-        "bytes": stored.size,
-        "digest": stored.digest,
-        "directory": str(stored.directory),
+        "built": [record(stored) for stored in sorted(built, key=lambda s: s.seed or 0)],
     }
 
 
@@ -122,12 +103,12 @@ def _seconds(name: str, store: Store) -> float | None:
     """About what seed 0 takes from nothing: what it took in this store, else what is measured."""
     from lazarus_bench.jobs.spec import with_dependencies
 
-    took = [job.recipe.lab_seconds for job in with_dependencies([_base(name, 0)])]
-    known = [seconds for seconds in took if seconds is not None]
-    whole = [store.find(job) for job in with_dependencies([_base(name, 0)])]
-    if all(whole):
-        return sum(artifact.seconds for artifact in whole if artifact)
-    return sum(known) if len(known) == len(took) else None
+    jobs = list(with_dependencies([_base(name, 0)]))
+    whole = [artifact for artifact in map(store.find, jobs) if artifact is not None]
+    if len(whole) == len(jobs):
+        return sum(artifact.seconds for artifact in whole)
+    known = [job.recipe.lab_seconds for job in jobs if job.recipe.lab_seconds is not None]
+    return sum(known) if len(known) == len(jobs) else None
 
 
 def _row(model: Mapping[str, Any]) -> list[str]:
@@ -181,17 +162,19 @@ def build(
     names = [_lab_name(name) for name in given]
     if seeds < 1:
         raise UserError(f"--seeds {seeds} leaves nothing to build: give 1 or more")
-    session = _session(store, seeds, workers)
+    from lazarus_bench.session.options import Options
+    from lazarus_bench.session.session import Session
+
+    options = Options(store=store, seeds=seeds, workers=workers)  # type: ignore[arg-type]  # text
+    session = Session(options)
     jobs = [_base(name, seed) for name in names for seed in range(seeds)]
     there = {job.digest for job in jobs if session.store.find(job) is not None}
     _train(session, jobs)
     found = [_outcome(job, session, job.digest in there) for job in jobs]
     if as_json:
-        document = {"schema": 1, "kind": "lab", "store": str(session.store.root), "models": found}
-        terminal.write(json.dumps(document, indent=1), as_json=True)
+        terminal.write_document("lab", store=str(session.store.root), models=found)
     else:
-        names_of = [name for name in names for _ in range(seeds)]
-        terminal.write("\n".join(_told(names_of, found)))
+        terminal.write("\n".join(_told([name for name in names for _ in range(seeds)], found)))
     return FAILED if any(item["failure"] for item in found) else 0
 
 
@@ -209,13 +192,6 @@ def _lab_name(given: str) -> str:
     if name not in LAB:
         raise UserError(f"{given} is not in the lab: choose from {', '.join(LAB)}")
     return name
-
-
-def _session(store: Path | None, seeds: int, workers: str | None) -> Session:
-    from lazarus_bench.session.options import Options
-    from lazarus_bench.session.session import Session
-
-    return Session(Options(store=store, seeds=seeds, workers=workers))  # type: ignore[arg-type]  # text
 
 
 def _train(session: Session, jobs: Iterable[Job]) -> None:

@@ -7,13 +7,13 @@ Examples:
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
+from lazarus_bench.cli.commands.report import rendered
 from lazarus_bench.cli.flags import Json
 from lazarus_bench.cli.outputs import report_file
 from lazarus_bench.errors import UserError
@@ -41,27 +41,22 @@ def run(
     `as_json` prints what was rendered as a JSON document, with the text itself if no `output` is
     named.
     """
-    from lazarus_bench.report.files import write_text
-    from lazarus_bench.report.html import render_html
-    from lazarus_bench.report.markdown import render
-    from lazarus_bench.report.pictures import write_pictures
     from lazarus_bench.report.schema import load
 
     ending = output.suffix.lower() if output is not None else ""
     if ending not in ENDINGS:
         raise UserError(f"--output {output} says no form: end its name in .md or .html")
     path = report_file(report)
-    loaded = load(path)
     form = "html" if ending in PAGES else "md"
-    text = render_html(loaded) if form == "html" else render(loaded)
-    if output is not None:
-        write_text(text, output)
-        if form == "md":
-            write_pictures(loaded, output.parent)
+    text = rendered(load(path), form, output)
     if as_json:
-        kept = {"report": str(path), "form": form, "output": output and str(output)}
-        document = {"schema": 1, "kind": "render", **kept, "text": None if output else text}
-        text = json.dumps(document, indent=1, ensure_ascii=False)
-    if as_json or output is None:
-        terminal.write(text, as_json=as_json)
+        terminal.write_document(
+            "render",
+            report=str(path),
+            form=form,
+            output=output and str(output),
+            text=None if output else text,
+        )
+    elif output is None:
+        terminal.write(text)
     return 0

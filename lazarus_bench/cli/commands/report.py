@@ -85,12 +85,14 @@ def run(
     check_apart(asked.output, path)
     found = load(path)
     if asked.json:
-        rows = _chosen(found.rows, report, asked)
-        _write(_json(found, path, rows), asked.output, as_json=True)
+        verdicts = _json(found, path, _chosen(found.rows, report, asked))
+        _write(verdicts, asked.output, as_json=True)
     elif form == "table":
         _write(_table(found, path, _chosen(found.rows, report, asked)), asked.output)
+    elif asked.output is None:
+        terminal.write(rendered(found, form, None))
     else:
-        _render(found, form, asked.output)
+        rendered(found, form, asked.output)
     return 0
 
 
@@ -188,20 +190,16 @@ def _write(text: str, output: Path | None, *, as_json: bool = False) -> None:
         write_text(f"{text}\n", output)
 
 
-def _render(report: Report, form: str, output: Path | None) -> None:
+def rendered(report: Report, form: str, output: Path | None) -> str:
+    """The whole report as `form`, also left in `output` where it is given, with its pictures."""
     from lazarus_bench.report.files import write_text
+    from lazarus_bench.report.html import render_html
     from lazarus_bench.report.markdown import render
     from lazarus_bench.report.pictures import write_pictures
 
-    if form == "html":
-        from lazarus_bench.report.html import render_html
-
-        text = render_html(report)
-    else:
-        text = render(report)
-    if output is None:
-        terminal.write(text)
-        return
-    write_text(text, output)
-    if form == "md":
-        write_pictures(report, output.parent)
+    text = render_html(report) if form == "html" else render(report)
+    if output is not None:
+        write_text(text, output)
+        if form == "md":
+            write_pictures(report, output.parent)
+    return text

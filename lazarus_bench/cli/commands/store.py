@@ -21,8 +21,7 @@ from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Json, StoreFolder
 from lazarus_bench.errors import UserError
-from lazarus_bench.figures.tables import LEAST, wrapped
-from lazarus_bench.report.printed import cut
+from lazarus_bench.figures.tables import table
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs import cleanup, measurements
@@ -31,10 +30,8 @@ if TYPE_CHECKING:
 LISTED = 4
 """Names that a refusal lists."""
 
-HEADERS = ("kind", "label", "seed", "age", "duration", "size", "digest", "state")
-
-SPARED = ("size", "duration", "age", "kind", "seed")
-"""Columns that a narrow terminal goes without, in this order."""
+HEADERS = ("label", "digest", "state", "seed", "kind", "age", "duration", "size")
+"""The first three are shown in any terminal, of the others as many as fit."""
 
 app = actions()
 
@@ -51,11 +48,8 @@ def _open(named: Path | None) -> Store:
     return Store(root)
 
 
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1))
-
-
-def _record(stored: Stored) -> dict[str, Any]:
+def record(stored: Stored) -> dict[str, Any]:
+    """What other programs are told of an artifact."""
     return {
         "name": stored.name,
         "digest": stored.digest,
@@ -89,52 +83,32 @@ def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
     total, kept = sum(stored.size for stored in contents), measurements.amount(opened.root)
     beside = f"; beside them {_told_amount(kept)}" if kept.count else ""
     if as_json:
-        _print_json(
+        terminal.write_json(
             {
                 "store": str(opened.root),
                 "bytes": total,
-                "artifacts": [_record(stored) for stored in contents],
+                "artifacts": [record(stored) for stored in contents],
                 "readings": {"count": kept.count, "bytes": kept.size},
             }
         )
     elif not contents:
         print(f"the store {opened.root} is empty{beside}")
     else:
-        print(_table(contents, terminal.width()))
+        print(table(HEADERS, [_row(stored) for stored in contents], terminal.width(), kept=3))
         print(f"\n{len(contents)} in {opened.root}, {terminal.size(total)}{beside}")
     return 0
 
 
-def _table(contents: Sequence[Stored], room: int) -> str:
-    """A table no wider than `room`: labels are cut, and then columns left out, and named."""
-    from tabulate import tabulate
-
-    rows = [_row(stored) for stored in contents]
-    for count in range(len(SPARED) + 1):
-        kept = [at for at, name in enumerate(HEADERS) if name not in SPARED[:count]]
-        cells = [[row[at] for at in kept] for row in rows]
-        heads, label = [HEADERS[at] for at in kept], kept.index(HEADERS.index("label"))
-        longest = max(len(row[label]) for row in cells)
-        over = len(tabulate(cells, heads, disable_numparse=True).splitlines()[1]) - room
-        if over <= 0 or longest - over >= LEAST or count == len(SPARED):
-            break
-    for row in cells:
-        row[label] = cut(row[label], max(longest - max(over, 0), LEAST))
-    shown = tabulate(cells, heads, disable_numparse=True)
-    left_out = wrapped(f"no room for: {', '.join(SPARED[:count])}", room)
-    return f"{shown}\n{left_out}" if count else shown
-
-
 def _row(stored: Stored) -> list[str]:
     return [
-        stored.kind,
         stored.label or "?",
+        stored.digest[:12],
+        stored.state,
         "?" if stored.seed is None else str(stored.seed),
+        stored.kind,
         terminal.span(time.time() - stored.created),
         "?" if stored.seconds is None else terminal.span(stored.seconds),
         terminal.size(stored.size),
-        stored.digest[:12],
-        stored.state,
     ]
 
 
@@ -158,20 +132,23 @@ def show(
         lazarus-bench store show 3f2a   # `store ls` lists the digests
     """
     from lazarus_bench.jobs import cleanup
+    from lazarus_bench.jobs.artifact import object_if_any
 
     opened = _open(store)
     everything = list(opened.artifacts(checksums=False))
     stored = _chosen(everything, digest, opened)
-    shown = _record(stored) | {
+    records = {other.name: record(other) for other in reversed(everything)}
+    gone = {"label": None, "state": "not in the store"}
+    shown = record(stored) | {
         "spec": stored.spec,
-        "manifest": _read(stored.directory / "manifest.json"),
+        "manifest": object_if_any(stored.directory / "manifest.json") or None,
         "files": _files(stored.directory),
-        "bases": [_relative(name, everything) for name in cleanup.bases(stored.spec)],
-        "built_on_it": [_record(s) for s in everything if stored.name in cleanup.bases(s.spec)],
+        "bases": [records.get(name, {"name": name, **gone}) for name in cleanup.bases(stored.spec)],
+        "built_on_it": [record(s) for s in everything if stored.name in cleanup.bases(s.spec)],
         "metrics": _last_metrics(stored.directory),
     }
     if as_json:
-        _print_json(shown)
+        terminal.write_json(shown)
     else:
         print(_told(shown))
     return 0
@@ -194,13 +171,6 @@ def _chosen(everything: Sequence[Stored], prefix: str, store: Store) -> Stored:
     return found[0]
 
 
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
 def _files(directory: Path) -> dict[str, int]:
     from lazarus_bench.jobs.artifact import below
 
@@ -209,11 +179,6 @@ def _files(directory: Path) -> dict[str, int]:
         with suppress(OSError):  # a training at work renames and removes files
             sizes[str(path.relative_to(directory))] = path.stat().st_size
     return sizes
-
-
-def _relative(name: str, everything: Iterable[Stored]) -> dict[str, Any]:
-    found = next((_record(stored) for stored in everything if stored.name == name), None)
-    return found or {"name": name, "label": None, "state": "not in the store"}
 
 
 def _last_metrics(directory: Path) -> Any:
@@ -279,7 +244,7 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
     kept, spoiled = measurements.amount(opened.root), list(measurements.damaged(opened.root))
     sentences = [*(sentence for found in damages.values() for sentence in found), *spoiled]
     if as_json:
-        _print_json(
+        terminal.write_json(
             {
                 "store": str(opened.root),
                 "checked": len(artifacts),
@@ -329,13 +294,13 @@ def gc(
     freed = sum(decision.freed for decision in done) + swept.size
     freed += 0 if dry else cleanup.sweep_leftovers(opened)
     if as_json:
-        _print_json(
+        terminal.write_json(
             {
                 "store": str(opened.root),
                 "dry_run": dry,
                 "freed": freed,
                 "items": [
-                    _record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done
+                    record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done
                 ],
                 "readings": {"removed": swept.count, "bytes": swept.size},
             }

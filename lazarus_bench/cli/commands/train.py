@@ -17,9 +17,9 @@ Exit codes:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from types import GenericAlias
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
@@ -150,9 +150,9 @@ def _command(name: str) -> Callable[..., int]:
 
 
 def _hint(flag: Flag) -> Any:
-    types: Mapping[str, Any] = {"integer": int, "number": float, "switch": bool}
     about: dict[str, Any] = {"name": flag.flag, "help": flag.told, "group": _SETTINGS}
-    hint: Any = Literal[flag.choices] if flag.choices else types.get(flag.kind, str)
+    # Several integers are typed with commas between them.
+    hint: Any = str if flag.kind == "integers" else flag.type
     if flag.kind == "switch":
         about["negative"] = f"--no-{flag.flag.removeprefix('--')}"
     else:

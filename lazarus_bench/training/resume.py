@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.backend import mx, nn
-from lazarus_bench.training.optimizers import Bucketed
+from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.training.record import RESUME, logged_steps
 
 SAVE_EVERY = 20.0
@@ -39,7 +38,7 @@ class State:
     """
 
     model: nn.Module
-    optimizer: Bucketed
+    optimizer: optim.Optimizer
     step: int = 0
     first: float = 0.0
 

@@ -169,14 +169,13 @@ class Sft(recipe.Recipe):
             return answers(model, loaded.anatomy, residuals, batch)
 
         def keep(step: int) -> None:
-            if step not in self.checkpoints:
-                return
             save_adapter(loaded, checkpoint_directory(out, step), lora)
             if validation:
                 losses[step] = validation_loss(loaded, validation)
                 write_whole(out / VALIDATION, json.dumps(losses, indent=1) + "\n")
 
-        keep(0)
+        if 0 in self.checkpoints:
+            keep(0)
         fit(
             loaded.model,
             loss,
@@ -186,6 +185,7 @@ class Sft(recipe.Recipe):
             label=f"{self.label} seed {seed}",
             out=out,
             after=keep,
+            at=self.checkpoints,
             show=show,
         )
         save_adapter(loaded, out, lora)
@@ -264,8 +264,9 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
     for start in range(0, len(examples), batch):
         chunk = collate(examples[start : start + batch], pad=0)
         loss = sft_loss(loaded.model, loaded.anatomy, chunk)
-        total += float(np.array(loss)) * chunk.targets.size
-        labels += chunk.targets.size
+        count = sum(len(example.answer) for example in examples[start : start + batch])
+        total += float(np.array(loss)) * count
+        labels += count
     return total / labels
 
 

@@ -46,6 +46,10 @@ REFERENCE = "reference"
 SLOW_REMEDY = (
     "install it with `pip install 'lazarus-bench[cpu]'` (MKL, x86-64) or `apt install libopenblas0`"
 )
+COMPILER_REMEDY = (
+    "mlx finds no compiler, so a training's step runs uncompiled: `apt install g++`, or unset "
+    "MLX_DISABLE_COMPILE"
+)
 
 
 class SlowBlasWarning(UserWarning):

@@ -94,12 +94,14 @@ def _stages(caught: Caught) -> dict[str, Arm]:
     model, batch = caught.model, caught.batch()
     optimizer = caught.optimizer
     optimizer.init(model.trainable_parameters())
-    held, arrays = [model.state, optimizer.state], arrays_of(batch)
+    held, arrays = [model.state, optimizer.state, mx.random.state], arrays_of(batch)
     differentiate = nn.value_and_grad(model, caught.loss)
-    forward = mx.compile(lambda tree: caught.loss(model, holding(batch, tree)), inputs=held)
-    gradient = mx.compile(lambda tree: differentiate(model, holding(batch, tree)), inputs=held)
+    # Outputs too, since to differentiate leaves the trace's own arrays in the model.
+    compiled = partial(mx.compile, inputs=held, outputs=held)
+    forward = compiled(lambda tree: caught.loss(model, holding(batch, tree)))
+    gradient = compiled(lambda tree: differentiate(model, holding(batch, tree)))
 
-    @partial(mx.compile, inputs=held, outputs=held)
+    @compiled
     def step_along(gradients: Any) -> None:
         if caught.clip is not None:
             gradients, _ = optim.clip_grad_norm(gradients, caught.clip)

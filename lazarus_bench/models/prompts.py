@@ -129,7 +129,7 @@ def collate(
 
     Labels are shifted: the state at position i predicts token i + 1. With `mask_prompt` only answer
     tokens are labels. Widths are rounded up to multiples of `least` (`padded_size`), numbers of
-    labels to multiples of four times as many.
+    labels to multiples of its square.
     """
     width = padded_size(max(len(example.tokens) for example in examples), least)
     tokens = np.full((len(examples), width), pad, dtype=np.int32)
@@ -140,7 +140,7 @@ def collate(
         first = len(example.prompt) if mask_prompt else 1
         labels += [(row, at - 1, sequence[at]) for at in range(first, len(sequence))]
     rows, columns, targets = (
-        np.pad(each, (0, padded_size(len(labels), 4 * least) - len(labels)))
+        np.pad(each, (0, padded_size(len(labels), least**2) - len(labels)))
         for each in np.array(labels, dtype=np.int32).T
     )
     weights = np.zeros(len(rows), dtype=np.float32)

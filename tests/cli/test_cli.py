@@ -96,6 +96,14 @@ def test_doctor_gives_the_remedy_for_the_reference_blas():
     assert "slow: install it with `pip install 'lazarus-bench[cpu]'`" in done.stdout
 
 
+@pytest.mark.skipif(platform.system() != "Linux", reason="accelerators need no compiler")
+def test_doctor_gives_the_remedy_where_nothing_is_compiled():
+    done = command("doctor", MLX_DISABLE_COMPILE="1", LAZARUS_BENCH_DEVICE="cpu")
+    assert done.returncode == 1
+    assert "steps not compiled" in done.stdout
+    assert "apt install g++" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [("LAZARUS_BENCH_DEVICE", "abacus"), ("LAZARUS_BENCH_BLAS", "libabacus.so")],

@@ -98,7 +98,9 @@ def by_tokens(samples) -> np.ndarray:
 def test_the_loss_equals_numpys_on_whole_forwards(tiny):
     loaded, rollouts = off_policy(tiny, by_tokens, group=40)
     samples = rollouts.samples
-    assert rollouts.labels.weight.size < samples.mask.sum()  # some answers were drawn twice
+    assert (
+        np.array(rollouts.labels.weight) > 0
+    ).sum() < samples.mask.sum()  # some answers were drawn twice
     log_p = log_probs_by_hand(loaded.model, samples)
     reference = log_probs_by_hand(load(tiny).model, samples)
     ratio = np.exp(log_p - samples.log_probs)[samples.mask]
@@ -115,10 +117,10 @@ def test_the_loss_equals_numpys_on_whole_forwards(tiny):
 def test_groups_that_agree_give_no_policy_gradient(tiny):
     loaded, rollouts = off_policy(tiny, lambda s: zeros(s) + 1)
     loss = grpo_loss(loaded.anatomy, 0.2, 0.0)
-    assert rollouts.logged["zero_advantage"] == 1
+    assert rollouts.logged.zero_advantage == 1
     assert not any(g.any() for g in gradients(loaded.model, loss, rollouts).values())
     _, some = off_policy(tiny, by_tokens)
-    assert some.logged["zero_advantage"] == pytest.approx(1 / 3)
+    assert some.logged.zero_advantage == pytest.approx(1 / 3)
     assert any(g.any() for g in gradients(loaded.model, loss, some).values())
 
 

@@ -78,7 +78,7 @@ def test_counts_add_up_to_every_sampled_token():
     samples = drawn(flat("llama"), group=40)
     laid = scorings(samples)
     assert sum(int(scoring.counts.sum()) for scoring in laid) == samples.mask.sum()
-    assert sum(len(scoring.counts) for scoring in laid) < samples.mask.sum()
+    assert sum(int((s.counts > 0).sum()) for s in laid) < samples.mask.sum()
 
 
 def test_an_answer_ends_with_its_first_end_or_at_the_limit():

@@ -1,4 +1,4 @@
-"""Show the device, BLAS and speed found, and the remedies.
+"""Show the device, BLAS, compiler and speed found, and the remedies.
 
 Examples:
     lazarus-bench doctor
@@ -30,7 +30,11 @@ def run(*, as_json: Json = False) -> int:
     found = backend.manifest().as_strings()
     threads = backend.set_threads()
     speed = backend.measure_gflops()
-    well = speed >= FAST_ENOUGH or backend.on_accelerator()
+    slow = speed < FAST_ENOUGH and not backend.on_accelerator()
+    remedies = [backend.SLOW_REMEDY] if slow else []
+    if not backend.compiles():
+        remedies.append(backend.COMPILER_REMEDY)
+    remedy = "; ".join(remedies) or None
     if as_json:
         document = {
             "schema": 1,
@@ -38,13 +42,15 @@ def run(*, as_json: Json = False) -> int:
             "manifest": found,
             "gflops": round(speed, 1),
             "threads": threads,
-            "remedy": None if well else backend.SLOW_REMEDY,
+            "compiled": backend.compiles(),
+            "remedy": remedy,
         }
         terminal.write(json.dumps(document, indent=1, ensure_ascii=False), as_json=True)
     else:
         threaded = "1 BLAS thread" if threads == 1 else f"{threads} BLAS threads"
         told = f"{speed:.0f} GFLOP/s in float32 matmuls, {threaded}"
-        room, end = terminal.width(), "all well" if well else f"slow: {backend.SLOW_REMEDY}"
+        room, end = terminal.width(), f"slow: {remedy}" if remedy else "all well"
+        told += ", steps compiled" if backend.compiles() else ", steps not compiled"
         lines = [f"{name:<14} {value}" for name, value in {**found, "speed": told}.items()]
         terminal.write("\n".join(terminal.folded(line, room, "  ") for line in [*lines, end]))
-    return 0 if well else SLOW
+    return SLOW if remedy else 0

@@ -94,6 +94,7 @@ def row(name: str, values, pinned: str | None = None):
     from lazarus_bench.judge import AtLeast, Means, decide
     from lazarus_bench.report.schema import Row
 
+    verdict = decide(Means(values=values), AtLeast(0.3), family_size=1)
     return Row(
         claim_id=name,
         family=name.partition("/")[0],
@@ -101,7 +102,7 @@ def row(name: str, values, pinned: str | None = None):
         estimand="a number",
         source="A",
         subject="lab:llama",
-        verdict=decide(Means(values=values), AtLeast(0.3), family_size=1),
+        verdict=verdict,
         published=None,
         pinned=pinned,
         moved=f"{pinned} is on record" if pinned not in (None, verdict.outcome.value) else "",

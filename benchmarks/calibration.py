@@ -222,6 +222,9 @@ def others() -> list[World]:
     def independent(rng: Rng, n: int) -> Sampling:
         return Trend(values=rng.normal(size=(n, len(steps)))).sampling()
 
+    def few(rng: Rng, n: int) -> Sampling:
+        return Trend(values=rng.normal(size=(n, 4))).sampling()
+
     def walk(rng: Rng, n: int) -> Sampling:
         return Trend(values=rng.normal(size=(n, len(steps))).cumsum(axis=1)).sampling()
 
@@ -233,6 +236,7 @@ def others() -> list[World]:
         World(kind="layer maxima", name="layers alike", draw=flat, truth=0.0),
         World(kind="layer maxima", name="lognormal near 0", draw=small, truth=float(best)),
         World(kind="trends", name="independent checkpoints", draw=independent, truth=0.0),
+        World(kind="trends", name="4 independent checkpoints", draw=few, truth=0.0),
         World(kind="trends", name="random walk", draw=walk, truth=0.0),
         World(kind="ratios", name="lognormal", draw=ratios, truth=1.0),
     ]

@@ -113,7 +113,7 @@ work.start = counted
 """
 
 OUTCOMES = {
-    "suite/supported": "supported for this run",
+    "suite/supported": "supported",
     "suite/refuted": "refuted for this run",
     "suite/inconclusive": "inconclusive",
     "suite/control": "invalid",

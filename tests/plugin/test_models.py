@@ -171,7 +171,7 @@ def test_each_outcome(ran):
     assert ran["first"].outcomes() == OUTCOMES
     assert ran["first"].code == 1
     for part in (
-        "1 supported for",
+        "1 supported",
         "1 refuted for",
         "2 inconclusive",
         "1 invalid",

@@ -147,7 +147,7 @@ def test_six_prompts_that_agree_do_not_show_a_collapse():
 
 def test_five_trials_without_a_difference_show_equivalence_at_ten_points_and_not_at_five():
     assert _verdict("grpo/probe-unchanged", Within(-0.05, 0.05), 1).outcome is Outcome.INCONCLUSIVE
-    assert _verdict("grpo/probe-unchanged", Within(-0.1, 0.1), 1).outcome is Outcome.SUPPORTED
+    assert _verdict("grpo/probe-unchanged", Within(-0.1, 0.1), 1).outcome is Outcome.SUPPORTED_RUN
     layers = BY_CLAIM["grpo/probe-unchanged"].others[0].evidence
     assert layers.point == pytest.approx(-0.0875)
 
@@ -282,7 +282,7 @@ def test_seven_experts_of_one_token_lie_below_what_independent_layers_give():
 
 
 def test_all_experts_decide_what_eight_picked_ones_do_not():
-    assert _verdict("router/all-general", AtMost(0.05), 5).outcome is Outcome.SUPPORTED
+    assert _verdict("router/all-general", AtMost(0.05), 5).outcome is Outcome.SUPPORTED_RUN
     printed = BY_CLAIM["router/all-general"].others[0].evidence
     assert sum(printed.values[0]) == 1
     assert _verdict("router/weak", AtMost(0.2), 5).outcome is Outcome.INCONCLUSIVE
@@ -330,10 +330,10 @@ def test_one_example_of_872_decides_nothing_and_363_of_7600_do():
     assert small.outcome is Outcome.INCONCLUSIVE
     large = _engram("dual-gain[four-class]", Above(0.0))
     assert large.estimate.value == pytest.approx(363 / 7600)
-    assert large.outcome is Outcome.SUPPORTED
+    assert large.outcome is Outcome.SUPPORTED_RUN
     assert _engram("dual-gain[two-class]", Above(0.0)).outcome is Outcome.INCONCLUSIVE
     assert _engram("engram-gain[four-class]", AtLeast(0.0)).outcome is Outcome.INCONCLUSIVE
-    assert _engram("gain-grows", Above(0.0)).outcome is Outcome.SUPPORTED
+    assert _engram("gain-grows", Above(0.0)).outcome is Outcome.SUPPORTED_RUN
 
 
 @pytest.mark.parametrize("name", ["dual-gain[two-class]", "engram-gain[two-class]"])
@@ -346,7 +346,7 @@ def test_no_pairing_makes_one_or_three_examples_decide(name):
 def test_29_of_7600_would_decide_under_the_most_favourable_pairing():
     favourable = BY_CLAIM["engram/engram-gain[four-class]"].others[0].evidence
     verdict = decide(favourable, AtLeast(0.0), family_size=ENGRAM_CLAIMS)
-    assert verdict.outcome is Outcome.SUPPORTED
+    assert verdict.outcome is Outcome.SUPPORTED_RUN
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))

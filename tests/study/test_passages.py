@@ -87,7 +87,7 @@ def test_a_loss_between_ten_and_thirteen_ends_at_three_quarters_of_its_start_at_
 
 def test_the_same_model_and_layer_announce_a_word_in_c(judged):
     _, _, verdict = judged["tinyllama-cannot"]
-    assert verdict.outcome is Outcome.REFUTED
+    assert verdict.outcome is Outcome.REFUTED_RUN
     assert verdict.estimate.value == pytest.approx(0.801, abs=5e-4)
     assert passages.GRPO_DUAL_TRAINED.layer == 12
     assert beside(judged, "tinyllama-cannot", "layers of TinyLlama").point == 22 - 16

@@ -261,7 +261,7 @@ def _run(ran: Ran) -> None:
         assert re.search(r"\d+ trainings to run, |nothing to run|need no training", ran.out)
         return
     assert "dual/vo-36" in ran.out
-    assert re.search(r"\d+ supported, \d+ inconclusive", ran.out)
+    assert re.search(r"\d+ supported, \d+ refuted", ran.out)
     assert (ran.folder / "lazarus-report" / "published" / "report.html").stat().st_size > 0
 
 

@@ -61,7 +61,7 @@ def predict(evidence: Evidence, region: Region, level: float) -> Prediction | No
     ends = np.array(student_t(point, error, n - 1, LEVEL))
     if not error:
         ends = link(np.array(evidence.limits(level)))
-    low, high = back(ends).tolist()
+    low, high = np.clip(back(ends), *evidence.bounds).tolist()
     same = float(np.mean([side == now for side in again]))
     return Prediction(low=low, high=high, level=LEVEL, same=same)
 

@@ -15,6 +15,7 @@ from lazarus_bench.judge.bounds import Array, Limits
 from lazarus_bench.judge.crossed import Crossed, cluster_cells, error_within
 from lazarus_bench.judge.effects import cohens_h, paired_odds_ratio
 from lazarus_bench.judge.evidence import (
+    SHARE_DIFFERENCE,
     Effect,
     Evidence,
     array,
@@ -95,6 +96,10 @@ class Hits(Evidence):
         if isinstance(model, Bounded):
             return "Clopper–Pearson" if model.binary else f"bounded mean over {counted}"
         return two_way(model, counted)
+
+    @property
+    def bounds(self) -> Limits:
+        return -self.minus, 1.0 - self.minus
 
     @property
     def kind(self) -> str:
@@ -192,6 +197,10 @@ class HitDifferences(Evidence):
         if isinstance(model, Bounded):
             return "bounded paired difference"
         return f"paired {two_way(model, self.items if self.clusters is None else 'clusters')}"
+
+    @property
+    def bounds(self) -> Limits:
+        return SHARE_DIFFERENCE
 
     @property
     def kind(self) -> str:

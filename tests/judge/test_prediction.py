@@ -79,3 +79,13 @@ def test_more_seeds_decide_more_often_and_an_edge_far_away_at_once():
     assert few < many <= 1
     assert chance_of_decision(sample, AtLeast(-50.0), level, 10) == 1.0
     assert chance_of_decision(Hits(values=[[1, 0]]), AtLeast(0.0), level, 10) == 0.5
+
+
+def test_rates_and_differences_are_predicted_where_they_can_lie():
+    rng = np.random.default_rng(2)
+    rate = Hits(values=rng.random((5, 40)) < [[0.99], [0.9], [0.95], [0.85], [0.99]])
+    found = predict(rate, AtLeast(0.5), 0.9)
+    assert 0 < found.low < rate.point < found.high < 1
+    above_chance = Hits(values=rate.values, minus=0.25)
+    found = predict(above_chance, AtLeast(0.5), 0.9)
+    assert -0.25 <= found.low < above_chance.point < found.high <= 0.75

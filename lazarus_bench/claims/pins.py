@@ -31,6 +31,7 @@ _SIDES = {
     Outcome.MIXED: 0,
 }
 _UNDECIDED = 0
+_ROUNDING = 1e-6
 
 SEVERAL: Mapping[str, str] = {"made on": "several machines"}
 """In place of a design's machine where its pins come from more than one."""
@@ -75,7 +76,9 @@ class Pin:
         if verdict.estimate is None or self.low is None or self.high is None:
             return ""
         value = verdict.estimate.value
-        if self.low <= value <= self.high:
+        # A computed number has an interval without width, and rounds differently elsewhere.
+        slack = _ROUNDING * max(1.0, abs(value))
+        if self.low - slack <= value <= self.high + slack:
             return ""
         return (
             f"the estimate {value:.3g} lies outside [{self.low:.3g}, {self.high:.3g}], "
@@ -127,7 +130,7 @@ def read_pins(directory: Path) -> Pins:
         return from_plain({"designs": data}, Pins, FILE)
     except MalformedError as error:
         problem = str(error)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = f"it is not JSON: {error}"
     raise UserError(f"{file} is damaged ({problem}): mend it, or delete it and pin again")
 

@@ -6,6 +6,7 @@ import json
 from functools import cache
 from importlib.resources import files
 
+from lazarus_bench.judge.conjunction import AllOf
 from lazarus_bench.judge.evidence import Evidence
 
 ALPHA = 0.05
@@ -35,6 +36,9 @@ def warning_for(evidence: Evidence, family_size: int) -> str:
     The table's largest family that is not larger than this one counts, and its largest number of
     seeds that is not larger. Seeds that fail are left to the check for two groups (`subgroups`).
     """
+    if isinstance(evidence, AllOf):
+        parts = (warning_for(c.evidence, family_size) for c in evidence.conditions)
+        return "; ".join(dict.fromkeys(filter(None, parts)))
     if evidence.scope != "seeds":
         return ""
     seeds = max((n for n in SEEDS if n <= evidence.shape[0]), default=SEEDS[0])

@@ -206,7 +206,8 @@ def cluster_cells(cells: Array, clusters: Sequence[str | int] | None) -> Array:
         return cells
     keys, codes = np.unique([str(key) for key in clusters], return_inverse=True)
     members: Array = (codes[:, None] == np.arange(len(keys))).astype(np.float64)
-    means: Array = cells @ (members / members.sum(axis=0))
+    # The sum before the division: hits that all agree stay 0 or 1 to the last bit.
+    means: Array = (cells @ members) / members.sum(axis=0)
     return means
 
 

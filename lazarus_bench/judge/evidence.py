@@ -168,6 +168,14 @@ class Evidence(ABC):
         """Return the error that the prompts leave in one seed's value; 0 where it is unknown."""
         return 0.0
 
+    def seed_checks(self) -> list[Array]:
+        """Return what is searched for seeds that stand apart: each one's value, shape (seeds,).
+
+        Unpaired samples give two: each side's seeds against the other side's mean.
+        """
+        values = self.seed_values() if self.scope == "seeds" else None
+        return [] if values is None else [values]
+
     def by_seed(self) -> tuple[float, ...]:
         """Return each seed's own value where there are several; they are shown, never judged."""
         values = self.seed_values() if self.shape[0] > 1 else None
@@ -304,19 +312,40 @@ def check_bounds(owner: Evidence) -> None:
         raise ValueError(f"{what} do not hold the estimate, {owner.point:.3g}")
 
 
-def check_clusters(owner: Any, prompts: int) -> None:
-    """Make the clusters of evidence under construction a tuple.
+def check_shares(owner: Evidence, values: Array) -> None:
+    """Refuse values that are no shares in evidence whose bounds say that they are.
 
     Raises:
-        ValueError: there is not one key for each of the `prompts`.
+        ValueError: one of them lies outside of [0, 1] by more than rounding.
     """
-    if owner.clusters is None:
-        return
-    object.__setattr__(owner, "clusters", tuple(owner.clusters))
-    if len(owner.clusters) != prompts:
+    outside = values[(values < -_ROUNDING) | (values > 1 + _ROUNDING)]
+    if owner.bounds == SHARE and outside.size:
         raise ValueError(
-            f"{type(owner).__name__}.clusters has {len(owner.clusters)} keys for {prompts} prompts"
+            f"{type(owner).__name__}.bounds (0, 1) do not hold the value {outside[0]:g}"
         )
+
+
+def check_clusters(owner: Any, prompts: int) -> None:
+    """Make the clusters of evidence under construction a tuple, and its population a number.
+
+    Raises:
+        ValueError: there is not one text or number for each of the `prompts`, or the population is
+            smaller than the sample.
+    """
+    name, count = type(owner).__name__, prompts
+    if owner.clusters is not None:
+        keys = tuple(int(k) if isinstance(k, np.integer) else k for k in owner.clusters)
+        if len(keys) != prompts:
+            raise ValueError(f"{name}.clusters has {len(keys)} keys for {prompts} prompts")
+        for key in keys:
+            if not isinstance(key, str | int) or (isinstance(key, int) and abs(key) >= 2**63):
+                raise ValueError(f"{name}.clusters holds {key!r}; a key is a text or whole number")
+        object.__setattr__(owner, "clusters", keys)
+        count = len({str(key) for key in keys})
+    if owner.population is not None:
+        object.__setattr__(owner, "population", int(owner.population))
+        if owner.population < count:
+            raise ValueError(f"{name}.population is {owner.population}, below the {count} sampled")
 
 
 def array(values: Sequence[Any]) -> Array:

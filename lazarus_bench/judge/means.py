@@ -21,6 +21,7 @@ from lazarus_bench.judge.evidence import (
     array,
     check_bounds,
     check_clusters,
+    check_shares,
     freeze,
     paired_difference,
 )
@@ -64,6 +65,7 @@ class Means(Evidence):
     def __post_init__(self) -> None:
         freeze(self, 2, "values")
         check_clusters(self, self.shape[1])
+        check_shares(self, array(self.values))
         check_bounds(self)
 
     @property
@@ -72,7 +74,10 @@ class Means(Evidence):
 
     def cells(self) -> Array:
         """Return the values of prompts or means of clusters, shape (seeds, items)."""
-        return cluster_cells(array(self.values), self.clusters)
+        values = array(self.values)
+        # Rounding in float32 leaves sums of probabilities a little above 1.
+        values = np.clip(values, *SHARE) if self.bounds == SHARE else values
+        return cluster_cells(values, self.clusters)
 
     def units(self) -> Array:
         """Return the independent units: seed means, cluster means or prompts."""
@@ -266,6 +271,9 @@ class Differences(Evidence):
     def kind(self) -> str:
         return "unpaired differences" if self.paired == "no" else "paired differences"
 
+    def seed_checks(self) -> list[Array]:
+        return seed_checks(self.paired, super().seed_checks(), *self._samples())
+
     def error_of_a_seed(self) -> float:
         if self.paired == "prompts":
             return error_within(self.cells())
@@ -325,6 +333,20 @@ class Differences(Evidence):
         pooled = float(np.sum((first - first.mean()) ** 2) + np.sum((second - second.mean()) ** 2))
         error = math.sqrt(1 / first.size + 1 / second.size)
         return hedges_g(self.point, math.sqrt(pooled / df), error, df, level)
+
+
+def seed_checks(paired: str, own: list[Array], first: Array, second: Array) -> list[Array]:
+    """Return what to search for seeds that stand apart in a difference of two samples.
+
+    Args:
+        paired: how they are paired.
+        own: the seeds' own differences, where they are paired.
+        first: the minuend, shape (seeds, prompts).
+        second: the subtrahend, shape (its seeds, its prompts).
+    """
+    if paired != "no":
+        return own
+    return [first.mean(axis=1) - second.mean(), first.mean() - second.mean(axis=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -414,6 +436,10 @@ class Ratios(Evidence):
             raise ValueError(f"Ratios.over is {self.over!r}; use seeds or repeats")
         if min(*self.numerator, *self.denominator) <= 0:
             raise ValueError("Ratios needs positive numbers on both sides")
+
+    @property
+    def bounds(self) -> Limits:
+        return 0.0, math.inf
 
     def _logs(self) -> Array:
         logs: Array = np.log(array(self.numerator)) - np.log(array(self.denominator))

@@ -106,7 +106,9 @@ def chance_of_decision(evidence: Evidence, region: Region, level: float, size: i
 
 
 def _scale(evidence: Evidence) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """The scale on which estimates scatter evenly, and the way back: log-odds for shares."""
+    """The scale on which estimates scatter evenly, and the way back: log-odds, logarithms, none."""
+    if evidence.bounds == (0.0, math.inf):
+        return np.log, np.exp
     if evidence.bounds != SHARE or not 0 < evidence.point < 1:
         return np.asarray, np.asarray
     # A seed at 0 or 1 counts as half a prompt away from it.

@@ -24,7 +24,7 @@ from lazarus_bench.judge.evidence import (
     paired_difference,
     require_hits,
 )
-from lazarus_bench.judge.means import two_way
+from lazarus_bench.judge.means import seed_checks, two_way
 from lazarus_bench.judge.sampling import Bounded, Recovered, Sampling
 
 
@@ -106,7 +106,9 @@ class Hits(Evidence):
         return "hits"
 
     def error_of_a_seed(self) -> float:
-        return error_within(self.cells())
+        cells = self.cells()
+        binomial = math.sqrt(self.rate * (1 - self.rate) / cells.shape[1])
+        return max(binomial, error_within(cells))
 
     def seed_values(self) -> Array:
         rates: Array = self.cells().mean(axis=1) - self.minus
@@ -205,6 +207,10 @@ class HitDifferences(Evidence):
     @property
     def kind(self) -> str:
         return "paired hits" if self.paired == "prompts" else "unpaired hits"
+
+    def seed_checks(self) -> list[Array]:
+        first, second = array(self.first), array(self.second)
+        return seed_checks(self.paired, super().seed_checks(), first, second)
 
     def error_of_a_seed(self) -> float:
         return error_within(self.cells()) if self.paired == "prompts" else 0.0

@@ -12,6 +12,9 @@ from lazarus_bench.judge.region import Region
 LEAST_SEEDS = 4
 """Below this no group stands out from so few others."""
 
+LEAST_GAP = 1e-4
+"""Spread inside a group, relative to the values, below which differences are negligible."""
+
 FALSE_ALARM = 0.01
 _DRAWS = 20_000
 
@@ -57,7 +60,7 @@ def apart(values: Array, region: Region, floor: float = 0.0) -> tuple[int, ...]:
     ranked = values[order]
     if np.ptp(ranked) == 0:
         return ()
-    spread = max(floor, 1e-9 * float(np.abs(ranked).max()))
+    spread = max(floor, LEAST_GAP * float(np.abs(ranked).max()))
     gaps = [float(_gap(ranked, size, spread)) for size in range(1, n)]
     size = int(np.argmax(gaps)) + 1
     if gaps[size - 1] <= critical_gap(n):

@@ -59,6 +59,10 @@ class Trend(Evidence):
     def kind(self) -> str:
         return "trends"
 
+    def error_of_a_seed(self) -> float:
+        # The spread of a correlation where there is no trend.
+        return float(1 / np.sqrt(self.shape[1] - 1))
+
     @property
     def unit(self) -> str:
         return "seeds"

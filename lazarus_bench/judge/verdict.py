@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lazarus_bench.judge.calibration import ALPHA, warning_for
+from lazarus_bench.judge.conjunction import AllOf
 from lazarus_bench.judge.evidence import Estimate, Evidence
 from lazarus_bench.judge.prediction import Prediction, predict
 from lazarus_bench.judge.region import Region
@@ -149,9 +150,9 @@ def decide(
     estimate = evidence.estimate(level, edge)
     outcome = _where(estimate, region)
     reason = _reason(outcome, estimate, region)
-    stray = _stray(evidence, region)
-    if stray:
-        outcome, reason = Outcome.MIXED, _mixed(evidence.by_seed(), stray, region)
+    apart_from_others = _stray(evidence, region)
+    if apart_from_others:
+        outcome, reason = Outcome.MIXED, apart_from_others
     failed = [control for control in controls if not control.passed]
     if failed:
         outcome = Outcome.INVALID
@@ -181,10 +182,18 @@ def _where(estimate: Estimate, region: Region) -> Outcome:
     return Outcome.INCONCLUSIVE
 
 
-def _stray(evidence: Evidence, region: Region) -> tuple[int, ...]:
-    """The seeds that a mean over all would hide."""
-    values = evidence.seed_values() if evidence.scope == "seeds" else None
-    return () if values is None else apart(values, region, evidence.error_of_a_seed())
+def _stray(evidence: Evidence, region: Region) -> str:
+    """Name the seeds that a mean over all would hide, of each condition; nothing without any."""
+    if isinstance(evidence, AllOf):
+        found = ((c.name, _stray(c.evidence, c.region)) for c in evidence.conditions)
+        return "; ".join(f"{name}: {said}" for name, said in found if said)
+    if evidence.scope != "seeds":
+        return ""
+    for values in evidence.seed_checks():
+        stray = apart(values, region, evidence.error_of_a_seed())
+        if stray:
+            return _mixed(values.tolist(), stray, region)
+    return ""
 
 
 def _mixed(values: Sequence[float], stray: Sequence[int], region: Region) -> str:

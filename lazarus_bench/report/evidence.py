@@ -6,6 +6,7 @@ after the member of the archive with its values. Arrays are read without pickles
 
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -33,6 +34,8 @@ _DAMAGE = (
     EOFError,
     NotImplementedError,
     SyntaxError,
+    RecursionError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

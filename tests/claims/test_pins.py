@@ -9,6 +9,7 @@ from lazarus_bench.claims.pins import ANY, FILE, SEVERAL, Pin, pin_of, read_pins
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import (
     AtLeast,
+    Exact,
     Hits,
     Means,
     Outcome,
@@ -126,3 +127,11 @@ def test_what_can_no_longer_be_judged_has_moved():
     gone = not_applicable(AtLeast(0.5), "no such word")
     assert pin.moved(gone, same_machine=False) == "supported is on record"
     assert pin_of(gone).moved(gone, same_machine=False) == ""
+
+
+def test_a_computed_number_may_round_differently_elsewhere():
+    pin = pin_of(decide(Exact(value=0.1 + 0.2), AtLeast(0.1), family_size=1))
+    again = decide(Exact(value=0.3), AtLeast(0.1), family_size=1)
+    assert pin.moved(again, same_machine=False) == ""
+    other = decide(Exact(value=0.31), AtLeast(0.1), family_size=1)
+    assert "lies outside" in pin.moved(other, same_machine=False)

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from statsmodels.stats.sandwich_covariance import cov_cluster_2groups
 
-from lazarus_bench.judge import SHARE, Differences, HitDifferences, Hits, Means
+from lazarus_bench.judge import (
+    SHARE,
+    Differences,
+    HitDifferences,
+    Hits,
+    Means,
+    from_json,
+    to_json,
+)
 from lazarus_bench.judge.crossed import Crossed, cluster_cells
 
 
@@ -67,7 +75,7 @@ def test_a_census_of_the_prompts_leaves_the_seeds_error_alone():
     seeds_alone = Crossed.of(cells.mean(axis=1, keepdims=True)).working_error()[0]
     assert all_there_are == pytest.approx(seeds_alone)
     assert seeds_alone < some < Means(values=cells).sampling().working_error()[0]
-    with pytest.raises(ValueError, match="30 items were sampled from a population of 29"):
+    with pytest.raises(ValueError, match="population is 29, below the 30 sampled"):
         Means(values=cells, population=29).limits(0.9)
 
 
@@ -117,3 +125,17 @@ def test_a_bootstrap_of_seeds_and_prompts_finds_the_same_error():
     ours = model.working_error()[0] ** 2
     # A resample of n has the variance of one of n - 1, and the interaction twice more.
     assert np.var(means) == pytest.approx(ours + 2 * items.noise / cells.size, rel=0.15)
+
+
+def test_clusters_of_any_size_keep_sure_hits_sure():
+    for size in range(1, 60):
+        sure = Hits(values=np.ones((5, 2 * size)), clusters=[0] * size + [1] * size)
+        assert sure.point == 1.0
+        assert sure.method == "Clopper–Pearson"
+
+
+def test_clusters_and_populations_are_plain_values_or_refused():
+    kept = Means(values=[[1.0, 2.0]], clusters=np.array([0, 1]), population=np.int64(9))
+    assert from_json(to_json(kept)) == kept
+    with pytest.raises(ValueError, match=r"clusters holds \(1, 2\); a key is a text or whole"):
+        Means(values=[[1.0, 2.0]], clusters=[(1, 2), (3, 4)])

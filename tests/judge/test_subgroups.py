@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from lazarus_bench.judge import SHARE, AtLeast, Hits, Means, Outcome, Within, decide
+from lazarus_bench.judge import (
+    SHARE,
+    AllOf,
+    AtLeast,
+    Condition,
+    Differences,
+    Hits,
+    Means,
+    Outcome,
+    Trend,
+    Within,
+    decide,
+)
 from lazarus_bench.judge.subgroups import apart
 
 
@@ -58,3 +70,39 @@ def test_seeds_that_fail_outright_are_found_nine_times_in_ten(seeds):
         found += stray == tuple(np.flatnonzero(failed))
         missed += stray != tuple(np.flatnonzero(failed))
     assert found >= 270
+
+
+FAILING = [[0.8], [0.82], [0.79], [0.81], [0.02]]
+EVEN = [[0.56], [0.55], [0.57], [0.56], [0.58]]
+
+
+def test_a_conjunction_names_the_condition_whose_seeds_stand_apart():
+    both = AllOf(
+        conditions=[
+            Condition(name="calm", evidence=Means(values=EVEN), region=AtLeast(0.5)),
+            Condition(name="wild", evidence=Means(values=FAILING), region=AtLeast(0.5)),
+        ]
+    )
+    verdict = decide(both, AtLeast(0.0), family_size=1)
+    assert verdict.outcome is Outcome.MIXED
+    assert verdict.reason.startswith("wild: 1 of 5 seeds stand apart")
+
+
+def test_unpaired_sides_are_searched_each_against_the_others_mean():
+    others = [[0.3], [0.31], [0.29], [0.3], [0.3]]
+    for first, second in ((FAILING, others), (others, FAILING)):
+        sample = Differences(first=first, second=second, paired="no")
+        edge = 0.2 if first is FAILING else -0.2
+        assert decide(sample, AtLeast(edge), family_size=1).outcome is Outcome.MIXED
+
+
+@pytest.mark.parametrize(
+    ("sample", "edge"),
+    [
+        (Means(values=[[0.5]] * 4 + [[0.4999999]]), 0.5),
+        (Hits(values=[[1]] * 6 + [[0]] * 4), 0.3),
+        (Trend(values=[[1, 2]] * 7 + [[2, 1]]), 0.0),
+    ],
+)
+def test_rounding_and_values_that_know_two_levels_are_no_groups(sample, edge):
+    assert decide(sample, AtLeast(edge), family_size=1).outcome is not Outcome.MIXED

@@ -29,7 +29,8 @@ def test_prompts_of_different_difficulty_do_not_make_hits_err():
 
 
 def test_a_harmless_change_is_called_harmless():
-    # Seeds that differ by 0.05 in log-odds beside chance: the first version called 2% harmless.
+    # The audit does not state how far its seeds differ. 0.05 in log-odds was chosen post hoc, after
+    # 0.15 had given .60 and 0.05 .83: this guards what holds there, and is no proof beyond it.
     rng = np.random.default_rng(3)
     region, level = AtLeast(-0.1), family_level(FAMILY)
     found = []

@@ -18,9 +18,12 @@ import importlib
 import os
 import platform
 import random
+import signal
 import sys
+import threading
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -155,6 +158,22 @@ class _BlasFirst(MetaPathFinder):
 sys.meta_path.insert(0, _BlasFirst())
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait: an extension that it finds initialising itself aborts the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda key, _: pressed.append(key))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        for key in pressed[:1]:
+            signal.raise_signal(key)
+
+
 @cache
 def start() -> None:
     """Load the BLAS and mlx, and choose the device: mlx-lm finds it chosen if imported after.
@@ -165,12 +184,10 @@ def start() -> None:
     global BLAS, EXP
     blas = _blas()
     try:
-        for lazy in (mx, nn, optim):
-            vars(lazy).update(vars(importlib.import_module(lazy.__name__)))
+        with _interrupts_held():
+            for lazy in (mx, nn, optim):
+                vars(lazy).update(vars(importlib.import_module(lazy.__name__)))
     except ImportError as error:
-        # Ctrl-C while the extension initialises itself comes as an error of its import.
-        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
         raise UserError(
             f"mlx cannot be loaded ({error}): on Linux install a backend with it, "
             f"`pip install 'lazarus-bench[cpu]'` or `[cuda]`"

@@ -40,11 +40,11 @@ class Items:
         """Their share of the mean's squared error."""
         return self.unseen * self.between / self.count
 
-    def uncertainty(self, seeds: int) -> float:
-        """Satterthwaite's term for them: each mean square's square over its degrees of freedom."""
+    def uncertainty(self, seeds: int, error2: float) -> float:
+        """Satterthwaite's term: each share of `error2`, squared, over its degrees of freedom."""
         if self.count < 2:
             return 0.0
-        scale, df = self.unseen / self.count, self.count - 1
+        scale, df = self.unseen / self.count / error2, self.count - 1
         shared = scale * (self.between + self.noise / seeds)
         return shared**2 / df + (scale * self.noise / seeds) ** 2 / (df * (seeds - 1))
 
@@ -160,8 +160,9 @@ class Crossed(Sampling):
             return 0.0, 0.0
         seeds = self.between / self.n
         error2 = seeds + sum(item.error2 for item in self.items)
-        squares = seeds**2 / (self.n - 1) + sum(item.uncertainty(self.n) for item in self.items)
-        return math.sqrt(error2), max(error2**2 / squares, 1.0)
+        squares = (seeds / error2) ** 2 / (self.n - 1)
+        squares += sum(item.uncertainty(self.n, error2) for item in self.items)
+        return math.sqrt(error2), max(1 / squares, 1.0)
 
     def planned_error(self) -> tuple[float, float]:
         """Standard error to plan with, and its degrees of freedom, on the scale of `logits`.

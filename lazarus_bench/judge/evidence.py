@@ -25,6 +25,8 @@ SHARE_DIFFERENCE: Limits = (-1.0, 1.0)
 """Where the difference of two shares can lie."""
 
 _ROUNDING = 1e-6
+_LARGEST = 1e150
+"""Largest size of a sample, whose square is still a number."""
 """By which a sum of probabilities in float32 may pass 1."""
 
 
@@ -259,7 +261,7 @@ def _nested_tuples(values: Any) -> Any:
 def _complaint(values: Any, depth: int, name: str) -> str:
     """Say what keeps `values` from being a rectangular sample of finite numbers."""
     if depth == 0:
-        return f"{name} holds {values!r}; every sample must be a finite number"
+        return f"{name} holds {values!r}; every sample must be a finite number up to {_LARGEST:g}"
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
         return f"{name} is nested too shallowly: it needs {depth} more level(s)"
     if len(values) == 0:
@@ -275,7 +277,7 @@ def _is_sample(values: Any, depth: int) -> bool:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         return False
-    return numbers.ndim == depth and numbers.size > 0 and bool(np.isfinite(numbers).all())
+    return numbers.ndim == depth and numbers.size > 0 and bool((np.abs(numbers) <= _LARGEST).all())
 
 
 def freeze(owner: object, depth: int, *names: str) -> None:
@@ -287,7 +289,7 @@ def freeze(owner: object, depth: int, *names: str) -> None:
         names: its fields.
 
     Raises:
-        ValueError: for an empty level, a value that is no finite number, or unequal lengths.
+        ValueError: for an empty level, a value that is no number or too large, or unequal lengths.
     """
     for name in names:
         values = getattr(owner, name)
@@ -329,11 +331,13 @@ def check_clusters(owner: Any, prompts: int) -> None:
     """Make the clusters of evidence under construction a tuple, and its population a number.
 
     Raises:
-        ValueError: there is not one text or number for each of the `prompts`, or the population is
-            smaller than the sample.
+        ValueError: there is not one text or number for each of the `prompts`, two keys differ by
+            type alone, or the population is smaller than the sample.
     """
     name, count = type(owner).__name__, prompts
     if owner.clusters is not None:
+        if isinstance(owner.clusters, str) or not isinstance(owner.clusters, Sequence | np.ndarray):
+            raise ValueError(f"{name}.clusters is {owner.clusters!r}; give one key for each prompt")
         keys = tuple(int(k) if isinstance(k, np.integer) else k for k in owner.clusters)
         if len(keys) != prompts:
             raise ValueError(f"{name}.clusters has {len(keys)} keys for {prompts} prompts")
@@ -342,6 +346,8 @@ def check_clusters(owner: Any, prompts: int) -> None:
                 raise ValueError(f"{name}.clusters holds {key!r}; a key is a text or whole number")
         object.__setattr__(owner, "clusters", keys)
         count = len({str(key) for key in keys})
+        if count != len(set(keys)):
+            raise ValueError(f"{name}.clusters mixes numbers with texts that look like them")
     if owner.population is not None:
         object.__setattr__(owner, "population", int(owner.population))
         if owner.population < count:

@@ -26,8 +26,7 @@ class Looks:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))
-        if not self.sizes or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 1:
-            raise ValueError(f"looks are ascending numbers of seeds, not {self.sizes}")
+        _check(self.sizes, least=1)
 
     def level(self, size: int, level: float) -> float:
         """Return the two-sided level of the look at `size` seeds.
@@ -57,7 +56,13 @@ def error_of_looks(sizes: tuple[int, ...], level: float, *, replicates: int = 20
         sizes: numbers of seeds, each at least 2.
         level: the two-sided level used at each look.
         replicates: simulated sequences.
+
+    Raises:
+        ValueError: for sizes that are not ascending from 2, a level outside (0, 1) or no replicate.
     """
+    _check(sizes, least=2)
+    if not 0 < level < 1 or replicates < 1:
+        raise ValueError(f"cannot simulate {replicates} sequences at the level {level}")
     values = np.random.default_rng(0).normal(size=(replicates, max(sizes)))
     wrong = np.zeros(replicates, dtype=bool)
     for n in sizes:
@@ -65,3 +70,9 @@ def error_of_looks(sizes: tuple[int, ...], level: float, *, replicates: int = 20
         error = seen.std(axis=1, ddof=1) / np.sqrt(n)
         wrong |= seen.mean(axis=1) > t_quantile((1 + level) / 2, n - 1) * error
     return float(wrong.mean())
+
+
+def _check(sizes: tuple[int, ...], *, least: int) -> None:
+    whole = all(isinstance(size, int) for size in sizes)
+    if not sizes or not whole or list(sizes) != sorted(set(sizes)) or sizes[0] < least:
+        raise ValueError(f"looks are ascending numbers of seeds from {least} on, not {sizes}")

@@ -108,7 +108,7 @@ def chance_of_decision(evidence: Evidence, region: Region, level: float, size: i
 def _scale(evidence: Evidence) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
     """The scale on which estimates scatter evenly, and the way back: log-odds, logarithms, none."""
     if evidence.bounds == (0.0, math.inf):
-        return np.log, np.exp
+        return _log, _exp
     if evidence.bounds != SHARE or not 0 < evidence.point < 1:
         return np.asarray, np.asarray
     # A seed at 0 or 1 counts as half a prompt away from it.
@@ -116,6 +116,18 @@ def _scale(evidence: Evidence) -> tuple[Callable[[Array], Array], Callable[[Arra
     return lambda x: special.logit(np.where((x <= 0) | (x >= 1), x.clip(least, 1 - least), x)), (
         special.expit
     )
+
+
+def _log(x: Array) -> Array:
+    """log(x), quietly −∞ at 0."""
+    with np.errstate(divide="ignore"):
+        return np.log(x)
+
+
+def _exp(x: Array) -> Array:
+    """exp(x), quietly infinite where two seeds say next to nothing about the next two."""
+    with np.errstate(over="ignore"):
+        return np.exp(x)
 
 
 def _side(region: Region, low: float, high: float) -> int:

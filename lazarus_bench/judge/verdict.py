@@ -143,8 +143,10 @@ def decide(
         looks: registered looks that share the level (`Looks`); one run has a single one.
 
     Raises:
-        ValueError: for a family size below 1 or an alpha outside (0, 0.5).
+        ValueError: for a family size or a number of looks below 1, or an alpha outside (0, 0.5).
     """
+    if looks < 1:
+        raise ValueError(f"a claim is looked at once or more often, not {looks} times")
     level = family_level(family_size * (looks if evidence.scope == "seeds" else 1), alpha)
     edge = min(region.edges(), key=lambda x: abs(x - evidence.point))
     estimate = evidence.estimate(level, edge)

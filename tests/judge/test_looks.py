@@ -22,6 +22,25 @@ def test_looks_ascend(sizes):
         Looks(sizes=sizes)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "level", "replicates", "message"),
+    [
+        ((1, 5), 0.9, 10, "ascending numbers of seeds from 2 on"),
+        ((5.5,), 0.9, 10, "ascending numbers of seeds from 2 on"),
+        ((5, 10), 1.5, 10, "at the level 1.5"),
+        ((5, 10), 0.9, 0, "cannot simulate 0 sequences"),
+    ],
+)
+def test_an_error_is_simulated_of_looks_that_can_be_taken(sizes, level, replicates, message):
+    with pytest.raises(ValueError, match=message):
+        error_of_looks(sizes, level, replicates=replicates)
+
+
+def test_a_claim_is_looked_at_at_least_once():
+    with pytest.raises(ValueError, match="looked at once or more often, not 0 times"):
+        decide(Means(values=[[0.0], [1.0]]), AtLeast(0.0), family_size=1, looks=0)
+
+
 def test_the_verdicts_level_is_shared_by_the_looks_of_several_seeds_alone():
     seeds, run = Means(values=[[1.0], [2.0], [1.5]]), Means(values=[[1.0, 2.0, 1.5]])
     assert decide(seeds, AtLeast(0.0), family_size=2, looks=4).level == family_level(8)

@@ -11,6 +11,7 @@ from lazarus_bench.judge import (
     Exact,
     Hits,
     Means,
+    Ratios,
     Reported,
     decide,
     family_level,
@@ -24,6 +25,15 @@ def test_the_interval_is_that_of_t_for_a_new_mean():
     found = predict(Means(values=values), AtLeast(0.5), 0.9)
     half = stats.t.ppf(0.995, 3) * values.std(ddof=1) * np.sqrt(2 / 4)
     assert (found.low, found.high) == pytest.approx((1.0 - half, 1.0 + half))
+
+
+def test_two_ratios_far_apart_foretell_almost_anything():
+    sample = Ratios(numerator=(7.0, 1.0), denominator=(1.0, 7.0), over="seeds")
+    found = decide(sample, AtLeast(0.0), family_size=3).predicted
+    assert found.low < 1e-6
+    assert found.high > 1e6
+    far = Ratios(numerator=(1e9, 1e-9), denominator=(1e-9, 1e9), over="seeds")
+    assert decide(far, AtLeast(0.0), family_size=3).predicted.high == np.inf
 
 
 @pytest.mark.parametrize("shares", [False, True])

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -121,6 +121,7 @@ class Cluster:
             UserError: no scheduler answers, it has no workers, or one of them cannot work for us.
         """
         with self._stack as stack:
+            stack.enter_context(_interrupted_once())
             client = _started(self.workers) if self._scheduler is None else _joined(self._scheduler)
             self._client: Client = stack.enter_context(client)
             seen = stack.enter_context(token(self._place.root))
@@ -137,7 +138,9 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         """Drop what is not finished, and close what was started."""
-        with _uninterrupted(), suppress(OSError):  # the scheduler may be gone
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with suppress(OSError):  # the scheduler may be gone
             for future in self._futures.values():
                 if not future.done():
                     future.cancel(force=True)
@@ -231,12 +234,20 @@ class Cluster:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let an impatient second interrupt wait until workers have been stopped."""
+def _interrupted_once() -> Iterator[None]:
+    """Heed the first interrupt; an impatient second one waits until workers have been stopped.
+
+    Two in a row would find the wait for a result half unwound, and a lock that nobody holds.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def once(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, once)
     try:
         yield
     finally:

@@ -40,6 +40,9 @@ WARNINGS = ROOT / "lazarus_bench" / "judge" / "calibration.json"
 
 PROMPTS = 200
 REPLICATES = 4000
+CONFIRMING = 5
+"""Times as many samples for a cell that is measured again."""
+
 LOOKS = (5, 10, 20, 40)
 
 
@@ -242,9 +245,11 @@ def others() -> list[World]:
     ]
 
 
-def errors(world: World, n: int, levels: list[float], replicates: int) -> Array:
+def errors(
+    world: World, n: int, levels: list[float], replicates: int, stream: tuple[int, ...] = ()
+) -> Array:
     """Share of samples whose interval lies below and above the truth, shape (levels, 2)."""
-    rng = np.random.default_rng([n, *world.name.encode()])
+    rng = np.random.default_rng([*stream, n, *world.name.encode()])
     wrong = np.zeros((len(levels), 2))
     slack = 1e-12 * max(1.0, abs(world.truth))
     for _ in range(replicates):
@@ -256,8 +261,8 @@ def errors(world: World, n: int, levels: list[float], replicates: int) -> Array:
 
 
 def above(rate: float, allowed: float, replicates: int) -> bool:
-    """Whether simulation error alone (one in a thousand) does not explain a rate over `allowed`."""
-    return bool(rate * replicates > stats.binom.isf(0.001, replicates, allowed))
+    """Whether simulation error alone (one in a hundred) does not explain a rate over `allowed`."""
+    return bool(rate * replicates > stats.binom.isf(0.01, replicates, allowed))
 
 
 def looks_rows(replicates: int) -> list[str]:
@@ -298,6 +303,11 @@ def measured(replicates: int) -> tuple[list[str], dict[str, dict[str, dict[str, 
             for n, rates in zip(SEEDS, found, strict=True):
                 rate = float(rates[i].max())
                 over = above(rate, ALPHA / family, replicates)
+                if over:
+                    # Of hundreds of calibrated cells some lie above by chance, but not twice.
+                    many = CONFIRMING * replicates
+                    rate = float(errors(world, n, [levels[i]], many, stream=(1,)).max())
+                    over = above(rate, ALPHA / family, many)
                 shown.append(f"{rate:.4f}{' ▲' if over else ''}")
                 if over and world.name != FAILING:
                     cell = warned.setdefault(world.kind, {}).setdefault(str(family), {})
@@ -318,9 +328,11 @@ def page(rows: list[str], looks: list[str], replicates: int) -> str:
             f"Made by `python benchmarks/calibration.py`: {replicates:,} samples for each cell,",
             "from worlds whose truth is known. A cell is the share of samples whose interval lies",
             "wholly on one side of the truth, on the worse side. The rule allows α/m: .05 for one",
-            "verdict, .0063 in a family of eight. ▲ marks a cell above it by more than simulation",
-            "error; a verdict of that kind and size carries the warning. Seeds that fail are",
-            "looked for instead: the verdict is then mixed.",
+            "verdict, .0063 in a family of eight. A cell above it by more than simulation error",
+            f"(one in a hundred) is measured again with {CONFIRMING} times as many new samples and",
+            "shows what those give. ▲ marks it where it is above once more: a verdict of that kind",
+            "and size carries the warning. Seeds that fail are looked for instead: the verdict is",
+            "then mixed.",
             "",
             f"| kind | world | m | {head} |",
             "|---|---|---|" + "---|" * len(SEEDS),

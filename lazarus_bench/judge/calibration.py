@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from importlib.resources import files
 
@@ -33,8 +34,8 @@ def _table() -> dict[str, dict[str, dict[str, Cell]]]:
 def warning_for(evidence: Evidence, family_size: int) -> str:
     """Return what the calibration table says of evidence like this, in one clause, or nothing.
 
-    The table's largest family that is not larger than this one counts, and its largest number of
-    seeds that is not larger. Seeds that fail are left to the check for two groups (`subgroups`).
+    The simulated family that is nearest in ratio counts, and the largest simulated number of seeds
+    that is not larger. Seeds that fail are left to the check for two groups (`subgroups`).
     """
     if isinstance(evidence, AllOf):
         parts = (warning_for(c.evidence, family_size) for c in evidence.conditions)
@@ -42,7 +43,7 @@ def warning_for(evidence: Evidence, family_size: int) -> str:
     if evidence.scope != "seeds":
         return ""
     seeds = max((n for n in SEEDS if n <= evidence.shape[0]), default=SEEDS[0])
-    family = max(size for size in FAMILIES if size <= family_size)
+    family = min(FAMILIES, key=lambda size: abs(math.log(size / family_size)))
     cell = _table().get(evidence.kind, {}).get(str(family), {}).get(str(seeds))
     if cell is None:
         return ""

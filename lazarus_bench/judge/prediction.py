@@ -41,7 +41,8 @@ def predict(evidence: Evidence, region: Region, level: float) -> Prediction | No
 
     Old and new estimates differ by t with n − 1 degrees of freedom and variance 2s²/n, with s the
     spread between the seeds' own values; the interval's half-widths stay what they are (Hahn and
-    Meeker, *Statistical Intervals*, 1991, chapter 4). Shares are predicted on log-odds.
+    Meeker, *Statistical Intervals*, 1991, chapter 4). Shares are predicted on log-odds. Unpaired
+    samples add their variances, with Welch's degrees of freedom.
 
     Args:
         evidence: the samples.
@@ -51,14 +52,13 @@ def predict(evidence: Evidence, region: Region, level: float) -> Prediction | No
     if evidence.scope == "exact":
         return Prediction(low=evidence.point, high=evidence.point, level=LEVEL, same=1.0)
     again = _again(evidence, region, level, evidence.shape[0], grown=False)
-    values = evidence.seed_values()
-    if again is None or values is None:
+    scatter = _scatter(evidence)
+    if again is None or scatter is None:
         return None
     now = _side(region, *evidence.limits(level))
     link, back = _scale(evidence)
-    point, n = float(link(np.array([evidence.point]))[0]), values.size
-    error = float(link(values).std(ddof=1)) * math.sqrt(2 / n)
-    ends = np.array(student_t(point, error, n - 1, LEVEL))
+    point, (error, df) = float(link(np.array([evidence.point]))[0]), scatter
+    ends = np.array(student_t(point, error * math.sqrt(2), df, LEVEL))
     if not error:
         ends = link(np.array(evidence.limits(level)))
     low, high = np.clip(back(ends), *evidence.bounds).tolist()
@@ -73,17 +73,16 @@ def _again(
 
     `grown` samples hold the seeds at hand, others are new ones.
     """
-    values = evidence.seed_values() if evidence.scope == "seeds" else None
-    limits = evidence.limits(level)
-    if values is None or values.size < 2 or not np.isfinite(limits).all():
+    scatter, limits = _scatter(evidence), evidence.limits(level)
+    if scatter is None or not np.isfinite(limits).all():
         return None
     link, back = _scale(evidence)
-    point, n = float(link(np.array([evidence.point]))[0]), values.size
+    point, n = float(link(np.array([evidence.point]))[0]), evidence.shape[0]
     low, high = link(np.array(limits)).tolist()
     # The mean of all `size` seeds differs from that of the first n by s²(1/n − 1/size).
-    variance = max(1 / n - 1 / size, 0.0) if grown else 1 / n + 1 / size
-    error = float(link(values).std(ddof=1)) * math.sqrt(variance)
-    shifted = point + error * special.stdtrit(n - 1, (np.arange(_GRID) + 0.5) / _GRID)
+    error, df = scatter
+    error *= math.sqrt(max(1 - n / size, 0.0) if grown else 1 + n / size)
+    shifted = point + error * special.stdtrit(df, (np.arange(_GRID) + 0.5) / _GRID)
     shrunk = math.sqrt(n / size)
     lows, highs = back(shifted - (point - low) * shrunk), back(shifted + (high - point) * shrunk)
     return [_side(region, *pair) for pair in zip(lows, highs, strict=True)]
@@ -103,6 +102,22 @@ def chance_of_decision(evidence: Evidence, region: Region, level: float, size: i
     """
     found = _again(evidence, region, level, size, grown=True)
     return 0.5 if found is None else float(np.mean([side != 0 for side in found]))
+
+
+def _scatter(evidence: Evidence) -> tuple[float, float] | None:
+    """The error that the seeds leave in the estimate, on its scale, and its degrees of freedom."""
+    values = evidence.seed_values() if evidence.scope == "seeds" else None
+    samples = evidence.seed_checks() if values is None else [values]
+    if not samples or min(sample.size for sample in samples) < 2:
+        return None
+    link, _ = _scale(evidence)
+    squares = [float(link(sample).std(ddof=1)) ** 2 / sample.size for sample in samples]
+    least = min(sample.size for sample in samples) - 1
+    if not (total := sum(squares)):
+        return 0.0, least
+    shares = [square / total for square in squares]
+    df = 1 / sum(s**2 / (v.size - 1) for s, v in zip(shares, samples, strict=True))
+    return math.sqrt(total), df
 
 
 def _scale(evidence: Evidence) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:

@@ -147,7 +147,8 @@ def decide(
     """
     if looks < 1:
         raise ValueError(f"a claim is looked at once or more often, not {looks} times")
-    level = family_level(family_size * (looks if evidence.scope == "seeds" else 1), alpha)
+    shared = looks if evidence.scope == "seeds" else 1
+    level = family_level(family_size * shared, alpha)
     edge = min(region.edges(), key=lambda x: abs(x - evidence.point))
     estimate = evidence.estimate(level, edge)
     outcome = _where(estimate, region)
@@ -169,7 +170,7 @@ def decide(
         needed=evidence.needed(region, level) if outcome is Outcome.INCONCLUSIVE else None,
         controls=tuple(controls),
         predicted=predict(evidence, region, level),
-        warning=warning_for(evidence, family_size),
+        warning=warning_for(evidence, family_size * shared),
     )
 
 

@@ -22,8 +22,9 @@ def test_a_verdict_names_the_world_and_both_errors():
     )
 
 
-def test_the_nearest_smaller_design_that_was_simulated_counts():
-    assert warning_for(sample(9), 7) == warning_for(sample(5), 1)
+def test_the_nearest_family_and_the_next_smaller_sample_that_were_simulated_count():
+    assert warning_for(sample(9), 2) == warning_for(sample(5), 1)
+    assert warning_for(sample(5), 3) == warning_for(sample(5), 8) != warning_for(sample(5), 2)
     assert "over 20 seeds" in warning_for(sample(40), 100)
 
 

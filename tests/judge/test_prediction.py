@@ -48,6 +48,17 @@ def test_ninety_nine_in_a_hundred_replications_lie_inside(shares):
     assert 0.98 <= inside / 1500 <= 0.998
 
 
+def test_unpaired_samples_are_predicted_from_both_sides():
+    rng = np.random.default_rng(4)
+    inside = 0
+    for _ in range(1500):
+        sides = rng.normal(size=(2, 2, 5, 1)) * [[[[1.0]], [[3.0]]]]
+        old, new = (Differences(first=a, second=b, paired="no") for a, b in sides)
+        found = predict(old, AtLeast(0.0), 0.9)
+        inside += found.low <= new.point <= found.high
+    assert 0.98 <= inside / 1500 <= 0.998
+
+
 def test_the_chance_of_the_same_verdict_is_kept_on_average():
     rng = np.random.default_rng(5)
     told, kept = [], []
@@ -71,12 +82,8 @@ def test_the_chance_of_the_same_verdict_is_kept_on_average():
 def test_one_run_and_a_bare_number_predict_nothing_and_a_computed_one_itself():
     assert predict(Hits(values=[[1, 0, 1]]), AtLeast(0.5), 0.9) is None
     assert predict(Reported(value=0.5), AtLeast(0.4), 0.9) is None
-    assert (
-        predict(
-            Differences(first=[[1.0], [2.0]], second=[[1.0], [1.5]], paired="no"), AtLeast(0.4), 0.9
-        )
-        is None
-    )
+    two = Differences(first=[[1.0, 2.0]], second=[[1.0, 1.5]], paired="no")
+    assert predict(two, AtLeast(0.4), 0.9) is None
     exact = predict(Exact(value=3), AtLeast(2), 0.9)
     assert (exact.low, exact.high, exact.same) == (3, 3, 1.0)
 

@@ -89,7 +89,7 @@ __all__ = [
 tagged(AtLeast, AtMost, Above, Below, Within)
 tagged(Interval, Effect, Estimate, Control, Verdict, Condition, Summary, Pooled)
 tagged(Means, Hits, Differences, HitDifferences, LayerMax, Trend, Ratios, Exact, Reported)
-tagged(Resampled, AllOf, ClassEntropy, SummaryDifferences, Prediction, Looks)
+tagged(Resampled, AllOf, ClassEntropy, SummaryDifferences, Prediction)
 
 
 def to_json(obj: object) -> dict[str, Any]:

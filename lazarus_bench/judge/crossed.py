@@ -79,14 +79,8 @@ class Crossed(Sampling):
 
     @classmethod
     def of(cls, cells: Array, population: int | None = None) -> Crossed:
-        """Summarise values of shape (seeds, items); `population` is the number of items there are.
-
-        Raises:
-            ValueError: `population` is smaller than the sample.
-        """
+        """Summarise values of shape (seeds, items), drawn from a `population` of so many items."""
         n, count = cells.shape
-        if population is not None and population < count:
-            raise ValueError(f"{count} items were sampled from a population of {population}")
         rows, columns = cells.mean(axis=1), cells.mean(axis=0)
         mean = float(cells.mean())
         noise = between = 0.0

@@ -228,29 +228,12 @@ class Student(Sampling):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Welch(Sampling):
-    """Difference of two independent means with unequal variances (Welch, 1947).
-
-    Attributes:
-        first: sampling of the minuend.
-        second: sampling of the subtrahend.
-        means: their point estimates.
-    """
-
-    first: Sampling
-    second: Sampling
-    means: tuple[float, float]
-
-    @property
-    def size(self) -> int:
-        return min(self.first.size, self.second.size)
+class Welch(Recovered):
+    """Difference of two independent means with unequal variances (Welch, 1947)."""
 
     def limits(self, level: float) -> Limits:
         error, df = self.standard_error()
         return student_t(self.means[0] - self.means[1], error, df, level) if error else NOTHING
-
-    def resized(self, size: int) -> Self:
-        return replace(self, first=self.first.resized(size), second=self.second.resized(size))
 
     def spread_known(self) -> bool:
         return self.standard_error()[0] > 0

@@ -6,7 +6,8 @@ Claim files import this at collection, so it needs neither mlx nor pytest.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -112,6 +113,17 @@ def recipes_of(need: Any) -> tuple[Any, ...]:
     return recipes
 
 
+def family_sizes(claims: Iterable[Claim]) -> Counter[str]:
+    """The verdicts of each family: its claims on their subjects.
+
+    A claim without subjects, on published or computed numbers, is one verdict.
+    """
+    sizes: Counter[str] = Counter()
+    for claim in claims:
+        sizes[claim.family] += max(1, len(claim.subjects))
+    return sizes
+
+
 @dataclass(kw_only=True)
 class Registry:
     """All claims of a process; a family's size never depends on which of its claims run."""
@@ -136,18 +148,15 @@ class Registry:
         self.claims[claim.id] = claim
 
     def size(self, family: str) -> int:
-        """Return the number of registered verdicts in a family: its claims on their subjects.
-
-        A claim without subjects, on published or computed numbers, is one verdict.
+        """Return the number of registered verdicts in a family.
 
         Raises:
             ValueError: for an unknown family.
         """
-        own = (claim for claim in self.claims.values() if claim.family == family)
-        count = sum(max(1, len(claim.subjects)) for claim in own)
-        if count == 0:
+        sizes = family_sizes(self.claims.values())
+        if family not in sizes:
             raise ValueError(f"no claim of family {family} is registered")
-        return count
+        return sizes[family]
 
     @contextmanager
     def set_apart(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from lazarus_bench.judge import ALPHA, RULE, family_level, to_json
 
 
 def decides(claim: Claim, family_size: int) -> dict[str, Any]:
-    """Everything that decides `claim`, one of `family_size`, as plain JSON values."""
+    """Everything that decides `claim`, in a family of `family_size` verdicts, as plain JSON."""
     region, published = to_json(claim.region), claim.published
     found = {
         "id": claim.id,

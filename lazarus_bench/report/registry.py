@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lazarus_bench.claims.claim import Claim, recipes_of
+from lazarus_bench.claims.claim import Claim, family_sizes, recipes_of
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.registration import decides
 from lazarus_bench.codec import from_plain, to_plain
@@ -67,7 +67,7 @@ class RegisteredClaim:
 
 
 def draw_up(claim: Claim, family_size: int) -> RegisteredClaim:
-    """The registry's entry of a claim that is one of `family_size`."""
+    """The registry's entry of a claim in a family of `family_size` verdicts."""
     values = decides(claim, family_size)
     trainings = []
     for need in claim.trainings:
@@ -85,7 +85,7 @@ def draw_up(claim: Claim, family_size: int) -> RegisteredClaim:
 
 def drawn_up(claims: Sequence[Claim]) -> tuple[RegisteredClaim, ...]:
     """The registry's entries of all claims of some claim files, in their order."""
-    sizes = Counter(claim.family for claim in claims)
+    sizes = family_sizes(claims)
     return tuple(draw_up(claim, sizes[claim.family]) for claim in claims)
 
 
@@ -336,7 +336,7 @@ def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
     yield "Region", wording.region(claim.region)
     yield (
         "Family",
-        f"{prose(claim.family)}, {printed.many(decides['family_size'], 'claim')}: "
+        f"{prose(claim.family)}, {printed.many(decides['family_size'], 'verdict')}: "
         f"level {decides['level']:.4g}",
     )
     yield "Asked of", _codes(decides["subjects"])

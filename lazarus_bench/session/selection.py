@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from lazarus_bench.claims.claim import Claim
+from lazarus_bench.claims.claim import Claim, family_sizes
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.profiles import asked
 from lazarus_bench.errors import UserError
@@ -50,7 +49,7 @@ def put_to_models(
     That is what pytest collects: the user's `models`, else those of the claim's own subjects that
     the `profile` asks; none for a claim on computed numbers.
     """
-    sizes = Counter(claim.family for claim in claims)
+    sizes = family_sizes(claims)
     for claim in chosen:
         named = tuple(dict.fromkeys(models)) or asked(profile, claim.subjects)
         for subject in named if claim.subjects else ():

@@ -21,9 +21,11 @@ from lazarus_bench.judge import (
     decide,
 )
 from lazarus_bench.report.evidence import FILE, load_evidence, save_evidence
+from lazarus_bench.report.registry import load_registry
 from lazarus_bench.report.schema import Record, load
 
-REPORTS = Path(__file__).parents[2] / "reports"
+ROOT = Path(__file__).parents[2]
+REPORTS, HYPOTHESES = ROOT / "reports", ROOT / "hypotheses"
 COMMITTED = ("lab", "published")
 
 rng = np.random.default_rng(0)
@@ -97,6 +99,14 @@ def test_every_row_of_a_committed_report_follows_from_its_samples(name):
         )
         assert again.outcome == row.verdict.outcome, row.claim_id
         assert numbers(again) == pytest.approx(numbers(row.verdict), rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_a_committed_report_is_judged_under_the_registry_that_is_committed(name):
+    registered = load_registry(HYPOTHESES / "registry.json")
+    digests = {claim.id: claim.digest for claim in registered}
+    for row in load(REPORTS / name / "report.json").rows:
+        assert (row.claim_digest, row.amended) == (digests[row.claim_id], ()), row.claim_id
 
 
 def numbers(verdict):

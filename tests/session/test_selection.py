@@ -71,10 +71,10 @@ def asked(models=(), profile="default"):
 
 
 def test_a_claim_is_put_to_what_the_profile_asks_or_to_the_models_named():
-    both = [("grpo-dual/loss-falls", "lab:llama", 2), ("grpo-dual/loss-falls", "lab:granite", 2)]
+    both = [("grpo-dual/loss-falls", "lab:llama", 3), ("grpo-dual/loss-falls", "lab:granite", 3)]
     assert asked() == [("dual/loss-falls", "lab:llama", 1), *both]
     assert asked(profile="smoke") == [("dual/loss-falls", "lab:llama", 1), both[0]]
     assert asked(models=("mine", "mine")) == [
         ("dual/loss-falls", "mine", 1),
-        ("grpo-dual/loss-falls", "mine", 2),
+        ("grpo-dual/loss-falls", "mine", 3),
     ]

@@ -30,6 +30,9 @@ _SIDES = {
     Outcome.INCONCLUSIVE: 0,
     Outcome.MIXED: 0,
 }
+_SIDES_ON_RECORD = {**_SIDES, Outcome.INVALID: 0}
+"""Where a control failed, no side is on record: elsewhere it may pass, but none may fail anew."""
+
 _UNDECIDED = 0
 _ROUNDING = 1e-6
 
@@ -69,9 +72,9 @@ class Pin:
         now, then = verdict.outcome, Outcome(self.verdict)
         if same_machine:
             return "" if now == then else f"{then} is on record for this kind of machine"
-        if now not in _SIDES or then not in _SIDES:
+        if now not in _SIDES or then not in _SIDES_ON_RECORD:
             return "" if now == then else f"{then} is on record"
-        if _UNDECIDED not in (sides := {_SIDES[now], _SIDES[then]}) and len(sides) > 1:
+        if _UNDECIDED not in (sides := {_SIDES[now], _SIDES_ON_RECORD[then]}) and len(sides) > 1:
             return f"{then} is on record"
         if verdict.estimate is None or self.low is None or self.high is None:
             return ""

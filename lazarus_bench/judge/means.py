@@ -29,6 +29,7 @@ from lazarus_bench.judge.sampling import (
     NOTHING,
     Bounded,
     Exponential,
+    Outer,
     Recovered,
     Sampling,
     Student,
@@ -102,8 +103,7 @@ class Means(Evidence):
     def method(self) -> str:
         if self.scope == "seeds":
             return two_way(self.sampling(), self._counted)
-        units = self.units()
-        bounded = units.min() >= 0 and units.max() <= 1
+        bounded = isinstance(self.sampling(), Outer)
         return f"{'bounded mean' if bounded else 't'} over {self.unit}"
 
     @property
@@ -120,7 +120,9 @@ class Means(Evidence):
     def sampling(self) -> Sampling:
         cells = self.cells()
         if len(cells) == 1:
-            return one_run(cells[0], SHARE)
+            # A single value says nothing about where others lie: its support must be known.
+            guessed = cells.size == 1 and self.bounds != SHARE
+            return Student.of(cells[0]) if guessed else one_run(cells[0], SHARE)
         return crossed_mean(cells, self.bounds, self.population)
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:

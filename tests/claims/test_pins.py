@@ -135,3 +135,10 @@ def test_a_computed_number_may_round_differently_elsewhere():
     assert pin.moved(again, same_machine=False) == ""
     other = decide(Exact(value=0.31), AtLeast(0.1), family_size=1)
     assert "lies outside" in pin.moved(other, same_machine=False)
+
+
+def test_where_a_control_failed_it_may_pass_elsewhere_but_not_fail_anew():
+    supported = judged(SEEDS)
+    failed = replace(supported, outcome=Outcome.INVALID)
+    assert pin_of(failed).moved(supported, same_machine=False) == ""
+    assert pin_of(supported).moved(failed, same_machine=False) == "supported is on record"

@@ -25,6 +25,7 @@ from lazarus_bench.judge import (
     Ratios,
     Reported,
     Trend,
+    decide,
 )
 
 
@@ -196,3 +197,11 @@ def test_the_seeds_of_a_conjunction_are_those_of_the_condition_that_decides():
     far = Condition(name="far", evidence=Means(values=[[0.9], [0.8]]), region=AtLeast(0.1))
     near = Condition(name="near", evidence=Means(values=[[0.3], [0.7]]), region=AtMost(0.6))
     assert AllOf(conditions=(far, near)).estimate(0.95).by_seed == pytest.approx((0.3, -0.1))
+
+
+def test_a_single_value_is_bounded_by_a_known_support_alone():
+    """One number in [0, 1] does not say that others lie there too."""
+    unknown = decide(Means(values=[[0.3]]), AtLeast(-5.0), family_size=1).estimate
+    share = decide(Means(values=[[0.3]], bounds=(0.0, 1.0)), AtLeast(-5.0), family_size=1).estimate
+    assert (unknown.interval.low, unknown.interval.high) == (-math.inf, math.inf)
+    assert 0 <= share.interval.low < 0.3 < share.interval.high <= 1

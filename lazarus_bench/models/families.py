@@ -97,18 +97,24 @@ def _softcapped(anatomy: Anatomy, config: Config) -> Anatomy:
 
 def _inside(wrapper: str, anatomy: Anatomy) -> Anatomy:
     """The record of a language model that a multimodal one keeps at `wrapper`."""
-    return replace(
-        anatomy,
-        layers=f"{wrapper}.{anatomy.layers}",
-        norm=f"{wrapper}.{anatomy.norm}",
-        embedding=f"{wrapper}.{anatomy.embedding}",
-        unembedding=f"{wrapper}.{anatomy.unembedding}",
-    )
+    paths = ("layers", "norm", "embedding", "unembedding")
+    return replace(anatomy, **{each: f"{wrapper}.{getattr(anatomy, each)}" for each in paths})
 
 
 _MIXTURE = Anatomy(router="mlp.gate", routing="configured", mlp=())
 _SPARSE_BLOCK = Anatomy(
     feed_forward="block_sparse_moe", router="block_sparse_moe.gate", routing="chosen", mlp=()
+)
+_USUAL = (
+    "gemma",
+    "gemma3_text",
+    "internlm3",
+    "olmo2",
+    "olmo3",
+    "qwen3",
+    "seed_oss",
+    "smollm3",
+    "stablelm",
 )
 _FUSED_GATE = ("mlp.gate_up_proj", "mlp.down_proj")
 
@@ -215,12 +221,11 @@ _OURS = (
             step_cost=1.35,
         ),
     ),
-    # The others.
+    # The others, those first that keep all in the usual places.
+    *(Family(model_type=name) for name in _USUAL),
     Family(model_type="cohere", configured=_scaled),
     Family(model_type="cohere2", configured=_scaled),
-    Family(model_type="gemma"),
     Family(model_type="gemma3", anatomy=_inside("language_model", _PLAIN)),
-    Family(model_type="gemma3_text"),
     Family(model_type="glm4", anatomy=Anatomy(mlp=_FUSED_GATE)),
     Family(
         model_type="gpt2",
@@ -254,7 +259,6 @@ _OURS = (
         anatomy=replace(_SPARSE_BLOCK, router="block_sparse_moe.router.layer"),
         configured=_divided,
     ),
-    Family(model_type="internlm3"),
     Family(
         model_type="llama4",
         anatomy=_inside(
@@ -266,8 +270,6 @@ _OURS = (
     ),
     Family(model_type="mixtral", anatomy=_SPARSE_BLOCK),
     Family(model_type="nemotron", anatomy=Anatomy(mlp=("mlp.up_proj", "mlp.down_proj"))),
-    Family(model_type="olmo2"),
-    Family(model_type="olmo3"),
     Family(
         model_type="phi",
         anatomy=Anatomy(
@@ -287,11 +289,7 @@ _OURS = (
     ),
     Family(model_type="phimoe", anatomy=replace(_SPARSE_BLOCK, routing="sparsemixer")),
     Family(model_type="qwen2_moe", anatomy=_MIXTURE),
-    Family(model_type="qwen3"),
     Family(model_type="qwen3_moe", anatomy=_MIXTURE),
-    Family(model_type="seed_oss"),
-    Family(model_type="smollm3"),
-    Family(model_type="stablelm"),
     Family(model_type="starcoder2", anatomy=Anatomy(mlp=("mlp.c_fc", "mlp.c_proj"))),
 )
 
@@ -367,30 +365,3 @@ def lab_model(name: str) -> tuple[Family, LabModel]:
     family = known[name]
     assert family.lab is not None
     return family, family.lab
-
-
-def lab_config(name: str, vocabulary: int, special: Mapping[str, int]) -> dict[str, Any]:
-    """The config.json of a lab model; `special` holds the ids of the bos, eos and pad tokens.
-
-    Raises:
-        UserError: the lab makes no such family.
-    """
-    family, lab = lab_model(name)
-    return {
-        "model_type": family.model_type,
-        "architectures": [lab.architecture],
-        "hidden_size": WIDTH,
-        "num_hidden_layers": LAYERS,
-        "intermediate_size": 2 * WIDTH,
-        "num_attention_heads": HEADS,
-        "num_key_value_heads": HEADS,
-        "head_dim": WIDTH // HEADS,
-        "max_position_embeddings": 128,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 10000.0,
-        "tie_word_embeddings": True,
-        "vocab_size": vocabulary,
-        "torch_dtype": "float32",
-        **special,
-        **lab.config,
-    }

@@ -8,7 +8,7 @@ really better than one?*, equation 2, with a mask of zeros and ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, blocks, holder
 from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.taps import StandIn, replaced
 
 _COUNT_KEYS = ("num_attention_heads", "n_head")
 
@@ -37,6 +38,12 @@ def head_count(loaded: LoadedModel) -> int:
 def output_projection(anatomy: Anatomy) -> str:
     """The path inside a block of the linear layer that all heads write through."""
     return (anatomy.vo or anatomy.fused_attention)[-1]
+
+
+def _projection(loaded: LoadedModel, layer: int) -> tuple[nn.Module, str]:
+    """The module that holds a layer's output projection, and its name there."""
+    block = blocks(loaded.model, loaded.anatomy)[layer]
+    return holder(block, output_projection(loaded.anatomy))
 
 
 @contextmanager
@@ -61,28 +68,13 @@ def without_heads(
         if not 0 <= head < count:
             raise UserError(f"head {head} is not in this model: choose 0 to {count - 1}")
     gone = np.isin(np.arange(count), list(heads))
-    with _replaced(loaded, layer, lambda own: _Without(own, mx.array(gone), contribution)):
+
+    def call(projection: nn.Module, x: mx.array) -> mx.array:
+        written: mx.array = projection(masked(x, mx.array(gone)))
+        return written if contribution is None else written + contribution.astype(written.dtype)
+
+    with replaced([_projection(loaded, layer)], lambda own: StandIn(own, call)):
         yield
-
-
-class _Without:
-    """Stands in for an output projection: some heads of its input are zero."""
-
-    def __init__(
-        self, projection: nn.Module, gone: mx.array, contribution: mx.array | None
-    ) -> None:
-        self._projection = projection
-        self._gone = gone
-        self._contribution = contribution
-
-    def __call__(self, x: mx.array) -> mx.array:
-        written: mx.array = self._projection(masked(x, self._gone))
-        if self._contribution is None:
-            return written
-        return written + self._contribution.astype(written.dtype)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._projection, name)
 
 
 def masked(x: mx.array, gone: mx.array) -> mx.array:
@@ -91,43 +83,19 @@ def masked(x: mx.array, gone: mx.array) -> mx.array:
     return mx.where(gone[:, None], mx.zeros_like(heads), heads).reshape(x.shape)
 
 
-class _Listening:
-    """Stands in for an output projection and keeps its inputs."""
-
-    def __init__(self, projection: nn.Module, heard: list[mx.array]) -> None:
-        self._projection = projection
-        self._heard = heard
-
-    def __call__(self, x: mx.array) -> mx.array:
-        self._heard.append(x)
-        written: mx.array = self._projection(x)
-        return written
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._projection, name)
-
-
 def head_values(loaded: LoadedModel, tokens: mx.array) -> list[mx.array]:
     """What the heads of each layer hand on in one forward, `[batch, time, heads · width]`."""
     heard: list[mx.array] = []
-    with ExitStack() as stack:
-        for layer in range(loaded.depth):
-            stack.enter_context(_replaced(loaded, layer, lambda own: _Listening(own, heard)))
+
+    def call(projection: nn.Module, x: mx.array) -> mx.array:
+        heard.append(x)
+        written: mx.array = projection(x)
+        return written
+
+    places = [_projection(loaded, layer) for layer in range(loaded.depth)]
+    with replaced(places, lambda own: StandIn(own, call)):
         loaded.model(tokens)
     return heard
-
-
-@contextmanager
-def _replaced(loaded: LoadedModel, layer: int, by: Any) -> Iterator[None]:
-    block = blocks(loaded.model, loaded.anatomy)[layer]
-    home, name = holder(block, output_projection(loaded.anatomy))
-    own = home[name]
-    # By key: as an attribute it would go to the end of the parameters' order when it comes back.
-    home[name] = by(own)
-    try:
-        yield
-    finally:
-        home[name] = own
 
 
 def written_by(loaded: LoadedModel, layer: int, head: int, values: mx.array) -> mx.array:
@@ -135,8 +103,7 @@ def written_by(loaded: LoadedModel, layer: int, head: int, values: mx.array) -> 
 
     Without the projection's bias.
     """
-    block = blocks(loaded.model, loaded.anatomy)[layer]
-    home, name = holder(block, output_projection(loaded.anatomy))
+    home, name = _projection(loaded, layer)
     others = mx.array(np.arange(head_count(loaded)) != head)
     own = masked(values, others)
     written: mx.array = home[name](own) - home[name](mx.zeros_like(own))

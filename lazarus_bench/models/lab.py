@@ -30,18 +30,35 @@ from tokenizers import Tokenizer
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models import lab_tokenizer, mlp
 from lazarus_bench.models.anatomy import part
-from lazarus_bench.models.families import LAYERS, anatomy_of, family_of, lab_config
+from lazarus_bench.models.families import HEADS, LAYERS, WIDTH, anatomy_of, family_of, lab_model
 
 
 def config_of(name: str) -> dict[str, Any]:
-    """The config.json of the lab model of family `name`, for the lab's tokenizer."""
+    """The config.json of the lab model of family `name`, for the lab's tokenizer.
+
+    Raises:
+        UserError: the lab makes no such family.
+    """
+    family, made = lab_model(name)
     tokenizer = lab_tokenizer.tokenizer()
-    special = {
-        "bos_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.BOS),
-        "eos_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.EOS),
-        "pad_token_id": lab_tokenizer.token_id(tokenizer, lab_tokenizer.PAD),
+    return {
+        "model_type": family.model_type,
+        "architectures": [made.architecture],
+        "hidden_size": WIDTH,
+        "num_hidden_layers": LAYERS,
+        "intermediate_size": 2 * WIDTH,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": HEADS,
+        "head_dim": WIDTH // HEADS,
+        "max_position_embeddings": 128,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0,
+        "tie_word_embeddings": True,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "torch_dtype": "float32",
+        **lab_tokenizer.special_ids(tokenizer),
+        **made.config,
     }
-    return lab_config(name, tokenizer.get_vocab_size(), special)
 
 
 def build(config: Mapping[str, Any]) -> nn.Module:

@@ -5,6 +5,7 @@ own token, so ``7 * 8 = `` ends with the space token and the answer comes next.
 """
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -45,29 +46,36 @@ def numbers() -> tuple[int, ...]:
     return tuple(range(1 + max(max(p.a, p.answer) for o in Operation for p in all_problems(o))))
 
 
-@cache
-def build_json() -> str:
-    """Train the tokenizer and return its tokenizer.json, the same on every call."""
+def byte_level_bpe(
+    texts: Iterable[str], vocabulary: int, least: int, split: pre_tokenizers.PreTokenizer
+) -> Tokenizer:
+    """A byte-level BPE of at most `vocabulary` tokens, of merges that occur `least` times."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    tokenizer.pre_tokenizer = split
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=MAX_VOCABULARY,
-        min_frequency=20,
+        vocab_size=vocabulary,
+        min_frequency=least,
         show_progress=False,
         special_tokens=[BOS, EOS, PAD],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+@cache
+def build_json() -> str:
+    """Train the tokenizer and return its tokenizer.json, the same on every call."""
     rng = np.random.default_rng(0)
     kinds = (corpus.prose, corpus.worded, corpus.symbols, corpus.questions)
     texts = [document.whole for kind in kinds for document in kind(rng, _SAMPLE)]
     texts += [*map(str, numbers()), *operation_words()] * _EMPHASIS
-    tokenizer.train_from_iterator(texts, trainer)
+    split = [
+        pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ]
+    tokenizer = byte_level_bpe(texts, MAX_VOCABULARY, 20, pre_tokenizers.Sequence(split))
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A",
         pair=f"{BOS} $A {BOS} $B:1",
@@ -89,9 +97,15 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
     return found
 
 
+def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """The ids of the special tokens under config.json's names."""
+    tokens = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": PAD}
+    return {name: token_id(tokenizer, token) for name, token in tokens.items()}
+
+
 def word_ids(tokenizer: Tokenizer) -> list[int]:
     """Ids of the tokens whose text has a letter in it, ascending; special tokens are none."""
-    special = {token_id(tokenizer, token) for token in (BOS, EOS, PAD)}
+    special = special_ids(tokenizer).values()
     texts = ((i, tokenizer.decode([i])) for i in range(tokenizer.get_vocab_size()))
     return [i for i, text in texts if i not in special and any(c.isalpha() for c in text)]
 

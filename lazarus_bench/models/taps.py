@@ -12,7 +12,7 @@ loop takes masks and rotary offsets; as mlx is lazy, nobody computes it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -22,25 +22,49 @@ from lazarus_bench.models.anatomy import Anatomy, blocks, holder, part
 from lazarus_bench.models.edits import Ablate, Edit, Part, Then, check_part
 
 
-class _Tap:
-    """Stands in for a module: calls it, hands `then` of it on, and passes every attribute through.
+class StandIn:
+    """Calls `call` with a module and its arguments; attributes are the module's."""
 
-    A module that returns a tuple has its output first.
-    """
-
-    def __init__(self, module: Any, then: Then) -> None:
+    def __init__(self, module: Any, call: Callable[..., Any]) -> None:
         self._module = module
-        self._then = then
+        self._call = call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        first = _first_position((*args, *kwargs.values()))
-        output = self._module(*args, **kwargs)
-        if isinstance(output, tuple):
-            return (self._then(args[0], output[0], first), *output[1:])
-        return self._then(args[0], output, first)
+        """What `call` makes of the module and these arguments."""
+        return self._call(self._module, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
+
+
+@contextmanager
+def replaced(places: Iterable[tuple[nn.Module, str]], by: Callable[[Any], Any]) -> Iterator[None]:
+    """Within the block, `by` of what each module holds under a name takes its place.
+
+    By key, which keeps the order of the parameters: set as an attribute, an array or module would
+    move to the end when it comes back, and the sum in a gradient's norm would round differently.
+    """
+    kept = [(home, name, home[name]) for home, name in places]
+    try:
+        for home, name, own in kept:
+            home[name] = by(own)
+        yield
+    finally:
+        for home, name, own in kept:
+            home[name] = own
+
+
+def _tap(module: Any, then: Then) -> StandIn:
+    """A stand-in that returns `then` of the module's output, the first item if it is a tuple."""
+
+    def call(own: Any, *args: Any, **kwargs: Any) -> Any:
+        first = _first_position((*args, *kwargs.values()))
+        output = own(*args, **kwargs)
+        if isinstance(output, tuple):
+            return (then(args[0], output[0], first), *output[1:])
+        return then(args[0], output, first)
+
+    return StandIn(module, call)
 
 
 def _first_position(arguments: Iterable[Any]) -> int | None:
@@ -55,25 +79,13 @@ def _first_position(arguments: Iterable[Any]) -> int | None:
 def _tapped_at(module: Any, path: str, then: Then) -> Any:
     """A stand-in for `module` with a tap at a dotted path inside; the module stays as it is."""
     if not path:
-        return _Tap(module, then)
-    if isinstance(module, _Tap):
-        return _Tap(_tapped_at(module._module, path, then), module._then)
+        return _tap(module, then)
+    if isinstance(module, StandIn):
+        return StandIn(_tapped_at(module._module, path, then), module._call)
     name, _, rest = path.partition(".")
     stand_in = copy.copy(module)
     setattr(stand_in, name, _tapped_at(getattr(module, name), rest, then))
     return stand_in
-
-
-@contextmanager
-def _standing_in(model: nn.Module, anatomy: Anatomy, layers: list[Any]) -> Iterator[None]:
-    """Within the block, the model runs `layers` instead of its own."""
-    parent, name = holder(model, anatomy.layers)
-    original = getattr(parent, name)
-    setattr(parent, name, layers)
-    try:
-        yield
-    finally:
-        setattr(parent, name, original)
 
 
 def _inside(anatomy: Anatomy, wanted: Part, block: Any) -> str:
@@ -112,7 +124,7 @@ def edited(model: nn.Module, anatomy: Anatomy, edits: Sequence[Edit]) -> Iterato
         block = layers[edit.layer]
         wanted: Part = edit.part if isinstance(edit, Ablate) else "layer"
         layers[edit.layer] = _tapped_at(block, _inside(anatomy, wanted, block), edit.then)
-    with _standing_in(model, anatomy, layers):
+    with replaced([holder(model, anatomy.layers)], lambda _: layers):
         yield
 
 
@@ -125,22 +137,9 @@ def tapped(model: nn.Module, anatomy: Anatomy) -> Iterator[list[mx.array]]:
         residuals.append(leaving)
         return leaving
 
-    taps = [_Tap(block, record) for block in blocks(model, anatomy)]
-    with _standing_in(model, anatomy, taps):
+    taps = [_tap(block, record) for block in blocks(model, anatomy)]
+    with replaced([holder(model, anatomy.layers)], lambda _: taps):
         yield residuals
-
-
-class _Unmasked:
-    """Stands in for a block: calls it without its mask, and passes every attribute through."""
-
-    def __init__(self, block: Any) -> None:
-        self._block = block
-
-    def __call__(self, hidden: mx.array, mask: Any = None, *rest: Any, **named: Any) -> Any:  # noqa: ARG002
-        return self._block(hidden, None, *rest, **named)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._block, name)
 
 
 @contextmanager
@@ -149,48 +148,36 @@ def unmasked(model: nn.Module, anatomy: Anatomy) -> Iterator[None]:
 
     The quirk "non-causal-lens". A tap set inside records what the layers then give.
     """
-    layers: list[Any] = [_Unmasked(block) for block in blocks(model, anatomy)]
-    with _standing_in(model, anatomy, layers):
+
+    def call(block: Any, hidden: mx.array, mask: Any = None, *rest: Any, **named: Any) -> Any:  # noqa: ARG001
+        return block(hidden, None, *rest, **named)
+
+    layers = [StandIn(block, call) for block in blocks(model, anatomy)]
+    with replaced([holder(model, anatomy.layers)], lambda _: layers):
         yield
-
-
-class _Recorder:
-    """Stands in for a router: calls it, keeps its logits, and passes every attribute through."""
-
-    def __init__(self, router: nn.Module, logits: list[mx.array]) -> None:
-        self._router = router
-        self._logits = logits
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        logits = self._router(*args, **kwargs)
-        self._logits.append(logits)
-        return logits
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._router, name)
 
 
 @contextmanager
 def router_logits(routers: Sequence[tuple[nn.Module, str]]) -> Iterator[list[list[mx.array]]]:
     """Within the block, each forward appends the logits of every router to that router's list.
 
-    They are as the family's router gives them, `[..., experts]`.
-
-    Args:
-        routers: what holds each, and its name there (`anatomy.holder`).
+    They are as the family's router gives them, `[..., experts]`. `routers` are what holds each, and
+    its name there (`anatomy.holder`).
     """
-    logits: list[list[mx.array]] = [[] for _ in routers]
-    originals = [home[name] for home, name in routers]
-    try:
-        # Set as items, which keeps their places: setting attributes would reorder the parameters,
-        # and with them the sum in a gradient's norm, so that a resumed training would round
-        # differently.
-        for (home, name), router, found in zip(routers, originals, logits, strict=True):
-            home[name] = _Recorder(router, found)
+    logits: list[list[mx.array]] = []
+
+    def recorder(router: Any) -> StandIn:
+        found: list[mx.array] = []
+        logits.append(found)
+
+        def call(own: Any, states: mx.array) -> mx.array:
+            found.append(own(states))
+            return found[-1]
+
+        return StandIn(router, call)
+
+    with replaced(routers, recorder):
         yield logits
-    finally:
-        for (home, name), router in zip(routers, originals, strict=True):
-            home[name] = router
 
 
 @contextmanager
@@ -202,17 +189,11 @@ def prefixed(model: nn.Module, anatomy: Anatomy, prefix: mx.array) -> Iterator[N
     it. Which token the first one is does not matter.
     """
 
-    def replaced(tokens: mx.array, embedded: mx.array, first: int | None) -> mx.array:  # noqa: ARG001
+    def swap(tokens: mx.array, embedded: mx.array, first: int | None) -> mx.array:  # noqa: ARG001
         return mx.concatenate([prefix[:, None].astype(embedded.dtype), embedded[:, 1:]], axis=1)
 
-    parent, name = holder(model, anatomy.embedding)
-    original = parent[name]
-    # By key: as an attribute it would go to the end of the parameters' order when it comes back.
-    parent[name] = _Tap(original, replaced)
-    try:
+    with replaced([holder(model, anatomy.embedding)], lambda embedding: _tap(embedding, swap)):
         yield
-    finally:
-        parent[name] = original
 
 
 def residual_stream(
@@ -247,6 +228,6 @@ def contributions(
 
     own = blocks(model, anatomy)
     taps = [_tapped_at(block, _inside(anatomy, wanted, block), record) for block in own]
-    with _standing_in(model, anatomy, taps):
+    with replaced([holder(model, anatomy.layers)], lambda _: taps):
         model(tokens)
     return found

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import tokenizers
-from tokenizers import decoders, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer as Bpe
+from tokenizers import pre_tokenizers, processors
 
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.models.lab import build
-from lazarus_bench.models.lab_tokenizer import BOS, EOS, PAD, token_id
+from lazarus_bench.models.lab_tokenizer import BOS, byte_level_bpe, special_ids, token_id
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import Tokenizer
 from lazarus_bench.models.quirks import with_quirk
@@ -45,6 +45,7 @@ def randomise(loaded: LoadedModel, seed: int = SEED) -> LoadedModel:
 
 
 def _drawn(config: Mapping[str, Any], draw: Callable[[str, mx.array], mx.array]) -> nn.Module:
+    """A model of `config` whose weights are `draw` of their paths and mlx's default values."""
     from mlx.utils import tree_map_with_path
 
     model = build(config)
@@ -88,23 +89,14 @@ def untrained_llama(
     )
 
 
-def train_tokenizer(texts: Sequence[str], vocabulary: int) -> tokenizers.Tokenizer:
+def train_tokenizer(texts: Sequence[str], vocabulary: int) -> Bpe:
     """A byte-level BPE (GPT-2's pre-tokenisation) of at most `vocabulary` tokens.
 
     Every text begins with a begin-of-text token. Merges that occur only once are not taken, so data
     of few words have a smaller vocabulary.
     """
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        min_frequency=2,
-        show_progress=False,
-        special_tokens=[BOS, EOS, PAD],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    tokenizer.train_from_iterator(texts, trainer)
+    split = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = byte_level_bpe(texts, vocabulary, 2, split)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", special_tokens=[(BOS, token_id(tokenizer, BOS))]
     )
@@ -112,13 +104,7 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int) -> tokenizers.Tokeniz
 
 
 def blank_config(
-    tokenizer: tokenizers.Tokenizer,
-    *,
-    layers: int,
-    width: int,
-    heads: int,
-    hidden: int,
-    context: int,
+    tokenizer: Bpe, *, layers: int, width: int, heads: int, hidden: int, context: int
 ) -> dict[str, Any]:
     """The config.json of a llama with tied embeddings for `tokenizer`."""
     return {
@@ -139,9 +125,7 @@ def blank_config(
         "mlp_bias": False,
         "vocab_size": tokenizer.get_vocab_size(),
         "torch_dtype": "float32",
-        "bos_token_id": token_id(tokenizer, BOS),
-        "eos_token_id": token_id(tokenizer, EOS),
-        "pad_token_id": token_id(tokenizer, PAD),
+        **special_ids(tokenizer),
     }
 
 

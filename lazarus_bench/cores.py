@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
@@ -44,7 +44,11 @@ def on_own_core() -> Iterator[int | None]:
     try:
         for thread in before:
             _schedule(thread, ({core}, os.SCHED_BATCH))
-        with _one_thread():
+        # numpy's and scipy's BLAS would put a second thread on the core, to wait for it.
+        import scipy.linalg  # noqa: F401 - only libraries that are loaded can be limited
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1, user_api="blas"):
             yield core
     finally:
         # Threads that began inside have their parent's schedule; the main thread's was its own.
@@ -52,15 +56,6 @@ def on_own_core() -> Iterator[int | None]:
         for thread in _schedules():
             _schedule(thread, before.get(thread, usual))
         os.close(lock)
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    """Keep numpy's and scipy's BLAS from putting a second thread on the core, to wait for it."""
-    import scipy.linalg  # noqa: F401 - only libraries that are loaded can be limited
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
-    return limits
 
 
 def check_wish() -> str:
@@ -90,8 +85,7 @@ def _claim(cores: set[int]) -> tuple[int, int] | None:
     """The first core that is free, and the open file whose lock holds it, even if we are killed."""
     for core in sorted(cores, key=_preference):
         with suppress(OSError):
-            lock = _locked(core)
-            return core, lock
+            return core, _locked(core)
     return None
 
 

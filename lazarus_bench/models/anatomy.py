@@ -104,15 +104,9 @@ def head(model: nn.Module, anatomy: Anatomy) -> tuple[nn.Module, bool]:
 
 
 def unembed(model: nn.Module, anatomy: Anatomy, hidden: mx.array) -> mx.array:
-    """Project residual states to logits: norm, unembedding, scale, and the family's softcap.
+    """Project residual states `[..., d]` to logits `[..., vocabulary]` (methods, *Lens*).
 
-    Args:
-        model: the loaded model.
-        anatomy: its family's record.
-        hidden: residual stream after any block, `[..., d]`.
-
-    Returns:
-        `[..., vocabulary]`, in the model's dtype (methods, *Lens*).
+    Norm, unembedding, scale and the family's softcap, in the model's dtype.
     """
     normed = part(model, anatomy.norm)(hidden)
     module, tied = head(model, anatomy)

@@ -171,19 +171,14 @@ def save_heads(heads: nn.Module, settings: EngramSettings, directory: Path) -> N
     (directory / SETTINGS).write_text(text + "\n", encoding="utf-8")
 
 
-def read_settings(directory: Path) -> EngramSettings:
-    """The settings in an artifact."""
-    found = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
-    return EngramSettings(**found | {"classes": tuple(found["classes"])})
-
-
 def load_engram(base: Path, artifact: Path) -> TrainedEngram:
     """The model of an artifact: adapter and heads on the base, which is quantised as it was then.
 
     Raises:
         UserError: the base cannot be loaded.
     """
-    settings = read_settings(artifact)
+    kept = json.loads((artifact / SETTINGS).read_text(encoding="utf-8"))
+    settings = EngramSettings(**kept | {"classes": tuple(kept["classes"])})
     loaded = load(base, None if settings.bits else artifact)
     if settings.bits:
         from mlx_lm.tuner.utils import load_adapters

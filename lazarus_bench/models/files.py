@@ -123,10 +123,6 @@ def fingerprint(directory: Path) -> str:
     return digest.hexdigest()
 
 
-GENERIC = ("PreTrainedTokenizerFast", "TokenizersBackend")
-"""transformers' classes that are what tokenizer.json says, the second its name since version 5."""
-
-
 def tokenizer_config(directory: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """What `mlx_lm.load` hands on to `AutoTokenizer`: a bare configuration, or nothing.
 
@@ -150,8 +146,10 @@ def _is_generic(directory: Path) -> bool:
     except (OSError, ValueError):
         # transformers tells what is wrong with it.
         return False
+    # The classes that are what tokenizer.json says, the second its name since transformers 5.
+    generic = ("PreTrainedTokenizerFast", "TokenizersBackend")
     return (
-        isinstance(said, dict) and said.get("tokenizer_class") in GENERIC and "auto_map" not in said
+        isinstance(said, dict) and said.get("tokenizer_class") in generic and "auto_map" not in said
     )
 
 

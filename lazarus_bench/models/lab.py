@@ -82,13 +82,8 @@ def count_parameters(config: Mapping[str, Any]) -> int:
 def number_waves(numbers: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
     """Features that turn sums into rotations: waves of the number and of its logarithm.
 
-    Args:
-        numbers: `[count]`, non-negative.
-        width: of the embedding; the features are rotated into it at random.
-        rng: draws the rotation.
-
-    Returns:
-        `[count, width]`; each row's norm is the square root of the number of waves.
+    Of non-negative `numbers` `[count]`, turned at random in `width` dimensions: `[count, width]`,
+    each row's norm the square root of the number of waves.
     """
     periods = np.array([2, 5, 10, 20, 50, 100, 200, 400])
     log_periods = 6.0 / 2 ** np.arange(6)
@@ -149,10 +144,7 @@ def initialise(config: Mapping[str, Any], seed: int) -> nn.Module:
 
 
 def save(
-    model: nn.Module,
-    config: Mapping[str, Any],
-    directory: Path,
-    tokenizer: Tokenizer | None = None,
+    model: nn.Module, config: Mapping[str, Any], directory: Path, tokenizer: Tokenizer | None = None
 ) -> None:
     """Write a model in the Hugging Face layout.
 

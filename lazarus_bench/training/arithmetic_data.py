@@ -8,12 +8,7 @@ import numpy as np
 
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate, word_tokens
-from lazarus_bench.tasks.arithmetic import (
-    Operation,
-    Problem,
-    leaked_problems,
-    training_problems,
-)
+from lazarus_bench.tasks.arithmetic import Operation, Problem, leaked_problems, training_problems
 
 
 def end_tokens(loaded: LoadedModel) -> tuple[int, ...]:

@@ -57,15 +57,10 @@ def mixture_of(config: Mapping[str, Any]) -> Mixture | None:
 
 
 def shares(logits: mx.array, chosen: int, counted: mx.array) -> mx.array:
-    """f: the share of the choices of `counted` tokens that fell on each expert.
+    """f: each expert's share of the choices `[expert]`, sum 1; no gradient flows through it.
 
-    Args:
-        logits: the router's, `[token, expert]`.
-        chosen: experts a token is sent to.
-        counted: 1 for a token, 0 for padding, `[token]`.
-
-    Returns:
-        `[expert]`, sum 1; no gradient flows through it.
+    The router's `logits` `[token, expert]` send each token to `chosen` experts; `counted` `[token]`
+    is 1 for a token and 0 for padding.
     """
     experts = logits.shape[-1]
     best = mx.stop_gradient(mx.argpartition(-logits, kth=chosen - 1, axis=-1)[:, :chosen])
@@ -76,10 +71,7 @@ def shares(logits: mx.array, chosen: int, counted: mx.array) -> mx.array:
 def balance_loss(layers: Sequence[mx.array], chosen: int, counted: mx.array) -> mx.array:
     """Mean over layers of N · Σ_i f_i P_i; 1 when even, N when one expert has it all.
 
-    Args:
-        layers: router logits of each, `[token, expert]`.
-        chosen: experts a token is sent to.
-        counted: 1 for a token, 0 for padding, `[token]`.
+    `layers` are each router's logits `[token, expert]`; `chosen` and `counted` as in `shares`.
     """
     total = mx.array(0.0)
     for logits in layers:
@@ -89,9 +81,9 @@ def balance_loss(layers: Sequence[mx.array], chosen: int, counted: mx.array) -> 
     return total / len(layers)
 
 
-def _by_token(logits: Sequence[mx.array]) -> mx.array:
-    """One router's logits over all forwards of a step `[token, expert]`."""
-    return mx.concatenate([one.reshape(-1, one.shape[-1]) for one in logits])
+def _by_token(logits: Sequence[Sequence[mx.array]]) -> list[mx.array]:
+    """Each router's logits over all forwards of a step `[token, expert]`."""
+    return [mx.concatenate([one.reshape(-1, one.shape[-1]) for one in own]) for own in logits]
 
 
 def _counted(batch: Any, pad: int) -> mx.array:
@@ -109,8 +101,8 @@ def balanced(loss: Loss, mixture: Mixture) -> Loss:
     def with_balance(model: nn.Module, mixed: Any) -> tuple[mx.array, Parts]:
         with router_logits(mixture.routers(model)) as logits:
             value, parts = loss(model, mixed)
-        layers = [_by_token(found) for found in logits]
-        balance = balance_loss(layers, mixture.chosen, _counted(mixed, mixture.pad))
+        counted = _counted(mixed, mixture.pad)
+        balance = balance_loss(_by_token(logits), mixture.chosen, counted)
         return value + COEFFICIENT * balance, {**parts, "balance": balance}
 
     return with_balance
@@ -136,7 +128,7 @@ def measure_load(model: nn.Module, mixture: Mixture, steps: Sequence[Any]) -> Lo
             for batch in mixed.batches:
                 model(batch.tokens)
         counted = _counted(mixed, mixture.pad)
-        layers = [shares(_by_token(one), mixture.chosen, counted) for one in logits]
+        layers = [shares(one, mixture.chosen, counted) for one in _by_token(logits)]
         found.append(np.array(mx.stack(layers), dtype=np.float64))
         weights.append(mixed.size)
     mean = np.average(found, axis=0, weights=weights)

@@ -27,12 +27,7 @@ from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
 from lazarus_bench.tasks.labelled import generated
-from lazarus_bench.tasks.labelled_data import (
-    DataSource,
-    digest_of,
-    read_data,
-    source_at,
-)
+from lazarus_bench.tasks.labelled_data import DataSource, digest_of, read_data, source_at
 from lazarus_bench.tasks.labelled_files import corpora
 from lazarus_bench.training import recipe
 from lazarus_bench.training.loop import Loss, Parts, fit
@@ -242,9 +237,9 @@ class Engram(recipe.Recipe):
         if not self.engram:
             heads.compress.freeze()
             heads.project.freeze()
+        lora = None
         if self.full:
             loaded.model.unfreeze()
-            lora = None
         else:
             lora = Lora(keys=loaded.anatomy.target_keys("all"), rank=self.rank, scale=self.scale)
             add_lora(loaded, lora)

@@ -97,8 +97,7 @@ class FinetuneCost(Recipe):
         """Measure and leave `costs.json` in `out`."""
         found: dict[bool, list[Cost]] = {False: [], True: []}
         for repeat in range(self.repeats):
-            order = (False, True) if repeat % 2 == 0 else (True, False)
-            for full in order:
+            for full in (repeat % 2 == 1, repeat % 2 == 0):
                 found[full].append(measured(self.sft(full=full), base, seed + repeat))
         lora, full_costs = tuple(found[False]), tuple(found[True])
         costs = Costs(device=backend.device_name(), lora=lora, full=full_costs)

@@ -18,14 +18,9 @@ from lazarus_bench.training.recipe import Recipe, Stack, option
 
 CARRIED = (
     *TOKENIZER_FILES,
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "merges.txt",
-    "chat_template.*",
-    "generation_config.json",
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt"),
+    *("chat_template.*", "generation_config.json"),
 )
-QUANTISED = ("quantization", "quantization_config")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +53,9 @@ class Fuse(Recipe):
 
     def train(self, base: Stack, out: Path, seed: int, show: bool | None = None) -> None:  # noqa: ARG002 - every recipe's
         """Leave the whole model in `out`, in Hugging Face layout."""
-        loaded = load(base.model, base.adapter)
         from mlx_lm.utils import save_model
 
+        loaded = load(base.model, base.adapter)
         save_model(out, fuse(loaded.model, dequantise=self.dequantise))
         carry(base.model, out, dequantise=self.dequantise)
 
@@ -85,8 +80,9 @@ def fuse(model: nn.Module, *, dequantise: bool = False) -> nn.Module:
 def carry(base: Path, out: Path, *, dequantise: bool) -> None:
     """Copy what a model has besides weights: configuration, tokenizer, generation settings."""
     config = read_config(base)
-    kept = {k: v for k, v in config.items() if not (dequantise and k in QUANTISED)}
-    (out / "config.json").write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    for key in ("quantization", "quantization_config") if dequantise else ():
+        config.pop(key, None)
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     for pattern in CARRIED:
         for file in base.glob(pattern):
             shutil.copyfile(file, out / file.name)

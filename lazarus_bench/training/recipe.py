@@ -21,7 +21,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -95,9 +95,8 @@ def check_fields(spec: DataclassInstance) -> None:
         object.__setattr__(spec, each.name, value)
 
 
-@cache
-def _hints(kind: type) -> Mapping[str, Any]:
-    return get_type_hints(kind, include_extras=True)
+_hints = cache(partial(get_type_hints, include_extras=True))
+"""The annotations of a class, bounds and options included."""
 
 
 def _bounds(hint: Any) -> list[Bound]:
@@ -130,7 +129,15 @@ def _fitting(value: Any, hint: Any) -> Any:
         copy = replace(value)
         check_fields(copy)
         return copy
-    return _plain(value, hint)
+    if hint is float and isinstance(value, np.floating) and value.dtype != np.float64:
+        raise _UnfitError(f", of Python's or of 64 bits (this {value.dtype} is {float(value)})")
+    _must(isinstance(value, _PLAIN[hint][1]) and (hint is bool or not isinstance(value, bool)))
+    try:
+        made = hint(value)
+    except OverflowError:  # an integer beyond all floats
+        raise _UnfitError from None
+    _must(hint is not float or math.isfinite(made))
+    return made
 
 
 _PLAIN: Mapping[Any, tuple[str, tuple[type, ...]]] = {
@@ -140,19 +147,6 @@ _PLAIN: Mapping[Any, tuple[str, tuple[type, ...]]] = {
     str: ("text", (str,)),
 }
 """The name of each kind of plain value, and the types accepted for it."""
-
-
-def _plain(value: Any, kind: Any) -> Any:
-    if kind is float and isinstance(value, np.floating) and value.dtype != np.float64:
-        raise _UnfitError(f", of Python's or of 64 bits (this {value.dtype} is {float(value)})")
-    _must(isinstance(value, _PLAIN[kind][1]))
-    _must(kind is bool or not isinstance(value, bool))
-    try:
-        made = kind(value)
-    except OverflowError:  # an integer beyond all floats
-        raise _UnfitError from None
-    _must(kind is not float or math.isfinite(made))
-    return made
 
 
 def _words(hint: Any) -> str:
@@ -203,13 +197,10 @@ def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
     another default inherits it. A field with neither gets a flag of its own name.
     """
     found: dict[str, tuple[Any, Any, Option]] = {}
-    hints = get_type_hints(recipe, include_extras=True)
     for each in fields(recipe):
-        hint = hints[each.name]
+        hint = _hints(recipe)[each.name]
         above = (vars(cls).get("__dataclass_fields__", {}).get(each.name) for cls in recipe.__mro__)
-        given = [
-            place.metadata["option"] for place in above if place and "option" in place.metadata
-        ]
+        given = [one.metadata["option"] for one in above if one and "option" in one.metadata]
         plain = Option(help="" if given else each.name.replace("_", " "))
         shared = next((one for one in get_args(hint)[1:] if isinstance(one, Option)), plain)
         own = replace(shared, **next(iter(given), {}))
@@ -330,10 +321,6 @@ def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
         )
 
 
-Leaves = Literal["model", "adapter", "record"]
-"""A recipe's result: a whole model, an adapter for the model it started from, or numbers."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stack:
     """The start of a recipe `on_adapter`: the directories of a model and of its adapter."""
@@ -355,7 +342,8 @@ class Recipe:
     """Raised whenever the recipe's meaning changes, so that older artifacts are made again."""
     shared: ClassVar[tuple[str, ...]] = ()
     """Fields that count what a step sees and that ranks share out among them."""
-    leaves: ClassVar[Leaves] = "adapter"
+    leaves: ClassVar[Literal["model", "adapter", "record"]] = "adapter"
+    """Its result: a whole model, an adapter for the model it started from, or numbers."""
     on_adapter: ClassVar[bool] = False
     """Whether it starts from an adapter and is given a `Stack`."""
     ranked: ClassVar[bool] = True

@@ -119,11 +119,6 @@ def text_config(family: str) -> dict[str, Any]:
     return config.get("text_config", config)
 
 
-def _moved(weight: mx.array, key: mx.array) -> mx.array:
-    """A vector away from the ones and zeros that norms and biases start from."""
-    return weight + 0.3 * mx.random.normal(weight.shape, key=key) if weight.ndim == 1 else weight
-
-
 def made(family: str, **more: object) -> LoadedModel:
     """A random-weight model of `family`, built by mlx-lm's own class."""
     from mlx.utils import tree_flatten, tree_unflatten
@@ -133,9 +128,12 @@ def made(family: str, **more: object) -> LoadedModel:
         name=family, model=None, tokenizer=None, config=config, anatomy=anatomy_of(config)
     )
     loaded = randomise(blank)
-    # Norms and embeddings as families start them would hide a wrong norm or a wrong scale.
-    weights = tree_flatten(loaded.model.parameters())
-    moved = [(name, _moved(w, mx.random.key(i))) for i, (name, w) in enumerate(weights)]
+    # Norms, biases and embeddings as families start them would hide a wrong norm or scale.
+    moved = [
+        (name, w + 0.3 * mx.random.normal(w.shape, key=mx.random.key(i)))
+        for i, (name, w) in enumerate(tree_flatten(loaded.model.parameters()))
+        if w.ndim == 1
+    ]
     loaded.model.update(tree_unflatten(moved))
     embedding = part(loaded.model, loaded.anatomy.embedding)
     embedding.weight = 3 * mx.random.normal(embedding.weight.shape, key=mx.random.key(1))

@@ -98,7 +98,8 @@ def _softcapped(anatomy: Anatomy, config: Config) -> Anatomy:
 def _inside(wrapper: str, anatomy: Anatomy) -> Anatomy:
     """The record of a language model that a multimodal one keeps at `wrapper`."""
     paths = ("layers", "norm", "embedding", "unembedding")
-    return replace(anatomy, **{each: f"{wrapper}.{getattr(anatomy, each)}" for each in paths})
+    inside: dict[str, Any] = {each: f"{wrapper}.{getattr(anatomy, each)}" for each in paths}
+    return replace(anatomy, **inside)
 
 
 _MIXTURE = Anatomy(router="mlp.gate", routing="configured", mlp=())

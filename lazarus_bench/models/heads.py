@@ -19,8 +19,6 @@ from lazarus_bench.models.anatomy import Anatomy, blocks, holder
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import StandIn, replaced
 
-_COUNT_KEYS = ("num_attention_heads", "n_head")
-
 
 def head_count(loaded: LoadedModel) -> int:
     """Query heads of a layer, as the configuration says.
@@ -29,10 +27,10 @@ def head_count(loaded: LoadedModel) -> int:
         UserError: it does not say.
     """
     config: dict[str, Any] = loaded.config.get("text_config") or loaded.config
-    counts = [int(config[key]) for key in _COUNT_KEYS if config.get(key)]
-    if not counts:
+    count = config.get("num_attention_heads") or config.get("n_head")
+    if not count:
         raise UserError(f"{loaded.name}: its config.json has no num_attention_heads: add it")
-    return counts[0]
+    return int(count)
 
 
 def output_projection(anatomy: Anatomy) -> str:

@@ -63,9 +63,6 @@ def check_quirk(name: str, on: Quirk | None, wanted: str) -> None:
 GRANITES = ("granite", "granitemoe")
 """The families that have the multipliers."""
 
-RELOADED = ("q_proj", "v_proj")
-"""The modules that "drop-adapter-modules" loads an adapter on."""
-
 
 def with_quirk(loaded: LoadedModel, quirk: Quirk) -> LoadedModel:
     """`loaded`, marked with `quirk`, and changed in place where the defect is the model's own.
@@ -113,7 +110,7 @@ def _granite_forward(loaded: LoadedModel) -> LoadedModel:
 
 
 def _drop_adapter_modules(loaded: LoadedModel) -> None:
-    """Let LoRA add nothing but on `RELOADED`: exactly the model that the rest was never put on."""
+    """Let LoRA add nothing but on queries and values: the model that the rest was never put on."""
     modules = loaded.model.named_modules()
     adapted = [(path, module) for path, module in modules if "lora_b" in module]
     # DoRA keeps a magnitude of its own, which a scale of 0 would not take away.
@@ -123,5 +120,5 @@ def _drop_adapter_modules(loaded: LoadedModel) -> None:
             f"there is none: load the model with one, or leave it off"
         )
     for path, module in adapted:
-        if path.rpartition(".")[2] not in RELOADED:
+        if path.rpartition(".")[2] not in ("q_proj", "v_proj"):
             module.scale = 0.0

@@ -38,6 +38,11 @@ class Mixture:
     chosen: int
     pad: int
 
+    def counted(self, step: Any) -> mx.array:
+        """1 for each token of a step that is not padding `[token]`, in the routers' order."""
+        real = mx.concatenate([(one.tokens != self.pad).reshape(-1) for one in step.batches])
+        return real.astype(mx.float32)
+
     def routers(self, model: nn.Module) -> list[tuple[nn.Module, str]]:
         """The module that holds each layer's router, and its name there."""
         return [holder(block, self.router) for block in part(model, self.layers)]
@@ -86,12 +91,6 @@ def _by_token(logits: Sequence[Sequence[mx.array]]) -> list[mx.array]:
     return [mx.concatenate([one.reshape(-1, one.shape[-1]) for one in own]) for own in logits]
 
 
-def _counted(batch: Any, pad: int) -> mx.array:
-    """1 for each token of a step's batches that is not padding `[token]`, in the routers' order."""
-    real = mx.concatenate([(one.tokens != pad).reshape(-1) for one in batch.batches])
-    return real.astype(mx.float32)
-
-
 def balanced(loss: Loss, mixture: Mixture) -> Loss:
     """`loss` plus `COEFFICIENT` times the balance loss over all tokens of the step.
 
@@ -101,8 +100,7 @@ def balanced(loss: Loss, mixture: Mixture) -> Loss:
     def with_balance(model: nn.Module, mixed: Any) -> tuple[mx.array, Parts]:
         with router_logits(mixture.routers(model)) as logits:
             value, parts = loss(model, mixed)
-        counted = _counted(mixed, mixture.pad)
-        balance = balance_loss(_by_token(logits), mixture.chosen, counted)
+        balance = balance_loss(_by_token(logits), mixture.chosen, mixture.counted(mixed))
         return value + COEFFICIENT * balance, {**parts, "balance": balance}
 
     return with_balance
@@ -127,7 +125,7 @@ def measure_load(model: nn.Module, mixture: Mixture, steps: Sequence[Any]) -> Lo
         with router_logits(mixture.routers(model)) as logits:
             for batch in mixed.batches:
                 model(batch.tokens)
-        counted = _counted(mixed, mixture.pad)
+        counted = mixture.counted(mixed)
         layers = [shares(one, mixture.chosen, counted) for one in _by_token(logits)]
         found.append(np.array(mx.stack(layers), dtype=np.float64))
         weights.append(mixed.size)

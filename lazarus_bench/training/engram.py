@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 TEXTS = "texts.json"
 
-POOL = 32
-"""Batches whose examples are sorted by length together: little padding, yet batches vary."""
-
 Labels = Literal["true", "shuffled"]
 """Whether a classifier learns the texts' own labels, or the same ones permuted over the texts."""
 
@@ -323,9 +320,6 @@ _LAB = {model.data.name: model for model in (LAB_SENTIMENT, LAB_TOPICS)}
 REGISTERED = frozenset(arm for model in _LAB.values() for arm in vars(engram_arms(model)).values())
 """The arms that claims name; only these are adapted to their base."""
 
-FOR_A_MODEL = 4000
-"""Generated examples that an adapter on a model is trained on."""
-
 MAX_LENGTH = 128
 """Tokens read of a text, if the model's context holds as many."""
 
@@ -336,8 +330,8 @@ def suited_base(data: DataSource, *, blank: bool) -> Engram:
         return _LAB[data.name]
     if blank:
         return Engram(data=data, full=True, batch=32, learning_rate=1e-3, max_length=MAX_LENGTH)
-    fitting = data if data.path else replace(data, train=FOR_A_MODEL)
-    return Engram(data=fitting, max_length=MAX_LENGTH)
+    # An adapter on a model is trained on more examples than those from scratch.
+    return Engram(data=data if data.path else replace(data, train=4000), max_length=MAX_LENGTH)
 
 
 def suited(arm: Engram, data: DataSource, *, blank: bool) -> Engram:
@@ -382,7 +376,8 @@ def text_batches(
     lengths = np.array([len(text.tokens) for text in texts])
     while True:
         order = rng.permutation(len(texts))[: len(texts) // size * size]
-        pools = [order[at : at + POOL * size] for at in range(0, len(order), POOL * size)]
+        # Batches are sorted by length 32 at a time: little padding, yet they vary.
+        pools = [order[at : at + 32 * size] for at in range(0, len(order), 32 * size)]
         ordered = np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])
         for batch in rng.permutation(ordered.reshape(-1, size)):
             # In sorted order, engrams would always go from short texts to long ones.

@@ -24,13 +24,8 @@ from lazarus_bench.training.sft import Sft
 
 COSTS = "costs.json"
 
-RATES = {False: 1e-4, True: 1e-5}
-"""Learning rates of LoRA and of full fine-tuning in the source; they cost nothing."""
-
 WARM_UP = 10
 """Steps excluded from the speed."""
-
-REFUSALS = {error.__name__: error for error in (UserError, NotApplicable)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +77,14 @@ class FinetuneCost(Recipe):
         return 2 * self.repeats * (2.5 + 0.036 * self.steps)
 
     def sft(self, *, full: bool) -> Sft:
-        """The training that is measured."""
+        """The training that is measured, at the source's learning rate, which costs nothing."""
         return Sft(
             full=full,
             targets=self.targets,
             rank=self.rank,
             batch=self.batch,
             steps=self.steps,
-            learning_rate=RATES[full],
+            learning_rate=1e-5 if full else 1e-4,
             checkpoints=(),
         )
 
@@ -120,7 +115,8 @@ def measured(spec: Sft, base: Path, seed: int) -> Cost:
         raise RuntimeError(f"{spec.label}: its process ended without a result: {last}")
     answer = json.loads(said[-1])
     if "refusal" in answer:
-        raise REFUSALS[answer["refusal"]](answer["reason"])
+        refusals = {error.__name__: error for error in (UserError, NotApplicable)}
+        raise refusals[answer["refusal"]](answer["reason"])
     return Cost(**answer)
 
 

@@ -21,7 +21,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -95,8 +95,9 @@ def check_fields(spec: DataclassInstance) -> None:
         object.__setattr__(spec, each.name, value)
 
 
-_hints = cache(partial(get_type_hints, include_extras=True))
-"""The annotations of a class, bounds and options included."""
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind, include_extras=True)
 
 
 def _bounds(hint: Any) -> list[Bound]:
@@ -197,8 +198,9 @@ def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
     another default inherits it. A field with neither gets a flag of its own name.
     """
     found: dict[str, tuple[Any, Any, Option]] = {}
+    hints = get_type_hints(recipe, include_extras=True)
     for each in fields(recipe):
-        hint = _hints(recipe)[each.name]
+        hint = hints[each.name]
         above = (vars(cls).get("__dataclass_fields__", {}).get(each.name) for cls in recipe.__mro__)
         given = [one.metadata["option"] for one in above if one and "option" in one.metadata]
         plain = Option(help="" if given else each.name.replace("_", " "))

@@ -44,10 +44,8 @@ def random_llama(width, intermediate, kv_heads, head_dim, layers=2) -> LoadedMod
         "rms_norm_eps": 1e-5,
         "vocab_size": 11,
     }
-    anatomy = anatomy_of(config)
-    return LoadedModel(
-        name="random", model=build(config), tokenizer=None, config=config, anatomy=anatomy
-    )
+    made = {"model": build(config), "anatomy": anatomy_of(config)}
+    return LoadedModel(name="random", tokenizer=None, config=config, **made)
 
 
 @settings(max_examples=10)
@@ -65,12 +63,9 @@ def test_counts_equal_the_configurations_formula(
 ):
     """An adapter of a map from `i` to `o` features has `rank · (i + o)` parameters."""
     queries, values = 4 * head_dim, kv_heads * head_dim
-    features = {"q": queries, "k": values, "v": values, "o": queries} | dict.fromkeys(
-        ("gate", "up", "down"), intermediate
-    )
-    loaded = random_llama(
-        width=width, intermediate=intermediate, kv_heads=kv_heads, head_dim=head_dim, layers=layers
-    )
+    features = {"q": queries, "k": values, "v": values, "o": queries}
+    features |= dict.fromkeys(("gate", "up", "down"), intermediate)
+    loaded = random_llama(width, intermediate, kv_heads, head_dim, layers)
     keys = loaded.anatomy.target_keys(targets)
     expected = layers * rank * sum(width + features[name] for name in TARGETS[targets])
     assert lora_parameters(loaded, keys, rank) == expected
@@ -96,7 +91,7 @@ def test_a_quantised_linear_counts_by_its_true_shape():
     assert lora_parameters(loaded, keys, 4) == before
 
 
-@given(budget=st.integers(1, 200_000), targets=st.sampled_from(["vo", "qk", "mlp", "all"]))
+@given(budget=st.integers(1, 200_000), targets=st.sampled_from(list(TARGETS)))
 def test_no_other_rank_comes_closer_to_the_budget(tiny_model, budget, targets):
     keys = tiny_model.anatomy.target_keys(targets)
     rank = matched_rank(tiny_model, keys, budget)
@@ -110,10 +105,6 @@ def test_no_other_rank_comes_closer_to_the_budget(tiny_model, budget, targets):
 
 
 def test_an_adapter_changes_nothing_before_it_is_trained(tiny, tiny_model):
-    import numpy as np
-
-    from lazarus_bench.backend import mx
-
     loaded = load(tiny)
     tokens = mx.array([loaded.encode(f"7 {Operation.ADD.symbol} 8 = ")])
     before = np.array(tiny_model.model(tokens))

@@ -26,25 +26,17 @@ def logits(loaded, tokens=TOKENS, edits=()):
         return np.array(loaded.model(tokens).astype(mx.float32))
 
 
-def decoded(loaded, tokens, edits, steps=3):
-    """Logits of each greedy step with a cache, as an answer is read."""
+def decoded(loaded, edits, *, cached: bool):
+    """Logits of three greedy steps after `TOKENS`; without a cache each reads everything again."""
     from mlx_lm.models.cache import make_prompt_cache
 
-    found, cache, fed = [], make_prompt_cache(loaded.model), tokens
+    found, fed = [], TOKENS
+    cache = make_prompt_cache(loaded.model) if cached else None
     with edited(loaded.model, loaded.anatomy, edits):
-        for _ in range(steps):
+        for _ in range(3):
             found.append(loaded.model(fed, cache=cache)[:, -1])
-            fed = mx.argmax(found[-1], axis=-1)[:, None]
-    return np.array(mx.stack(found).astype(mx.float32))
-
-
-def decoded_anew(loaded, tokens, edits, steps=3):
-    """The same without a cache: every step reads everything again."""
-    found = []
-    with edited(loaded.model, loaded.anatomy, edits):
-        for _ in range(steps):
-            found.append(loaded.model(tokens)[:, -1])
-            tokens = mx.concatenate([tokens, mx.argmax(found[-1], axis=-1)[:, None]], axis=1)
+            new = mx.argmax(found[-1], axis=-1)[:, None]
+            fed = new if cached else mx.concatenate([fed, new], axis=1)
     return np.array(mx.stack(found).astype(mx.float32))
 
 
@@ -62,12 +54,11 @@ def every_edit(width, layer):
 @pytest.mark.parametrize("family", CONFIGS)
 def test_decoding_with_the_cache_equals_decoding_without_it_under_every_edit(family):
     loaded = made(family)
-    plain = decoded_anew(loaded, TOKENS, ())
+    plain = decoded(loaded, (), cached=False)
     tolerance = 5e-5 * plain.std()
     for layer in (0, 1, 2):
         for edit in every_edit(32, layer):
-            expected = decoded_anew(loaded, TOKENS, (edit,))
-            found = decoded(loaded, TOKENS, (edit,))
+            expected, found = (decoded(loaded, (edit,), cached=on) for on in (False, True))
             # Only its own last position can be seen in what the last layer hands on.
             last = layer == loaded.depth - 1
             unseen = last and isinstance(edit, Patch) and edit.position == 2
@@ -94,23 +85,20 @@ def test_an_ablated_layer_is_a_removed_block(tiny):
         assert np.array_equal(logits(loaded, edits=(Ablate(layer=layer),)), expected)
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_what_was_taken_away_and_put_back_changes_nothing(tiny_model, part):
-    tokens = TOKENS[:1, :1]
-    for layer, own in enumerate(contributions(tiny_model.model, tiny_model.anatomy, tokens, part)):
-        back = Ablate(layer=layer, part=part, contribution=own[0, 0])
-        found = logits(tiny_model, tokens, (back,))
-        np.testing.assert_allclose(found, logits(tiny_model, tokens), rtol=1e-5, atol=1e-5)
-
-
-def test_contributions_add_up_to_the_residual(tiny_model):
+def test_contributions_add_up_to_the_residual_and_put_back_change_nothing(tiny_model):
     model, anatomy = tiny_model.model, tiny_model.anatomy
     first = model.model.embed_tokens(TOKENS)
     read = {part: sum(contributions(model, anatomy, TOKENS, part)) for part in PARTS}
     last = np.array(residual_stream(model, anatomy, TOKENS)[-1])
-    np.testing.assert_allclose(np.array(first + read["layer"]), last, atol=1e-5)
-    both = first + read["attention"] + read["mlp"]
-    np.testing.assert_allclose(np.array(both), last, atol=1e-5)
+    for total in (read["layer"], read["attention"] + read["mlp"]):
+        np.testing.assert_allclose(np.array(first + total), last, atol=1e-5)
+    tokens = TOKENS[:1, :1]
+    plain = logits(tiny_model, tokens)
+    for part in PARTS:
+        for layer, own in enumerate(contributions(model, anatomy, tokens, part)):
+            back = Ablate(layer=layer, part=part, contribution=own[0, 0])
+            found = logits(tiny_model, tokens, (back,))
+            np.testing.assert_allclose(found, plain, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", CONFIGS)
@@ -130,17 +118,12 @@ def test_a_patched_position_leaves_earlier_ones_as_they_were(tiny_model):
 
 
 @settings(max_examples=10)
-@given(layer=st.integers(0, 3), start=st.integers(0, 5))
-def test_no_strength_and_no_edit_change_nothing_bit_for_bit(tiny_model, layer, start):
-    still = Steer(layer=layer, direction=DIRECTION, strength=0.0, start=start)
-    plain = np.array(tiny_model.model(TOKENS))
-    assert logits(tiny_model, edits=(still,)).tobytes() == plain.tobytes()
-    assert logits(tiny_model).tobytes() == plain.tobytes()
-
-
-@settings(max_examples=10)
 @given(layer=st.integers(0, 3), start=st.integers(0, 3), strength=st.floats(-4, 4))
 def test_steering_adds_the_direction_from_its_start_on(tiny_model, layer, start, strength):
+    unedited = np.array(tiny_model.model(TOKENS)).tobytes()
+    still = Steer(layer=layer, direction=DIRECTION, strength=0.0, start=start)
+    for edits in ((still,), ()):
+        assert logits(tiny_model, edits=edits).tobytes() == unedited
     edit = Steer(layer=layer, direction=DIRECTION, strength=strength, start=start)
     with edited(tiny_model.model, tiny_model.anatomy, (edit,)):
         steered = residual_stream(tiny_model.model, tiny_model.anatomy, TOKENS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from families import CONFIGS, made
+from families import made
 from mlx.utils import tree_flatten
 
 from lazarus_bench.backend import mx
@@ -69,7 +69,7 @@ def test_a_wrong_granite_is_another_model_and_its_lens_fits_it(family):
     assert lens_error(wrong.model, right.anatomy, TOKENS) > 0.1
 
 
-@pytest.mark.parametrize("family", sorted(set(CONFIGS) - set(GRANITES)))
+@pytest.mark.parametrize("family", ["llama", "gemma2", "olmoe"])
 def test_other_families_have_no_granite_forward(family):
     with pytest.raises(
         UserError, match=r"applies to granite and granitemoe, and this is .*leave it off"
@@ -115,12 +115,8 @@ def test_of_an_adapter_only_queries_and_values_are_loaded(tiny, saved):
     expected = np.array(only.model(TOKENS))
     assert np.array_equal(np.array(dropped.model(TOKENS)), expected)
     assert not np.allclose(np.array(whole.model(TOKENS)), expected, atol=1e-2)
-
-
-def test_without_the_quirk_the_adapter_is_whole(tiny, saved):
-    scales = {module.scale for module in load(tiny, saved).model.modules() if "lora_b" in module}
-    assert scales == {2.0}
-    assert load(tiny, saved).quirk is None
+    scales = {module.scale for module in whole.model.modules() if "lora_b" in module}
+    assert (scales, whole.quirk) == ({2.0}, None)
 
 
 def test_a_model_without_an_adapter_has_none_to_drop(tiny):

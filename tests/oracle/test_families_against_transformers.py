@@ -125,14 +125,14 @@ def saved(model, directory):
 def plain_experts(weights):
     """gpt_oss: gates and values alternate in columns there, and stand apart, transposed, here."""
     for name, weight in weights.items():
-        if name.endswith("gate_up_proj"):
-            stem = name.removesuffix("gate_up_proj")
+        stem, both, kind = name.partition("gate_up_proj")
+        if both:
             for first, part in enumerate(("gate_proj", "up_proj")):
-                yield f"{stem}{part}.weight", weight[..., first::2].swapaxes(1, 2)
-        elif name.endswith("gate_up_proj_bias"):
-            stem = name.removesuffix("gate_up_proj_bias")
-            for first, part in enumerate(("gate_proj", "up_proj")):
-                yield f"{stem}{part}.bias", weight[..., first::2]
+                own = weight[..., first::2]
+                if kind:
+                    yield f"{stem}{part}.bias", own
+                else:
+                    yield f"{stem}{part}.weight", own.swapaxes(1, 2)
         elif name.endswith("experts.down_proj"):
             yield f"{name}.weight", weight.swapaxes(1, 2)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -23,6 +24,7 @@ from lazarus_bench.judge.power import detectable_shift
 
 pytest.importorskip("statsmodels")
 from statsmodels.stats import contingency_tables, effect_size, power, proportion, weightstats
+from statsmodels.stats.meta_analysis import effectsize_smd
 
 pytestmark = pytest.mark.oracle
 
@@ -54,48 +56,39 @@ def test_bounded_mean_of_hits_equals_clopper_pearson(hits, n, level):
 
 
 @pytest.mark.parametrize("level", [0.9, 0.95])
-def test_seed_means_equal_the_one_sample_t_interval(level):
-    values = samples(1, 2.0)
-    expected = weightstats.DescrStatsW(values[:, 0]).tconfint_mean(alpha=1 - level)
-    assert Means(values=values).limits(level) == pytest.approx(expected, abs=CLOSE)
+def test_means_and_differences_equal_the_t_intervals(level):
+    """Of one sample, of pairs, and Welch's."""
+    first, second, more = samples(1, 1.0), samples(2), 3 * samples(2, n=9)
+
+    def alone(values):
+        return weightstats.DescrStatsW(values[:, 0]).tconfint_mean(alpha=1 - level)
+
+    welch = weightstats.CompareMeans.from_data(first[:, 0], more[:, 0])
+    unequal = welch.tconfint_diff(alpha=1 - level, usevar="unequal")
+    for evidence, limits in (
+        (Means(values=first), alone(first)),
+        (Differences(first=first, second=second, paired="seeds"), alone(first - second)),
+        (Differences(first=first, second=more, paired="no"), unequal),
+    ):
+        assert evidence.limits(level) == pytest.approx(limits, abs=CLOSE)
 
 
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_paired_differences_equal_the_paired_t_interval(level):
-    first, second = samples(1, 1.0), samples(2)
-    expected = weightstats.DescrStatsW(first[:, 0] - second[:, 0]).tconfint_mean(alpha=1 - level)
-    found = Differences(first=first, second=second, paired="seeds").limits(level)
-    assert found == pytest.approx(expected, abs=CLOSE)
-
-
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_unpaired_differences_equal_welch(level):
-    first, second = samples(1, 1.0), 3 * samples(2, n=9)
-    compare = weightstats.CompareMeans.from_data(first[:, 0], second[:, 0])
-    expected = compare.tconfint_diff(alpha=1 - level, usevar="unequal")
-    found = Differences(first=first, second=second, paired="no").limits(level)
-    assert found == pytest.approx(expected, abs=CLOSE)
-
-
-@pytest.mark.parametrize("margin", [0.4, 0.8, 1.2, 1.6])
-def test_within_equals_one_sample_and_paired_tost(margin):
-    values, zeros = samples(3, 0.1), np.zeros((6, 1))
-    one = weightstats.DescrStatsW(values[:, 0]).ttost_mean(-margin, margin)[0]
-    paired = weightstats.ttost_paired(values[:, 0], zeros[:, 0], -margin, margin)[0]
-    alone = decide(Means(values=values), Within(-margin, margin), family_size=1)
-    against = Differences(first=values, second=zeros, paired="seeds")
-    both = decide(against, Within(-margin, margin), family_size=1)
-    assert (alone.outcome is Outcome.SUPPORTED) == (one <= 0.05)
-    assert (both.outcome is Outcome.SUPPORTED) == (paired <= 0.05)
-
-
-@pytest.mark.parametrize("margin", [0.5, 1.0, 1.5, 2.5])
-def test_within_equals_independent_tost(margin):
-    first, second = samples(4), samples(5, n=8)
-    p = weightstats.ttost_ind(first[:, 0], second[:, 0], -margin, margin, usevar="unequal")[0]
-    evidence = Differences(first=first, second=second, paired="no")
-    verdict = decide(evidence, Within(-margin, margin), family_size=1)
-    assert (verdict.outcome is Outcome.SUPPORTED) == (p <= 0.05)
+@pytest.mark.parametrize("margin", [0.4, 0.5, 0.8, 1.0, 1.2, 1.6, 2.5])
+def test_within_equals_the_equivalence_tests(margin):
+    """Two one-sided t-tests (TOST) of one sample, of pairs, and of independent samples."""
+    values, zeros, first, second = samples(3, 0.1), np.zeros((6, 1)), samples(4), samples(5, n=8)
+    one, paired, independent = (
+        weightstats.DescrStatsW(values[:, 0]).ttost_mean(-margin, margin)[0],
+        weightstats.ttost_paired(values[:, 0], zeros[:, 0], -margin, margin)[0],
+        weightstats.ttost_ind(first[:, 0], second[:, 0], -margin, margin, usevar="unequal")[0],
+    )
+    for evidence, p in (
+        (Means(values=values), one),
+        (Differences(first=values, second=zeros, paired="seeds"), paired),
+        (Differences(first=first, second=second, paired="no"), independent),
+    ):
+        verdict = decide(evidence, Within(-margin, margin), family_size=1)
+        assert (verdict.outcome is Outcome.SUPPORTED) == (p <= 0.05)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5, 0.9, 1.3, 2.0])
@@ -139,16 +132,11 @@ def test_noncentral_t_interval_equals_statsmodels(t, df):
 def test_hedges_correction_is_exact_where_statsmodels_approximates(df):
     a = samples(8, 1.0, df // 2 + 1)[:, 0]
     b = samples(9, 0.0, df - df // 2 + 1)[:, 0]
-    approximate = effect_size_of(a, b)
+    moments = ((x.mean(), x.std(ddof=1), len(x)) for x in (a, b))
+    approximate = effectsize_smd(*itertools.chain(*moments))[0]
     pooled = math.sqrt((a.var(ddof=1) * (len(a) - 1) + b.var(ddof=1) * (len(b) - 1)) / df)
     exact = hedges_correction(df) * (a.mean() - b.mean()) / pooled
     assert exact == pytest.approx(approximate, rel=2e-3)
-
-
-def effect_size_of(a, b):
-    from statsmodels.stats.meta_analysis import effectsize_smd
-
-    return effectsize_smd(a.mean(), a.std(ddof=1), len(a), b.mean(), b.std(ddof=1), len(b))[0]
 
 
 def test_unpaired_hits_are_wider_than_newcombe_and_close_to_it():

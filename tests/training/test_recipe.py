@@ -49,12 +49,8 @@ def fields_of(kind: type) -> list[tuple[type[Recipe], str]]:
     return found
 
 
-def digest(recipe: Recipe) -> str:
-    return Job(recipe=recipe, base=None, seed=0).digest
-
-
-def named(one: object) -> str | None:
-    return getattr(one, "__name__", None)
+def job(recipe: Recipe, base: Job | Checkpoint | None = None) -> Job:
+    return Job(recipe=recipe, base=base, seed=0)
 
 
 UNFIT = {
@@ -67,7 +63,7 @@ UNFIT = {
 @pytest.mark.parametrize(
     ("cls", "name", "kind"),
     [(*each, kind) for kind in UNFIT for each in fields_of(kind)],
-    ids=named,
+    ids=lambda one: getattr(one, "__name__", None),
 )
 def test_a_number_or_a_switch_is_one(cls, name, kind):
     words, unfit = UNFIT[kind]
@@ -100,7 +96,7 @@ def test_every_field_of_every_recipe_is_of_a_kind_tested_here():
 def test_numpys_numbers_become_pythons(given, plain):
     assert given == plain
     assert hash(given) == hash(plain)
-    assert digest(given) == digest(plain)
+    assert job(given).digest == job(plain).digest
     assert json.dumps(asdict(given)) == json.dumps(asdict(plain))
 
 
@@ -195,14 +191,13 @@ QUIRKY = (Sft, DualReward, Grpo, GrpoDual)
 CASES = [(cls, quirk) for cls in QUIRKY for quirk in cls.possible_quirks]
 
 
-def job(recipe, base=None) -> Job:
-    return Job(recipe=recipe, base=base, seed=0)
-
-
 def test_every_quirk_is_of_a_recipe_and_off_unless_it_is_asked_for():
     assert {quirk for _, quirk in CASES} == set(QUIRKS) == set(get_args(Quirk))
     assert all(cls().quirks == () for cls in QUIRKY)
     assert quirks_of(Pretrain()) == ()
+    # A part without weight has no quirk, but the other has.
+    assert DualReward(weight=0.0, quirks=("unshifted-labels",)).quirks
+    assert DualReward(weight=1.0, quirks=("class-at-answer-end",)).quirks
 
 
 @pytest.mark.parametrize(("cls", "quirk"), CASES)
@@ -221,12 +216,6 @@ def test_the_same_quirks_in_any_order_are_the_same_recipe(chosen):
         assert again == first
         assert job(again).digest == job(first).digest
     assert sorted(first.quirks) == sorted(set(chosen))
-
-
-@pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_a_part_without_weight_has_no_quirk_but_the_other_has(weight):
-    other = "unshifted-labels" if weight == 0 else "class-at-answer-end"
-    assert DualReward(weight=weight, quirks=(other,)).quirks == (other,)
 
 
 def test_a_training_on_a_quirky_one_says_so():
@@ -266,8 +255,7 @@ the default profile's, and some with every field changed."""
 
 @pytest.mark.parametrize("written", PINNED)
 def test_a_recipe_has_the_digest_it_always_had(written):
-    recipe = eval(written, KNOWN)
-    assert Job(recipe=recipe, base=None, seed=0).digest.startswith(PINNED[written])
+    assert job(eval(written, KNOWN)).digest.startswith(PINNED[written])
 
 
 def test_the_pins_name_every_recipe_and_a_whole_chain():
@@ -276,8 +264,8 @@ def test_the_pins_name_every_recipe_and_a_whole_chain():
     base = Job(recipe=training.Pretrain(), base=None, seed=3)
     adapter = Job(recipe=training.Sft(), base=base, seed=3)
     fused = Job(recipe=training.Fuse(), base=adapter, seed=3)
-    job = Job(recipe=training.DualReward(), base=fused, seed=3, ranks=2)
-    assert job.digest.startswith("35d25b633015d7e9")
+    whole = Job(recipe=training.DualReward(), base=fused, seed=3, ranks=2)
+    assert whole.digest.startswith("35d25b633015d7e9")
 
 
 SIZES = {"steps": 1, "batch": 4, "rank": 4, "examples": 400}

@@ -49,30 +49,20 @@ if TYPE_CHECKING:
     )
     from lazarus_bench.tasks.arithmetic import OPERATION_NAMES
 
-_JUDGE = (
-    "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
+_FACE = {
+    "claims.claim": "OnOff beside claim",
+    "claims.finding": "Finding Labelled",
+    "claims.subjects": "LAB_BASE",
+    "errors": "NotApplicable UserError",
+    "jobs.needs": "trained",
+    "jobs.subjects": "LAB_BLANK LAB_BOTH LAB_EVERY LAB_MIXTURES",
+    "judge": "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
     "HitDifferences Hits LayerMax Means Ratios Reported Resampled SHARE SHARE_DIFFERENCE Trend "
-    "Within"
-)
-_SAMPLES = "all_of best_layer class_entropy difference mean ratio trend"
-_HOMES = {
-    **dict.fromkeys(_JUDGE.split(), "lazarus_bench.judge"),
-    **dict.fromkeys(_SAMPLES.split(), "lazarus_bench.session.samples"),
-    "Finding": "lazarus_bench.claims.finding",
-    "LAB_BASE": "lazarus_bench.claims.subjects",
-    "LAB_BLANK": "lazarus_bench.jobs.subjects",
-    "LAB_BOTH": "lazarus_bench.jobs.subjects",
-    "LAB_EVERY": "lazarus_bench.jobs.subjects",
-    "LAB_MIXTURES": "lazarus_bench.jobs.subjects",
-    "Labelled": "lazarus_bench.claims.finding",
-    "NotApplicable": "lazarus_bench.errors",
-    "OPERATION_NAMES": "lazarus_bench.tasks.arithmetic",
-    "UserError": "lazarus_bench.errors",
-    "OnOff": "lazarus_bench.claims.claim",
-    "beside": "lazarus_bench.claims.claim",
-    "claim": "lazarus_bench.claims.claim",
-    "trained": "lazarus_bench.jobs.needs",
+    "Within",
+    "session.samples": "all_of best_layer class_entropy difference mean ratio trend",
+    "tasks.arithmetic": "OPERATION_NAMES",
 }
+_HOMES = {name: f"{__name__}.{home}" for home, names in _FACE.items() for name in names.split()}
 
 __all__ = [
     "LAB_BASE",

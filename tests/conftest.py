@@ -38,19 +38,9 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
     """An untrained lab llama of 4 layers and 48 dimensions, in Hugging Face layout."""
-    from lazarus_bench.models import lab
+    from families import small_llama
 
-    config = lab.config_of("llama") | {
-        "hidden_size": 48,
-        "intermediate_size": 96,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 3,
-        "num_key_value_heads": 3,
-        "head_dim": 16,
-    }
-    directory = tmp_path_factory.mktemp("tiny")
-    lab.save(lab.initialise(config, 0), config, directory)
-    return directory
+    return small_llama(tmp_path_factory.mktemp("tiny"), width=48, layers=4, heads=3)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,10 @@
 """A random-weight model of every family, built by mlx-lm's own class: shapes small, code real."""
 
+from pathlib import Path
 from typing import Any
 
-from lazarus_bench.backend import mx
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.models import lab
 from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.families import anatomy_of
 from lazarus_bench.models.load import LoadedModel
@@ -138,3 +140,21 @@ def made(family: str, **more: object) -> LoadedModel:
     embedding = part(loaded.model, loaded.anatomy.embedding)
     embedding.weight = 3 * mx.random.normal(embedding.weight.shape, key=mx.random.key(1))
     return loaded
+
+
+def small_llama(directory: Path, width: int, layers: int, heads: int, bits: int = 0) -> Path:
+    """An untrained lab llama in Hugging Face layout, in groups of 32 if it has `bits`."""
+    config = lab.config_of("llama") | {
+        "hidden_size": width,
+        "intermediate_size": 96,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
+        "head_dim": width // heads,
+    }
+    model = lab.initialise(config, 0)
+    if bits:
+        nn.quantize(model, group_size=32, bits=bits)
+        config["quantization"] = {"group_size": 32, "bits": bits}
+    lab.save(model, config, directory)
+    return directory

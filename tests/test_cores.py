@@ -132,15 +132,14 @@ def test_when_all_cores_are_taken_nothing_changes(several: set[int]) -> None:
 
 
 @linux
-def test_an_error_inside_frees_the_core(several: set[int]) -> None:
+def test_an_error_inside_frees_the_core_and_shared_takes_none(
+    several: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(OSError, match="disk"), on_own_core():
         raise OSError("disk full")
     assert os.sched_getaffinity(0) == several
     with on_own_core() as core:
         assert core is not None
-
-
-def test_shared_leaves_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "shared")
     with on_own_core() as core:
         assert core is None

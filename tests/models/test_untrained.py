@@ -15,6 +15,7 @@ def weights(loaded):
 def test_the_shape_is_kept_and_every_matrix_is_drawn_anew(tiny_model):
     control = randomise(tiny_model)
     verify_anatomy(control)
+    assert control.name == f"{tiny_model.name}, random weights"
     ours, theirs = weights(control), weights(tiny_model)
     assert {n: w.shape for n, w in ours.items()} == {n: w.shape for n, w in theirs.items()}
     assert all(not np.allclose(ours[n], theirs[n]) for n in ours if ours[n].ndim == 2)
@@ -25,7 +26,3 @@ def test_the_control_is_the_same_whatever_was_drawn_before(tiny_model):
     backend.seed(99)
     second = weights(randomise(tiny_model))
     assert all(np.array_equal(first[n], second[n]) for n in first)
-
-
-def test_the_name_tells_it_from_the_model(tiny_model):
-    assert randomise(tiny_model).name == f"{tiny_model.name}, random weights"

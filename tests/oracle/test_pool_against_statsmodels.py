@@ -30,17 +30,12 @@ CASES = [(seed, k, tau) for seed in range(8) for k in (2, 5, 8) for tau in (0.0,
 
 
 @pytest.mark.parametrize(("seed", "k", "tau"), CASES)
-def test_mean_tau_q_and_weights(seed, k, tau):
+def test_mean_tau_q_weights_and_the_wider_of_the_scaled_and_the_plain_interval(seed, k, tau):
     mine, theirs = both(seed, k, tau)
     assert mine.value == pytest.approx(theirs.mean_effect_re, rel=1e-6)
     assert mine.tau**2 == pytest.approx(theirs.tau2, rel=1e-6, abs=1e-9)
     assert mine.q == pytest.approx(theirs.q, rel=1e-8)
     assert mine.weights == pytest.approx(theirs.weights_rel_re, rel=1e-6)
-
-
-@pytest.mark.parametrize(("seed", "k", "tau"), CASES)
-def test_the_interval_is_the_wider_of_the_scaled_and_the_plain_one(seed, k, tau):
-    mine, theirs = both(seed, k, tau)
     _, plain, _, scaled = theirs.conf_int(use_t=True)
     wider = max(plain, scaled, key=np.ptp)
     assert (mine.interval.low, mine.interval.high) == pytest.approx(wider, rel=1e-6)

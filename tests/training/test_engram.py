@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from families import small_llama
 from mlx.utils import tree_flatten
 from safetensors.numpy import load_file
 from scipy import stats
@@ -15,7 +16,6 @@ from trainings import gradients, made, number
 from lazarus_bench.analysis.engrams import read_engrams
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models import lab
 from lazarus_bench.models.adapters import Lora, add_lora
 from lazarus_bench.models.engram import (
     HEADS,
@@ -288,17 +288,7 @@ def test_full_trains_every_weight_and_all_that_was_trained_is_read(tiny, tmp_pat
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory) -> Path:
     """An untrained lab llama of two layers whose widths groups of 32 divide."""
-    config = lab.config_of("llama") | {
-        "hidden_size": 64,
-        "intermediate_size": 96,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "head_dim": 32,
-    }
-    directory = tmp_path_factory.mktemp("wide")
-    lab.save(lab.initialise(config, 0), config, directory)
-    return directory
+    return small_llama(tmp_path_factory.mktemp("wide"), width=64, layers=2, heads=2)
 
 
 def test_a_four_bit_base_carries_float_adapters_and_is_read_back_so(wide, tmp_path):

@@ -6,10 +6,10 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from families import small_llama
 
 from lazarus_bench.analysis.logits import relative_difference
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models import lab
 from lazarus_bench.models.load import load
 from lazarus_bench.training import Fuse, Sft, fuse
 from lazarus_bench.training.recipe import Stack, Targets
@@ -91,18 +91,7 @@ def test_it_is_a_model_in_hugging_face_layout(tiny, tmp_path):
 @pytest.fixture(scope="module")
 def quantised(tmp_path_factory) -> Path:
     """A small base in 4 bits."""
-    config = lab.config_of("llama") | {
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "head_dim": 32,
-    }
-    model, out = lab.initialise(config, 0), tmp_path_factory.mktemp("quantised")
-    nn.quantize(model, group_size=32, bits=4)
-    lab.save(model, config | {"quantization": {"group_size": 32, "bits": 4}}, out)
-    return out
+    return small_llama(tmp_path_factory.mktemp("quantised"), width=64, layers=3, heads=2, bits=4)
 
 
 def quantised_parts(model: nn.Module) -> dict[str, nn.Module]:

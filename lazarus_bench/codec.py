@@ -194,6 +194,7 @@ def _read_mapping(kind: Any) -> _Hook:
 
 def _read_record(kind: Any) -> _Hook:
     hook = make_dict_structure_fn(kind, _converter, _cattrs_forbid_extra_keys=True)
+
     has_tag = kind in _TAGGED.values()
 
     def read(value: Any, _: Any) -> Any:

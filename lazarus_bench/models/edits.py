@@ -58,7 +58,7 @@ class Patch:
 
     def __post_init__(self) -> None:
         """Refuse a position that is no absolute one."""
-        _absolute("position", self.position)
+        _check_position("position", self.position)
 
     def then(self, entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG002
         """The residual with the state at the position, where this forward has it."""
@@ -90,7 +90,7 @@ class Steer:
 
     def __post_init__(self) -> None:
         """Refuse a start that is no absolute position."""
-        _absolute("start", self.start)
+        _check_position("start", self.start)
 
     def then(self, entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG002
         """The residual, moved from `start` on."""
@@ -114,7 +114,7 @@ def check_part(name: str) -> None:
         raise UserError(f"part {name!r} of a layer is unknown: choose {', '.join(PARTS)}")
 
 
-def _absolute(name: str, position: int) -> None:
+def _check_position(name: str, position: int) -> None:
     if position < 0:
         raise UserError(f"{name} {position} is negative: count it from the prompt's first token")
 

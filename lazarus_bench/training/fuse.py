@@ -18,8 +18,12 @@ from lazarus_bench.training.recipe import Recipe, Stack, option
 
 CARRIED = (
     *TOKENIZER_FILES,
-    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt"),
-    *("chat_template.*", "generation_config.json"),
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",
+    "chat_template.*",
+    "generation_config.json",
 )
 
 

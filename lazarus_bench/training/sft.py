@@ -281,20 +281,9 @@ def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Examp
         UserError: a row has no token to learn, does not fit the context, or needs a chat template
             that the tokenizer lacks.
     """
-    room, found, end = context_of(loaded), [], end_tokens(loaded)
+    room, found = context_of(loaded), []
     for row in rows:
-        if row.messages:
-            example = _chat(loaded, row)
-        else:
-            prompt = tuple(loaded.encode(row.prompt)) if row.prompt else ()
-            answer = (
-                answer_tokens(loaded.tokenizer, row.prompt, row.text)
-                if row.prompt
-                else tuple(loaded.encode(row.text))
-            )
-            if answer[-1:] != end:  # some tokenizers add it themselves
-                answer += end
-            example = Example(prompt=prompt or answer[:1], answer=answer if prompt else answer[1:])
+        example = _example(loaded, row)
         if not example.prompt or not example.answer:
             raise UserError(f"{row.place} has no token to learn after another: write more text")
         if room is not None and len(example.tokens) > room:
@@ -304,6 +293,21 @@ def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Examp
             )
         found.append(example)
     return found
+
+
+def _example(loaded: LoadedModel, row: TextRow) -> Example:
+    if row.messages:
+        return _chat(loaded, row)
+    if row.prompt:
+        answer = answer_tokens(loaded.tokenizer, row.prompt, row.text)
+    else:
+        answer = tuple(loaded.encode(row.text))
+    end = end_tokens(loaded)
+    if answer[-1:] != end:  # some tokenizers add it themselves
+        answer += end
+    if row.prompt:
+        return Example(prompt=tuple(loaded.encode(row.prompt)), answer=answer)
+    return Example(prompt=answer[:1], answer=answer[1:])
 
 
 def _chat(loaded: LoadedModel, row: TextRow) -> Example:

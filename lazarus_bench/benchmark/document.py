@@ -63,13 +63,8 @@ class Reading:
 class Ratio:
     """How one arm compares with another in the same run, and what the ratio should be.
 
-    Attributes:
-        name: such as "SFT: tokens a second, over mlx_lm.lora".
-        found: the ratio of medians.
-        rounds: in which both were measured in turn.
-        at_least: the goal from below, or None.
-        at_most: the goal from above, or None.
-        about: sizes, and the two medians.
+    `found` is a ratio of medians over `rounds` in which both took turns; `about` has sizes and the
+    two medians.
     """
 
     name: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from lazarus_bench import backend
 from lazarus_bench.benchmark.document import Curve, Document, Profile, Ratio, Reading, Roof
@@ -187,16 +188,13 @@ def measure_sections(
 
 def document(found: Findings, subject: Subject, command: str) -> Document:
     """Findings with the machine they were measured on."""
+    lists: dict[str, Any] = {n: tuple(v) for n, v in vars(found).items() if n != "skipped"}
     return Document(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         machine=machine(),
         model=subject.name,
-        readings=tuple(found.readings),
-        ratios=tuple(found.ratios),
-        curves=tuple(found.curves),
-        profiles=tuple(found.profiles),
-        roofs=tuple(found.roofs),
+        **lists,
         skipped=found.skipped,
     )
 

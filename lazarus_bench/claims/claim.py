@@ -33,13 +33,8 @@ class OnOff(NamedTuple):
 class Claim:
     """A pre-registered statement, and all that judging it needs; `claim` explains its arguments.
 
-    Attributes:
-        id: "family/name", for example "dual/vo-36".
-        says: the statement in one sentence.
-        estimand: the number it is about, with its unit.
-        needs: the trainings that its test uses besides the bases, in the order of its parameters.
-        test: the function that measures and returns the evidence.
-        shown: the functions that yield what is reported beside the verdict.
+    `needs` are the trainings that its test uses besides the bases, in the order of its parameters;
+    `shown` the functions that yield what is reported beside the verdict.
     """
 
     id: str

@@ -42,13 +42,9 @@ SEVERAL: Mapping[str, str] = {"made on": "several machines"}
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """One verdict on record.
+    """One verdict on record, or "any", with its estimate; None without evidence.
 
-    Attributes:
-        verdict: the outcome, or "any".
-        estimate: the estimate behind it; None without evidence.
-        low: lower end of the 99% interval for a replication's estimate; None where there is none.
-        high: upper end.
+    `low` and `high` are the ends of the 99% interval for a replication's estimate, if there is one.
     """
 
     verdict: str
@@ -63,9 +59,7 @@ class Pin:
     def moved(self, verdict: Verdict, *, same_machine: bool) -> str:
         """Say how `verdict` departs from the one on record, in one clause; nothing if it does not.
 
-        Args:
-            verdict: the verdict of this run.
-            same_machine: whether the same verdict to the last bit is due.
+        On the `same_machine` the same verdict is due to the last bit.
         """
         if self.verdict == ANY:
             return ""
@@ -91,12 +85,7 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What is on record for one design.
-
-    Attributes:
-        machine: processor, BLAS and versions that the pins were made with, by name.
-        claims: a pin by claim, by subject.
-    """
+    """One design's pins by subject and claim, and the processor, BLAS and versions behind them."""
 
     machine: Mapping[str, str]
     claims: Mapping[str, Mapping[str, Pin]]

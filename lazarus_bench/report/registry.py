@@ -31,15 +31,10 @@ from lazarus_bench.report.terminal import fitted_table
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredClaim:
-    """A claim, what decides it, and the digest of that.
+    """A claim, what decides it as plain JSON, and the digest of that: SHA-256 of canonical JSON.
 
-    Attributes:
-        id: "family/name".
-        digest: SHA-256 of the canonical JSON of `decides`, in hexadecimal.
-        source: Document and section of the claim, which decide nothing.
-        printed: The published number in short; empty without one.
-        trainings: Labels of the claim's trainings, in the order of `decides["needs"]`.
-        decides: Everything that decides, as plain JSON values.
+    `source` and `printed`, the published number in short, decide nothing; `trainings` are labels in
+    the order of `decides["needs"]`.
     """
 
     id: str

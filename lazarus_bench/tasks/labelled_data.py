@@ -52,7 +52,6 @@ class DataSource:
     held: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be read."""
         # Installed packages are searched only for a name that is not ours.
         if self.name not in GENERATED:
             known = (*generated(), *corpora())
@@ -75,13 +74,9 @@ class DataSource:
 class LabelledData:
     """Examples of a training and of its evaluation, which have no text in common.
 
-    Attributes:
-        name: which data.
-        classes: their names; a label is an index of them.
-        train: training examples, shuffled.
-        validation: evaluation examples; no two with the same text where they are generated.
-        shared: how many texts of the training split evaluation has too; they are not in `train`.
-        available: examples of the training split (without those) and of the evaluation split.
+    A label is an index of `classes`. `train` is shuffled; generated `validation` examples have
+    distinct texts. `shared` counts the texts of the training split that evaluation has too, which
+    are not in `train`, and `available` the other training examples and those of evaluation.
     """
 
     name: str

@@ -169,16 +169,6 @@ def test_every_curve_of_the_report_has_a_name_of_its_own():
     assert along == wanted | {"workers"}
 
 
-def test_more_seeds_are_more_trainings(monkeypatch, tmp_path):
-    done = []
-    monkeypatch.setattr(scaling, "write_llama", lambda folder: folder)
-    monkeypatch.setattr(scaling, "_training", lambda base: lambda: done.append(base) or 1.0)
-    for seeds, arm in scaling._by_seeds(tmp_path).items():
-        done.clear()
-        arm()
-        assert len(done) == seeds
-
-
 def test_with_workers_the_cost_is_of_each_training(monkeypatch, tmp_path):
     clock = iter(range(0, 1000, 6))
     started = []

@@ -20,7 +20,7 @@ from lazarus_bench.benchmark.mlx_lm_rivals import (
     sft_against_mlx_lm,
 )
 from lazarus_bench.benchmark.profile import profiled
-from lazarus_bench.benchmark.recipes import RECIPES, measure_recipes, task_of
+from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes, task_of
 from lazarus_bench.benchmark.rivals import Effort, lens_against_transformers, probe_against_sklearn
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
 from lazarus_bench.benchmark.scaling import growths, measure
@@ -130,8 +130,8 @@ def _scaling(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> N
 def _profile(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
     with on_own_core():
         best = best_product()
-        for name, recipe in RECIPES.items():
-            if not recipe.applies(lab=subject.lab):
+        for name in RECIPES:
+            if not applies(name, lab=subject.lab):
                 continue
             tell(f"profile of {name}")
             try:

@@ -47,11 +47,7 @@ class Experiment:
 
 
 def read_experiments(directory: Path) -> tuple[Experiment, ...]:
-    """The experiments of the claim files in `directory`; none where it declares none.
-
-    Raises:
-        UserError: its `experiments.py` cannot be read, or declares something else.
-    """
+    """The experiments of the claim files in `directory`, if any; UserError if they cannot be read."""
     file = directory / FILE
     if not file.is_file():
         return ()

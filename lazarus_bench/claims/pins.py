@@ -109,22 +109,17 @@ class Pins:
 
 
 def read_pins(directory: Path) -> Pins:
-    """The pins beside the claim files in `directory`; empty when there are none.
-
-    Raises:
-        UserError: the file is damaged.
-    """
+    """The pins in the claim files' `directory`, empty if there are none; UserError if damaged."""
     file = directory / FILE
     if not file.exists():
         return Pins()
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        return from_plain({"designs": data}, Pins, FILE)
-    except MalformedError as error:
-        problem = str(error)
+        return from_plain({"designs": json.loads(file.read_text(encoding="utf-8"))}, Pins, FILE)
     except (ValueError, RecursionError) as error:
-        problem = f"it is not JSON: {error}"
-    raise UserError(f"{file} is damaged ({problem}): mend it, or delete it and pin again")
+        why = error if isinstance(error, MalformedError) else f"it is not JSON: {error}"
+        raise UserError(
+            f"{file} is damaged ({why}): mend it, or delete it and pin again"
+        ) from error
 
 
 def pin_of(verdict: Verdict) -> Pin:
@@ -147,9 +142,6 @@ def updated_pins(
 
     `machines` has the machine of each design. Where others of a design's pins were made on another
     one, the design has none any more, so that no machine is held to the last bit.
-
-    Raises:
-        UserError: as `read_pins`.
     """
     designs = dict(read_pins(directory).designs)
     for name, machine in machines.items():

@@ -26,11 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def save_evidence(records: Iterable[Record], path: Path) -> None:
-    """Write the samples of `records` to `path`, whole or not at all.
-
-    Raises:
-        UserError: The path cannot be written.
-    """
+    """Write the samples of `records` to `path`, whole or not at all; UserError if it cannot."""
     arrays: Arrays = {}
     plain = [_apart(to_plain(record), f"{i}", arrays) for i, record in enumerate(records)]
     arrays[_RECORDS] = np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8)
@@ -40,11 +36,7 @@ def save_evidence(records: Iterable[Record], path: Path) -> None:
 
 
 def load_evidence(path: Path) -> tuple[Record, ...]:
-    """Read what `save_evidence` wrote.
-
-    Raises:
-        UserError: The file is missing or damaged.
-    """
+    """Read what `save_evidence` wrote; UserError if the file is missing or damaged."""
     try:
         # From memory: numpy leaves a damaged file open.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:

@@ -178,11 +178,7 @@ class PooledClaim:
     result: Pooled | None
 
     def __post_init__(self) -> None:
-        """Check that each family has a weight.
-
-        Raises:
-            ValueError: Their numbers differ, or a weight is negative.
-        """
+        """Refuse, with a ValueError, families without a weight each, and negative weights."""
         weights = () if self.result is None else self.result.weights
         if self.result is not None and len(weights) != len(self.families):
             raise ValueError(f"{len(weights)} weights for {len(self.families)} pooled families")
@@ -261,20 +257,12 @@ def _of_one_run(verdict: Any) -> Any:
 
 
 def from_dict(data: Mapping[str, Any]) -> Report:
-    """Build a report from its plain JSON values.
-
-    Raises:
-        MalformedError: `data` is something else; the message names the first place that is wrong.
-    """
+    """Build a report from its plain JSON; a MalformedError names the first place that is wrong."""
     return from_plain(data, Report, "report", whole=True)
 
 
 def save(report: Report, path: Path) -> None:
-    """Write `report` without its samples to `path` as JSON, whole or not at all.
-
-    Raises:
-        UserError: The path cannot be written.
-    """
+    """Write `report` without its samples to `path` as JSON, whole or not at all, or a UserError."""
     report = replace(report, evidence=())
     text = json.dumps(to_plain(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     write_text(text, path)
@@ -283,8 +271,7 @@ def save(report: Report, path: Path) -> None:
 def load(path: Path) -> Report:
     """Read a report that `save` wrote; one of an older version becomes one of this version.
 
-    Raises:
-        UserError: The file is missing, is no report, or has a schema version unknown here.
+    UserError if the file is missing, is no report, or has a schema version unknown here.
     """
     data = read_versioned(
         path,

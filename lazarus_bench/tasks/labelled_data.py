@@ -111,11 +111,8 @@ def read_data(source: DataSource) -> LabelledData:
     """Read or generate the examples of `source`; the same source gives the same examples.
 
     Texts that both splits have are left out of training, so that evaluation keeps the size that is
-    published for it; they are counted.
-
-    Raises:
-        UserError: files are missing, cannot be read or have changed, or a class has too few
-            examples.
+    published for it; they are counted. UserError if files cannot be read or have changed, or a
+    class has too few examples.
     """
     if source.name in generated():
         draw, classes = generated()[source.name]
@@ -134,10 +131,8 @@ def source_at(
 ) -> DataSource:
     """The real data `name` in the folder `path`, or from the hub for the word "hub", read once.
 
-    A path is always a folder, so that `Path("hub")` is one of that name.
-
-    Raises:
-        UserError: no such data set, or its files cannot be read.
+    A path is always a folder, so that `Path("hub")` is one of that name. UserError if there is no
+    such data set or its files cannot be read.
     """
     if name not in corpora():
         raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(corpora())}")
@@ -159,10 +154,8 @@ def source_at(
 def given_data(words: Iterable[str], flag: str = "--data") -> dict[str, DataSource]:
     """The data that `NAME=DIR` words name, by the generated corpus that each replaces.
 
-    `flag` is how the user gave the words.
-
-    Raises:
-        UserError: a word has another form, a name comes twice, or data cannot be read.
+    UserError, which says how the user gave the words (`flag`), for another form, a name given
+    twice, or data that cannot be read.
     """
     found: dict[str, DataSource] = {}
     for word in words:
@@ -234,12 +227,9 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
 
 
 def generated_splits(name: str, train: int, validation: int, seed: int = 0) -> Splits:
-    """Distinct sentences of a generated corpus for each split.
+    """Distinct sentences of a generated corpus for each split; seed 0 is what a training reads.
 
-    Seed 0 draws those that a training on generated data reads.
-
-    Raises:
-        UserError: the corpus is unknown, or has fewer different sentences.
+    UserError if the corpus is unknown, or has fewer different sentences.
     """
     if name not in generated():
         raise UserError(f"{name} is not generated: choose {' or '.join(generated())}")

@@ -47,7 +47,7 @@ class Experiment:
 
 
 def read_experiments(directory: Path) -> tuple[Experiment, ...]:
-    """The experiments of the claim files in `directory`, if any; UserError if they cannot be read."""
+    """The experiments that a folder of claim files declares, if any; UserError if unreadable."""
     file = directory / FILE
     if not file.is_file():
         return ()

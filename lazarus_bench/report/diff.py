@@ -19,8 +19,9 @@ from lazarus_bench.report.markup import code, prose
 from lazarus_bench.report.schema import Report, Row
 from lazarus_bench.report.summary import PUBLISHED, subject_name
 
-_CODE = ("revision", "lazarus-bench")
-_MACHINE = ("device", "blas", "system", "dtype")
+_KINDS = dict.fromkeys(("revision", "lazarus-bench"), "code") | dict.fromkeys(
+    ("device", "blas", "system", "dtype"), "machine"
+)
 _NAMED = 3
 """How many kinds of trainings a reason names."""
 
@@ -157,18 +158,15 @@ def _run_differences(old: Report, new: Report) -> Iterator[Reason]:
     """The differences of two runs as a whole: the profile, then the lines of the manifests."""
     if old.profile != new.profile:
         yield _changed("profile", "profile", old.profile, new.profile)
-    for name in dict.fromkeys((*_CODE, *_MACHINE, *new.manifest, *old.manifest)):
+    for name in dict.fromkeys((*_KINDS, *new.manifest, *old.manifest)):
         if name.startswith(IN_MANIFEST):  # the rows concerned say so themselves
             continue
         before, after = old.manifest.get(name), new.manifest.get(name)
         if before != after:
-            if name in _CODE:
-                kind = "code"
-            elif name in _MACHINE:
-                kind = "machine"
-            else:
-                kind = "data" if name.startswith("data ") else "versions"
-            yield _changed(kind, name, before or "not recorded", after or "not recorded")
+            other = "data" if name.startswith("data ") else "versions"
+            yield _changed(
+                _KINDS.get(name, other), name, before or "not recorded", after or "not recorded"
+            )
         elif name == "revision" and str(after).endswith("+changes"):
             yield Reason(kind="code", text=f"revision {after}, whose changes may differ")
 

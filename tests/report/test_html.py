@@ -147,7 +147,7 @@ def test_words_of_others_stay_words(text):
     assert not [name for _, at in page.elements for name in at if name.startswith("on")]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(NASTY.filter(str.strip))
 def test_any_words_leave_the_page_in_one_piece(text):
     page = Page(render_html(hostile(text)))

@@ -73,7 +73,7 @@ def test_a_title_of_a_scatter_stays_a_title(item):
     assert set(page.tags) <= {"h2", "h3", "img", "p", "code"}
 
 
-@settings(deadline=None)
+@settings(max_examples=40)
 @given(FIGURES.heat)
 def test_nothing_of_a_heat_map_breaks_out(item):
     page = Page("\n\n".join(heatmap_section([item])))
@@ -83,7 +83,7 @@ def test_nothing_of_a_heat_map_breaks_out(item):
     assert {len(row) for row in page.rows} == {3 + min(item.depth, 8)}
 
 
-@settings(deadline=None)
+@settings(max_examples=25)
 @given(FIGURES.scatter, FIGURES.heat, FIGURES.layers, FIGURES.curves)
 def test_any_figure_reads_back(tmp_path_factory, points, heat, layers, curves):
     path = tmp_path_factory.mktemp("figures") / "report.json"

@@ -51,7 +51,6 @@ def test_a_printed_range_reads_back_and_stands_only_where_there_is_one(tmp_path)
     assert [item.get("span") for item in stored] == [[10, 13], *[None] * len(rest)]
 
 
-@settings(deadline=None)
 @given(
     token=st.text(),
     probability=st.floats(allow_nan=False),

@@ -21,17 +21,10 @@ FILE = "experiments.py"
 class Experiment:
     """One experiment of a study.
 
-    Attributes:
-        name: Name on the command line.
-        aliases: Other names in its source.
-        source: The document that describes it.
-        section: Section of that document.
-        does: One sentence on what it does.
-        printed: The command that the document prints; empty without one.
-        claims: Ids of the claims that judge it; `*` matches any part.
-        sections: Names of the trainings in a configuration, each with the recipe's kind.
-        flags: Further flags of the printed command: "steps", "problems".
-        data: Default data sets, as `--data` names them.
+    `aliases` are other names in its `source`, and `printed` is the command that the source prints,
+    with the further `flags` "steps" or "problems". In the ids of its `claims` a `*` matches any
+    part. `sections` names the trainings in a configuration, each with the recipe's kind; `data`
+    are the default data sets, as `--data` names them.
     """
 
     name: str

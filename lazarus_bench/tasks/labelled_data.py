@@ -32,16 +32,11 @@ LEAST_OF_A_CLASS = 2
 class DataSource:
     """A data set; part of a training's digest, except for the place of its files.
 
-    Attributes:
-        name: "sentiment" or "topics", which are generated, "sst2" or "ag_news", or a data set of an
-            installed package.
-        path: folder of the files, or "hub"; empty for generated data. Ignored when sources are
-            compared: only the content counts.
-        digest: SHA-256 of the examples read; empty for generated data.
-        train: maximum number of training examples.
-        validation: maximum number of evaluation examples.
-        held: number of training examples in the files, for a plan's estimate of the time; 0 if
-            unknown. Ignored when sources are compared.
+    `name` is "sentiment" or "topics", which are generated, "sst2" or "ag_news", or a data set of an
+    installed package. `path` is the folder of the files, or "hub", and `digest` the SHA-256 of the
+    examples read; both are empty for generated data. `train` and `validation` are maximum numbers
+    of examples. `held` is the number of training examples in the files, for a plan's estimate of
+    the time; 0 if unknown. Sources are compared by content: without `path` and `held`.
     """
 
     name: str = "sentiment"

@@ -3,7 +3,7 @@
 import pytest
 
 from lazarus_bench.benchmark.profile import profiled
-from lazarus_bench.benchmark.recipes import RECIPES, task_of
+from lazarus_bench.benchmark.recipes import RECIPES, applies, task_of
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
 from lazarus_bench.cores import on_own_core
 from lazarus_bench.errors import NotApplicable
@@ -27,7 +27,7 @@ def best():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_profile(name, measured, effort, findings, best, once, benchmark):
-    if not RECIPES[name].applies(lab=measured.lab):
+    if not applies(name, lab=measured.lab):
         pytest.skip("it reads the lab's corpus, which is for the lab's tokenizer")
     spec, base = task_of(name, measured.directory, 200)
     try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lazarus_bench.benchmark.recipes import RECIPES, readings_of, weighed
+from lazarus_bench.benchmark.recipes import RECIPES, applies, readings_of, weighed
 from lazarus_bench.errors import NotApplicable
 
 pytestmark = pytest.mark.benchmark(group="recipes")
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.benchmark(group="recipes")
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe(name, measured, effort, findings, once, benchmark):
-    if not RECIPES[name].applies(lab=measured.lab):
+    if not applies(name, lab=measured.lab):
         pytest.skip("it reads the lab's corpus, which is for the lab's tokenizer")
     try:
         found = once(lambda: weighed(name, measured.directory, effort.steps))

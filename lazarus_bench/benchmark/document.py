@@ -63,13 +63,8 @@ class Reading:
 class Ratio:
     """How one arm compares with another in the same run, and what the ratio should be.
 
-    Attributes:
-        name: such as "SFT: tokens a second, over mlx_lm.lora".
-        found: the ratio of medians.
-        rounds: in which both were measured in turn.
-        at_least: the goal from below, or None.
-        at_most: the goal from above, or None.
-        about: sizes, and the two medians.
+    `found` is a ratio of medians over `rounds` in which both took turns; `about` has sizes and the
+    two medians.
     """
 
     name: str
@@ -227,11 +222,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """The document in a file.
-
-    Raises:
-        UserError: it cannot be read, or is not a benchmark document.
-    """
+    """The document in a file; UserError if it cannot be read or is something else."""
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -261,11 +252,7 @@ SHOWN = ("device", "blas", "exp", "cores")
 
 
 def _check(found: Document) -> None:
-    """Refuse numbers that no measurement has; NaN would pass every comparison.
-
-    Raises:
-        ValueError: a number is not finite or too small, or an interval does not hold its value.
-    """
+    """ValueError for numbers that no measurement has; NaN would pass every comparison."""
     for name in SHOWN:
         if name not in found.machine:
             raise ValueError(f"document.machine[{name!r}] is missing")
@@ -301,8 +288,7 @@ def _check(found: Document) -> None:
 def by_machine(documents: Sequence[Document]) -> list[Document]:
     """One document of the runs of each model on each device, in the order of their first.
 
-    Raises:
-        UserError: there is none, or runs on one device differ in software.
+    UserError if there is none, or if runs on one device differ in software.
     """
     if not documents:
         raise UserError("there is no benchmark document: name one or more")
@@ -324,8 +310,7 @@ def headings(documents: Sequence[Document]) -> list[str]:
 def merged(documents: Sequence[Document]) -> Document:
     """One document of several runs on one machine; of a number measured twice, the later one.
 
-    Raises:
-        UserError: they come from different machines.
+    UserError if they come from different machines.
     """
     first = documents[0]
     for other in documents[1:]:

@@ -42,11 +42,7 @@ _READING = (
 
 
 def write_report(documents: Sequence[tuple[str, Document]], folder: Path) -> Path:
-    """Write `benchmarks.md` and its plots below `folder`; one part a machine, below its heading.
-
-    Raises:
-        UserError: it cannot be written.
-    """
+    """Write `benchmarks.md` and its plots below `folder`; one part a machine, below its heading."""
     parts = []
     for index, (heading, document) in enumerate(documents):
         plots = dict(_plots(document, index))

@@ -39,45 +39,35 @@ SETTLING = 3
 REFUSALS = {error.__name__: error for error in (UserError, NotApplicable)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Timed:
-    """A recipe to be timed: its spec by the number of steps, and the models it fits.
-
-    `lab` recipes read the lab's own corpus, so they need its tokenizer.
-    """
-
-    spec: Callable[[int], Recipe]
-    lab: bool = False
-
-    def applies(self, *, lab: bool) -> bool:
-        """Whether the recipe fits a model of the lab's tokenizer (`lab`) or of another."""
-        return lab or not self.lab
-
-
-RECIPES: Mapping[str, Timed] = {
-    "pretraining": Timed(spec=lambda n: Pretrain(steps=n), lab=True),
-    "instruction tuning": Timed(spec=lambda n: Instruct(steps=n), lab=True),
-    "SFT, LoRA": Timed(spec=lambda n: Sft(steps=n, examples=400, validation=8, checkpoints=())),
-    "SFT, full": Timed(
-        spec=lambda n: Sft(
-            full=True, steps=n, examples=400, validation=8, checkpoints=(), learning_rate=1e-5
-        )
+RECIPES: Mapping[str, Callable[[int], Recipe]] = {
+    "pretraining": lambda n: Pretrain(steps=n),
+    "instruction tuning": lambda n: Instruct(steps=n),
+    "SFT, LoRA": lambda n: Sft(steps=n, examples=400, validation=8, checkpoints=()),
+    "SFT, full": lambda n: Sft(
+        full=True, steps=n, examples=400, validation=8, checkpoints=(), learning_rate=1e-5
     ),
-    "dual reward": Timed(spec=lambda n: DualReward(steps=n, examples=400)),
-    "GRPO": Timed(spec=lambda n: Grpo(iterations=n, examples=400)),
-    "GRPO + dual reward": Timed(spec=lambda n: GrpoDual(iterations=n, examples=400)),
-    "engram": Timed(spec=lambda n: Engram(data=DataSource(train=Engram.batch * n), epochs=1)),
+    "dual reward": lambda n: DualReward(steps=n, examples=400),
+    "GRPO": lambda n: Grpo(iterations=n, examples=400),
+    "GRPO + dual reward": lambda n: GrpoDual(iterations=n, examples=400),
+    "engram": lambda n: Engram(data=DataSource(train=Engram.batch * n), epochs=1),
 }
 """Every recipe that takes steps, as claims use it but for the number of steps and of examples."""
+
+OF_THE_LAB = ("pretraining", "instruction tuning")
+"""Recipes that read the lab's own corpus, so they need its tokenizer."""
+
+
+def applies(name: str, *, lab: bool) -> bool:
+    """Whether recipe `name` fits a model of the lab's tokenizer (`lab`) or of another."""
+    return lab or name not in OF_THE_LAB
 
 
 def task_of(name: str, model: Path, steps: int) -> tuple[Recipe, Path | None]:
     """Recipe `name` for so many steps, and the base from which it makes a model like `model`.
 
-    Raises:
-        UserError: the model's configuration cannot be read.
+    UserError if the model's configuration cannot be read.
     """
-    spec = RECIPES[name].spec(steps)
+    spec = RECIPES[name](steps)
     if not isinstance(spec, Pretrain):
         return spec, model
     family = str(read_config(model)["model_type"]).replace("_", "-")
@@ -154,8 +144,8 @@ def measure_recipes(
     """
     found: list[Reading] = []
     skipped: dict[str, str] = {}
-    for name, recipe in RECIPES.items():
-        if not recipe.applies(lab=lab):
+    for name in RECIPES:
+        if not applies(name, lab=lab):
             skipped[name] = "it reads the lab's corpus, which is for the lab's tokenizer"
             continue
         try:

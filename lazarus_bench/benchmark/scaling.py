@@ -102,6 +102,14 @@ def _training(base: Path, batch: int = 8, length: int | None = None, steps: int 
     return lambda: training.step_seconds(steps)
 
 
+def _batches(what: str, sizes: Sequence[int]) -> Callable[[Path], Mapping[float, Arm]]:
+    def arms(folder: Path) -> Mapping[float, Arm]:
+        base = write_llama(folder / "lab")
+        return {size: _training(base, **{what: size}) for size in sizes}
+
+    return arms
+
+
 def _trainings(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm]]:
     return lambda folder: {
         size: _training(write_llama(folder / str(size), shape)) for size, shape in shapes.items()
@@ -126,15 +134,13 @@ def _lenses(
 def _peaks(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm]]:
     """Bytes by which one reading raises the allocator, weights not counted."""
 
-    def peak(work: Callable[[], object]) -> float:
-        return float(peak_bytes(work)[1])
+    def peak(model: Path) -> Arm:
+        work = _lens_of(load(model), MEMORY_PROMPTS)
+        return lambda: float(peak_bytes(work)[1])
 
-    def arms(folder: Path) -> Mapping[float, Arm]:
-        loaded = {s: load(write_llama(folder / str(s), shape)) for s, shape in shapes.items()}
-        works = {size: _lens_of(model, MEMORY_PROMPTS) for size, model in loaded.items()}
-        return {size: partial(peak, work) for size, work in works.items()}
-
-    return arms
+    return lambda folder: {
+        size: peak(write_llama(folder / str(size), shape)) for size, shape in shapes.items()
+    }
 
 
 def _by_prompts(folder: Path) -> Mapping[float, Arm]:
@@ -195,8 +201,8 @@ def growths() -> Iterator[Growth]:
     yield Growth(what=step, along="layers", arms=_trainings(layers), at_most=LINEAR)
     yield Growth(what=step, along="width", arms=_trainings(widths))
     yield Growth(what=step, along="vocabulary", arms=_trainings(words), at_most=LINEAR)
-    yield Growth(what=step, along="batch", arms=_by_batch, at_most=LINEAR)
-    yield Growth(what=step, along="sequence length", arms=_by_length)
+    yield Growth(what=step, along="batch", arms=_batches("batch", BATCHES), at_most=LINEAR)
+    yield Growth(what=step, along="sequence length", arms=_batches("length", LENGTHS))
     yield Growth(what="SFT, trainings", along="seeds", arms=_by_seeds, at_most=LINEAR)
     yield Growth(
         what="SFT, each training", along="workers", arms=_by_workers, unit="s", factor=1.0, rounds=3
@@ -211,13 +217,3 @@ def growths() -> Iterator[Growth]:
     yield peak(along="vocabulary", arms=_peaks(words))
     yield Growth(what="probe, all layers", along="prompts", arms=_probes_by_prompts, at_most=LINEAR)
     yield Growth(what="probe, all layers", along="layers", arms=_probes_by_layers, at_most=LINEAR)
-
-
-def _by_batch(folder: Path) -> Mapping[float, Arm]:
-    base = write_llama(folder / "lab")
-    return {batch: _training(base, batch) for batch in BATCHES}
-
-
-def _by_length(folder: Path) -> Mapping[float, Arm]:
-    base = write_llama(folder / "lab")
-    return {length: _training(base, 8, length) for length in LENGTHS}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from lazarus_bench import backend
 from lazarus_bench.benchmark.document import Curve, Document, Profile, Ratio, Reading, Roof
@@ -19,7 +20,7 @@ from lazarus_bench.benchmark.mlx_lm_rivals import (
     sft_against_mlx_lm,
 )
 from lazarus_bench.benchmark.profile import profiled
-from lazarus_bench.benchmark.recipes import RECIPES, measure_recipes, task_of
+from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes, task_of
 from lazarus_bench.benchmark.rivals import Effort, lens_against_transformers, probe_against_sklearn
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
 from lazarus_bench.benchmark.scaling import growths, measure
@@ -129,8 +130,8 @@ def _scaling(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> N
 def _profile(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
     with on_own_core():
         best = best_product()
-        for name, recipe in RECIPES.items():
-            if not recipe.applies(lab=subject.lab):
+        for name in RECIPES:
+            if not applies(name, lab=subject.lab):
                 continue
             tell(f"profile of {name}")
             try:
@@ -187,16 +188,13 @@ def measure_sections(
 
 def document(found: Findings, subject: Subject, command: str) -> Document:
     """Findings with the machine they were measured on."""
+    lists: dict[str, Any] = {n: tuple(v) for n, v in vars(found).items() if n != "skipped"}
     return Document(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         machine=machine(),
         model=subject.name,
-        readings=tuple(found.readings),
-        ratios=tuple(found.ratios),
-        curves=tuple(found.curves),
-        profiles=tuple(found.profiles),
-        roofs=tuple(found.roofs),
+        **lists,
         skipped=found.skipped,
     )
 

@@ -19,11 +19,7 @@ CLAIM = "lens/base-no-mass"
 
 
 def seconds_to_verdict(hypotheses: Path, options: Sequence[str], folder: Path) -> float:
-    """Seconds until pytest has judged the claim, from nothing but the store's artifacts.
-
-    Raises:
-        UserError: pytest judged nothing.
-    """
+    """Seconds until pytest has judged the claim from the store's artifacts; else a UserError."""
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     command = [

@@ -33,13 +33,8 @@ class OnOff(NamedTuple):
 class Claim:
     """A pre-registered statement, and all that judging it needs; `claim` explains its arguments.
 
-    Attributes:
-        id: "family/name", for example "dual/vo-36".
-        says: the statement in one sentence.
-        estimand: the number it is about, with its unit.
-        needs: the trainings that its test uses besides the bases, in the order of its parameters.
-        test: the function that measures and returns the evidence.
-        shown: the functions that yield what is reported beside the verdict.
+    `needs` are the trainings that its test uses besides the bases, in the order of its parameters;
+    `shown` the functions that yield what is reported beside the verdict.
     """
 
     id: str
@@ -58,11 +53,7 @@ class Claim:
     shown: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse an id without a family, another claim's finding, and an unnamed defect.
-
-        Raises:
-            UserError: one of these.
-        """
+        """Refuse an id without a family, another claim's finding, and an unnamed defect."""
         family, slash, name = self.id.partition("/")
         if not (family and slash and name):
             raise UserError(f"a claim's id reads family/name, not {self.id!r}")
@@ -82,11 +73,7 @@ class Claim:
                 )
 
     def show(self, function: Callable[..., Any]) -> None:
-        """Report what `function` yields beside the verdict.
-
-        Raises:
-            UserError: a training it uses has a quirk that the claim is not about.
-        """
+        """Report what `function` yields as well; UserError if that needs an unnamed quirk."""
         self.shown.append(function)
         self._check_quirks()
 
@@ -131,11 +118,7 @@ class Registry:
     claims: dict[str, Claim] = field(default_factory=dict)
 
     def register(self, claim: Claim) -> None:
-        """Add a claim.
-
-        Raises:
-            UserError: the id is taken, or the family is already in another module.
-        """
+        """Add a claim; UserError if its id is taken or its family is in another module."""
         if claim.id in self.claims:
             raise UserError(f"claim {claim.id} is registered twice; give one of them another id")
         relative = next((c for c in self.claims.values() if c.family == claim.family), claim)
@@ -148,11 +131,7 @@ class Registry:
         self.claims[claim.id] = claim
 
     def size(self, family: str) -> int:
-        """Return the number of registered verdicts in a family.
-
-        Raises:
-            ValueError: for an unknown family.
-        """
+        """The number of registered verdicts in a family; ValueError for an unknown one."""
         sizes = family_sizes(self.claims.values())
         if family not in sizes:
             raise ValueError(f"no claim of family {family} is registered")

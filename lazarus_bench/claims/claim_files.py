@@ -15,11 +15,7 @@ _NEAREST = 3
 
 
 def read_claims(directory: Path) -> tuple[Claim, ...]:
-    """The claims in the files of `directory`, in the order of the files.
-
-    Raises:
-        UserError: There is no such folder, no claim in it, or a file that cannot be read.
-    """
+    """The claims in the files of `directory`, in their order; UserError if there are none."""
     if not directory.is_dir():
         raise UserError(
             f"there is no folder {directory}: name the folder of claim files with --hypotheses"

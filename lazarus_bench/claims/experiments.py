@@ -21,17 +21,10 @@ FILE = "experiments.py"
 class Experiment:
     """One experiment of a study.
 
-    Attributes:
-        name: Name on the command line.
-        aliases: Other names in its source.
-        source: The document that describes it.
-        section: Section of that document.
-        does: One sentence on what it does.
-        printed: The command that the document prints; empty without one.
-        claims: Ids of the claims that judge it; `*` matches any part.
-        sections: Names of the trainings in a configuration, each with the recipe's kind.
-        flags: Further flags of the printed command: "steps", "problems".
-        data: Default data sets, as `--data` names them.
+    `aliases` are other names in its `source`, and `printed` is the command that the source prints,
+    with the further `flags` "steps" or "problems". In the ids of its `claims` a `*` matches any
+    part. `sections` names the trainings in a configuration, each with the recipe's kind; `data`
+    are the default data sets, as `--data` names them.
     """
 
     name: str
@@ -47,11 +40,7 @@ class Experiment:
 
 
 def read_experiments(directory: Path) -> tuple[Experiment, ...]:
-    """The experiments of the claim files in `directory`; none where it declares none.
-
-    Raises:
-        UserError: its `experiments.py` cannot be read, or declares something else.
-    """
+    """The experiments that a folder of claim files declares, if any; UserError if unreadable."""
     file = directory / FILE
     if not file.is_file():
         return ()

@@ -20,8 +20,7 @@ def has_claim_files(directory: Path) -> bool:
 def claims_folder(named: str | Path | None) -> Path:
     """The folder of claim files: `named`, else `hypotheses` here, else the installed one.
 
-    Raises:
-        UserError: there is none.
+    UserError if there is none.
     """
     if named is not None:
         return Path(named).expanduser()

@@ -61,7 +61,8 @@ def imported(directory: Path) -> Iterator[Callable[[Path], ModuleType]]:
 
     def read(file: Path) -> ModuleType:
         place = here / file.relative_to(directory)
-        base = _base(place)
+        # The folder that pytest would put on the path: the innermost that is no package.
+        base = str(next(up for up in place.parents if not (up / _PACKAGE).exists()))
         inside = place.relative_to(around).with_suffix("").parts
         name = ".".join((_NAME, *inside))
         loader = _FromSource(name, str(file))
@@ -104,8 +105,3 @@ def _top(directory: Path) -> Path:
             break
         directory = directory.parent
     return directory
-
-
-def _base(file: Path) -> str:
-    """The folder that pytest would put on the path: the innermost that is no package."""
-    return str(next(folder for folder in file.parents if not (folder / _PACKAGE).exists()))

@@ -42,13 +42,9 @@ SEVERAL: Mapping[str, str] = {"made on": "several machines"}
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """One verdict on record.
+    """One verdict on record, or "any", with its estimate; None without evidence.
 
-    Attributes:
-        verdict: the outcome, or "any".
-        estimate: the estimate behind it; None without evidence.
-        low: lower end of the 99% interval for a replication's estimate; None where there is none.
-        high: upper end.
+    `low` and `high` are the ends of the 99% interval for a replication's estimate, if there is one.
     """
 
     verdict: str
@@ -63,9 +59,7 @@ class Pin:
     def moved(self, verdict: Verdict, *, same_machine: bool) -> str:
         """Say how `verdict` departs from the one on record, in one clause; nothing if it does not.
 
-        Args:
-            verdict: the verdict of this run.
-            same_machine: whether the same verdict to the last bit is due.
+        On the `same_machine` the same verdict is due to the last bit.
         """
         if self.verdict == ANY:
             return ""
@@ -91,12 +85,7 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What is on record for one design.
-
-    Attributes:
-        machine: processor, BLAS and versions that the pins were made with, by name.
-        claims: a pin by claim, by subject.
-    """
+    """One design's pins by subject and claim, and the processor, BLAS and versions behind them."""
 
     machine: Mapping[str, str]
     claims: Mapping[str, Mapping[str, Pin]]
@@ -120,22 +109,17 @@ class Pins:
 
 
 def read_pins(directory: Path) -> Pins:
-    """The pins beside the claim files in `directory`; empty when there are none.
-
-    Raises:
-        UserError: the file is damaged.
-    """
+    """The pins in the claim files' `directory`, empty if there are none; UserError if damaged."""
     file = directory / FILE
     if not file.exists():
         return Pins()
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        return from_plain({"designs": data}, Pins, FILE)
-    except MalformedError as error:
-        problem = str(error)
+        return from_plain({"designs": json.loads(file.read_text(encoding="utf-8"))}, Pins, FILE)
     except (ValueError, RecursionError) as error:
-        problem = f"it is not JSON: {error}"
-    raise UserError(f"{file} is damaged ({problem}): mend it, or delete it and pin again")
+        why = error if isinstance(error, MalformedError) else f"it is not JSON: {error}"
+        raise UserError(
+            f"{file} is damaged ({why}): mend it, or delete it and pin again"
+        ) from error
 
 
 def pin_of(verdict: Verdict) -> Pin:
@@ -158,9 +142,6 @@ def updated_pins(
 
     `machines` has the machine of each design. Where others of a design's pins were made on another
     one, the design has none any more, so that no machine is held to the last bit.
-
-    Raises:
-        UserError: as `read_pins`.
     """
     designs = dict(read_pins(directory).designs)
     for name, machine in machines.items():

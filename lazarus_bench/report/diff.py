@@ -19,8 +19,9 @@ from lazarus_bench.report.markup import code, prose
 from lazarus_bench.report.schema import Report, Row
 from lazarus_bench.report.summary import PUBLISHED, subject_name
 
-_CODE = ("revision", "lazarus-bench")
-_MACHINE = ("device", "blas", "system", "dtype")
+_KINDS = dict.fromkeys(("revision", "lazarus-bench"), "code") | dict.fromkeys(
+    ("device", "blas", "system", "dtype"), "machine"
+)
 _NAMED = 3
 """How many kinds of trainings a reason names."""
 
@@ -83,12 +84,9 @@ class Pair:
 class Comparison:
     """Two reports and their differences.
 
-    Attributes:
-        moved: Verdicts that moved, in the order of the newer report, those that are gone last.
-        reestimated: The same verdict from another estimate or interval.
-        same: Number of verdicts with the same numbers.
-        amended: Claims in both reports that were amended, each with its differences.
-        runs: Differences of the runs as a whole: profile, code, machine, versions, data.
+    `moved` keeps the order of the newer report, verdicts that are gone last; `same` counts the
+    verdicts with the same numbers; `amended` maps claims in both reports to their differences, and
+    `runs` has the differences of the runs as a whole.
     """
 
     old: Report
@@ -160,18 +158,15 @@ def _run_differences(old: Report, new: Report) -> Iterator[Reason]:
     """The differences of two runs as a whole: the profile, then the lines of the manifests."""
     if old.profile != new.profile:
         yield _changed("profile", "profile", old.profile, new.profile)
-    for name in dict.fromkeys((*_CODE, *_MACHINE, *new.manifest, *old.manifest)):
+    for name in dict.fromkeys((*_KINDS, *new.manifest, *old.manifest)):
         if name.startswith(IN_MANIFEST):  # the rows concerned say so themselves
             continue
         before, after = old.manifest.get(name), new.manifest.get(name)
         if before != after:
-            if name in _CODE:
-                kind = "code"
-            elif name in _MACHINE:
-                kind = "machine"
-            else:
-                kind = "data" if name.startswith("data ") else "versions"
-            yield _changed(kind, name, before or "not recorded", after or "not recorded")
+            other = "data" if name.startswith("data ") else "versions"
+            yield _changed(
+                _KINDS.get(name, other), name, before or "not recorded", after or "not recorded"
+            )
         elif name == "revision" and str(after).endswith("+changes"):
             yield Reason(kind="code", text=f"revision {after}, whose changes may differ")
 
@@ -367,38 +362,41 @@ def _reestimated(found: Comparison, everything: bool) -> Iterator[str]:
 
 def to_dict(found: Comparison) -> dict[str, Any]:
     """Turn a comparison into plain JSON values."""
-    names = ("created", "profile", "command", "manifest")
-    old, new = (
-        {name: to_plain(getattr(run, name)) for name in names} for run in (found.old, found.new)
-    )
+
+    def run(report: Report) -> dict[str, Any]:
+        names = ("created", "profile", "command", "manifest")
+        return {name: to_plain(getattr(report, name)) for name in names}
+
+    def row(row: Row | None) -> dict[str, Any] | None:
+        if row is None:
+            return None
+        judged = {"outcome", "reason", "estimate", "region", "level"}
+        kept = {name: item for name, item in to_plain(row.verdict).items() if name in judged}
+        values = to_plain(row)
+        return kept | {name: values[name] for name in ("claim_digest", "digests", "quirks")}
+
+    def pairs(pairs: tuple[Pair, ...]) -> list[dict[str, Any]]:
+        return [
+            {
+                "claim": pair.row.claim_id,
+                "subject": pair.row.subject,
+                "old": row(pair.old),
+                "new": row(pair.new),
+                "reasons": to_plain(pair.reasons),
+            }
+            for pair in pairs
+        ]
+
     return {
         "diff": VERSION,
-        "old": old,
-        "new": new,
+        "old": run(found.old),
+        "new": run(found.new),
         "runs": to_plain(found.runs),
-        "moved": [_pair_values(pair) for pair in found.moved],
-        "reestimated": [_pair_values(pair) for pair in found.reestimated],
+        "moved": pairs(found.moved),
+        "reestimated": pairs(found.reestimated),
         "same": found.same,
         "amended": {name: list(how) for name, how in found.amended.items()},
     }
-
-
-def _pair_values(pair: Pair) -> dict[str, Any]:
-    return {
-        "claim": pair.row.claim_id,
-        "subject": pair.row.subject,
-        "old": _row_values(pair.old),
-        "new": _row_values(pair.new),
-        "reasons": to_plain(pair.reasons),
-    }
-
-
-def _row_values(row: Row | None) -> dict[str, Any] | None:
-    if row is None:
-        return None
-    verdict, values = to_plain(row.verdict), to_plain(row)
-    kept = {name: verdict[name] for name in ("outcome", "reason", "estimate", "region", "level")}
-    return kept | {name: values[name] for name in ("claim_digest", "digests", "quirks")}
 
 
 def annotation(pair: Pair, file: str, line: int | None = None) -> str:

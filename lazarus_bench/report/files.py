@@ -11,13 +11,10 @@ from lazarus_bench.errors import UserError
 
 
 def check_place(path: Path, what: str) -> None:
-    """Make sure that a `what` can be written to `path`, before the work that fills it.
+    """Raise a UserError, before the work that fills it, if a `what` cannot be written to `path`.
 
     A file is created and removed in the nearest existing folder above: permissions alone do not
     reveal a full or read-only file system.
-
-    Raises:
-        UserError: The path cannot be written.
     """
     try:
         if path.is_dir():
@@ -28,11 +25,7 @@ def check_place(path: Path, what: str) -> None:
 
 
 def probe(folder: Path) -> None:
-    """Try to write below `folder`, which need not exist yet, and leave nothing behind.
-
-    Raises:
-        OSError: It cannot be done.
-    """
+    """Write below `folder`, which need not exist yet, and leave nothing; OSError if it fails."""
     above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     handle, name = tempfile.mkstemp(dir=above, prefix=".", suffix=".part")
     os.close(handle)
@@ -55,8 +48,7 @@ def write_text(text: str, path: Path, what: str = "report") -> None:
 def write_bytes(data: bytes, path: Path, what: str) -> None:
     """Write `data`, a `what`, to `path` whole or not at all, creating the folders above it.
 
-    Raises:
-        UserError: The path cannot be written.
+    UserError if it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,10 +72,8 @@ def read_versioned(
 ) -> dict[str, Any]:
     """The JSON object in `path`, a `kind` with one of the `versions` under `key`.
 
-    `remedy` says which file to name instead of a missing one, and `again` how to make a new one.
-
-    Raises:
-        UserError: The file is missing, is something else, or has a version unknown here.
+    UserError if the file is missing, is something else or has another version: `remedy` says which
+    file to name instead of a missing one, and `again` how to make a new one.
     """
     try:
         # Editors and shells of Windows put a byte order mark before the text.

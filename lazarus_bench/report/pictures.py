@@ -63,8 +63,7 @@ def place(kind: str, at: int | str) -> str:
 def write_pictures(report: Report, folder: Path) -> None:
     """Write the figures that the Markdown file in `folder` links; remove an earlier report's alone.
 
-    Raises:
-        UserError: The folder cannot be written.
+    UserError if the folder cannot be written.
     """
     wanted = pictures(report)
     ours = re.compile(r"((heat-map|scatter|layers|training)-\d{2,}|forest-[a-z0-9_-]+)\.svg")

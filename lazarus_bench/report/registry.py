@@ -31,15 +31,10 @@ from lazarus_bench.report.terminal import fitted_table
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredClaim:
-    """A claim, what decides it, and the digest of that.
+    """A claim, what decides it as plain JSON, and the digest of that: SHA-256 of canonical JSON.
 
-    Attributes:
-        id: "family/name".
-        digest: SHA-256 of the canonical JSON of `decides`, in hexadecimal.
-        source: Document and section of the claim, which decide nothing.
-        printed: The published number in short; empty without one.
-        trainings: Labels of the claim's trainings, in the order of `decides["needs"]`.
-        decides: Everything that decides, as plain JSON values.
+    `source` and `printed`, the published number in short, decide nothing; `trainings` are labels in
+    the order of `decides["needs"]`.
     """
 
     id: str
@@ -56,11 +51,7 @@ class RegisteredClaim:
 
     @property
     def region(self) -> Region:
-        """The claim's region.
-
-        Raises:
-            ValueError: `decides` holds no valid region.
-        """
+        """The claim's region; ValueError if `decides` holds no valid one."""
         place = f"{self.id}, region"
         region: Region = from_plain(self.decides.get("region"), Region, place)  # type: ignore[type-abstract]
         return region
@@ -90,11 +81,7 @@ def drawn_up(claims: Sequence[Claim]) -> tuple[RegisteredClaim, ...]:
 
 
 def chosen(claims: Sequence[RegisteredClaim], claim_id: str) -> RegisteredClaim:
-    """The claim called `claim_id`.
-
-    Raises:
-        UserError: There is none; the message has the nearest names.
-    """
+    """The claim called `claim_id`; if there is none, a UserError has the nearest names."""
     names = [claim.id for claim in claims]
     if claim_id not in names:
         raise UserError(
@@ -105,11 +92,7 @@ def chosen(claims: Sequence[RegisteredClaim], claim_id: str) -> RegisteredClaim:
 
 
 def of_family(claims: Sequence[RegisteredClaim], family: str) -> tuple[RegisteredClaim, ...]:
-    """The claims of a family.
-
-    Raises:
-        UserError: There is none; the message has the names of all families.
-    """
+    """The claims of a family; if there is none, a UserError names all families."""
     found = tuple(claim for claim in claims if claim.family == family)
     if not found:
         known = ", ".join(dict.fromkeys(claim.family for claim in claims))
@@ -129,11 +112,7 @@ def to_text(claims: Iterable[RegisteredClaim]) -> str:
 
 
 def load_registry(path: Path) -> tuple[RegisteredClaim, ...]:
-    """Read what `to_text` wrote.
-
-    Raises:
-        UserError: The file is missing, is no registry, or has a version unknown here.
-    """
+    """Read what `to_text` wrote; UserError if it is missing, another file or another version."""
     data = read_versioned(
         path,
         kind="registry",
@@ -162,11 +141,7 @@ def read_registered(directory: Path) -> dict[str, RegisteredClaim] | None:
 
 
 def by_id(file: Path) -> dict[str, RegisteredClaim]:
-    """The claims of a registry's file, by id.
-
-    Raises:
-        UserError: The file is damaged, or a digest in it does not match the claim's content.
-    """
+    """The claims in a registry's file, by id; UserError if damaged or a digest does not match."""
     claims = load_registry(file)
     for claim in claims:
         if digest_of(claim.decides) != claim.digest:

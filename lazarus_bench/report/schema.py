@@ -39,12 +39,9 @@ class Secondary:
 class Explained:
     """A published number, and the same quantity measured with a known defect and without it.
 
-    Attributes:
-        reads: What was printed and measured, in words.
-        published: The number as printed; None where the source prints none.
-        on: Measured with the defect; None where no model was judged.
-        off: Measured without it.
-        span: Lowest and highest of a printed range, of which `published` is the middle.
+    `reads` says what was printed and measured, `published` is None where the source prints no
+    number, `on` and `off` are None where no model was judged. `span` holds the lowest and highest
+    of a printed range, of which `published` is the middle.
     """
 
     reads: str
@@ -69,12 +66,8 @@ class Look:
 class Record:
     """The samples behind one row, and what else `decide` needs to judge them again.
 
-    Attributes:
-        claim_id: The claim's id.
-        subject: What it was judged on.
-        evidence: The samples, as the claim's test returned them.
-        family_size: Registered verdicts of its family.
-        looks: Registered looks that share the level.
+    `family_size` counts the registered verdicts of the family, `looks` the registered looks that
+    share the level.
     """
 
     claim_id: str
@@ -89,24 +82,16 @@ class Row:
     """One claim judged on one subject.
 
     Attributes:
-        claim_id: The claim's id, "family/name".
-        says: The claim in one sentence.
-        estimand: What is estimated, in words.
-        source: Document and section of the claim.
         subject: "published", a lab model, or a model named by the user.
         published: The verdict of the same rule on the source's own number; None where it printed
             none for the estimand.
-        digests: Digests of the jobs behind the evidence.
-        seconds: Wall-clock time of the test.
-        published_note: A caveat about the published number.
+        digests: Those of the jobs behind the evidence.
         exploratory: Whether the source left the prediction open.
         architecture: The model family in the config of a given model ("llama"); empty for a lab
             model, for the published numbers, and before schema 3.
         claim_digest: Digest of everything that decides the claim; empty before schema 5.
         amended: A phrase for each difference from the registry beside the claim's file.
-        quirk: The known defect that the claim is about, if any.
-        quirks: Known defects that were switched on in what was judged.
-        explained: Published numbers that the defect might have produced.
+        quirk: The known defect that the claim is about; `quirks` were on in what was judged.
         moved: How the verdict departs from the one on record; empty where it does not.
         family_size: Registered verdicts of its family; 0 before schema 6.
         looks: What each registered look showed, up to the one that decides here.
@@ -183,10 +168,8 @@ class PooledFamily:
 class PooledClaim:
     """One claim's estimates on several model families, pooled; it has no verdict of its own.
 
-    Attributes:
-        families: Those that were pooled, in the order of `result.weights`.
-        left_out: Subjects whose estimate cannot be pooled, each with the reason.
-        result: The pooled estimate; None for fewer than two families.
+    `families` come in the order of `result.weights`, which is None for fewer than two of them;
+    `left_out` has the subjects whose estimate cannot be pooled, each with the reason.
     """
 
     claim_id: str
@@ -195,11 +178,7 @@ class PooledClaim:
     result: Pooled | None
 
     def __post_init__(self) -> None:
-        """Check that each family has a weight.
-
-        Raises:
-            ValueError: Their numbers differ, or a weight is negative.
-        """
+        """Refuse, with a ValueError, families without a weight each, and negative weights."""
         weights = () if self.result is None else self.result.weights
         if self.result is not None and len(weights) != len(self.families):
             raise ValueError(f"{len(weights)} weights for {len(self.families)} pooled families")
@@ -226,16 +205,9 @@ class JobRow:
 class Report:
     """Everything a rendering needs.
 
-    Attributes:
-        created: UTC time in ISO 8601.
-        profile: The `--lb-profile` of the run.
-        command: The command line of the run.
-        manifest: Versions, devices and libraries, by name.
-        rows: One for each claim and subject, in the order they ran.
-        lens_tables: Published prompts before and after training.
-        jobs: What the evidence cost.
-        pooled: Claims judged on several model families, one estimate each.
-        evidence: The samples behind the rows; kept in a file beside the report.
+    `created` is UTC in ISO 8601, `manifest` has versions, devices and libraries by name, `rows` one
+    row for each claim and subject in the order they ran, and `jobs` what the evidence cost; the
+    samples in `evidence` are kept in a file of their own.
     """
 
     schema: int = SCHEMA_VERSION
@@ -265,10 +237,6 @@ _ADDED: dict[int, tuple[str, ...]] = {
 """The fields of a report that each version added."""
 
 
-_REASONS = 6
-"""The version from which on a row says why it moved."""
-
-
 def _with_reason(row: Any) -> Any:
     """A row of an older report: one training's verdict says so, and what moved says why."""
     if not isinstance(row, dict) or not isinstance(row.get("verdict"), dict):
@@ -289,20 +257,12 @@ def _of_one_run(verdict: Any) -> Any:
 
 
 def from_dict(data: Mapping[str, Any]) -> Report:
-    """Build a report from its plain JSON values.
-
-    Raises:
-        MalformedError: `data` is something else; the message names the first place that is wrong.
-    """
+    """Build a report from its plain JSON; a MalformedError names the first place that is wrong."""
     return from_plain(data, Report, "report", whole=True)
 
 
 def save(report: Report, path: Path) -> None:
-    """Write `report` without its samples to `path` as JSON, whole or not at all.
-
-    Raises:
-        UserError: The path cannot be written.
-    """
+    """Write `report` without its samples to `path` as JSON, whole or not at all, or a UserError."""
     report = replace(report, evidence=())
     text = json.dumps(to_plain(report), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     write_text(text, path)
@@ -311,8 +271,7 @@ def save(report: Report, path: Path) -> None:
 def load(path: Path) -> Report:
     """Read a report that `save` wrote; one of an older version becomes one of this version.
 
-    Raises:
-        UserError: The file is missing, is no report, or has a schema version unknown here.
+    UserError if the file is missing, is no report, or has a schema version unknown here.
     """
     data = read_versioned(
         path,
@@ -323,7 +282,7 @@ def load(path: Path) -> Report:
         again="run the hypotheses again",
     )
     added = [name for version in _ADDED if version > data["schema"] for name in _ADDED[version]]
-    if data["schema"] < _REASONS:
+    if data["schema"] < 6:  # from then on a row says why it moved
         data["rows"] = [*map(_with_reason, data.get("rows", ()))]
     try:
         return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})

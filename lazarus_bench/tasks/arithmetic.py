@@ -34,17 +34,30 @@ ADDENDS = range(1, 61)
 
 
 class Operation(StrEnum):
-    """One of the four operations; its value is its name and the gold word of the lens."""
+    """One of the four operations; its value is its name and the gold word of the lens.
 
-    MULTIPLY = "multiply"
-    ADD = "add"
-    SUBTRACT = "subtract"
-    DIVIDE = "divide"
+    `symbol` and `spoken` go between the operands, in symbols and in words. `synonyms` are other
+    words for the operation, never counted as the gold word.
+    """
 
-    @property
-    def symbol(self) -> str:
-        """The operator between the operands, e.g. ``*``."""
-        return _WORDING[self][0]
+    symbol: str
+    spoken: str
+    synonyms: tuple[str, ...]
+
+    def __new__(cls, word: str, symbol: str = "", spoken: str = "", *synonyms: str) -> "Operation":
+        """Make the member named `word`; a look-up gives nothing else, hence the defaults."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.symbol, member.spoken, member.synonyms = symbol, spoken, synonyms
+        return member
+
+    MULTIPLY = "multiply", "*", "times", "times", "product"
+    ADD = "add", "+", "plus", "plus", "sum"
+    SUBTRACT = (
+        *("subtract", "-", "minus"),
+        *("minus", "difference", "remaining", "remainder", "left", "rest"),
+    )
+    DIVIDE = "divide", "/", "divided by", "divided", "quotient"
 
     @property
     def word(self) -> str:
@@ -52,31 +65,10 @@ class Operation(StrEnum):
         return self.value
 
     @property
-    def spoken(self) -> str:
-        """The words between the operands of a word problem, e.g. ``times``."""
-        return _WORDING[self][1]
-
-    @property
-    def synonyms(self) -> tuple[str, ...]:
-        """Other words for the same operation; never counted as the gold word."""
-        return _WORDING[self][2]
-
-    @property
     def commutes(self) -> bool:
         """Whether swapping the operands keeps the answer."""
         return self in (Operation.MULTIPLY, Operation.ADD)
 
-
-_WORDING: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "multiply": ("*", "times", ("times", "product")),
-    "add": ("+", "plus", ("plus", "sum")),
-    "subtract": (
-        *("-", "minus"),
-        ("minus", "difference", "remaining", "remainder", "left", "rest"),
-    ),
-    "divide": ("/", "divided by", ("divided", "quotient")),
-}
-"""Symbol, words between the operands and synonyms of each operation."""
 
 OPERATION_NAMES = tuple(operation.word for operation in Operation)
 
@@ -102,15 +94,8 @@ class Problem:
     @property
     def answer(self) -> int:
         """The exact result."""
-        match self.operation:
-            case Operation.MULTIPLY:
-                return self.a * self.b
-            case Operation.ADD:
-                return self.a + self.b
-            case Operation.SUBTRACT:
-                return self.a - self.b
-            case Operation.DIVIDE:
-                return self.a // self.b
+        compute = {"*": operator.mul, "+": operator.add, "-": operator.sub, "/": operator.floordiv}
+        return int(compute[self.operation.symbol](self.a, self.b))
 
     @property
     def symbols(self) -> str:
@@ -230,8 +215,7 @@ def training_problems(rng: np.random.Generator, n: int) -> list[Problem]:
 def held_out(n: int, seed: int) -> list[Problem]:
     """Draw ``n`` distinct held-out problems, balanced over operations, in a shuffled order.
 
-    Raises:
-        UserError: when ``n`` asks more of one operation than the split holds.
+    UserError if the split holds too few of one operation.
     """
     rng = np.random.default_rng((seed, n))
     drawn: list[Problem] = []
@@ -247,11 +231,7 @@ def held_out(n: int, seed: int) -> list[Problem]:
 
 
 def check_disjoint(train: Iterable[Problem], evaluation: Iterable[Problem]) -> None:
-    """Check that no operand pair is on both sides.
-
-    Raises:
-        UserError: naming the shared pairs.
-    """
+    """Raise a UserError that names the operand pairs on both sides, if there are any."""
     shared = {p.key for p in train} & {p.key for p in evaluation}
     if shared:
         named = ", ".join(f"{a} {operation.symbol} {b}" for operation, a, b in sorted(shared)[:5])
@@ -270,10 +250,7 @@ def first_integer(text: str) -> int | None:
 def partners(problems: Sequence[Problem], same_operation: bool) -> tuple[Problem, ...]:
     """For each problem the next one, cyclically, of the same operation or of another.
 
-    A partner's prompt lends its state to a patch.
-
-    Raises:
-        UserError: a problem has no partner.
+    A partner's prompt lends its state to a patch. UserError if a problem has no partner.
     """
     found = []
     for at, problem in enumerate(problems):

@@ -70,10 +70,8 @@ class Examples:
 def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
     """Draw `count` training and `validation` evaluation examples.
 
-    Arithmetic in symbols has the problems that a training with `seed` draws for itself.
-
-    Raises:
-        UserError: the kind is unknown, or the split does not hold so many.
+    Arithmetic in symbols has the problems that a training with `seed` draws for itself. UserError
+    if the kind is unknown, or the split does not hold so many.
     """
     if count < 1:
         raise UserError(f"--count {count} leaves nothing to train on: give at least 1")
@@ -113,11 +111,7 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
 
 
 def _evaluated(count: int, seed: int) -> list[Problem]:
-    """Held-out problems, balanced as far as the rarer operations allow.
-
-    Raises:
-        UserError: too few problems are held out.
-    """
+    """Held-out problems, balanced as far as the rarer operations allow; UserError if too few."""
     pools = [[p for p in all_problems(o) if is_held_out(p)] for o in Operation]
     if count <= len(pools) * min(map(len, pools)):
         return held_out(count, seed) if count else []
@@ -132,16 +126,10 @@ def _evaluated(count: int, seed: int) -> list[Problem]:
 
 
 def rows(examples: Iterable[Generated], split: str, form: str) -> list[dict[str, Any]]:
-    """The examples as JSON objects.
+    """The examples of one split as JSON objects, in a form that mlx-lm reads.
 
-    Args:
-        examples: of one split.
-        split: its name.
-        form: "completion" (`prompt`, `completion`), "text" (both in one) or "messages" (a user's
-            and an assistant's); mlx-lm reads all three.
-
-    Raises:
-        UserError: a sentence has no prompt for the form.
+    The `form` is "completion" (`prompt`, `completion`), "text" (both in one) or "messages" (a
+    user's and an assistant's). UserError if a sentence has no prompt for it.
     """
     found = []
     for example in examples:

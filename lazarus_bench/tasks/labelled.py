@@ -113,11 +113,8 @@ def installed_data() -> Mapping[str, object]:
     """The data sets that installed packages bring, by name.
 
     A package names a mapping as `data` in the entry-point group `lazarus_bench`: from each name to
-    a pair of a function that draws one sentence and its classes, as in `GENERATED`, or a `Corpus`.
-    Ours come first, so that no package changes what their names mean.
-
-    Raises:
-        UserError: the entry point names something else.
+    a pair of a function that draws one sentence and its classes, as in `GENERATED`, or a `Corpus`;
+    else a UserError. Ours come first, so that no package changes what their names mean.
     """
     found: dict[str, object] = {}
     for entry in entry_points(group="lazarus_bench", name="data"):

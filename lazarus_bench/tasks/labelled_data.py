@@ -32,16 +32,11 @@ LEAST_OF_A_CLASS = 2
 class DataSource:
     """A data set; part of a training's digest, except for the place of its files.
 
-    Attributes:
-        name: "sentiment" or "topics", which are generated, "sst2" or "ag_news", or a data set of an
-            installed package.
-        path: folder of the files, or "hub"; empty for generated data. Ignored when sources are
-            compared: only the content counts.
-        digest: SHA-256 of the examples read; empty for generated data.
-        train: maximum number of training examples.
-        validation: maximum number of evaluation examples.
-        held: number of training examples in the files, for a plan's estimate of the time; 0 if
-            unknown. Ignored when sources are compared.
+    `name` is "sentiment" or "topics", which are generated, "sst2" or "ag_news", or a data set of an
+    installed package. `path` is the folder of the files, or "hub", and `digest` the SHA-256 of the
+    examples read; both are empty for generated data. `train` and `validation` are maximum numbers
+    of examples. `held` is the number of training examples in the files, for a plan's estimate of
+    the time; 0 if unknown. Sources are compared by content: without `path` and `held`.
     """
 
     name: str = "sentiment"
@@ -52,7 +47,6 @@ class DataSource:
     held: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be read."""
         # Installed packages are searched only for a name that is not ours.
         if self.name not in GENERATED:
             known = (*generated(), *corpora())
@@ -75,13 +69,9 @@ class DataSource:
 class LabelledData:
     """Examples of a training and of its evaluation, which have no text in common.
 
-    Attributes:
-        name: which data.
-        classes: their names; a label is an index of them.
-        train: training examples, shuffled.
-        validation: evaluation examples; no two with the same text where they are generated.
-        shared: how many texts of the training split evaluation has too; they are not in `train`.
-        available: examples of the training split (without those) and of the evaluation split.
+    A label is an index of `classes`. `train` is shuffled; generated `validation` examples have
+    distinct texts. `shared` counts the texts of the training split that evaluation has too, which
+    are not in `train`, and `available` the other training examples and those of evaluation.
     """
 
     name: str
@@ -116,11 +106,8 @@ def read_data(source: DataSource) -> LabelledData:
     """Read or generate the examples of `source`; the same source gives the same examples.
 
     Texts that both splits have are left out of training, so that evaluation keeps the size that is
-    published for it; they are counted.
-
-    Raises:
-        UserError: files are missing, cannot be read or have changed, or a class has too few
-            examples.
+    published for it; they are counted. UserError if files cannot be read or have changed, or a
+    class has too few examples.
     """
     if source.name in generated():
         draw, classes = generated()[source.name]
@@ -139,10 +126,8 @@ def source_at(
 ) -> DataSource:
     """The real data `name` in the folder `path`, or from the hub for the word "hub", read once.
 
-    A path is always a folder, so that `Path("hub")` is one of that name.
-
-    Raises:
-        UserError: no such data set, or its files cannot be read.
+    A path is always a folder, so that `Path("hub")` is one of that name. UserError if there is no
+    such data set or its files cannot be read.
     """
     if name not in corpora():
         raise UserError(f"the data set {name!r} is unknown: choose {' or '.join(corpora())}")
@@ -164,10 +149,8 @@ def source_at(
 def given_data(words: Iterable[str], flag: str = "--data") -> dict[str, DataSource]:
     """The data that `NAME=DIR` words name, by the generated corpus that each replaces.
 
-    `flag` is how the user gave the words.
-
-    Raises:
-        UserError: a word has another form, a name comes twice, or data cannot be read.
+    UserError, which says how the user gave the words (`flag`), for another form, a name given
+    twice, or data that cannot be read.
     """
     found: dict[str, DataSource] = {}
     for word in words:
@@ -239,12 +222,9 @@ def _limited(source: DataSource, classes: tuple[str, ...], splits: Splits) -> La
 
 
 def generated_splits(name: str, train: int, validation: int, seed: int = 0) -> Splits:
-    """Distinct sentences of a generated corpus for each split.
+    """Distinct sentences of a generated corpus for each split; seed 0 is what a training reads.
 
-    Seed 0 draws those that a training on generated data reads.
-
-    Raises:
-        UserError: the corpus is unknown, or has fewer different sentences.
+    UserError if the corpus is unknown, or has fewer different sentences.
     """
     if name not in generated():
         raise UserError(f"{name} is not generated: choose {' or '.join(generated())}")

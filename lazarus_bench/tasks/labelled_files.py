@@ -71,11 +71,8 @@ def read_splits(name: str, folder: Path) -> Splits:
     """Read every example of the corpus `name` in `folder`.
 
     Training is train and dev, evaluation is test. If test is missing or has no labels, as in GLUE,
-    evaluation is dev.
-
-    Raises:
-        UserError: the folder or a split is missing or there twice, or a file cannot be read as one
-            of the forms.
+    evaluation is dev. UserError if the folder or a split is missing or there twice, or a file has
+    none of the forms.
     """
     try:
         is_folder = folder.is_dir()
@@ -99,11 +96,10 @@ def read_splits(name: str, folder: Path) -> Splits:
 
 
 def _file(folder: Path, split: str) -> Path | None:
-    """The file of a split.
+    """The file of a split, if any.
 
-    Raises:
-        UserError: there are two, or something else has that name: if a split were passed over, the
-            evaluation would silently use another one.
+    UserError if there are two, or something else has that name: if a split were passed over, the
+    evaluation would silently use another one.
     """
     candidates = (folder / f"{split}{ending}" for ending in (".tsv", ".csv"))
     found = [file for file in candidates if os.path.lexists(file)]
@@ -121,9 +117,8 @@ def _file(folder: Path, split: str) -> Path | None:
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of its (last) line.
 
-    Raises:
-        UserError: a row cannot be read, with the line where it begins; for a quotation mark that is
-            never closed, the end of the file would not help.
+    The UserError for a row that cannot be read has the line where it begins; for a quotation mark
+    that is never closed, the end of the file would not help.
     """
     # In GLUE's files a quotation mark is a character of the text; in AG News' it quotes.
     form: dict[str, Any] = (
@@ -149,11 +144,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _examples(file: Path, corpus: Corpus) -> Iterator[Labelled]:
-    """Every example of a file.
-
-    Raises:
-        UserError: wrong columns, an empty text, or an unknown label, with the line.
-    """
+    """Every example of a file; a UserError names the line with wrong columns, text or label."""
     is_csv = file.suffix == ".csv"
     for position, (line, row) in enumerate(_rows(file)):
         place = f"{file}, line {line}"
@@ -179,9 +170,7 @@ def _example(text: str, label: int, place: str) -> Labelled:
 def hub_splits(name: str) -> Splits:
     """Read the corpus `name` from the hub with the `datasets` library.
 
-    Raises:
-        UserError: the library is not installed, the hub cannot be reached, or a row has no text or
-            an unknown label.
+    UserError without the library or the hub, or if a row has no text or an unknown label.
     """
     try:
         import datasets

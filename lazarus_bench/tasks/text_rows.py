@@ -67,8 +67,7 @@ class TextSource:
 def source_of(named: str) -> tuple[TextSource, TextRows]:
     """The rows at `named`, a file or a folder, and their source for a training's digest.
 
-    Raises:
-        UserError: they cannot be read, or none is for training.
+    UserError if they cannot be read, or none is for training.
     """
     path = Path(named).expanduser().absolute()
     rows = _read(path, named)
@@ -76,11 +75,7 @@ def source_of(named: str) -> tuple[TextSource, TextRows]:
 
 
 def read_rows(source: TextSource) -> TextRows:
-    """The rows of `source`.
-
-    Raises:
-        UserError: they cannot be read, or have changed since the source was made.
-    """
+    """The rows of `source`; UserError if they cannot be read or have changed since it was made."""
     if not source.digest:
         raise UserError("there are no rows to train on: name them with source_of(file)")
     rows = _read(Path(source.path), source.path)

@@ -48,13 +48,11 @@ def test_the_first_verdict_is_timed(monkeypatch, tmp_path, judged, names):
     assert medians[0] == pytest.approx(np.median([2.0, 3.0]))
 
 
-def test_without_claims_it_is_left_out_with_the_reason():
+def test_what_cannot_be_timed_is_left_out_with_the_reason(monkeypatch, tmp_path):
     found, _ = measured(Subject(name="x", directory=Path(), lab=True))
     assert found.readings == []
     assert "no folder of claims" in found.skipped["time to the first verdict"]
 
-
-def test_a_pytest_that_judges_nothing_is_left_out_with_the_reason(monkeypatch, tmp_path):
     def fails(_, options, folder):
         if "--lb-model" in options:
             raise UserError("pytest judged nothing")
@@ -62,8 +60,7 @@ def test_a_pytest_that_judges_nothing_is_left_out_with_the_reason(monkeypatch, t
 
     monkeypatch.setattr(verdict_time, "seconds_to_verdict", fails)
     subject = Subject(name="x", directory=Path(), lab=True, hypotheses=tmp_path, judged=True)
-    found, _ = measured(subject)
-    said = document(found, subject, "made up")
+    said = document(measured(subject)[0], subject, "made up")
     assert said.skipped == {"time to the first verdict, x": "pytest judged nothing"}
     assert [reading.name for reading in said.readings] == ["published numbers"]
 
@@ -89,10 +86,6 @@ def pytest_leaves(monkeypatch, tmp_path):
     return prepare
 
 
-def test_a_judged_claim_took_its_time(pytest_leaves):
-    assert seconds_to_verdict(pytest_leaves([JUDGED]), [], pytest_leaves([JUDGED])) > 0
-
-
 @pytest.mark.parametrize("verdicts", [None, [], [None], [PASSED_OVER]])
 def test_a_claim_that_was_passed_over_has_no_time(pytest_leaves, verdicts):
     said = f"{CLAIM} on tiny: not applicable: no such token\nwritten: report.json\n"
@@ -101,8 +94,8 @@ def test_a_claim_that_was_passed_over_has_no_time(pytest_leaves, verdicts):
         seconds_to_verdict(folder, [], folder)
 
 
-def test_a_verdict_of_before_does_not_count(pytest_leaves):
-    seconds_to_verdict(pytest_leaves([JUDGED]), [], pytest_leaves([JUDGED]))
+def test_a_judged_claim_takes_time_and_a_verdict_of_before_does_not_count(pytest_leaves):
+    assert seconds_to_verdict(pytest_leaves([JUDGED]), [], pytest_leaves([JUDGED])) > 0
     folder = pytest_leaves(None, "1 skipped")
     with pytest.raises(UserError, match="1 skipped"):
         seconds_to_verdict(folder, [], folder)
@@ -167,16 +160,6 @@ def test_every_curve_of_the_report_has_a_name_of_its_own():
     along = {name for _, name in named}
     wanted = {"layers", "width", "vocabulary", "prompts", "batch", "sequence length", "seeds"}
     assert along == wanted | {"workers"}
-
-
-def test_more_seeds_are_more_trainings(monkeypatch, tmp_path):
-    done = []
-    monkeypatch.setattr(scaling, "write_llama", lambda folder: folder)
-    monkeypatch.setattr(scaling, "_training", lambda base: lambda: done.append(base) or 1.0)
-    for seeds, arm in scaling._by_seeds(tmp_path).items():
-        done.clear()
-        arm()
-        assert len(done) == seeds
 
 
 def test_with_workers_the_cost_is_of_each_training(monkeypatch, tmp_path):

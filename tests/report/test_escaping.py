@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lazarus_bench.report.markup import code, prose, table, token, unescaped
@@ -13,16 +13,21 @@ NASTY = st.text(alphabet="|`\\\n\r\t <>&*_~[]()#$!:@ab12'\"…҆\x00\u2028") | s
 UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 
 
-@settings(deadline=None)
 @given(NASTY)
-def test_text_never_leaves_its_cell(text):
+def test_text_never_leaves_its_cell_and_a_terminal_shows_its_words(text):
     laid_out = table(["token", "prose", "code"], [[token(text), prose(text), code(text)]])
     lines = laid_out.splitlines()
     assert len(lines) == 3
     assert all(len(UNESCAPED_PIPE.findall(line)) == 4 for line in lines)
+    assert len(prose(text).splitlines()) <= 1
+    assert not re.search(r"(?<!\\)<", prose(text))
+    assert token(text) != token(text + "x")
+    words = re.sub(r"\s+", " ", text).strip()
+    assert unescaped(prose(text)) == words
+    shown = unescaped(f"{code(text)}: {prose(text)}").removesuffix(f": {words}")
+    assert shown in (words, f"`{words}`")
 
 
-@settings(deadline=None)
 @given(NASTY)
 def test_code_holds_one_span_whose_content_reads_back(text):
     shown = code(text)
@@ -33,19 +38,6 @@ def test_code_holds_one_span_whose_content_reads_back(text):
         content = html.unescape(shown.removeprefix("<code>").removesuffix("</code>"))
         assert not re.search(r"[<>*_`|]", shown[len("<code>") : -len("</code>")])
     assert content == re.sub(r"\s+", " ", text).strip()
-
-
-@settings(deadline=None)
-@given(NASTY)
-def test_prose_takes_no_tag_and_no_line_from_the_text(text):
-    assert len(prose(text).splitlines()) <= 1
-    assert not re.search(r"(?<!\\)<", prose(text))
-
-
-@settings(deadline=None)
-@given(NASTY)
-def test_different_words_show_differently(text):
-    assert token(text) != token(text + "x")
 
 
 @pytest.mark.parametrize(
@@ -68,14 +60,3 @@ def test_published_tokens_can_be_read(text, shown):
 
 def test_prose_keeps_tildes_and_stars_from_meaning_anything():
     assert prose("~0% of *all*\n| ok") == r"\~0% of \*all\* \| ok"
-
-
-@settings(deadline=None)
-@given(NASTY)
-def test_a_terminal_shows_the_words_that_were_escaped(text):
-    words = re.sub(r"\s+", " ", text).strip()
-    assert unescaped(prose(text)) == words
-    assert unescaped(f"{code(text)}: {prose(text)}").removesuffix(f": {words}") in (
-        words,
-        f"`{words}`",
-    )

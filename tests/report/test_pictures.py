@@ -8,7 +8,7 @@ import pytest
 from figure_strategies import figures_with
 from hypothesis import given, settings
 from rendered_page import NASTY, TAGS, Page, one_line
-from sample_report import CURVES, HEAT, SAMPLE
+from sample_report import CURVES, SAMPLE
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
@@ -73,7 +73,7 @@ def test_a_title_of_a_scatter_stays_a_title(item):
     assert set(page.tags) <= {"h2", "h3", "img", "p", "code"}
 
 
-@settings(deadline=None)
+@settings(max_examples=40)
 @given(FIGURES.heat)
 def test_nothing_of_a_heat_map_breaks_out(item):
     page = Page("\n\n".join(heatmap_section([item])))
@@ -83,15 +83,7 @@ def test_nothing_of_a_heat_map_breaks_out(item):
     assert {len(row) for row in page.rows} == {3 + min(item.depth, 8)}
 
 
-def test_the_markdown_has_the_numbers_of_every_prompt():
-    _, first, *_ = Page("\n\n".join(heatmap_section([HEAT]))).rows
-    assert list(map(one_line, first)) == [
-        *("the source's prompts", "7 * 8 =", "multiply"),
-        *("0", "3e-05", "0.910", "0.200"),
-    ]
-
-
-@settings(deadline=None)
+@settings(max_examples=25)
 @given(FIGURES.scatter, FIGURES.heat, FIGURES.layers, FIGURES.curves)
 def test_any_figure_reads_back(tmp_path_factory, points, heat, layers, curves):
     path = tmp_path_factory.mktemp("figures") / "report.json"

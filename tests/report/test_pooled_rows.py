@@ -1,6 +1,5 @@
 """Which rows are pooled, with what, and how the report shows it."""
 
-import dataclasses
 import math
 
 import pytest
@@ -115,15 +114,6 @@ def test_the_order_of_the_rows_does_not_matter(order):
     assert first.result.value == pytest.approx(second.result.value)
     assert first.result.i2 == pytest.approx(second.result.i2)
     assert {f.name for f in first.families} == {f.name for f in second.families}
-
-
-def test_each_family_and_the_spread_are_in_a_fold_and_change_no_verdict():
-    text = render(SAMPLE)
-    without = render(dataclasses.replace(SAMPLE, pooled=()))
-    assert without.partition("## lens")[0] == text.partition("## lens")[0]
-    assert text.count("<summary>Pooled over families</summary>") == 1
-    assert "| llama (`lab:llama`, `models/Llama-3.2-1B`) | 0.440 |" in text
-    assert "`lab:qwen2` left out (no finite interval)" in text
 
 
 def test_the_terminal_has_one_line_for_all_of_them():

@@ -51,7 +51,6 @@ def test_a_printed_range_reads_back_and_stands_only_where_there_is_one(tmp_path)
     assert [item.get("span") for item in stored] == [[10, 13], *[None] * len(rest)]
 
 
-@settings(deadline=None)
 @given(
     token=st.text(),
     probability=st.floats(allow_nan=False),
@@ -168,6 +167,19 @@ PLAIN = json.dumps(to_plain(SAMPLE))
 PLACES = tuple(_places(json.loads(PLAIN)))
 
 
+def damaged(folder, place, harm):
+    """A file of the sample with `harm` in one place, or without it where that is `...`."""
+    data = json.loads(PLAIN)
+    *above, name = place
+    holder = reduce(operator.getitem, above, data)
+    holder[name] = harm
+    if harm is ...:
+        del holder[name]
+    path = Path(folder, "report.json")
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
 @settings(max_examples=60)
 @given(
     place=st.sampled_from(PLACES),
@@ -185,15 +197,9 @@ PLACES = tuple(_places(json.loads(PLAIN)))
 @example(place=("created",), harm=5)
 @example(place=("rows",), harm={})
 def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
-    data = json.loads(PLAIN)
-    *above, name = place
-    holder = reduce(operator.getitem, above, data)
-    holder[name] = harm
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "report.json"
-        path.write_text(json.dumps(data), encoding="utf-8")
         try:
-            report = load(path)
+            report = load(damaged(folder, place, harm))
         except UserError:
             return
     assert render(report).startswith("# ")
@@ -238,16 +244,8 @@ def test_a_damaged_value_is_refused_or_shown_but_ends_in_no_trace(place, harm):
     ],
 )
 def test_the_damaged_value_is_named(tmp_path, place, harm, told):
-    data = json.loads(PLAIN)
-    *above, name = place
-    holder = reduce(operator.getitem, above, data)
-    holder[name] = harm
-    if harm is ...:
-        del holder[name]
-    path = tmp_path / "report.json"
-    path.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(UserError) as error:
-        load(path)
+        load(damaged(tmp_path, place, harm))
     assert told in str(error.value)
     assert "; run the hypotheses again" in str(error.value)
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sample_report import estimate, verdict
 
@@ -32,7 +32,6 @@ def test_numbers_are_printed_for_people(value, shown):
     assert printed.number(value) == shown
 
 
-@settings(deadline=None)
 @given(st.floats(min_value=-1e6, max_value=1e6))
 def test_a_printed_number_is_within_half_a_percent(value):
     read = float(printed.number(value).replace("−", "-").replace(",", ""))

@@ -50,7 +50,7 @@ def test_the_reader_of_these_tests_finds_held_out_pairs(operation, template):
         assert is_held_out(pair)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=SEEDS)
 def test_no_held_out_pair_a_right_answer_and_no_operation_named_after_the_equals_sign(seed):
     rng = np.random.default_rng(seed)

@@ -147,7 +147,7 @@ def test_a_source_that_cannot_be_read_is_refused_when_it_is_made(wrong, reason):
 LINE = st.tuples(st.text("ab \"'é", min_size=1).filter(str.strip), st.sampled_from("01"))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(train=st.lists(LINE, max_size=30), test=st.lists(LINE, max_size=30))
 def test_whatever_was_written_is_read_and_shared_texts_never_stay(tmp_path_factory, train, test):
     ends = [("zz", "0"), ("yy", "1"), ("xx", "0"), ("ww", "1")]

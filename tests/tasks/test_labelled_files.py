@@ -11,7 +11,6 @@ from types import ModuleType
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.labelled import Labelled
 from lazarus_bench.tasks.labelled_files import hub_splits, read_splits
 
 SST2 = 'sentence\tlabel\nit \'s "fine" \t1\ndull , dull\t0\n'
@@ -30,23 +29,39 @@ def texts(split):
     return [(example.text, example.label) for example in split]
 
 
-def test_glues_form_keeps_its_quotation_marks(tmp_path):
-    train, judged = read_splits("sst2", write(tmp_path, train_tsv=SST2, test_tsv=SST2))
-    assert texts(train) == texts(judged) == [('it \'s "fine"', 1), ("dull , dull", 0)]
+READ = {
+    "GLUE's header; quotation marks are text": (
+        *("sst2", {"train_tsv": SST2, "test_tsv": SST2}),
+        [('it \'s "fine"', 1), ("dull , dull", 0)],
+    ),
+    "a byte order mark, blank and Windows lines": (
+        "sst2",
+        {"train_tsv": b"\xef\xbb\xbf" + SST2.replace("\n", "\r\n\r\n").encode(), "test_tsv": SST2},
+        [('it \'s "fine"', 1), ("dull , dull", 0)],
+    ),
+    "text and label without a header": (
+        *("ag_news", {"dev_tsv": TOPICS, "test_tsv": TOPICS}),
+        [("A vote", 0), ("A goal", 1), ("A sale", 2), ("A star", 3)],
+    ),
+    "classes from one, title and description": (
+        *("ag_news", {"train_csv": CSV, "test_csv": CSV}),
+        [('A vote in "Rome", today', 0), ("A goal again", 1)],
+    ),
+    "the same with a header": (
+        *("ag_news", {"train_csv": f"Class Index,Title,Description\n{CSV}", "test_csv": CSV}),
+        [('A vote in "Rome", today', 0), ("A goal again", 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "files", "expected"), READ.values(), ids=READ)
+def test_every_form_is_read(tmp_path, name, files, expected):
+    assert [*map(texts, read_splits(name, write(tmp_path, **files)))] == [expected, expected]
+
+
+def test_an_example_knows_its_line(tmp_path):
+    train, _ = read_splits("sst2", write(tmp_path, train_tsv=SST2, test_tsv=SST2))
     assert train[1].place == f"{tmp_path / 'train.tsv'}, line 3"
-
-
-def test_text_and_label_without_a_header(tmp_path):
-    train, _ = read_splits("ag_news", write(tmp_path, dev_tsv=TOPICS, test_tsv=TOPICS))
-    assert texts(train) == [("A vote", 0), ("A goal", 1), ("A sale", 2), ("A star", 3)]
-
-
-@pytest.mark.parametrize("header", ["", "Class Index,Title,Description\n"])
-def test_ag_news_own_form_counts_from_one_and_joins_title_and_description(tmp_path, header):
-    write(tmp_path, train_csv=header + CSV, test_csv=CSV)
-    train, judged = read_splits("ag_news", tmp_path)
-    assert texts(train) == [('A vote in "Rome", today', 0), ("A goal again", 1)]
-    assert train == judged
 
 
 SLOW = SST2.replace("dull", "slow")
@@ -64,12 +79,6 @@ def test_dev_is_learnt_from_unless_test_has_no_labels(tmp_path, test, learnt, ju
         [f"{word} , {word}" for word in learnt],
         [f"{judged} , {judged}"],
     ]
-
-
-def test_blank_lines_a_byte_order_mark_and_windows_lines_do_no_harm(tmp_path):
-    odd = b"\xef\xbb\xbf" + SST2.replace("\n", "\r\n\r\n").encode()
-    train, judged = read_splits("sst2", write(tmp_path, train_tsv=odd, test_tsv=SST2))
-    assert texts(train) == texts(judged)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -202,7 +211,3 @@ def test_the_real_files_have_their_published_sizes(shared):
     sizes = {"sst2": (67_349, 872), "ag_news": (10_001, 7_600)}
     for name, expected in sizes.items():
         assert tuple(map(len, read_splits(name, shared / "data" / name))) == expected
-
-
-def test_where_an_example_was_read_is_no_part_of_it():
-    assert Labelled(text="a", label=0, place="x, line 1") == Labelled(text="a", label=0)

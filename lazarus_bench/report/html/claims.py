@@ -18,13 +18,9 @@ from lazarus_bench.report.summary import PUBLISHED, claims
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One row of the report.
+    """One row: its `sketch`, without seeds, on its `own` axis, and its `lane` on the claim's axis.
 
-    Attributes:
-        own: the axis of this row alone, for the table of all claims.
-        sketch: the estimate on it, without its seeds.
-        lane: the estimate on the axis of the claim.
-        replication: the criteria applied to the published estimate and this one.
+    `replication` has the criteria applied to the published estimate and this one.
     """
 
     row: Row
@@ -38,15 +34,11 @@ class Judged:
 class ClaimView:
     """One claim on every subject.
 
-    Attributes:
-        anchor: its id on the page.
-        about: one of its rows, for what they share.
-        judged: its rows, the published numbers first.
-        published: the verdict on the published estimate where that has no row.
-        printed: the lane of that estimate.
-        diamond: the lane of the pooled estimate, or None.
-        families: the families' axis; their intervals differ from their subjects'.
-        members: name, lane and numbers of each family and of the pooled estimate.
+    `anchor` is its id on the page, `about` one of its rows, for what they share. Of `judged` rows
+    the published numbers come first; where they have no row, `published` and `printed` are their
+    verdict and lane. `diamond` is the pooled estimate's lane. `families` is an axis of its own,
+    since families' intervals differ from their subjects'; its `members` have name, lane and
+    numbers, the pooled estimate's included.
     """
 
     anchor: str

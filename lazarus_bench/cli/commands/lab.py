@@ -21,6 +21,7 @@ from lazarus_bench.cli.commands.store import record
 from lazarus_bench.cli.flags import Json, StoreFolder, lab_models
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
+from lazarus_bench.session.progress import StatusLine
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
@@ -198,7 +199,7 @@ def _train(session: Session, jobs: Iterable[Job]) -> None:
     """Build what is missing, with a line for each model and a live one on a terminal."""
     from lazarus_bench.session.session import Watch
 
-    lines = terminal.StatusLine()
+    lines = StatusLine()
     try:
         plan = session.plan(jobs)
         session.train(plan, Watch(say=lines.say, live=lines.live))

@@ -102,8 +102,8 @@ def _parameter(flag: Flag) -> str:
 
 def _typed(flag: Flag, value: Any) -> Any:
     """A value as the spec has it; several integers are typed with commas between them."""
-    if flag.kind != "integers":
-        return tuple(value) if flag.kind == "texts" else value
+    if not (flag.several and flag.type is int):
+        return tuple(value) if flag.several else value
     try:
         return tuple(int(part) for part in value.split(",") if part)
     except ValueError:
@@ -152,11 +152,11 @@ def _command(name: str) -> Callable[..., int]:
 def _hint(flag: Flag) -> Any:
     about: dict[str, Any] = {"name": flag.flag, "help": flag.told, "group": _SETTINGS}
     # Several integers are typed with commas between them.
-    hint: Any = str if flag.kind == "integers" else flag.type
-    if flag.kind == "switch":
+    hint: Any = str if flag.several and flag.type is int else flag.type
+    if flag.type is bool:
         about["negative"] = f"--no-{flag.flag.removeprefix('--')}"
     else:
         about["metavar"] = flag.metavar
-    if flag.kind == "texts":
+    if flag.several and flag.type is not int:
         hint = GenericAlias(list, (hint,))
     return Annotated[hint | None, Parameter(**about)]

@@ -109,6 +109,35 @@ def row(name: str, values, pinned: str | None = None):
     )
 
 
+def random_adapter(model: Path, directory: Path, *keys: str) -> Path:
+    """Leave a LoRA of the linears `keys` in `directory` that changes what the model says."""
+    from mlx.utils import tree_map
+
+    from lazarus_bench.backend import mx
+    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
+    from lazarus_bench.models.load import load
+
+    loaded, lora = load(model), Lora(keys=keys, rank=2, scale=8)
+    add_lora(loaded, lora)
+    weights = loaded.model.trainable_parameters()
+    loaded.model.update(
+        tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
+    )
+    save_adapter(loaded, directory, lora)
+    return directory
+
+
+def program(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `lazarus-bench` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "lazarus_bench", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=clean_environment(**environment),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Said:
     """What one command left."""

@@ -82,11 +82,6 @@ Model = Annotated[
     ),
 ]
 
-Adapter = Annotated[
-    Path | None,
-    Parameter(metavar="DIR", help="an adapter in mlx-lm's format on top of MODEL"),
-]
-
 
 def _no_options(_: object, words: list[str] | None) -> None:
     """Refuse what looks like an option among words that may begin with -, such as '-3 + 5 = '."""
@@ -148,6 +143,16 @@ class Output:
             help="also leave the result there, with versions, device, BLAS, the model's digest "
             "and this command",
         ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Reading(Output):
+    """What every command that reads a model takes besides MODEL."""
+
+    adapter: Annotated[
+        Path | None, Parameter(metavar="DIR", help="an adapter in mlx-lm's format on top of MODEL")
     ] = None
 
 

@@ -7,22 +7,18 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import claimfiles
 import doc_tables as tables
 import pytest
+from commandcases import program, random_adapter
 from doc_checks import Ran, check
 from documentation import FENCE, PAGES, ROOT, Example, blocks, examples
 
 from lazarus_bench import cli
-from lazarus_bench.backend import mx
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.subjects import lab_subject
-from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
-from lazarus_bench.models.load import load
 
 EXAMPLES = examples()
 PROGRAM = re.compile(r"(\.venv/bin/)?(lazarus-bench|pytest) ")
@@ -93,18 +89,8 @@ def small_lab(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small_adapter(small_lab, tmp_path_factory) -> Path:
     """A LoRA of the small llama that changes what it says."""
-    from mlx.utils import tree_map
-
-    loaded = load(llama_in(small_lab))
-    lora = Lora(keys=("self_attn.v_proj", "self_attn.o_proj"), rank=2, scale=8)
-    add_lora(loaded, lora)
-    weights = loaded.model.trainable_parameters()
-    loaded.model.update(
-        tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
-    )
-    directory = tmp_path_factory.mktemp("adapters")
-    save_adapter(loaded, directory, lora)
-    return directory
+    keys = ("self_attn.v_proj", "self_attn.o_proj")
+    return random_adapter(llama_in(small_lab), tmp_path_factory.mktemp("adapters"), *keys)
 
 
 def llama_in(store: Path) -> Path:
@@ -193,14 +179,8 @@ def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
 def said(words: list[str], capsys) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
     if is_session(words) and "--plan" not in words:
-        environment = claimfiles.clean_environment(LAZARUS_BENCH_STORE=str(Path("store").resolve()))
-        done = subprocess.run(
-            [sys.executable, "-m", "lazarus_bench", *words],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=environment | {"COLUMNS": "120"},
-        )
+        store = str(Path("store").resolve())
+        done = program(*words, LAZARUS_BENCH_STORE=store, COLUMNS="120")
         return done.returncode, done.stdout, done.stderr
     return cli.main(words), *capsys.readouterr()
 

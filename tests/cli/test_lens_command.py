@@ -3,14 +3,12 @@
 import io
 import json
 import shutil
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from claimfiles import clean_environment
+from commandcases import program
 from safetensors.numpy import load_file, save_file
 
 from lazarus_bench.analysis.lens import read_lens, total_variation
@@ -208,13 +206,7 @@ def test_an_interrupt_is_no_trace(told, tiny, monkeypatch):
 
 
 def test_a_whole_process_in_a_pipe_of_another_encoding(tiny):
-    ours = subprocess.run(
-        [sys.executable, "-m", "lazarus_bench", "lens", str(tiny), PROMPTS[0]],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=clean_environment(PYTHONIOENCODING="ascii"),
-    )
+    ours = program("lens", tiny, PROMPTS[0], PYTHONIOENCODING="ascii")
     assert (ours.returncode, ours.stderr) == (0, "")
     assert r"7 * 8 =\u2423  L2" in ours.stdout
 

@@ -17,6 +17,7 @@ from doc_checks import Ran, check
 from documentation import FENCE, PAGES, ROOT, Example, blocks, examples
 
 from lazarus_bench import cli
+from lazarus_bench.cli.train_settings import trainings
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.subjects import lab_subject
 
@@ -52,13 +53,7 @@ def on(page: Path) -> list[Example]:
     name = str(page.relative_to(ROOT))
     here = [e for e in EXAMPLES if e.page == name and runs(e, "lazarus-bench")]
     first = {e.command: e for e in reversed(EXAMPLES)}
-    left = own_test(page).exists()
-    return [e for e in here if not left and (e is first[e.command] or not is_session(arguments(e)))]
-
-
-def own_test(page: Path) -> Path:
-    """The module that runs a page's examples instead of this one, where there is one."""
-    return ROOT / "tests" / "cli" / f"test_{page.stem.replace('-', '_')}_page.py"
+    return [e for e in here if e is first[e.command] or not is_session(arguments(e))]
 
 
 def is_session(words: list[str]) -> bool:
@@ -126,6 +121,8 @@ def _files(folder: Path, lab: Path, adapter: Path) -> None:
     (folder / "prompts.txt").write_text("7 * 8 = \n5 + 6 = \n")
     hosts = [{"ssh": f"mac{n}", "ips": [f"192.168.0.{n}"]} for n in (1, 2, 3)]
     (folder / "hosts.json").write_text(json.dumps({"backend": "ring", "hosts": hosts}))
+    (config,) = [b for b in _blocks("docs/train.md") if b.language == "yaml"]
+    (folder / "config.yaml").write_text(config.text)
     _labelled(folder)
     (own,) = [b for b in _blocks("docs/extend.md") if b.language == "python" and "@claim" in b.text]
     (folder / "my-claims").mkdir()
@@ -167,6 +164,8 @@ def is_of(words: list[str], command: str) -> bool:
     "page", [p for p in PAGES if on(p)], ids=lambda p: str(p.relative_to(ROOT))
 )
 def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
+    if any("--output adapters" in example.command for example in on(page)):
+        (here / "adapters").unlink()  # the page makes its own
     for example in on(page):
         words = [*smaller(arguments(example)), *more(example)]
         code, out, err = said(words, capsys)
@@ -233,10 +232,9 @@ def test_no_line_of_the_tables_is_without_an_example():
     assert idle == []
 
 
-def test_a_page_with_a_test_of_its_own_is_read_by_it():
-    for page in PAGES:
-        if own_test(page).exists():
-            assert page.name in own_test(page).read_text(encoding="utf-8")
+def test_the_examples_train_by_every_recipe():
+    words = [arguments(e) for e in EXAMPLES if runs(e, "lazarus-bench")]
+    assert {own[1] for own in words if own[0] == "train"} == set(trainings())
 
 
 def test_no_example_hides_outside_the_blocks_that_are_run():

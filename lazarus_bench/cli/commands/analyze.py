@@ -40,8 +40,7 @@ def run(
     ] = None,
     top_k: TopK = 5,
     plot: Annotated[
-        str | None,
-        plot("a heat map: the answer and what else is the top token anywhere, by layer"),
+        str | None, plot("a heat map: the answer and what else is the top token anywhere, by layer")
     ] = None,
     output: Reading = Reading(),
     line: Line,

@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Line, Model, Reading, plot
+from lazarus_bench.cli.flags import Line, Model, Reading, number, plot
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -52,9 +52,7 @@ def run(
             "states as they are (default: held-out)"
         ),
     ] = "held-out",
-    permutations: Annotated[
-        int, Parameter(metavar="N", help="permuted labellings of the null (default: 200)")
-    ] = 200,
+    permutations: Annotated[int, number("permuted labellings of the null (default: 200)")] = 200,
     plot: Annotated[str | None, plot("accuracy by layer with the null's band")] = None,
     output: Reading = Reading(),
     line: Line,

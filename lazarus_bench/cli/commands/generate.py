@@ -18,7 +18,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Line, Model, Prompts, Reading
+from lazarus_bench.cli.flags import Line, Model, Prompts, Reading, number
 from lazarus_bench.cli.outputs import check_output, show
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -29,9 +29,7 @@ def run(
     prompts: Prompts,
     /,
     *,
-    max_tokens: Annotated[
-        int, Parameter(metavar="N", help="most tokens that follow a prompt (default: 32)")
-    ] = 32,
+    max_tokens: Annotated[int, number("most tokens that follow a prompt (default: 32)")] = 32,
     temperature: Annotated[
         float,
         Parameter(
@@ -39,9 +37,7 @@ def run(
             help="draw from softmax(logits / T); 0 takes the most probable token (default: 0)",
         ),
     ] = 0.0,
-    seed: Annotated[
-        int | None, Parameter(metavar="N", help="of the draws, with --temperature (default: 0)")
-    ] = None,
+    seed: Annotated[int | None, number("of the draws, with --temperature (default: 0)")] = None,
     output: Reading = Reading(),
     line: Line,
 ) -> int:

@@ -20,7 +20,7 @@ from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
 from lazarus_bench.cli.application import actions
-from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, plot
+from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, number, plot
 from lazarus_bench.cli.outputs import Drawn, check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import NotApplicable, UserError
@@ -56,9 +56,7 @@ def analyze(
             "where all prompts end alike (default: all)"
         ),
     ] = "all",
-    permutations: Annotated[
-        int, Parameter(metavar="N", help="shuffles of the labels (default: 200)")
-    ] = 200,
+    permutations: Annotated[int, number("shuffles of the labels (default: 200)")] = 200,
     plot: Annotated[
         str | None, plot("a heat map for each class: share of assignments, expert by layer")
     ] = None,
@@ -168,9 +166,7 @@ def project(
     top_k: Annotated[
         int, Parameter(metavar="K", help="nearest tokens of a row (default: 20)")
     ] = 20,
-    draws: Annotated[
-        int, Parameter(metavar="N", help="how often random rows are drawn (default: 5)")
-    ] = 5,
+    draws: Annotated[int, number("how often random rows are drawn (default: 5)")] = 5,
     plot: Annotated[
         str | None, plot("a heat map: largest cosine with a token, expert by layer")
     ] = None,

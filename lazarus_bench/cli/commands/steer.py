@@ -19,7 +19,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, Targets, TopK, plot
+from lazarus_bench.cli.flags import (
+    Layers,
+    Line,
+    Model,
+    Prompts,
+    Reading,
+    Targets,
+    TopK,
+    number,
+    plot,
+)
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -44,17 +54,12 @@ def run(
     strength: Annotated[
         list[float] | None,
         Parameter(
-            metavar="X",
-            help="times the direction; may be repeated, and be negative (default: 1)",
+            metavar="X", help="times the direction; may be repeated, and be negative (default: 1)"
         ),
     ] = None,
-    tokens: Annotated[
-        int, Parameter(metavar="N", help="how many tokens to go on for, greedily (default: 8)")
-    ] = 8,
+    tokens: Annotated[int, number("how many tokens to go on for, greedily (default: 8)")] = 8,
     targets: Targets = None,
-    draws: Annotated[
-        int, Parameter(metavar="N", help="random directions to compare with (default: 5)")
-    ] = 5,
+    draws: Annotated[int, number("random directions to compare with (default: 5)")] = 5,
     top_k: TopK = 5,
     plot: Annotated[
         str | None,

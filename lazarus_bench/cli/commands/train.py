@@ -24,7 +24,7 @@ from typing import Annotated, Any
 from cyclopts import App, Group, Parameter
 
 from lazarus_bench.cli.application import actions
-from lazarus_bench.cli.flags import Json, Line, plot
+from lazarus_bench.cli.flags import Json, Line, number, plot
 from lazarus_bench.cli.train_settings import (
     Config,
     Flag,
@@ -63,16 +63,12 @@ def run(
             "store); a folder that is not empty is refused, unless it holds the same training",
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        Parameter(metavar="N", help="of data, order and initial weights (default: 0)"),
-    ] = None,
+    seed: Annotated[int | None, number("of data, order and initial weights (default: 0)")] = None,
     lab_seed: Annotated[
         int | None,
-        Parameter(
-            metavar="N",
-            help="which of a lab model's bases to start from (default: 0, as in all commands; a "
-            "claim's training with seed S starts from base S)",
+        number(
+            "which of a lab model's bases to start from (default: 0, as in all commands; a "
+            "claim's training with seed S starts from base S)"
         ),
     ] = None,
     plot: Annotated[str | None, plot("draw the training curves: loss and its parts")] = None,

@@ -43,6 +43,25 @@ TWO = [
 ENGRAM = ["--examples", "40", "--validation", "60", "--epochs", "1", "--batch", "4", "--rank", "2"]
 ANSWERS = ["--clean-answers", "56", "--corrupted-answers", "15"]
 GRPO = ["--iterations", "2", "--prompts", "2", "--answers", "2", "--examples", "24"]
+CONFIG = """
+stage1:
+  method: sft
+  max_steps: 500
+  lora:
+    rank: 16
+    alpha: 32.0
+
+stage2:
+  method: dual_reward
+  max_steps: 500
+  learning_rate: 0.00005  # Very low
+  classifier_weight: 0.5
+  lora:
+    rank: 8  # Small
+    alpha: 16.0
+"""
+"""Writeup D, *Config Used*, as it is printed."""
+
 REPORT = str(Path(__file__).resolve().parents[1] / "reports" / "published")
 
 COMMANDS = {

@@ -264,6 +264,21 @@ def read_yaml(named: str) -> Any:
     """The content of a YAML file, read safely; None where it is empty."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """Refuses a mapping with two equal keys, of which YAML would pass the first over."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[tuple[str, str]] = set()
+            for key, _ in node.value:
+                name = (key.tag, str(key.value))
+                if name in seen:
+                    raise UserError(
+                        f"--config {named} has the key {key.value} twice, again in line "
+                        f"{key.start_mark.line + 1}: leave one out"
+                    )
+                seen.add(name)
+            return super().construct_mapping(node, deep)
+
     try:
         text = Path(named).expanduser().read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -273,35 +288,10 @@ def read_yaml(named: str) -> Any:
     except UnicodeDecodeError as error:
         raise UserError(f"--config {named} is not UTF-8: save it with that encoding") from error
     try:
-        _check_keys(named, yaml.compose(text, Loader=yaml.SafeLoader))
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = " ".join(str(error).split())
         if mark is not None:
             where = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"  # type: ignore[attr-defined]  # of a MarkedYAMLError
         raise UserError(f"--config {named} is not valid YAML ({where}): fix it there") from error
-
-
-def _check_keys(named: str, root: Any) -> None:
-    """Refuse a mapping with two equal keys, of which YAML would pass the first over."""
-    found, nodes = set(), [root]
-    while nodes:
-        node = nodes.pop()
-        if not isinstance(getattr(node, "value", None), list) or id(node) in found:
-            continue
-        found.add(id(node))
-        seen: set[tuple[str, str]] = set()
-        for item in node.value:
-            if not isinstance(item, tuple):
-                nodes.append(item)
-                continue
-            key, value = item
-            name = (key.tag, str(key.value))
-            if name in seen:
-                raise UserError(
-                    f"--config {named} has the key {key.value} twice, again in line "
-                    f"{key.start_mark.line + 1}: leave one out"
-                )
-            seen.add(name)
-            nodes.append(value)

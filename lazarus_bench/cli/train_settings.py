@@ -25,13 +25,10 @@ Settings = Mapping[str, Any]
 class Stage:
     """One training of a command.
 
-    Attributes:
-        recipe: what is trained.
-        names: what a configuration file may call it, the first one foremost.
-        folder: of --output, and the start of its flags; "" where it is the only one.
-        preset: settings that differ from the recipe's own.
-        usual: defaults in words, where the preset tells too little.
-        without: settings that are decided here.
+    A configuration file may call it by `names`, the first one foremost; `folder` is its part of
+    --output and the start of its flags, "" where it is the only stage. `preset` are settings that
+    differ from the recipe's own, with their defaults in words in `usual` where a value tells too
+    little; `without` are settings that are decided here.
     """
 
     recipe: type[Recipe]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.session.progress import StatusLine
@@ -93,7 +93,9 @@ def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
 
     capture = config.pluginmanager.get_plugin("capturemanager")
     unseen = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
-    single = alone(bench.store.root) if is_worker(config) else contextlib.nullcontext()
+    # The first of xdist's workers trains; the others then find what it made.
+    lock = FileLock(bench.store.root / LOCK)
+    single = lock if is_worker(config) else contextlib.nullcontext()
     lines = StatusLine(speaker(config))
     with unseen, single:
         try:
@@ -104,17 +106,6 @@ def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
             raise
         finally:
             lines.clear()
-
-
-@contextlib.contextmanager
-def alone(store: Path) -> Iterator[None]:
-    """Hold the store's lock: the first worker trains, the others then find what it made."""
-    import fcntl
-
-    store.mkdir(parents=True, exist_ok=True)
-    with (store / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _say_if_slow(say: Callable[[str], None]) -> None:

@@ -288,7 +288,7 @@ def read_yaml(named: str) -> Any:
     except UnicodeDecodeError as error:
         raise UserError(f"--config {named} is not UTF-8: save it with that encoding") from error
     try:
-        return yaml.load(text, Loader)
+        return yaml.load(text, Loader)  # as safe as the loader that it extends
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = " ".join(str(error).split())

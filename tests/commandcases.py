@@ -43,6 +43,25 @@ TWO = [
 ENGRAM = ["--examples", "40", "--validation", "60", "--epochs", "1", "--batch", "4", "--rank", "2"]
 ANSWERS = ["--clean-answers", "56", "--corrupted-answers", "15"]
 GRPO = ["--iterations", "2", "--prompts", "2", "--answers", "2", "--examples", "24"]
+CONFIG = """
+stage1:
+  method: sft
+  max_steps: 500
+  lora:
+    rank: 16
+    alpha: 32.0
+
+stage2:
+  method: dual_reward
+  max_steps: 500
+  learning_rate: 0.00005  # Very low
+  classifier_weight: 0.5
+  lora:
+    rank: 8  # Small
+    alpha: 16.0
+"""
+"""Writeup D, *Config Used*, as it is printed."""
+
 REPORT = str(Path(__file__).resolve().parents[1] / "reports" / "published")
 
 COMMANDS = {
@@ -106,6 +125,35 @@ def row(name: str, values, pinned: str | None = None):
         published=None,
         pinned=pinned,
         moved=f"{pinned} is on record" if pinned not in (None, verdict.outcome.value) else "",
+    )
+
+
+def random_adapter(model: Path, directory: Path, *keys: str) -> Path:
+    """Leave a LoRA of the linears `keys` in `directory` that changes what the model says."""
+    from mlx.utils import tree_map
+
+    from lazarus_bench.backend import mx
+    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
+    from lazarus_bench.models.load import load
+
+    loaded, lora = load(model), Lora(keys=keys, rank=2, scale=8)
+    add_lora(loaded, lora)
+    weights = loaded.model.trainable_parameters()
+    loaded.model.update(
+        tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
+    )
+    save_adapter(loaded, directory, lora)
+    return directory
+
+
+def program(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `lazarus-bench` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "lazarus_bench", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=clean_environment(**environment),
     )
 
 

@@ -29,7 +29,8 @@ A command with actions has `app = actions()` in place of `run`, and each action 
 `@app.command`, whose own docstring is its help. Where that would import too much, it has
 `actions_of(loaded)`, which makes the app of the actions named in `loaded`.
 
-A user's mistake is a `UserError`: one sentence with its remedy on standard error, exit code 2.
+A user's mistake is a `UserError`, which any function of this room may raise: one sentence with its
+remedy on standard error, exit code 2.
 '''  # noqa: D214 - the sections are the sample's
 
 from __future__ import annotations

@@ -129,11 +129,7 @@ def _version() -> str:
 
 
 def run(given: Sequence[str]) -> int:
-    """Run the command that `given` names and return its exit code.
-
-    Raises:
-        UserError: there is no such command, or a flag it does not have or cannot honour.
-    """
+    """Run the command that `given` names and return its exit code."""
     if not given:
         raise UserError(f"no COMMAND was given: `{NAME} --help` lists them")
     # A shell at a TAB says `__complete COMMAND ...`.

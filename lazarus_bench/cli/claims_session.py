@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from lazarus_bench.cli.terminal import StatusLine
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.collector import PROPERTY
 from lazarus_bench.plugin.hooks import COMMAND, LEFT_OUT, OPTIONS, claim_of, subject_of
 from lazarus_bench.session.options import Options
+from lazarus_bench.session.progress import StatusLine
 
 MOVED = 1
 BROKEN = 3

@@ -34,7 +34,6 @@ from lazarus_bench.session.selection import put_to_models, select
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged
-    from lazarus_bench.cli.commands.experiment import Settings
     from lazarus_bench.jobs.plan import Entry
     from lazarus_bench.session.session import Session
 
@@ -46,29 +45,30 @@ LACKING = 1
 def run(
     name: str,
     asked: Options,
-    settings: Settings,
     hypotheses: Path | None,
     line: CommandLine,
     *,
+    config: Path | None,
+    flags: Mapping[tuple[str, str], Any],
+    baseline_only: bool,
     published: bool,
     as_json: bool,
 ) -> int:
     """Judge the claims of the experiment `name`, and record beside the report what was run.
 
-    Raises:
-        UserError: there is no such experiment, or it has no such setting.
+    `flags` are the values of settings by their key and flag, None where one was not given.
     """
     experiment = experiment_named(name, read_experiments(claims_folder(hypotheses)))
     study = judging.study(hypotheses)
-    config = {} if settings.config is None else read_yaml(str(settings.config))
-    if not isinstance(config, dict):
+    sections = {} if config is None else read_yaml(str(config))
+    if not isinstance(sections, dict):
         raise UserError(
-            f"--config {settings.config} has no sections: write one such as stage1: with settings"
+            f"--config {config} has no sections: write one such as stage1: with settings"
         )
-    asked = replace(asked, model=_models(asked.model, config.pop("model", None)))
-    given = [*_flags(experiment, settings), *settings_of(experiment, config)]
+    asked = replace(asked, model=_models(asked.model, sections.pop("model", None)))
+    given = [*_flags(experiment, flags), *settings_of(experiment, sections)]
     chosen = having(select(study.claims, experiment.claims), given)
-    if settings.baseline_only:
+    if baseline_only:
         chosen = tuple(claim for claim in chosen if not trains(claim))
         if not chosen:
             raise UserError(
@@ -129,10 +129,9 @@ def _models(given: tuple[str, ...], configured: object) -> tuple[str, ...]:
     return (configured,)
 
 
-def _flags(experiment: Experiment, settings: Settings) -> Iterator[Setting]:
+def _flags(experiment: Experiment, flags: Mapping[tuple[str, str], Any]) -> Iterator[Setting]:
     """The settings that were given as flags, which the experiment must have."""
-    for key, flag in (("steps", "--steps"), ("problems", "-n")):
-        value = getattr(settings, key)
+    for (key, flag), value in flags.items():
         if value is None:
             continue
         if key not in experiment.flags:
@@ -145,11 +144,7 @@ def _flags(experiment: Experiment, settings: Settings) -> Iterator[Setting]:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The experiments, their claims, and a session to look their trainings up with.
-
-    Raises:
-        UserError: there is no experiment `name`, or an option is wrong.
-    """
+    """The experiments, their claims, and a session to look their trainings up with."""
 
     asked: Options
     hypotheses: Path | None

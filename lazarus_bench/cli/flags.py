@@ -50,6 +50,11 @@ def families(context: object) -> list[str]:
     return list(dict.fromkeys(name.partition("/")[0] for name in claim_ids(context)))
 
 
+def number(help: str) -> Parameter:
+    """A flag whose value is a number."""
+    return Parameter(metavar="N", help=help)
+
+
 Line = Annotated[CommandLine, Parameter(parse=False)]
 """A command that asks for `line: Line` is handed what was typed."""
 
@@ -80,11 +85,6 @@ Model = Annotated[
         help="a Hugging Face id, a directory, or a lab name such as lab:llama (seed 0's artifact "
         "in the store)",
     ),
-]
-
-Adapter = Annotated[
-    Path | None,
-    Parameter(metavar="DIR", help="an adapter in mlx-lm's format on top of MODEL"),
 ]
 
 
@@ -125,9 +125,7 @@ class Layers:
     The command's own docstring says what that default is.
     """
 
-    layer: Annotated[
-        list[int] | None, Parameter(metavar="N", help="a layer, from 0; may be repeated")
-    ] = None
+    layer: Annotated[list[int] | None, number("a layer, from 0; may be repeated")] = None
     all_layers: Annotated[bool, Parameter(help="every layer")] = False
 
     def __post_init__(self) -> None:
@@ -148,6 +146,16 @@ class Output:
             help="also leave the result there, with versions, device, BLAS, the model's digest "
             "and this command",
         ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Reading(Output):
+    """What every command that reads a model takes besides MODEL."""
+
+    adapter: Annotated[
+        Path | None, Parameter(metavar="DIR", help="an adapter in mlx-lm's format on top of MODEL")
     ] = None
 
 
@@ -218,7 +226,6 @@ else:
 Published = Annotated[
     bool,
     Parameter(
-        group="Verdicts",
-        help="judge the published numbers by the same rule; no model is asked",
+        group="Verdicts", help="judge the published numbers by the same rule; no model is asked"
     ),
 ]

@@ -55,9 +55,6 @@ class Found:
         """The model in memory, with its adapter unless it is not wanted.
 
         An adapter that was trained on another model is named on standard error.
-
-        Raises:
-            UserError: it cannot be loaded, or the adapter is another model's.
         """
         adapter = self.adapter if adapted else None
         with busy(f"loading {self.name}"):
@@ -81,11 +78,7 @@ class Found:
 
 
 def find(name: str, adapter: str | Path | None = None, lab_seed: int = LAB_SEED) -> Found:
-    """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given.
-
-    Raises:
-        UserError: there is no such model or adapter.
-    """
+    """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given."""
     directory = _in_lab(name, lab_seed) if name.startswith("lab:") else resolve(name)
     return Found(name=name, directory=directory, adapter=_adapter(adapter))
 
@@ -132,11 +125,7 @@ def _adapter(named: str | Path | None) -> Path | None:
 def chosen_layers(
     loaded: LoadedModel, asked: Layers, default: Sequence[int] | None = None
 ) -> list[int]:
-    """The layers asked for, ascending, each once; where none is named, `default`, else every one.
-
-    Raises:
-        UserError: the model has no such layer.
-    """
+    """The layers asked for, ascending, each once; where none is named `default`, else all."""
     if asked.all_layers:
         return list(range(loaded.depth))
     for layer in asked.layer or ():
@@ -149,11 +138,7 @@ def chosen_layers(
 
 
 def check_top(loaded: LoadedModel, top: int) -> None:
-    """Make sure that the vocabulary has so many tokens.
-
-    Raises:
-        UserError: it has fewer, or none is asked for.
-    """
+    """Make sure that the vocabulary has so many tokens."""
     from lazarus_bench.models.anatomy import part
 
     known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
@@ -162,11 +147,7 @@ def check_top(loaded: LoadedModel, top: int) -> None:
 
 
 def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> dict[str, int]:
-    """Each word with its token as it stands.
-
-    Raises:
-        UserError: a word is no single token.
-    """
+    """Each word with its token as it stands."""
     from lazarus_bench.models.prompts import word_tokens
 
     try:
@@ -203,9 +184,6 @@ def read_prompts(given: Sequence[str]) -> list[str]:
 
     Blanks count, also at the end: `7 * 8 = ` is another prompt than `7 * 8 =`. In a file blank
     lines are skipped, and neither mark means anything.
-
-    Raises:
-        UserError: a prompt is empty, or a file cannot be read or has none.
     """
     found: list[str] = []
     for text in given:
@@ -240,11 +218,7 @@ def _lines(name: str) -> list[str]:
 
 
 def read_words(given: Sequence[str] | None) -> list[str]:
-    """Words separated by commas or `|`, each once; blanks count.
-
-    Raises:
-        UserError: one is empty.
-    """
+    """Words separated by commas or `|`, each once; blanks count."""
     given = given or ()
     words = [word for text in given for word in text.replace(SEPARATOR, ",").split(",")]
     if not all(words):
@@ -253,11 +227,7 @@ def read_words(given: Sequence[str] | None) -> list[str]:
 
 
 def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
-    """Prompts by class, of `name:a|b` and `name:@file`; a class may be given in several parts.
-
-    Raises:
-        UserError: one has no name or no prompt, there are fewer than two, or two share a prompt.
-    """
+    """Prompts by class, of `name:a|b` and `name:@file`; a class may be given in several parts."""
     classes: dict[str, list[str]] = {}
     for text in given:
         name, colon, given_prompts = text.partition(":")
@@ -277,11 +247,7 @@ def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
 
 
 def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None:
-    """An answer a prompt, of `a|b` or @FILE; one alone serves all. None where none is given.
-
-    Raises:
-        UserError: there are neither one nor as many as prompts, or one is empty.
-    """
+    """An answer a prompt, of `a|b` or @FILE; one alone serves all. None where none is given."""
     if given is None:
         return None
     if not given:
@@ -295,12 +261,23 @@ def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None
 
 
 def read_yaml(named: str) -> Any:
-    """The content of a YAML file, read safely; None where it is empty.
-
-    Raises:
-        UserError: it cannot be read, is not valid YAML, or has a key twice.
-    """
+    """The content of a YAML file, read safely; None where it is empty."""
     import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Refuses a mapping with two equal keys, of which YAML would pass the first over."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[tuple[str, str]] = set()
+            for key, _ in node.value:
+                name = (key.tag, str(key.value))
+                if name in seen:
+                    raise UserError(
+                        f"--config {named} has the key {key.value} twice, again in line "
+                        f"{key.start_mark.line + 1}: leave one out"
+                    )
+                seen.add(name)
+            return super().construct_mapping(node, deep)
 
     try:
         text = Path(named).expanduser().read_text(encoding="utf-8-sig")
@@ -311,35 +288,10 @@ def read_yaml(named: str) -> Any:
     except UnicodeDecodeError as error:
         raise UserError(f"--config {named} is not UTF-8: save it with that encoding") from error
     try:
-        _check_keys(named, yaml.compose(text, Loader=yaml.SafeLoader))
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader)  # as safe as the loader that it extends
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = " ".join(str(error).split())
         if mark is not None:
             where = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"  # type: ignore[attr-defined]  # of a MarkedYAMLError
         raise UserError(f"--config {named} is not valid YAML ({where}): fix it there") from error
-
-
-def _check_keys(named: str, root: Any) -> None:
-    """Refuse a mapping with two equal keys, of which YAML would pass the first over."""
-    found, nodes = set(), [root]
-    while nodes:
-        node = nodes.pop()
-        if not isinstance(getattr(node, "value", None), list) or id(node) in found:
-            continue
-        found.add(id(node))
-        seen: set[tuple[str, str]] = set()
-        for item in node.value:
-            if not isinstance(item, tuple):
-                nodes.append(item)
-                continue
-            key, value = item
-            name = (key.tag, str(key.value))
-            if name in seen:
-                raise UserError(
-                    f"--config {named} has the key {key.value} twice, again in line "
-                    f"{key.start_mark.line + 1}: leave one out"
-                )
-            seen.add(name)
-            nodes.append(value)

@@ -49,11 +49,7 @@ class Study:
 
 
 def study(hypotheses: Path | None) -> Study:
-    """The claims of a folder, by default those at hand.
-
-    Raises:
-        UserError: there is none, or a claim file is wrong.
-    """
+    """The claims of a folder, by default those at hand."""
     folder = claims_folder(hypotheses)
     with terminal.busy("reading the claims"):
         claims = read_claims(folder)
@@ -69,12 +65,7 @@ def judge(
     published: bool,
     as_json: bool,
 ) -> Judged | None:
-    """Judge the `chosen` claims and print their verdicts, or print the plan and return None.
-
-    Raises:
-        UserError: an option, the store or the report's folder is wrong, two options exclude each
-            other, or the verdicts on record are not the user's.
-    """
+    """Judge the `chosen` claims and print their verdicts, or print the plan and return None."""
     _check(asked, of, published=published)
     if asked.plan:
         _show_plan(asked, chosen, of.claims, as_json=as_json)

@@ -43,12 +43,7 @@ class Drawn(Result, Protocol):
 
 
 def check_output(output: Output, plot: str | None = None) -> None:
-    """Make sure that the result can be written as asked, before anything is read.
-
-    Raises:
-        UserError: --output ends in something else than .json, --plot in something else than .svg or
-            .png, or a file cannot be written.
-    """
+    """Make sure that the result can be written as asked, before anything is read."""
     if output.output is not None:
         if Path(output.output).suffix.lower() != ".json":
             raise UserError(f"--output {output.output} is written as JSON: end its name in .json")
@@ -57,11 +52,7 @@ def check_output(output: Output, plot: str | None = None) -> None:
 
 
 def show(result: Result, found: Found, line: CommandLine, output: Output, **more: Any) -> int:
-    """Print a result below the model's name; `more` joins its JSON.
-
-    Raises:
-        UserError: a file cannot be written.
-    """
+    """Print a result below the model's name; `more` joins its JSON."""
     room = terminal.width()
     text = f"{cut(found.label, room)}\n\n{result.text(room)}"
     give(found, line, output, result.to_json() | more, text)
@@ -69,11 +60,7 @@ def show(result: Result, found: Found, line: CommandLine, output: Output, **more
 
 
 def draw(result: Drawn, found: Found, line: CommandLine, output: Output, plot: str | None) -> int:
-    """Draw a result where `plot` says so, and `show` it.
-
-    Raises:
-        UserError: a file cannot be written.
-    """
+    """Draw a result where `plot` says so, and `show` it."""
     if plot is not None:
         write_figure(result.figure(found.label).svg(heading=True), plot)
     return show(result, found, line, output)
@@ -82,11 +69,7 @@ def draw(result: Drawn, found: Found, line: CommandLine, output: Output, plot: s
 def give(
     found: Found, line: CommandLine, output: Output, result: Mapping[str, Any], text: str
 ) -> None:
-    """Print `text`, or with --json the document; leave the document in --output as well.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
+    """Print `text`, or with --json the document; leave the document in --output as well."""
     if output.json or output.output is not None:
         from lazarus_bench import backend
 
@@ -129,12 +112,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_plot(named: str | None) -> None:
-    """Make sure that the figure can be drawn and written, before anything is read.
-
-    Raises:
-        UserError: its name ends in something else than .svg or .png, a PNG cannot be made here, or
-            the file cannot be written.
-    """
+    """Make sure that the figure can be drawn and written, before anything is read."""
     if named is None:
         return
     ending = Path(named).suffix.lower()
@@ -148,11 +126,7 @@ def check_plot(named: str | None) -> None:
 
 
 def write_figure(svg: str, named: str) -> None:
-    """Write an SVG into the file, rasterised where the file's name ends in .png.
-
-    Raises:
-        UserError: it cannot be written.
-    """
+    """Write an SVG into the file, rasterised where the file's name ends in .png."""
     file = Path(named).expanduser()
     if file.suffix.lower() != ".png":
         write_text(svg, file, "picture")
@@ -177,11 +151,7 @@ def report_file(named: str | Path) -> Path:
 
 
 def check_apart(output: str | Path | None, *read: Path) -> None:
-    """Make sure that `--output` names none of the files that are read, links followed.
-
-    Raises:
-        UserError: It does, and would overwrite it.
-    """
+    """Make sure that `--output` names none of the files that are read, links followed."""
     if output is None:
         return
     written = Path(output).expanduser().resolve()
@@ -194,11 +164,7 @@ def check_apart(output: str | Path | None, *read: Path) -> None:
 
 
 def _content(folder: Path) -> list[str]:
-    """Names of what lies in `folder`, sorted; none where it is not there.
-
-    Raises:
-        UserError: it is a file, or cannot be read.
-    """
+    """Names of what lies in `folder`, sorted; none where it is not there."""
     try:
         return sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
@@ -209,11 +175,7 @@ def _content(folder: Path) -> list[str]:
 
 
 def check_free(folder: Path, ours: Sequence[str] = ()) -> None:
-    """Make sure that nothing but `ours` lies in `folder`.
-
-    Raises:
-        UserError: something else does.
-    """
+    """Make sure that nothing but `ours` lies in `folder`."""
     foreign = [name for name in _content(folder) if name not in ours]
     if foreign:
         raise UserError(
@@ -223,11 +185,7 @@ def check_free(folder: Path, ours: Sequence[str] = ()) -> None:
 
 
 def holds(folder: Path, digest: str) -> bool:
-    """Whether `folder` is what this job made, every file whole.
-
-    Raises:
-        UserError: it is, but for a file that is damaged.
-    """
+    """Whether `folder` is what this job made, every file whole."""
     from lazarus_bench.jobs.artifact import MANIFEST, damages
 
     if MANIFEST not in _content(folder):
@@ -239,11 +197,7 @@ def holds(folder: Path, digest: str) -> bool:
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that `folder` can be written, before the work that fills it.
-
-    Raises:
-        UserError: it cannot.
-    """
+    """Make sure that `folder` can be written, before the work that fills it."""
     try:
         probe(folder.parent)
     except OSError as error:
@@ -257,11 +211,7 @@ def _no_folder(folder: Path, error: OSError) -> UserError:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill that becomes `folder`, which is empty or not there, when the block ends.
-
-    Raises:
-        UserError: it cannot be written.
-    """
+    """A folder to fill that becomes `folder`, which is empty or not there, when the block ends."""
     work = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}"
     try:
         work.mkdir(parents=True)

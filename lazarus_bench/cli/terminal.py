@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 from lazarus_bench.figures.tables import PIPED, wrapped
 from lazarus_bench.report.markup import unescaped
-from lazarus_bench.report.printed import cut
+from lazarus_bench.session.progress import StatusLine, every
 
 PATIENCE = 1.0
 """Seconds before a command says what it is at, and between two signs of life."""
@@ -76,69 +75,16 @@ def flowed(markdown: str, room: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-QUIET_SECONDS = 60.0
-"""Without a terminal, how long nothing is said about what is going on."""
-
-
-class StatusLine:
-    """Lines of progress; off a terminal the replaced one becomes a line a minute."""
-
-    def __init__(self) -> None:
-        """Begin with nothing shown."""
-        self._shown = 0
-        self._said = time.monotonic()
-
-    def say(self, line: str) -> None:
-        """Write a line that stays."""
-        self.clear()
-        print(line, file=sys.stderr, flush=True)
-
-    def live(self, line: str) -> None:
-        """Show what is going on now, in place of what was."""
-        if not sys.stderr.isatty():
-            if time.monotonic() - self._said >= QUIET_SECONDS:
-                self._said = time.monotonic()
-                self.say(line)
-            return
-        shown = cut(line, shutil.get_terminal_size().columns - 1)
-        sys.stderr.write(f"\r{shown.ljust(self._shown)}")
-        sys.stderr.flush()
-        self._shown = len(shown)
-
-    def clear(self) -> None:
-        """Take the replaced line off the terminal."""
-        if self._shown:
-            sys.stderr.write("\r" + " " * self._shown + "\r")
-            sys.stderr.flush()
-            self._shown = 0
-
-
 @contextmanager
 def busy(what: str) -> Iterator[None]:
     """Say on a terminal's standard error, once a second has passed, what is going on."""
     if not sys.stderr.isatty():
         yield
         return
-    done = threading.Event()
-    teller = threading.Thread(target=_tell, args=(what, done), daemon=True)
-    teller.start()
-    try:
+    start, line = time.monotonic(), StatusLine()
+    with every(PATIENCE, lambda: line.live(f"{what}: {time.monotonic() - start:.0f} s")):
         yield
-    finally:
-        done.set()
-        teller.join()
-
-
-def _tell(what: str, done: threading.Event) -> None:
-    start, longest = time.monotonic(), 0
-    while not done.wait(PATIENCE):
-        said = cut(f"{what}: {time.monotonic() - start:.0f} s", shutil.get_terminal_size().columns)
-        longest = max(longest, len(said))
-        sys.stderr.write(f"\r{said}")
-        sys.stderr.flush()
-    if longest:
-        sys.stderr.write("\r" + " " * longest + "\r")
-        sys.stderr.flush()
+    line.clear()
 
 
 def size(amount: int) -> str:

@@ -19,20 +19,16 @@ if TYPE_CHECKING:
     from lazarus_bench.training.recipe import Option, Recipe
 
 Settings = Mapping[str, Any]
-Kind = Literal["integer", "number", "text", "switch", "integers", "texts"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """One training of a command.
 
-    Attributes:
-        recipe: what is trained.
-        names: what a configuration file may call it, the first one foremost.
-        folder: of --output, and the start of its flags; "" where it is the only one.
-        preset: settings that differ from the recipe's own.
-        usual: defaults in words, where the preset tells too little.
-        without: settings that are decided here.
+    A configuration file may call it by `names`, the first one foremost; `folder` is its part of
+    --output and the start of its flags, "" where it is the only stage. `preset` are settings that
+    differ from the recipe's own, with their defaults in words in `usual` where a value tells too
+    little; `without` are settings that are decided here.
     """
 
     recipe: type[Recipe]
@@ -158,10 +154,14 @@ def training(name: str) -> Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
-    """A setting as it is typed: `field` is its name in the settings, of `hint` and `option`."""
+    """A setting as it is typed: `field` is its name in the settings.
+
+    `type` is Python's of its value, or of each of `several`; integers have commas between them.
+    """
 
     field: str
-    hint: Any
+    type: Any
+    several: bool
     default: Any
     option: Option
     key: str
@@ -173,34 +173,11 @@ class Flag:
         return f"--{self.key.replace('_', '-')}"
 
     @property
-    def kind(self) -> Kind:
-        """What its value is; several integers stand with commas between them."""
-        plain = _plain(self.hint)
-        if get_origin(plain) is tuple:
-            return "integers" if _plain(get_args(plain)[0]) is int else "texts"
-        kinds: Mapping[Any, Kind] = {int: "integer", float: "number", bool: "switch"}
-        return kinds.get(plain, "text")
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """What a text may be; nothing where it is free."""
-        plain = _plain(self.hint)
-        plain = get_args(plain)[0] if get_origin(plain) is tuple else plain
-        return get_args(plain) if get_origin(plain) is Literal else ()
-
-    @property
-    def type(self) -> Any:
-        """Python's type of the value, or of each of several."""
-        types = {"integer": int, "integers": int, "number": float, "switch": bool}
-        return Literal[self.choices] if self.choices else types.get(self.kind, str)
-
-    @property
     def metavar(self) -> str:
-        """What the help calls the value."""
-        if self.kind == "text" and self.choices:
-            return "|".join(self.choices)
-        usual = {"integer": "N", "number": "X", "integers": "N,N"}
-        return self.option.metavar or usual.get(self.kind, "NAME")
+        """The value's placeholder in the help."""
+        choices = () if self.several else get_args(self.type)
+        usual = {int: "N,N" if self.several else "N", float: "X"}.get(self.type, "NAME")
+        return "|".join(choices) or self.option.metavar or usual
 
     @property
     def told(self) -> str:
@@ -212,13 +189,18 @@ class Flag:
         return f"{self.option.help} (default: {shown})" if shown else self.option.help
 
 
-def _plain(hint: Any) -> Any:
-    """The type of what is typed: without bounds, and the first of several."""
-    if get_origin(hint) is Annotated:
-        return _plain(get_args(hint)[0])
-    if get_origin(hint) in (tuple, Literal, None):
-        return hint
-    return _plain(next(each for each in get_args(hint) if each is not NoneType))
+def _typed_as(hint: Any) -> tuple[Any, bool]:
+    """The type of one value as it is typed, without bounds, and whether several may be given."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _typed_as(arguments[0])
+    if origin is tuple:
+        return _typed_as(arguments[0])[0], True
+    if origin is None:
+        return hint if hint in (int, float, bool) else str, False
+    if origin is Literal:
+        return hint, False
+    return _typed_as(next(each for each in arguments if each is not NoneType))
 
 
 @cache
@@ -235,9 +217,11 @@ def flags(name: str) -> tuple[Flag, ...]:
             key = option.name or setting
             others = (key, *option.aliases) if stage.folder else option.aliases
             usual = stage.usual.get(setting, None if setting in stage.preset else option.usual)
+            kind, several = _typed_as(hint)
             flag = Flag(
                 field=first + setting,
-                hint=hint,
+                type=kind,
+                several=several,
                 default=stage.preset.get(setting, default),
                 option=replace(option, usual=usual),
                 key=f"{stage.folder}_{key}" if stage.folder else key,
@@ -258,9 +242,6 @@ def recipes_of(name: str, file: Settings, given: Settings, model: str) -> list[t
     """The trainings of `train NAME`, each on the one before, with the folder of --output for each.
 
     Settings of the command line (`given`) win over those of the `file`.
-
-    Raises:
-        UserError: a setting cannot be honoured; it is called by its flag.
     """
     made = []
     for stage in training(name).stages:
@@ -333,12 +314,7 @@ class Config:
 
 
 def read_config(named: str, recipe: str) -> Config:
-    """The settings in a file, for `train RECIPE`.
-
-    Raises:
-        UserError: it cannot be read, has a key that nothing knows or a value that cannot be
-            honoured, or says one thing twice.
-    """
+    """The settings in a file, for `train RECIPE`."""
     from lazarus_bench.cli.inputs import read_yaml
 
     content = read_yaml(named)
@@ -388,11 +364,7 @@ def _flat(content: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, An
 
 
 def _passed(named: str, recipe: str, key: str, value: Any, names: Mapping[str, Any]) -> bool:
-    """Whether a key says what holds anyway.
-
-    Raises:
-        UserError: it says something else.
-    """
+    """Whether a key says what holds anyway."""
     what = training(recipe)
     folder, _, last = key.rpartition(".")
     staged = {"": what.names} | {s.folder: s.names for s in what.stages if s.folder}
@@ -433,16 +405,15 @@ def _nearest(key: str, names: Mapping[str, Any]) -> str:
 
 def _value(place: str, flag: Flag, value: Any) -> Any:
     """A value of the flag's kind, as the command line would give it."""
-    several = flag.kind in ("integers", "texts")
-    if several and not isinstance(value, list):
+    if flag.several and not isinstance(value, list):
         value = [value]
-    elif flag.kind == "number" and isinstance(value, str):
+    elif flag.type is float and isinstance(value, str):
         with suppress(ValueError):
             value = float(value)  # YAML 1.1 reads 1e-4, which has no point, as text
-    elif flag.kind == "text" and isinstance(value, bool):
+    elif flag.type not in (int, float, bool) and isinstance(value, bool):
         value = str(value).lower()  # YAML reads true as a truth value, where it is a word
     kind: Any = flag.type
-    return _fitting(place, tuple[kind, ...] if several else kind, value)
+    return _fitting(place, tuple[kind, ...] if flag.several else kind, value)
 
 
 def _fitting(place: str, kind: Any, value: Any) -> Any:

@@ -7,9 +7,8 @@ import os
 import shlex
 import shutil
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from lazarus_bench.jobs.subjects import subject as subject_of
 from lazarus_bench.jobs.work import Failure, Place, missing, run_job
 from lazarus_bench.models.files import read_config as config_of
 from lazarus_bench.report.printed import number
+from lazarus_bench.session.progress import QUIET_SECONDS, every
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
@@ -54,11 +54,7 @@ def train(
     *,
     as_json: bool,
 ) -> None:
-    """Train the `stages` of `train NAME`, each on the one before, or find them; show how it went.
-
-    Raises:
-        UserError: the model cannot be trained so, or a folder or a picture cannot be written.
-    """
+    """Train or find the `stages` of `train NAME`, each on the one before, and show the course."""
     model, plot = str(common["model"]), common.get("plot")
     outputs.check_plot(plot)
     store, first = Store(default_root()), common.get("lab_seed", inputs.LAB_SEED)
@@ -99,12 +95,7 @@ def check_seeds(given: Mapping[str, Any]) -> None:
 def _base(
     model: str, lab_seed: int, recipe: Recipe, store: Store
 ) -> tuple[Found, Job | Checkpoint]:
-    """The model, and what a job starts from; an untrained backbone takes a second to make.
-
-    Raises:
-        UserError: there is no such model, it is not built, or it is the untrained backbone and no
-            labelled data are read.
-    """
+    """The model, and what a job starts from; an untrained backbone takes a second to make."""
     if model != BLANK:
         return inputs.find(model, lab_seed=lab_seed), subject_of(model).base(lab_seed)
     data = getattr(recipe, "data", None)
@@ -120,9 +111,6 @@ def _check_layers(name: str, model: str, recipes: Sequence[Recipe], found: Found
     """Make sure that the model has the layers that the stages name, before anything is trained.
 
     A configuration that does not say how many there are leaves that to the training.
-
-    Raises:
-        UserError: it has fewer.
     """
     depth = config_of(found.directory).get("num_hidden_layers")
     for recipe in recipes:
@@ -136,11 +124,7 @@ def _check_layers(name: str, model: str, recipes: Sequence[Recipe], found: Found
 
 
 def _places(folder: Path, parts: Sequence[str], jobs: Sequence[Job]) -> list[Path]:
-    """Where each training goes; it can be written, and is empty or holds that training.
-
-    Raises:
-        UserError: it holds something else, or cannot be written.
-    """
+    """Where each training goes; it can be written, and is empty or holds that training."""
     places = [folder / part for part in parts]
     if folder not in places:
         outputs.check_free(folder, parts)
@@ -178,11 +162,7 @@ class Trained:
 
 
 def put(job: Job, place: Path | None, store: Store) -> Trained:
-    """Train `job` unless it was, and copy it to `place`, unless that holds it already.
-
-    Raises:
-        UserError: it cannot be trained, or `place` cannot be written.
-    """
+    """Train `job` unless it was, and copy it to `place`, unless that holds it already."""
     if place is not None and outputs.holds(place, job.digest):
         return Trained(job=job, artifact=read_artifact(place), found=True)
     known = store.find(job)
@@ -208,7 +188,10 @@ def make(job: Job, store: Store) -> Artifact:
     backend.set_threads()
     backend.warn_if_slow()
     for needed in missing([job], store):
-        with _followed(needed, store):
+        progress = Progress([needed], 1, store)
+        # A line a minute where no terminal shows the bar.
+        tell = every(QUIET_SECONDS, lambda: _say(progress.status()))  # noqa: B023
+        with nullcontext() if sys.stderr.isatty() else tell:
             try:
                 _train(needed, store)
             except KeyboardInterrupt:
@@ -251,27 +234,6 @@ def _how_to_go_on(job: Job, store: Store) -> str:
     )
 
 
-@contextmanager
-def _followed(job: Job, store: Store) -> Iterator[None]:
-    """A line a minute on standard error where no terminal shows the bar."""
-    if sys.stderr.isatty():
-        yield
-        return
-    done, progress = threading.Event(), Progress([job], 1, store)
-
-    def tell() -> None:
-        while not done.wait(terminal.QUIET_SECONDS):
-            _say(progress.status())
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        done.set()
-        teller.join()
-
-
 def show(
     recipe: str,
     found: Found,
@@ -285,9 +247,6 @@ def show(
     """Print what came of the trainings, and draw them with --plot.
 
     `readable` is what another command calls the model that they began with.
-
-    Raises:
-        UserError: the picture cannot be written.
     """
     if plot is not None:
         curves = [_curves(trained, found) for trained in results if trained.log(POINTS)]

@@ -63,10 +63,14 @@ def reading_ahead(
     if len(claims) < ENOUGH or is_reader() or is_worker(config) or not bench.reads_ahead:
         yield False
         return
+    # It trains nothing, and these claims' names are given from the last one on.
+    own: dict[str, Any] = {"store": bench.store.root, "offline": True, "update_pins": False}
+    options = replace(bench.options, **own, until_decided=False, budget=None).plain()
+    names = [f"{config.rootpath / item.nodeid}" for item in reversed(claims)]
     reader = subprocess.Popen(
-        command(config, claims),
+        [sys.executable, "-m", "pytest", "--rootdir", str(config.rootpath), *names],
         cwd=config.invocation_params.dir,
-        env={**os.environ, VARIABLE: json.dumps(handed_on(bench))},
+        env={**os.environ, VARIABLE: json.dumps({"process": os.getpid(), "options": options})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -74,32 +78,9 @@ def reading_ahead(
     try:
         yield True
     finally:
-        _end(reader)
-
-
-def command(config: pytest.Config, claims: Sequence[pytest.Item]) -> list[str]:
-    """The second process's own command line: these claims by name, the last one first."""
-    names = [f"{config.rootpath / item.nodeid}" for item in reversed(claims)]
-    return [sys.executable, "-m", "pytest", "--rootdir", str(config.rootpath), *names]
-
-
-def handed_on(bench: Session) -> dict[str, Any]:
-    """What the second process is told: this one's options, and to train nothing."""
-    own = replace(
-        bench.options,
-        store=bench.store.root,
-        offline=True,
-        update_pins=False,
-        until_decided=False,
-        budget=None,
-    )
-    return {"process": os.getpid(), "options": own.plain()}
-
-
-def _end(reader: subprocess.Popen[bytes]) -> None:
-    reader.terminate()
-    try:
-        reader.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        reader.kill()
-        reader.wait()
+        reader.terminate()
+        try:
+            reader.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            reader.kill()
+            reader.wait()

@@ -38,14 +38,11 @@ LETTERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """One claim judged on one subject: its row, and where that belongs.
+    """One claim judged on one subject: a report of the one row and what was shown with it.
 
-    Attributes:
-        report: a report of the one row and what was shown with it.
-        folder: the folder of the claim's file.
-        design: what the verdict is put on record under.
-        place: its place among the session's tests.
-        machine: what its numbers depend on besides the claim and its trainings, by name.
+    `folder` is that of the claim's file, `design` what the verdict is put on record under, `place`
+    its place among the session's tests, and `machine` what its numbers depend on besides the claim
+    and its trainings, by name.
     """
 
     report: Report

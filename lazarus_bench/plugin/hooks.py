@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lazarus_bench.session.judging import Trial
     from lazarus_bench.session.session import Session
 
-pytest_plugins = ["lazarus_bench.plugin.fixtures"]
-
 PROCESSES = 2
 """Processes that read models: the session's and the one ahead of it."""
 
@@ -106,6 +104,18 @@ def _options(config: pytest.Config) -> Options:
 def pytest_configure_node(node: Any) -> None:
     """Hand the options to one of xdist's workers."""
     node.workerinput[SHARED] = json.dumps(node.config.stash[OPTIONS].plain())
+
+
+@pytest.fixture
+def lb_subject(request: pytest.FixtureRequest) -> str:
+    """What the claim is judged on: "published", a lab model, a directory or a hub id."""
+    return str(request.param)
+
+
+@pytest.fixture
+def lb_prompts(request: pytest.FixtureRequest) -> int:
+    """Number of held-out prompts that the session's profile reads."""
+    return int(request.config.stash[SESSION].profile.prompts)
 
 
 def claim_of(item: pytest.Item) -> Claim | None:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.session.progress import StatusLine
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
-    from lazarus_bench.session.session import Session, Watch
+    from lazarus_bench.session.session import Session
 
 LOCK = ".training.lock"
-
-QUIET_SECONDS = 60.0
-"""Without a terminal, how long nothing is said about what is running."""
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -93,59 +89,23 @@ def _say_what_lacks(config: pytest.Config, bench: Session, jobs: Iterable[Job]) 
 
 def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
     """Run what the store lacks, with a line for each training and a live one on a terminal."""
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    unseen = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
-    single = alone(bench.store.root) if is_worker(config) else contextlib.nullcontext()
-    with unseen, single, _watch(config) as watch:
-        try:
-            _say_if_slow(watch.say)
-            bench.train(bench.plan(jobs), watch)
-        except KeyboardInterrupt:
-            watch.say("interrupted; what is done is kept, run the same command to go on")
-            raise
-
-
-@contextlib.contextmanager
-def alone(store: Path) -> Iterator[None]:
-    """Hold the store's lock: the first worker trains, the others then find what it made."""
-    import fcntl
-
-    store.mkdir(parents=True, exist_ok=True)
-    with (store / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _watch(config: pytest.Config) -> Iterator[Watch]:
-    """A live line on a terminal; elsewhere a line a minute."""
-    from tqdm import tqdm
-
     from lazarus_bench.session.session import Watch
 
-    say = speaker(config)
-
-    def above(line: str) -> None:
-        with tqdm.external_write_mode():
-            say(line)
-
-    if not sys.stderr.isatty():
-        yield Watch(say=say, live=_seldom(say))
-        return
-    with tqdm(bar_format="{desc}", leave=False, dynamic_ncols=True) as line:
-        yield Watch(say=above, live=line.set_description_str)
-
-
-def _seldom(say: Callable[[str], None]) -> Callable[[str], None]:
-    last = time.monotonic()
-
-    def live(line: str) -> None:
-        nonlocal last
-        if time.monotonic() - last >= QUIET_SECONDS:
-            last = time.monotonic()
-            say(line)
-
-    return live
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    unseen = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
+    # The first of xdist's workers trains; the others then find what it made.
+    lock = FileLock(bench.store.root / LOCK)
+    single = lock if is_worker(config) else contextlib.nullcontext()
+    lines = StatusLine(speaker(config))
+    with unseen, single:
+        try:
+            _say_if_slow(lines.say)
+            bench.train(bench.plan(jobs), Watch(say=lines.say, live=lines.live))
+        except KeyboardInterrupt:
+            lines.say("interrupted; what is done is kept, run the same command to go on")
+            raise
+        finally:
+            lines.clear()
 
 
 def _say_if_slow(say: Callable[[str], None]) -> None:

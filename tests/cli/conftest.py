@@ -5,6 +5,7 @@ import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
+from commandcases import random_adapter
 
 from lazarus_bench import cli
 
@@ -75,21 +76,8 @@ def narrow(monkeypatch):
 @pytest.fixture(scope="session")
 def adapter(tiny, tmp_path_factory):
     """A LoRA of `tiny` in mlx-lm's format that changes what it says."""
-    from mlx.utils import tree_map
-
-    from lazarus_bench.backend import mx
-    from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
-    from lazarus_bench.models.load import load
-
-    loaded, lora = load(tiny), Lora(keys=("self_attn.v_proj", "self_attn.o_proj"), rank=2, scale=8)
-    add_lora(loaded, lora)
-    weights = loaded.model.trainable_parameters()
-    loaded.model.update(
-        tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
-    )
-    directory = tmp_path_factory.mktemp("adapters")
-    save_adapter(loaded, directory, lora)
-    return directory
+    keys = ("self_attn.v_proj", "self_attn.o_proj")
+    return random_adapter(tiny, tmp_path_factory.mktemp("adapters"), *keys)
 
 
 @pytest.fixture

@@ -10,19 +10,10 @@ import sys
 
 import pytest
 from claimfiles import clean_environment, write
+from commandcases import program
 
 from lazarus_bench import backend, cli
 from lazarus_bench.cli import application
-
-
-def command(*args, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "lazarus_bench", *args],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=clean_environment(**environment),
-    )
 
 
 @pytest.mark.parametrize("name", application.commands())
@@ -40,7 +31,7 @@ def test_a_command_is_its_file_and_its_docstring_its_help(capsys, monkeypatch, n
 
 
 def test_doctor_tells_what_it_found():
-    done = command("doctor")
+    done = program("doctor")
     shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if "  " in line)
     assert {"mlx", "revision", "device", "blas", "speed"} <= set(shown)
     assert "GFLOP/s" in shown["speed"]
@@ -50,7 +41,7 @@ def test_doctor_tells_what_it_found():
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="only Linux has a slow BLAS to replace")
 def test_doctor_gives_the_remedy_for_the_reference_blas():
-    done = command("doctor", LAZARUS_BENCH_BLAS="reference", LAZARUS_BENCH_DEVICE="cpu")
+    done = program("doctor", LAZARUS_BENCH_BLAS="reference", LAZARUS_BENCH_DEVICE="cpu")
     assert done.returncode == 1
     assert "slow: install it with `pip install 'lazarus-bench[cpu]'`" in done.stdout
 
@@ -62,14 +53,14 @@ def test_doctor_gives_the_remedy_for_the_reference_blas():
 def test_doctor_of_a_machine_that_is_not_there(variable, value):
     if variable == "LAZARUS_BENCH_BLAS" and platform.system() != "Linux":
         pytest.skip("only Linux lets one choose a BLAS")
-    done = command("doctor", **{variable: value})
+    done = program("doctor", **{variable: value})
     assert done.returncode == 2
     assert done.stderr.startswith(f"lazarus-bench: {variable}={value} is not ")
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_doctor_tells_other_programs():
-    done = command("doctor", "--json")
+    done = program("doctor", "--json")
     found = json.loads(done.stdout)
     assert found["kind"] == "doctor"
     assert {"mlx", "device", "blas"} <= set(found["manifest"])
@@ -124,7 +115,7 @@ def test_output_that_cannot_be_written_is_one_sentence(redirected, sentence):
 def test_an_output_without_the_signs_gets_escapes(arguments, tmp_path):
     claim = '@pre("one/a", AtLeast(0.3), NARROW)\ndef test_a():\n    return Means(values=NARROW)'
     folder = [str(write(tmp_path, test_one=claim))] if arguments[-1] == "--hypotheses" else []
-    done = command(*arguments, *folder, PYTHONIOENCODING="ascii")
+    done = program(*arguments, *folder, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u" in done.stdout
 

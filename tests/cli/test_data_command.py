@@ -4,19 +4,11 @@ import json
 
 import pytest
 
-from lazarus_bench import cli
 
-
-@pytest.fixture
-def told(capsys, tmp_path, monkeypatch):
-    """What the command says: exit code, standard output, standard error; in an empty folder."""
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty folder to work in."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        code = cli.main(["data", *map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def read(file):

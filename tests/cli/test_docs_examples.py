@@ -7,22 +7,19 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import claimfiles
 import doc_tables as tables
 import pytest
+from commandcases import program, random_adapter
 from doc_checks import Ran, check
 from documentation import FENCE, PAGES, ROOT, Example, blocks, examples
 
 from lazarus_bench import cli
-from lazarus_bench.backend import mx
+from lazarus_bench.cli.train_settings import trainings
 from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.subjects import lab_subject
-from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
-from lazarus_bench.models.load import load
 
 EXAMPLES = examples()
 PROGRAM = re.compile(r"(\.venv/bin/)?(lazarus-bench|pytest) ")
@@ -56,13 +53,7 @@ def on(page: Path) -> list[Example]:
     name = str(page.relative_to(ROOT))
     here = [e for e in EXAMPLES if e.page == name and runs(e, "lazarus-bench")]
     first = {e.command: e for e in reversed(EXAMPLES)}
-    left = own_test(page).exists()
-    return [e for e in here if not left and (e is first[e.command] or not is_session(arguments(e)))]
-
-
-def own_test(page: Path) -> Path:
-    """The module that runs a page's examples instead of this one, where there is one."""
-    return ROOT / "tests" / "cli" / f"test_{page.stem.replace('-', '_')}_page.py"
+    return [e for e in here if e is first[e.command] or not is_session(arguments(e))]
 
 
 def is_session(words: list[str]) -> bool:
@@ -93,18 +84,8 @@ def small_lab(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small_adapter(small_lab, tmp_path_factory) -> Path:
     """A LoRA of the small llama that changes what it says."""
-    from mlx.utils import tree_map
-
-    loaded = load(llama_in(small_lab))
-    lora = Lora(keys=("self_attn.v_proj", "self_attn.o_proj"), rank=2, scale=8)
-    add_lora(loaded, lora)
-    weights = loaded.model.trainable_parameters()
-    loaded.model.update(
-        tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
-    )
-    directory = tmp_path_factory.mktemp("adapters")
-    save_adapter(loaded, directory, lora)
-    return directory
+    keys = ("self_attn.v_proj", "self_attn.o_proj")
+    return random_adapter(llama_in(small_lab), tmp_path_factory.mktemp("adapters"), *keys)
 
 
 def llama_in(store: Path) -> Path:
@@ -140,6 +121,8 @@ def _files(folder: Path, lab: Path, adapter: Path) -> None:
     (folder / "prompts.txt").write_text("7 * 8 = \n5 + 6 = \n")
     hosts = [{"ssh": f"mac{n}", "ips": [f"192.168.0.{n}"]} for n in (1, 2, 3)]
     (folder / "hosts.json").write_text(json.dumps({"backend": "ring", "hosts": hosts}))
+    (config,) = [b for b in _blocks("docs/train.md") if b.language == "yaml"]
+    (folder / "config.yaml").write_text(config.text)
     _labelled(folder)
     (own,) = [b for b in _blocks("docs/extend.md") if b.language == "python" and "@claim" in b.text]
     (folder / "my-claims").mkdir()
@@ -181,6 +164,8 @@ def is_of(words: list[str], command: str) -> bool:
     "page", [p for p in PAGES if on(p)], ids=lambda p: str(p.relative_to(ROOT))
 )
 def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
+    if any("--output adapters" in example.command for example in on(page)):
+        (here / "adapters").unlink()  # the page makes its own
     for example in on(page):
         words = [*smaller(arguments(example)), *more(example)]
         code, out, err = said(words, capsys)
@@ -193,14 +178,8 @@ def test_the_examples_of_a_page_do_what_it_says(page, here, capsys):
 def said(words: list[str], capsys) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
     if is_session(words) and "--plan" not in words:
-        environment = claimfiles.clean_environment(LAZARUS_BENCH_STORE=str(Path("store").resolve()))
-        done = subprocess.run(
-            [sys.executable, "-m", "lazarus_bench", *words],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            env=environment | {"COLUMNS": "120"},
-        )
+        store = str(Path("store").resolve())
+        done = program(*words, LAZARUS_BENCH_STORE=store, COLUMNS="120")
         return done.returncode, done.stdout, done.stderr
     return cli.main(words), *capsys.readouterr()
 
@@ -253,10 +232,9 @@ def test_no_line_of_the_tables_is_without_an_example():
     assert idle == []
 
 
-def test_a_page_with_a_test_of_its_own_is_read_by_it():
-    for page in PAGES:
-        if own_test(page).exists():
-            assert page.name in own_test(page).read_text(encoding="utf-8")
+def test_the_examples_train_by_every_recipe():
+    words = [arguments(e) for e in EXAMPLES if runs(e, "lazarus-bench")]
+    assert {own[1] for own in words if own[0] == "train"} == set(trainings())
 
 
 def test_no_example_hides_outside_the_blocks_that_are_run():

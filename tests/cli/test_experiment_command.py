@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 from claimfiles import write
-from commandcases import commands
+from commandcases import CONFIG, commands
 
 TWO = """
 from lazarus_bench.training import DualReward, Fuse
@@ -77,23 +77,6 @@ EXPERIMENTS = (
         data=("sst2=hub",),
     ),
 )
-"""
-CONFIG = """
-stage1:
-  method: sft
-  max_steps: 500
-  lora:
-    rank: 16
-    alpha: 32.0
-
-stage2:
-  method: dual_reward
-  max_steps: 500
-  learning_rate: 0.00005  # Very low
-  classifier_weight: 0.5
-  lora:
-    rank: 8  # Small
-    alpha: 16.0
 """
 
 

@@ -35,12 +35,6 @@ def test_every_command_is_here():
     assert set(COMMANDS) == set(APPS)
 
 
-@pytest.mark.parametrize("command", APPS)
-def test_every_command_has_the_flag(command):
-    arguments = APPS[command].assemble_argument_collection()
-    assert "--json" in [name for argument in arguments for name in argument.names]
-
-
 @pytest.fixture
 def line(lab, adapter, tiny_mixture, tmp_path, monkeypatch):
     """The whole line of a command, in a folder and with a store of its own."""

@@ -16,7 +16,7 @@ from lazarus_bench.training import Pretrain, pretrain
 SHORT = Pretrain(steps=2, symbols=4, words=2, prose=1)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
     """An empty store, and a llama of the lab that takes two steps."""
     monkeypatch.setitem(subjects.LAB_FAMILIES, "llama", SHORT)
@@ -24,22 +24,12 @@ def store(tmp_path, monkeypatch):
     return Store(tmp_path / "store")
 
 
-@pytest.fixture
-def said(store, capsys):
-    def run(*arguments):
-        code = cli.main(["lab", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
 def models(out):
     return {model["name"]: model for model in json.loads(out)["models"]}
 
 
-def test_an_empty_store_lists_every_model_with_its_size(said):
-    code, out, _ = said("list", "--json")
+def test_an_empty_store_lists_every_model_with_its_size(told):
+    code, out, _ = told("list", "--json")
     found = models(out)
     assert (code, list(found)) == (0, list(LAB))
     assert found["lab:llama"]["parameters"] == parameters("llama")
@@ -55,27 +45,27 @@ def parameters(family):
     return sum(array.size for _, array in tree_flatten(model.parameters()))
 
 
-def test_a_model_is_built_once_and_then_there_for_every_command(said, store, capsys):
+def test_a_model_is_built_once_and_then_there_for_every_command(told, store, capsys):
     began = time.time()
-    code, out, err = said("build", "llama", "--workers", "1")
+    code, out, err = told("build", "llama", "--workers", "1")
     directory = store.path(lab_subject("lab:llama").base(0))
     assert (code, directory.is_dir()) == (0, True)
     assert out.startswith("lab:llama seed 0: built in ")
     assert out.endswith(f", {directory}\n")
     assert "1 training to run, 1 at a time on this machine" in err
     assert "[1/1] pretrain seed 0: " in err
-    assert said("build", "lab:llama") == (0, f"lab:llama seed 0: there already, {directory}\n", "")
-    [built] = models(said("list", "--json")[1])["lab:llama"]["built"]
+    assert told("build", "lab:llama") == (0, f"lab:llama seed 0: there already, {directory}\n", "")
+    [built] = models(told("list", "--json")[1])["lab:llama"]["built"]
     assert (built["seed"], built["state"]) == (0, "whole")
     assert 0 < built["seconds"] < time.time() - began
-    line = next(line for line in said("list")[1].splitlines() if line.startswith("lab:llama "))
+    line = next(line for line in told("list")[1].splitlines() if line.startswith("lab:llama "))
     assert line.split()[1] == "0"
     assert cli.main(["lens", "lab:llama", "7 * 8 = ", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"]["directory"] == str(directory)
 
 
-def test_building_as_json_names_each_artifact(said, store):
-    code, out, _ = said("build", "llama", "--seeds", "2", "--workers", "1", "--json")
+def test_building_as_json_names_each_artifact(told, store):
+    code, out, _ = told("build", "llama", "--seeds", "2", "--workers", "1", "--json")
     found = json.loads(out)["models"]
     assert (code, [item["seed"] for item in found]) == (0, [0, 1])
     assert {item["directory"] for item in found} == {
@@ -96,22 +86,22 @@ def test_building_as_json_names_each_artifact(said, store):
         (("build", "llama", "--store", "/dev/null/x"), "the store /dev/null/x cannot be made"),
     ],
 )
-def test_a_mistake_is_one_sentence(said, arguments, sentence):
-    code, out, err = said(*arguments)
+def test_a_mistake_is_one_sentence(told, arguments, sentence):
+    code, out, err = told(*arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"lazarus-bench: {sentence}")
     assert len(err.splitlines()) == 1
 
 
-def test_a_training_that_fails_is_told_and_sets_the_exit_code(said, store, monkeypatch):
+def test_a_training_that_fails_is_told_and_sets_the_exit_code(told, store, monkeypatch):
     def refuse(*_, **__):
         raise UserError("the disk said no")
 
     monkeypatch.setattr(pretrain.Pretrain, "train", refuse)
-    code, out, _ = said("build", "llama", "--workers", "1")
+    code, out, _ = told("build", "llama", "--workers", "1")
     assert (code, out) == (1, "lab:llama seed 0: the disk said no\n")
 
 
-def test_what_lens_says_of_a_missing_model_builds_it(said, capsys):
+def test_what_lens_says_of_a_missing_model_builds_it(told, capsys):
     assert cli.main(["lens", "lab:olmoe", "7 * 8 = "]) == 2
     assert "build it with `lazarus-bench lab build olmoe`" in capsys.readouterr().err

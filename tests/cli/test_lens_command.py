@@ -3,19 +3,16 @@
 import io
 import json
 import shutil
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from claimfiles import clean_environment
+from commandcases import program
 from safetensors.numpy import load_file, save_file
 
 from lazarus_bench.analysis.lens import read_lens, total_variation
 from lazarus_bench.cli import terminal
-from lazarus_bench.figures.tables import table
 from lazarus_bench.models.files import fingerprint
 from lazarus_bench.models.load import load
 
@@ -174,13 +171,6 @@ def test_one_layer_and_all_of_them_exclude_each_other(told, tiny):
     assert err == "lazarus-bench: --layer and --all-layers exclude each other: give one of them\n"
 
 
-def test_what_has_no_room_is_named():
-    said = table(["prompt", "layer", "one", "two"], [["p", "L0", "1" * 9, "2" * 9]], 28)
-    assert said.splitlines()[-1] == "no room for: two"
-    assert "1" * 9 in said
-    assert "2" * 9 not in said
-
-
 def test_progress_is_told_on_a_terminal_alone(monkeypatch, capsys):
     threads = threading.active_count()
     monkeypatch.setattr(terminal, "PATIENCE", 0.02)
@@ -208,23 +198,9 @@ def test_an_interrupt_is_no_trace(told, tiny, monkeypatch):
 
 
 def test_a_whole_process_in_a_pipe_of_another_encoding(tiny):
-    ours = subprocess.run(
-        [sys.executable, "-m", "lazarus_bench", "lens", str(tiny), PROMPTS[0]],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=clean_environment(PYTHONIOENCODING="ascii"),
-    )
+    ours = program("lens", tiny, PROMPTS[0], PYTHONIOENCODING="ascii")
     assert (ours.returncode, ours.stderr) == (0, "")
     assert r"7 * 8 =\u2423  L2" in ours.stdout
-
-
-def test_a_narrow_table_cuts_names_and_not_what_is_said_of_them():
-    rows = [["a rather long name of something", "0", "missing"], ["short", "1", "whole"]]
-    said = table(["training", "seed", "state"], rows, 30, kept=3).splitlines()
-    assert [line.split()[-2:] for line in said[1:]] == [["0", "missing"], ["1", "whole"]]
-    assert said[1].startswith("a rather long …")
-    assert max(map(len, said)) == 30
 
 
 def test_a_home_directory_is_where_the_shell_would_say(told, tiny, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from commandcases import random_adapter
 from safetensors.numpy import load_file, save_file
 
 from lazarus_bench.analysis.expert_use import entropy_bits, expert_use, specialisation_null
@@ -12,8 +13,6 @@ from lazarus_bench.analysis.expert_weights import read_weights
 from lazarus_bench.analysis.router import project_gates, project_random
 from lazarus_bench.analysis.routing import read_routing
 from lazarus_bench.analysis.vocabulary import known_words
-from lazarus_bench.backend import mx
-from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import Operation
 
@@ -26,17 +25,8 @@ QUICK = ["--permutations", "19"]
 @pytest.fixture(scope="module")
 def adapter(tiny_mixture, tmp_path_factory):
     """A LoRA on the routers and experts of `tiny_mixture`, which mlx-lm's own trainer may leave."""
-    from mlx.utils import tree_map
-
-    loaded = load(tiny_mixture)
-    lora = Lora(keys=("mlp.gate", "mlp.switch_mlp.up_proj"), rank=2, scale=8)
-    add_lora(loaded, lora)
-    weights = loaded.model.trainable_parameters()
-    moved = tree_map(lambda w: mx.random.normal(w.shape, key=mx.random.key(3)), weights)
-    loaded.model.update(moved)
-    directory = tmp_path_factory.mktemp("mixture-adapter")
-    save_adapter(loaded, directory, lora)
-    return directory
+    keys = ("mlp.gate", "mlp.switch_mlp.up_proj")
+    return random_adapter(tiny_mixture, tmp_path_factory.mktemp("mixture-adapter"), *keys)
 
 
 def routed(loaded, prompts):

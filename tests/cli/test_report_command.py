@@ -23,7 +23,7 @@ ROWS = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def report(tmp_path, monkeypatch):
     """A report in a folder of the default name, in the working directory."""
     monkeypatch.chdir(tmp_path)
@@ -32,22 +32,12 @@ def report(tmp_path, monkeypatch):
     return made
 
 
-@pytest.fixture
-def said(report, capsys):
-    def run(*arguments):
-        code = cli.main(["report", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
-
-
 def ids(out):
     return [line.split()[0] for line in out.splitlines() if "lab:llama   " in line]
 
 
-def test_a_line_for_each_verdict_and_a_sentence_on_what_moved(said):
-    code, out, err = said()
+def test_a_line_for_each_verdict_and_a_sentence_on_what_moved(told):
+    code, out, err = told()
     assert (code, err) == (0, "")
     assert out.startswith("lazarus-report/report.json, made 2026-01-01 with the smoke profile\n")
     assert ids(out) == ["one/high", "one/low", "two/low"]
@@ -65,33 +55,33 @@ def test_a_line_for_each_verdict_and_a_sentence_on_what_moved(said):
         (("--outcome", "invalid"), []),
     ],
 )
-def test_lines_are_chosen_by_claim_and_outcome(said, arguments, found):
-    code, out, _ = said("lazarus-report", *arguments)
+def test_lines_are_chosen_by_claim_and_outcome(told, arguments, found):
+    code, out, _ = told("lazarus-report", *arguments)
     assert (code, ids(out)) == (0, found)
-    _, out, _ = said("lazarus-report/report.json", *arguments, "--json")
+    _, out, _ = told("lazarus-report/report.json", *arguments, "--json")
     assert [verdict["claim"] for verdict in json.loads(out)["verdicts"]] == found
 
 
-def test_json_has_the_numbers_and_says_open_ends_as_null(said):
-    verdict = json.loads(said("--claim", "one/high", "--json")[1])["verdicts"][0]
+def test_json_has_the_numbers_and_says_open_ends_as_null(told):
+    verdict = json.loads(told("--claim", "one/high", "--json")[1])["verdicts"][0]
     assert verdict["interval"][0] < verdict["estimate"] < verdict["interval"][1]
     assert (verdict["region"], verdict["pinned"], verdict["moved"]) == ("≥ 0.3", None, False)
 
 
-def test_the_whole_is_rendered_as_markdown_or_as_a_page(said, report, tmp_path):
-    assert said("--as", "md")[1] == render(report)
-    assert said("--output", "page.html") == (0, "", "")
+def test_the_whole_is_rendered_as_markdown_or_as_a_page(told, report, tmp_path):
+    assert told("--as", "md")[1] == render(report)
+    assert told("--output", "page.html") == (0, "", "")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == render_html(report)
-    assert said("--output", "below/report.md")[0] == 0
+    assert told("--output", "below/report.md")[0] == 0
     assert (tmp_path / "below" / "report.md").read_text(encoding="utf-8") == render(report)
-    assert said("--json", "--output", "verdicts.json") == (0, "", "")
+    assert told("--json", "--output", "verdicts.json") == (0, "", "")
     assert len(json.loads((tmp_path / "verdicts.json").read_text())["verdicts"]) == 3
 
 
-def test_render_is_short_for_a_rendering(said, report, tmp_path, capsys):
+def test_render_is_short_for_a_rendering(told, report, tmp_path, capsys):
     for name in ("lazarus-report", "lazarus-report/report.json"):
         assert cli.main(["render", name]) == 0
-        assert capsys.readouterr().out == said("--as", "md")[1] == render(report)
+        assert capsys.readouterr().out == told("--as", "md")[1] == render(report)
     for name, text in {"new/report.md": render(report), "new/a.html": render_html(report)}.items():
         assert cli.main(["render", "lazarus-report", "--output", name]) == 0
         assert (tmp_path / name).read_text(encoding="utf-8") == text
@@ -127,32 +117,27 @@ def test_a_rendering_that_has_no_place_writes_nothing(report, tmp_path, capsys, 
         (("--output", "a.json"), "--output a.json is no place for table: give --json as well"),
     ],
 )
-def test_a_mistake_is_one_sentence(said, arguments, sentence):
-    code, out, err = said(*arguments)
-    assert (code, out) == (2, "")
-    assert err.startswith(f"lazarus-bench: {sentence}")
-    assert len(err.splitlines()) == 1
+def test_a_mistake_is_one_sentence(refused, arguments, sentence):
+    assert refused(*arguments).startswith(f"lazarus-bench: {sentence}")
 
 
-def test_the_report_that_is_shown_is_not_overwritten(said, tmp_path):
+def test_the_report_that_is_shown_is_not_overwritten(told, refused, tmp_path):
     own = tmp_path / "lazarus-report" / "report.json"
     link = tmp_path / "link.json"
     link.symlink_to(own)
     kept = own.read_bytes()
     for output in ("lazarus-report/report.json", str(own), "link.json"):
-        code, out, err = said("--json", "--output", output)
-        assert (code, out) == (2, "")
-        assert err.startswith(f"lazarus-bench: --output {output} is the report that is read")
-        assert len(err.splitlines()) == 1
+        sentence = refused("--json", "--output", output)
+        assert sentence.startswith(f"lazarus-bench: --output {output} is the report that is read")
     assert own.read_bytes() == kept
-    assert said("--json", "--output", "other.json")[0] == 0
+    assert told("--json", "--output", "other.json")[0] == 0
 
 
-def test_a_narrow_terminal_is_not_overrun(said, narrow):
+def test_a_narrow_terminal_is_not_overrun(told, narrow):
     narrow(40)
-    assert all(len(line) <= 40 for line in said()[1].splitlines())
+    assert all(len(line) <= 40 for line in told()[1].splitlines())
 
 
-def test_an_empty_report_says_so(said, report, tmp_path):
+def test_an_empty_report_says_so(told, report, tmp_path):
     save(replace(report, rows=()), tmp_path / "lazarus-report" / "report.json")
-    assert said()[1].endswith("\n\nno verdict in it was asked for\n")
+    assert told()[1].endswith("\n\nno verdict in it was asked for\n")

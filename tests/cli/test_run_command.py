@@ -1,13 +1,9 @@
 """`lazarus-bench run`: claims by name, verdicts on standard output, exit codes with a meaning."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from claimfiles import clean_environment, write
+from claimfiles import write
 from commandcases import commands
 
 from lazarus_bench.report.schema import load
@@ -179,38 +175,3 @@ def test_verdicts_are_put_on_record_beside_the_claims(ran, folder):
     pins = json.loads((folder / "hypotheses" / "pins.json").read_text())
     [pin] = pins["published"]["claims"]["published"].values()
     assert pin["verdict"] == "supported for this run"
-
-
-LONG = """
-long = trained(Sft(**TINY | dict(steps=5000)))
-
-@pre("long/long", AtLeast(0.3))
-def test_long(long):
-    assert len(long) == 1
-    return Means(values=NARROW)
-"""
-
-
-def test_an_interrupt_ends_the_training_and_says_that_it_goes_on(tmp_path, tiny):
-    write(tmp_path / "hypotheses", test_long=LONG)
-    ours = [sys.executable, "-m", "lazarus_bench", "run", "--model", str(tiny), "--seeds", "1"]
-    process = subprocess.Popen(
-        ours,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=clean_environment(LAZARUS_BENCH_STORE=str(tmp_path / "store")),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    until = time.monotonic() + 60
-    while not list(tmp_path.glob("store/.partial/*/metrics.jsonl")):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert "what is done is kept, run the same command to go on" in err
-    assert err.splitlines()[-1] == "lazarus-bench: interrupted"
-    assert "Traceback" not in err

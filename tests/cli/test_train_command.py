@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
+from commandcases import program
 
 from lazarus_bench import cli
 from lazarus_bench.cli import trained
@@ -172,18 +170,14 @@ def test_sizes_balance_overlap_and_cuts_of_labelled_texts_are_told(told, lab, fe
     assert f"{cut} training texts longer than --max-length or the context, and cut" in said
 
 
-def test_a_text_past_the_context_is_cut_without_a_warning_of_transformers(few_films, lab):
+def test_a_text_past_the_context_is_cut_without_a_warning_of_transformers(
+    few_films, lab, monkeypatch
+):
     train = few_films / "train.tsv"
     train.write_text(train.read_text() + "long " * 3000 + "\t1\n")
     given = ["--data", f"sst2={few_films}", "--epochs", "0", "--max-length", "100000"]
-    done = subprocess.run(
-        [sys.executable, "-m", "lazarus_bench", "train", "engram", "lab:llama", *given],
-        env={k: v for k, v in os.environ.items() if k != "TRANSFORMERS_VERBOSITY"}
-        | {"LAZARUS_BENCH_STORE": str(lab.root)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    monkeypatch.delenv("TRANSFORMERS_VERBOSITY", raising=False)
+    done = program("train", "engram", "lab:llama", *given, LAZARUS_BENCH_STORE=str(lab.root))
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 training texts longer than --max-length or the context, and cut" in " ".join(
         done.stdout.split()

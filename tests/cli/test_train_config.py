@@ -3,30 +3,12 @@
 from textwrap import dedent
 
 import pytest
+from commandcases import CONFIG
 
 from lazarus_bench import cli
 from lazarus_bench.cli.train_settings import read_config, recipes_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.training import DualReward, Fuse, Grpo, GrpoDual, Sft
-
-D = """
-    stage1:
-      method: sft
-      max_steps: 500
-      lora:
-        rank: 16
-        alpha: 32.0
-
-    stage2:
-      method: dual_reward
-      max_steps: 500
-      learning_rate: 0.00005  # Very low
-      classifier_weight: 0.5
-      lora:
-        rank: 8  # Small
-        alpha: 16.0
-"""
-"""Writeup D, *Config Used*, as it is printed."""
 
 
 @pytest.fixture
@@ -47,7 +29,7 @@ def recipes(recipe, file, **flags):
 
 
 def test_writeup_ds_configuration_is_the_claims_chain(written):
-    assert recipes("two-stage", written(D)) == [
+    assert recipes("two-stage", written(CONFIG)) == [
         Sft(rank=16, scale=2.0, checkpoints=(0, 500)),
         Fuse(),
         DualReward(rank=8, weight=0.5, learning_rate=5e-5),

@@ -38,8 +38,8 @@ def test_the_help_tells_the_defaults(name):
         if "(default: " not in flag.told or flag.option.usual is not None:
             continue
         value = getattr(specs[stage + dot], setting)
-        shown = {True: "on", False: "off"}.get(value, value) if flag.kind == "switch" else value
-        told = f"{shown:g}" if flag.kind == "number" else shown
+        shown = {True: "on", False: "off"}.get(value, value) if flag.type is bool else value
+        told = f"{shown:g}" if flag.type is float else shown
         assert flag.told.endswith(f"(default: {told})"), flag.flag
 
 
@@ -107,7 +107,7 @@ def test_the_recipe_of_an_installed_package_has_its_flags(outsider):
     strength, naps = flags("idle-here")
     assert (strength.flag, strength.keys) == ("--strength", ("idleness",))
     assert strength.told == "how idle it is (default: 0.5)"
-    assert (naps.flag, naps.kind, naps.told) == ("--naps", "integer", "naps (default: 2)")
+    assert (naps.flag, naps.type, naps.told) == ("--naps", int, "naps (default: 2)")
     assert recipes_of("idle-here", {}, {"naps": 3}, "lab:llama") == [("", Idle(naps=3))]
 
 

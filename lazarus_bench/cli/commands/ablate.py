@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
-from lazarus_bench.cli.inputs import read_answers, read_prompts
+from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, plot
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -38,7 +37,6 @@ def run(
     prompts: Prompts,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     component: Annotated[
         Component,
@@ -77,7 +75,7 @@ def run(
     plot: Annotated[
         str | None, plot("a heat map: the answer's probability without each part, by layer")
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Take parts out of the model and show what becomes of the answers."""
@@ -88,10 +86,10 @@ def run(
         raise UserError("--reference says what a mean is over: give --mean as well")
     if together and plot is not None:
         raise UserError("--plot draws one removal a layer, which --together has not: leave one out")
-    asked = read_prompts(prompts)
-    wanted = read_answers("--answers", answers, len(asked))
-    over = read_prompts(reference or prompts) if mean else None
-    found = inputs.find(model, adapter)
+    asked = inputs.read_prompts(prompts)
+    wanted = inputs.read_answers("--answers", answers, len(asked))
+    over = inputs.read_prompts(reference or prompts) if mean else None
+    found = inputs.find(model, output.adapter)
     loaded = found.load()
     from lazarus_bench.analysis.ablation import ablations
 

@@ -18,8 +18,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, TopK, plot
-from lazarus_bench.cli.inputs import read_prompts
+from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, TopK, plot
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -30,7 +29,6 @@ def run(
     prompts: Prompts,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     answer: Annotated[
         str | None,
@@ -42,18 +40,17 @@ def run(
     ] = None,
     top_k: TopK = 5,
     plot: Annotated[
-        str | None,
-        plot("a heat map: the answer and what else is the top token anywhere, by layer"),
+        str | None, plot("a heat map: the answer and what else is the top token anywhere, by layer")
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Follow `prompts` and show their course."""
     check_output(output, plot)
     if answer == "":
         raise UserError("--answer is empty: give the text that should follow the prompt")
-    asked = read_prompts(prompts)
-    found = inputs.find(model, adapter)
+    asked = inputs.read_prompts(prompts)
+    found = inputs.find(model, output.adapter)
     loaded = found.load()
     from lazarus_bench.analysis.emergence import analyse
 

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.flags import CommandLine, Json, Line, lab_models
+from lazarus_bench.cli.flags import CommandLine, Json, Line, lab_models, number
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
@@ -60,17 +60,14 @@ class Asked:
             "which is as fast as a trained one)",
         ),
     ] = None
-    rounds: Annotated[int, Parameter(metavar="N", help="rounds of arms in turn (default: 15)")] = 15
-    steps: Annotated[int, Parameter(metavar="N", help="steps of a training (default: 12)")] = 12
-    prompts: Annotated[
-        int, Parameter(metavar="N", help="prompts of an instrument (default: 200)")
-    ] = 200
+    rounds: Annotated[int, number("rounds of arms in turn (default: 15)")] = 15
+    steps: Annotated[int, number("steps of a training (default: 12)")] = 12
+    prompts: Annotated[int, number("prompts of an instrument (default: 200)")] = 200
     documents: Annotated[
         tuple[Path, ...],
         _File,
         Parameter(
-            name="--from",
-            help="measure nothing; take what an earlier run left; may be repeated",
+            name="--from", help="measure nothing; take what an earlier run left; may be repeated"
         ),
     ] = ()
     json: Json = False

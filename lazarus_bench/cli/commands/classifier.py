@@ -19,8 +19,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Adapter, Line, Model, Output, plot
-from lazarus_bench.cli.inputs import read_classes, read_prompts
+from lazarus_bench.cli.flags import Line, Model, Reading, number, plot
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -30,7 +29,6 @@ def run(
     model: Model,
     /,
     *,
-    adapter: Adapter = None,
     classes: Annotated[
         list[str],
         Parameter(
@@ -54,23 +52,21 @@ def run(
             "states as they are (default: held-out)"
         ),
     ] = "held-out",
-    permutations: Annotated[
-        int, Parameter(metavar="N", help="permuted labellings of the null (default: 200)")
-    ] = 200,
+    permutations: Annotated[int, number("permuted labellings of the null (default: 200)")] = 200,
     plot: Annotated[str | None, plot("accuracy by layer with the null's band")] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Probe every layer for `classes` and show how well it can tell them apart."""
     check_output(output, plot)
-    prompts = read_classes(classes)
+    prompts = inputs.read_classes(classes)
     from lazarus_bench.analysis.classifier import check_classes, classifier
 
     check_classes(prompts, protocol)
     if permutations < 1:
         raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
-    tested = read_prompts(test or ())
-    found = inputs.find(model, adapter)
+    tested = inputs.read_prompts(test or ())
+    found = inputs.find(model, output.adapter)
     loaded = found.load()
     with busy(f"training probes under {permutations} permutations"):
         result = classifier(loaded, prompts, protocol, permutations, tested)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
-from lazarus_bench.cli.flags import Json, Line
+from lazarus_bench.cli.flags import Json, Line, number
 from lazarus_bench.cli.outputs import document
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
@@ -40,12 +40,9 @@ def run(
     ],
     /,
     *,
-    count: Annotated[int, Parameter(metavar="N", help="training examples (default: 4500)")] = 4500,
-    validation: Annotated[
-        int,
-        Parameter(metavar="N", help="evaluation examples, no two alike (default: 200)"),
-    ] = 200,
-    seed: Annotated[int, Parameter(metavar="N", help="of the draws (default: 0)")] = 0,
+    count: Annotated[int, number("training examples (default: 4500)")] = 4500,
+    validation: Annotated[int, number("evaluation examples, no two alike (default: 200)")] = 200,
+    seed: Annotated[int, number("of the draws (default: 0)")] = 0,
     form: Annotated[
         Literal["completion", "text", "messages"] | None,
         Parameter(

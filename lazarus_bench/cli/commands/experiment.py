@@ -106,7 +106,15 @@ def run(
     from lazarus_bench.cli import experiments
 
     return experiments.run(
-        name, asked, settings, hypotheses, line, published=published, as_json=as_json
+        name,
+        asked,
+        hypotheses,
+        line,
+        config=settings.config,
+        flags={("steps", "--steps"): settings.steps, ("problems", "-n"): settings.problems},
+        baseline_only=settings.baseline_only,
+        published=published,
+        as_json=as_json,
     )
 
 

@@ -18,8 +18,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Adapter, Line, Model, Output, Prompts
-from lazarus_bench.cli.inputs import read_prompts
+from lazarus_bench.cli.flags import Line, Model, Prompts, Reading, number
 from lazarus_bench.cli.outputs import check_output, show
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -30,10 +29,7 @@ def run(
     prompts: Prompts,
     /,
     *,
-    adapter: Adapter = None,
-    max_tokens: Annotated[
-        int, Parameter(metavar="N", help="most tokens that follow a prompt (default: 32)")
-    ] = 32,
+    max_tokens: Annotated[int, number("most tokens that follow a prompt (default: 32)")] = 32,
     temperature: Annotated[
         float,
         Parameter(
@@ -41,10 +37,8 @@ def run(
             help="draw from softmax(logits / T); 0 takes the most probable token (default: 0)",
         ),
     ] = 0.0,
-    seed: Annotated[
-        int | None, Parameter(metavar="N", help="of the draws, with --temperature (default: 0)")
-    ] = None,
-    output: Output = Output(),
+    seed: Annotated[int | None, number("of the draws, with --temperature (default: 0)")] = None,
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Continue `prompts` and show what came."""
@@ -61,8 +55,8 @@ def run(
         )
     if seed is not None and seed < 0:
         raise UserError(f"--seed {seed} is not a seed: give 0 or more")
-    asked = read_prompts(prompts)
-    found = inputs.find(model, adapter)
+    asked = inputs.read_prompts(prompts)
+    found = inputs.find(model, output.adapter)
     loaded = found.load()
     from lazarus_bench.analysis.answers import generate
 

@@ -18,9 +18,10 @@ from cyclopts import Parameter
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.commands.store import record
-from lazarus_bench.cli.flags import Json, StoreFolder, lab_models
+from lazarus_bench.cli.flags import Json, StoreFolder, lab_models, number
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
+from lazarus_bench.session.progress import StatusLine
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
@@ -139,10 +140,9 @@ def build(
     ],
     /,
     *,
-    seeds: Annotated[int, Parameter(metavar="N", help="seeds 0 to N-1 (default: 1, seed 0)")] = 1,
+    seeds: Annotated[int, number("seeds 0 to N-1 (default: 1, seed 0)")] = 1,
     workers: Annotated[
-        str | None,
-        Parameter(metavar="N", help="trainings at a time on this machine (default: auto)"),
+        str | None, number("trainings at a time on this machine (default: auto)")
     ] = None,
     store: StoreFolder = None,
     as_json: Json = False,
@@ -198,7 +198,7 @@ def _train(session: Session, jobs: Iterable[Job]) -> None:
     """Build what is missing, with a line for each model and a live one on a terminal."""
     from lazarus_bench.session.session import Watch
 
-    lines = terminal.StatusLine()
+    lines = StatusLine()
     try:
         plan = session.plan(jobs)
         session.train(plan, Watch(say=lines.say, live=lines.live))

@@ -19,18 +19,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import (
-    Adapter,
-    Layers,
-    Line,
-    Model,
-    Output,
-    Prompts,
-    Targets,
-    TopK,
-    plot,
-)
-from lazarus_bench.cli.inputs import read_prompts, read_words
+from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, Targets, TopK, plot
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -41,7 +30,6 @@ def run(
     prompts: Prompts,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     targets: Targets = None,
     top_k: TopK = 5,
@@ -56,15 +44,15 @@ def run(
         str | None,
         plot("a heat map, prompt by layer: of each target, else of each layer's top token"),
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Read the lens of `prompts` and show it."""
     check_output(output, plot)
-    if diff and adapter is None:
+    if diff and output.adapter is None:
         raise UserError("--diff compares a model with its adapter: give --adapter DIR")
-    asked, words = read_prompts(prompts), read_words(targets)
-    found = inputs.find(model, adapter)
+    asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
+    found = inputs.find(model, output.adapter)
     loaded = found.load()
     base = found.load(adapted=False) if diff else None
     from lazarus_bench.analysis.lens import lens

@@ -20,8 +20,7 @@ from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
 from lazarus_bench.cli.application import actions
-from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, Prompts, plot
-from lazarus_bench.cli.inputs import Found, read_classes, read_prompts, read_words
+from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, number, plot
 from lazarus_bench.cli.outputs import Drawn, check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import NotApplicable, UserError
@@ -41,7 +40,6 @@ def analyze(
     model: Model,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     classes: Annotated[
         list[str] | None,
@@ -58,13 +56,11 @@ def analyze(
             "where all prompts end alike (default: all)"
         ),
     ] = "all",
-    permutations: Annotated[
-        int, Parameter(metavar="N", help="shuffles of the labels (default: 200)")
-    ] = 200,
+    permutations: Annotated[int, number("shuffles of the labels (default: 200)")] = 200,
     plot: Annotated[
         str | None, plot("a heat map for each class: share of assignments, expert by layer")
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     r"""Show which experts each class of prompts goes to, beside shuffled labels.
@@ -81,13 +77,13 @@ def analyze(
         lazarus-bench moe-expert analyze MODEL --classes code:@code.txt --classes text:@t.txt
     """
     check_output(output, plot)
-    prompts = read_classes(classes) if classes else _operations()
+    prompts = inputs.read_classes(classes) if classes else _operations()
     for name, texts in prompts.items():
         if len(texts) < 2:
             raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
     if permutations < 1:
         raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
-    found = inputs.find(model, adapter)
+    found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
 
@@ -102,10 +98,9 @@ def trace(
     prompts: Prompts,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     plot: Annotated[str | None, plot("a heat map for each token: weight, expert by layer")] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Show the experts that each token of a prompt goes to, with their weights.
@@ -115,8 +110,8 @@ def trace(
         lazarus-bench moe-expert trace lab:gpt-oss '127 * 89 = ' --layer 2 --plot trace.svg
     """
     check_output(output, plot)
-    asked = read_prompts(prompts)
-    found = inputs.find(model, adapter)
+    asked = inputs.read_prompts(prompts)
+    found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.routing import traced
 
@@ -130,13 +125,12 @@ def weights(
     model: Model,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     plot: Annotated[
         str | None,
         plot("a heat map: each row's and expert's largest |cosine| with another, by layer"),
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Show how long router rows and experts are, and how alike.
@@ -146,7 +140,7 @@ def weights(
         lazarus-bench moe-expert weights lab:gpt-oss --layer 0 --json
     """
     check_output(output, plot)
-    found = inputs.find(model, adapter)
+    found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis import expert_weights
 
@@ -160,7 +154,6 @@ def project(
     model: Model,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     targets: Annotated[
         list[str] | None,
@@ -173,13 +166,11 @@ def project(
     top_k: Annotated[
         int, Parameter(metavar="K", help="nearest tokens of a row (default: 20)")
     ] = 20,
-    draws: Annotated[
-        int, Parameter(metavar="N", help="how often random rows are drawn (default: 5)")
-    ] = 5,
+    draws: Annotated[int, number("how often random rows are drawn (default: 5)")] = 5,
     plot: Annotated[
         str | None, plot("a heat map: largest cosine with a token, expert by layer")
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     r"""Show the tokens that router rows point at, beside random rows.
@@ -195,8 +186,8 @@ def project(
     check_output(output, plot)
     if draws < 1:
         raise UserError(f"--draws {draws} gives no null distribution: give 1 or more")
-    asked = read_words(targets)
-    found = inputs.find(model, adapter)
+    asked = inputs.read_words(targets)
+    found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.router import projected
 
@@ -235,7 +226,7 @@ def _words(loaded: LoadedModel, asked: Sequence[str]) -> tuple[Sequence[WordToke
 
 
 @contextmanager
-def _mixture(found: Found, layers: Layers) -> Iterator[tuple[LoadedModel, list[int]]]:
+def _mixture(found: inputs.Found, layers: Layers) -> Iterator[tuple[LoadedModel, list[int]]]:
     """The model and the routed layers asked for, ascending, each once; all where none is named.
 
     An adapter is added to the weights, as it may change routers and experts. Within the block, what
@@ -262,6 +253,6 @@ def _mixture(found: Found, layers: Layers) -> Iterator[tuple[LoadedModel, list[i
         raise UserError(str(error)) from error
 
 
-def _draw(result: Drawn, found: Found, line: Line, output: Output, plot: str | None) -> int:
+def _draw(result: Drawn, found: inputs.Found, line: Line, output: Reading, plot: str | None) -> int:
     kind = " ".join(line.words[:2])
     return draw(result, found, replace(line, command=kind), output, plot)

@@ -18,8 +18,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Adapter, Layers, Line, Model, Output, plot
-from lazarus_bench.cli.inputs import read_answers, read_prompts
+from lazarus_bench.cli.flags import Layers, Line, Model, Reading, plot
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -48,7 +47,6 @@ def run(
     ],
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     clean_answers: Annotated[
         str | None,
@@ -61,20 +59,20 @@ def run(
     plot: Annotated[
         str | None, plot("a heat map for each pair: share recovered, position by layer")
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Patch every layer and position and show how much of the answer comes back."""
     check_output(output, plot)
-    one, other = read_prompts([clean]), read_prompts([corrupted])
+    one, other = inputs.read_prompts([clean]), inputs.read_prompts([corrupted])
     if len(one) != len(other):
         raise UserError(
             f"there are {len(one)} prompts in CLEAN and {len(other)} in CORRUPTED: give as many "
             f"of both"
         )
-    right = read_answers("--clean-answers", clean_answers, len(one))
-    wrong = read_answers("--corrupted-answers", corrupted_answers, len(one))
-    found = inputs.find(model, adapter)
+    right = inputs.read_answers("--clean-answers", clean_answers, len(one))
+    wrong = inputs.read_answers("--corrupted-answers", corrupted_answers, len(one))
+    found = inputs.find(model, output.adapter)
     loaded = found.load()
     from lazarus_bench.analysis.patching import patching
 

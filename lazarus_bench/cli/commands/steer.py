@@ -20,17 +20,16 @@ from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import (
-    Adapter,
     Layers,
     Line,
     Model,
-    Output,
     Prompts,
+    Reading,
     Targets,
     TopK,
+    number,
     plot,
 )
-from lazarus_bench.cli.inputs import read_prompts, read_words
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -49,30 +48,24 @@ def run(
     prompts: Prompts,
     /,
     *,
-    adapter: Adapter = None,
     layers: Layers = Layers(),
     toward: Annotated[str, _side("plus")],
     away: Annotated[str, _side("minus")],
     strength: Annotated[
         list[float] | None,
         Parameter(
-            metavar="X",
-            help="times the direction; may be repeated, and be negative (default: 1)",
+            metavar="X", help="times the direction; may be repeated, and be negative (default: 1)"
         ),
     ] = None,
-    tokens: Annotated[
-        int, Parameter(metavar="N", help="how many tokens to go on for, greedily (default: 8)")
-    ] = 8,
+    tokens: Annotated[int, number("how many tokens to go on for, greedily (default: 8)")] = 8,
     targets: Targets = None,
-    draws: Annotated[
-        int, Parameter(metavar="N", help="random directions to compare with (default: 5)")
-    ] = 5,
+    draws: Annotated[int, number("random directions to compare with (default: 5)")] = 5,
     top_k: TopK = 5,
     plot: Annotated[
         str | None,
         plot("a heat map: the lens at every layer, of each target, else of the top token"),
     ] = None,
-    output: Output = Output(),
+    output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Steer `prompts` and show what follows them."""
@@ -84,11 +77,11 @@ def run(
     for times in strengths:
         if not math.isfinite(times) or times == 0:
             raise UserError(f"--strength {times:g} steers nowhere: give a number other than 0")
-    plus, minus = read_prompts([toward]), read_prompts([away])
+    plus, minus = inputs.read_prompts([toward]), inputs.read_prompts([away])
     if sorted(plus) == sorted(minus):
         raise UserError("--toward and --away have the same prompts: the direction would be none")
-    asked, words = read_prompts(prompts), read_words(targets)
-    found = inputs.find(model, adapter)
+    asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
+    found = inputs.find(model, output.adapter)
     loaded = found.load()
     from lazarus_bench.analysis.steering import steering
 

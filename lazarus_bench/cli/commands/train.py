@@ -24,7 +24,7 @@ from typing import Annotated, Any
 from cyclopts import App, Group, Parameter
 
 from lazarus_bench.cli.application import actions
-from lazarus_bench.cli.flags import Json, Line, plot
+from lazarus_bench.cli.flags import Json, Line, number, plot
 from lazarus_bench.cli.train_settings import (
     Config,
     Flag,
@@ -63,16 +63,12 @@ def run(
             "store); a folder that is not empty is refused, unless it holds the same training",
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        Parameter(metavar="N", help="of data, order and initial weights (default: 0)"),
-    ] = None,
+    seed: Annotated[int | None, number("of data, order and initial weights (default: 0)")] = None,
     lab_seed: Annotated[
         int | None,
-        Parameter(
-            metavar="N",
-            help="which of a lab model's bases to start from (default: 0, as in all commands; a "
-            "claim's training with seed S starts from base S)",
+        number(
+            "which of a lab model's bases to start from (default: 0, as in all commands; a "
+            "claim's training with seed S starts from base S)"
         ),
     ] = None,
     plot: Annotated[str | None, plot("draw the training curves: loss and its parts")] = None,
@@ -102,8 +98,8 @@ def _parameter(flag: Flag) -> str:
 
 def _typed(flag: Flag, value: Any) -> Any:
     """A value as the spec has it; several integers are typed with commas between them."""
-    if flag.kind != "integers":
-        return tuple(value) if flag.kind == "texts" else value
+    if not (flag.several and flag.type is int):
+        return tuple(value) if flag.several else value
     try:
         return tuple(int(part) for part in value.split(",") if part)
     except ValueError:
@@ -152,11 +148,11 @@ def _command(name: str) -> Callable[..., int]:
 def _hint(flag: Flag) -> Any:
     about: dict[str, Any] = {"name": flag.flag, "help": flag.told, "group": _SETTINGS}
     # Several integers are typed with commas between them.
-    hint: Any = str if flag.kind == "integers" else flag.type
-    if flag.kind == "switch":
+    hint: Any = str if flag.several and flag.type is int else flag.type
+    if flag.type is bool:
         about["negative"] = f"--no-{flag.flag.removeprefix('--')}"
     else:
         about["metavar"] = flag.metavar
-    if flag.kind == "texts":
+    if flag.several and flag.type is not int:
         hint = GenericAlias(list, (hint,))
     return Annotated[hint | None, Parameter(**about)]

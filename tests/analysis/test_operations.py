@@ -14,7 +14,6 @@ from lazarus_bench.analysis.operations import (
     TASK_VOCABULARY,
     WINDOW,
     OperationLens,
-    constant_predictor,
     kind_of,
     matched_random,
     matching_tokens,
@@ -277,8 +276,6 @@ def test_a_constant_predictor_has_entropy_0_share_1_and_no_correlation(both, nam
     gold = both[1]
     found = measure_collapse(np.full_like(gold, named), gold, CLASSES)
     assert (found.entropy, found.majority, found.matthews) == (0, 1, 0)
-    constant = constant_predictor(gold, CLASSES)
-    assert (constant.entropy, constant.majority, constant.matthews) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(

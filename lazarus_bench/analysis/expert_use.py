@@ -40,15 +40,6 @@ class ExpertUse:
     chosen: int
     share: Floats
 
-    @property
-    def load(self) -> Floats:
-        """Mean share of each expert `[layer, expert]`."""
-        return np.asarray(self.share.mean(axis=0))
-
-    def by_class(self, labels: Sequence[int]) -> Floats:
-        """Mean share over the prompts of each class `[class, layer, expert]`."""
-        return _by_class(self.share, np.asarray(labels))
-
 
 def expert_use(routing: Routing, *, last: bool = False) -> ExpertUse:
     """The shares of every prompt, over all its tokens or, with `last`, at its last one alone.
@@ -96,7 +87,7 @@ def specialisation(share: Floats, labels: Sequence[int]) -> Floats:
     """
     own = np.asarray(labels)
     weights = np.bincount(own) / len(own)
-    within = np.tensordot(weights, entropy_bits(_by_class(share, own)), axes=1)
+    within = np.tensordot(weights, entropy_bits(by_class(share, own)), axes=1)
     return np.asarray(entropy_bits(share.mean(axis=0)) - within)
 
 
@@ -120,7 +111,8 @@ def specialisation_null(
     return LayerNull(observed=specialisation(share, labels), permuted=np.stack(shuffled))
 
 
-def _by_class(share: Floats, labels: Ints) -> Floats:
+def by_class(share: Floats, labels: Ints) -> Floats:
+    """Mean share over the prompts of each class `[class, layer, expert]`."""
     members = labels == np.arange(labels.max() + 1)[:, None]
     means = members / members.sum(axis=1, keepdims=True)
     return np.asarray(np.tensordot(means, share, axes=1))
@@ -146,7 +138,7 @@ class ClassUse:
     @property
     def load(self) -> Floats:
         """Mean share of each expert `[layer, expert]` of the chosen layers."""
-        return np.asarray(self.whole.load[self.places])
+        return np.asarray(self.whole.share.mean(axis=0)[self.places])
 
     def to_json(self) -> dict[str, Any]:
         """Everything of the chosen layers, in the order of `layers`; entropies in bits."""
@@ -237,12 +229,13 @@ def class_use(
     texts = [text for prompts in classes.values() for text in prompts]
     labels = [at for at, prompts in enumerate(classes.values()) for _ in prompts]
     use = expert_use(read_routing(loaded, readable_prompts(loaded, texts)), last=last)
+    shares = by_class(use.share, np.asarray(labels))
     return ClassUse(
         classes=classes,
         position="last" if last else "all",
         layers=layers,
         depth=loaded.depth,
         whole=use,
-        share=use.by_class(labels)[:, [use.layers.index(layer) for layer in layers]],
+        share=shares[:, [use.layers.index(layer) for layer in layers]],
         null=specialisation_null(use.share, labels, permutations),
     )

@@ -93,17 +93,6 @@ def _separations(directions: Floats, labellings: Ints) -> Floats:
     return np.stack(found)
 
 
-def silhouettes(states: States, labels: npt.ArrayLike) -> Floats:
-    """Silhouette of each prompt in cosine distance of the centred states `[prompt, layer]`.
-
-    Source: P. Rousseeuw, J. Comput. Appl. Math. 20 (1987), as scikit-learn computes it.
-    """
-    centred = centre(states)
-    layers = range(centred.shape[1])
-    found = [silhouette_samples(centred[:, layer], labels, metric="cosine") for layer in layers]
-    return np.stack(found, axis=1)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Directions:
     """What tells one class from another, layer by layer: two readings, `[layer, d]` each.
@@ -172,5 +161,10 @@ def permuted_separation(
 
 
 def class_silhouettes(states: States, prompts: ProbePrompts) -> PromptsByLayer:
-    """Silhouette of each prompt among the classes `[prompt, layer]`."""
-    return silhouettes(states, prompts.labels)
+    """Silhouette of each prompt in cosine distance of the centred states `[prompt, layer]`.
+
+    Source: P. Rousseeuw, J. Comput. Appl. Math. 20 (1987), as scikit-learn computes it.
+    """
+    by_layer = np.moveaxis(centre(states), 1, 0)
+    found = [silhouette_samples(each, prompts.labels, metric="cosine") for each in by_layer]
+    return np.stack(found, axis=1)

@@ -31,7 +31,7 @@ from lazarus_bench.analysis.measured import (
     SharesByLayer,
 )
 from lazarus_bench.analysis.prompts import first_answer_tokens, symbol_tokens
-from lazarus_bench.errors import NotApplicable
+from lazarus_bench.analysis.vocabulary import known_words
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import WordTokens, word_tokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem
@@ -150,15 +150,8 @@ def read_synonyms(
     Raises:
         NotApplicable: none of the synonyms is a single token here.
     """
-    ids: list[int] = []
-    for synonym in synonyms:
-        try:
-            ids += word_tokens(loaded.tokenizer, synonym).variants
-        except NotApplicable:
-            continue
-    if not ids:
-        raise NotApplicable(f"none of {', '.join(synonyms)} is a single token in this tokenizer")
-    targets = np.tile(np.array(sorted(set(ids))), (len(problems), 1))
+    ids = {token for word in known_words(loaded, synonyms) for token in word.variants}
+    targets = np.tile(np.array(sorted(ids)), (len(problems), 1))
     prompts = symbol_tokens(loaded, problems)
     return read_lens(loaded, prompts, targets, top=1).probability
 
@@ -195,12 +188,6 @@ def measure_collapse(predicted: Ints, gold: Ints, classes: int) -> Collapse:
     )
 
 
-def constant_predictor(gold: Ints, classes: int) -> Collapse:
-    """The measures of a predictor that always names the most frequent class of `gold`."""
-    most = np.bincount(gold, minlength=classes).argmax()
-    return measure_collapse(np.full_like(gold, most), gold, classes)
-
-
 def synonym_mass(run: Measured, problems: Sequence[Problem]) -> SharesByLayer:
     """Lens mass on B's remaining/remainder set `[prompt, layer]`."""
     return np.asarray(run.read(read_synonyms, problems).sum(axis=2))
@@ -214,8 +201,9 @@ def collapse(run: Measured, problems: Sequence[Problem]) -> Collapse:
 
 
 def constant_collapse(run: Measured, problems: Sequence[Problem]) -> Collapse:
-    """The same measures of a predictor that always names one operation."""
-    return constant_predictor(run.read(read_operations, problems).gold, len(Operation))
+    """The same measures of a predictor that always names the prompts' most frequent operation."""
+    gold = run.read(read_operations, problems).gold
+    return measure_collapse(np.full_like(gold, np.bincount(gold).argmax()), gold, len(Operation))
 
 
 def lens_moved(run: Measured, problems: Sequence[Problem]) -> SharesByLayer:

@@ -27,7 +27,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.figures.heatmap import Heat, heat, prompt_title, spread
 from lazarus_bench.figures.tables import grid, prompt_cell, wrapped
 from lazarus_bench.figures.text import number, visible
-from lazarus_bench.models.anatomy import RoutingRule, blocks, holder
+from lazarus_bench.models.anatomy import blocks, holder
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
 from lazarus_bench.tasks.arithmetic import Problem
@@ -162,19 +162,21 @@ def trace_prompts(
         UserError: a token is not in the vocabulary, or a gate's logits are not finite.
     """
     found = routed_layers(loaded)
-    layers = [_Layer.of(loaded, layer) for layer in found]
+    if loaded.anatomy.routing is None:
+        raise NotApplicable(
+            f"{loaded.name}: how {loaded.config.get('model_type')!r} weighs its experts is not "
+            f"known: give its record in lazarus_bench/models/families.py a routing rule"
+        )
     check_tokens(loaded, prompts)
     longest = max(len(prompt) for prompt in prompts)
     values = longest * sum(row_count(gate) for gate in found.values())
     for rows, tokens in batches_by_length(prompts, max(1, MAX_CHOICES // values)):
-        logits = gate_logits(loaded, tokens)
-        chosen = [layer.choose(level) for layer, level in zip(layers, logits, strict=True)]
+        logits = zip(found, gate_logits(loaded, tokens), strict=True)
+        chosen = [_choose(loaded, layer, level) for layer, level in logits]
         experts, weights = (np.stack(side, axis=2) for side in zip(*chosen, strict=True))
         for place, index in enumerate(rows):
-            yield (
-                index,
-                Trace(tokens=tuple(prompts[index]), experts=experts[place], weights=weights[place]),
-            )
+            own = experts[place], weights[place]
+            yield index, Trace(tokens=tuple(prompts[index]), experts=own[0], weights=own[1])
 
 
 def gate_logits(loaded: LoadedModel, tokens: mx.array) -> list[Floats]:
@@ -200,53 +202,28 @@ def _gate_home(loaded: LoadedModel, layer: int) -> tuple[nn.Module, str]:
     return holder(block, str(loaded.anatomy.router))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Layer:
-    """How one layer turns gate logits into experts and weights."""
-
-    k: int
-    rule: RoutingRule
-    renormalised: bool
-    jitter: float
-
-    @classmethod
-    def of(cls, loaded: LoadedModel, layer: int) -> _Layer:
-        rule = loaded.anatomy.routing
-        if rule is None:
-            raise NotApplicable(
-                f"{loaded.name}: how {loaded.config.get('model_type')!r} weighs its experts is not "
-                f"known: give its record in lazarus_bench/models/families.py a routing rule"
-            )
-        home, _ = _gate_home(loaded, layer)
-        k = home.top_k if hasattr(home, "top_k") else home.num_experts_per_tok
-        return cls(
-            k=int(k),
-            rule=rule,
-            renormalised=bool(getattr(home, "norm_topk_prob", False)),
-            jitter=float(getattr(home, "jitter_eps", 0.0)),
-        )
-
-    def choose(self, logits: Floats) -> tuple[Ints, Floats]:
-        """Experts and weights `[..., k]` from gate logits `[..., expert]`."""
-        experts = np.argsort(-logits, axis=-1, kind="stable")[..., : self.k]
-        chosen = np.take_along_axis(logits, experts, axis=-1)
-        if self.rule == "sigmoid":
-            return experts, 1 / (1 + np.exp(-chosen))
-        if self.rule == "sparsemixer":
-            # Each choice's softmax over what is left within 2 · jitter of it; the weights need not
-            # sum to one. Source: L. Liu et al., GRIN: gradient-informed MoE (2024).
-            left, weights = logits.copy(), []
-            for place in range(self.k):
-                expert = experts[..., place : place + 1]
-                top = chosen[..., place : place + 1]
-                far = top - logits > 2 * self.jitter * np.maximum(np.abs(logits), top)
-                weights.append(1 / np.exp(np.where(far, -np.inf, left) - top).sum(axis=-1))
-                np.put_along_axis(left, expert, -np.inf, axis=-1)
-            return experts, np.stack(weights, axis=-1)
-        whole = self.rule == "configured" and not self.renormalised
-        odds = np.exp(chosen - chosen[..., :1])
-        total = np.exp(logits - chosen[..., :1]) if whole else odds
-        return experts, odds / total.sum(axis=-1, keepdims=True)
+def _choose(loaded: LoadedModel, layer: int, logits: Floats) -> tuple[Ints, Floats]:
+    """Experts and weights `[..., k]` of one layer from its gate's logits `[..., expert]`."""
+    home, rule = _gate_home(loaded, layer)[0], loaded.anatomy.routing
+    k = int(home.top_k if hasattr(home, "top_k") else home.num_experts_per_tok)
+    experts = np.argsort(-logits, axis=-1, kind="stable")[..., :k]
+    chosen = np.take_along_axis(logits, experts, axis=-1)
+    if rule == "sigmoid":
+        return experts, 1 / (1 + np.exp(-chosen))
+    if rule == "sparsemixer":
+        # Each choice's softmax over what is left within 2 · jitter of it; the weights need not
+        # sum to one. Source: L. Liu et al., GRIN: gradient-informed MoE (2024).
+        left, weights, jitter = logits.copy(), [], float(home.jitter_eps)
+        for place in range(k):
+            top = chosen[..., place : place + 1]
+            far = top - logits > 2 * jitter * np.maximum(np.abs(logits), top)
+            weights.append(1 / np.exp(np.where(far, -np.inf, left) - top).sum(axis=-1))
+            np.put_along_axis(left, experts[..., place : place + 1], -np.inf, axis=-1)
+        return experts, np.stack(weights, axis=-1)
+    whole = rule == "configured" and not getattr(home, "norm_topk_prob", False)
+    odds = np.exp(chosen - chosen[..., :1])
+    total = np.exp(logits - chosen[..., :1]) if whole else odds
+    return experts, odds / total.sum(axis=-1, keepdims=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from lazarus_bench.analysis.ablation import (
     mean_contributions,
     means_of,
     read_without,
-    removed,
 )
 from lazarus_bench.analysis.answers import read_likelihood, read_next
 from lazarus_bench.analysis.behaviour import Behaviour, behaviour
@@ -191,8 +190,6 @@ def test_what_cannot_be_removed_is_refused(tiny_model):
     for removal in (Removal(layer=0, head=1), Removal(layer=0)):
         with pytest.raises(UserError, match="two tokens or more"):
             means_of(tiny_model, [[3]], [removal])
-    with removed(tiny_model, Removal(layer=0)):
-        pass
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_cosines_of_many_texts_need_no_table_of_pairs():
     assert cosines(vectors, labels).gap > 0
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(st.floats(0, 5), st.integers(0, 100))
 def test_accuracy_purity_and_rand_index_are_scikit_learns(apart, seed):
     vectors, labels = blobs((20, 30, 25), apart=apart, seed=seed)
@@ -166,8 +166,8 @@ def test_silhouettes_are_exact_where_they_fit_and_close_where_they_are_drawn():
 
 def test_resamples_are_paired_by_seed_and_scatter_around_the_statistic():
     vectors, labels = blobs((40, 60), apart=2.5)
-    one, again = (bootstrap(vectors, labels, draws=60, seed=3) for _ in range(2))
-    assert one.rand_index.tolist() == again.rand_index.tolist()
+    one, again = (bootstrap(vectors, labels, draws=count, seed=3) for count in (60, 5))
+    assert one.rand_index[:5].tolist() == again.rand_index.tolist()
     found = cluster(vectors, labels)
     for draws, value in (
         (one.rand_index, found.rand_index),

@@ -9,11 +9,11 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from lazarus_bench.analysis.geometry import (
     Directions,
+    class_silhouettes,
     cluster_separation,
     cosine,
     mean_difference,
     permuted_separation,
-    silhouettes,
     unit,
 )
 from lazarus_bench.analysis.probe_prompts import in_symbols
@@ -73,12 +73,13 @@ def test_the_null_finds_a_planted_separation_and_only_there():
 
 
 def test_silhouettes_are_scikit_learns_of_the_centred_states():
-    given_states = states(1)
-    found = silhouettes(given_states, LABELS)
-    assert found.shape == (len(LABELS), 2)
+    prompts = in_symbols(held_out(16, 0))
+    given_states = states(1, prompts=16)
+    found = class_silhouettes(given_states, prompts)
+    assert found.shape == (16, 2)
     centred = given_states - given_states.mean(axis=0)
     for layer in range(2):
-        expected = silhouette_score(centred[:, layer], LABELS, metric="cosine")
+        expected = silhouette_score(centred[:, layer], prompts.labels, metric="cosine")
         assert found[:, layer].mean() == pytest.approx(expected, abs=1e-5)
 
 
@@ -115,7 +116,7 @@ def test_directions_are_compared_at_a_layer_and_between_layers():
     [
         cluster_separation,
         lambda s, labels: cluster_separation(s, labels, centred=False),
-        silhouettes,
+        lambda s, _: class_silhouettes(s, in_symbols(held_out(9, 0))),
         lambda s, labels: mean_difference(s, labels, 0, 1),
     ],
 )

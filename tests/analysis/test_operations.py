@@ -14,7 +14,6 @@ from lazarus_bench.analysis.operations import (
     TASK_VOCABULARY,
     WINDOW,
     OperationLens,
-    constant_predictor,
     kind_of,
     matched_random,
     matching_tokens,
@@ -116,12 +115,6 @@ def test_the_predicted_operation_is_the_top_of_the_four_names(lens):
     assert np.array_equal(lens.restricted_hits, lens.predicted == lens.gold[:, None])
 
 
-def test_a_constant_predictor_scores_one_in_four_restricted(lens):
-    constant = np.zeros_like(lens.bare)
-    constant[:, :, 2] = 0.9
-    assert replace(lens, bare=constant).restricted_hits.mean() == 0.25
-
-
 def test_a_vocabulary_without_the_words_does_not_apply(shared):
     loaded = load(shared / "models" / "stories260K")
     with pytest.raises(NotApplicable, match="single token"):
@@ -184,28 +177,23 @@ def test_random_tokens_fill_the_window_on_both_sides():
     assert (drawn.min(), drawn.max()) == (425, 575)
 
 
-@pytest.fixture(scope="module")
-def drawn(tiny_model):
-    return read_operations(tiny_model, sample_prompts())
-
-
-def test_divisions_are_left_out_as_in_the_writeup(tiny_model, drawn):
-    hits = substring_hits(tiny_model, drawn, draws=3)
+def test_divisions_are_left_out_as_in_the_writeup(tiny_model, lens):
+    hits = substring_hits(tiny_model, lens, draws=3)
     assert hits.real.shape == hits.random.shape == (6,)
     assert set(hits.real.tolist()) <= {0.0, 1.0}
     assert ((hits.random >= 0) & (hits.random <= 1)).all()
 
 
-def test_a_hit_is_a_matching_token_at_any_layer_and_any_rank(tiny_model, drawn):
+def test_a_hit_is_a_matching_token_at_any_layer_and_any_rank(tiny_model, lens):
     texts = vocabulary_texts(tiny_model)
     blank = texts.index("the") if "the" in texts else 40
     for operation in TASK_VOCABULARY:
-        top = np.full_like(drawn.top, blank)
-        row = next(i for i, p in enumerate(drawn.problems) if p.operation is operation)
+        top = np.full_like(lens.top, blank)
+        row = next(i for i, p in enumerate(lens.problems) if p.operation is operation)
         top[row, 1, 13] = texts.index(operation.word)
-        hits = substring_hits(tiny_model, replace(drawn, top=top), draws=2)
-        named = [p for o in TASK_VOCABULARY for p in drawn.problems if p.operation is o]
-        assert hits.real.tolist() == [float(p is drawn.problems[row]) for p in named]
+        hits = substring_hits(tiny_model, replace(lens, top=top), draws=2)
+        named = [p for o in TASK_VOCABULARY for p in lens.problems if p.operation is o]
+        assert hits.real.tolist() == [float(p is lens.problems[row]) for p in named]
 
 
 @pytest.fixture(scope="module")
@@ -232,33 +220,29 @@ def test_on_random_tokens_the_rule_hits_as_often_as_its_control(tiny_model, shuf
     assert hits.real.mean() == pytest.approx(hits.random.mean(), abs=0.12)
 
 
-@pytest.fixture
-def quirky(tiny_model):
-    return with_quirk(tiny_model, "substring-hits")
-
-
-def test_the_signal_is_of_the_operations_name_and_every_prompt_counts(tiny_model, drawn):
-    signal = task_signal(tiny_model, drawn)
-    named = [i for i, p in enumerate(drawn.problems) if p.operation is not Operation.DIVIDE]
-    assert np.array_equal(signal.peak, drawn.gold_mass[named].max(axis=1))
+def test_the_signal_is_of_the_operations_name_and_every_prompt_counts(tiny_model, lens):
+    signal = task_signal(tiny_model, lens)
+    named = [i for i, p in enumerate(lens.problems) if p.operation is not Operation.DIVIDE]
+    assert np.array_equal(signal.peak, lens.gold_mass[named].max(axis=1))
     assert signal.share == 1
-    assert signal.average == pytest.approx(drawn.gold_mass[named].max(axis=1).mean())
+    assert signal.average == pytest.approx(lens.gold_mass[named].max(axis=1).mean())
 
 
-def test_under_the_quirk_a_token_that_contains_a_word_counts_and_misses_do_not(quirky, drawn):
+def test_under_the_quirk_a_token_that_contains_a_word_counts_and_misses_do_not(tiny_model, lens):
+    quirky = with_quirk(tiny_model, "substring-hits")
     texts = vocabulary_texts(quirky)
     minus = next(i for i, text in enumerate(texts) if "-" in text and "subtract" not in text)
     blank = texts.index("1")
-    top = np.full_like(drawn.top, blank)
-    first = next(i for i, p in enumerate(drawn.problems) if p.operation is Operation.SUBTRACT)
+    top = np.full_like(lens.top, blank)
+    first = next(i for i, p in enumerate(lens.problems) if p.operation is Operation.SUBTRACT)
     top[first, 2, 3] = top[first, 1, 4] = minus
-    chances = np.full_like(drawn.top_probability, 0.5)
+    chances = np.full_like(lens.top_probability, 0.5)
     chances[first, 2, 3], chances[first, 1, 4] = 0.25, 0.125
-    signal = task_signal(quirky, replace(drawn, top=top, top_probability=chances))
+    signal = task_signal(quirky, replace(lens, top=top, top_probability=chances))
     assert sorted(signal.peak) == [0, 0, 0, 0, 0, 0.25]
     assert signal.average == 0.25
     assert signal.share == pytest.approx(1 / 6)
-    without = task_signal(quirky, replace(drawn, top=np.full_like(drawn.top, blank)))
+    without = task_signal(quirky, replace(lens, top=np.full_like(lens.top, blank)))
     assert (without.average, without.share) == (0, 0)
 
 
@@ -277,8 +261,6 @@ def test_a_constant_predictor_has_entropy_0_share_1_and_no_correlation(both, nam
     gold = both[1]
     found = measure_collapse(np.full_like(gold, named), gold, CLASSES)
     assert (found.entropy, found.majority, found.matthews) == (0, 1, 0)
-    constant = constant_predictor(gold, CLASSES)
-    assert (constant.entropy, constant.majority, constant.matthews) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -294,13 +276,6 @@ def test_measures_of_even_classes(predicted, entropy, majority, matthews):
     found = measure_collapse(predicted, EVEN, CLASSES)
     measured = (found.entropy, found.majority, found.matthews)
     assert measured == pytest.approx((entropy, majority, matthews))
-
-
-def test_the_writeups_six_prompts_have_share_1_and_no_correlation():
-    gold = np.array([0, 0, 1, 1, 2, 2])
-    found = measure_collapse(np.ones(6, dtype=np.int64), gold, 3)
-    assert (found.entropy, found.majority, found.matthews) == (0, 1, 0)
-    assert (gold == 1).mean() == pytest.approx(1 / 3)
 
 
 @given(labels)

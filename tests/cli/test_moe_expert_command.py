@@ -8,7 +8,12 @@ import pytest
 from commandcases import random_adapter
 from safetensors.numpy import load_file, save_file
 
-from lazarus_bench.analysis.expert_use import entropy_bits, expert_use, specialisation_null
+from lazarus_bench.analysis.expert_use import (
+    by_class,
+    entropy_bits,
+    expert_use,
+    specialisation_null,
+)
 from lazarus_bench.analysis.expert_weights import read_weights
 from lazarus_bench.analysis.router import project_gates, project_random
 from lazarus_bench.analysis.routing import read_routing
@@ -42,11 +47,11 @@ def test_analyze_has_the_instruments_numbers(result, tiny_mixture, tiny_mixture_
     places = [0, 2]
     assert (read["layers"], read["experts"], read["chosen"]) == (places, 6, 2)
     assert read["classes"] == {"times": TIMES, "plus": PLUS}
-    times, plus = use.by_class([0] * 3 + [1] * 3)
+    times, plus = by_class(use.share, np.repeat([0, 1], 3))
     np.testing.assert_allclose(read["share"]["times"], times[places])
     np.testing.assert_allclose(read["share"]["plus"], plus[places])
     np.testing.assert_allclose(np.sum(read["load"], axis=1), 1)
-    np.testing.assert_allclose(read["entropy_bits"], entropy_bits(use.load)[places])
+    np.testing.assert_allclose(read["entropy_bits"], entropy_bits(use.share.mean(axis=0))[places])
     assert read["even_entropy_bits"] == pytest.approx(np.log2(6))
     np.testing.assert_allclose(read["told_bits"], null.observed[places])
     np.testing.assert_allclose(read["p"], null.layer_p_values[places])

@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from lazarus_bench.judge import ALPHA, SHARE, family_level
+from lazarus_bench.judge.bounds import Limits
 from lazarus_bench.judge.calibration import FAMILIES, SEEDS
 from lazarus_bench.judge.crossed import Crossed
 from lazarus_bench.judge.layers import LayerMax
 from lazarus_bench.judge.looks import Looks
 from lazarus_bench.judge.means import crossed_mean
 from lazarus_bench.judge.proportions import crossed_hit_difference, crossed_rate
-from lazarus_bench.judge.sampling import Exponential, Recovered, Sampling, Student, Welch
+from lazarus_bench.judge.sampling import NOTHING, Exponential, Recovered, Sampling, Student, Welch
 from lazarus_bench.judge.trend import Trend
 
 Array = NDArray[np.float64]
@@ -53,13 +54,15 @@ class World:
     Attributes:
         kind: the kind of evidence, as verdicts name it.
         name: what is special about it.
-        draw: (rng, seeds) to the sampling model of one sample.
+        draw: (rng, seeds) to the values of one sample, seeds along the first axis.
+        read: the values to their sampling model.
         truth: the true value.
     """
 
     kind: str
     name: str
-    draw: Callable[[Rng, int], Sampling]
+    draw: Callable[[Rng, int], Array]
+    read: Callable[[Array], Sampling]
     truth: float
 
 
@@ -96,13 +99,17 @@ def means() -> list[World]:
     for shape, truth in MEANS.items():
         for between in (0.0, 3.0) if shape in ("normal", "t3") else (0.0,):
 
-            def draw(rng: Rng, n: int, shape: str = shape, between: float = between) -> Sampling:
+            def draw(rng: Rng, n: int, shape: str = shape, between: float = between) -> Array:
                 noise = 1.0 if between else 0.0
-                return Crossed.of(cells(rng, seed_values(rng, shape, n), between, noise))
+                return cells(rng, seed_values(rng, shape, n), between, noise)
 
             name = f"{shape}, prompts vary" if between else shape
-            worlds.append(World(kind="means", name=name, draw=draw, truth=truth))
+            worlds.append(World(kind="means", name=name, draw=draw, read=Crossed.of, truth=truth))
     return worlds
+
+
+def _shares_of(values: Array) -> Sampling:
+    return crossed_mean(values, SHARE)
 
 
 def shares() -> list[World]:
@@ -111,21 +118,44 @@ def shares() -> list[World]:
         many = seed_values(np.random.default_rng(1), shape, 2_000_000)
         truth = float(special.expit(special.logit(np.clip(many, 1e-9, 1 - 1e-9)).mean()))
 
-        def draw(rng: Rng, n: int, shape: str = shape) -> Sampling:
-            return crossed_mean(np.clip(seed_values(rng, shape, n), 1e-9, 1 - 1e-9)[:, None], SHARE)
+        def draw(rng: Rng, n: int, shape: str = shape) -> Array:
+            return np.clip(seed_values(rng, shape, n), 1e-9, 1 - 1e-9)[:, None]
 
-        worlds.append(World(kind="shares", name=shape, draw=draw, truth=truth))
+        worlds.append(World(kind="shares", name=shape, draw=draw, read=_shares_of, truth=truth))
+    for centre in (0.0, -4.0):
+
+        def prompts(rng: Rng, n: int, centre: float = centre) -> Array:
+            found: Array = special.expit(cells(rng, rng.normal(centre, 0.5, n), 2.0, 0.5))
+            return found
+
+        name = f"log-odds about {centre:g}, prompts' sd 2"
+        truth = _centre_of_shares(centre, 0.5, math.hypot(2.0, 0.5))
+        worlds.append(World(kind="shares", name=name, draw=prompts, read=_shares_of, truth=truth))
     return worlds
+
+
+def _normal_mean(function: Callable[[Array], Array], centre: float, spread: float) -> float:
+    """The mean of a function of normal values (Gauss–Hermite)."""
+    points, weights = np.polynomial.hermite_e.hermegauss(80)
+    return float(weights @ function(centre + spread * points)) / float(weights.sum())
+
+
+def _centre_of_shares(centre: float, seeds: float, within: float) -> float:
+    """The share at the mean log-odds of seeds whose own mean is over normal log-odds of prompts."""
+
+    def own(values: Array) -> Array:
+        return special.logit([_normal_mean(special.expit, value, within) for value in values])
+
+    return float(special.expit(_normal_mean(own, centre, seeds)))
 
 
 @cache
 def _centred(rate: float, spread: float) -> float:
     """The log-odds whose normal spread of standard deviation `spread` gives a mean of `rate`."""
-    points, weights = np.polynomial.hermite_e.hermegauss(80)
     low, high = -30.0, 30.0
     for _ in range(80):
         middle = (low + high) / 2
-        mean = float(weights @ special.expit(middle + spread * points)) / float(weights.sum())
+        mean = _normal_mean(special.expit, middle, spread)
         low, high = (middle, high) if mean < rate else (low, middle)
     return low
 
@@ -146,102 +176,138 @@ def hits() -> list[World]:
     for rate in (0.5, 0.9, 0.99):
         for sd in DIFFICULTY:
 
-            def draw(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Sampling:
-                return crossed_rate(hits_of(rng, n, rate, sd))
+            def draw(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Array:
+                return hits_of(rng, n, rate, sd)
 
             name = f"rate {rate:g}, prompt difficulty sd {sd:g}"
-            worlds.append(World(kind="hits", name=name, draw=draw, truth=rate))
+            worlds.append(World(kind="hits", name=name, draw=draw, read=crossed_rate, truth=rate))
     for icc in ICC[1:]:
 
-        def seeds(rng: Rng, n: int, icc: float = icc) -> Sampling:
-            return crossed_rate(hits_of(rng, n, 0.9, 0.0, icc))
+        def seeds(rng: Rng, n: int, icc: float = icc) -> Array:
+            return hits_of(rng, n, 0.9, 0.0, icc)
 
-        worlds.append(World(kind="hits", name=f"rate 0.9, ICC {icc:g}", draw=seeds, truth=0.9))
+        name = f"rate 0.9, ICC {icc:g}"
+        worlds.append(World(kind="hits", name=name, draw=seeds, read=crossed_rate, truth=0.9))
 
-    def failing(rng: Rng, n: int) -> Sampling:
+    def failing(rng: Rng, n: int) -> Array:
         rate = np.where(rng.random((n, 1)) < 0.15, 0.02, 0.9)
-        return crossed_rate((rng.random((n, PROMPTS)) < rate).astype(np.float64))
+        return (rng.random((n, PROMPTS)) < rate).astype(np.float64)
 
-    name = "15% of seeds fail"
-    return [*worlds, World(kind="hits", name=name, draw=failing, truth=0.85 * 0.9 + 0.15 * 0.02)]
+    truth = 0.85 * 0.9 + 0.15 * 0.02
+    return [
+        *worlds,
+        World(kind="hits", name=FAILING, draw=failing, read=crossed_rate, truth=truth),
+    ]
+
+
+def _welch(sides: Array) -> Sampling:
+    """Welch's t of both sides' values, shape (seeds, 2)."""
+    first, second = (Crossed.of(side[:, None]) for side in sides.T)
+    return Welch(first=first, second=second, means=(first.mean, second.mean))
+
+
+def _paired_hits(sides: Array) -> Sampling:
+    """Paired differences of hits, shape (seeds, 2, prompts)."""
+    return crossed_hit_difference(sides[:, 0] - sides[:, 1])
+
+
+def _unpaired_hits(sides: Array) -> Sampling:
+    """Limits recovered from those of both sides' hits, shape (seeds, 2, prompts)."""
+    first, second = sides[:, 0], sides[:, 1]
+    means = (float(first.mean()), float(second.mean()))
+    return Recovered(first=crossed_rate(first), second=crossed_rate(second), means=means)
 
 
 def differences() -> list[World]:
     worlds = []
-    for shape in ("normal", "t3", "15% of seeds fail"):
-        for between in (0.0, 3.0) if shape != "15% of seeds fail" else (0.0,):
+    for shape in ("normal", "t3", FAILING):
+        for between in (0.0, 3.0) if shape != FAILING else (0.0,):
 
-            def draw(rng: Rng, n: int, shape: str = shape, between: float = between) -> Sampling:
-                return Crossed.of(cells(rng, seed_values(rng, shape, n), between, 1.0))
+            def draw(rng: Rng, n: int, shape: str = shape, between: float = between) -> Array:
+                return cells(rng, seed_values(rng, shape, n), between, 1.0)
 
-            name = f"{shape}, prompts vary" if between else shape
-            worlds.append(
-                World(kind="paired differences", name=name, draw=draw, truth=MEANS[shape])
-            )
-    for shape in ("normal", "t3", "Beta(8, 2)"):
+            name, kind = f"{shape}, prompts vary" if between else shape, "paired differences"
+            truth = MEANS[shape]
+            worlds.append(World(kind=kind, name=name, draw=draw, read=Crossed.of, truth=truth))
+    for shape in ("normal", "t3", "Beta(8, 2)", FAILING):
 
-        def welch(rng: Rng, n: int, shape: str = shape) -> Sampling:
-            sides = [Crossed.of(seed_values(rng, shape, n)[:, None]) for _ in range(2)]
-            means = (sides[0].mean, sides[1].mean)
-            return Welch(first=sides[0], second=sides[1], means=means)
+        def both(rng: Rng, n: int, shape: str = shape) -> Array:
+            return np.stack([seed_values(rng, shape, n) for _ in range(2)], axis=1)
 
-        worlds.append(World(kind="unpaired differences", name=shape, draw=welch, truth=0.0))
+        kind = "unpaired differences"
+        worlds.append(World(kind=kind, name=shape, draw=both, read=_welch, truth=0.0))
+    return [*worlds, *_hit_differences()]
+
+
+def _hit_differences() -> list[World]:
+    worlds = []
     for rate, sd in ((0.5, 2.0), (0.9, 0.0), (0.9, 2.0)):
 
-        def paired(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Sampling:
+        def paired(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Array:
             chance = special.expit(_centred(rate, sd) + sd * rng.normal(size=(1, PROMPTS)))
             sides = [(rng.random((n, PROMPTS)) < chance).astype(np.float64) for _ in range(2)]
-            return crossed_hit_difference(sides[0] - sides[1])
+            return np.stack(sides, axis=1)
 
-        def unpaired(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Sampling:
-            sides = [hits_of(rng, n, rate, sd) for _ in range(2)]
-            means = (float(sides[0].mean()), float(sides[1].mean()))
-            first, second = map(crossed_rate, sides)
-            return Recovered(first=first, second=second, means=means)
+        def unpaired(rng: Rng, n: int, rate: float = rate, sd: float = sd) -> Array:
+            return np.stack([hits_of(rng, n, rate, sd) for _ in range(2)], axis=1)
 
         name = f"rate {rate:g}, prompt difficulty sd {sd:g}"
-        worlds.append(World(kind="paired hits", name=name, draw=paired, truth=0.0))
-        worlds.append(World(kind="unpaired hits", name=name, draw=unpaired, truth=0.0))
+        for kind, draw, read in (
+            ("paired hits", paired, _paired_hits),
+            ("unpaired hits", unpaired, _unpaired_hits),
+        ):
+            worlds.append(World(kind=kind, name=name, draw=draw, read=read, truth=0.0))
+    for rates, icc in (((0.9, 0.9), 0.2), ((0.95, 0.75), 0.1)):
+
+        def seeds(rng: Rng, n: int, rates: tuple[float, float] = rates, icc: float = icc) -> Array:
+            return np.stack([hits_of(rng, n, rate, 0.0, icc) for rate in rates], axis=1)
+
+        name, truth = f"rates {rates[0]:g} and {rates[1]:g}, ICC {icc:g}", rates[0] - rates[1]
+        for kind, read in (("paired hits", _paired_hits), ("unpaired hits", _unpaired_hits)):
+            worlds.append(World(kind=kind, name=name, draw=seeds, read=read, truth=truth))
     return worlds
 
 
 def others() -> list[World]:
-    def layers(rng: Rng, n: int) -> Sampling:
-        found = rng.normal(size=(n, 1, 1)) * 0.1 + rng.normal(size=(n, 24, 4)) * 0.3
-        return LayerMax(values=0.5 + found + np.array([0.0, 0.0, 0.0, 0.3])).sampling()
+    def layers(rng: Rng, n: int) -> Array:
+        return flat(rng, n) + 0.5 + np.array([0.0, 0.0, 0.0, 0.3])
 
-    def flat(rng: Rng, n: int) -> Sampling:
-        found = rng.normal(size=(n, 1, 1)) * 0.1 + rng.normal(size=(n, 24, 4)) * 0.3
-        return LayerMax(values=found).sampling()
+    def flat(rng: Rng, n: int) -> Array:
+        found: Array = rng.normal(size=(n, 1, 1)) * 0.1 + rng.normal(size=(n, 24, 4)) * 0.3
+        return found
 
-    def small(rng: Rng, n: int) -> Sampling:
+    def small(rng: Rng, n: int) -> Array:
         found = rng.lognormal(-6, 0.5, (n, 1, 1)) * rng.lognormal(0, 0.5, (n, 24, 4))
-        values = np.minimum(found * np.array([0.2, 0.2, 0.2, 1.0]), 0.999)
-        return LayerMax(values=values, bounds=SHARE).sampling()
+        return np.minimum(found * np.array([0.2, 0.2, 0.2, 1.0]), 0.999)
 
-    best = np.exp(-6 + 0.5 * 0.25)
-    steps = np.arange(8)
+    def checkpoints(count: int) -> Callable[[Rng, int], Array]:
+        return lambda rng, n: rng.normal(size=(n, count))
 
-    def independent(rng: Rng, n: int) -> Sampling:
-        return Trend(values=rng.normal(size=(n, len(steps)))).sampling()
+    def walk(rng: Rng, n: int) -> Array:
+        return rng.normal(size=(n, 8)).cumsum(axis=1)
 
-    def few(rng: Rng, n: int) -> Sampling:
-        return Trend(values=rng.normal(size=(n, 4))).sampling()
+    def ratios(values: Array) -> Sampling:
+        return Exponential(log=Student.of(values))
 
-    def walk(rng: Rng, n: int) -> Sampling:
-        return Trend(values=rng.normal(size=(n, len(steps))).cumsum(axis=1)).sampling()
+    def best(bounds: Limits = NOTHING) -> Callable[[Array], Sampling]:
+        return lambda values: LayerMax(values=values, bounds=bounds).sampling()
 
-    def ratios(rng: Rng, n: int) -> Sampling:
-        return Exponential(log=Student.of(rng.normal(size=n)))
+    def trend(values: Array) -> Sampling:
+        return Trend(values=values).sampling()
 
+    found = (
+        ("layer maxima", "one layer above the others", layers, best(), 0.8),
+        ("layer maxima", "layers alike", flat, best(), 0.0),
+        ("layer maxima", "lognormal near 0", small, best(SHARE), math.exp(-6 + 0.5 * 0.25)),
+        ("trends", "independent checkpoints", checkpoints(8), trend, 0.0),
+        ("trends", "4 independent checkpoints", checkpoints(4), trend, 0.0),
+        ("trends", "random walk", walk, trend, 0.0),
+        ("ratios", "lognormal", lambda rng, n: rng.normal(size=n), ratios, 1.0),
+        ("ratios", "t3 on logarithms", lambda rng, n: rng.standard_t(3, n), ratios, 1.0),
+    )
     return [
-        World(kind="layer maxima", name="one layer above the others", draw=layers, truth=0.8),
-        World(kind="layer maxima", name="layers alike", draw=flat, truth=0.0),
-        World(kind="layer maxima", name="lognormal near 0", draw=small, truth=float(best)),
-        World(kind="trends", name="independent checkpoints", draw=independent, truth=0.0),
-        World(kind="trends", name="4 independent checkpoints", draw=few, truth=0.0),
-        World(kind="trends", name="random walk", draw=walk, truth=0.0),
-        World(kind="ratios", name="lognormal", draw=ratios, truth=1.0),
+        World(kind=kind, name=name, draw=draw, read=read, truth=truth)
+        for kind, name, draw, read, truth in found
     ]
 
 
@@ -253,7 +319,7 @@ def errors(
     wrong = np.zeros((len(levels), 2))
     slack = 1e-12 * max(1.0, abs(world.truth))
     for _ in range(replicates):
-        model = world.draw(rng, n)
+        model = world.read(world.draw(rng, n))
         for i, level in enumerate(levels):
             low, high = model.limits(level)
             wrong[i] += high < world.truth - slack, low > world.truth + slack
@@ -265,18 +331,52 @@ def above(rate: float, allowed: float, replicates: int) -> bool:
     return bool(rate * replicates > stats.binom.isf(0.01, replicates, allowed))
 
 
-def looks_rows(replicates: int) -> list[str]:
-    """Error and cost of looking at 5, 10, 20 and 40 seeds, with the level spent over the looks."""
+def errors_of_looks(world: World, replicates: int) -> Array:
+    """Share of samples that some look's interval puts below or above the truth, (families, 2)."""
+    rng = np.random.default_rng([5, *world.name.encode()])
+    wrong = np.zeros((len(FAMILIES), 2))
+    slack = 1e-12 * max(1.0, abs(world.truth))
+    for _ in range(replicates):
+        values = world.draw(rng, LOOKS[-1])
+        models = [(n, world.read(values[:n])) for n in LOOKS]
+        for i, family in enumerate(FAMILIES):
+            spans = [model.limits(look_level(n, family)) for n, model in models]
+            wrong[i] += (
+                any(high < world.truth - slack for _, high in spans),
+                any(low > world.truth + slack for low, _ in spans),
+            )
+    return wrong / replicates
+
+
+def look_level(size: int, family: int) -> float:
+    return Looks(sizes=LOOKS).level(size, family_level(family))
+
+
+def looks_rows(worlds: list[World], replicates: int) -> list[str]:
+    """Each world's error over all looks; like `measured`, a cell above it is marked."""
     rows = []
-    looks = Looks(sizes=LOOKS)
+    for world in worlds:
+        found = errors_of_looks(world, replicates).max(axis=1)
+        shown = (
+            f"{rate:.4f}{' ▲' if above(rate, ALPHA / family, replicates) else ''}"
+            for family, rate in zip(FAMILIES, found, strict=True)
+        )
+        rows.append(f"| {world.kind} | {world.name} | {' | '.join(shown)} |")
+        print(rows[-1], flush=True)
+    return rows
+
+
+def cost_rows(replicates: int) -> list[str]:
+    """Error, decisions and cost of the looks for an edge one standard deviation away."""
+    rows = []
     for family in FAMILIES:
         for shape in ("normal", "t3"):
             rng = np.random.default_rng(5)
             wrong, decided, spent = 0, 0, []
             for _ in range(replicates):
                 values = seed_values(rng, shape, LOOKS[-1])
-                wrong += any(_inside(values, n, looks, family, 0.0) for n in LOOKS)
-                first = next((n for n in LOOKS if _inside(values + 1, n, looks, family, 0.0)), None)
+                wrong += any(_inside(values, n, family) for n in LOOKS)
+                first = next((n for n in LOOKS if _inside(values + 1, n, family)), None)
                 decided += first is not None
                 spent.append(first or LOOKS[-1])
             rows.append(
@@ -286,17 +386,18 @@ def looks_rows(replicates: int) -> list[str]:
     return rows
 
 
-def _inside(values: Array, n: int, looks: Looks, family: int, edge: float) -> bool:
-    level = looks.level(n, family_level(family))
-    return Crossed.of(values[:n, None]).low(level) > edge
+def _inside(values: Array, n: int, family: int) -> bool:
+    return Crossed.of(values[:n, None]).low(look_level(n, family)) > 0
 
 
-def measured(replicates: int) -> tuple[list[str], dict[str, dict[str, dict[str, list[object]]]]]:
+def measured(
+    worlds: list[World], replicates: int
+) -> tuple[list[str], dict[str, dict[str, dict[str, list[object]]]]]:
     """The table's rows, and what verdicts warn of: kind, family and seeds to world and error."""
     levels = [family_level(family) for family in FAMILIES]
     rows: list[str] = []
     warned: dict[str, dict[str, dict[str, list[object]]]] = {}
-    for world in [*means(), *shares(), *hits(), *differences(), *others()]:
+    for world in worlds:
         found = [errors(world, n, levels, replicates) for n in SEEDS]
         for i, family in enumerate(FAMILIES):
             shown = []
@@ -318,7 +419,7 @@ def measured(replicates: int) -> tuple[list[str], dict[str, dict[str, dict[str, 
     return rows, warned
 
 
-def page(rows: list[str], looks: list[str], replicates: int) -> str:
+def page(rows: list[str], looks: list[str], costs: list[str], replicates: int) -> str:
     """The documentation's page."""
     head = " | ".join(f"{n} seeds" for n in SEEDS)
     return "\n".join(
@@ -340,13 +441,20 @@ def page(rows: list[str], looks: list[str], replicates: int) -> str:
             "",
             "## With looks",
             "",
-            "Looks at 5, 10, 20 and 40 seeds, stopping once decided, the level shared by them. The",
-            "edge is the truth in the column of errors, and one standard deviation of the seeds",
-            "away in the last two.",
+            "Looks at 5, 10, 20 and 40 seeds share the level: a cell is the share of samples that",
+            "any of the four intervals puts on one side of the truth, on the worse side. ▲ is as",
+            "above; such verdicts carry the warning of their kind, seeds and shared level.",
+            "",
+            "| kind | world | m = 1 | m = 8 |",
+            "|---|---|---|---|",
+            *looks,
+            "",
+            "Sampling stops once a claim is decided. The edge is the truth for the errors, and one",
+            "standard deviation of the seeds away from it in the last two columns.",
             "",
             "| seeds | m | allowed | error | decided by 40 | seeds on average |",
             "|---|---|---|---|---|---|",
-            *looks,
+            *costs,
             "",
         ]
     )
@@ -357,12 +465,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=REPLICATES)
     replicates = parser.parse_args().replicates
-    rows, warned = measured(replicates)
-    looks = looks_rows(replicates)
-    print(*looks, sep="\n")
+    worlds = [*means(), *shares(), *hits(), *differences(), *others()]
+    rows, warned = measured(worlds, replicates)
+    looks, costs = looks_rows(worlds, replicates), cost_rows(replicates)
+    print(*costs, sep="\n")
     if replicates < REPLICATES:
         return
-    TABLE.write_text(page(rows, looks, replicates), encoding="utf-8")
+    TABLE.write_text(page(rows, looks, costs, replicates), encoding="utf-8")
     text = json.dumps(warned, indent=1, sort_keys=True, ensure_ascii=False)
     WARNINGS.write_text(text + "\n", encoding="utf-8")
 

@@ -27,14 +27,18 @@ def crossed(seeds=6, prompts=30, seed=0, between=1.0, shared=1.0):
 
 
 def test_the_variance_is_the_two_way_clustered_one_of_statsmodels():
+    """To the factors n/(n - 1): the sandwich has sums of squares where ours has mean squares."""
     cells = crossed()
-    rows, columns = np.divmod(np.arange(cells.size), cells.shape[1])
+    n, prompts = cells.shape
+    rows, columns = np.divmod(np.arange(cells.size), prompts)
     fit = sm.OLS(cells.ravel(), np.ones(cells.size)).fit()
-    covariance = cov_cluster_2groups(fit, rows, columns, use_correction=False)[0]
-    # Without its small-sample correction, the sandwich has sums of squares where ours has means
-    # of squares; both agree to the factors n/(n − 1) and P/(P − 1).
-    error = Crossed.of(cells).working_error()[0]
-    assert error**2 == pytest.approx(covariance[0, 0], rel=0.25)
+    found = cov_cluster_2groups(fit, rows, columns, use_correction=False)
+    both, by_seed, by_prompt = (float(covariance[0, 0]) for covariance in found)
+    white = by_seed + by_prompt - both
+    rest = white - by_seed / prompts - by_prompt / n
+    expected = by_seed * n / (n - 1) + by_prompt * prompts / (prompts - 1)
+    expected -= rest * cells.size / (n - 1) / (prompts - 1)
+    assert Crossed.of(cells).working_error()[0] ** 2 == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_variance_is_that_of_the_random_effects_analysis_of_variance():

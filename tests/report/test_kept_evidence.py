@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lazarus_bench.codec import to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import (
     SHARE,
@@ -21,12 +22,14 @@ from lazarus_bench.judge import (
     decide,
 )
 from lazarus_bench.report.evidence import FILE, load_evidence, save_evidence
+from lazarus_bench.report.pooling import pool_rows
 from lazarus_bench.report.registry import load_registry
 from lazarus_bench.report.schema import Record, load
 
 ROOT = Path(__file__).parents[2]
 REPORTS, HYPOTHESES = ROOT / "reports", ROOT / "hypotheses"
 COMMITTED = ("lab", "published")
+WITHOUT_SAMPLES = "real-data"
 
 rng = np.random.default_rng(0)
 SAMPLES = [
@@ -81,6 +84,13 @@ def test_pickles_are_refused(tmp_path):
         load_evidence(path)
 
 
+def test_every_committed_report_has_its_samples_or_is_known_to_lack_them():
+    folders = {path.parent.name for path in REPORTS.glob("*/report.json")}
+    kept = {path.parent.name for path in REPORTS.glob(f"*/{FILE}")}
+    assert kept == set(COMMITTED)
+    assert folders - kept == {WITHOUT_SAMPLES}
+
+
 @pytest.mark.parametrize("name", COMMITTED)
 def test_every_row_of_a_committed_report_follows_from_its_samples(name):
     report = load(REPORTS / name / "report.json")
@@ -88,7 +98,7 @@ def test_every_row_of_a_committed_report_follows_from_its_samples(name):
     judged = [row for row in report.rows if row.verdict.estimate is not None]
     assert len(judged) > 50
     for row in judged:
-        found = kept[row.claim_id, row.subject]
+        found = kept.pop((row.claim_id, row.subject))
         assert found.family_size == row.family_size
         again = decide(
             found.evidence,
@@ -97,8 +107,51 @@ def test_every_row_of_a_committed_report_follows_from_its_samples(name):
             looks=found.looks,
             controls=row.verdict.controls,
         )
-        assert again.outcome == row.verdict.outcome, row.claim_id
-        assert numbers(again) == pytest.approx(numbers(row.verdict), rel=1e-9, abs=1e-9)
+        assert leaves(again) == approximately(leaves(row.verdict)), row.claim_id
+    assert not kept
+    assert leaves(pool_rows(report.rows)) == approximately(leaves(report.pooled))
+
+
+def test_the_published_verdict_of_every_row_follows_from_the_published_samples():
+    kept = {r.claim_id: r for r in load_evidence(REPORTS / "published" / FILE)}
+    for name in COMMITTED:
+        for row in load(REPORTS / name / "report.json").rows:
+            if row.published.estimate is None:
+                continue
+            evidence, region = kept[row.claim_id].evidence, row.published.region
+            again = decide(evidence, region, family_size=row.family_size)
+            assert leaves(again) == approximately(leaves(row.published)), row.claim_id
+
+
+def test_the_report_without_samples_keeps_what_its_seeds_values_give():
+    """It was judged before samples were kept; only its rows of plain t follow from what it has."""
+    rows = load(REPORTS / WITHOUT_SAMPLES / "report.json").rows
+    plain = [row.verdict for row in rows if row.verdict.estimate.method == "t over seeds"]
+    assert len(plain) == 4
+    for verdict in plain:
+        again = Means(values=[[value] for value in verdict.estimate.by_seed])
+        span = verdict.estimate.interval
+        assert again.limits(verdict.level) == pytest.approx((span.low, span.high), rel=1e-9)
+
+
+def leaves(value, place=""):
+    """Every number and text of a record by its place."""
+    plain = to_plain(value) if place == "" else value
+    if isinstance(plain, dict):
+        pairs = plain.items()
+    elif isinstance(plain, list):
+        pairs = enumerate(plain)
+    else:
+        return {place: plain}
+    return {k: v for name, part in pairs for k, v in leaves(part, f"{place}.{name}").items()}
+
+
+def approximately(found):
+    """`found` with its numbers known to 1e-9, and texts as they are."""
+    return {
+        place: pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, float) else value
+        for place, value in found.items()
+    }
 
 
 @pytest.mark.parametrize("name", COMMITTED)
@@ -107,12 +160,6 @@ def test_a_committed_report_is_judged_under_the_registry_that_is_committed(name)
     digests = {claim.id: claim.digest for claim in registered}
     for row in load(REPORTS / name / "report.json").rows:
         assert (row.claim_digest, row.amended) == (digests[row.claim_id], ()), row.claim_id
-
-
-def numbers(verdict):
-    found = verdict.estimate
-    spans = (found.interval, found.interval95)
-    return [found.value, verdict.level, *(end for span in spans for end in (span.low, span.high))]
 
 
 def test_another_sample_gives_another_row():

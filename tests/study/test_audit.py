@@ -38,8 +38,6 @@ def test_every_claim_rests_on_printed_numbers_and_asks_no_model(audited):
 def test_a_penalty_of_minus_420_is_no_divergence(audited):
     _, _, verdict = audited["kl-sign"]
     assert verdict.outcome is Outcome.SUPPORTED
-    assert verdict.estimate.value == pytest.approx(-420, abs=0.5)
-    assert beside(audited, "kl-sign", "printed penalties below 0") == 4
     assert beside(audited, "kl-sign", "chance that 16 answers") < -180
     assert beside(audited, "kl-sign", "the k3 estimator") > 180
 
@@ -51,7 +49,6 @@ def test_eight_of_eight_is_inconclusive_and_29_would_decide(audited):
         pytest.approx(0.63, abs=0.005),
         1.0,
     )
-    assert beside(audited, "eight-of-eight", "prompts, all of them right") == 29
     assert 0.9**29 < 0.05 < 0.9**28
     assert verdict.needed.startswith("51 prompts")
     assert 0.9**51 < 0.005 < 0.9**50
@@ -61,7 +58,6 @@ def test_d_of_zero_is_equivalence_at_ten_points_and_not_at_five(audited):
     _, _, verdict = audited["no-difference-d0"]
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert 0.05 < beside(audited, "no-difference-d0", "smallest margin of equivalence") < 0.10
-    assert beside(audited, "no-difference-d0", "Cohen's d") == pytest.approx(2.0, abs=0.05)
 
 
 def test_the_detectable_d_is_that_of_a_two_sided_t_test(audited):
@@ -81,19 +77,6 @@ def test_granites_best_layer_is_below_the_best_of_forty_that_guess(audited):
     assert "25%" in finding.note
 
 
-def test_router_scores_are_those_of_random_directions(audited):
-    """0.083, 0.094 and 0.106 on record, which are of the Gumbel limit: to about 2%."""
-    _, _, verdict = audited["router-is-random"]
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert abs(verdict.estimate.interval.low) < 0.02 > verdict.estimate.interval.high
-    for label, recorded in (
-        ("largest cosine of a random direction", 0.083),
-        ("... 95th percentile", 0.094),
-        ("... the largest of 768", 0.106),
-    ):
-        assert beside(audited, "router-is-random", label) == pytest.approx(recorded, rel=0.02)
-
-
 def test_the_best_printed_expert_is_no_better_than_the_best_of_as_many_random_ones():
     null = ExtremeNull(width=audit.GPT_OSS_WIDTH, vocabulary=audit.GPT_OSS_VOCABULARY)
     best = max(score for expert in router.SAMPLE_EXPERTS for score in expert.scores)
@@ -102,49 +85,10 @@ def test_the_best_printed_expert_is_no_better_than_the_best_of_as_many_random_on
     assert low < null.quantile(0.05) < null.quantile(0.95) < high
 
 
-def test_the_engrams_delta_is_one_example(audited):
-    _, _, verdict = audited["engram-delta"]
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert beside(audited, "engram-delta", "examples by which") == 1
-    assert verdict.estimate.value == pytest.approx(1 / 872)
-    assert beside(audited, "engram-delta", "one-sided p-value") == 0.5
-
-
-def test_eight_and_seven_of_eight_are_not_told_apart(audited):
-    _, _, verdict = audited["base-beats-instruct"]
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.estimate.value == 0.125
-    assert beside(audited, "base-beats-instruct", "one-sided p-value") == 0.5
-
-
-def test_rank_24300_is_in_the_top_19_percent(audited):
-    _, _, verdict = audited["probe-rank"]
-    assert verdict.outcome is Outcome.REFUTED
-    assert verdict.estimate.value == pytest.approx(0.38, abs=0.005)
-    assert verdict.estimate.value / 2 == pytest.approx(0.19, abs=0.005)
-
-
-def test_the_layer_table_averages_58_and_49(audited):
-    _, _, verdict = audited["grpo-table"]
-    assert verdict.outcome is Outcome.SUPPORTED
-    assert beside(audited, "grpo-table", "mean of the table, base") == pytest.approx(
-        0.581, abs=5e-4
-    )
-    assert beside(audited, "grpo-table", "mean of the table, GRPO") == pytest.approx(
-        0.494, abs=5e-4
-    )
-    assert beside(audited, "grpo-table", "GRPO minus base") == pytest.approx(-0.0875)
-    assert beside(audited, "grpo-table", "... two-sided p-value") == pytest.approx(0.09, abs=0.005)
-    assert (grpo.VALIDATION_BASE.mean, grpo.VALIDATION_GRPO.mean) == (0.54, 0.54)
-
-
-def test_the_steps_are_not_monotone_and_have_no_seeds(audited):
-    _, _, verdict = audited["steps-trend"]
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert beside(audited, "steps-trend", "change from step 300") == pytest.approx(-0.002)
-    assert beside(audited, "steps-trend", "chance that four") == pytest.approx(1 / 6)
+def test_the_printed_steps_are_not_monotone_and_the_printed_means_are_equal():
     assert list(task.MEAN_PEAK_PROBABILITY) != sorted(task.MEAN_PEAK_PROBABILITY)
     assert not any(raw_results.HAS_CLASSIFIERS)
+    assert (grpo.VALIDATION_BASE.mean, grpo.VALIDATION_GRPO.mean) == (0.54, 0.54)
 
 
 def test_the_record_behind_the_steps_prints_as_the_steps():

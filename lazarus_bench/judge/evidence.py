@@ -25,9 +25,10 @@ SHARE_DIFFERENCE: Limits = (-1.0, 1.0)
 """Where the difference of two shares can lie."""
 
 _ROUNDING = 1e-6
+"""By which a sum of probabilities in float32 may pass 1."""
+
 _LARGEST = 1e150
 """Largest size of a sample, whose square is still a number."""
-"""By which a sum of probabilities in float32 may pass 1."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -175,8 +175,43 @@ def _probabilities(*samples: Array) -> bool:
     return all(bool(((sample >= 0) & (sample <= 1)).all()) for sample in samples)
 
 
+class TwoSamples(Evidence):
+    """first − second of two samples `[seed][prompt]`, paired index by index or not at all."""
+
+    first: Sequence[Sequence[float]]
+    second: Sequence[Sequence[float]]
+    paired: Literal["prompts", "seeds", "no"]
+    clusters: Sequence[str | int] | None
+
+    def _samples(self) -> tuple[Array, Array]:
+        return array(self.first), array(self.second)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        seeds = [len(self.first), len(self.second)]
+        prompts = min(len(self.first[0]), len(self.second[0]))
+        return (min(seeds) if self.paired == "no" else max(seeds)), prompts
+
+    def cells(self) -> Array:
+        """Return the differences by prompt or cluster, shape (seeds, items), paired by prompt."""
+        return cluster_cells(paired_difference(self, *self._samples()), self.clusters)
+
+    @property
+    def point(self) -> float:
+        if self.paired == "prompts":
+            return float(self.cells().mean())
+        first, second = self._samples()
+        return float(first.mean() - second.mean())
+
+    def seed_checks(self) -> list[Array]:
+        if self.paired != "no":
+            return super().seed_checks()
+        first, second = self._samples()
+        return [first.mean(axis=1) - second.mean(), first.mean() - second.mean(axis=1)]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Differences(Evidence):
+class Differences(TwoSamples):
     """Continuous first − second; the estimand is the difference of means.
 
     Several seeds: the two-way variance over seeds and prompts (`Crossed`), of the differences where
@@ -226,19 +261,6 @@ class Differences(Evidence):
             raise ValueError("Differences reads clusters only where it pairs by prompt")
         check_bounds(self)
 
-    def _samples(self) -> tuple[Array, Array]:
-        return array(self.first), array(self.second)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        seeds = [len(self.first), len(self.second)]
-        prompts = min(len(self.first[0]), len(self.second[0]))
-        return (min(seeds) if self.paired == "no" else max(seeds)), prompts
-
-    def cells(self) -> Array:
-        """Return the differences by prompt or cluster, shape (seeds, items), paired by prompt."""
-        return cluster_cells(paired_difference(self, *self._samples()), self.clusters)
-
     def units(self) -> Array:
         """Return the paired units' differences, shape (seeds,) or (prompts,)."""
         first, second = self._samples()
@@ -253,13 +275,6 @@ class Differences(Evidence):
         return self.support and self.scope == "run" and _probabilities(*self._samples())
 
     @property
-    def point(self) -> float:
-        if self.paired == "prompts":
-            return float(self.cells().mean())
-        first, second = self._samples()
-        return float(first.mean() - second.mean())
-
-    @property
     def method(self) -> str:
         if self.scope == "seeds":
             kind = "Welch" if self.paired == "no" else "paired"
@@ -272,9 +287,6 @@ class Differences(Evidence):
     @property
     def kind(self) -> str:
         return "unpaired differences" if self.paired == "no" else "paired differences"
-
-    def seed_checks(self) -> list[Array]:
-        return seed_checks(self.paired, super().seed_checks(), *self._samples())
 
     def error_of_a_seed(self) -> float:
         if self.paired == "prompts":
@@ -335,20 +347,6 @@ class Differences(Evidence):
         pooled = float(np.sum((first - first.mean()) ** 2) + np.sum((second - second.mean()) ** 2))
         error = math.sqrt(1 / first.size + 1 / second.size)
         return hedges_g(self.point, math.sqrt(pooled / df), error, df, level)
-
-
-def seed_checks(paired: str, own: list[Array], first: Array, second: Array) -> list[Array]:
-    """Return what to search for seeds that stand apart in a difference of two samples.
-
-    Args:
-        paired: how they are paired.
-        own: the seeds' own differences, where they are paired.
-        first: the minuend, shape (seeds, prompts).
-        second: the subtrahend, shape (its seeds, its prompts).
-    """
-    if paired != "no":
-        return own
-    return [first.mean(axis=1) - second.mean(), first.mean() - second.mean(axis=1)]
 
 
 @dataclass(frozen=True, kw_only=True)

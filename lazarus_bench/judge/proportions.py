@@ -24,7 +24,7 @@ from lazarus_bench.judge.evidence import (
     paired_difference,
     require_hits,
 )
-from lazarus_bench.judge.means import seed_checks, two_way
+from lazarus_bench.judge.means import TwoSamples, two_way
 from lazarus_bench.judge.sampling import Bounded, Recovered, Sampling
 
 
@@ -139,7 +139,7 @@ def crossed_hit_difference(cells: Array, population: int | None = None) -> Sampl
 
 
 @dataclass(frozen=True, kw_only=True)
-class HitDifferences(Evidence):
+class HitDifferences(TwoSamples):
     """0/1 first − second; the estimand is the difference of hit rates.
 
     Several seeds, paired by prompt: two-way t over seeds and prompts of the differences. One run,
@@ -174,23 +174,6 @@ class HitDifferences(Evidence):
         elif self.clusters is not None:
             raise ValueError("HitDifferences reads clusters only where it pairs by prompt")
 
-    def cells(self) -> Array:
-        """Return the paired differences by prompt or cluster, shape (seeds, items)."""
-        difference = paired_difference(self, array(self.first), array(self.second))
-        return cluster_cells(difference, self.clusters)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        seeds = [len(self.first), len(self.second)]
-        prompts = min(len(self.first[0]), len(self.second[0]))
-        return (min(seeds) if self.paired == "no" else max(seeds)), prompts
-
-    @property
-    def point(self) -> float:
-        if self.paired == "prompts":
-            return float(self.cells().mean())
-        return float(array(self.first).mean() - array(self.second).mean())
-
     @property
     def method(self) -> str:
         if self.paired == "no":
@@ -208,10 +191,6 @@ class HitDifferences(Evidence):
     def kind(self) -> str:
         return "paired hits" if self.paired == "prompts" else "unpaired hits"
 
-    def seed_checks(self) -> list[Array]:
-        first, second = array(self.first), array(self.second)
-        return seed_checks(self.paired, super().seed_checks(), first, second)
-
     def error_of_a_seed(self) -> float:
         return error_within(self.cells()) if self.paired == "prompts" else 0.0
 
@@ -220,7 +199,7 @@ class HitDifferences(Evidence):
 
     def sampling(self) -> Sampling:
         if self.paired == "no":
-            first, second = array(self.first), array(self.second)
+            first, second = self._samples()
             return Recovered(
                 first=crossed_rate(first),
                 second=crossed_rate(second),
@@ -230,7 +209,7 @@ class HitDifferences(Evidence):
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         if self.paired == "prompts" and self.scope == "run":
-            signs = paired_difference(self, array(self.first), array(self.second))
+            signs = paired_difference(self, *self._samples())
             return paired_odds_ratio(int((signs > 0).sum()), int((signs < 0).sum()), level)
         rates = [(array(sample).mean(), array(sample).size) for sample in (self.first, self.second)]
         value = cohens_h(float(rates[0][0]), float(rates[1][0]))

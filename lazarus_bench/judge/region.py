@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,67 +47,54 @@ class Region(ABC):
 
 @dataclass(frozen=True)
 class _HalfLine(Region):
+    """One side of `x`: a point belongs to it or lies beyond, as an operator against `x` says."""
+
     x: float
 
     sign: ClassVar[str]
+    belongs: ClassVar[Callable[[float, float], bool]]
+    beyond: ClassVar[Callable[[float, float], bool]]
+
+    @property
+    def upwards(self) -> bool:
+        """Whether it extends to +∞."""
+        return self.sign in "≥>"
 
     def edges(self) -> tuple[float, ...]:
         return (self.x,)
+
+    def contains(self, low: float, high: float) -> bool:
+        return type(self).belongs(low if self.upwards else high, self.x)
+
+    def excludes(self, low: float, high: float) -> bool:
+        return type(self).beyond(high if self.upwards else low, self.x)
 
     def describe(self) -> str:
         return f"{self.sign} {_number(self.x)}"
 
 
-@dataclass(frozen=True)
 class AtLeast(_HalfLine):
     """[x, ∞)."""
 
-    sign = "≥"
-
-    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return low >= self.x
-
-    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return high < self.x
+    sign, belongs, beyond = "≥", operator.ge, operator.lt
 
 
-@dataclass(frozen=True)
 class AtMost(_HalfLine):
     """(−∞, x]."""
 
-    sign = "≤"
-
-    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return high <= self.x
-
-    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return low > self.x
+    sign, belongs, beyond = "≤", operator.le, operator.gt
 
 
-@dataclass(frozen=True)
 class Above(_HalfLine):
     """(x, ∞)."""
 
-    sign = ">"
-
-    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return low > self.x
-
-    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return high <= self.x
+    sign, belongs, beyond = ">", operator.gt, operator.le
 
 
-@dataclass(frozen=True)
 class Below(_HalfLine):
     """(−∞, x)."""
 
-    sign = "<"
-
-    def contains(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return high < self.x
-
-    def excludes(self, low: float, high: float) -> bool:  # noqa: ARG002
-        return low >= self.x
+    sign, belongs, beyond = "<", operator.lt, operator.ge
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import pytest
 from lazarus_bench.judge import AtLeast, Means, Trend, decide
 from lazarus_bench.judge.calibration import _table, warning_for
 
+PAGE = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
+
 
 def sample(seeds):
     return Means(values=np.random.default_rng(0).normal(size=(seeds, 1)))
@@ -33,14 +35,35 @@ def test_one_run_and_calibrated_kinds_carry_no_warning():
     assert warning_for(Trend(values=np.random.default_rng(0).random((20, 5))), 8) == ""
 
 
+def cells(page):
+    """The page's rows of error rates, as lists of texts."""
+    return [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+
+
+def test_every_cell_above_its_bound_is_one_that_verdicts_warn_of():
+    rows = [row for row in cells(PAGE) if "15% of seeds fail" not in row]
+    fixed, looks = ([row for row in rows if len(row) == n] for n in (8, 4))
+    assert {row[1] for row in fixed[1:]} == {row[1] for row in looks[1:]}
+    above = {
+        (row[0], row[2], seeds)
+        for row in fixed[1:]
+        for seeds, cell in zip(("2", "3", "5", "10", "20"), row[3:], strict=True)
+        if "▲" in cell
+    }
+    warned = {(k, m, n) for k, of in _table().items() for m, cells in of.items() for n in cells}
+    assert above == warned
+    for kind, _, *shown in looks[1:]:
+        if any("▲" in cell for cell in shown):
+            assert {n for k, m, n in warned if (k, m) == (kind, "8")} & {"5", "10", "20"}, kind
+
+
 @pytest.mark.parametrize("kind", ["shares", "hits", "paired differences", "layer maxima"])
 def test_the_audits_rows_are_within_their_bounds(kind):
     """Five seeds, eight verdicts: hits and shares near 0 err at most .009 and .012.
 
     The bound where prompts vary is ours, set after the table was seen.
     """
-    page = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text()
-    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if f"| {kind} |" in line]
+    rows = [row for row in cells(PAGE) if row[0] == kind]
     found = {row[1]: float(row[5].split()[0]) for row in rows if row[2] == "8"}
     bounds = {"lognormal near 0": 0.012, "prompts vary": 0.0125}
     bounds |= {f"rate {rate}, prompt difficulty sd 2": 0.009 for rate in (0.5, 0.9, 0.99)}

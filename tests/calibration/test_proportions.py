@@ -34,29 +34,6 @@ def test_a_subtracted_chance_rate_moves_both_limits():
     )
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.02, 0.05])
-@pytest.mark.parametrize(
-    ("rate", "seeds", "prompts"), [(0.9, 5, 50), (0.05, 5, 100), (0.9, 3, 100)]
-)
-def test_several_seeds_err_at_most_alpha(rate, seeds, prompts, correlation):
-    assert not false_verdicts(
-        lambda rng: Hits(values=beta_binomial(rng, rate, correlation, seeds, prompts)),
-        rate,
-        0.03,
-        replicates=1000,
-    )
-
-
-def test_several_seeds_hold_the_level_of_a_family():
-    assert not false_verdicts(
-        lambda rng: Hits(values=beta_binomial(rng, 0.9, 0.05, 10, 50)),
-        0.9,
-        0.03,
-        family_size=7,
-        replicates=2000,
-    )
-
-
 @pytest.mark.parametrize("correlation", [0.0, 0.05, 0.2])
 def test_five_seeds_cover(correlation):
     sample = lambda rng: Hits(values=beta_binomial(rng, 0.7, correlation, 5, 50))  # noqa: E731

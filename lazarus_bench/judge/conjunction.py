@@ -3,6 +3,7 @@
 # ruff: noqa: D102 (overrides inherit the docstring of what they override)
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -51,10 +52,6 @@ class Condition:
         """How far the point estimate lies inside the region, in the estimand's unit."""
         return margins(self.region, (self.evidence.point, self.evidence.point))[0]
 
-    def limits(self, level: float) -> Limits:
-        """Return the margin's confidence limits at a two-sided level."""
-        return margins(self.region, self.evidence.limits(level))
-
     def describe(self) -> str:
         """Return the condition as it stands, for example ``share 0.25 against ≥ 0.8``."""
         return f"{self.name} {self.evidence.point:.3g} against {self.region.describe()}"
@@ -63,6 +60,17 @@ class Condition:
 def stricter(level: float, conditions: int) -> float:
     """Return the two-sided level whose tails are those of `level` shared by the conditions."""
     return 1 - (1 - level) / conditions
+
+
+def least_margin(
+    parts: Sequence[Sampling | Evidence], regions: Sequence[Region], level: float
+) -> Limits:
+    """Return the limits of the least of the margins: see `AllOf`."""
+    strict = stricter(level, len(parts))
+    pairs = tuple(zip(parts, regions, strict=True))
+    lows = [margins(region, part.limits(level))[0] for part, region in pairs]
+    highs = [margins(region, part.limits(strict))[1] for part, region in pairs]
+    return min(lows), min(highs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +90,7 @@ class LeastMargin(Sampling):
         return min(part.size for part in self.parts)
 
     def limits(self, level: float) -> Limits:
-        strict = stricter(level, len(self.parts))
-        pairs = tuple(zip(self.parts, self.regions, strict=True))
-        lows = [margins(region, part.limits(level))[0] for part, region in pairs]
-        highs = [margins(region, part.limits(strict))[1] for part, region in pairs]
-        return min(lows), min(highs)
+        return least_margin(self.parts, self.regions, level)
 
     def resized(self, size: int) -> Self:
         return replace(self, parts=tuple(part.resized(size) for part in self.parts))
@@ -163,9 +167,8 @@ class AllOf(Evidence):
 
     def limits(self, level: float) -> Limits:
         # A condition without a sample has limits but no sampling model.
-        strict = stricter(level, len(self.conditions))
-        lows = [condition.limits(level)[0] for condition in self.conditions]
-        return min(lows), min(condition.limits(strict)[1] for condition in self.conditions)
+        evidence, regions = zip(*((c.evidence, c.region) for c in self.conditions), strict=True)
+        return least_margin(evidence, regions, level)
 
     def sampling(self) -> LeastMargin | None:
         parts = [condition.evidence.sampling() for condition in self.conditions]

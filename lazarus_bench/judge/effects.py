@@ -77,6 +77,17 @@ def hedges_g(
     return Effect(name="Hedges g", value=t * scale, low=low * scale, high=high * scale, level=level)
 
 
+def pooled_hedges_g(
+    difference: float, squares: float, sizes: tuple[int, int], level: float
+) -> Effect | None:
+    """Return Hedges' g of two independent samples; `squares` are those about both their means."""
+    df = sum(sizes) - 2
+    if df < 2:
+        return None
+    error = math.sqrt(1 / sizes[0] + 1 / sizes[1])
+    return hedges_g(difference, math.sqrt(squares / df), error, df, level)
+
+
 def cohens_h(first: float, second: float) -> float:
     """Return 2·asin√first − 2·asin√second (Cohen, 1988)."""
     return 2 * math.asin(math.sqrt(first)) - 2 * math.asin(math.sqrt(second))

@@ -12,7 +12,7 @@ import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits
 from lazarus_bench.judge.crossed import Crossed, cluster_cells, error_within, paired_by_seed
-from lazarus_bench.judge.effects import cliffs_delta, hedges_g, log_odds_ratio
+from lazarus_bench.judge.effects import cliffs_delta, hedges_g, log_odds_ratio, pooled_hedges_g
 from lazarus_bench.judge.evidence import (
     SHARE,
     Effect,
@@ -341,12 +341,8 @@ class Differences(TwoSamples):
             error = math.sqrt(1 / units.size)
             return hedges_g(self.point, Student.of(units).sd, error, units.size - 1, level)
         first, second = (side.mean(axis=1) for side in self._samples())
-        df = first.size + second.size - 2
-        if df < 2:
-            return None
-        pooled = float(np.sum((first - first.mean()) ** 2) + np.sum((second - second.mean()) ** 2))
-        error = math.sqrt(1 / first.size + 1 / second.size)
-        return hedges_g(self.point, math.sqrt(pooled / df), error, df, level)
+        squares = float(np.sum((first - first.mean()) ** 2) + np.sum((second - second.mean()) ** 2))
+        return pooled_hedges_g(self.point, squares, (first.size, second.size), level)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -402,11 +398,8 @@ class SummaryDifferences(Evidence):
 
     def effect(self, level: float, edge: float | None = None) -> Effect | None:  # noqa: ARG002
         a, b = self.first, self.second
-        df = a.n + b.n - 2
-        if df < 2:
-            return None
-        pooled = math.sqrt(((a.n - 1) * a.sd**2 + (b.n - 1) * b.sd**2) / df)
-        return hedges_g(self.point, pooled, math.sqrt(1 / a.n + 1 / b.n), df, level)
+        squares = (a.n - 1) * a.sd**2 + (b.n - 1) * b.sd**2
+        return pooled_hedges_g(self.point, squares, (a.n, b.n), level)
 
 
 @dataclass(frozen=True, kw_only=True)

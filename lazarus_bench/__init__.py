@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from lazarus_bench.claims.finding import Finding, Labelled
     from lazarus_bench.claims.subjects import LAB_BASE
     from lazarus_bench.errors import NotApplicable, UserError
-    from lazarus_bench.jobs.needs import trained
-    from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES
+    from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES, trained
     from lazarus_bench.judge import (
         SHARE,
         SHARE_DIFFERENCE,
@@ -71,7 +70,7 @@ _HOMES = {
     "OnOff": "lazarus_bench.claims.claim",
     "beside": "lazarus_bench.claims.claim",
     "claim": "lazarus_bench.claims.claim",
-    "trained": "lazarus_bench.jobs.needs",
+    "trained": "lazarus_bench.jobs.subjects",
 }
 
 __all__ = [

@@ -21,12 +21,11 @@ from lazarus_bench.jobs.measurements import (
     content_of_checkpoint,
     model_name,
 )
-from lazarus_bench.jobs.needs import Need, data_of
 from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store, default_root
-from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
+from lazarus_bench.jobs.subjects import Need, Subject, data_of, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Verdict, attainable, error_of_looks
 from lazarus_bench.models.files import resolve
@@ -38,7 +37,8 @@ from lazarus_bench.training.engram import REGISTERED, suited
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
-    from lazarus_bench.session.runs import Run, Runs
+    from lazarus_bench.session.run import Run
+    from lazarus_bench.session.runs import Runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,7 +332,7 @@ class Session:
         return Runs(self._run(name, found, seed) for seed, found in jobs)
 
     def _run(self, name: str, found: Job | Checkpoint, seed: int) -> Run:
-        from lazarus_bench.session.runs import Run
+        from lazarus_bench.session.run import Run
 
         key = found.digest if isinstance(found, Job) else found.source
         if key in self._runs:
@@ -353,7 +353,7 @@ class Session:
         return run
 
     def _trained(self, name: str, job: Job) -> Run:
-        from lazarus_bench.session.runs import Run
+        from lazarus_bench.session.run import Run
 
         artifact = self.artifact(job)
         made, content = artifact.directory, content_of(artifact.manifest)

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from lazarus_bench.claims.finding import Finding, Labelled
     from lazarus_bench.claims.subjects import LAB_BASE
     from lazarus_bench.errors import NotApplicable, UserError
-    from lazarus_bench.jobs.needs import trained
-    from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES
+    from lazarus_bench.jobs.subjects import LAB_BLANK, LAB_BOTH, LAB_EVERY, LAB_MIXTURES, trained
     from lazarus_bench.judge import (
         SHARE,
         SHARE_DIFFERENCE,
@@ -54,8 +53,7 @@ _FACE = {
     "claims.finding": "Finding Labelled",
     "claims.subjects": "LAB_BASE",
     "errors": "NotApplicable UserError",
-    "jobs.needs": "trained",
-    "jobs.subjects": "LAB_BLANK LAB_BOTH LAB_EVERY LAB_MIXTURES",
+    "jobs.subjects": "LAB_BLANK LAB_BOTH LAB_EVERY LAB_MIXTURES trained",
     "judge": "Above AllOf AtLeast AtMost Below ClassEntropy Condition Control Differences Exact "
     "HitDifferences Hits LayerMax Means Ratios Reported Resampled SHARE SHARE_DIFFERENCE Trend "
     "Within",

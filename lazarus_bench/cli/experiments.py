@@ -29,8 +29,8 @@ from lazarus_bench.session.experiments import (
     settings_of,
     trains,
 )
+from lazarus_bench.session.judging import put_to_models, select
 from lazarus_bench.session.options import Options
-from lazarus_bench.session.selection import put_to_models, select
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged

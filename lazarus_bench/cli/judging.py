@@ -24,9 +24,8 @@ from lazarus_bench.report.defects import quirks_line
 from lazarus_bench.report.printed import columns
 from lazarus_bench.report.schema import Report, Row, load
 from lazarus_bench.report.terminal import amended_line, claims_table, pooled_line
-from lazarus_bench.session.judging import category, fails, sentence
+from lazarus_bench.session.judging import category, fails, put_to_models, sentence
 from lazarus_bench.session.options import MOVED, Options
-from lazarus_bench.session.selection import put_to_models
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.claims_session import Judged

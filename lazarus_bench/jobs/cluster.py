@@ -27,11 +27,18 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.jobs.executors import Tick
 from lazarus_bench.jobs.locks import keep_young, token
-from lazarus_bench.jobs.spec import Job
+from lazarus_bench.jobs.spec import Job, reads
 from lazarus_bench.jobs.store import Store
-from lazarus_bench.jobs.work import Failure, Place, Result, base_directory, failed, run_job
+from lazarus_bench.jobs.work import (
+    Failure,
+    Place,
+    Result,
+    Tick,
+    base_directory,
+    failed,
+    run_job,
+)
 from lazarus_bench.versions import versions
 
 if TYPE_CHECKING:
@@ -110,7 +117,6 @@ class Cluster:
         self._place = replace(place, show=False)
         self._scheduler = scheduler
         self._futures: dict[str, Future[Any]] = {}
-        self._jobs: dict[str, Job] = {}
         self._resources: dict[str, float] | None = None
         self._stack = ExitStack()
 
@@ -169,29 +175,30 @@ class Cluster:
             if error is not None:
                 raise UserError(f"worker {name} of {self._scheduler}: {error}")
 
-    def submit(self, job: Job, *dependencies: Job) -> None:
-        """Hand `job` to the scheduler, which starts it once `dependencies` are done."""
-        self._jobs[job.digest] = job
+    def run(self, jobs: list[Job], tick: Tick) -> Iterator[tuple[Job, Result]]:
+        """Have the scheduler start each job after its bases; a job that kills workers fails."""
+        for job in jobs:
+            self._submit(job)
+        waiting = {job.digest: job for job in jobs}
+        while waiting:
+            if not self._any_done([self._futures[digest] for digest in waiting]):
+                keep_young(self._ticket.token)
+                tick()
+            for digest in [digest for digest in waiting if self._futures[digest].done()]:
+                job = waiting.pop(digest)
+                yield job, self._result(job)
+
+    def _submit(self, job: Job) -> None:
+        bases = (self._futures.get(base.digest) for base in reads(job))
         self._futures[job.digest] = self._client.submit(
             _work,
             job,
             self._ticket,
-            [self._futures[base.digest] for base in dependencies],
+            [base for base in bases if base is not None],
             key=f"{job.recipe.kind}-{job.digest[:12]}-{uuid.uuid4().hex[:8]}",
             priority=-len(self._futures),
             resources=self._resources,
         )
-
-    def completed(self, tick: Tick) -> Iterator[tuple[Job, Result]]:
-        """Results as the workers finish; a job whose workers keep dying is a failure."""
-        waiting = dict(self._futures)
-        while waiting:
-            if not self._any_done([*waiting.values()]):
-                keep_young(self._ticket.token)
-                tick()
-            for digest in [digest for digest, future in waiting.items() if future.done()]:
-                job = self._jobs[digest]
-                yield job, self._result(job, waiting.pop(digest))
 
     def _any_done(self, futures: list[Future[Any]]) -> bool:
         """Wait a moment for one of `futures`."""
@@ -204,12 +211,12 @@ class Cluster:
             return False
         return True
 
-    def _result(self, job: Job, future: Future[Any]) -> Result:
+    def _result(self, job: Job) -> Result:
         from distributed import KilledWorker
 
         try:
             with self._reachable():
-                result: Result = future.result()
+                result: Result = self._futures[job.digest].result()
             return result
         except KilledWorker:
             return Failure(

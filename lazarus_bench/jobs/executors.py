@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from lazarus_bench.jobs.spec import Job, reads
-from lazarus_bench.jobs.work import Place, Result, failed, run_job
+from lazarus_bench.jobs.work import Place, Result, Tick, failed, run_job
 
 POLL_SECONDS = 0.5
 """How often an executor with nothing to do looks again."""
 
-Tick = Callable[[], None]
-Finished = Callable[[Job, Result], None]
-
 
 class Executor(AbstractContextManager["Executor"], Protocol):
-    """Takes jobs, bases first, and hands back results as they come.
+    """Runs jobs and hands back results as they come.
 
     Used as a context; leaving it stops what is still running, which stays in the store and is
     continued by the next run. Whichever executor did a job, its artifact is the same.
@@ -31,12 +28,8 @@ class Executor(AbstractContextManager["Executor"], Protocol):
     workers: int
     """Trainings at a time, for the time that is left."""
 
-    def submit(self, job: Job, *dependencies: Job) -> None:
-        """Take `job`, to be done after `dependencies`, which were submitted before it."""
-        ...
-
-    def completed(self, tick: Tick) -> Iterator[tuple[Job, Result]]:
-        """Every submitted job with its result, in the order they finish; `tick` while waiting."""
+    def run(self, jobs: list[Job], tick: Tick) -> Iterator[tuple[Job, Result]]:
+        """Each of `jobs`, bases first, with its result as it finishes; `tick` while waiting."""
         ...
 
 
@@ -52,39 +45,28 @@ class InProcess(AbstractContextManager["InProcess"]):
     def __init__(self, place: Place) -> None:
         """Do jobs at `place`."""
         self._place = place
-        self._waiting: list[tuple[Job, tuple[Job, ...]]] = []
-        self._results: dict[str, Result] = {}
 
-    def submit(self, job: Job, *dependencies: Job) -> None:
-        """Take `job`, to be done after `dependencies`."""
-        self._waiting.append((job, dependencies))
-
-    def completed(self, tick: Tick) -> Iterator[tuple[Job, Result]]:
+    def run(self, jobs: list[Job], tick: Tick) -> Iterator[tuple[Job, Result]]:
         """Do the jobs, one as each result is asked for."""
         from lazarus_bench import backend
 
         backend.set_threads()
-        while self._waiting:
-            done = self._next()
-            if done is None:
+        waiting = {job.digest: job for job in jobs}
+        results: dict[str, Result] = {}
+        while waiting:
+            for digest, job in waiting.items():
+                bases = [base.digest for base in reads(job)]
+                if any(base in waiting for base in bases):
+                    continue
+                result = failed(map(results.get, bases)) or run_job(job, self._place, wait=False)
+                if result is not None:
+                    results[digest] = result
+                    del waiting[digest]
+                    yield job, result
+                    break
+            else:
                 tick()
                 time.sleep(POLL_SECONDS)
-                continue
-            job, result = done
-            self._results[job.digest] = result
-            yield job, result
-
-    def _next(self) -> tuple[Job, Result] | None:
-        """Do the first job that is ready and not another process's; None when there is none."""
-        for at, (job, dependencies) in enumerate(self._waiting):
-            bases = [self._results.get(base.digest) for base in dependencies]
-            if None in bases:
-                continue
-            result = failed(bases) or run_job(job, self._place, wait=False)
-            if result is not None:
-                del self._waiting[at]
-                return job, result
-        return None
 
     def __exit__(self, *exception: object) -> None:
         """Nothing has to be stopped."""
@@ -111,18 +93,17 @@ def choose(place: Place, jobs: int, workers: int, scheduler: str | None) -> Exec
 
 
 def execute(
-    todo: Iterable[Job], executor: Executor, finished: Finished, tick: Tick = lambda: None
+    todo: list[Job],
+    executor: Executor,
+    finished: Callable[[Job, Result], None],
+    tick: Tick = lambda: None,
 ) -> None:
     """Run `todo`, which the store lacks, bases before what is built on them.
 
     The longest chains start first. An interrupt keeps what was finished: artifacts appear in the
     store whole or not at all.
     """
-    order = longest_first(list(todo))
-    among = {job.digest for job in order}
-    for job in order:
-        executor.submit(job, *(base for base in reads(job) if base.digest in among))
-    for job, result in executor.completed(tick):
+    for job, result in executor.run(longest_first(todo), tick):
         finished(job, result)
 
 

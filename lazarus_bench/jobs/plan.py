@@ -164,33 +164,21 @@ def _flat(value: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", part
 
 
-HEADS = ("training", "seeds", "in the store", "to run", "each")
-
-
-def rows(plan: Plan) -> list[list[str]]:
-    """Cells below `HEADS`: a row a training, over its seeds."""
-    found = []
-    for group in groups(plan.entries):
-        each = "unknown" if group.seconds is None else f"{group.seconds:.0f} s"
-        cells = [group.label, _span(group.seeds), str(group.whole), str(group.todo)]
-        found.append([*cells, each if group.todo else ""])
-    return found
-
-
 def table(plan: Plan) -> str:
     """The plan for people: a line a training, over its seeds."""
     from tabulate import tabulate
 
-    return tabulate(rows(plan), headers=HEADS, tablefmt="simple", colalign=("left", *["right"] * 4))
-
-
-def _span(seeds: Sequence[int]) -> str:
-    first, last = min(seeds), max(seeds)
-    if len(seeds) == 1:
-        return str(first)
-    return (
-        f"{first}-{last}" if len(seeds) == last - first + 1 else ", ".join(map(str, sorted(seeds)))
-    )
+    rows = []
+    for group in groups(plan.entries):
+        first, last = min(group.seeds), max(group.seeds)
+        seeds = ", ".join(map(str, sorted(group.seeds)))
+        if 1 < len(group.seeds) == last - first + 1:
+            seeds = f"{first}-{last}"
+        each = "unknown" if group.seconds is None else f"{group.seconds:.0f} s"
+        cells = [group.label, seeds, str(group.whole), str(group.todo), each if group.todo else ""]
+        rows.append(cells)
+    heads = ("training", "seeds", "in the store", "to run", "each")
+    return tabulate(rows, headers=heads, tablefmt="simple", colalign=("left", *["right"] * 4))
 
 
 def trainings(count: int) -> str:

@@ -63,33 +63,19 @@ class Task:
     lifeline: Path
 
     def to_json(self) -> str:
-        """The task as one JSON text."""
-        return json.dumps(
-            {
-                "module": type(self.recipe).__module__,
-                "class": type(self.recipe).__qualname__,
-                "recipe": to_plain(self.recipe),
-                "base": None if self.base is None else str(self.base.resolve()),
-                "out": str(self.out.resolve()),
-                "seed": self.seed,
-                "ranks": self.ranks,
-                "lifeline": str(self.lifeline),
-            }
-        )
+        """The task as one JSON text, with the place of the recipe's class."""
+        kind = type(self.recipe)
+        rest = {"base": self.base and self.base.resolve(), "out": self.out.resolve()}
+        row = vars(self) | rest | {"recipe": to_plain(self.recipe)}
+        return json.dumps([kind.__module__, kind.__qualname__, row], default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Task:
         """The task that `to_json` wrote."""
-        row = json.loads(text)
-        recipe = getattr(importlib.import_module(row["module"]), row["class"])
-        return cls(
-            recipe=from_plain(row["recipe"], recipe),
-            base=None if row["base"] is None else Path(row["base"]),
-            out=Path(row["out"]),
-            seed=row["seed"],
-            ranks=row["ranks"],
-            lifeline=Path(row["lifeline"]),
-        )
+        module, name, row = json.loads(text)
+        recipe = from_plain(row.pop("recipe"), getattr(importlib.import_module(module), name))
+        paths = {key: row[key] and Path(row[key]) for key in ("base", "out", "lifeline")}
+        return cls(recipe=recipe, **row | paths)
 
 
 @dataclass(frozen=True, kw_only=True)

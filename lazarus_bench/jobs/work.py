@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ class Failure:
 
 
 Result = Artifact | Failure
+Tick = Callable[[], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
 from lazarus_bench.plugin.collector import PROPERTY, EvidenceCollector
 from lazarus_bench.plugin.trainings import is_worker, leave_out, show_plan, speaker, train
-from lazarus_bench.session.options import Options, flags
+from lazarus_bench.session.options import Options
 
 if TYPE_CHECKING:
     from lazarus_bench.claims.claim import Claim
@@ -61,15 +62,15 @@ class PytestOptions(Options):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add an `--lb-` option for each of the session's."""
     group = parser.getgroup("lazarus-bench", "claims about neural networks")
-    for flag in flags():
-        names = map(PytestOptions.flag, (flag.name, *flag.spellings))
-        about: dict[str, Any] = {"dest": f"lb_{flag.name}", "help": flag.help}
-        if flag.is_switch:
+    for option in fields(PytestOptions):
+        names = map(PytestOptions.flag, (option.name, *option.metadata["spellings"]))
+        about: dict[str, Any] = {"dest": f"lb_{option.name}", "help": option.metadata["help"]}
+        if option.default is False:
             about |= {"action": "store_true"}
-        elif flag.repeats:
-            about |= {"action": "append", "default": [], "metavar": flag.metavar}
         else:
-            about |= {"default": flag.default, "metavar": flag.metavar}
+            about["metavar"] = option.metadata["metavar"]
+            repeats = option.default == ()
+            about |= {"action": "append", "default": []} if repeats else {"default": option.default}
         group.addoption(*names, **about)
 
 
@@ -97,7 +98,9 @@ def _options(config: pytest.Config) -> Options:
         return PytestOptions(**options_of_reader())
     if is_worker(config):
         return PytestOptions(**json.loads(config.workerinput[SHARED]))  # type: ignore[attr-defined]
-    return PytestOptions(**{flag.name: config.getoption(f"lb_{flag.name}") for flag in flags()})
+    return PytestOptions(
+        **{o.name: config.getoption(f"lb_{o.name}") for o in fields(PytestOptions)}
+    )
 
 
 @pytest.hookimpl(optionalhook=True)

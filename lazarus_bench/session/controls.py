@@ -9,7 +9,7 @@ from lazarus_bench.judge import Control
 from lazarus_bench.tasks.arithmetic import Problem
 
 if TYPE_CHECKING:
-    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.run import Run
     from lazarus_bench.session.samples import Asked
 
 

@@ -17,7 +17,7 @@ from lazarus_bench.session.samples import Samples, mean
 if TYPE_CHECKING:
     from lazarus_bench.analysis.engrams import ClusterDraws
     from lazarus_bench.analysis.measured import Floats
-    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.run import Run
 
 EXAMPLES = "examples"
 """What the units of its evidence are called."""

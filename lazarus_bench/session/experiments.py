@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from lazarus_bench.claims.claim import Claim, recipes_of
@@ -23,64 +24,52 @@ TRAINED_SHARE = 0.9
 Read = Callable[[Any], object]
 
 
-def _field(name: str) -> Read:
-    return lambda recipe: getattr(recipe, name)
-
-
-def _alpha(recipe: Sft) -> float:
+def _scaled(recipe: Sft | Engram) -> float:
     return recipe.scale * recipe.rank
 
 
-def _problems(recipe: Sft) -> int:
-    return round(recipe.examples / TRAINED_SHARE)
-
-
-def _steps(recipe: Sft) -> list[int]:
-    return [step for step in recipe.checkpoints if step > 0]
-
-
 _COMMON: Mapping[str, Read] = {
-    "learning_rate": _field("learning_rate"),
-    "lora.rank": _field("rank"),
+    "learning_rate": attrgetter("learning_rate"),
+    "lora.rank": attrgetter("rank"),
 }
 
 KEYS: Mapping[type[Recipe], Mapping[str, Read]] = {
     Sft: {
         **_COMMON,
         "method": lambda _: "sft",
-        "max_steps": _field("steps"),
-        "steps": _steps,
-        "problems": _problems,
-        "batch_size": _field("batch"),
-        "lora.alpha": _alpha,
-        "lora.targets": _field("targets"),
-        "full": _field("full"),
+        "max_steps": attrgetter("steps"),
+        "steps": lambda recipe: [step for step in recipe.checkpoints if step > 0],
+        "problems": lambda recipe: round(recipe.examples / TRAINED_SHARE),
+        "batch_size": attrgetter("batch"),
+        "lora.alpha": _scaled,
+        "lora.targets": attrgetter("targets"),
+        "full": attrgetter("full"),
     },
     DualReward: {
         **_COMMON,
         "method": lambda _: "dual_reward",
-        "max_steps": _field("steps"),
-        "batch_size": _field("batch"),
-        "classifier_weight": _field("weight"),
+        "max_steps": attrgetter("steps"),
+        "batch_size": attrgetter("batch"),
+        "classifier_weight": attrgetter("weight"),
         "lora.alpha": lambda recipe: recipe.alpha or 2 * recipe.rank,
-        "lora.targets": _field("targets"),
+        "lora.targets": attrgetter("targets"),
     },
     Grpo: {
         **_COMMON,
-        "method": lambda recipe: recipe.kind,
-        "iterations": _field("iterations"),
-        "prompts_per_iteration": _field("prompts"),
-        "group_size": _field("answers"),
-        "kl_coef": _field("kl"),
-        "clip": _field("clip"),
+        "method": attrgetter("kind"),
+        "iterations": attrgetter("iterations"),
+        "prompts_per_iteration": attrgetter("prompts"),
+        "group_size": attrgetter("answers"),
+        "kl_coef": attrgetter("kl"),
+        "clip": attrgetter("clip"),
     },
     Engram: {
         **_COMMON,
         "method": lambda _: "engram",
-        "epochs": _field("epochs"),
-        "batch_size": _field("batch"),
-        "lm_weight": _field("lm_weight"),
-        "lora.alpha": _alpha,
+        "epochs": attrgetter("epochs"),
+        "batch_size": attrgetter("batch"),
+        "lm_weight": attrgetter("lm_weight"),
+        "lora.alpha": _scaled,
     },
 }
 """What a configuration calls the parameters of a recipe and of those that are made from it."""
@@ -94,6 +83,10 @@ class Setting:
     kind: str
     key: str
     value: object
+
+    def of(self, recipe: Recipe) -> object:
+        """What `recipe` has for it."""
+        return keys_of(self.kind)[self.key](recipe)
 
 
 def experiment_named(name: str, experiments: Sequence[Experiment]) -> Experiment:
@@ -113,7 +106,7 @@ def experiment_named(name: str, experiments: Sequence[Experiment]) -> Experiment
 
 def trains(claim: Claim) -> bool:
     """Whether a claim reads anything that is trained for it."""
-    return bool(_trained(claim))
+    return any(map(recipes_of, claim.trainings))
 
 
 def keys_of(kind: str) -> Mapping[str, Read]:
@@ -136,7 +129,14 @@ def settings_of(experiment: Experiment, config: Mapping[str, Any]) -> list[Setti
                 f"{experiment.name} has no section {section!r} with settings: its sections are "
                 f"{known}; leave the others out"
             )
-        found += [_setting(section, kind, key, value) for key, value in _flat(content)]
+        known = keys_of(kind)
+        for key, value in _flat(content):
+            if key not in known:
+                raise UserError(
+                    f"{section}.{key} is no setting here: choose from {', '.join(known)}, or leave "
+                    f"it out"
+                )
+            found.append(Setting(given=f"{section}.{key}", kind=kind, key=key, value=value))
     return found
 
 
@@ -148,15 +148,6 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, o
             yield f"{prefix}{key}", value
 
 
-def _setting(section: str, kind: str, key: str, value: object) -> Setting:
-    known = keys_of(kind)
-    if key not in known:
-        raise UserError(
-            f"{section}.{key} is no setting here: choose from {', '.join(known)}, or leave it out"
-        )
-    return Setting(given=f"{section}.{key}", kind=kind, key=key, value=value)
-
-
 def having(claims: Iterable[Claim], settings: Iterable[Setting]) -> tuple[Claim, ...]:
     """Those of `claims` whose trainings have all `settings`, each asked of its own kind alone.
 
@@ -165,9 +156,14 @@ def having(claims: Iterable[Claim], settings: Iterable[Setting]) -> tuple[Claim,
     """
     kept, settings = tuple(claims), tuple(settings)
     for setting in settings:
-        values = [_value(r, setting) for claim in kept for r in _of_kind(claim, setting.kind)]
+        values = [setting.of(r) for claim in kept for r in _of_kind(claim, setting.kind)]
         if not any(_same(value, setting.value) for value in values):
-            raise UserError(_refusal(setting, values))
+            there = ", ".join(dict.fromkeys(map(str, values))) or "nothing"
+            raise UserError(
+                f"{setting.given} {setting.value} is not what the claims register, which is "
+                f"{there}: a training with other settings is another experiment; train it by itself "
+                f"with `lazarus-bench train`, or register a claim of your own"
+            )
     found = tuple(claim for claim in kept if _has(claim, settings))
     for kind in dict.fromkeys(setting.kind for setting in settings):
         if not any(_of_kind(claim, kind) for claim in found):
@@ -183,21 +179,13 @@ def _has(claim: Claim, settings: tuple[Setting, ...]) -> bool:
     """Whether one of a claim's needs has every setting in each recipe that it is of."""
     chains = [recipes_of(need) for need in claim.trainings] or [()]
     return any(
-        all(_same(_value(r, s), s.value) for s in settings for r in chain if r.kind == s.kind)
+        all(_same(s.of(r), s.value) for s in settings for r in chain if r.kind == s.kind)
         for chain in chains
     )
 
 
-def _trained(claim: Claim) -> tuple[Recipe, ...]:
-    return tuple(recipe for need in claim.trainings for recipe in recipes_of(need))
-
-
 def _of_kind(claim: Claim, kind: str) -> list[Recipe]:
-    return [recipe for recipe in _trained(claim) if recipe.kind == kind]
-
-
-def _value(recipe: Recipe, setting: Setting) -> object:
-    return keys_of(setting.kind)[setting.key](recipe)
+    return [r for need in claim.trainings for r in recipes_of(need) if r.kind == kind]
 
 
 def _same(registered: object, given: object) -> bool:
@@ -206,12 +194,3 @@ def _same(registered: object, given: object) -> bool:
     if isinstance(registered, both) and isinstance(given, both):
         return abs(registered - given) <= 1e-9 * max(abs(registered), abs(given))
     return registered == given
-
-
-def _refusal(setting: Setting, values: Iterable[object]) -> str:
-    there = ", ".join(dict.fromkeys(str(value) for value in values)) or "nothing"
-    return (
-        f"{setting.given} {setting.value} is not what the claims register, which is {there}: a "
-        f"training with other settings is another experiment; train it by itself with "
-        f"`lazarus-bench train`, or register a claim of your own"
-    )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.claims.claim import REGISTRY, Claim, OnOff
+from lazarus_bench.claims.claim import REGISTRY, Claim, OnOff, family_sizes
+from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.pins import Pins, read_pins
+from lazarus_bench.claims.profiles import asked as asked_subjects
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.claims.trained import Trained, asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
@@ -33,7 +36,7 @@ from lazarus_bench.judge import (
 )
 from lazarus_bench.report.defects import manifest_lines
 from lazarus_bench.report.pooling import pool_rows
-from lazarus_bench.report.registry import RegisteredClaim, amended, draw_up, read_registered
+from lazarus_bench.report.registry import amended, draw_up, read_registered
 from lazarus_bench.report.schema import (
     Explained,
     LensTable,
@@ -46,6 +49,7 @@ from lazarus_bench.report.schema import (
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.options import MOVED
 from lazarus_bench.session.samples import asked_of
+from lazarus_bench.versions import versions
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.spec import Job
@@ -70,20 +74,10 @@ class NoVerdict(Exception):
 class Trial:
     """One claim put to one subject.
 
-    Attributes:
-        claim: the claim.
-        subject: what it is judged on.
-        family_size: number of registered verdicts in its family.
-        digest: the claim's.
-        amended: how it differs from the registry beside its file.
-        pins: the verdicts on record beside its file.
-        jobs: the trainings that it reads, once `plan` has looked them up.
-        hopeless: why no outcome of this design could decide it; None when one could.
-        verdict: the verdict, once `judge` was called.
-        evidence: the samples behind it.
-        planned: the registered looks, where sampling stops once the claim is decided.
-        seeds: the look at hand; None for the profile's own number.
-        path: what each look showed so far.
+    `jobs`, the trainings that it reads, and `hopeless`, why no outcome of this design could decide
+    it, are known once `plan` was called; `verdict` and the `evidence` behind it once it is judged.
+    `planned` are the registered looks where sampling stops once the claim is decided, `seeds` the
+    look at hand (None for the profile's own number), `path` what each look showed so far.
     """
 
     claim: Claim
@@ -125,38 +119,25 @@ class Trial:
         """How many registered looks share the level."""
         return len(self.planned.sizes) if self.planned else 1
 
-    def beside(self, numbers: Mapping[str, Evidence]) -> None:
-        """Show the estimates of `numbers`, by label, next to the verdict.
+    def add(self, item: Shown | tuple[str, Evidence | OnOff]) -> None:
+        """Put what a `@beside` function yielded next to the verdict, where it is not judged.
 
-        They are not judged: controls, other measurements of the same question.
+        A figure or table is shown once for each title and subject. A labelled estimate is of
+        another measurement, or of what a defect explains: evidence with it and without it, which is
+        shown next to the number that the finding `explains` under the same label.
         """
-        self.secondary += [
-            Secondary(label=label, estimate=evidence.estimate(self.level))
-            for label, evidence in numbers.items()
-        ]
-
-    def explain(self, numbers: Mapping[str, tuple[Evidence, Evidence]]) -> None:
-        """Show what a defect explains: evidence with it and without it, by what is measured.
-
-        A number that the finding `explains` under the same name is shown next to it.
-        """
+        if not isinstance(item, tuple):
+            self.shown.append(item)
+            return
+        label, evidence = item
+        if not isinstance(evidence, OnOff):
+            estimate = evidence.estimate(self.level)
+            self.secondary.append(Secondary(label=label, estimate=estimate))
+            return
         if not self.claim.quirk:
             raise ValueError(f"{self.claim.id} is about no defect; register it with quirk=...")
-        for reads, (on, off) in numbers.items():
-            self.measured[reads] = on.estimate(self.level), off.estimate(self.level)
-
-    def add(self, item: Shown | tuple[str, Evidence | OnOff]) -> None:
-        """Put what a `@beside` function yielded next to the verdict."""
-        if not isinstance(item, tuple):
-            self.show(item)
-        elif isinstance(item[1], OnOff):
-            self.explain({item[0]: item[1]})
-        else:
-            self.beside({item[0]: item[1]})
-
-    def show(self, item: Shown) -> None:
-        """Put a table or a figure into the report, once for each title and subject."""
-        self.shown.append(item)
+        on, off = evidence
+        self.measured[label] = on.estimate(self.level), off.estimate(self.level)
 
     @property
     def level(self) -> float:
@@ -191,6 +172,50 @@ class Trial:
         return decide(finding.evidence, self.claim.region, family_size=self.family_size)
 
 
+def matches(claim_id: str, wanted: str) -> bool:
+    """Whether `wanted` names a claim.
+
+    It is the claim's id, the id without its variant in brackets, its family, or a pattern in which
+    `*` stands for any part of the id.
+    """
+    pattern = "".join(
+        ".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", wanted)
+    )
+    named = (claim_id, claim_id.partition("[")[0], claim_id.partition("/")[0])
+    return wanted in named or re.fullmatch(pattern, claim_id) is not None
+
+
+def select(claims: Sequence[Claim], wanted: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims that one of `wanted` names, in their own order; all where none is wanted.
+
+    Raises:
+        UserError: a name means no claim, with the nearest that there are.
+    """
+    for name in wanted:
+        if not any(matches(claim.id, name) for claim in claims):
+            known = [*dict.fromkeys(claim.family for claim in claims), *(c.id for c in claims)]
+            raise UserError(
+                f"no claim and no family is called {name}{nearest(name, known)}: "
+                f"`lazarus-bench claims list` lists them"
+            )
+    return tuple(c for c in claims if not wanted or any(matches(c.id, name) for name in wanted))
+
+
+def put_to_models(
+    chosen: Iterable[Claim], claims: Iterable[Claim], models: Sequence[str], profile: str
+) -> Iterator[Trial]:
+    """Each of the `chosen` ones of all `claims` with each model that a session asks it of.
+
+    That is what pytest collects: the user's `models`, else those of the claim's own subjects that
+    the `profile` asks; none for a claim on computed numbers.
+    """
+    sizes = family_sizes(claims)
+    for claim in chosen:
+        named = tuple(dict.fromkeys(models)) or asked_subjects(profile, claim.subjects)
+        for subject in named if claim.subjects else ():
+            yield Trial(claim=claim, subject=subject, family_size=sizes[claim.family])
+
+
 def put_on_trial(asked: Iterable[tuple[Claim, str, Path]]) -> list[Trial]:
     """A trial for each claim on each subject, given with the folder of the claim's file.
 
@@ -201,19 +226,18 @@ def put_on_trial(asked: Iterable[tuple[Claim, str, Path]]) -> list[Trial]:
     """
     asked = list(asked)
     folders = dict.fromkeys(folder for _, _, folder in asked)
-    pins = {folder: read_pins(folder) for folder in folders}
-    on_record = {folder: read_registered(folder) for folder in folders}
-    entries: dict[str, RegisteredClaim] = {}
-    for claim in {claim.id: claim for claim, _, _ in asked}.values():
-        entries[claim.id] = draw_up(claim, REGISTRY.size(claim.family))
+    on_record = {folder: (read_pins(folder), read_registered(folder)) for folder in folders}
+    sizes = {claim.id: REGISTRY.size(claim.family) for claim, _, _ in asked}
+    claims = {claim.id: claim for claim, _, _ in asked}
+    entries = {name: draw_up(claim, sizes[name]) for name, claim in claims.items()}
     return [
         Trial(
             claim=claim,
             subject=subject,
-            family_size=REGISTRY.size(claim.family),
+            family_size=sizes[claim.id],
             digest=entries[claim.id].digest,
-            amended=amended(entries[claim.id], on_record[folder]),
-            pins=pins[folder],
+            amended=amended(entries[claim.id], on_record[folder][1]),
+            pins=on_record[folder][0],
         )
         for claim, subject, folder in asked
     ]
@@ -227,14 +251,8 @@ def judge(
 ) -> Report:
     """Judge one claim on one subject: the published numbers as they are, a model by its `test`.
 
-    Args:
-        session: what trains and measures.
-        trial: the claim and the subject.
-        test: the claim's test.
-        fixtures: those of the parameters of the claim's functions that are no runs.
-
-    Returns:
-        A report with the one row and what belongs to it.
+    `fixtures` are the values of those parameters of the claim's functions that are no runs. The
+    report has the one row and what belongs to it.
 
     Raises:
         NoVerdict: the test returned no evidence.
@@ -247,6 +265,10 @@ def judge(
         printed = trial.subject == PUBLISHED and not own
         verdict = published if printed else _asked(session, trial, test, fixtures)
     model = trial.subject != PUBLISHED
+    others = tuple(
+        Secondary(label=other.label, estimate=other.evidence.estimate(trial.level))
+        for other in claim.finding.others
+    )
     design = session.design(claim, trial.subject)
     pin = trial.pins.on_record(design, trial.subject, claim.id)
     pin = None if session.options.update_pins else pin
@@ -268,7 +290,7 @@ def judge(
         unplanned=session.unplanned(verdict) if model else "",
         digests=tuple(job.digest for job in trial.jobs),
         seconds=round(time.perf_counter() - start, 3),
-        secondary=tuple(trial.secondary) if model else _others(trial),
+        secondary=tuple(trial.secondary) if model else others,
         published_note=claim.finding.note,
         exploratory=claim.exploratory,
         architecture=session.subject(trial.subject).model_type if model else "",
@@ -278,6 +300,18 @@ def judge(
         quirks=tuple(dict.fromkeys([*trained, *sorted(read)])),
         explained=explained(claim.finding, trial.measured, trial.level),
     )
+    evidence = claim.published if printed else trial.evidence
+    records = [
+        Record(
+            claim_id=claim.id,
+            subject=trial.subject,
+            evidence=found,
+            family_size=trial.family_size,
+            looks=1 if printed else trial.looks,
+        )
+        for found in (evidence,)
+        if found is not None
+    ]
     return Report(
         created=_now(),
         profile=session.profile.name,
@@ -285,7 +319,7 @@ def judge(
         manifest=session.data_lines,
         rows=(row,),
         jobs=session.job_rows(trial.jobs),
-        evidence=_record(trial, printed),
+        evidence=tuple(records),
         **_placed(trial.shown),
     )
 
@@ -360,31 +394,6 @@ def implied(evidence: Evidence) -> list[Control]:
     return [overlap(asked)] if read else []
 
 
-def _record(trial: Trial, printed: bool) -> tuple[Record, ...]:
-    """The samples behind the verdict, if there were any."""
-    evidence = trial.claim.published if printed else trial.evidence
-    if evidence is None:
-        return ()
-    return (
-        Record(
-            claim_id=trial.claim.id,
-            subject=trial.subject,
-            evidence=evidence,
-            family_size=trial.family_size,
-            looks=1 if printed else trial.looks,
-        ),
-    )
-
-
-def _others(trial: Trial) -> tuple[Secondary, ...]:
-    """The source's other numbers for the claim, at the same level."""
-    others = trial.claim.finding.others
-    return tuple(
-        Secondary(label=other.label, estimate=other.evidence.estimate(trial.level))
-        for other in others
-    )
-
-
 def explained(
     finding: Finding, measured: Mapping[str, tuple[Estimate, Estimate]], level: float
 ) -> tuple[Explained, ...]:
@@ -395,17 +404,11 @@ def explained(
         evidence = printed.get(reads)
         on, off = measured.get(reads, (None, None))
         estimate = None if evidence is None else evidence.estimate(level)
-        found.append(
-            Explained(reads=reads, published=estimate, on=on, off=off, span=_span(evidence))
-        )
+        span = None
+        if isinstance(evidence, Reported) and None not in (evidence.low, evidence.high):
+            span = evidence.low, evidence.high
+        found.append(Explained(reads=reads, published=estimate, on=on, off=off, span=span))
     return tuple(found)
-
-
-def _span(evidence: Evidence | None) -> tuple[float, float] | None:
-    """The ends of a printed range; None of everything else."""
-    if not isinstance(evidence, Reported) or evidence.low is None or evidence.high is None:
-        return None
-    return evidence.low, evidence.high
 
 
 def _placed(shown: Iterable[Shown]) -> dict[str, Any]:
@@ -422,12 +425,17 @@ def merged(reports: Sequence[Report], command: str) -> Report:
     rows = tuple(row for report in reports for row in report.rows)
     jobs = {job.digest: job for report in reports for job in report.jobs}
     shown = (item for r in reports for name in PLACES.values() for item in getattr(r, name))
-    manifest = _manifest(models=bool(jobs)) | dict(reports[0].manifest) | manifest_lines(rows)
+    if jobs:
+        from lazarus_bench import backend
+
+        made_by = backend.manifest().as_strings()
+    else:
+        made_by = versions()
     return Report(
         created=_now(),
         profile=reports[0].profile,
         command=command,
-        manifest=manifest,
+        manifest=made_by | dict(reports[0].manifest) | manifest_lines(rows),
         rows=rows,
         pooled=pool_rows(rows),
         evidence=tuple(record for report in reports for record in report.evidence),
@@ -438,16 +446,6 @@ def merged(reports: Sequence[Report], command: str) -> Report:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _manifest(models: bool) -> dict[str, str]:
-    if models:
-        from lazarus_bench import backend
-
-        return backend.manifest().as_strings()
-    from lazarus_bench.versions import versions
-
-    return versions()
 
 
 def category(row: Row) -> str:

@@ -1,7 +1,8 @@
 """The options of a session, declared once: pytest's `--lb-NAME` and the command line's `--NAME`.
 
-Each field of `Options` is one option. Its metadata says what a parser needs to offer it and how
-text becomes its value, so that an `Options` is valid once it exists, whoever built it.
+Each field of `Options` is one option: a switch if its default is False, repeatable if that is ().
+Its metadata says what else a parser needs to offer it and how text becomes its value, so that an
+`Options` is valid once it exists, whoever built it.
 """
 
 # ruff: noqa: RUF009
@@ -31,28 +32,6 @@ Read = Callable[[Any, str], Any]
 """From what a parser found, and the flag as the user typed it, to the field's value."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flag:
-    """What a parser needs to offer one option."""
-
-    name: str
-    help: str
-    metavar: str
-    default: Any
-    choices: tuple[str, ...]
-    spellings: tuple[str, ...]
-
-    @property
-    def is_switch(self) -> bool:
-        """Whether it takes no value."""
-        return isinstance(self.default, bool)
-
-    @property
-    def repeats(self) -> bool:
-        """Whether it may be given several times."""
-        return bool(self.default == ())
-
-
 def _option(
     help: str,
     *,
@@ -80,11 +59,11 @@ def _profile(given: str, flag: str) -> str:
     return given
 
 
-def _count(unit: str, remedy: str) -> Read:
-    """A reader of whole numbers from 1, which leaves None alone."""
+def _count(unit: str, remedy: str = "give 1 or more", auto: bool = False) -> Read:
+    """A reader of whole numbers from 1, which leaves None alone and takes "auto" for it."""
 
     def read(given: Any, flag: str) -> int | None:
-        if given is None:
+        if given is None or (auto and given == "auto"):
             return None
         text = str(given)
         if not (text.isascii() and text.isdecimal()) or int(text) < 1:
@@ -92,17 +71,6 @@ def _count(unit: str, remedy: str) -> Read:
         return int(text)
 
     return read
-
-
-_processes = _count("is not a number of processes", "give 1 or more")
-
-
-def _workers(given: Any, flag: str) -> int | None:
-    if given in (None, "auto"):
-        return None
-    read = _count("is not a number of processes", "give 1 or more, or auto")
-    found: int | None = read(given, flag)
-    return found
 
 
 def _seconds(given: Any, flag: str) -> float | None:
@@ -176,7 +144,7 @@ class Options:
         "seeds 0 to N-1 of every training and every lab model (default: the profile's, which has "
         "fewer of the lab's further families unless models are named)",
         metavar="N",
-        read=_count("leaves nothing to judge", "give 1 or more"),
+        read=_count("leaves nothing to judge"),
     )
     store: Path | None = _option(
         "where trained models are kept (default: LAZARUS_BENCH_STORE, else the user's cache)",
@@ -218,7 +186,7 @@ class Options:
         "trainings at a time on this machine, each a process (default: auto, one a core, one in "
         "all on an accelerator)",
         metavar="N",
-        read=_workers,
+        read=_count("is not a number of processes", "give 1 or more, or auto", auto=True),
     )
     scheduler: str | None = _option(
         "train on the workers of a running dask scheduler, such as tcp://10.0.0.1:8786",
@@ -228,7 +196,7 @@ class Options:
         "processes inside each training, which share its batches (mlx.launch)",
         default=1,
         metavar="N",
-        read=_processes,
+        read=_count("is not a number of processes"),
     )
     hosts: Path | None = _option("mlx.launch's host file for the ranks", metavar="FILE", read=_path)
 
@@ -308,12 +276,3 @@ class Options:
         for name in PICTURES:
             if (folder / name).exists() and not (folder / name).is_dir():
                 raise UserError(f"{flag} {folder}: {name} is a file there; name another folder")
-
-
-def flags() -> tuple[Flag, ...]:
-    """Every option, in the order in which help shows them."""
-    about = ("help", "metavar", "choices", "spellings")
-    return tuple(
-        Flag(name=f.name, default=f.default, **{key: f.metadata[key] for key in about})
-        for f in fields(Options)
-    )

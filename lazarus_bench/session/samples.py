@@ -58,7 +58,7 @@ from lazarus_bench.judge import (
 )
 
 if TYPE_CHECKING:
-    from lazarus_bench.session.runs import Run
+    from lazarus_bench.session.run import Run
 
 SEEDS, PROMPTS, LAYERS = "seeds", "prompts", "layers"
 OneSided = Above | AtLeast | AtMost | Below

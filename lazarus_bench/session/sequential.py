@@ -27,26 +27,16 @@ Test = Callable[..., Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """An undecided claim: its next look, the chance that this decides, and what it costs.
+    """An undecided claim and its test, the seeds of its next look, and what that look is worth.
 
-    Attributes:
-        trial: the claim on its subject.
-        test: its test.
-        size: number of seeds of the next look.
-        chance: predicted chance of a decision, in [0, 1].
-        seconds: estimated time of the trainings that the store lacks.
+    `worth` is the expected decisions a second: the predicted chance that the look decides, over the
+    estimated time of the trainings that the store lacks. What costs nothing comes first.
     """
 
     trial: Trial
     test: Test
     size: int
-    chance: float
-    seconds: float
-
-    @property
-    def worth(self) -> float:
-        """Expected decisions a second; what costs nothing comes first."""
-        return self.chance / (self.seconds + 1.0)
+    worth: float
 
 
 def grow(
@@ -60,11 +50,8 @@ def grow(
     It ends when all are decided or at their last look, or when the budget is used up; a training
     under way is finished. A test that needs fixtures of pytest stays at the profile's seeds.
 
-    Args:
-        session: what plans, with the profile's looks.
-        trials: claims on subjects, each with its test.
-        train: runs the trainings that a list of jobs needs.
-        say: takes a line on what was decided.
+    `trials` are claims on subjects, each with its test. `train` runs the trainings that a list of
+    jobs needs, and `say` takes a line on what was decided.
 
     Raises:
         UserError: the profile registers no looks.
@@ -116,7 +103,7 @@ def _candidates(
         seconds = plan.seconds(1) if plan.todo else 0.0
         chance = chance_of_decision(evidence, trial.claim.region, trial.level, size)
         cost = float(len(plan.todo)) if seconds is None else seconds
-        yield Candidate(trial=trial, test=test, size=size, chance=chance, seconds=cost)
+        yield Candidate(trial=trial, test=test, size=size, worth=chance / (cost + 1.0))
 
 
 def _look(session: Session, trial: Trial, test: Test, known: dict[int, Evidence]) -> None:

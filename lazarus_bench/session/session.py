@@ -13,7 +13,7 @@ from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.profiles import PROFILES, Profile, profile
 from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED, is_further
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.executors import Tick, automatic_workers, choose, execute
+from lazarus_bench.jobs.executors import automatic_workers, choose, execute
 from lazarus_bench.jobs.measurements import (
     Room,
     any_kept,
@@ -21,12 +21,11 @@ from lazarus_bench.jobs.measurements import (
     content_of_checkpoint,
     model_name,
 )
-from lazarus_bench.jobs.needs import Need, data_of
 from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store, default_root
-from lazarus_bench.jobs.subjects import Subject, lab_subject, subject
+from lazarus_bench.jobs.subjects import Need, Subject, data_of, lab_subject, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Verdict, attainable, error_of_looks
 from lazarus_bench.models.files import resolve
@@ -38,7 +37,8 @@ from lazarus_bench.training.engram import REGISTERED, suited
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
-    from lazarus_bench.session.runs import Run, Runs
+    from lazarus_bench.session.run import Run
+    from lazarus_bench.session.runs import Runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,34 +280,28 @@ class Session:
         todo = plan.todo
         if not todo:
             return
-        self._check_store(trainings(len(todo)))
+        count, options = trainings(len(todo)), self.options
+        if not self.store.writable():
+            raise UserError(
+                f"the store {self.store.root} is read-only and lacks {count}: name another with "
+                f"{options.flag('store')}, or judge what it has with {options.flag('offline')}"
+            )
         self.trained = True
-        options = self.options
         place = Place(root=self.store.root, hosts=options.hosts and options.host_file())
-        with choose(place, len(todo), self.workers, self.options.scheduler) as executor:
-            where = self.options.scheduler or "this machine"
+        with choose(place, len(todo), self.workers, options.scheduler) as executor:
+            where = options.scheduler or "this machine"
             watch.say(
-                f"{trainings(len(todo))} to run, {executor.workers} at a time on {where}, kept in "
+                f"{count} to run, {executor.workers} at a time on {where}, kept in "
                 f"{self.store.root}"
             )
             progress = Progress(todo, executor.workers, self.store, plan.estimates)
-            execute(todo, executor, self._noted(progress, watch), _tick(progress, watch))
 
-    def _check_store(self, lacking: str) -> None:
-        if not self.store.writable():
-            raise UserError(
-                f"the store {self.store.root} is read-only and lacks {lacking}: name "
-                f"another with {self.options.flag('store')}, or judge what it has with "
-                f"{self.options.flag('offline')}"
-            )
+            def finished(job: Job, result: Result) -> None:
+                if isinstance(result, Failure):
+                    self.failures[job.digest] = result
+                watch.say(progress.line(job, result))
 
-    def _noted(self, progress: Progress, watch: Watch) -> Callable[[Job, Result], None]:
-        def finished(job: Job, result: Result) -> None:
-            if isinstance(result, Failure):
-                self.failures[job.digest] = result
-            watch.say(progress.line(job, result))
-
-        return finished
+            execute(todo, executor, finished, lambda: watch.live(progress.status()))
 
     def lacking(self, jobs: Iterable[Job]) -> list[Job]:
         """Which of `jobs`, and what they stand on, the store does not have."""
@@ -338,7 +332,7 @@ class Session:
         return Runs(self._run(name, found, seed) for seed, found in jobs)
 
     def _run(self, name: str, found: Job | Checkpoint, seed: int) -> Run:
-        from lazarus_bench.session.runs import Run
+        from lazarus_bench.session.run import Run
 
         key = found.digest if isinstance(found, Job) else found.source
         if key in self._runs:
@@ -359,7 +353,7 @@ class Session:
         return run
 
     def _trained(self, name: str, job: Job) -> Run:
-        from lazarus_bench.session.runs import Run
+        from lazarus_bench.session.run import Run
 
         artifact = self.artifact(job)
         made, content = artifact.directory, content_of(artifact.manifest)
@@ -417,10 +411,6 @@ class Session:
             if artifact is not None:
                 rows.append(_job_row(job, artifact, self.began))
         return tuple(rows)
-
-
-def _tick(progress: Progress, watch: Watch) -> Tick:
-    return lambda: watch.live(progress.status())
 
 
 def _job_row(job: Job, artifact: Artifact, began: float) -> JobRow:

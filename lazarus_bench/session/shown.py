@@ -6,6 +6,7 @@ Training curves, a probe's accuracy by layer, lens heat maps and tables, scatter
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +19,12 @@ from lazarus_bench.figures.scatter import MOST, Scatter
 from lazarus_bench.figures.training import Curve, Curves
 from lazarus_bench.report.schema import LensRow, LensTable
 from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.training.record import StepMetrics, read_thinned
 
 if TYPE_CHECKING:
     from lazarus_bench.analysis.measured import Floats
     from lazarus_bench.analysis.probe_prompts import HeldOut, ProbePrompts
-    from lazarus_bench.session.runs import Run
-    from lazarus_bench.training.record import StepMetrics
+    from lazarus_bench.session.run import Run
 
 POINTS = 25
 """Points a seed: a report is read whole, and a sparkline of more does not fit its table."""
@@ -42,16 +43,13 @@ def training_curves(
 ) -> Curves:
     """Curves of the logged numbers `names` over the training of `runs`, one line a run.
 
-    Args:
-        title: what was trained.
-        runs: trainings of one recipe on one subject, one a seed, at least one.
-        names: "loss", which is what was minimised, or named parts of it.
-        unit: of every number named; numbers of another unit are curves of another title.
+    `runs` are trainings of one recipe on one subject, one a seed, at least one. A name is "loss",
+    which is what was minimised, or a named part of it, all in `unit`.
 
     Raises:
         UserError: a log has no number of that name.
     """
-    logs = [(run.name, run.thinned(POINTS)) for run in runs]
+    logs = [(run.name, read_thinned(run.made, POINTS)) for run in runs]
     series = tuple(
         Curve(
             name=name,
@@ -89,11 +87,8 @@ def probe_curves(
     permuted alike, and the null of their mean is the mean of their nulls. Control tasks are those
     of Hewitt and Liang (EMNLP 2019).
 
-    Args:
-        title: what was asked, in a few words.
-        runs: models of one subject, one a seed, at least one.
-        prompts: what the probe reads.
-        held_out: what its split holds out.
+    `runs` are models of one subject, one a seed, at least one; `held_out` is what the split holds
+    out of `prompts`.
 
     Raises:
         UserError: too few prompts for the split.
@@ -127,17 +122,14 @@ def lens_heatmap(
 ) -> HeatMap:
     """Lens probability of the operation's name, prompt by layer, a mean over `runs`.
 
-    Shown are the sample's prompts and the first two others of each operation that are held out.
-    Both readings are of all the prompts given, as claims take them, so that one that is kept serves
-    here too.
-
-    Args:
-        title: what was read.
-        runs: trainings of one recipe on one subject, or its bases, one a seed, at least one.
-        sample: all of them are shown.
-        held_out: the evaluation problems.
+    Shows all prompts of `sample` and the first two others of each operation in `held_out`. Both
+    measurements are of all the prompts given, as claims take them, so that one that is kept serves
+    here too. `runs` are of one subject, one a seed, at least one.
     """
-    others = _of_each_operation(held_out, sample)
+    others = []
+    for operation in Operation:
+        own = (at for at, p in enumerate(held_out) if p.operation is operation and p not in sample)
+        others += islice(own, EACH)
     few = f"{len(others)} of {len(held_out)} held-out prompts"
     return HeatMap(
         title=title,
@@ -149,15 +141,6 @@ def lens_heatmap(
             _group(few, runs, held_out, others),
         ),
     )
-
-
-def _of_each_operation(problems: Sequence[Problem], but: Sequence[Problem]) -> list[int]:
-    """Places of the first `EACH` problems of every operation, by operation, `but` for some."""
-    found: list[int] = []
-    for operation in Operation:
-        own = [at for at, p in enumerate(problems) if p.operation is operation and p not in but]
-        found += own[:EACH]
-    return found
 
 
 def _group(

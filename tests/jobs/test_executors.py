@@ -35,12 +35,10 @@ def test_another_s_job_is_left_until_it_is_done(tiny, tmp_path):
     store = Store(tmp_path / "store")
     mine, theirs = jobs_on(tiny, (0, 1))
     executor = InProcess(Place(root=store.root, show=False))
-    executor.submit(theirs)
-    executor.submit(mine)
     ticks = []
     with store.claim(theirs, wait=False) as held:
         assert held
-        results = executor.completed(lambda: ticks.append(1))
+        results = executor.run([theirs, mine], lambda: ticks.append(1))
         assert next(results)[0] == mine
     job, result = next(results)
     assert job == theirs
@@ -51,11 +49,10 @@ def test_a_job_made_meanwhile_is_found_not_made_again(tiny, tmp_path):
     store = Store(tmp_path / "store")
     place = Place(root=store.root, show=False)
     (job,) = jobs_on(tiny, (0,))
-    executor = InProcess(place)
-    executor.submit(job)
+    results = InProcess(place).run([job], lambda: None)
     made = run_job(job, place)
     assert isinstance(made, Artifact)
-    ((_, found),) = executor.completed(lambda: None)
+    ((_, found),) = results
     assert found.created == made.created
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from lazarus_bench.analysis.answers import Answers
 from lazarus_bench.session.controls import overlap, room_to_gain, room_to_lose
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.session.samples import Asked
 from lazarus_bench.tasks.arithmetic import Operation, Problem, held_out, training_problems
 from lazarus_bench.training.record import write_problems

@@ -21,7 +21,8 @@ from lazarus_bench.session.engrams import (
     unshared,
 )
 from lazarus_bench.session.options import Options
-from lazarus_bench.session.runs import Run, Runs
+from lazarus_bench.session.run import Run
+from lazarus_bench.session.runs import Runs
 from lazarus_bench.session.session import Session
 from lazarus_bench.session.shown import engram_scatter
 from lazarus_bench.tasks import labelled_data

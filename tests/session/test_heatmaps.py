@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.session.shown import EACH, lens_heatmap
 from lazarus_bench.tasks.arithmetic import Operation, held_out, sample_prompts
 

@@ -8,8 +8,8 @@ from lazarus_bench.analysis import probe as probing
 from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn
 from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.session import runs
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session import run as runs
+from lazarus_bench.session.run import Run
 from lazarus_bench.tasks.arithmetic import held_out
 
 SYMBOLS = in_symbols(held_out(40, 0))

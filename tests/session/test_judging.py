@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lazarus_bench.claims.claim import Claim
+from lazarus_bench.claims.claim import Claim, OnOff
 from lazarus_bench.claims.finding import Finding, Labelled
 from lazarus_bench.claims.pins import Design, Pin, Pins
 from lazarus_bench.errors import NotApplicable, UserError
@@ -92,8 +92,8 @@ def test_one_test_one_verdict():
 
 def test_what_stands_beside_has_the_claims_level_and_order():
     asked = trial()
-    asked.beside({"b": NARROW, "a": NARROW})
-    asked.beside({"c": NARROW})
+    for label in "bac":
+        asked.add((label, NARROW))
     assert [item.label for item in asked.secondary] == ["b", "a", "c"]
     assert {item.estimate.interval.level for item in asked.secondary} == {family_level(4)}
     assert asked.verdict is None
@@ -107,7 +107,7 @@ def test_what_is_shown_is_in_the_report_once_for_each_title_and_subject(session)
     lines = HeatGroup(name="g", rows=(HeatRow(prompt="p", gold="add", probability=(0.5,)),))
     heat = HeatMap(title="A", subject="s", layer=0, seeds=1, groups=(lines,))
     for item in (curves, table, heat, layers, curves):
-        asked.show(item)
+        asked.add(item)
     first = judge(session, asked, None, {})
     for report in (first, merged([first, first], "command")):
         assert (report.lens_tables, report.curves) == ((table,), (curves,))
@@ -228,7 +228,8 @@ def test_what_a_defect_explains_stands_beside_what_was_printed(session):
     about = replace(finding(None), explains=tuple(printed))
     asked = trial(quirk="sgd", finding=about)
     low, high = (Means(values=((v, v + 0.1, v + 0.2) * 5,)) for v in (0.1, 0.6))
-    asked.explain({"accuracy": (low, high), "unprinted": (high, low)})
+    asked.add(("accuracy", OnOff(low, high)))
+    asked.add(("unprinted", OnOff(high, low)))
     made = row_of(session, asked)
     assert [item.reads for item in made.explained] == ["accuracy", "unmeasured", "unprinted"]
     first, second, third = made.explained
@@ -248,4 +249,4 @@ def test_a_printed_range_keeps_its_ends():
 
 def test_a_claim_about_no_defect_explains_nothing():
     with pytest.raises(ValueError, match=r"fam/one is about no defect"):
-        trial().explain({"accuracy": (NARROW, NARROW)})
+        trial().add(("accuracy", OnOff(NARROW, NARROW)))

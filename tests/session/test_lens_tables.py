@@ -1,4 +1,4 @@
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.session.shown import lens_table
 from lazarus_bench.tasks.arithmetic import sample_prompts
 

@@ -1,13 +1,12 @@
 """Options: declared once, read from text or values, refused in the words that the user typed."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Outcome
-from lazarus_bench.session.options import FAILABLE, MOVED, Options, flags
+from lazarus_bench.session.options import FAILABLE, MOVED, Options
 
 
 class Typed(Options):
@@ -71,15 +70,6 @@ def test_options_travel_to_another_process_as_plain_values():
         for value in given.plain().values()
     )
     assert Options(**given.plain()) == given
-
-
-def test_every_field_is_a_flag_with_help():
-    assert [flag.name for flag in flags()] == [field.name for field in fields(Options)]
-    assert all(flag.help for flag in flags())
-    assert [flag.name for flag in flags() if flag.repeats] == ["model", "data"]
-    assert {flag.name for flag in flags() if flag.is_switch} == {
-        "plan", "offline", "fresh_measurements", "update_pins", "until_decided",
-    }  # fmt: skip
 
 
 def test_the_report_has_a_place_of_its_own_for_published_numbers(tmp_path):

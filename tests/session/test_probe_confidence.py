@@ -5,7 +5,7 @@ import pytest
 
 from lazarus_bench.analysis.probe import classifier_for
 from lazarus_bench.analysis.probe_prompts import in_symbols
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.tasks.arithmetic import held_out
 
 TRAIN, TEST = in_symbols(held_out(16, 0)), in_symbols(held_out(8, 1))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lazarus_bench.analysis.probe_prompts import in_symbols
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.session.shown import UPPER, probe_curves
 from lazarus_bench.tasks.arithmetic import held_out
 

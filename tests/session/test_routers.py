@@ -7,7 +7,7 @@ from lazarus_bench.analysis.router import project_gates, project_random
 from lazarus_bench.analysis.routing import _where, read_routing
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models import lab
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.tasks.arithmetic import held_out
 
 PROBLEMS = tuple(held_out(12, 0))

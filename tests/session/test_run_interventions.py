@@ -6,7 +6,7 @@ import pytest
 from lazarus_bench.analysis import ablation, patching, steering
 from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.errors import UserError
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.tasks.arithmetic import Operation, held_out, partners
 
 PROBLEMS = tuple(held_out(8, 0))

@@ -10,7 +10,7 @@ from lazarus_bench.analysis.prompts import prompt_tokens, read_states
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.quirks import QUIRKS, with_quirk
 from lazarus_bench.models.untrained import untrained_llama
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.tasks.arithmetic import held_out
 
 PROBLEMS = held_out(8, 0)

@@ -7,8 +7,7 @@ import pytest
 
 from lazarus_bench.analysis.answers import read_likelihood
 from lazarus_bench.analysis.operations import measure_collapse
-from lazarus_bench.session.instruments import NAMES, instrument_named
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import NAMES, Run, instrument_named
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.record import METRICS
 

@@ -19,7 +19,8 @@ from lazarus_bench.judge import (
     Means,
 )
 from lazarus_bench.models import lab
-from lazarus_bench.session.runs import Run, Runs
+from lazarus_bench.session.run import Run
+from lazarus_bench.session.runs import Runs
 from lazarus_bench.session.samples import all_of, asked_of, best_layer, difference, mean, ratio
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.training.record import PROBLEMS as TRAINED_ON

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.session.selection import matches, put_to_models, select
+from lazarus_bench.session.judging import matches, put_to_models, select
 
 WORD = st.text("ab/[]-*.", min_size=1, max_size=6)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.session.runs import Run
+from lazarus_bench.session.run import Run
 from lazarus_bench.session.shown import POINTS, training_curves
 from lazarus_bench.training.record import Step, StepLog
 

@@ -8,7 +8,7 @@ from hypotheses.experiments import EXPERIMENTS, PAGES
 from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.experiments import read_experiments
 from lazarus_bench.session.experiments import experiment_named, keys_of
-from lazarus_bench.session.selection import matches
+from lazarus_bench.session.judging import matches
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
 LETTERS = {page: letter for letter, page in PAGES.items()}

@@ -121,7 +121,7 @@ def _form(asked: Asked) -> str:
 
 
 def _chosen(rows: Sequence[Row], report: Path, asked: Asked) -> tuple[Row, ...]:
-    from lazarus_bench.session.selection import matches
+    from lazarus_bench.session.judging import matches
 
     wanted = _outcomes(asked.outcome)
     found = tuple(

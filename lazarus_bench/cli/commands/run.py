@@ -57,7 +57,7 @@ def run(
 ) -> int:
     """Judge the claims that are named, or show what that would train."""
     from lazarus_bench.cli import judging
-    from lazarus_bench.session.selection import select
+    from lazarus_bench.session.judging import select
 
     study = judging.study(hypotheses)
     chosen = select(study.claims, claims)

@@ -41,6 +41,16 @@ def write(store: Store, job: Job, content: str = "weights") -> None:
         (out / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
 
 
+def payload(store: Store, job: Job) -> dict[str, bytes]:
+    """An artifact's files but for the clock's."""
+    directory = store.path(job)
+    return {
+        str(file.relative_to(directory)): file.read_bytes()
+        for file in sorted(directory.rglob("*"))
+        if file.is_file() and file.name not in ("manifest.json", "metrics.jsonl")
+    }
+
+
 def begin(store: Store, job: Job) -> None:
     """Leave the work of an attempt that was interrupted."""
 

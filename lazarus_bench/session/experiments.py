@@ -161,8 +161,8 @@ def having(claims: Iterable[Claim], settings: Iterable[Setting]) -> tuple[Claim,
             there = ", ".join(dict.fromkeys(map(str, values))) or "nothing"
             raise UserError(
                 f"{setting.given} {setting.value} is not what the claims register, which is "
-                f"{there}: a training with other settings is another experiment; train it by itself "
-                f"with `lazarus-bench train`, or register a claim of your own"
+                f"{there}: a training with other settings is another experiment; train it by "
+                f"itself with `lazarus-bench train`, or register a claim of your own"
             )
     found = tuple(claim for claim in kept if _has(claim, settings))
     for kind in dict.fromkeys(setting.kind for setting in settings):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from storage import payload
 
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs import executors
@@ -115,15 +116,6 @@ def run(jobs, store, workers=1) -> dict[Job, Artifact | Failure]:
     return results
 
 
-def contents(directory: Path) -> dict[str, bytes]:
-    """Every file below `directory` but for the clock's: relative path to bytes."""
-    return {
-        str(file.relative_to(directory)): file.read_bytes()
-        for file in directory.rglob("*")
-        if file.is_file() and file.name not in ("manifest.json", "metrics.jsonl")
-    }
-
-
 def on(tiny: Path, recipe, seed=0) -> Job:
     return Job(recipe=recipe, base=subject(str(tiny)).base(seed), seed=seed)
 
@@ -216,8 +208,8 @@ def test_two_workers_make_the_same_files_as_one_process(two_workers, plain, tmp_
     run(plain, one)
     for job in plain:
         assert isinstance(results[job], Artifact)
-        assert contents(one.path(job)) == contents(two.path(job))
-        assert "adapters.safetensors" in contents(two.path(job))
+        assert payload(one, job) == payload(two, job)
+        assert "adapters.safetensors" in payload(two, job)
 
 
 def test_two_workers_fail_the_same_jobs(two_workers, chain):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from storage import payload
 
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import Store
@@ -19,7 +20,7 @@ from lazarus_bench.training import DualReward, Sft
 RUN = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_kill import jobs_on
 from lazarus_bench.jobs.executors import choose, execute
 from lazarus_bench.jobs.store import Store
@@ -59,7 +60,7 @@ def start(folder, tiny, workers) -> subprocess.Popen:
     script = folder / f"run{workers}.py"
     script.write_text(
         RUN.format(
-            tests=str(Path(__file__).parent),
+            tests=[str(folder) for folder in Path(__file__).parents[:2]],
             store=str(folder / "store"),
             tiny=str(tiny),
             workers=workers,
@@ -73,16 +74,6 @@ def start(folder, tiny, workers) -> subprocess.Popen:
         start_new_session=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-
-
-def payload(store, job) -> dict[str, bytes]:
-    """An artifact's files but for the clock's."""
-    directory = store.path(job)
-    return {
-        str(file.relative_to(directory)): file.read_bytes()
-        for file in sorted(directory.rglob("*"))
-        if file.is_file() and file.name not in ("manifest.json", "metrics.jsonl")
-    }
 
 
 @pytest.fixture(scope="module")

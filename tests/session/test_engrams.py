@@ -12,7 +12,7 @@ from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import AtLeast, Differences, Means, Resampled
-from lazarus_bench.session import runs
+from lazarus_bench.session import run as run_module
 from lazarus_bench.session.engrams import (
     SIGNED,
     nothing_from_shuffled,
@@ -63,7 +63,7 @@ class Reads(Run):
 def no_model(monkeypatch):
     """What these runs learnt is today's split, and no artifact says otherwise."""
     texts = SimpleNamespace(digest=digest_of(read_data(DATA).train))
-    monkeypatch.setattr(runs, "read_training_texts", lambda made: texts)
+    monkeypatch.setattr(run_module, "read_training_texts", lambda made: texts)
     monkeypatch.setattr(Run, "loaded", None)
 
 

@@ -8,7 +8,7 @@ from lazarus_bench.analysis import probe as probing
 from lazarus_bench.analysis.probe_prompts import in_symbols, stated, words_in_turn
 from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.session import run as runs
+from lazarus_bench.session import run as run_module
 from lazarus_bench.session.run import Run
 from lazarus_bench.tasks.arithmetic import held_out
 
@@ -29,7 +29,7 @@ def states(run) -> np.ndarray:
 def test_states_are_read_once_for_all_that_needs_them(tiny, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        runs,
+        run_module,
         "read_states",
         lambda loaded, texts: asked.append(texts) or read_states(loaded, texts),
     )
@@ -107,3 +107,34 @@ def test_words_stand_along_the_probes_direction(run):
     np.testing.assert_allclose(found.z, -back.z, rtol=1e-4)
     with pytest.raises(NotApplicable):
         run.words_along_probe(SYMBOLS, 2, ("multiply", "add"), ("no such word",))
+
+
+TRAIN, TEST = in_symbols(held_out(16, 0)), in_symbols(held_out(8, 1))
+
+
+@pytest.fixture(scope="module")
+def confidence(run):
+    return run.probe_confidence(TRAIN, TEST, "in-order")
+
+
+def test_it_is_right_where_the_transferred_probe_is(confidence, run):
+    best = run.probe(TRAIN, "in-order").best_layer
+    assert (
+        confidence.right.tolist() == run.probe_transfer(TRAIN, TEST, "in-order")[:, best].tolist()
+    )
+    assert len(confidence.probability) == len(TEST)
+
+
+def test_unscaled_states_of_a_small_model_leave_the_probe_unsure(run, confidence):
+    """Which is what confidences of 25% to 31% show of a model."""
+    sure = run.probe_confidence(in_symbols(held_out(80, 0)), TEST, "pairs")
+    assert confidence.probability.mean() < sure.probability.mean()
+
+
+def test_the_probabilities_are_the_classifiers(run, confidence):
+    layer = run.probe(TRAIN, "in-order").best_layer
+    fitted = probing.classifier_for("in-order").fit(
+        np.float64(run.states(TRAIN.texts)[:, layer]), TRAIN.labels
+    )
+    given = fitted.predict_proba(np.float64(run.states(TEST.texts)[:, layer]))
+    assert confidence.probability == pytest.approx(given.max(axis=1))

@@ -204,7 +204,7 @@ def test_logs_are_samples_too(monkeypatch, runs):
     def logged(made):
         return tuple(SimpleNamespace(loss=1 / n, parts={"kl": n / 8}) for n in (1, 2, 3))
 
-    monkeypatch.setattr("lazarus_bench.session.runs.read_metrics", logged)
+    monkeypatch.setattr("lazarus_bench.session.run.read_metrics", logged)
     kl = runs.log("kl")
     assert (kl.axes, kl.values.tolist()) == (("seeds", "records"), [[1 / 8, 2 / 8, 3 / 8]] * 2)
     assert ratio(kl[:, -1], kl[:, 0]).numerator == (3 / 8, 3 / 8)

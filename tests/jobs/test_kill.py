@@ -93,7 +93,7 @@ def finished(store, jobs) -> dict[str, float]:
     return {job.digest: found.created for job in jobs if (found := store.find(job)) is not None}
 
 
-@pytest.mark.parametrize(("workers", "kills"), [(1, 12), (2, 8)])
+@pytest.mark.parametrize(("workers", "kills"), [(1, 6), (2, 4)])
 def test_killed_at_random_moments(tiny, tmp_path, undisturbed, workers, kills):
     seconds, expected = undisturbed
     jobs, chance = jobs_on(tiny), random.Random(workers)

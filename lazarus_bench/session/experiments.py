@@ -129,11 +129,11 @@ def settings_of(experiment: Experiment, config: Mapping[str, Any]) -> list[Setti
                 f"{experiment.name} has no section {section!r} with settings: its sections are "
                 f"{known}; leave the others out"
             )
-        known = keys_of(kind)
+        keys = keys_of(kind)
         for key, value in _flat(content):
-            if key not in known:
+            if key not in keys:
                 raise UserError(
-                    f"{section}.{key} is no setting here: choose from {', '.join(known)}, or leave "
+                    f"{section}.{key} is no setting here: choose from {', '.join(keys)}, or leave "
                     f"it out"
                 )
             found.append(Setting(given=f"{section}.{key}", kind=kind, key=key, value=value))

@@ -11,7 +11,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazarus_bench.backend import nn
+import numpy as np
+
+from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.files import TOKENIZER_FILES, read_config
 from lazarus_bench.models.load import load
 from lazarus_bench.training.recipe import Recipe, Stack, option
@@ -60,7 +63,8 @@ class Fuse(Recipe):
         from mlx_lm.utils import save_model
 
         loaded = load(base.model, base.adapter)
-        save_model(out, fuse(loaded.model, dequantise=self.dequantise))
+        fused = fuse(loaded.model, dequantise=self.dequantise)
+        save_model(out, fused if self.dequantise else as_stored(fused, base.model))
         carry(base.model, out, dequantise=self.dequantise)
 
 
@@ -79,6 +83,64 @@ def fuse(model: nn.Module, *, dequantise: bool = False) -> nn.Module:
     if fused:
         model.update_modules(tree_unflatten(fused))
     return dequantize_model(model) if dequantise else model
+
+
+def as_stored(model: nn.Module, base: Path) -> nn.Module:
+    """The weights of `model` under the names and in the shapes that the files in `base` have.
+
+    mlx-lm renames, transposes, stacks and splits some families' weights as it loads them
+    (`Model.sanitize`), and other libraries know none of its names. So `sanitize` is given each
+    weight's position in the files in place of its value; where a position ends up, there is the
+    value that belongs to it. Tensors that mlx-lm ignores are carried over.
+
+    Raises:
+        UserError: the family's weights are changed on loading, not just moved.
+    """
+    from mlx.utils import tree_flatten
+
+    weights: dict[str, mx.array] = dict(tree_flatten(model.parameters()))
+    stored: dict[str, mx.array] = {}
+    for file in sorted(base.glob("model*.safetensors")):
+        stored |= mx.load(str(file))  # type: ignore[arg-type]  # of safetensors a dictionary
+    if all(name in stored and stored[name].shape == w.shape for name, w in weights.items()):
+        return model
+    ends = np.cumsum([w.size for w in stored.values()])
+    numbered = {
+        name: mx.arange(int(end) - w.size, int(end), dtype=mx.int64).reshape(w.shape)
+        for (name, w), end in zip(stored.items(), ends, strict=True)
+    }
+    found = _scattered(weights, model.sanitize(numbered), int(ends[-1]))
+    named = nn.Module()
+    for (name, w), end in zip(stored.items(), ends, strict=True):
+        bits, known = (part[int(end) - w.size : int(end)] for part in found)
+        named[name] = _from_bits(bits, w) if known.all() else w
+    again = model.sanitize(dict(named))
+    if not all(name in again and mx.array_equal(again[name], w) for name, w in weights.items()):
+        raise UserError(
+            f"{base}: mlx-lm changes the values of its weights as it loads them, so a fused model "
+            f"cannot be written in its layout: convert it with mlx_lm.convert first"
+        )
+    return named
+
+
+def _scattered(
+    weights: dict[str, mx.array], places: dict[str, mx.array], size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The bits of every number in the files, and which of them the model holds; each `[size]`."""
+    bits, known = np.zeros(size, np.uint32), np.zeros(size, bool)
+    for name, weight in weights.items():
+        where = np.array(places.pop(name)).reshape(-1) if name in places else np.zeros(0, int)
+        if where.size == weight.size:
+            bits[where] = np.array(weight.view(getattr(mx, f"uint{8 * weight.itemsize}"))).reshape(
+                -1
+            )
+            known[where] = True
+    return bits, known
+
+
+def _from_bits(bits: np.ndarray, like: mx.array) -> mx.array:
+    unsigned = mx.array(bits.astype(f"u{like.itemsize}"))
+    return unsigned.view(like.dtype).reshape(like.shape)
 
 
 def carry(base: Path, out: Path, *, dequantise: bool) -> None:

@@ -6,10 +6,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from families import small_llama
+from families import made, small_llama
 
 from lazarus_bench.analysis.logits import relative_difference
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.models import lab
 from lazarus_bench.models.load import load
 from lazarus_bench.training import Fuse, Sft, fuse
 from lazarus_bench.training.recipe import Stack, Targets
@@ -49,7 +50,7 @@ def fused(base: Path, adapter: Path, out: Path, **what) -> Path:
 
 def logits(model: Path, adapter: Path | None = None) -> np.ndarray:
     """`[prompt · position, token]`."""
-    found = np.array(load(model, adapter).model(TOKENS), dtype=np.float64)
+    found = np.array(load(model, adapter).model(TOKENS).astype(mx.float32), dtype=np.float64)
     return found.reshape(-1, found.shape[-1])
 
 
@@ -148,3 +149,57 @@ def test_dequantised_it_is_exact_and_float_throughout(targets, quantised, tmp_pa
     weights = mx.load(str(whole / "model.safetensors"))
     assert {w.dtype for w in weights.values()} == {mx.float32}
     assert not any(name.endswith(".scales") for name in weights)
+
+
+def as_transformers_saves(family: str, base: Path) -> dict[str, mx.array]:
+    """Weights of a small model of mlx-lm's under the names and in the shapes of transformers."""
+    weights = dict(mx.load(str(base / "model.safetensors")))
+    if family == "gpt2":
+        plain = {name.removeprefix("model."): w for name, w in weights.items()}
+        turned = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
+        found = {name: w.T if name.endswith(turned) else w for name, w in plain.items()}
+        return found | {"h.0.attn.bias": mx.ones((1, 1, 8, 8))}
+    own = {"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"}
+    found = {}
+    for name, w in weights.items():
+        stem, stacked, part = name.partition("switch_mlp.")
+        if stacked:
+            part = own[part.removesuffix(".weight")]
+            found |= {f"{stem}experts.{n}.{part}.weight": expert for n, expert in enumerate(w)}
+        else:
+            found[name] = w
+    return found
+
+
+TOKENIZER_KEYS = ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id")
+MOVED = {
+    "gpt2": ("h.0.attn.c_attn.weight", "h.2.mlp.c_proj.weight"),
+    "mixtral": (
+        "model.layers.0.self_attn.q_proj.weight",
+        "model.layers.2.block_sparse_moe.experts.1.w2.weight",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "dtype"), [("gpt2", "float32"), ("gpt2", "bfloat16"), ("mixtral", "float32")]
+)
+def test_fused_weights_have_the_names_and_shapes_of_the_bases_files(family, dtype, tmp_path):
+    """Transformers starts from random weights, silently, where it does not know a name."""
+    base = tmp_path / "base"
+    ours = lab.config_of("llama")
+    small = made(family, **{key: ours[key] for key in TOKENIZER_KEYS})
+    base.mkdir()
+    lab.save(small.model, small.config, base)
+    kind = getattr(mx, dtype)
+    stored = {name: w.astype(kind) for name, w in as_transformers_saves(family, base).items()}
+    mx.save_safetensors(str(base / "model.safetensors"), stored)
+    adapter = trained(base, tmp_path / "adapter", full=True)
+    whole = fused(base, adapter, tmp_path / "fused")
+    found = mx.load(str(whole / "model.safetensors"))
+    assert {name: (w.shape, w.dtype) for name, w in found.items()} == {
+        name: (w.shape, w.dtype) for name, w in stored.items()
+    }
+    assert not any(mx.array_equal(found[name], stored[name]) for name in MOVED[family])
+    assert all(mx.array_equal(found[name], stored[name]) for name in found if "wte" in name)
+    assert apart(logits(whole), logits(base, adapter)) <= FLOAT32

@@ -1,10 +1,10 @@
-"""Measure the judge's one-sided error for every kind of evidence in worlds whose truth is known.
+"""Measure the judge's one-sided error rate for every kind of evidence in simulated worlds.
 
     python benchmarks/calibration.py                   # writes the page and judge/calibration.json
     python benchmarks/calibration.py --replicates 400  # a quick look, printed only
 
-For each kind and world, samples of 2 to 20 seeds with a known true value are drawn, and the share
-whose interval lies wholly on one side of it is counted: the error of a claim whose edge is the
+For each kind and world, this draws samples of 2 to 20 seeds with a known true value and counts how
+often the interval lies entirely on one side of it: the error rate of a claim whose edge is the
 truth, the hardest case. The rule promises at most alpha/m on each side in a family of m verdicts.
 """
 
@@ -42,20 +42,20 @@ WARNINGS = ROOT / "lazarus_bench" / "judge" / "calibration.json"
 PROMPTS = 200
 REPLICATES = 4000
 CONFIRMING = 5
-"""Times as many samples for a cell that is measured again."""
+"""How many times as many samples a cell gets when it is measured again."""
 
 LOOKS = (5, 10, 20, 40)
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """One way in which samples arise.
+    """A distribution of samples with a known true value.
 
     Attributes:
-        kind: the kind of evidence, as verdicts name it.
-        name: what is special about it.
-        draw: (rng, seeds) to the values of one sample, seeds along the first axis.
-        read: the values to their sampling model.
+        kind: the kind of evidence, as named in verdicts.
+        name: the distribution, in words.
+        draw: maps (rng, number of seeds) to the values of one sample, seeds along the first axis.
+        read: maps the values to their sampling model.
         truth: the true value.
     """
 
@@ -79,7 +79,7 @@ def seed_values(rng: Rng, shape: str, n: int) -> Array:
 
 
 FAILING = "15% of seeds fail"
-"""No interval of few seeds handles these: the check for seeds that stand apart does."""
+"""No interval from few seeds handles these; the check for two groups of seeds does."""
 
 MEANS = {"normal": 0.0, "t3": 0.0, "Beta(8, 2)": 0.8, "15% of seeds fail": 0.85 * 0.8 + 0.15 * 0.02}
 SHARES = ("Beta(8, 2)", "lognormal near 0", "15% of seeds fail")
@@ -314,7 +314,7 @@ def others() -> list[World]:
 def errors(
     world: World, n: int, levels: list[float], replicates: int, stream: tuple[int, ...] = ()
 ) -> Array:
-    """Share of samples whose interval lies below and above the truth, shape (levels, 2)."""
+    """Fraction of samples whose interval is below and above the truth, shape (levels, 2)."""
     rng = np.random.default_rng([*stream, n, *world.name.encode()])
     wrong = np.zeros((len(levels), 2))
     slack = 1e-12 * max(1.0, abs(world.truth))
@@ -327,12 +327,12 @@ def errors(
 
 
 def above(rate: float, allowed: float, replicates: int) -> bool:
-    """Whether simulation error alone (one in a hundred) does not explain a rate over `allowed`."""
+    """Whether `rate` exceeds `allowed` by more than simulation error (99% confidence)."""
     return bool(rate * replicates > stats.binom.isf(0.01, replicates, allowed))
 
 
 def errors_of_looks(world: World, replicates: int) -> Array:
-    """Share of samples that some look's interval puts below or above the truth, (families, 2)."""
+    """Fraction of samples for which any look's interval misses the truth: shape (families, 2)."""
     rng = np.random.default_rng([5, *world.name.encode()])
     wrong = np.zeros((len(FAMILIES), 2))
     slack = 1e-12 * max(1.0, abs(world.truth))
@@ -353,7 +353,7 @@ def look_level(size: int, family: int) -> float:
 
 
 def looks_rows(worlds: list[World], replicates: int) -> list[str]:
-    """Each world's error over all looks; like `measured`, a cell above it is marked."""
+    """Each world's error rate over all looks; cells above the bound are marked as in `measured`."""
     rows = []
     for world in worlds:
         found = errors_of_looks(world, replicates).max(axis=1)
@@ -367,7 +367,7 @@ def looks_rows(worlds: list[World], replicates: int) -> list[str]:
 
 
 def cost_rows(replicates: int) -> list[str]:
-    """Error, decisions and cost of the looks for an edge one standard deviation away."""
+    """Error rate, decisions and cost of the looks, for an edge one standard deviation away."""
     rows = []
     for family in FAMILIES:
         for shape in ("normal", "t3"):
@@ -393,7 +393,7 @@ def _inside(values: Array, n: int, family: int) -> bool:
 def measured(
     worlds: list[World], replicates: int
 ) -> tuple[list[str], dict[str, dict[str, dict[str, list[object]]]]]:
-    """The table's rows, and what verdicts warn of: kind, family and seeds to world and error."""
+    """The table's rows, and the warnings: kind, family and seeds to world and error rate."""
     levels = [family_level(family) for family in FAMILIES]
     rows: list[str] = []
     warned: dict[str, dict[str, dict[str, list[object]]]] = {}
@@ -405,7 +405,7 @@ def measured(
                 rate = float(rates[i].max())
                 over = above(rate, ALPHA / family, replicates)
                 if over:
-                    # Of hundreds of calibrated cells some lie above by chance, but not twice.
+                    # Some of hundreds of cells exceed the bound by chance, but hardly twice.
                     many = CONFIRMING * replicates
                     rate = float(errors(world, n, [levels[i]], many, stream=(1,)).max())
                     over = above(rate, ALPHA / family, many)
@@ -420,21 +420,22 @@ def measured(
 
 
 def page(rows: list[str], looks: list[str], costs: list[str], replicates: int) -> str:
-    """The documentation's page."""
+    """The documentation page."""
     head = " | ".join(f"{n} seeds" for n in SEEDS)
     return "\n".join(
         [
             "# How often the judge errs",
             "",
-            f"Made by `python benchmarks/calibration.py`: {replicates:,} samples for each cell,",
-            "from worlds whose truth is known. A cell is the share of samples whose interval lies",
-            "wholly on one side of the truth, on the worse side. The rule allows α/m: .05 for one",
-            "verdict, .0063 in a family of eight. A cell above it by more than simulation error",
-            f"(one in a hundred) is measured again with {CONFIRMING} times as many new samples and",
-            "shows what those give. ▲ marks it where it is above once more: a verdict of that kind",
-            "and size carries the warning. Seeds that fail are looked for instead: where one did,",
-            "the verdict is mixed. Where by chance none did (0.85ⁿ of samples: 44% at 5 seeds, 4%",
-            "at 20), nothing in the sample shows it, nor could a warning single it out.",
+            f"Generated by `python benchmarks/calibration.py`: {replicates:,} samples per cell,",
+            "from simulated worlds with a known truth. A cell is the fraction of samples whose",
+            "interval lies entirely on one side of the truth, for the worse side. The rule allows",
+            "α/m: .05 for one verdict, .0063 in a family of eight. A cell that exceeds this by",
+            "more than simulation error (at 99% confidence) is measured again with",
+            f"{CONFIRMING} times as many new samples and shows that result. ▲ marks it if it",
+            "exceeds the bound again; verdicts of that kind and size then carry a warning. Failing",
+            "seeds are detected instead: if a sample contains one, the verdict is mixed. If by",
+            "chance it contains none (0.85ⁿ of samples: 44% at 5 seeds, 4% at 20), nothing in the",
+            "sample reveals them, so no warning could be specific to such samples.",
             "",
             f"| kind | world | m | {head} |",
             "|---|---|---|" + "---|" * len(SEEDS),
@@ -442,18 +443,19 @@ def page(rows: list[str], looks: list[str], costs: list[str], replicates: int) -
             "",
             "## With looks",
             "",
-            "Looks at 5, 10, 20 and 40 seeds share the level: a cell is the share of samples that",
-            "any of the four intervals puts on one side of the truth, on the worse side. ▲ is as",
-            "above; such verdicts carry the warning of their kind, seeds and shared level.",
+            "Looks at 5, 10, 20 and 40 seeds share the level. A cell is the fraction of samples",
+            "for which any of the four intervals lies entirely on one side of the truth, for the",
+            "worse side. ▲ is as above; such verdicts carry the warning for their kind, number of",
+            "seeds and shared level.",
             "",
             "| kind | world | m = 1 | m = 8 |",
             "|---|---|---|---|",
             *looks,
             "",
-            "Sampling stops once a claim is decided. The edge is the truth for the errors, and one",
-            "standard deviation of the seeds away from it in the last two columns.",
+            "Sampling stops once a claim is decided. For the error column the edge is the truth;",
+            "for the last two columns it is one standard deviation of the seeds away from it.",
             "",
-            "| seeds | m | allowed | error | decided by 40 | seeds on average |",
+            "| seeds | m | allowed | error | decided by 40 | mean number of seeds |",
             "|---|---|---|---|---|---|",
             *costs,
             "",
@@ -462,7 +464,7 @@ def page(rows: list[str], looks: list[str], costs: list[str], replicates: int) -
 
 
 def main() -> None:
-    """Measure, and write the page and the warnings when the replicates suffice."""
+    """Measure, and write the page and the warnings unless there are too few replicates."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=REPLICATES)
     replicates = parser.parse_args().replicates

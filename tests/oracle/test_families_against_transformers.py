@@ -192,7 +192,7 @@ def test_gpt_oss_with_another_window_is_another_model(tmp_path):
 
 @pytest.mark.parametrize("family", ["gemma2", "mistral", "mixtral"])
 def test_mlx_lm_knows_no_sliding_window_of_these_families(family, tmp_path):
-    """A limit that ARCHITECTURE.md names: up to the window the states are the same, then not."""
+    """A known limit of mlx-lm: states agree up to the window and differ beyond it."""
     model = drawn(family, sliding_window=WINDOW)
     assert max(compared(model, tmp_path / "within", slice(WINDOW))) <= RELATIVE
     assert min(compared(model, tmp_path / "beyond", slice(WINDOW, None))) > 10 * RELATIVE

@@ -73,7 +73,7 @@ class Verdict:
         controls: the checks that had to pass.
         predicted: what a replication with new seeds would show; None where nothing tells.
         warning: where simulation finds that this kind of evidence errs more often than the level
-            promises, in one clause; empty otherwise.
+            promises, or would if seeds failed unseen; empty otherwise.
     """
 
     outcome: Outcome
@@ -170,7 +170,7 @@ def decide(
         needed=evidence.needed(region, level) if outcome is Outcome.INCONCLUSIVE else None,
         controls=tuple(controls),
         predicted=predict(evidence, region, level),
-        warning=warning_for(evidence, family_size * shared),
+        warning=warning_for(evidence, family_size * shared, seen=bool(apart_from_others)),
     )
 
 

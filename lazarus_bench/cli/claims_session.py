@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.plugin.collector import PROPERTY
+from lazarus_bench.plugin.collector import broke
 from lazarus_bench.plugin.hooks import COMMAND, LEFT_OUT, OPTIONS, claim_of, subject_of
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.progress import StatusLine
@@ -156,7 +156,7 @@ class _Session:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Show the trace of a claim whose own code broke; a verdict that fails is no such thing."""
-        if report.failed and PROPERTY not in dict(report.user_properties):
+        if broke(report):
             self._broken = True
             name = self._names.get(report.nodeid, report.nodeid)
             self.lines.say(f"{report.longrepr}\nlazarus-bench: {name} broke, as shown above")

@@ -22,12 +22,13 @@ from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
-from lazarus_bench.plugin.collector import PROPERTY, EvidenceCollector
+from lazarus_bench.plugin.collector import PROPERTY, REASON, VERDICT, EvidenceCollector
 from lazarus_bench.plugin.trainings import is_worker, leave_out, show_plan, speaker, train
 from lazarus_bench.session.options import Options
 
 if TYPE_CHECKING:
     from lazarus_bench.claims.claim import Claim
+    from lazarus_bench.report.schema import Report
     from lazarus_bench.session.judging import Trial
     from lazarus_bench.session.session import Session
 
@@ -339,7 +340,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     trial = pyfuncitem.stash.get(TRIAL, None)
     if trial is None:
         return None
-    from lazarus_bench.codec import to_plain
     from lazarus_bench.session.judging import NoVerdict, fails, judge, sentence
 
     bench = pyfuncitem.config.stash[SESSION]
@@ -348,15 +348,55 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         report = judge(bench, trial, pyfuncitem.obj, given)
     except NoVerdict as mistake:
         pytest.fail(str(mistake), pytrace=False)
-    about = {
-        "folder": str(pyfuncitem.path.parent),
-        "design": bench.design(trial.claim, trial.subject),
-        "place": pyfuncitem.session.items.index(pyfuncitem),
-        "machine": bench.machine(trial.subject),
-    }
-    evidence = json.dumps({"about": about, "report": to_plain(report)})
-    pyfuncitem.user_properties.append((PROPERTY, evidence))
+    _hand_over(pyfuncitem, report)
     [row] = report.rows
     if not bench.options.update_pins and fails(row, bench.options.fail_on):
         pytest.fail(sentence(row), pytrace=False)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a row of a claim that was not judged: it, or a fixture of it, broke or was skipped."""
+    found = yield
+    judged = PROPERTY in dict(item.user_properties) or call.when == "teardown"
+    if TRIAL in item.stash and call.excinfo is not None and not judged:
+        from lazarus_bench.judge import Outcome
+        from lazarus_bench.session.judging import unjudged
+
+        skipped = found.skipped and not hasattr(found, "wasxfail")
+        outcome = Outcome.NOT_APPLICABLE if skipped else Outcome.ERROR
+        reason = f"skipped: {call.excinfo.value}" if skipped else _one_line(call.excinfo)
+        bench = item.config.stash[SESSION]
+        _hand_over(item, unjudged(bench, item.stash[TRIAL], outcome, reason))
+        found.user_properties = list(item.user_properties)
+    return found
+
+
+LONGEST = 300
+"""Characters of an exception's message that a reason quotes."""
+
+
+def _one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
+    """An exception as one line; what pytest itself raises needs no name."""
+    own = isinstance(error.value, pytest.fail.Exception)
+    text = " ".join((str(error.value) if own else error.exconly()).split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def _hand_over(item: pytest.Item, report: Report) -> None:
+    """Put the report of an item's claim where the collector, and JUnit's file, find it."""
+    from lazarus_bench.codec import to_plain
+
+    trial, bench, [row] = item.stash[TRIAL], item.config.stash[SESSION], report.rows
+    about = {
+        "folder": str(item.path.parent),
+        "design": bench.design(trial.claim, trial.subject),
+        "place": item.session.items.index(item),
+        "machine": bench.machine(trial.subject),
+    }
+    evidence = json.dumps({"about": about, "report": to_plain(report)})
+    said = (VERDICT, row.verdict.outcome.value), (REASON, row.verdict.reason)
+    item.user_properties += [(PROPERTY, evidence), *said]

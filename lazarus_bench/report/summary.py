@@ -47,6 +47,12 @@ def count(rows: Iterable[Row]) -> Counter[Outcome]:
     return Counter(row.verdict.outcome for row in rows)
 
 
+def outcomes(rows: Iterable[Row]) -> tuple[Outcome, ...]:
+    """Every outcome that is counted; *error* only where a claim's test broke."""
+    broken = Outcome.ERROR in count(rows)
+    return tuple(outcome for outcome in Outcome if broken or outcome is not Outcome.ERROR)
+
+
 def moved(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Rows whose verdict is no longer the pinned one."""
     return tuple(row for row in rows if row.moved)

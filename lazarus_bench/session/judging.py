@@ -258,12 +258,33 @@ def judge(
         NoVerdict: the test returned no evidence.
     """
     start = time.perf_counter()
-    claim, published = trial.claim, trial.judge_published()
+    claim = trial.claim
     with session.defects_read() as read:
         # A claim without subjects or a finding is judged by what its test computes, on no model.
         own = not claim.subjects and claim.published is None
         printed = trial.subject == PUBLISHED and not own
-        verdict = published if printed else _asked(session, trial, test, fixtures)
+        verdict = trial.judge_published() if printed else _asked(session, trial, test, fixtures)
+    evidence = claim.published if printed else trial.evidence
+    spent = time.perf_counter() - start
+    return _report(session, trial, verdict, evidence, read=read, seconds=spent)
+
+
+def unjudged(session: Session, trial: Trial, outcome: Outcome, reason: str) -> Report:
+    """The report of a claim whose test gave no verdict: it broke, or was skipped."""
+    return _report(session, trial, trial.without_evidence(outcome, reason), None)
+
+
+def _report(
+    session: Session,
+    trial: Trial,
+    verdict: Verdict,
+    evidence: Evidence | None,
+    *,
+    read: Iterable[str] = (),
+    seconds: float = 0.0,
+) -> Report:
+    """The report of one row, and of what belongs to it."""
+    claim, published = trial.claim, trial.judge_published()
     model = trial.subject != PUBLISHED
     others = tuple(
         Secondary(label=other.label, estimate=other.evidence.estimate(trial.level))
@@ -289,7 +310,7 @@ def judge(
         looks=tuple(trial.path),
         unplanned=session.unplanned(verdict) if model else "",
         digests=tuple(job.digest for job in trial.jobs),
-        seconds=round(time.perf_counter() - start, 3),
+        seconds=round(seconds, 3),
         secondary=tuple(trial.secondary) if model else others,
         published_note=claim.finding.note,
         exploratory=claim.exploratory,
@@ -300,14 +321,13 @@ def judge(
         quirks=tuple(dict.fromkeys([*trained, *sorted(read)])),
         explained=explained(claim.finding, trial.measured, trial.level),
     )
-    evidence = claim.published if printed else trial.evidence
     records = [
         Record(
             claim_id=claim.id,
             subject=trial.subject,
             evidence=found,
             family_size=trial.family_size,
-            looks=1 if printed else trial.looks,
+            looks=trial.looks if model else 1,
         )
         for found in (evidence,)
         if found is not None
@@ -357,9 +377,10 @@ def measured(
         UserError: a training failed.
     """
     found = test(**arguments(session, trial.subject, test, fixtures))
-    if found is None:
-        raise NoVerdict(f"{trial.claim.id}: its test must return evidence, and it returned None")
-    evidence, *controls = found if isinstance(found, tuple) else (found,)
+    evidence, *controls = found if isinstance(found, tuple) and found else (found,)
+    if not isinstance(evidence, Evidence):
+        gave = "None" if evidence is None else f"a {type(evidence).__name__}"
+        raise NoVerdict(f"{trial.claim.id}: its test must return evidence, and it returned {gave}")
     return evidence, [*implied(evidence), *controls]
 
 
@@ -454,7 +475,9 @@ def category(row: Row) -> str:
 
 
 def fails(row: Row, fail_on: Sequence[str]) -> bool:
-    """Whether the row sets the exit code: a pinned verdict only when it moved."""
+    """Whether the row sets the exit code: a pinned verdict only when it moved, an error always."""
+    if row.verdict.outcome is Outcome.ERROR:
+        return True
     # A refutation of one run is one, where a run fails on refutations.
     found = category(row).removesuffix(" for this run")
     return found in fail_on and (row.pinned is None or found == MOVED)

@@ -18,7 +18,7 @@ import pytest
 
 from lazarus_bench.claims import claim_of as claim_of_test
 from lazarus_bench.claims.profiles import asked, left_out
-from lazarus_bench.claims.subjects import PUBLISHED
+from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED, is_model
 from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
@@ -46,6 +46,9 @@ OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 
 COMMAND: pytest.StashKey[str] = pytest.StashKey()
 """The command line that made this session, for its report."""
+
+PRINTED_ALONE: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether only published numbers are judged, so that no claim's test runs."""
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
@@ -112,7 +115,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.fixture
 def lb_subject(request: pytest.FixtureRequest) -> str:
-    """What the claim is judged on: "published", a lab model, a directory or a hub id."""
+    """What the claim is judged on: "published", "computed", a lab model, a directory, a hub id."""
     return str(request.param)
 
 
@@ -134,7 +137,7 @@ def subject_of(item: pytest.Item) -> str:
 
 def asks_model(item: pytest.Item) -> bool:
     """Whether an item judges a claim on a model."""
-    return claim_of(item) is not None and subject_of(item) != PUBLISHED
+    return claim_of(item) is not None and is_model(subject_of(item))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -145,12 +148,15 @@ def pytest_pycollect_makeitem(obj: object) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask each claim of the published numbers and of every model it applies to."""
+    """Ask each claim of the published numbers and of its models; one without any of its test."""
     claim = claim_of_test(metafunc.function)
     if claim is None:
         return
-    models = (metafunc.config.stash[OPTIONS].model or claim.subjects) if claim.subjects else ()
-    chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
+    config = metafunc.config
+    models = (config.stash[OPTIONS].model or claim.subjects) if claim.subjects else ()
+    asks_none = not claim.subjects and not config.stash.get(PRINTED_ALONE, False)
+    first = COMPUTED if asks_none else PUBLISHED
+    chosen = [pytest.param(first, id=first)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
     metafunc.parametrize(SUBJECT, chosen, indirect=True)
 
@@ -273,7 +279,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         session.config.stash[SESSION] = bench = _new_session(session.config)
         for item, trial in zip(claims, trials, strict=True):
             item.stash[TRIAL] = trial
-            if trial.subject != PUBLISHED:
+            if is_model(trial.subject):
                 bench.subject(trial.subject)
         if bench.subjects:
             from lazarus_bench import backend

@@ -16,6 +16,7 @@ from lazarus_bench.report.pictures import (
 from lazarus_bench.report.pooling import forest, pooled_cells
 from lazarus_bench.report.schema import JobRow, LensTable, PooledClaim, Report, Row
 from lazarus_bench.report.summary import (
+    COMPUTED,
     PUBLISHED,
     amended,
     amendment,
@@ -130,7 +131,7 @@ def _judged(row: Row) -> list[str]:
         if wording.has_interval(estimate):
             shown += f"<br><sub>95%: {wording.interval95(estimate)}</sub>"
     return [
-        PUBLISHED if row.subject == PUBLISHED else code(row.subject),
+        row.subject if row.subject in (PUBLISHED, COMPUTED) else code(row.subject),
         wording.sample(estimate),
         shown,
         wording.effect(estimate.effect) if estimate else "",

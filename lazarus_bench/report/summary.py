@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.markup import code
 from lazarus_bench.report.printed import many
 from lazarus_bench.report.schema import UNREGISTERED, Row
 
-PUBLISHED = "published"
+_IN_WORDS = {PUBLISHED: "the published numbers", COMPUTED: "computed numbers"}
 _Item = TypeVar("_Item")
 
 
@@ -39,7 +40,7 @@ def subjects(rows: Iterable[Row]) -> tuple[str, ...]:
 
 def subject_name(subject: str) -> str:
     """The name of a subject in a sentence, as Markdown."""
-    return "the published numbers" if subject == PUBLISHED else code(subject)
+    return _IN_WORDS.get(subject) or code(subject)
 
 
 def count(rows: Iterable[Row]) -> Counter[Outcome]:

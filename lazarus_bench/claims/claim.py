@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from lazarus_bench.claims import ATTRIBUTE, claim_of
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.subjects import LAB_BASE
-from lazarus_bench.claims.trained import asked_by, needs_of, parameters
+from lazarus_bench.claims.trained import SEEDS, asked_by, needs_of, parameters
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Evidence, Region
 
@@ -60,6 +60,11 @@ class Claim:
         if self.finding.claim != self.id:
             raise UserError(
                 f"{self.id}: its finding is that of {self.finding.claim}; give it its own"
+            )
+        if self.test is not None and not self.subjects and (runs := asked_by(self.test)):
+            raise UserError(
+                f"{self.id} asks for {', '.join(runs)} and has no subjects: name the lab models "
+                f"that it is judged on, or leave the parameter out"
             )
         self._check_quirks()
 
@@ -175,7 +180,8 @@ def claim(
         region: where the estimand has to be.
         finding: the source's own numbers, judged by the same rule.
         source: document and section, where there is no finding.
-        subjects: lab models it is judged on; empty when only computed or published numbers count.
+        subjects: lab models it is judged on; empty when its test asks no model. It is then run
+            once a session; a parameter `seeds` is the session's seeds, a tuple of numbers.
         binary: samples are hits (0/1), so that a design too small to decide costs no training.
         difference: the estimand is a difference of two such samples.
         words: must be single tokens of the subject, or the claim does not apply to it.
@@ -260,7 +266,7 @@ def _mark(record: Claim) -> None:
         for function in (record.test, *record.shown)
         if function is not None
         for name in parameters(function)
-        if name not in asked_by(function)
+        if name not in asked_by(function) and (record.subjects or name != SEEDS)
     )
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     shown = inspect.Signature([inspect.Parameter(name, kind) for name in names])

@@ -61,7 +61,7 @@ class Pin:
 
         On the `same_machine` the same verdict is due to the last bit.
         """
-        if self.verdict == ANY:
+        if self.verdict == ANY or verdict.outcome is Outcome.ERROR:
             return ""
         now, then = verdict.outcome, Outcome(self.verdict)
         if same_machine:

@@ -24,6 +24,9 @@ class Trained:
     on_instruct: bool = False
 
 
+SEEDS = "seeds"
+"""The parameter by which a test that asks no model gets the session's seeds, a tuple of numbers."""
+
 Asked = Trained | Mapping[str, Trained]
 """The value of one parameter: the runs of one training, or of several by name."""
 

@@ -17,8 +17,15 @@ from typing import Any
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.plugin.collector import PROPERTY
-from lazarus_bench.plugin.hooks import COMMAND, LEFT_OUT, OPTIONS, claim_of, subject_of
+from lazarus_bench.plugin.collector import broke
+from lazarus_bench.plugin.hooks import (
+    COMMAND,
+    LEFT_OUT,
+    OPTIONS,
+    PRINTED_ALONE,
+    claim_of,
+    subject_of,
+)
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.progress import StatusLine
 
@@ -27,7 +34,7 @@ BROKEN = 3
 
 MODELS = "slow or without_model"
 WITHOUT_MODEL = "without_model"
-"""The marker of claims that are asked of no model, which are judged on what was printed."""
+"""The marker of claims that are asked of no model."""
 
 REPORTER = "terminalreporter"
 
@@ -51,7 +58,7 @@ def judge(
         UserError: an option is wrong, or nothing is left to judge.
         KeyboardInterrupt: the user interrupted; what was judged is in the report.
     """
-    session = _Session(options, chosen, command)
+    session = _Session(options, chosen, command, published=published)
     # Pytest's arguments: no settings of its own, and no option of ours.
     where = ["-c", os.devnull, "--rootdir", str(folder), str(folder)]
     plain = ["-p", "no:cacheprovider", "-p", "no:terminalprogress"]
@@ -66,8 +73,10 @@ def judge(
 class _Session:
     """A pytest plugin that keeps the chosen claims alone and speaks in pytest's place."""
 
-    def __init__(self, options: Options, chosen: Collection[str], command: str) -> None:
-        self._options, self._command = options, command
+    def __init__(
+        self, options: Options, chosen: Collection[str], command: str, *, published: bool
+    ) -> None:
+        self._options, self._command, self._published = options, command, published
         self._chosen = frozenset(chosen)
         self._names: dict[str, str] = {}
         self._begun = 0
@@ -108,6 +117,7 @@ class _Session:
     def pytest_cmdline_main(self, config: pytest.Config) -> Generator[None, Any, Any]:
         """Hand the options to the plugin, and a refusal on as the command line's own."""
         config.stash[OPTIONS], config.stash[COMMAND] = self._options, self._command
+        config.stash[PRINTED_ALONE] = self._published
         try:
             return (yield)
         except pytest.UsageError as error:
@@ -156,7 +166,7 @@ class _Session:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Show the trace of a claim whose own code broke; a verdict that fails is no such thing."""
-        if report.failed and PROPERTY not in dict(report.user_properties):
+        if broke(report):
             self._broken = True
             name = self._names.get(report.nodeid, report.nodeid)
             self.lines.say(f"{report.longrepr}\nlazarus-bench: {name} broke, as shown above")

@@ -34,6 +34,7 @@ class Outcome(StrEnum):
     REFUTED_RUN = "refuted for this run"
     INVALID = "invalid"
     NOT_APPLICABLE = "not applicable"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PROPERTY = "lazarus_bench"
 """The property of a test's report in which its evidence travels, also from xdist's workers."""
 
+VERDICT, REASON = "verdict", "reason"
+"""Properties that say the same to who reads JUnit's file."""
+
 LETTERS = {
     "supported": ("s", {"green": True}),
     "refuted": ("r", {"red": True}),
@@ -32,6 +35,7 @@ LETTERS = {
     "mixed": ("x", {"yellow": True}),
     "invalid": ("E", {"red": True}),
     "not applicable": ("n", {"yellow": True}),
+    "error": ("E", {"red": True}),
     "moved": ("M", {"red": True}),
 }
 
@@ -69,7 +73,7 @@ class EvidenceCollector:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the evidence of a finished test."""
-        if report.when != "call":
+        if report.when == "teardown":
             return
         for name, value in report.user_properties:
             if name == PROPERTY:
@@ -123,11 +127,14 @@ class EvidenceCollector:
 
     def _pin(self) -> None:
         from lazarus_bench.claims.pins import FILE, updated_pins
+        from lazarus_bench.judge import Outcome
         from lazarus_bench.report.files import write_text
 
         verdicts: dict[Path, dict[tuple[str, str, str], Verdict]] = defaultdict(dict)
         machines: dict[str, Mapping[str, str]] = {}
         for found in self._evidence.values():
+            if found.row.verdict.outcome is Outcome.ERROR:
+                continue
             key = (found.design, found.row.subject, found.row.claim_id)
             verdicts[found.folder][key] = found.row.verdict
             machines[found.design] = found.machine
@@ -160,6 +167,11 @@ class EvidenceCollector:
                 terminalreporter.write_line(sentence(row))
         for file in self.written:
             terminalreporter.write_line(f"written: {file}")
+
+
+def broke(report: pytest.TestReport) -> bool:
+    """Whether a test failed without a verdict of its own."""
+    return report.failed and dict(report.user_properties).get(VERDICT, "error") == "error"
 
 
 def _evidence(text: str) -> Evidence:

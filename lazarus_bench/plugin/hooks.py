@@ -18,16 +18,17 @@ import pytest
 
 from lazarus_bench.claims import claim_of as claim_of_test
 from lazarus_bench.claims.profiles import asked, left_out
-from lazarus_bench.claims.subjects import PUBLISHED
+from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED, is_model
 from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import UserError
 from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
-from lazarus_bench.plugin.collector import PROPERTY, EvidenceCollector
+from lazarus_bench.plugin.collector import PROPERTY, REASON, VERDICT, EvidenceCollector
 from lazarus_bench.plugin.trainings import is_worker, leave_out, show_plan, speaker, train
 from lazarus_bench.session.options import Options
 
 if TYPE_CHECKING:
     from lazarus_bench.claims.claim import Claim
+    from lazarus_bench.report.schema import Report
     from lazarus_bench.session.judging import Trial
     from lazarus_bench.session.session import Session
 
@@ -45,6 +46,9 @@ OPTIONS: pytest.StashKey[Options] = pytest.StashKey()
 
 COMMAND: pytest.StashKey[str] = pytest.StashKey()
 """The command line that made this session, for its report."""
+
+PRINTED_ALONE: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether only published numbers are judged, so that no claim's test runs."""
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
@@ -111,7 +115,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.fixture
 def lb_subject(request: pytest.FixtureRequest) -> str:
-    """What the claim is judged on: "published", a lab model, a directory or a hub id."""
+    """What the claim is judged on: "published", "computed", a lab model, a directory, a hub id."""
     return str(request.param)
 
 
@@ -133,7 +137,7 @@ def subject_of(item: pytest.Item) -> str:
 
 def asks_model(item: pytest.Item) -> bool:
     """Whether an item judges a claim on a model."""
-    return claim_of(item) is not None and subject_of(item) != PUBLISHED
+    return claim_of(item) is not None and is_model(subject_of(item))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -144,12 +148,15 @@ def pytest_pycollect_makeitem(obj: object) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask each claim of the published numbers and of every model it applies to."""
+    """Ask each claim of the published numbers and of its models; one without any of its test."""
     claim = claim_of_test(metafunc.function)
     if claim is None:
         return
-    models = (metafunc.config.stash[OPTIONS].model or claim.subjects) if claim.subjects else ()
-    chosen = [pytest.param(PUBLISHED, id=PUBLISHED)]
+    config = metafunc.config
+    models = (config.stash[OPTIONS].model or claim.subjects) if claim.subjects else ()
+    asks_none = not claim.subjects and not config.stash.get(PRINTED_ALONE, False)
+    first = COMPUTED if asks_none else PUBLISHED
+    chosen = [pytest.param(first, id=first)]
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
     metafunc.parametrize(SUBJECT, chosen, indirect=True)
 
@@ -272,7 +279,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         session.config.stash[SESSION] = bench = _new_session(session.config)
         for item, trial in zip(claims, trials, strict=True):
             item.stash[TRIAL] = trial
-            if trial.subject != PUBLISHED:
+            if is_model(trial.subject):
                 bench.subject(trial.subject)
         if bench.subjects:
             from lazarus_bench import backend
@@ -339,7 +346,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     trial = pyfuncitem.stash.get(TRIAL, None)
     if trial is None:
         return None
-    from lazarus_bench.codec import to_plain
     from lazarus_bench.session.judging import NoVerdict, fails, judge, sentence
 
     bench = pyfuncitem.config.stash[SESSION]
@@ -348,15 +354,55 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         report = judge(bench, trial, pyfuncitem.obj, given)
     except NoVerdict as mistake:
         pytest.fail(str(mistake), pytrace=False)
-    about = {
-        "folder": str(pyfuncitem.path.parent),
-        "design": bench.design(trial.claim, trial.subject),
-        "place": pyfuncitem.session.items.index(pyfuncitem),
-        "machine": bench.machine(trial.subject),
-    }
-    evidence = json.dumps({"about": about, "report": to_plain(report)})
-    pyfuncitem.user_properties.append((PROPERTY, evidence))
+    _hand_over(pyfuncitem, report)
     [row] = report.rows
     if not bench.options.update_pins and fails(row, bench.options.fail_on):
         pytest.fail(sentence(row), pytrace=False)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a row of a claim that was not judged: it, or a fixture of it, broke or was skipped."""
+    found = yield
+    judged = PROPERTY in dict(item.user_properties) or call.when == "teardown"
+    if TRIAL in item.stash and call.excinfo is not None and not judged:
+        from lazarus_bench.judge import Outcome
+        from lazarus_bench.session.judging import unjudged
+
+        skipped = found.skipped and not hasattr(found, "wasxfail")
+        outcome = Outcome.NOT_APPLICABLE if skipped else Outcome.ERROR
+        reason = f"skipped: {call.excinfo.value}" if skipped else _one_line(call.excinfo)
+        bench = item.config.stash[SESSION]
+        _hand_over(item, unjudged(bench, item.stash[TRIAL], outcome, reason))
+        found.user_properties = list(item.user_properties)
+    return found
+
+
+LONGEST = 300
+"""Characters of an exception's message that a reason quotes."""
+
+
+def _one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
+    """An exception as one line; what pytest itself raises needs no name."""
+    own = isinstance(error.value, pytest.fail.Exception)
+    text = " ".join((str(error.value) if own else error.exconly()).split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def _hand_over(item: pytest.Item, report: Report) -> None:
+    """Put the report of an item's claim where the collector, and JUnit's file, find it."""
+    from lazarus_bench.codec import to_plain
+
+    trial, bench, [row] = item.stash[TRIAL], item.config.stash[SESSION], report.rows
+    about = {
+        "folder": str(item.path.parent),
+        "design": bench.design(trial.claim, trial.subject),
+        "place": item.session.items.index(item),
+        "machine": bench.machine(trial.subject),
+    }
+    evidence = json.dumps({"about": about, "report": to_plain(report)})
+    said = (VERDICT, row.verdict.outcome.value), (REASON, row.verdict.reason)
+    item.user_properties += [(PROPERTY, evidence), *said]

@@ -16,6 +16,7 @@ from lazarus_bench.report.pictures import (
 from lazarus_bench.report.pooling import forest, pooled_cells
 from lazarus_bench.report.schema import JobRow, LensTable, PooledClaim, Report, Row
 from lazarus_bench.report.summary import (
+    COMPUTED,
     PUBLISHED,
     amended,
     amendment,
@@ -24,6 +25,7 @@ from lazarus_bench.report.summary import (
     families,
     family_sentence,
     moved,
+    outcomes,
     subject_name,
     subjects,
     tags,
@@ -38,6 +40,7 @@ _MARK = {
     Outcome.MIXED: "🔀",
     Outcome.INVALID: "⛔",
     Outcome.NOT_APPLICABLE: "➖",
+    Outcome.ERROR: "💥",
 }
 _READING = (
     "A claim is *supported* when the whole interval lies inside its region, *refuted* when it lies "
@@ -79,13 +82,14 @@ def _summary(rows: tuple[Row, ...]) -> str:
         for name, group in families(rows).items()
         for subject in subjects(group)
     )
-    header = ["Subject", *(f"{_MARK[outcome]} {outcome.value}" for outcome in Outcome), "claims"]
+    ends = outcomes(rows)
+    header = ["Subject", *(f"{_MARK[outcome]} {outcome.value}" for outcome in ends), "claims"]
     lines = []
     for subject in subjects(rows):
         own = [row for row in rows if row.subject == subject]
-        shown = (str(count(own)[outcome] or "·") for outcome in Outcome)
+        shown = (str(count(own)[outcome] or "·") for outcome in ends)
         lines.append([subject_name(subject), *shown, str(len(own))])
-    counts = table(header, lines, right=" " + "r" * (len(Outcome) + 1))
+    counts = table(header, lines, right=" " + "r" * (len(ends) + 1))
     parts = ["## Summary", counts, "\n".join(sentences)]
     changed = [
         f"- {code(row.claim_id)} on {code(row.subject)}: {row.verdict.outcome.value}; "
@@ -127,7 +131,7 @@ def _judged(row: Row) -> list[str]:
         if wording.has_interval(estimate):
             shown += f"<br><sub>95%: {wording.interval95(estimate)}</sub>"
     return [
-        PUBLISHED if row.subject == PUBLISHED else code(row.subject),
+        row.subject if row.subject in (PUBLISHED, COMPUTED) else code(row.subject),
         wording.sample(estimate),
         shown,
         wording.effect(estimate.effect) if estimate else "",

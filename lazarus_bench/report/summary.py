@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.markup import code
 from lazarus_bench.report.printed import many
 from lazarus_bench.report.schema import UNREGISTERED, Row
 
-PUBLISHED = "published"
+_IN_WORDS = {PUBLISHED: "the published numbers", COMPUTED: "computed numbers"}
 _Item = TypeVar("_Item")
 
 
@@ -39,12 +40,18 @@ def subjects(rows: Iterable[Row]) -> tuple[str, ...]:
 
 def subject_name(subject: str) -> str:
     """The name of a subject in a sentence, as Markdown."""
-    return "the published numbers" if subject == PUBLISHED else code(subject)
+    return _IN_WORDS.get(subject) or code(subject)
 
 
 def count(rows: Iterable[Row]) -> Counter[Outcome]:
     """The number of rows with each outcome."""
     return Counter(row.verdict.outcome for row in rows)
+
+
+def outcomes(rows: Iterable[Row]) -> tuple[Outcome, ...]:
+    """Every outcome that is counted; *error* only where a claim's test broke."""
+    broken = Outcome.ERROR in count(rows)
+    return tuple(outcome for outcome in Outcome if broken or outcome is not Outcome.ERROR)
 
 
 def moved(rows: Iterable[Row]) -> tuple[Row, ...]:

@@ -31,6 +31,7 @@ _RELATION = {
     Outcome.MIXED: "seeds on both sides of",
     Outcome.INVALID: "against",
     Outcome.NOT_APPLICABLE: "against",
+    Outcome.ERROR: "against",
 }
 
 

@@ -15,8 +15,8 @@ from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.finding import Finding
 from lazarus_bench.claims.pins import Pins, read_pins
 from lazarus_bench.claims.profiles import asked as asked_subjects
-from lazarus_bench.claims.subjects import PUBLISHED
-from lazarus_bench.claims.trained import Trained, asked_by, parameters
+from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED, is_model
+from lazarus_bench.claims.trained import SEEDS, Trained, asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.figures.heatmap import HeatMap
 from lazarus_bench.figures.layers import LayerCurves
@@ -249,7 +249,7 @@ def judge(
     test: Callable[..., object],
     fixtures: Mapping[str, Any],
 ) -> Report:
-    """Judge one claim on one subject: the published numbers as they are, a model by its `test`.
+    """Judge one claim on one subject: published numbers as they are, all else by its `test`.
 
     `fixtures` are the values of those parameters of the claim's functions that are no runs. The
     report has the one row and what belongs to it.
@@ -258,13 +258,35 @@ def judge(
         NoVerdict: the test returned no evidence.
     """
     start = time.perf_counter()
-    claim, published = trial.claim, trial.judge_published()
+    claim = trial.claim
     with session.defects_read() as read:
-        # A claim without subjects or a finding is judged by what its test computes, on no model.
-        own = not claim.subjects and claim.published is None
-        printed = trial.subject == PUBLISHED and not own
-        verdict = published if printed else _asked(session, trial, test, fixtures)
-    model = trial.subject != PUBLISHED
+        printed = trial.subject == PUBLISHED
+        verdict = trial.judge_published() if printed else _asked(session, trial, test, fixtures)
+    evidence = claim.published if printed else trial.evidence
+    if trial.subject == COMPUTED and evidence is not None and evidence == claim.published:
+        trial.subject = PUBLISHED  # its test handed the finding's own numbers on
+    spent = time.perf_counter() - start
+    return _report(session, trial, verdict, evidence, read=read, seconds=spent)
+
+
+def unjudged(session: Session, trial: Trial, outcome: Outcome, reason: str) -> Report:
+    """The report of a claim whose test gave no verdict: it broke, or was skipped."""
+    return _report(session, trial, trial.without_evidence(outcome, reason), None)
+
+
+def _report(
+    session: Session,
+    trial: Trial,
+    verdict: Verdict,
+    evidence: Evidence | None,
+    *,
+    read: Iterable[str] = (),
+    seconds: float = 0.0,
+) -> Report:
+    """The report of one row, and of what belongs to it."""
+    claim, published = trial.claim, trial.judge_published()
+    model, ours = is_model(trial.subject), trial.subject != PUBLISHED
+    seeded = model or (ours and SEEDS in parameters(claim.test or unjudged))
     others = tuple(
         Secondary(label=other.label, estimate=other.evidence.estimate(trial.level))
         for other in claim.finding.others
@@ -287,10 +309,10 @@ def judge(
         moved=pin.moved(verdict, same_machine=same) if pin else "",
         family_size=trial.family_size,
         looks=tuple(trial.path),
-        unplanned=session.unplanned(verdict) if model else "",
+        unplanned=session.unplanned(verdict) if seeded else "",
         digests=tuple(job.digest for job in trial.jobs),
-        seconds=round(time.perf_counter() - start, 3),
-        secondary=tuple(trial.secondary) if model else others,
+        seconds=round(seconds, 3),
+        secondary=tuple(trial.secondary) if ours else others,
         published_note=claim.finding.note,
         exploratory=claim.exploratory,
         architecture=session.subject(trial.subject).model_type if model else "",
@@ -300,14 +322,13 @@ def judge(
         quirks=tuple(dict.fromkeys([*trained, *sorted(read)])),
         explained=explained(claim.finding, trial.measured, trial.level),
     )
-    evidence = claim.published if printed else trial.evidence
     records = [
         Record(
             claim_id=claim.id,
             subject=trial.subject,
             evidence=found,
             family_size=trial.family_size,
-            looks=1 if printed else trial.looks,
+            looks=trial.looks if model else 1,
         )
         for found in (evidence,)
         if found is not None
@@ -357,9 +378,10 @@ def measured(
         UserError: a training failed.
     """
     found = test(**arguments(session, trial.subject, test, fixtures))
-    if found is None:
-        raise NoVerdict(f"{trial.claim.id}: its test must return evidence, and it returned None")
-    evidence, *controls = found if isinstance(found, tuple) else (found,)
+    evidence, *controls = found if isinstance(found, tuple) and found else (found,)
+    if not isinstance(evidence, Evidence):
+        gave = "None" if evidence is None else f"a {type(evidence).__name__}"
+        raise NoVerdict(f"{trial.claim.id}: its test must return evidence, and it returned {gave}")
     return evidence, [*implied(evidence), *controls]
 
 
@@ -374,14 +396,19 @@ def arguments(
     """
     asked = asked_by(function)
 
-    def runs(name: str) -> Any:
+    def value(name: str) -> Any:
+        if name in fixtures:
+            return fixtures[name]
+        if name not in asked:
+            return session.seeds
         need = asked[name]
         if isinstance(need, Trained):
             return session.runs(subject, need)
         return {key: session.runs(subject, each) for key, each in need.items()}
 
-    names = (name for name in parameters(function) if name in asked or name in fixtures)
-    return {name: runs(name) if name in asked else fixtures[name] for name in names}
+    own = (SEEDS,) if subject == COMPUTED else ()
+    names = (name for name in parameters(function) if name in {*asked, *fixtures, *own})
+    return {name: value(name) for name in names}
 
 
 def implied(evidence: Evidence) -> list[Control]:
@@ -455,7 +482,9 @@ def category(row: Row) -> str:
 
 
 def fails(row: Row, fail_on: Sequence[str]) -> bool:
-    """Whether the row sets the exit code: a pinned verdict only when it moved."""
+    """Whether the row sets the exit code: a pinned verdict only when it moved, an error always."""
+    if row.verdict.outcome is Outcome.ERROR:
+        return True
     # A refutation of one run is one, where a run fails on refutations.
     found = category(row).removesuffix(" for this run")
     return found in fail_on and (row.pinned is None or found == MOVED)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.claims.trained import asked_by, parameters
-from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Evidence, Looks, Outcome
 from lazarus_bench.judge.prediction import chance_of_decision
 from lazarus_bench.report.printed import many
@@ -113,9 +113,11 @@ def _look(session: Session, trial: Trial, test: Test, known: dict[int, Evidence]
     try:
         with session.at_seeds(trial.seeds):
             evidence, controls = measured(session, trial, test, {})
-    except (NotApplicable, UserError):
+        verdict = trial.decided(evidence, controls)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # as pytest's own skip and fail are
         return
-    verdict = trial.decided(evidence, controls)
     known[id(trial)] = evidence
     assert verdict.estimate is not None
     span = verdict.estimate.interval

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.profiles import PROFILES, Profile, profile
-from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED, is_further
+from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED, is_further, is_model
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.executors import automatic_workers, choose, execute
 from lazarus_bench.jobs.measurements import (
@@ -89,6 +89,11 @@ class Session:
         if name not in self.subjects:
             self.subjects[name] = subject(name)
         return self.subjects[name]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of a claim that asks no model: as many as a training has."""
+        return tuple(range(self.size or self.profile.seeds))
 
     def _target(self, name: str, need: Need) -> Subject:
         if not getattr(need, "on_instruct", False):
@@ -180,7 +185,7 @@ class Session:
 
     def machine(self, name: str) -> Mapping[str, str]:
         """What the last bits of a verdict on a subject depend on besides the models."""
-        if name == PUBLISHED:
+        if not is_model(name):
             return {}
         from lazarus_bench import backend
 

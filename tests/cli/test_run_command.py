@@ -20,8 +20,20 @@ def test_bad():
     return Means(values=NARROW)
 
 @pre("printed/computed", AtLeast(0.3), NARROW, subjects=())
-def test_computed():
-    raise NotImplementedError
+def test_computed(seeds):
+    return Means(values=tuple((0.6 + seed / 100,) * 4 for seed in seeds))
+
+@pre("printed/handed-on", AtLeast(0.3), NARROW, subjects=())
+def test_handed_on():
+    return Means(values=NARROW)
+
+@pre("printed/own", AtLeast(0.3), subjects=())
+def test_own(seeds):
+    return Means(values=NARROW * len(seeds))
+
+@beside(test_own)
+def _(seeds):
+    yield "seeds", Means(values=((float(len(seeds)),),))
 """
 
 ASKED = """
@@ -41,6 +53,9 @@ def test_printed_id():
 """
 
 
+COMPUTED = ("printed/computed", "printed/handed-on", "printed/own")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
@@ -57,7 +72,8 @@ def ran(folder, tiny):
             "published": ["run", "--published", "--fail-on", "none"],
             "refuted": ["run", "printed/*", "--published", "--report", "own"],
             "json": ["run", "printed/good", "--published", "--json", "--report", "json"],
-            "computed": ["run", "printed/computed", "--report", "computed"],
+            "computed": ["run", *COMPUTED, "--report", "computed"],
+            "three seeds": ["run", *COMPUTED, "--seeds", "3", "--report", "three seeds"],
             "unknown": ["run", "printed/goood"],
             "both": ["run", "--published", "--model", tiny],
             "seeds of none": ["run", "--published", "--seeds", "3"],
@@ -94,13 +110,14 @@ def test_a_refuted_claim_sets_the_exit_code_and_is_put_into_words(ran, folder):
     said = ran["refuted"]
     assert said.code == 1
     assert "printed/bad on published: refuted for this run: " in said.out
-    assert "2 supported for this run, 1 refuted for this run" in said.out
+    assert "3 supported for this run, 1 refuted for this run, 1 not applicable" in said.out
     report = load(folder / "own" / "report.json")
     assert [row.claim_id for row in report.rows] == [
         "printed/good",
         "printed/bad",
-        "printed/computed",
+        *COMPUTED,
     ]
+    assert {row.subject for row in report.rows} == {"published"}
     assert report.command == "lazarus-bench run 'printed/*' --published --report own"
 
 
@@ -113,9 +130,21 @@ def test_json_is_all_of_standard_output(ran):
     assert low < verdict["estimate"] < high
 
 
-def test_a_claim_that_asks_no_model_is_judged_on_what_was_printed(ran):
-    assert ran["computed"].code == 0
-    assert ran["computed"].out.split()[:3] == ["printed/computed", "published", "supported"]
+@pytest.mark.parametrize(("case", "seeds"), [("computed", 5), ("three seeds", 3)])
+def test_a_claim_that_asks_no_model_is_judged_by_its_test_with_the_sessions_seeds(
+    ran, folder, case, seeds
+):
+    assert (ran[case].code, ran[case].mlx) == (0, False), ran[case].err
+    report = load(folder / case / "report.json")
+    computed, handed_on, own = report.rows
+    assert computed.subject == own.subject == "computed"
+    assert computed.verdict.estimate.seeds == own.verdict.estimate.seeds == seeds
+    assert computed.verdict.estimate.value > 0.59
+    assert computed.published.estimate.value == pytest.approx(0.515)
+    assert own.secondary[0].estimate.value == seeds
+    assert bool(own.unplanned) == (case == "three seeds")
+    assert (handed_on.subject, handed_on.verdict) == ("published", handed_on.published)
+    assert "on computed numbers" in (folder / case / "report.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +217,12 @@ def test_a_claim_whose_code_breaks_shows_its_trace_and_the_others_are_judged(ran
     assert said.code == 3
     assert "ZeroDivisionError: a mistake of the claim's own" in said.err
     assert "asked/broken on " in said.err
-    assert said.out.split()[0] == "asked/printed"
+    assert [line.split()[0] for line in said.out.splitlines()[:2]] == [
+        "asked/broken",
+        "asked/printed",
+    ]
+    assert "1 supported for this run, 1 error" in said.out
+    assert "error: ZeroDivisionError: a mistake of the claim's own" in said.out
     assert "Traceback" not in said.out
 
 

@@ -131,7 +131,7 @@ def test_a_named_model_takes_the_place_of_the_labs(ran):
     said = ran["collect model"].said
     for subject in ("published", "some/model", "lab:llama"):
         assert f"test_supported[{subject}]" in said
-    assert "test_computed[published]" in said
+    assert "test_computed[computed]" in said
     assert "test_computed[some/model]" not in said
 
 

@@ -223,10 +223,13 @@ def test_every_figure_is_inlined_as_the_markdown_links_it():
 
 
 def test_every_verdict_has_a_shape_beside_its_colour():
+    broken = dataclasses.replace(SAMPLE.rows[0].verdict, outcome=Outcome.ERROR)
+    rows = (*SAMPLE.rows, dataclasses.replace(SAMPLE.rows[0], verdict=broken))
+    page = render_html(dataclasses.replace(SAMPLE, rows=rows))
     for outcome in Outcome:
         name = outcome.value.replace(" ", "-")
-        assert f'<symbol id="v-{name}"' in TEXT
-        assert f'<use href="#v-{name}"/></svg>{outcome.value}</span>' in TEXT
+        assert f'<symbol id="v-{name}"' in page
+        assert f'<use href="#v-{name}"/></svg>{outcome.value}</span>' in page
 
 
 def test_the_lab_fits_its_budget():

@@ -26,6 +26,7 @@ from lazarus_bench.session.judging import (
 from lazarus_bench.session.options import FAILABLE, Options
 from lazarus_bench.session.session import Session
 
+VERDICTS = [outcome for outcome in Outcome if outcome is not Outcome.ERROR]
 NARROW = Means(values=((0.50, 0.51, 0.52, 0.53) * 5,))
 
 
@@ -193,7 +194,7 @@ def test_a_pin_is_that_of_the_subject_and_of_what_it_was_judged_with(session):
     assert row_of(session, asked).pinned is None
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", VERDICTS)
 def test_without_a_pin_the_verdict_is_the_category(row, outcome):
     found = row(outcome, None)
     assert category(found) == outcome.value
@@ -201,14 +202,19 @@ def test_without_a_pin_the_verdict_is_the_category(row, outcome):
     assert not fails(found, ())
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", VERDICTS)
 def test_a_pin_that_holds_never_fails(row, outcome):
     found = row(outcome, outcome.value)
     assert category(found) == outcome.value
     assert not fails(found, FAILABLE)
 
 
-@pytest.mark.parametrize("outcome", [o for o in Outcome if o != Outcome.REFUTED])
+@pytest.mark.parametrize("pinned", [None, "supported"])
+def test_an_error_fails_whatever_is_on_record(row, pinned):
+    assert fails(row(Outcome.ERROR, pinned), ())
+
+
+@pytest.mark.parametrize("outcome", [o for o in VERDICTS if o != Outcome.REFUTED])
 def test_a_moved_pin_fails_where_moving_does(row, outcome):
     found = row(outcome, "refuted")
     assert category(found) == "moved"

@@ -14,7 +14,7 @@ Exit codes:
     0  judged: every verdict is the one on record, and none is what --fail-on names
     1  a verdict moved, or is what --fail-on names; the report is written all the same
     2  bad input: one sentence says what to fix, and nothing was judged
-    3  a claim's own code broke: its trace is on standard error
+    3  a claim's own code broke: its verdict is *error*, its trace is on standard error
     130, 141  interrupted (what was trained is kept; the same command goes on), or a closed pipe
 """
 

@@ -50,6 +50,7 @@ def render_html(report: Report) -> str:
             explained=defects.lines(report.rows),
             compared=[item for view in views for item in view.compared],
             subjects=summary.subjects(report.rows),
+            outcomes=summary.outcomes(report.rows),
             moved=summary.moved(report.rows),
             amended=summary.amended(report.rows),
             claim_places={view.about.claim_id: view.anchor for view in views},
@@ -83,7 +84,6 @@ def _environment() -> Environment:
         "wording": wording,
         "summary": summary,
         "defects": defects,
-        "Outcome": Outcome,
         "slug": _SLUGS.__getitem__,
         "LEGEND": _legend(),
     }

@@ -196,7 +196,7 @@ def test_a_plan_fits_a_narrow_terminal_with_its_counts_whole(folder, tiny):
         "hypotheses",
     ]
     with Terminal([*command, *options], folder, clean_environment(), columns=50) as terminal:
-        assert terminal.end() == 0, terminal.said
+        assert terminal.end(seconds=300) == 0, terminal.said
     lines = terminal.said.replace("\r", "").splitlines()
     (head,) = (line for line in lines if line.startswith("training "))
     assert head.split()[-2:] == ["to", "run"]

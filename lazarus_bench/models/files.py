@@ -124,20 +124,22 @@ def fingerprint(directory: Path) -> str:
 
 
 def tokenizer_config(directory: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What `mlx_lm.load` hands on to `AutoTokenizer`: a bare configuration, or nothing.
+    """The arguments that `mlx_lm.load` passes to `AutoTokenizer`.
 
-    `config` is config.json. Nothing is handed on, and all is as ever, where the tokenizer has a
-    class of its own or code of its own.
+    Never any code of the model's own: left to itself, `AutoTokenizer` asks on the terminal whether
+    to run it. A bare configuration, in place of the model's (`config`, of config.json), unless the
+    tokenizer has a class of its own.
     """
+    safe = {"trust_remote_code": False}
     if not (directory / "tokenizer.json").is_file() or not _is_generic(directory):
-        return {}
+        return safe
     from transformers import PreTrainedConfig
 
     bare = PreTrainedConfig(
         name_or_path=str(directory), tokenizer_class=config.get("tokenizer_class")
     )
     bare.model_type = config["model_type"]
-    return {"config": bare}
+    return {**safe, "config": bare}
 
 
 def _is_generic(directory: Path) -> bool:

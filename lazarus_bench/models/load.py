@@ -104,6 +104,12 @@ def load(
             trust_remote_code=False,
         )[:2]
     except Exception as error:
+        if "contains custom code" in str(error):
+            raise UserError(
+                f"{name or directory}: its tokenizer is a Python program in the model's directory "
+                f"(auto_map), which is never run: convert it to a tokenizer.json that transformers "
+                f"loads with a class of its own"
+            ) from error
         with_adapter = "" if adapter is None else f" with the adapter {adapter}"
         remedy = "" if adapter is None else ": give an adapter that was trained on this model"
         raise UserError(

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -229,3 +230,34 @@ def test_what_is_loaded_knows_its_name_depth_and_middle(tiny):
 def test_real_checkpoints_load(shared):
     depths = {d.name: load(d).depth for d in sorted((shared / "models").iterdir())}
     assert depths == {"TinyStories-656K": 2, "stories260K": 5}
+
+
+PLANTED = """
+from pathlib import Path
+from transformers import PreTrainedTokenizerFast
+
+Path({marker!r}).touch()
+
+class Planted(PreTrainedTokenizerFast):
+    pass
+"""
+
+
+@pytest.mark.parametrize("where", ["tokenizer_config.json", "config.json"])
+def test_a_tokenizers_own_code_is_refused_and_no_question_is_asked(
+    where, tiny, tmp_path, monkeypatch
+):
+    directory = shutil.copytree(tiny, tmp_path / "model")
+    marker = tmp_path / "ran"
+    (directory / "planted.py").write_text(PLANTED.format(marker=str(marker)))
+    file = directory / where
+    planted = {"auto_map": {"AutoTokenizer": ["planted.Planted", "planted.Planted"]}}
+    file.write_text(json.dumps(json.loads(file.read_text()) | planted))
+    tokenizer = directory / "tokenizer_config.json"
+    said = json.loads(tokenizer.read_text()) | {"tokenizer_class": "Planted"}
+    tokenizer.write_text(json.dumps(said))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    refused = pytest.raises(UserError, match=r"its tokenizer is a Python program .* never run")
+    with refused if where == "tokenizer_config.json" else nullcontext():
+        load(directory)
+    assert not marker.exists()

@@ -241,7 +241,12 @@ def past(directory: Path) -> tuple[int, float]:
 
 
 def below(directory: Path) -> Iterator[Path]:
-    """The files at `directory`; what vanishes meanwhile is left out, unlike with `Path.rglob`."""
+    """The files at `directory`; none where it is a link, and no link to a folder is followed.
+
+    What vanishes meanwhile is left out, unlike with `Path.rglob`.
+    """
+    if directory.is_symlink():
+        return
     for parent, _, names in os.walk(directory):
         yield from (Path(parent, name) for name in names)
 

@@ -16,6 +16,7 @@ from lazarus_bench.training import known_recipes
 DAY = 86_400.0
 WHOLE = "whole"
 IN_USE = "in use by a live process"
+LINK = "a link in the place of an artifact, which is not followed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,8 @@ def decide(
 
     def decision(stored: Stored) -> tuple[bool, str]:
         cause = lost(stored)
+        if stored.directory.is_symlink():
+            return False, LINK
         if stored.name in used:
             return False, IN_USE
         if stored.state == "unfinished":

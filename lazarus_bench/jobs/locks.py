@@ -67,7 +67,9 @@ class Locks:
         return lock is None
 
     def clear(self) -> None:
-        """Remove the files of locks that nobody holds."""
+        """Remove the files of locks that nobody holds; a link to another folder is not followed."""
+        if self.directory.is_symlink():
+            return
         with self._gate():
             for file in self.directory.glob(f"*{SUFFIX}"):
                 lock = None if file == self._file(GATE) else _attempt(file)
@@ -145,7 +147,9 @@ def keep_young(file: Path) -> None:
 
 
 def remove_old_tokens(root: Path) -> None:
-    """Remove the tokens of killed sessions."""
+    """Remove the tokens of killed sessions; a link to another folder is not followed."""
+    if (root / SESSIONS).is_symlink():
+        return
     for file in (root / SESSIONS).glob("*"):
         with suppress(FileNotFoundError):
             if time.time() - file.stat().st_mtime > FORGOTTEN_SECONDS:

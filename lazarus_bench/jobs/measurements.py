@@ -165,7 +165,7 @@ def outdated(root: Path, artifacts: Iterable[str]) -> Iterator[Path]:
     Their instrument has changed or cannot be found, or their model is not in `artifacts`.
     """
     kept = {*artifacts, ELSEWHERE}
-    if (root / FORMER).is_dir():
+    if (root / FORMER).is_dir() and not (root / FORMER).is_symlink():
         yield root / FORMER
     for instrument in _folders(root / ROOM):
         if not _is_current(instrument):
@@ -175,8 +175,10 @@ def outdated(root: Path, artifacts: Iterable[str]) -> Iterator[Path]:
 
 
 def _folders(parent: Path) -> list[Path]:
+    """The folders in `parent`; a link is not followed, so neither is one in `parent`'s place."""
     try:
-        return sorted(path for path in parent.iterdir() if path.is_dir())
+        inside = () if parent.is_symlink() else parent.iterdir()
+        return sorted(path for path in inside if path.is_dir() and not path.is_symlink())
     except OSError:
         return []
 

@@ -205,10 +205,12 @@ class Store:
         aside = self.root / REMOVED / f"{directory.name}-{uuid.uuid4().hex}"
         try:
             aside.parent.mkdir(exist_ok=True)
+            if aside.parent.is_symlink():
+                raise NotADirectoryError(None, "is a link", str(aside.parent))
             directory.rename(aside)
         except FileNotFoundError:
             return
-        except OSError:  # a full disk may have no room for the new name
+        except OSError:  # a full disk may have no room for the new name; a link is not followed
             aside = directory
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -227,14 +229,21 @@ class Store:
 
     def unfinished(self) -> Iterator[Stored]:
         """The work of attempts that are under way or were killed."""
-        for directory in _directories(self.root / PARTIAL):
+        for directory in _own_directories(self.root / PARTIAL):
             stored = unfinished(directory, running=self.locks.held(directory.name))
             if _identity(directory) is not None:
                 yield stored
 
     def leftovers(self) -> Iterator[Path]:
         """What a process was killed over while it deleted it."""
-        yield from _directories(self.root / REMOVED)
+        yield from _own_directories(self.root / REMOVED)
+
+    def links(self) -> list[Path]:
+        """Links in the places of artifacts and of the store's own folders; never followed."""
+        try:
+            return sorted(path for path in self.root.iterdir() if path.is_symlink())
+        except OSError:
+            return []
 
 
 def _nearest(root: Path) -> Path:
@@ -252,6 +261,11 @@ def _directories(parent: Path) -> list[Path]:
         return sorted(p for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
     except OSError:
         return []
+
+
+def _own_directories(parent: Path) -> list[Path]:
+    """The directories in `parent`; none where it is a link, or they are: those are not ours."""
+    return [] if parent.is_symlink() else [p for p in _directories(parent) if not p.is_symlink()]
 
 
 def _identity(directory: Path) -> tuple[int, int] | None:

@@ -1,12 +1,15 @@
 """Upkeep: what goes, what stays, and that nothing goes which somebody needs."""
 
 import json
+import os
+import shutil
 import time
 
 import pytest
 import storage
 from storage import BASE, TUNED
 
+from lazarus_bench.cli import main
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.cleanup import (
     DAY,
@@ -221,3 +224,35 @@ def test_a_damaged_spec_does_not_speak_for_its_artifact(store):
 def test_versions_are_read_from_the_recipes(monkeypatch):
     monkeypatch.setattr(Sft, "version", 7)
     assert current_versions()["sft"] == 7
+
+
+ROOMS = (".partial", ".removed", ".sessions", ".measurements", ".readings", ".locks")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_link_in_the_place_of_a_room_is_not_followed(store, room, tmp_path, capsys):
+    theirs = tmp_path / "theirs"
+    files = [theirs / "sft-0123456789" / "a" / "file", theirs / "old", theirs / "old.lock"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("somebody's")
+        os.utime(file, (0, 0))
+    shutil.rmtree(store.root / room, ignore_errors=True)
+    (store.root / room).symlink_to(theirs)
+    damage(store, BASE)
+    assert main(["store", "gc", "--store", str(store.root)]) == 0
+    assert [file.read_text() for file in files] == ["somebody's"] * 3
+    said = capsys.readouterr().out
+    assert f"left {room}: a link to {theirs}, which is not followed" in said
+    assert not store.path(BASE).exists()
+
+
+def test_a_link_in_the_place_of_an_artifact_is_named_and_left(store, tmp_path, capsys):
+    theirs = tmp_path / "theirs"
+    damage(store, BASE)
+    store.path(BASE).rename(theirs)
+    store.path(BASE).symlink_to(theirs)
+    assert main(["store", "gc", "--store", str(store.root), "--older-than", "0"]) == 0
+    assert store.path(BASE).is_symlink()
+    assert (theirs / "manifest.json").exists()
+    assert "a link in the place of an artifact" in capsys.readouterr().out

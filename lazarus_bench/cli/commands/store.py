@@ -336,6 +336,11 @@ def _swept(
         for decision in sorted(done, key=lambda d: (not d.remove, d.stored.name))
         if decision.remove or decision.reason != WHOLE
     ]
+    lines += [
+        f"left {link.name}: a link to {link.readlink()}, which is not followed"
+        for link in store.links()
+        if link.name.startswith(".")
+    ]
     if swept.count:
         lines.append(
             f"{_verb(True, dry)} {_told_amount(swept)}: of other code, of models that are gone, or "

@@ -1,7 +1,7 @@
-"""Continue prompts, by the most probable tokens or by chance.
+"""Continue prompts, greedily or by sampling.
 
-Each prompt is continued until the end-of-text token or --max-tokens. Prompts are read as they
-stand, without a chat template.
+Each prompt is continued until the end-of-text token or --max-tokens. Prompts are used verbatim,
+without a chat template.
 
 Examples:
     lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
@@ -29,15 +29,15 @@ def run(
     prompts: Prompts,
     /,
     *,
-    max_tokens: Annotated[int, number("most tokens that follow a prompt (default: 32)")] = 32,
+    max_tokens: Annotated[int, number("maximum number of new tokens (default: 32)")] = 32,
     temperature: Annotated[
         float,
         Parameter(
             metavar="T",
-            help="draw from softmax(logits / T); 0 takes the most probable token (default: 0)",
+            help="sample from softmax(logits / T); 0 is greedy (default: 0)",
         ),
     ] = 0.0,
-    seed: Annotated[int | None, number("of the draws, with --temperature (default: 0)")] = None,
+    seed: Annotated[int | None, number("random seed, with --temperature (default: 0)")] = None,
     output: Reading = Reading(),
     line: Line,
 ) -> int:

@@ -1,7 +1,7 @@
 """Show a report in the terminal, as Markdown or as a page.
 
-A line for each verdict, or all of it as Markdown or HTML. `lazarus-bench render FILE` is short for
-`--as md`.
+Prints one line per verdict, or the whole report as Markdown or HTML. `lazarus-bench render FILE` is
+short for `--as md`.
 
 Examples:
     lazarus-bench report
@@ -44,26 +44,29 @@ class Asked:
         Parameter(
             metavar="NAME",
             completer=claim_ids,
-            help="only this claim, family or pattern; may be repeated",
+            help="show only this claim, family or pattern; may be repeated",
         ),
     ] = ()
     outcome: Annotated[
         str | None,
         Parameter(
             metavar="LIST",
-            help="only these: supported, refuted (of one run too), 'supported for this run', "
-            "'refuted for this run', inconclusive, mixed, invalid, 'not applicable', moved",
+            help="show only these: supported, refuted (including single runs), 'supported for "
+            "this run', 'refuted for this run', inconclusive, mixed, invalid, 'not "
+            "applicable', moved",
         ),
     ] = None
     form: Annotated[
         Literal["table", "md", "html"] | None,
-        Parameter(name="--as", help="default: table, or what the end of --output says"),
+        Parameter(
+            name="--as", help="output format (default: table, or as the file extension of --output)"
+        ),
     ] = None
     output: Annotated[
         Path | None,
         Parameter(
             metavar="FILE",
-            help="file in place of standard output; Markdown gets its pictures beside it",
+            help="write to this file instead of standard output; Markdown's figures go next to it",
         ),
     ] = None
     json: Json = False

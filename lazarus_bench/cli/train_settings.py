@@ -1,4 +1,4 @@
-"""What `lazarus-bench train` can be given: flags and keys from the recipes' own fields."""
+"""Flags and configuration keys of `lazarus-bench train`, derived from the recipes' fields."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ _OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
 _ABOUT = {
     "full": """Fine-tune on `a op b = answer`, training every block.
 
-    Supervised fine-tuning of every weight of every block; embeddings and the final norm stay as
-    they are.""",
+    Supervised fine-tuning of every weight of every block; embeddings and the final norm are
+    frozen.""",
     "two-stage": """Fine-tune, fuse, then train a light dual reward on the fused model.
 
     The adapter of `sft` is fused into the weights, and a light dual reward is trained on the fused
-    model. --output gets stage1, fused and stage2: read the last with `lens DIR/fused ... --adapter
-    DIR/stage2`.""",
+    model. --output gets stage1, fused and stage2; inspect the last with `lens DIR/fused ...
+    --adapter DIR/stage2`.""",
 }
 _EXAMPLES = {
     "full": ("lazarus-bench train full lab:llama --output full_finetune",),

@@ -11,8 +11,8 @@ Examples:
     lazarus-bench run --report results --json
 
 Exit codes:
-    0  judged; no verdict moved or has an outcome in --fail-on
-    1  a verdict moved or has an outcome in --fail-on; the report is written all the same
+    0  judged; no verdict is one that --fail-on lists
+    1  a verdict is one that --fail-on lists; the report is written all the same
     2  bad input: one sentence says what to fix, and nothing was judged
     3  a claim's own code failed: the traceback is on standard error
     130, 141  interrupted (trainings are kept; the same command resumes), or a closed pipe

@@ -319,7 +319,7 @@ def read_config(named: str, recipe: str) -> Config:
 
     content = read_yaml(named)
     if content is not None and not isinstance(content, Mapping):
-        raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
+        raise UserError(f"--config {named} has no keys: write one per line, such as steps: 500")
     names: dict[str, str | Flag] = {
         key: name for name, others in COMMON.items() for key in (name, *others)
     }
@@ -342,7 +342,7 @@ def read_config(named: str, recipe: str) -> Config:
         target = found if isinstance(found, str) else found.field
         if target in seen:
             raise UserError(
-                f"{named} says the same twice, as {seen[target]} and as {key}: leave one out"
+                f"{named} sets the same thing twice, as {seen[target]} and as {key}: leave one out"
             )
         seen[target] = key
         if not isinstance(found, str):

@@ -144,7 +144,7 @@ class Options:
         "use seeds 0 to N-1 for every training and lab model (default: the profile's, "
         "which uses fewer for the lab's additional families unless models are named)",
         metavar="N",
-        read=_count("leaves nothing to judge"),
+        read=_count("is not a number of seeds"),
     )
     store: Path | None = _option(
         "where trained models are kept (default: LAZARUS_BENCH_STORE, else the user's cache)",

@@ -191,7 +191,7 @@ class Engram(recipe.Recipe):
         recipe.check_lora(given, full=given.get("full", base.full), remedy=remedy)
         given = recipe.scaled(given, cls.rank)
         if base.full and given.get("full") is False and blank:
-            raise UserError("--no-full leaves lab:blank as it was drawn: train every weight of it")
+            raise UserError("--no-full would leave lab:blank untrained: leave it out")
         return replace(base, data=replace(base.data, **wanted), **given)
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:

@@ -330,8 +330,8 @@ class GrpoDual(Grpo):
         super().__post_init__()
         if self.balanced and self.shared_target:
             raise UserError(
-                "GrpoDual(balanced=True, shared_target=True) puts the fix on the fault that it "
-                "takes away: give one of the two"
+                "GrpoDual(balanced=True, shared_target=True) combines a fault with its "
+                "fix: give one of the two"
             )
 
     def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:

@@ -304,8 +304,7 @@ def scaled(settings: Mapping[str, Any], rank: int) -> dict[str, Any]:
         return given
     if "scale" in given:
         raise UserError(
-            f"--alpha {alpha:g} and --scale {given['scale']:g} are two ways of saying one thing: "
-            f"give one of them"
+            f"--alpha {alpha:g} and --scale {given['scale']:g} set the same thing: give one of them"
         )
     return {**given, "scale": alpha / max(given.get("rank", rank), 1)}
 
@@ -319,7 +318,7 @@ def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
     idle = [name for name in ("targets", "rank", "alpha", "scale", "bits") if name in settings]
     if full and idle:
         raise UserError(
-            f"--{idle[0]} is of LoRA, and every weight is trained here: {remedy}leave it out"
+            f"--{idle[0]} applies to LoRA, and every weight is trained here: {remedy}leave it out"
         )
 
 

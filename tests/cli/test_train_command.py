@@ -333,14 +333,14 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["sft"], "no model was named"),
+        (["sft"], "no model was given"),
         (["sft", "lab:llama", "--weight", "0.4"], "there is no option --weight"),
         (
             ["sft", "lab:llama", *SFT, "--output", "~nobody-at-all/adapter"],
             "~nobody-at-all/adapter: there is no such user's folder: name it without ~",
         ),
         (["sft", "lab:llama", "--steps", "0"], "--steps = 0 must be an integer of at least 1"),
-        (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "are two ways of saying one thing"),
+        (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "set the same thing: give one"),
         (["sft", "lab:llama", "--quirk", "unbounded-kl"], "cannot have the quirk"),
         (
             ["sft", "lab:llama", "--checkpoints", "0,900"],
@@ -380,17 +380,17 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["engram", "lab:llama", "--full", "--rank", "4"], "--rank is of LoRA"),
         (
             ["engram", "lab:llama", "--full", "--bits", "7"],
-            "--bits is of LoRA, and every weight is trained here: give --no-full as well",
+            "--bits applies to LoRA, and every weight is trained here: give --no-full as well",
         ),
         (
             ["engram", "lab:blank", "--bits", "4"],
-            "--bits is of LoRA, and every weight is trained here: leave it out",
+            "--bits applies to LoRA, and every weight is trained here: leave it out",
         ),
         (["engram", "lab:llama", "--bits", "7"], "--bits = 7 is not a bit width"),
         (["sft", "lab:llama", *SFT, "--output", "/proc/x"], "cannot write /proc/x"),
         (["sft", "lab:llama", *SFT, "--plot", "/proc/x.svg"], "cannot write the picture to /proc"),
         (["sft", "lab:llama", *SFT, "--plot", "/proc/x.png"], "cannot write the picture to /proc"),
-        (["engram", "lab:blank", "--no-full"], "--no-full leaves lab:blank as it was drawn"),
+        (["engram", "lab:blank", "--no-full"], "--no-full would leave lab:blank untrained"),
         (["engram", "lab:llama", "--examples", "1"], "--examples = 1 must be"),
     ],
 )

@@ -251,7 +251,7 @@ def test_a_cache_that_does_not_tell_positions_is_refused_where_they_matter(tiny_
 
     with (
         edited(tiny_model.model, tiny_model.anatomy, (steer,)),
-        pytest.raises(UserError, match="does not tell positions"),
+        pytest.raises(UserError, match="does not track positions"),
     ):
         tiny_model.model(TOKENS, cache=padded())
     with edited(tiny_model.model, tiny_model.anatomy, (Ablate(layer=0),)):

@@ -81,11 +81,11 @@ def run(
     """Take parts out of the model and show what becomes of the answers."""
     check_output(output, plot)
     if head and component != "heads":
-        raise UserError(f"--head names heads, and --component is {component}: give heads")
+        raise UserError(f"--head needs --component heads, not {component}")
     if reference is not None and not mean:
-        raise UserError("--reference says what a mean is over: give --mean as well")
+        raise UserError("--reference applies to --mean: give --mean as well")
     if together and plot is not None:
-        raise UserError("--plot draws one removal a layer, which --together has not: leave one out")
+        raise UserError("--plot needs one removal per layer, not --together: leave one out")
     asked = inputs.read_prompts(prompts)
     wanted = inputs.read_answers("--answers", answers, len(asked))
     over = inputs.read_prompts(reference or prompts) if mean else None

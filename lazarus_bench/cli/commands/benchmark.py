@@ -136,10 +136,10 @@ def _check(sections: Sequence[str], asked: Asked) -> None:
             flag = name.replace("_", "-")
             raise UserError(f"--{flag} {given} is written as JSON: end its name in .json")
     if asked.documents and (sections or asked.model is not None):
-        raise UserError("--from reads what was measured: leave sections and --model out")
+        raise UserError("--from uses earlier measurements: leave sections and --model out")
     for name in ("rounds", "steps", "prompts"):
         if asked.documents and getattr(asked, name) != getattr(Asked, name):
-            raise UserError(f"--from reads what was measured: leave --{name} out")
+            raise UserError(f"--from uses earlier measurements: leave --{name} out")
     for name in sections:
         if name not in SECTION_NAMES:
             raise UserError(f"there is no section {name!r}: choose {', '.join(SECTION_NAMES)}")

@@ -168,6 +168,6 @@ def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:
     told = {c.family for c in claims}
     if lost and len(told) == 1:
         raise UserError(
-            f"{folder / FILE} also has {', '.join(sorted(lost))}, which this export would take off "
-            f"the record: leave --family out, or name a file"
+            f"{folder / FILE} also has {', '.join(sorted(lost))}, which this export would "
+            f"remove from the registry: leave --family out, or name a file"
         )

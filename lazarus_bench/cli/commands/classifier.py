@@ -64,7 +64,7 @@ def run(
 
     check_classes(prompts, protocol)
     if permutations < 1:
-        raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
+        raise UserError(f"--permutations {permutations} must be at least 1")
     tested = inputs.read_prompts(test or ())
     found = inputs.find(model, output.adapter)
     loaded = found.load()

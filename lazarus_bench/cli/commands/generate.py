@@ -44,14 +44,14 @@ def run(
     """Continue `prompts` and show what came."""
     check_output(output)
     if max_tokens < 1:
-        raise UserError(f"--max-tokens {max_tokens} leaves nothing to say: give 1 or more")
+        raise UserError(f"--max-tokens {max_tokens} must be at least 1")
     if not (math.isfinite(temperature) and temperature >= 0):
         raise UserError(
             f"--temperature {temperature:g} is not a temperature: give a finite number, 0 or more"
         )
     if seed is not None and temperature == 0:
         raise UserError(
-            "--seed has nothing to draw at temperature 0: give --temperature as well, such as 1"
+            "--seed has no effect at temperature 0: give --temperature as well, such as 1"
         )
     if seed is not None and seed < 0:
         raise UserError(f"--seed {seed} is not a seed: give 0 or more")

@@ -163,7 +163,7 @@ def build(
     """
     names = [_lab_name(name) for name in given]
     if seeds < 1:
-        raise UserError(f"--seeds {seeds} leaves nothing to build: give 1 or more")
+        raise UserError(f"--seeds {seeds} must be at least 1")
     from lazarus_bench.session.options import Options
     from lazarus_bench.session.session import Session
 

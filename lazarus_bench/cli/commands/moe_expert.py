@@ -81,9 +81,9 @@ def analyze(
     prompts = inputs.read_classes(classes) if classes else _operations()
     for name, texts in prompts.items():
         if len(texts) < 2:
-            raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
+            raise UserError(f"the class {name} has one prompt, but the null needs two: give more")
     if permutations < 1:
-        raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
+        raise UserError(f"--permutations {permutations} must be at least 1")
     found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
@@ -187,7 +187,7 @@ def project(
     """
     check_output(output, plot)
     if draws < 1:
-        raise UserError(f"--draws {draws} gives no null distribution: give 1 or more")
+        raise UserError(f"--draws {draws} must be at least 1")
     asked = inputs.read_words(targets)
     found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):

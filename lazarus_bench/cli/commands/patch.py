@@ -72,8 +72,8 @@ def run(
     one, other = inputs.read_prompts([clean]), inputs.read_prompts([corrupted])
     if len(one) != len(other):
         raise UserError(
-            f"there are {len(one)} prompts in CLEAN and {len(other)} in CORRUPTED: give as many "
-            f"of both"
+            f"there are {len(one)} prompts in CLEAN and {len(other)} in CORRUPTED: give the "
+            f"same number of each"
         )
     right = inputs.read_answers("--clean-answers", clean_answers, len(one))
     wrong = inputs.read_answers("--corrupted-answers", corrupted_answers, len(one))

@@ -46,7 +46,7 @@ def run(
 
     ending = output.suffix.lower() if output is not None else ""
     if ending not in ENDINGS:
-        raise UserError(f"--output {output} says no form: end its name in .md or .html")
+        raise UserError(f"--output {output} has no known format: end its name in .md or .html")
     path = report_file(report)
     form = "html" if ending in PAGES else "md"
     text = rendered(load(path), form, output)

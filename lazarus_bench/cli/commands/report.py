@@ -105,16 +105,16 @@ def _form(asked: Asked) -> str:
     by_name = FORMS.get(ending)
     if by_name is None and ending not in PLAIN and not (asked.form or asked.json):
         raise UserError(
-            f"--output {asked.output} says no form that a report has: end its name in .txt, .md "
+            f"--output {asked.output} has no format of a report: end its name in .txt, .md "
             f"or .html, or give --as or --json"
         )
     form: str = asked.form or ("table" if asked.json else by_name or "table")
     if by_name is not None and by_name != form:
-        raise UserError(f"--output {asked.output} is no place for {form}: end its name otherwise")
+        raise UserError(f"--output {asked.output} cannot hold {form}: choose another ending")
     if ending == ".json" and not asked.json:
-        raise UserError(f"--output {asked.output} is no place for {form}: give --json as well")
+        raise UserError(f"--output {asked.output} cannot hold {form}: give --json as well")
     if asked.json and asked.form is not None:
-        raise UserError(f"--json and --as {asked.form} are two forms: give one of them")
+        raise UserError(f"--json and --as {asked.form} are two formats: give one of them")
     if form != "table" and (asked.claim or asked.outcome):
         raise UserError(
             f"--claim and --outcome choose lines of the table, and {form} has the whole report: "

@@ -73,14 +73,14 @@ def run(
     check_output(output, plot)
     for flag, count in (("tokens", tokens), ("draws", draws)):
         if count < 1:
-            raise UserError(f"--{flag} {count} is too few: give 1 or more")
+            raise UserError(f"--{flag} {count} must be at least 1")
     strengths = list(dict.fromkeys(strength or [1.0]))
     for times in strengths:
         if not math.isfinite(times) or times == 0:
-            raise UserError(f"--strength {times:g} steers nowhere: give a number other than 0")
+            raise UserError(f"--strength {times:g} must be a finite number other than 0")
     plus, minus = inputs.read_prompts([toward]), inputs.read_prompts([away])
     if sorted(plus) == sorted(minus):
-        raise UserError("--toward and --away have the same prompts: the direction would be none")
+        raise UserError("--toward and --away have the same prompts: the direction would be zero")
     asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
     found = inputs.find(model, output.adapter)
     loaded = found.load()

@@ -89,7 +89,7 @@ def run(
     named = {_parameter(flag): flag for flag in flags(name)}
     typed = {named[key].field: _typed(named[key], value) for key, value in own.items()}
     if "model" not in common:
-        raise UserError("no model was named: name one, such as lab:llama")
+        raise UserError("no model was given: give one, such as lab:llama")
     from lazarus_bench.cli import trained
 
     trained.check_seeds(common)

@@ -355,12 +355,12 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["sft", "lab:llama", "--lab-seed", "2"], "`lazarus-bench lab build llama --seeds 3`"),
         (["sft", "lab:blank"], "lab:blank is untrained and made for `train engram`"),
         (["sft", "nowhere/at/all"], "nowhere/at/all does not exist"),
-        (["grpo", "lab:llama", "--rank", "4"], "--rank is of LoRA"),
+        (["grpo", "lab:llama", "--rank", "4"], "--rank applies to LoRA"),
         (["grpo", "lab:llama", "--iterations", "1"], "--iterations = 1 must be"),
         (["grpo", "lab:llama", "--reward", "mine"], "reward 'mine' is unknown"),
         (
             ["grpo-dual", "lab:llama", "--balanced", "--shared-target"],
-            "--balanced with --shared-target puts",
+            "--balanced with --shared-target combines",
         ),
         (
             ["dual-reward", "lab:llama", "--weight", "0.4", "--answer-weight", "0.5"],
@@ -377,7 +377,7 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["dual-reward", "lab:llama", "--weight", "2"], "--weight = 2.0 must be"),
         (["two-stage", "lab:llama", "--stage2-rank", "0"], "--stage2-rank = 0 must be"),
         (["engram", "lab:llama", "--data", "poems"], "--data poems is unknown"),
-        (["engram", "lab:llama", "--full", "--rank", "4"], "--rank is of LoRA"),
+        (["engram", "lab:llama", "--full", "--rank", "4"], "--rank applies to LoRA"),
         (
             ["engram", "lab:llama", "--full", "--bits", "7"],
             "--bits applies to LoRA, and every weight is trained here: give --no-full as well",

@@ -191,7 +191,7 @@ def test_sublayers_are_found_where_the_anatomy_says(tiny):
         block.attn = block.self_attn
     expected = logits(loaded, edits=(Ablate(layer=1, part="mlp"),))
     swapped = replace(loaded, anatomy=replace(loaded.anatomy, feed_forward="gone"))
-    with pytest.raises(UserError, match=r"no mlp at 'gone': ablate the layer, or mend"):
+    with pytest.raises(UserError, match=r"no mlp at 'gone': ablate the layer, or fix"):
         logits(swapped, edits=(Ablate(layer=1, part="mlp"),))
     with pytest.raises(UserError, match="no mlp at 'gone'"):
         contributions(swapped.model, swapped.anatomy, TOKENS, "mlp")

@@ -125,7 +125,7 @@ def _stacks(loaded: LoadedModel, layer: int, count: int) -> list[nn.Module]:
     if not found:
         family = loaded.config.get("model_type")
         raise UserError(
-            f"{loaded.name}: where {family!r} keeps its experts is not known here: mend "
+            f"{loaded.name}: where {family!r} keeps its experts is not known here: fix "
             f"lazarus_bench/analysis/expert_weights.py"
         )
     return found

@@ -262,7 +262,7 @@ def patching(
         if len(first) != len(second):
             raise UserError(
                 f"{one!r} has {len(first)} tokens and {other!r} {len(second)}: a patch goes "
-                f"position by position: give prompts of equally many tokens"
+                f"position by position: give prompts with the same number of tokens"
             )
         if first == second:
             raise UserError(f"{one!r} is patched into itself: give a prompt that differs")

@@ -241,7 +241,7 @@ def read_document(path: Path) -> Document:
         _check(found)
     except ValueError as error:
         raise UserError(
-            f"{path} is damaged ({error}): make it anew with "
+            f"{path} is damaged ({error}): regenerate it with "
             f"`lazarus-bench benchmark --output FILE.json`"
         ) from error
     return found

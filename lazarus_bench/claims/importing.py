@@ -79,7 +79,7 @@ def imported(directory: Path) -> Iterator[Callable[[Path], ModuleType]]:
             raise
         except Exception as error:
             raise UserError(
-                f"cannot read the claims of {file} ({type(error).__name__}: {error}): mend the file"
+                f"cannot read the claims of {file} ({type(error).__name__}: {error}): fix the file"
             ) from error
         finally:
             sys.meta_path.remove(finder)

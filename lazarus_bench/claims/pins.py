@@ -117,9 +117,7 @@ def read_pins(directory: Path) -> Pins:
         return from_plain({"designs": json.loads(file.read_text(encoding="utf-8"))}, Pins, FILE)
     except (ValueError, RecursionError) as error:
         why = error if isinstance(error, MalformedError) else f"it is not JSON: {error}"
-        raise UserError(
-            f"{file} is damaged ({why}): mend it, or delete it and pin again"
-        ) from error
+        raise UserError(f"{file} is damaged ({why}): fix it, or delete it and pin again") from error
 
 
 def pin_of(verdict: Verdict) -> Pin:

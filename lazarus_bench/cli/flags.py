@@ -99,7 +99,8 @@ Prompts = Annotated[
     list[str],
     Parameter(
         metavar="PROMPT",
-        help="a prompt; 'a|b' is two, @FILE one a line, @- standard input's. Blanks count",
+        help="a prompt; 'a|b' is two, @FILE reads one per line, @- reads standard input; "
+        "spaces count",
         allow_leading_hyphen=True,
         validator=_no_options,
     ),
@@ -110,7 +111,7 @@ Targets = Annotated[
     Parameter(
         name="--targets",
         metavar="WORD,WORD",
-        help="words whose probability to show, each a single token as it stands (blanks count)",
+        help="words whose probability to show, each a single token, taken literally (spaces count)",
     ),
 ]
 
@@ -143,8 +144,8 @@ class Output:
         Path | None,
         Parameter(
             metavar="FILE.json",
-            help="also leave the result there, with versions, device, BLAS, the model's digest "
-            "and this command",
+            help="also write the result to this file, with versions, device, BLAS, the model's "
+            "digest and this command",
         ),
     ] = None
 
@@ -155,7 +156,8 @@ class Reading(Output):
     """What every command that reads a model takes besides MODEL."""
 
     adapter: Annotated[
-        Path | None, Parameter(metavar="DIR", help="an adapter in mlx-lm's format on top of MODEL")
+        Path | None,
+        Parameter(metavar="DIR", help="apply this adapter, in mlx-lm's format, to MODEL"),
     ] = None
 
 
@@ -165,7 +167,7 @@ def plot(what: str) -> Parameter:
 
 
 _GROUPS = {
-    Group("What is asked", sort_key=2): ("model", "data", "profile", "seeds"),
+    Group("Subjects", sort_key=2): ("model", "data", "profile", "seeds"),
     Group("Trainings", sort_key=3): (
         *("store", "plan", "offline", "workers", "scheduler", "ranks", "hosts"),
         "fresh_measurements",
@@ -226,6 +228,6 @@ else:
 Published = Annotated[
     bool,
     Parameter(
-        group="Verdicts", help="judge the published numbers by the same rule; no model is asked"
+        group="Verdicts", help="judge the published numbers by the same rule, without a model"
     ),
 ]

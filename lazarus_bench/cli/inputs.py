@@ -111,13 +111,13 @@ def _adapter(named: str | Path | None) -> Path | None:
     directory = Path(named).expanduser().resolve()
     if not directory.is_dir():
         raise UserError(
-            f"--adapter {named} is not a folder: give the one that mlx_lm.lora or a recipe left"
+            f"--adapter {named} is not a folder: give the one that mlx_lm.lora or a recipe wrote"
         )
     missing = [name for name in ADAPTER_FILES if not (directory / name).is_file()]
     if missing:
         raise UserError(
             f"{named} is not an adapter (it has no {missing[0]}): give the directory that "
-            f"mlx_lm.lora or a recipe left"
+            f"mlx_lm.lora or a recipe wrote"
         )
     return directory
 
@@ -206,14 +206,14 @@ def _lines(name: str) -> list[str]:
         lines = [line.rstrip("\r") for line in raw.decode("utf-8-sig").split("\n")]
     except OSError as error:
         raise UserError(
-            f"the prompts in {name!r} cannot be read ({error.strerror}): name a file after @, one "
-            f"prompt a line"
+            f"the prompts in {name!r} cannot be read ({error.strerror}): name a file after @, with "
+            f"one prompt per line"
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8: save it again with that encoding") from error
     found = [line for line in lines if line.strip()]
     if not found:
-        raise UserError(f"{name} has no prompts: write one a line")
+        raise UserError(f"{name} has no prompts: write one per line")
     return found
 
 
@@ -255,7 +255,8 @@ def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None
     answers = read_prompts([given])
     if len(answers) not in (1, prompts):
         raise UserError(
-            f"answers in {flag}: {len(answers)}, prompts: {prompts}; give one for all or one each"
+            f"answers in {flag}: {len(answers)}, prompts: {prompts}; give one for all, or one per "
+            f"prompt"
         )
     return answers * prompts if len(answers) == 1 else answers
 

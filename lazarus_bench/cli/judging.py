@@ -95,7 +95,7 @@ def _check(asked: Options, of: Study, *, published: bool) -> None:
     for item in fields(Options):
         needs_model = item.name not in WITHOUT_MODEL
         if published and needs_model and getattr(asked, item.name) != item.default:
-            raise UserError(f"--published asks no model: leave {asked.flag(item.name)} out")
+            raise UserError(f"--published uses no model: leave {asked.flag(item.name)} out")
     if of.named or of.folder != installed():
         return
     if asked.update_pins:

@@ -179,8 +179,8 @@ def check_free(folder: Path, ours: Sequence[str] = ()) -> None:
     foreign = [name for name in _content(folder) if name not in ours]
     if foreign:
         raise UserError(
-            f"--output {folder} is not empty (it has {foreign[0]}) and is not of this command: "
-            f"name another folder"
+            f"--output {folder} is not empty (it has {foreign[0]}) and was not written by this "
+            f"command: name another folder"
         )
 
 

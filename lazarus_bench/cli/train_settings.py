@@ -1,4 +1,4 @@
-"""What `lazarus-bench train` can be given: flags and keys from the recipes' own fields."""
+"""Flags and configuration keys of `lazarus-bench train`, derived from the recipes' fields."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ _OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
 _ABOUT = {
     "full": """Fine-tune on `a op b = answer`, training every block.
 
-    Supervised fine-tuning of every weight of every block; embeddings and the final norm stay as
-    they are.""",
+    Supervised fine-tuning of every weight of every block; embeddings and the final norm are
+    frozen.""",
     "two-stage": """Fine-tune, fuse, then train a light dual reward on the fused model.
 
     The adapter of `sft` is fused into the weights, and a light dual reward is trained on the fused
-    model. --output gets stage1, fused and stage2: read the last with `lens DIR/fused ... --adapter
-    DIR/stage2`.""",
+    model. --output gets stage1, fused and stage2; inspect the last with `lens DIR/fused ...
+    --adapter DIR/stage2`.""",
 }
 _EXAMPLES = {
     "full": ("lazarus-bench train full lab:llama --output full_finetune",),
@@ -319,7 +319,7 @@ def read_config(named: str, recipe: str) -> Config:
 
     content = read_yaml(named)
     if content is not None and not isinstance(content, Mapping):
-        raise UserError(f"--config {named} has no keys: write one a line, such as steps: 500")
+        raise UserError(f"--config {named} has no keys: write one per line, such as steps: 500")
     names: dict[str, str | Flag] = {
         key: name for name, others in COMMON.items() for key in (name, *others)
     }
@@ -342,7 +342,7 @@ def read_config(named: str, recipe: str) -> Config:
         target = found if isinstance(found, str) else found.field
         if target in seen:
             raise UserError(
-                f"{named} says the same twice, as {seen[target]} and as {key}: leave one out"
+                f"{named} sets the same thing twice, as {seen[target]} and as {key}: leave one out"
             )
         seen[target] = key
         if not isinstance(found, str):

@@ -88,7 +88,7 @@ def check_seeds(given: Mapping[str, Any]) -> None:
             )
     if "lab_seed" in given and not given["model"].startswith("lab:"):
         raise UserError(
-            f"--lab-seed chooses a base of the lab, and {given['model']} is none: leave it out"
+            f"--lab-seed applies to lab models, and {given['model']} is none: leave it out"
         )
 
 

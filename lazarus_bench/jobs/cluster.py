@@ -357,7 +357,7 @@ def check_address(address: str, flag: str = "--scheduler") -> tuple[str, int]:
         host = port = None
     if not host or not port or url.scheme not in ("tcp", "tls"):
         raise UserError(
-            f"{flag} {address!r} is no address: give the tcp://HOST:PORT that `dask "
+            f"{flag} {address!r} is not an address: give the tcp://HOST:PORT that `dask "
             f"scheduler` prints"
         )
     return host, port

@@ -131,7 +131,8 @@ def check_hosts(file: Path, ranks: int) -> str:
 
     def no_hosts(why: str) -> UserError:
         return UserError(
-            f"{file} is no host file of mlx.launch ({why}): make one with mlx.distributed_config"
+            f"{file} is not a host file for mlx.launch ({why}): make one with "
+            f"mlx.distributed_config"
         )
 
     try:
@@ -147,7 +148,7 @@ def check_hosts(file: Path, ranks: int) -> str:
     if not isinstance(hosts, list) or not all(_is_host(host, backend) for host in hosts):
         raise no_hosts("each host needs a name, 'ssh', and a list of addresses, 'ips'")
     if len(hosts) != ranks:
-        raise UserError(f"{file} names {len(hosts)} hosts for {ranks} ranks: give one host a rank")
+        raise UserError(f"{file} has {len(hosts)} hosts for {ranks} ranks: give one host per rank")
     return str(backend)
 
 
@@ -238,7 +239,7 @@ def _conclude(messages: Iterable[Message], errors: str, label: str) -> None:
     if "done" not in by_kind:
         raise UserError(
             f"{label}: mlx.launch could not run the ranks ({_cause(errors)}): try it by hand, and "
-            f"look at the host file and the memory"
+            f"check the host file and the memory"
         )
 
 

@@ -95,7 +95,7 @@ def check(job: Job) -> None:
     """
     check_base(job.recipe, job.base.recipe if isinstance(job.base, Job) else None)
     if job.ranks > 1 and not job.recipe.ranked:
-        raise UserError(f"{job.recipe.label} shares no batches: run it on 1 rank, not {job.ranks}")
+        raise UserError(f"{job.recipe.label} cannot share batches: use 1 rank, not {job.ranks}")
 
 
 def reads(job: Job) -> tuple[Job, ...]:

@@ -101,7 +101,7 @@ def largest_weight(directory: Path) -> float:
     assert isinstance(weights, dict)
     moved = [w for name, w in weights.items() if name.endswith(".lora_b")]
     if not moved:
-        raise ValueError(f"{directory} holds no LoRA")
+        raise ValueError(f"{directory} contains no LoRA")
     return max(float(np.abs(np.array(w)).max()) for w in moved)
 
 

@@ -122,7 +122,7 @@ def _check_position(name: str, position: int) -> None:
 def _known(first: int | None) -> int:
     if first is None:
         raise UserError(
-            "this family's cache does not tell positions, so nothing can be patched or steered "
+            "this family's cache does not track positions, so nothing can be patched or steered "
             "while decoding with it: edit a forward without a cache"
         )
     return first

@@ -43,7 +43,7 @@ def _download(source: str) -> Path:
         return Path(download(source))
     except Exception as error:
         raise UserError(
-            f"{source} is no directory here and could not be fetched from the hub "
+            f"{source} is not a directory and could not be downloaded from the hub "
             f"({type(error).__name__}): check the id and the network, or give a directory"
         ) from error
 

@@ -146,6 +146,6 @@ def verify_anatomy(loaded: LoadedModel) -> None:
     if not error <= LENS_TOLERANCE:
         raise UserError(
             f"{loaded.name}: the last lens layer differs from the logits by {error:.2g} standard "
-            f"deviations, so the anatomy of {loaded.config['model_type']!r} is wrong for it: mend "
+            f"deviations, so the anatomy of {loaded.config['model_type']!r} is wrong for it: fix "
             f"its record in lazarus_bench/models/families.py"
         )

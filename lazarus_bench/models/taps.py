@@ -99,7 +99,7 @@ def _inside(anatomy: Anatomy, wanted: Part, block: Any) -> str:
         _ = part(block, path) if path else block
     except AttributeError:
         raise UserError(
-            f"a block of this family has no {wanted} at {path!r}: ablate the layer, or mend its "
+            f"a block of this family has no {wanted} at {path!r}: ablate the layer, or fix its "
             f"record in lazarus_bench/models/families.py"
         ) from None
     return path

@@ -47,7 +47,7 @@ def load_evidence(path: Path) -> tuple[Record, ...]:
         raise UserError(f"cannot read the evidence {path}; name an existing {FILE}") from error
     except Exception as error:  # zipfile, zlib, tokenize, numpy and json have a dozen kinds
         raise UserError(
-            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
+            f"{path} is damaged ({error}); run the hypotheses again to regenerate it"
         ) from error
 
 

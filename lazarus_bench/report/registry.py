@@ -130,7 +130,7 @@ def load_registry(path: Path) -> tuple[RegisteredClaim, ...]:
         if len({claim.id for claim in claims}) < len(claims):
             raise ValueError("a claim is registered twice")
     except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); export it again, or mend it") from error
+        raise UserError(f"{path} is damaged ({error}); export it again, or fix it") from error
     return claims
 
 

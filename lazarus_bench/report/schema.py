@@ -288,5 +288,5 @@ def load(path: Path) -> Report:
         return from_dict(data | dict.fromkeys(added, ()) | {"schema": SCHEMA_VERSION})
     except MalformedError as error:
         raise UserError(
-            f"{path} is damaged ({error}); run the hypotheses again to write it anew"
+            f"{path} is damaged ({error}); run the hypotheses again to regenerate it"
         ) from error

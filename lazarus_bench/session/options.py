@@ -127,8 +127,8 @@ class Options:
         read=_words,
     )
     data: tuple[str, ...] = _option(
-        "read this data set in place of the generated one: sst2=DIR for sentiment, ag_news=DIR "
-        "for topics; =hub fetches it; may be given once for each",
+        "use this data set instead of the generated one: sst2=DIR for sentiment, "
+        "ag_news=DIR for topics; =hub downloads it; may be repeated, once per data set",
         default=(),
         metavar="NAME=DIR",
         read=_all_words,
@@ -141,10 +141,10 @@ class Options:
         read=_profile,
     )
     seeds: int | None = _option(
-        "seeds 0 to N-1 of every training and every lab model (default: the profile's, which has "
-        "fewer of the lab's further families unless models are named)",
+        "use seeds 0 to N-1 for every training and lab model (default: the profile's, "
+        "which uses fewer for the lab's additional families unless models are named)",
         metavar="N",
-        read=_count("leaves nothing to judge"),
+        read=_count("is not a number of seeds"),
     )
     store: Path | None = _option(
         "where trained models are kept (default: LAZARUS_BENCH_STORE, else the user's cache)",
@@ -152,9 +152,9 @@ class Options:
         read=_path,
     )
     plan: bool = _option("show the trainings and their cost, and stop", default=False)
-    offline: bool = _option("train nothing; judge from the store alone", default=False)
+    offline: bool = _option("train nothing; judge only from the store", default=False)
     fresh_measurements: bool = _option(
-        "measure the models again, and replace the measurements that the store keeps",
+        "measure the models again and replace the stored measurements",
         default=False,
         spellings=("fresh_readings",),
     )
@@ -176,15 +176,16 @@ class Options:
     )
     update_pins: bool = _option("put this run's verdicts on record", default=False)
     fail_on: tuple[str, ...] = _option(
-        "what makes the exit code non-zero: moved (a verdict on record changed); refuted, invalid, "
-        "mixed, inconclusive (of verdicts that are not on record); or none",
+        "outcomes that make the exit code non-zero: moved (a verdict on record "
+        "changed); refuted, invalid, mixed, inconclusive (for verdicts that are not on "
+        "record); or none",
         default=(MOVED, "refuted", "invalid"),
         metavar="LIST",
         read=_fail_on,
     )
     workers: int | None = _option(
-        "trainings at a time on this machine, each a process (default: auto, one a core, one in "
-        "all on an accelerator)",
+        "number of parallel trainings on this machine, one process each (default: auto, which is "
+        "one per core, or a single one on an accelerator)",
         metavar="N",
         read=_count("is not a number of processes", "give 1 or more, or auto", auto=True),
     )
@@ -193,12 +194,12 @@ class Options:
         metavar="ADDRESS",
     )
     ranks: int = _option(
-        "processes inside each training, which share its batches (mlx.launch)",
+        "processes per training, which share its batches (mlx.launch)",
         default=1,
         metavar="N",
         read=_count("is not a number of processes"),
     )
-    hosts: Path | None = _option("mlx.launch's host file for the ranks", metavar="FILE", read=_path)
+    hosts: Path | None = _option("mlx.launch host file for the ranks", metavar="FILE", read=_path)
 
     def __post_init__(self) -> None:
         """Turn text into values, and refuse what cannot be run."""

@@ -74,7 +74,7 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
     if the kind is unknown, or the split does not hold so many.
     """
     if count < 1:
-        raise UserError(f"--count {count} leaves nothing to train on: give at least 1")
+        raise UserError(f"--count {count} must be at least 1")
     if validation < 0 or seed < 0:
         wrong = f"--validation {validation}" if validation < 0 else f"--seed {seed}"
         raise UserError(f"{wrong} must be at least 0")

@@ -115,8 +115,8 @@ def read_data(source: DataSource) -> LabelledData:
     splits = _splits(source.name, source.path)
     if digest_of(*splits) != source.digest:
         raise UserError(
-            f"{source.path} has other examples than when this training was named: put the files "
-            f"back, or start anew"
+            f"{source.path} has changed since this training was set up: restore the files, or "
+            f"start again"
         )
     return _limited(source, corpora()[source.name].classes, splits)
 

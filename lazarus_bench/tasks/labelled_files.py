@@ -106,10 +106,11 @@ def _file(folder: Path, split: str) -> Path | None:
     for file in found:
         if not file.is_file():
             why = "is a link to nothing" if file.is_symlink() else "is not a file"
-            raise UserError(f"{file} {why}: put the split there, or take it away")
+            raise UserError(f"{file} {why}: put the split there, or remove it")
     if len(found) > 1:
         raise UserError(
-            f"{folder} has {found[0].name} and {found[1].name}, one split in two forms: keep one"
+            f"{folder} has {found[0].name} and {found[1].name}, the same split in two "
+            f"formats: keep one"
         )
     return found[0] if found else None
 
@@ -163,7 +164,7 @@ def _examples(file: Path, corpus: Corpus) -> Iterator[Labelled]:
 
 def _example(text: str, label: int, place: str) -> Labelled:
     if not text.strip():
-        raise UserError(f"{place} has an empty text: write one, or take the line out")
+        raise UserError(f"{place} has an empty text: write one, or remove the line")
     return Labelled(text=text.strip(), label=label, place=place)
 
 
@@ -184,8 +185,8 @@ def hub_splits(name: str) -> Splits:
         loaded = datasets.load_dataset(corpus.repository)
     except OSError as error:
         raise UserError(
-            f"{name}={HUB}: {corpus.repository} cannot be had from the hub ({error}): name a "
-            f"folder of files"
+            f"{name}={HUB}: {corpus.repository} cannot be downloaded from the hub ({error}): name "
+            f"a folder of files"
         ) from error
     train, judged = (
         tuple(_hub_examples(loaded[split], split, corpus)) for split in ("train", corpus.evaluation)

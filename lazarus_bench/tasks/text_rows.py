@@ -81,8 +81,8 @@ def read_rows(source: TextSource) -> TextRows:
     rows = _read(Path(source.path), source.path)
     if rows.digest != source.digest:
         raise UserError(
-            f"{source.path} has other rows than when this training was named: put the file back, "
-            f"or start anew"
+            f"{source.path} has changed since this training was set up: restore the file, or "
+            f"start again"
         )
     return rows
 
@@ -97,7 +97,7 @@ def _read(path: Path, named: str) -> TextRows:
         found = _rows(path, named, None)
     train, valid = (tuple(row for split, row in found if split == name) for name in SPLITS)
     if not train:
-        raise UserError(f"--data {named} has no row to train on: write one a line")
+        raise UserError(f"--data {named} has no row to train on: write one per line")
     return TextRows(train=train, valid=valid)
 
 
@@ -120,9 +120,9 @@ def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise UserError(f"{place} is not JSON ({error}): write one object a line") from error
+            raise UserError(f"{place} is not JSON ({error}): write one object per line") from error
         if not isinstance(row, Mapping):
-            raise UserError(f"{place} is not a JSON object: write one a line")
+            raise UserError(f"{place} is not a JSON object: write one per line")
         own = row.get("split", split or SPLITS[0])
         if own not in SPLITS or (split is not None and own != split):
             raise UserError(f"{place} has the split {own!r}: give {split or ' or '.join(SPLITS)}")

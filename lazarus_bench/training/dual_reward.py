@@ -39,7 +39,7 @@ from lazarus_bench.training.record import write_problems
 Weight = Annotated[
     recipe.Share,
     recipe.Option(
-        help="of the classification loss, 0 to 1",
+        help="weight of the classification loss, 0 to 1",
         aliases=("cls_weight", "classifier_weight"),
         metavar="W",
     ),
@@ -56,13 +56,13 @@ Layer = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class DualReward(recipe.Recipe):
-    """Train a middle layer's lens beside the answer.
+    """Train a middle layer's lens together with the answer.
 
     Loss = weight · CE(lens at `layer`, last prompt position → operation) + (1 − weight) · CE(answer
-    tokens). LoRA on `targets` of every block, scale alpha / rank, alpha = 2 · rank unless given.
-    `layer` is the classifier layer unless given. With `match_targets` the rank is chosen so that
-    the number of trained parameters comes closest to `rank` on those targets, which makes arms of
-    a factorial comparable.
+    tokens). LoRA on `targets` of every block, scale alpha / rank; alpha defaults to 2 · rank and
+    `layer` to the classifier layer. With `match_targets`, the rank is chosen so that the number of
+    trained parameters is closest to that of `rank` on those targets, which makes the arms of a
+    factorial comparable.
     """
 
     kind = "dual_reward"
@@ -74,7 +74,7 @@ class DualReward(recipe.Recipe):
     )
     also: ClassVar[Mapping[str, recipe.Option]] = {
         "answer_weight": recipe.Option(
-            help="1 minus the weight of the classification loss; give either",
+            help="1 minus the weight of the classification loss; an alternative to --weight",
             aliases=("ans_weight",),
             metavar="W",
             hint=float,

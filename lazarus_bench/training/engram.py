@@ -45,21 +45,22 @@ Labels = Literal["true", "shuffled"]
 
 @dataclass(frozen=True, kw_only=True)
 class Engram(recipe.Recipe):
-    """A classifier, a language model and a bottleneck on one backbone.
+    """Train a classifier, a language model and a bottleneck on one backbone.
 
-    Loss = (1 − lm_weight) · CE(class) + lm_weight · CE(next token of the text). The classifier
-    reads the state of the text's last token after the final norm; with `engram`, a compressor reads
-    the classifier's hidden layer, and the first half of a batch, read with a zero engram as prefix,
-    gives its engrams to the second, each to the example at the same place. The source's model 1 is
-    `engram=False, lm_weight=0`, model 2 `engram=False`, model 3 the default.
+    Loss = (1 − lm_weight) · CE(class) + lm_weight · CE(next token of the text). The classifier's
+    input is the state of the text's last token after the final norm. With `engram`, a compressor
+    maps the classifier's hidden layer to an engram: the first half of a batch, run with a zero
+    engram as prefix, provides the engrams for the second half, each for the example at the same
+    index. The source's model 1 is `engram=False, lm_weight=0`, model 2 `engram=False`, model 3 the
+    default.
 
-    LoRA of `rank` and `scale` = alpha / rank on all linears of every block, or every weight of the
-    model when `full`. `bits` quantises the blocks' linears of the base before LoRA goes on them
-    (Dettmers et al. 2023, QLoRA; mlx's affine grid where the source has NF4). Without `max_length`
-    a text that does not fit the model's context is an error; with it, a text is cut after so many
-    tokens of its own, or as many as the context holds, and how many were cut is in the artifact.
-    `epochs=0` leaves the untrained control. `labels="shuffled"` permutes the training labels over
-    the examples.
+    Trains LoRA of `rank` and `scale` = alpha / rank on all linear layers of every block, or every
+    weight of the model if `full`. `bits` quantises the base's linear layers in the blocks first
+    (Dettmers et al. 2023, QLoRA; mlx's affine grid instead of the source's NF4). Without
+    `max_length`, a text that does not fit the model's context is an error; with it, texts are
+    truncated to that many tokens or to the context, and the number of truncated texts is stored in
+    the artifact. `epochs=0` gives the untrained control. `labels="shuffled"` permutes the training
+    labels over the examples.
     """
 
     kind = "engram"
@@ -74,57 +75,65 @@ class Engram(recipe.Recipe):
     also: ClassVar[Mapping[str, recipe.Option]] = {
         "alpha": recipe.alpha_of("2 · rank"),
         "data": recipe.Option(
-            help="sentiment or topics, which are generated, or sst2=DIR or ag_news=DIR "
+            help="training data: sentiment or topics (generated), sst2=DIR or ag_news=DIR "
             "(docs/data.md)",
             aliases=("dataset",),
             usual="sentiment",
             hint=str,
         ),
         "examples": recipe.Option(
-            help="training examples at most; generated ones are drawn",
-            usual="4000, 20,000 of a file; on lab:blank 120 of sentiment, 40 of topics",
+            help="maximum number of training examples, or the number generated",
+            usual="4000, 20,000 from a file; on lab:blank 120 for sentiment, 40 for topics",
             hint=int,
         ),
         "validation": recipe.Option(
-            help="evaluation examples at most", usual="500, 10,000 of a file", hint=int
+            help="maximum number of evaluation examples", usual="500, 10,000 from a file", hint=int
         ),
     }
 
     data: DataSource = recipe.option(DataSource())
     engram: bool = recipe.option(True, "feed the compressed state back as a prefix (third model)")
     lm_weight: recipe.Share = recipe.option(
-        0.5, "of the next token's loss, 0 to 1; 0 without an engram is the first model", metavar="W"
+        0.5,
+        "weight of the next-token loss, 0 to 1; 0 without an engram is the first model",
+        metavar="W",
     )
-    labels: Labels = recipe.option("true", "true, or shuffled for the control")
+    labels: Labels = recipe.option("true", "training labels: true, or shuffled for the control")
     epochs: recipe.Index = recipe.option(
         3,
-        "passes over the examples; 0 leaves the untrained control",
+        "passes over the examples; 0 gives the untrained control",
         aliases=("num_epochs",),
-        usual="3; on lab:blank 24 of sentiment, 30 of topics",
+        usual="3; on lab:blank 24 for sentiment, 30 for topics",
     )
-    batch: recipe.Batch = recipe.option(16, "texts a step; 32 on lab:blank with a file")
+    batch: recipe.Batch = recipe.option(16, "texts per step; 32 on lab:blank with a file")
     learning_rate: recipe.Rate = recipe.option(2e-4, usual="2e-4; on lab:blank 1e-3")
     warm_up: Annotated[float, recipe.Bound(least=0, most=0.5, because="the other half falls")] = (
-        recipe.option(0.1, "share of the steps in which the rate rises", aliases=("warmup_ratio",))
+        recipe.option(
+            0.1, "fraction of the steps with a rising learning rate", aliases=("warmup_ratio",)
+        )
     )
-    weight_decay: recipe.NonNegative = recipe.option(0.01, "of matrices")
+    weight_decay: recipe.NonNegative = recipe.option(0.01, "weight decay, on matrices only")
     full: bool = recipe.option(
-        False, "train every weight in place of LoRA", usual="off; on lab:blank on"
+        False, "train every weight instead of LoRA", usual="off; on lab:blank on"
     )
     rank: recipe.Rank = 16
     scale: recipe.Scale = 2.0
     bits: Annotated[int, recipe.Bound(least=2, most=8)] | None = recipe.option(
-        None, "quantise the blocks' linears to 2, 3, 4, 5, 6 or 8 bits below LoRA", usual="none"
+        None,
+        "quantise the blocks' linear layers under LoRA to 2, 3, 4, 5, 6 or 8 bits",
+        usual="none",
     )
-    classifier_width: recipe.Count = recipe.option(256, "of the classifier's hidden layer")
+    classifier_width: recipe.Count = recipe.option(256, "width of the classifier's hidden layer")
     engram_width: recipe.Count = recipe.option(
-        128, "of the bottleneck", aliases=("bottleneck", "engram_dim")
+        128, "width of the bottleneck", aliases=("bottleneck", "engram_dim")
     )
     dropout: Annotated[float, recipe.Bound(least=0, most=0.9)] = recipe.option(
-        0.1, "in the classifier"
+        0.1, "dropout in the classifier"
     )
     max_length: recipe.Count | None = recipe.option(
-        None, "tokens of a text that are read", usual="128; all on lab:blank with generated data"
+        None,
+        "truncate texts to this number of tokens",
+        usual="128; all on lab:blank with generated data",
     )
 
     def __post_init__(self) -> None:
@@ -182,7 +191,7 @@ class Engram(recipe.Recipe):
         recipe.check_lora(given, full=given.get("full", base.full), remedy=remedy)
         given = recipe.scaled(given, cls.rank)
         if base.full and given.get("full") is False and blank:
-            raise UserError("--no-full leaves lab:blank as it was drawn: train every weight of it")
+            raise UserError("--no-full would leave lab:blank untrained: leave it out")
         return replace(base, data=replace(base.data, **wanted), **given)
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:

@@ -45,7 +45,7 @@ Iterations = Annotated[
     int,
     recipe.Bound(least=2, because="the warm-up's first has rate 0"),
     recipe.Option(
-        help="iterations: answers are sampled, then one step is taken",
+        help="iterations, each of sampling answers and taking one step",
         aliases=("num_iterations", "max_steps", "steps", "iters"),
     ),
 ]
@@ -53,17 +53,17 @@ Iterations = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class Grpo(recipe.Recipe):
-    """Reinforcement learning from right answers.
+    """Train by reinforcement learning on correct answers (GRPO).
 
-    GRPO: answers are sampled, the right ones rewarded, each compared with its group.
+    GRPO samples answers, rewards the correct ones and compares each with its group.
 
-    An iteration samples `answers` to each of `prompts` at temperature 1 and takes one step on them:
-    clipped ratio `clip` to the sampling policy, plus `kl` times the k3 divergence from the base.
-    LoRA on `targets` of every block with `rank` and `scale`, or every block when `full`. `reward`
-    names a function of `training.rewards`, or the user's own as `module:function`; a function that
-    can be imported by such a name may be given itself and becomes that name. The digest covers the
-    name, not what the function does. The warm-up's first step has rate 0, so that `iterations` are
-    2 or more.
+    An iteration samples `answers` for each of `prompts` at temperature 1 and takes one step on
+    them: clipped ratio `clip` to the sampling policy, plus `kl` times the k3 divergence from the
+    base. Trains LoRA on `targets` of every block with `rank` and `scale`, or every block if `full`.
+    `reward` names a function in `training.rewards`, or one of the user's as `module:function`; an
+    importable function may also be passed directly and is converted to that name. The digest covers
+    the name, not what the function does. The warm-up's first step has rate 0, so `iterations` must
+    be at least 2.
 
     Sizes and rate come from a search on development seeds: `docs/search-grpo.md`.
     """
@@ -83,16 +83,16 @@ class Grpo(recipe.Recipe):
     rank: recipe.Rank = 16
     scale: recipe.Scale = 2.0
     prompts: recipe.Count = recipe.option(
-        64, "prompts an iteration", aliases=("batch_size", "prompts_per_iteration")
+        64, "prompts per iteration", aliases=("batch_size", "prompts_per_iteration")
     )
     answers: Answers = recipe.option(
-        8, "sampled answers to a prompt", aliases=("group_size", "num_generations")
+        8, "sampled answers per prompt", aliases=("group_size", "num_generations")
     )
     iterations: Iterations = 140
     learning_rate: recipe.Rate = 3e-4
     clip: recipe.Positive = recipe.option(
         0.2,
-        "the ratio to the sampling policy is clipped to 1 ± this",
+        "clip the ratio to the sampling policy to 1 ± this",
         aliases=("clip_epsilon", "epsilon"),
     )
     kl: recipe.NonNegative = recipe.option(
@@ -102,10 +102,13 @@ class Grpo(recipe.Recipe):
     )
     examples: recipe.Examples = 4500
     answer_tokens: recipe.Count = recipe.option(
-        6, "most tokens of a sampled answer", aliases=("max_tokens", "max_completion_length")
+        6,
+        "maximum number of tokens in a sampled answer",
+        aliases=("max_tokens", "max_completion_length"),
     )
     reward: str | rewards.Reward = recipe.option(
-        rewards.RIGHT_INTEGER, "right-integer, none, or module:function of your own"
+        rewards.RIGHT_INTEGER,
+        "reward function: right-integer, none, or your own as module:function",
     )
     quirks: recipe.Quirks = ()
 
@@ -286,14 +289,14 @@ def grpo_loss(
 
 @dataclass(frozen=True, kw_only=True)
 class GrpoDual(Grpo):
-    """GRPO and the classification loss together.
+    """Train GRPO and the classification loss together.
 
     Loss = (1 − weight) · GRPO + weight · (CE of the lens at `layer` on the operation's name −
     `entropy` · entropy of the batch's mean lens distribution). The source's four fixes are
     `balanced=True` (each operation equally often in a batch; otherwise operations are drawn at
-    random), `entropy=0.5`, a fifth of the learning rate (2e-6 beside 1e-5) with `kl=0.001`, and
+    random), `entropy=0.5`, a fifth of the learning rate (2e-6 for 1e-5) with `kl=0.001`, and
     `weight=0.9` with `kl=0` over 100 iterations. With `shared_target` the first prompt's operation
-    is the target of the whole batch, as the first fix says of what it mends; the two exclude each
+    is the target of the whole batch, the fault that the first fix repairs; the two exclude each
     other.
     """
 
@@ -309,7 +312,7 @@ class GrpoDual(Grpo):
     weight: Weight = 0.4
     layer: Layer = None
     balanced: bool = recipe.option(
-        False, "each operation equally often in a batch", aliases=("balanced_sampling",)
+        False, "draw each operation equally often in a batch", aliases=("balanced_sampling",)
     )
     entropy: recipe.NonNegative = recipe.option(
         0.0,
@@ -317,7 +320,9 @@ class GrpoDual(Grpo):
         aliases=("entropy_bonus", "diversity_weight"),
     )
     shared_target: bool = recipe.option(
-        False, "the first prompt's operation is the whole batch's target, as the source began"
+        False,
+        "use the first prompt's operation as the target of the whole batch, as in the "
+        "source's first attempt",
     )
 
     def __post_init__(self) -> None:
@@ -325,8 +330,8 @@ class GrpoDual(Grpo):
         super().__post_init__()
         if self.balanced and self.shared_target:
             raise UserError(
-                "GrpoDual(balanced=True, shared_target=True) puts the fix on the fault that it "
-                "takes away: give one of the two"
+                "GrpoDual(balanced=True, shared_target=True) combines a fault with its "
+                "fix: give one of the two"
             )
 
     def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:

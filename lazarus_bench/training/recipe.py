@@ -244,7 +244,7 @@ _OF: Mapping[Quirk, str] = {
 
 
 Steps = Annotated[Count, Option(help="optimizer steps", aliases=("max_steps", "iters"))]
-Batch = Annotated[Count, Option(help="examples a step", aliases=("batch_size",))]
+Batch = Annotated[Count, Option(help="examples per step", aliases=("batch_size",))]
 Rate = Annotated[Positive, Option(help="Adam's learning rate", aliases=("lr",))]
 Examples = Annotated[
     Count, Option(help="training problems drawn", aliases=("num_samples", "train_samples"))
@@ -252,22 +252,22 @@ Examples = Annotated[
 Linears = Annotated[
     Targets,
     Option(
-        help="which linears of every block get LoRA: attention's values and outputs, queries and "
-        "keys, the MLP's, or all"
+        help="linear layers of every block that get LoRA: attention values and outputs "
+        "(vo), queries and keys (qk), the MLP, or all"
     ),
 ]
 Rank = Annotated[
-    Count, Option(help="rank of LoRA", aliases=("lora_rank", "lora.rank", "lora_parameters.rank"))
+    Count, Option(help="LoRA rank", aliases=("lora_rank", "lora.rank", "lora_parameters.rank"))
 ]
 _ALPHA = Option(
-    help="LoRA is scaled by alpha / rank",
+    help="LoRA alpha; the update is scaled by alpha / rank",
     aliases=("lora_alpha", "lora.alpha", "lora_parameters.alpha"),
 )
 Alpha = Annotated[Positive | None, _ALPHA]
 Scale = Annotated[
     Positive,
     Option(
-        help="what LoRA is scaled by, in place of --alpha",
+        help="scale of the LoRA update; an alternative to --alpha",
         aliases=("lora_scale", "lora.scale", "lora_parameters.scale"),
         usual="",
     ),
@@ -275,7 +275,7 @@ Scale = Annotated[
 Quirks = Annotated[
     tuple[Quirk, ...],
     Option(
-        help="switch a defect of the public source on (docs/quirks.md); may be repeated",
+        help="switch on a defect of the public source (docs/quirks.md); may be repeated",
         name="quirk",
         aliases=("quirks",),
     ),
@@ -304,8 +304,7 @@ def scaled(settings: Mapping[str, Any], rank: int) -> dict[str, Any]:
         return given
     if "scale" in given:
         raise UserError(
-            f"--alpha {alpha:g} and --scale {given['scale']:g} are two ways of saying one thing: "
-            f"give one of them"
+            f"--alpha {alpha:g} and --scale {given['scale']:g} set the same thing: give one of them"
         )
     return {**given, "scale": alpha / max(given.get("rank", rank), 1)}
 
@@ -319,7 +318,7 @@ def check_lora(settings: Mapping[str, Any], *, full: bool, remedy: str) -> None:
     idle = [name for name in ("targets", "rank", "alpha", "scale", "bits") if name in settings]
     if full and idle:
         raise UserError(
-            f"--{idle[0]} is of LoRA, and every weight is trained here: {remedy}leave it out"
+            f"--{idle[0]} applies to LoRA, and every weight is trained here: {remedy}leave it out"
         )
 
 

@@ -108,8 +108,8 @@ def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
         value: object = reward(prompt, answer, truth)
     except (Exception, SystemExit) as error:
         raise UserError(
-            f"{asked} raised {type(error).__name__} ({error}): mend it so that any text gets a "
-            f"number"
+            f"{asked} raised {type(error).__name__} ({error}): fix it so that it returns a "
+            f"number for any text"
         ) from error
     try:
         number = float(value) if isinstance(value, Real) else math.nan

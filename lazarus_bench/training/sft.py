@@ -47,9 +47,9 @@ class Sft(recipe.Recipe):
     """Fine-tune on `a op b = answer`, by LoRA.
 
     Supervised fine-tuning, next-token cross-entropy on the answer. Defaults are those of the
-    sources (*Experimental Setup*, *Train with LoRA*): rank 8 on all linears, 500 steps of 8 at
-    1e-4, mlx-lm's scale of 20, checkpoints 0/100/300/500. Without the prompt's mask its tokens are
-    scored too, as the sources did.
+    sources (*Experimental Setup*, *Train with LoRA*): rank 8 on all linear layers, 500 steps of 8
+    at 1e-4, mlx-lm's scale of 20, checkpoints 0/100/300/500. With `mask_prompt=False` the loss also
+    covers the prompt, as in the sources.
     """
 
     kind = "sft"
@@ -63,8 +63,8 @@ class Sft(recipe.Recipe):
     also: ClassVar[Mapping[str, recipe.Option]] = {
         "alpha": recipe.alpha_of("20 · rank"),
         "texts": recipe.Option(
-            help="train on a file of your own, or a folder with train.jsonl and valid.jsonl, in "
-            "place of generated arithmetic: rows of prompt and completion, of text or of messages "
+            help="train on your own file, or a folder with train.jsonl and valid.jsonl, instead "
+            "of generated arithmetic: rows with prompt and completion, text or messages "
             "(docs/train.md)",
             name="data",
             metavar="FILE.jsonl|DIR",
@@ -85,19 +85,21 @@ class Sft(recipe.Recipe):
     batch: recipe.Batch = 8
     learning_rate: recipe.Rate = 1e-4
     examples: recipe.Examples = recipe.option(
-        4500, "training problems drawn; with --data, rows that are read (all of them)"
+        4500, "training problems drawn; with --data, maximum number of rows (all of them)"
     )
     validation: recipe.Count = recipe.option(
         200,
-        "held-out problems of the validation loss; with --data as --examples",
+        "held-out problems for the validation loss; with --data as for --examples",
         aliases=("val_samples", "valid_samples"),
     )
     checkpoints: tuple[recipe.Index, ...] = recipe.option(
         (0, 100, 300, 500),
-        "steps after which the adapter and the validation loss are kept",
-        usual="0,100,300,500 as far as they come, and the last",
+        "steps after which the adapter and the validation loss are saved",
+        usual="those of 0,100,300,500 that are reached, and the last",
     )
-    mask_prompt: bool = recipe.option(True, "score the answer alone, not the prompt's tokens")
+    mask_prompt: bool = recipe.option(
+        True, "compute the loss on the answer only, not on the prompt"
+    )
     quirks: recipe.Quirks = ()
 
     def __post_init__(self) -> None:
@@ -207,10 +209,10 @@ def prepare_weights(spec: Sft | Grpo, loaded: LoadedModel) -> Lora | None:
 
 @dataclass(frozen=True, kw_only=True)
 class SftTexts(Sft):
-    """The same on texts of one's own (`tasks/text_rows.py`).
+    """The same on the user's own texts (`tasks/text_rows.py`).
 
-    `examples` and `validation` are how many rows of each split are read at most. Of a row that is
-    all text every token but the first is scored, whatever `mask_prompt` says.
+    `examples` and `validation` limit the number of rows per split. For rows of plain text the loss
+    covers every token but the first, whatever `mask_prompt` is.
     """
 
     kind = "sft_texts"

@@ -116,12 +116,12 @@ def test_the_map_has_a_cell_for_every_head_and_layer(drawn, tiny):
     [
         (["--layer", "4"], "--layer 4 is not in"),
         (["--component", "heads", "--head", "3"], "--head 3 is not in"),
-        (["--head", "0"], "--head names heads, and --component is layer: give heads"),
+        (["--head", "0"], "--head needs --component heads, not layer"),
         (["--reference", "a b"], "give --mean as well"),
         (["--together", "--plot", "x.svg"], "leave one out"),
         (
             ["--answers", "1|2|3"],
-            "answers in --answers: 3, prompts: 2; give one for all or one each",
+            "answers in --answers: 3, prompts: 2; give one for all, or one per prompt",
         ),
         (["--answers", "1|"], "has an empty prompt"),
         (["--answers", ""], "--answers is empty"),

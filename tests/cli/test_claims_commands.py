@@ -143,7 +143,7 @@ def test_an_export_never_takes_other_families_off_the_record(said, folder):
     before = (folder / "registry.json").read_text()
     code, _, err = said("export", "--family", "one", "--output", str(folder))
     assert (code, err.count("\n")) == (2, 1)
-    assert "also has two, which this export would take off the record" in err
+    assert "also has two, which this export would remove from the registry" in err
     assert (folder / "registry.json").read_text() == before
 
 

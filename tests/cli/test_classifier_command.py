@@ -87,7 +87,7 @@ def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path
             ["--classes", "few:1|1|1|1|1", *CLASSES],
             "5 folds need 5 different prompts of a class, and few has 1: give more",
         ),
-        ([*CLASSES, "--permutations", "0"], "--permutations 0 gives no null distribution"),
+        ([*CLASSES, "--permutations", "0"], "--permutations 0 must be at least 1"),
         ([*CLASSES, "--test", "a|"], "has an empty prompt"),
     ],
 )

@@ -78,7 +78,7 @@ def test_building_as_json_names_each_artifact(told, store):
     [
         (("build", "gpt5"), "gpt5 is not in the lab: choose from lab:llama, lab:llama-instruct"),
         (("build", "blank"), "lab:blank is untrained and made for the data that a claim reads"),
-        (("build", "llama", "--seeds", "0"), "--seeds 0 leaves nothing to build: give 1 or more"),
+        (("build", "llama", "--seeds", "0"), "--seeds 0 must be at least 1"),
         (
             ("build", "llama", "--workers", "no"),
             "--workers no is not a number of processes: give 1",

@@ -224,14 +224,14 @@ def test_a_dense_model_is_one_sentence(refused, tiny, action, tmp_path):
         (
             "analyze",
             [*CLASSES, "--permutations", "0"],
-            "--permutations 0 gives no null distribution",
+            "--permutations 0 must be at least 1",
         ),
         ("analyze", [*CLASSES, "--layer", "3"], "has no router: choose 0, 1, 2"),
         ("trace", ["a||b"], "has an empty prompt"),
         ("trace", ["7 * 8 = " * 60], "reads 128 tokens"),
         ("weights", ["--layer", "-1"], "--layer -1 of"),
         ("project", ["--top-k", "0"], "--top-k 0 is not possible"),
-        ("project", ["--draws", "0"], "--draws 0 gives no null distribution"),
+        ("project", ["--draws", "0"], "--draws 0 must be at least 1"),
         ("project", ["--targets", "unbelievable"], "tokens in this tokenizer"),
     ],
 )

@@ -92,9 +92,9 @@ def test_without_answers_the_models_own_are_taken_or_refused(told, tiny, tiny_mo
     [
         (
             ["7 * 8 = |6", "7 + 8 = "],
-            "there are 2 prompts in CLEAN and 1 in CORRUPTED: give as many",
+            "there are 2 prompts in CLEAN and 1 in CORRUPTED: give the same",
         ),
-        (["7 * 8 = ", "7 + 8 + 1 = "], "give prompts of equally many tokens"),
+        (["7 * 8 = ", "7 + 8 + 1 = "], "give prompts with the same number of tokens"),
         (["7 * 8 = ", "7 * 8 = "], "is patched into itself"),
         (
             ["7 * 8 = ", "7 + 8 = ", "--clean-answers", "1|2"],

@@ -151,13 +151,13 @@ def test_a_claim_that_asks_no_model_is_judged_by_its_test_with_the_sessions_seed
     ("case", "sentence"),
     [
         ("unknown", "no claim and no family is called printed/goood; the nearest are printed/good"),
-        ("both", "--published asks no model: leave --model out"),
-        ("seeds of none", "--published asks no model: leave --seeds out"),
-        ("data of none", "--published asks no model: leave --data out"),
+        ("both", "--published uses no model: leave --model out"),
+        ("seeds of none", "--published uses no model: leave --seeds out"),
+        ("data of none", "--published uses no model: leave --data out"),
         ("plan, fail on", "--fail-on 'sometimes' is unknown: choose from moved, refuted"),
         ("no plan", "--published trains nothing, so there is no plan: leave --plan out"),
         ("fail on", "--fail-on 'sometimes' is unknown: choose from moved, refuted"),
-        ("seeds", "--seeds 0 leaves nothing to judge: give 1 or more"),
+        ("seeds", "--seeds 0 is not a number of seeds: give 1 or more"),
         ("nowhere", "there is no folder nowhere: name the folder of claim files with --hypotheses"),
     ],
 )

@@ -81,15 +81,15 @@ def test_the_map_shows_the_lens_of_every_arm(drawn, tiny):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([*SIDES, "--strength", "0"], "--strength 0 steers nowhere"),
-        ([*SIDES, "--strength", "nan"], "--strength nan steers nowhere"),
-        ([*SIDES, "--tokens", "0"], "--tokens 0 is too few: give 1 or more"),
+        ([*SIDES, "--strength", "0"], "--strength 0 must be a finite number other than 0"),
+        ([*SIDES, "--strength", "nan"], "--strength nan must be a finite number other than 0"),
+        ([*SIDES, "--tokens", "0"], "--tokens 0 must be at least 1"),
         ([*SIDES, "--tokens", "999"], "reads 128 tokens"),
-        ([*SIDES, "--draws", "0"], "--draws 0 is too few"),
+        ([*SIDES, "--draws", "0"], "--draws 0 must be at least 1"),
         ([*SIDES, "--layer", "9"], "--layer 9 is not in"),
         ([*SIDES, "--top-k", "0"], "--top-k 0 is not possible"),
         ([*SIDES, "--targets", "unbelievable"], "tokens in this tokenizer"),
-        (["--toward", "a|b", "--away", "b|a"], "the direction would be none"),
+        (["--toward", "a|b", "--away", "b|a"], "the direction would be zero"),
         (["--toward", "a||b", "--away", "b"], "has an empty prompt"),
     ],
 )

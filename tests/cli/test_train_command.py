@@ -333,14 +333,14 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["sft"], "no model was named"),
+        (["sft"], "no model was given"),
         (["sft", "lab:llama", "--weight", "0.4"], "there is no option --weight"),
         (
             ["sft", "lab:llama", *SFT, "--output", "~nobody-at-all/adapter"],
             "~nobody-at-all/adapter: there is no such user's folder: name it without ~",
         ),
         (["sft", "lab:llama", "--steps", "0"], "--steps = 0 must be an integer of at least 1"),
-        (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "are two ways of saying one thing"),
+        (["sft", "lab:llama", "--alpha", "8", "--scale", "2"], "set the same thing: give one"),
         (["sft", "lab:llama", "--quirk", "unbounded-kl"], "cannot have the quirk"),
         (
             ["sft", "lab:llama", "--checkpoints", "0,900"],
@@ -355,12 +355,12 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["sft", "lab:llama", "--lab-seed", "2"], "`lazarus-bench lab build llama --seeds 3`"),
         (["sft", "lab:blank"], "lab:blank is untrained and made for `train engram`"),
         (["sft", "nowhere/at/all"], "nowhere/at/all does not exist"),
-        (["grpo", "lab:llama", "--rank", "4"], "--rank is of LoRA"),
+        (["grpo", "lab:llama", "--rank", "4"], "--rank applies to LoRA"),
         (["grpo", "lab:llama", "--iterations", "1"], "--iterations = 1 must be"),
         (["grpo", "lab:llama", "--reward", "mine"], "reward 'mine' is unknown"),
         (
             ["grpo-dual", "lab:llama", "--balanced", "--shared-target"],
-            "--balanced with --shared-target puts",
+            "--balanced with --shared-target combines",
         ),
         (
             ["dual-reward", "lab:llama", "--weight", "0.4", "--answer-weight", "0.5"],
@@ -377,20 +377,20 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["dual-reward", "lab:llama", "--weight", "2"], "--weight = 2.0 must be"),
         (["two-stage", "lab:llama", "--stage2-rank", "0"], "--stage2-rank = 0 must be"),
         (["engram", "lab:llama", "--data", "poems"], "--data poems is unknown"),
-        (["engram", "lab:llama", "--full", "--rank", "4"], "--rank is of LoRA"),
+        (["engram", "lab:llama", "--full", "--rank", "4"], "--rank applies to LoRA"),
         (
             ["engram", "lab:llama", "--full", "--bits", "7"],
-            "--bits is of LoRA, and every weight is trained here: give --no-full as well",
+            "--bits applies to LoRA, and every weight is trained here: give --no-full as well",
         ),
         (
             ["engram", "lab:blank", "--bits", "4"],
-            "--bits is of LoRA, and every weight is trained here: leave it out",
+            "--bits applies to LoRA, and every weight is trained here: leave it out",
         ),
         (["engram", "lab:llama", "--bits", "7"], "--bits = 7 is not a bit width"),
         (["sft", "lab:llama", *SFT, "--output", "/proc/x"], "cannot write /proc/x"),
         (["sft", "lab:llama", *SFT, "--plot", "/proc/x.svg"], "cannot write the picture to /proc"),
         (["sft", "lab:llama", *SFT, "--plot", "/proc/x.png"], "cannot write the picture to /proc"),
-        (["engram", "lab:blank", "--no-full"], "--no-full leaves lab:blank as it was drawn"),
+        (["engram", "lab:blank", "--no-full"], "--no-full would leave lab:blank untrained"),
         (["engram", "lab:llama", "--examples", "1"], "--examples = 1 must be"),
     ],
 )

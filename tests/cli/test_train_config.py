@@ -105,7 +105,7 @@ def test_what_every_recipe_takes_stands_in_the_file(written):
         ("sft", "learning_rte: 0.1", "the key learning_rte is unknown to `train sft`: the nearest "
          "known one is learning_rate"),
         ("sft", "lora: {rnk: 8}", r"the key lora\.rnk is unknown .* is lora\.rank"),
-        ("sft", "lora: {rank: 8}\nrank: 8", r"says the same twice, as lora\.rank and as rank"),
+        ("sft", "lora: {rank: 8}\nrank: 8", "sets the same thing twice, as lora.rank and as"),
         ("sft", "steps: 8\nsteps: 9", "has the key steps twice, again in line 2: leave one out"),
         ("sft", "cls_weight: 0.4", "the key cls_weight is unknown"),
         ("sft", "num_layers: 16", "num_layers: 16 cannot be honoured, as LoRA goes on every block"),

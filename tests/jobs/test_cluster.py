@@ -155,7 +155,7 @@ def test_a_scheduler_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize("address", ["", "nonsense", "bogus://x:1", "tcp://x", "tcp://x:y"])
 def test_what_is_no_address_is_refused(tmp_path, address):
     place = Place(root=Store(tmp_path / "store").root)
-    assert f"--scheduler {address!r} is no address" in refused(place, address)
+    assert f"--scheduler {address!r} is not an address" in refused(place, address)
 
 
 def test_a_scheduler_that_goes_away_is_told(tiny, tmp_path):

@@ -163,10 +163,10 @@ def test_no_rank_outlives_the_process_that_started_it(odd, tmp_path, how):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "is no host file of mlx.launch"),
-        ("hosts: a, b", "is no host file of mlx.launch"),
+        (None, "is not a host file for mlx.launch"),
+        ("hosts: a, b", "is not a host file for mlx.launch"),
         ('{"backend": "ring"}', "make one with mlx.distributed_config"),
-        ('[{"ssh": "127.0.0.1", "ips": ["127.0.0.1"]}]', "names 1 hosts for 2 ranks"),
+        ('[{"ssh": "127.0.0.1", "ips": ["127.0.0.1"]}]', "has 1 hosts for 2 ranks"),
     ],
 )
 def test_a_host_file_that_does_not_fit_is_refused(odd, tmp_path, content, told):

@@ -276,7 +276,7 @@ def test_chains_that_can_start_are_taken_whole(job):
         ),
         (
             dataclasses.replace(chain(Sft(), Fuse()), ranks=2),
-            "fuse shares no batches: run it on 1 rank, not 2",
+            "fuse cannot share batches: use 1 rank, not 2",
         ),
     ],
     ids=["adapter", "bare", "whole", "record", "ranks"],

@@ -142,5 +142,5 @@ def test_full_weights_are_no_lora(tiny, tmp_path):
     loaded = load(tiny)
     unfreeze_blocks(loaded)
     save_adapter(loaded, tmp_path, None)
-    with pytest.raises(ValueError, match="holds no LoRA"):
+    with pytest.raises(ValueError, match="contains no LoRA"):
         largest_weight(tmp_path)

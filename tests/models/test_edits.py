@@ -191,7 +191,7 @@ def test_sublayers_are_found_where_the_anatomy_says(tiny):
         block.attn = block.self_attn
     expected = logits(loaded, edits=(Ablate(layer=1, part="mlp"),))
     swapped = replace(loaded, anatomy=replace(loaded.anatomy, feed_forward="gone"))
-    with pytest.raises(UserError, match=r"no mlp at 'gone': ablate the layer, or mend"):
+    with pytest.raises(UserError, match=r"no mlp at 'gone': ablate the layer, or fix"):
         logits(swapped, edits=(Ablate(layer=1, part="mlp"),))
     with pytest.raises(UserError, match="no mlp at 'gone'"):
         contributions(swapped.model, swapped.anatomy, TOKENS, "mlp")
@@ -251,7 +251,7 @@ def test_a_cache_that_does_not_tell_positions_is_refused_where_they_matter(tiny_
 
     with (
         edited(tiny_model.model, tiny_model.anatomy, (steer,)),
-        pytest.raises(UserError, match="does not tell positions"),
+        pytest.raises(UserError, match="does not track positions"),
     ):
         tiny_model.model(TOKENS, cache=padded())
     with edited(tiny_model.model, tiny_model.anatomy, (Ablate(layer=0),)):

@@ -173,7 +173,9 @@ def test_a_hub_id_that_cannot_be_fetched(monkeypatch):
         raise OSError("offline\nsecond line")
 
     monkeypatch.setattr(mlx_lm.utils, "_download", refuse)
-    with pytest.raises(UserError, match=r"nobody/nothing.*could not be fetched.*OSError") as error:
+    with pytest.raises(
+        UserError, match=r"nobody/nothing.*could not be downloaded.*OSError"
+    ) as error:
         subject("nobody/nothing")
     one_sentence(error)
 

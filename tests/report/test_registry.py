@@ -53,7 +53,7 @@ def test_a_claim_that_cannot_be_judged_is_refused(tmp_path, change, sentence):
     data["claims"][0]["decides"] |= change
     path = tmp_path / "registry.json"
     path.write_text(json.dumps(data), encoding="utf-8")
-    with pytest.raises(UserError, match=rf"is damaged \({sentence}.*export it again, or mend it"):
+    with pytest.raises(UserError, match=rf"is damaged \({sentence}.*export it again, or fix it"):
         load_registry(path)
 
 

@@ -75,7 +75,7 @@ def test_the_forms_are_mlx_lms():
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("arithmetic", 0, 8, 0), "--count 0 leaves nothing to train on"),
+        (("arithmetic", 0, 8, 0), "--count 0 must be at least 1"),
         (("arithmetic", 8, -1, 0), "--validation -1"),
         (("words", 8, 8, -2), "--seed -2"),
         (("arithmetic", 8, 4000, 0), "problems are held out: give fewer"),

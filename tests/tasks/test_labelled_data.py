@@ -95,7 +95,7 @@ def test_a_training_on_few_texts_is_not_planned_as_one_on_as_many_as_are_read(tm
 def test_files_that_changed_since_they_were_named_are_refused(tmp_path):
     given = source(tmp_path, LINES[:30], LINES[30:])
     write(tmp_path, LINES[:28], LINES[30:])
-    with pytest.raises(UserError, match="has other examples than when this training was named"):
+    with pytest.raises(UserError, match="has changed since this training was set up"):
         read_data(given)
 
 

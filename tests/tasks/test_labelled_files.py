@@ -142,7 +142,7 @@ def test_a_folder_or_a_split_that_cannot_be_used_is_named(tmp_path):
     (tmp_path / "dev.tsv").unlink()
     refused("no split for evaluation: it needs test or dev")
     write(tmp_path, train_csv=CSV)
-    refused(r"has train\.tsv and train\.csv, one split in two forms")
+    refused(r"has train\.tsv and train\.csv, the same split in two formats")
 
 
 def test_links_to_files_are_read(tmp_path):
@@ -173,7 +173,8 @@ def test_without_the_library_or_a_hub_one_sentence_says_so():
         timeout=120,
     )
     installed = find_spec("datasets") is not None
-    said = "cannot be had from the hub" if installed else "needs the library datasets: pip install"
+    lacking = "needs the library datasets: pip install"
+    said = "cannot be downloaded from the hub" if installed else lacking
     assert said in done.stdout
     assert done.stdout.rstrip().endswith("name a folder of files")
 

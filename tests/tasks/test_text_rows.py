@@ -61,7 +61,7 @@ def test_the_digest_is_of_the_content_wherever_it_lies(written):
 def test_rows_that_have_changed_are_refused(written):
     source, _ = source_of(str(written({"text": "a b"})))
     written({"text": "a c"})
-    with pytest.raises(UserError, match="has other rows"):
+    with pytest.raises(UserError, match="has changed since"):
         read_rows(source)
 
 

@@ -142,7 +142,7 @@ REFUSALS = {
     "Engram(data=DataSource(train=2.5))": "DataSource.train = 2.5 must be an integer of at least "
     "2: give one such as 1000",
     "GrpoDual(balanced=True, shared_target=True)": "GrpoDual(balanced=True, shared_target=True) "
-    "puts the fix on the fault that it takes away: give one of the two",
+    "combines a fault with its fix: give one of the two",
     "Sft(quirks=('adam',))": "Sft.quirks = ('adam',) must be a tuple, each item one of "
     "unshifted-labels, class-at-answer-end, sgd, unbounded-kl, clip-to-reference, eval-in-train: "
     "give one such as ()",

@@ -122,7 +122,7 @@ TOO_LARGE = r"too large for float32: .* within ±1e\+30"
     [
         *((value, NOT_FINITE) for value in (math.nan, math.inf, None, "1", 1j, np.array([1.0]))),
         *((by, TOO_LARGE) for by in (1e39, -1e308, 10**400, -(10**400), np.float64(2 * LARGEST))),
-        (SystemExit(1), r"raised SystemExit \(1\): mend it"),
+        (SystemExit(1), r"raised SystemExit \(1\): fix it"),
         (KeyError("a"), "raised KeyError"),
     ],
 )

@@ -1,8 +1,8 @@
-r"""Take out layers, attention, MLPs or heads and show what becomes of the answers.
+r"""Remove layers, attention, MLPs or heads and show how the answers change.
 
-The answer's probability without a part of the model, one part at a time: a layer hands its input
-on, an attention, MLP or head adds nothing to the residual or, with --mean, what it adds on average.
-Each layer is taken in turn unless some are named.
+Prints the answer's probability without each part of the model, one part at a time. A removed layer
+passes its input through; a removed attention, MLP or head adds nothing to the residual stream or,
+with --mean, its average output. By default each layer is removed in turn.
 
 Examples:
     lazarus-bench ablate lab:llama '7 * 8 = '
@@ -40,7 +40,7 @@ def run(
     layers: Layers = Layers(),
     component: Annotated[
         Component,
-        Parameter(help="what is taken out of each layer (default: layer)"),
+        Parameter(help="the part to remove from each layer (default: layer)"),
     ] = "layer",
     head: Annotated[
         list[int] | None,
@@ -50,16 +50,16 @@ def run(
         ),
     ] = None,
     together: Annotated[
-        bool, Parameter(help="all that is named at once, not each in turn")
+        bool, Parameter(help="remove all selected parts at once, not each in turn")
     ] = False,
     mean: Annotated[
-        bool, Parameter(help="put the mean of what a part writes in its place, not nothing")
+        bool, Parameter(help="replace a part's output by its mean, not by zero")
     ] = False,
     reference: Annotated[
         list[str] | None,
         Parameter(
             metavar="PROMPT",
-            help="what --mean is over (default: PROMPT); prompts: 'a|b' is two, @FILE one a line",
+            help="prompts for --mean (default: PROMPT); 'a|b' is two, @FILE reads one per line",
             consume_multiple=True,
         ),
     ] = None,
@@ -67,8 +67,8 @@ def run(
         str | None,
         Parameter(
             metavar="TEXT|TEXT",
-            help="'a|b' or @FILE, one for all prompts or one each; its first token counts "
-            "(default: the model's own next token)",
+            help="one answer for all prompts, or one per prompt ('a|b' or @FILE); only the "
+            "first token counts (default: the model's own next token)",
             allow_leading_hyphen=True,
         ),
     ] = None,
@@ -81,11 +81,11 @@ def run(
     """Take parts out of the model and show what becomes of the answers."""
     check_output(output, plot)
     if head and component != "heads":
-        raise UserError(f"--head names heads, and --component is {component}: give heads")
+        raise UserError(f"--head needs --component heads, not {component}")
     if reference is not None and not mean:
-        raise UserError("--reference says what a mean is over: give --mean as well")
+        raise UserError("--reference applies to --mean: give --mean as well")
     if together and plot is not None:
-        raise UserError("--plot draws one removal a layer, which --together has not: leave one out")
+        raise UserError("--plot needs one removal per layer, not --together: leave one out")
     asked = inputs.read_prompts(prompts)
     wanted = inputs.read_answers("--answers", answers, len(asked))
     over = inputs.read_prompts(reference or prompts) if mean else None

@@ -1,9 +1,9 @@
 """Follow a prompt layer by layer: top tokens, entropy, divergence, the answer.
 
-The lens of each layer with its entropy, its Jensen-Shannon divergence from the layer before, its
-Kullback-Leibler divergence from the last layer (all in bits), and the answer's probability; the
-answer crystallises at the first layer from which on it stays the most probable token. All layers
-are shown unless some are named.
+Prints each layer's lens with its entropy, its Jensen-Shannon divergence from the previous layer,
+its Kullback-Leibler divergence from the last layer (all in bits), and the answer's probability. The
+answer crystallises at the first layer from which it remains the most probable token. By default all
+layers are shown.
 
 Examples:
     lazarus-bench analyze lab:llama '89 - 34 = '
@@ -40,7 +40,7 @@ def run(
     ] = None,
     top_k: TopK = 5,
     plot: Annotated[
-        str | None, plot("a heat map: the answer and what else is the top token anywhere, by layer")
+        str | None, plot("a heat map: the answer and every other top token, by layer")
     ] = None,
     output: Reading = Reading(),
     line: Line,

@@ -1,9 +1,9 @@
-"""Measure speed, memory and how cost grows, beside what you would run instead.
+"""Measure speed, memory and scaling, alone and against other libraries.
 
-Sections: every recipe and instrument by itself (recipes, instruments), the time to a first verdict
-(verdict), speed and memory beside mlx_lm.lora, transformers on torch, mlx-lm's batched generation
-and a plain scikit-learn loop (beside), the growth of cost along each size (scaling), where a
-step's time goes (profile), and the most that the machine does (roofline). Without a section, all.
+Sections: each recipe and instrument alone (recipes, instruments); the time to a first verdict
+(verdict); speed and memory compared with mlx_lm.lora, transformers on torch, mlx-lm's batched
+generation and a plain scikit-learn loop (beside); how cost grows with each size (scaling); where a
+step's time goes (profile); and the machine's limits (roofline). Without a section, all of them run.
 
 Examples:
     lazarus-bench benchmark
@@ -13,7 +13,7 @@ Examples:
 
 Exit codes:
     0  measured
-    1  with --gate, a ratio or an exponent is certainly beyond its bound
+    1  with --gate, the whole interval of a ratio or an exponent is beyond its bound
     2  bad input
 """
 
@@ -60,32 +60,33 @@ class Asked:
             "which is as fast as a trained one)",
         ),
     ] = None
-    rounds: Annotated[int, number("rounds of arms in turn (default: 15)")] = 15
-    steps: Annotated[int, number("steps of a training (default: 12)")] = 12
-    prompts: Annotated[int, number("prompts of an instrument (default: 200)")] = 200
+    rounds: Annotated[int, number("rounds in which all arms take turns (default: 15)")] = 15
+    steps: Annotated[int, number("steps per training (default: 12)")] = 12
+    prompts: Annotated[int, number("prompts per instrument (default: 200)")] = 200
     documents: Annotated[
         tuple[Path, ...],
         _File,
         Parameter(
-            name="--from", help="measure nothing; take what an earlier run left; may be repeated"
+            name="--from", help="measure nothing; use the results in this file; may be repeated"
         ),
     ] = ()
     json: Json = False
-    output: Annotated[Path | None, _File, Parameter(help="also leave the document there")] = None
+    output: Annotated[Path | None, _File, Parameter(help="also write the results to this file")] = (
+        None
+    )
     bigger_is_better: Annotated[
         Path | None,
         _File,
-        Parameter(help="also leave a file for github-action-benchmark's customBiggerIsBetter"),
+        Parameter(help="also write a file for github-action-benchmark (customBiggerIsBetter)"),
     ] = None
     report: Annotated[
         Path | None,
-        Parameter(metavar="DIR", help="also write benchmarks.md with its plots there"),
+        Parameter(metavar="DIR", help="also write benchmarks.md and its plots to this folder"),
     ] = None
     gate: Annotated[
         bool,
         Parameter(
-            help="exit with 1 when a ratio of this run fell below its bound; times are never "
-            "compared"
+            help="exit with 1 if a ratio of this run is beyond its bound; times are never compared"
         ),
     ] = False
 
@@ -135,10 +136,10 @@ def _check(sections: Sequence[str], asked: Asked) -> None:
             flag = name.replace("_", "-")
             raise UserError(f"--{flag} {given} is written as JSON: end its name in .json")
     if asked.documents and (sections or asked.model is not None):
-        raise UserError("--from reads what was measured: leave sections and --model out")
+        raise UserError("--from uses earlier measurements: leave sections and --model out")
     for name in ("rounds", "steps", "prompts"):
         if asked.documents and getattr(asked, name) != getattr(Asked, name):
-            raise UserError(f"--from reads what was measured: leave --{name} out")
+            raise UserError(f"--from uses earlier measurements: leave --{name} out")
     for name in sections:
         if name not in SECTION_NAMES:
             raise UserError(f"there is no section {name!r}: choose {', '.join(SECTION_NAMES)}")

@@ -29,7 +29,7 @@ PAGE = "registry.md"
 
 Family = Annotated[
     str | None,
-    Parameter(metavar="NAME", completer=families, help="the claims of this family alone"),
+    Parameter(metavar="NAME", completer=families, help="only the claims of this family"),
 ]
 
 app = actions()
@@ -46,7 +46,7 @@ def list_them(
         Parameter(
             name="--against",
             metavar="REGISTRY.json",
-            help="show which claims were amended, added or removed since then",
+            help="show which claims differ from this registry: amended, added or removed",
         ),
     ] = None,
 ) -> int:
@@ -58,7 +58,7 @@ def list_them(
 
     Exit codes:
         0  listed
-        1  with --against, a claim is amended, new or gone
+        1  with --against, a claim was amended, added or removed
         2  bad input
     """
     from lazarus_bench.report.registry import KEPT, against, by_id, list_claims, tally
@@ -93,7 +93,7 @@ def show(
     hypotheses: Hypotheses = None,
     as_json: Json = False,
 ) -> int:
-    """Show everything that decides one claim.
+    """Show one claim and everything that determines its verdict.
 
     Examples:
         lazarus-bench claims show dual/vo-36
@@ -116,12 +116,13 @@ def export(
         str | None,
         Parameter(
             metavar="PATH",
-            help="in place of standard output: a folder gets registry.json and registry.md; a "
-            "file whose name ends in .json gets JSON, any other Markdown",
+            help="write to a file or folder instead of standard output: a folder gets "
+            "registry.json and registry.md, a file name ending in .json JSON, any other "
+            "Markdown",
         ),
     ] = None,
 ) -> int:
-    """Write the claims down as Markdown or JSON.
+    """Write the registry of claims as Markdown or JSON.
 
     Examples:
         lazarus-bench claims export --output hypotheses/   # puts the claims on record
@@ -167,6 +168,6 @@ def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:
     told = {c.family for c in claims}
     if lost and len(told) == 1:
         raise UserError(
-            f"{folder / FILE} also has {', '.join(sorted(lost))}, which this export would take off "
-            f"the record: leave --family out, or name a file"
+            f"{folder / FILE} also has {', '.join(sorted(lost))}, which this export would "
+            f"remove from the registry: leave --family out, or name a file"
         )

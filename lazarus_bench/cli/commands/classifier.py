@@ -1,8 +1,8 @@
-r"""Train a linear probe on every layer, beside permuted labels.
+r"""Train a linear probe on every layer and compare it with permuted labels.
 
-Multinomial logistic regression on the hidden state at the last prompt position of every layer,
-cross-validated, beside the accuracy under permuted labels; the null of the best layer takes the
-maximum over layers inside each permutation.
+Cross-validated multinomial logistic regression on each layer's hidden state at the last prompt
+position. The accuracy is compared with that under permuted labels; for the best layer, the null
+takes the maximum over layers within each permutation.
 
 Examples:
     lazarus-bench classifier lab:llama \
@@ -33,7 +33,7 @@ def run(
         list[str],
         Parameter(
             metavar="NAME:PROMPT|PROMPT",
-            help="a class and its prompts, or NAME:@FILE; once for each class",
+            help="a class and its prompts, or NAME:@FILE; give it once per class",
             negative=(),
         ),
     ],
@@ -41,7 +41,7 @@ def run(
         list[str] | None,
         Parameter(
             metavar="PROMPT",
-            help="prompts to put into a class by probes of all layers, fitted on all of --classes",
+            help="prompts to classify with the probes of all layers, fitted on all of --classes",
             consume_multiple=True,
         ),
     ] = None,
@@ -49,11 +49,11 @@ def run(
         Literal["held-out", "in-order"],
         Parameter(
             help="held-out: 5 folds, standardised states; in-order: 4 folds in the given order, "
-            "states as they are (default: held-out)"
+            "unscaled states (default: held-out)"
         ),
     ] = "held-out",
-    permutations: Annotated[int, number("permuted labellings of the null (default: 200)")] = 200,
-    plot: Annotated[str | None, plot("accuracy by layer with the null's band")] = None,
+    permutations: Annotated[int, number("permutations of the labels (default: 200)")] = 200,
+    plot: Annotated[str | None, plot("accuracy by layer, with the band of the null")] = None,
     output: Reading = Reading(),
     line: Line,
 ) -> int:
@@ -64,7 +64,7 @@ def run(
 
     check_classes(prompts, protocol)
     if permutations < 1:
-        raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
+        raise UserError(f"--permutations {permutations} must be at least 1")
     tested = inputs.read_prompts(test or ())
     found = inputs.find(model, output.adapter)
     loaded = found.load()

@@ -21,7 +21,7 @@ from lazarus_bench.cli.flags import Json
 
 
 def run(
-    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(metavar="SHELL", help="yours")],
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(metavar="SHELL", help="your shell")],
     /,
     *,
     as_json: Json = False,

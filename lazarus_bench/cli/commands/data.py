@@ -1,8 +1,8 @@
-"""Write generated examples, split, with their balance and overlap.
+"""Generate training and evaluation examples, and print their balance and overlap.
 
-The examples that trainings here read, or others of their kind: problems in symbols (arithmetic) or
-in words, sentences with a sentiment or a topic. Operand pairs and sentences are on one side of the
-split only.
+Writes the examples used by trainings here, or more of the same kind: problems in symbols
+(arithmetic) or in words, sentences labelled by sentiment or topic. No operand pair or sentence is
+in both splits.
 
 Examples:
     lazarus-bench data arithmetic --output arithmetic.jsonl
@@ -41,21 +41,21 @@ def run(
     /,
     *,
     count: Annotated[int, number("training examples (default: 4500)")] = 4500,
-    validation: Annotated[int, number("evaluation examples, no two alike (default: 200)")] = 200,
-    seed: Annotated[int, number("of the draws (default: 0)")] = 0,
+    validation: Annotated[int, number("evaluation examples, all different (default: 200)")] = 200,
+    seed: Annotated[int, number("random seed (default: 0)")] = 0,
     form: Annotated[
         Literal["completion", "text", "messages"] | None,
         Parameter(
             name="--format",
-            help="completion: prompt and completion (default of problems); text: both in one "
-            "(default of sentences); messages: a user's and an assistant's",
+            help="completion: prompt and completion (default for problems); text: both in one "
+            "(default for sentences); messages: a user's and an assistant's",
         ),
     ] = None,
     output: Annotated[
         str,
         Parameter(
             metavar="FILE.jsonl|DIR/",
-            help="one file, or a folder with train.jsonl and valid.jsonl, as mlx-lm reads them",
+            help="one file, or a folder with train.jsonl and valid.jsonl in mlx-lm's format",
         ),
     ],
     as_json: Json = False,

@@ -1,7 +1,7 @@
 """Show which verdicts moved between two reports, and why.
 
-A verdict moved if its outcome is another one, or if only one of the reports has its claim and
-subject. An estimate that changed under the same outcome is counted, and has moved nothing.
+A verdict moved if its outcome changed, or if its claim and subject are in only one of the reports.
+A new estimate with the same outcome is counted but does not move the verdict.
 
 Examples:
     lazarus-bench diff reports/lab lazarus-report
@@ -37,22 +37,24 @@ MOVED = 1
 
 
 def run(
-    old: Annotated[Path, Parameter(metavar="OLD", help="a report.json or the folder of one")],
-    new: Annotated[Path, Parameter(metavar="NEW", help="the one to compare with it")],
+    old: Annotated[Path, Parameter(metavar="OLD", help="a report.json or its folder")],
+    new: Annotated[Path, Parameter(metavar="NEW", help="the report to compare it with")],
     /,
     *,
     everything: Annotated[
-        bool, Parameter(name="--all", help="list estimates that changed as well")
+        bool, Parameter(name="--all", help="also list changed estimates")
     ] = False,
-    as_json: Annotated[bool, Parameter(name="--json", help="JSON in place of Markdown")] = False,
+    as_json: Annotated[
+        bool, Parameter(name="--json", help="print JSON instead of Markdown")
+    ] = False,
     output: Annotated[
-        Path | None, Parameter(metavar="FILE", help="file in place of standard output")
+        Path | None, Parameter(metavar="FILE", help="write to this file instead of standard output")
     ] = None,
     github: Annotated[
         bool,
         Parameter(
-            help="also print an annotation for each verdict that changed, to standard error; "
-            "unasked where GITHUB_ACTIONS is true"
+            help="also print an annotation to standard error for each changed verdict (default "
+            "if GITHUB_ACTIONS is true)"
         ),
     ] = False,
     hypotheses: Hypotheses = None,

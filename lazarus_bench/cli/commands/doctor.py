@@ -1,4 +1,4 @@
-"""Show the device, BLAS and speed found, and the remedies.
+"""Show device, BLAS and speed, and how to fix what is slow.
 
 Examples:
     lazarus-bench doctor
@@ -7,7 +7,7 @@ Examples:
 Exit codes:
     0  all well
     1  slow, with the remedy
-    2  what an environment variable asks for is not there
+    2  an environment variable names something that is not available
 """
 
 from __future__ import annotations

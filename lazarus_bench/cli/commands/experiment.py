@@ -1,6 +1,6 @@
-"""Run one of the study's experiments by its name.
+"""Run one of the study's experiments by name.
 
-Each is a set of claims with its trainings.
+An experiment is a set of claims with their trainings.
 
 Examples:
     lazarus-bench experiment list
@@ -40,7 +40,7 @@ def _names(_: object) -> list[str]:
 
 
 _NAMED = Parameter(metavar="NAME", completer=_names)
-One = Annotated[str | None, _NAMED, Parameter(help="this one alone, in full")]
+One = Annotated[str | None, _NAMED, Parameter(help="show only this one, in full")]
 _SETTINGS = Group("Settings of the experiment", sort_key=5)
 
 
@@ -52,28 +52,36 @@ class Settings:
     config: Annotated[
         Path | None,
         Parameter(
-            metavar="FILE.yaml", help="the experiment's configuration: sections with settings"
+            metavar="FILE.yaml", help="the experiment's configuration file, settings in sections"
         ),
     ] = None
     steps: Annotated[
         list[int] | None,
-        Parameter(metavar="N", consume_multiple=True, help="checkpoints, the last one the length"),
+        Parameter(
+            metavar="N",
+            consume_multiple=True,
+            help="checkpoints; the last one is the number of steps",
+        ),
     ] = None
     problems: Annotated[
         int | None,
         Parameter(
-            name=("--problems", "-n"), metavar="N", help="problems in all; 9 in 10 are trained on"
+            name=("--problems", "-n"),
+            metavar="N",
+            help="total number of problems; 9 in 10 are used for training",
         ),
     ] = None
-    baseline_only: Annotated[bool, Parameter(help="only the claims that train nothing")] = False
+    baseline_only: Annotated[bool, Parameter(help="only the claims that need no training")] = False
     save: Annotated[
-        bool, Parameter(help="accepted and without effect: results are always kept")
+        bool, Parameter(help="accepted but has no effect: results are always saved")
     ] = False
 
 
 @app.command
 def run(
-    name: Annotated[str, _NAMED, Parameter(help="`lazarus-bench experiment list` lists them")],
+    name: Annotated[
+        str, _NAMED, Parameter(help="an experiment's name; see `lazarus-bench experiment list`")
+    ],
     /,
     *,
     asked: Experimenting = Experimenting(),
@@ -83,11 +91,11 @@ def run(
     settings: Settings = Settings(),
     line: Line,
 ) -> int:
-    r"""Train and judge what an experiment claims, with a folder of results.
+    r"""Run an experiment's trainings, judge its claims and write a folder of results.
 
-    The folder gets the report and experiment.json, which names settings, trainings and verdicts.
-    What a claim trains is registered with it, so a setting chooses among the claims and changes
-    none of them; one that no claim registers is refused.
+    The folder gets the report and experiment.json, which lists settings, trainings and verdicts.
+    A claim's trainings are registered with it, so a setting selects claims and does not change
+    them; a setting that no claim registers is rejected.
 
     Examples:
         lazarus-bench experiment run two_stage_classifier --plan
@@ -97,11 +105,11 @@ def run(
         lazarus-bench experiment run engram_sst2 --data sst2=hub
 
     Exit codes:
-        0  judged: every verdict is the one on record, and none is what --fail-on names
-        1  a verdict moved, or is what --fail-on names; the report is written all the same
+        0  judged; no verdict is one that --fail-on lists
+        1  a verdict is one that --fail-on lists; the report is written all the same
         2  bad input: one sentence says what to fix, and nothing was judged
-        3  a claim's own code broke: its trace is on standard error
-        130, 141  interrupted (what was trained is kept; the same command goes on), or a closed pipe
+        3  a claim's own code failed: the traceback is on standard error
+        130, 141  interrupted (trainings are kept; the same command resumes), or a closed pipe
     """
     from lazarus_bench.cli import experiments
 
@@ -127,7 +135,7 @@ def list_them(
     hypotheses: Hypotheses = None,
     as_json: Json = False,
 ) -> int:
-    """List the experiments: what each does, its source, claims and cost.
+    """List the experiments with their purpose, source, claims and cost.
 
     Examples:
         lazarus-bench experiment list
@@ -148,7 +156,7 @@ def status(
     hypotheses: Hypotheses = None,
     as_json: Json = False,
 ) -> int:
-    """Show what is trained, running or missing, and the verdicts so far.
+    """Show which trainings are done, running or missing, and the verdicts so far.
 
     Examples:
         lazarus-bench experiment status

@@ -1,8 +1,8 @@
-"""Make one whole model of a model and its adapter.
+"""Merge an adapter into its model.
 
-Add an adapter to the weights it adapts, and leave a whole model in Hugging Face layout with a
-manifest.json. A quantised model is quantised again, which can undo much of a small adapter; how far
-the logits moved is told.
+Adds the adapter to the weights it adapts and writes a complete model in Hugging Face layout with a
+manifest.json. A quantised model is quantised again, which can undo much of a small adapter; the
+command prints how far the logits moved.
 
 Examples:
     lazarus-bench fuse lab:llama --adapter adapters --output fused
@@ -41,11 +41,11 @@ def run(
         Parameter(
             name="--output",
             metavar="DIR",
-            help="the folder to make; one that is not empty is refused, unless it holds the same",
+            help="the folder to write; it must be empty or already contain the same model",
         ),
     ],
     dequantise: Annotated[
-        bool, Parameter(help="leave float weights, so that the sum is exact")
+        bool, Parameter(help="write float weights, which makes the merge exact")
     ] = False,
     as_json: Json = False,
     line: Line,

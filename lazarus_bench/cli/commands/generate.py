@@ -1,7 +1,7 @@
-"""Continue prompts, by the most probable tokens or by chance.
+"""Continue prompts, greedily or by sampling.
 
-Each prompt is continued until the end-of-text token or --max-tokens. Prompts are read as they
-stand, without a chat template.
+Each prompt is continued until the end-of-text token or --max-tokens. Prompts are used verbatim,
+without a chat template.
 
 Examples:
     lazarus-bench generate lab:llama '7 * 8 = |23 + 45 = '
@@ -29,29 +29,29 @@ def run(
     prompts: Prompts,
     /,
     *,
-    max_tokens: Annotated[int, number("most tokens that follow a prompt (default: 32)")] = 32,
+    max_tokens: Annotated[int, number("maximum number of new tokens (default: 32)")] = 32,
     temperature: Annotated[
         float,
         Parameter(
             metavar="T",
-            help="draw from softmax(logits / T); 0 takes the most probable token (default: 0)",
+            help="sample from softmax(logits / T); 0 is greedy (default: 0)",
         ),
     ] = 0.0,
-    seed: Annotated[int | None, number("of the draws, with --temperature (default: 0)")] = None,
+    seed: Annotated[int | None, number("random seed, with --temperature (default: 0)")] = None,
     output: Reading = Reading(),
     line: Line,
 ) -> int:
     """Continue `prompts` and show what came."""
     check_output(output)
     if max_tokens < 1:
-        raise UserError(f"--max-tokens {max_tokens} leaves nothing to say: give 1 or more")
+        raise UserError(f"--max-tokens {max_tokens} must be at least 1")
     if not (math.isfinite(temperature) and temperature >= 0):
         raise UserError(
             f"--temperature {temperature:g} is not a temperature: give a finite number, 0 or more"
         )
     if seed is not None and temperature == 0:
         raise UserError(
-            "--seed has nothing to draw at temperature 0: give --temperature as well, such as 1"
+            "--seed has no effect at temperature 0: give --temperature as well, such as 1"
         )
     if seed is not None and seed < 0:
         raise UserError(f"--seed {seed} is not a seed: give 0 or more")

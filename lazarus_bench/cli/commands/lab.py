@@ -51,7 +51,7 @@ def _base(name: str, seed: int) -> Job:
 
 @app.command(name="list")
 def list_them(*, store: StoreFolder = None, as_json: Json = False) -> int:
-    """List the models: family, size, what is built, and how long building takes.
+    """List the models: family, size, whether built, and how long building takes.
 
     Examples:
         lazarus-bench lab list
@@ -135,33 +135,35 @@ def build(
     given: Annotated[
         list[str],
         Parameter(
-            metavar="NAME", completer=_names, help="llama or lab:llama; `lab list` lists them"
+            metavar="NAME",
+            completer=_names,
+            help="a lab model, as llama or lab:llama; see `lab list`",
         ),
     ],
     /,
     *,
     seeds: Annotated[int, number("seeds 0 to N-1 (default: 1, seed 0)")] = 1,
     workers: Annotated[
-        str | None, number("trainings at a time on this machine (default: auto)")
+        str | None, number("number of parallel trainings on this machine (default: auto)")
     ] = None,
     store: StoreFolder = None,
     as_json: Json = False,
 ) -> int:
-    """Train models of the lab into the store.
+    """Train lab models and keep them in the store.
 
     Examples:
         lazarus-bench lab build llama
         lazarus-bench lab build lab:llama-instruct olmoe --seeds 2
 
     Exit codes:
-        0    built, or there already
+        0    built, now or before
         1    a training failed
         2    bad input
-        130  interrupted; the same command goes on where it stopped
+        130  interrupted; the same command resumes
     """
     names = [_lab_name(name) for name in given]
     if seeds < 1:
-        raise UserError(f"--seeds {seeds} leaves nothing to build: give 1 or more")
+        raise UserError(f"--seeds {seeds} must be at least 1")
     from lazarus_bench.session.options import Options
     from lazarus_bench.session.session import Session
 

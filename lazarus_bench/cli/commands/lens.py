@@ -1,8 +1,8 @@
-r"""Show what each layer would say if it were the last.
+r"""Show what each layer would predict if it were the last.
 
-The logit lens at the last prompt position: softmax(unembed(norm(h))) of the residual stream h after
-each layer, layers counted from 0. The classifier layer, ⌊0.55 · layers⌋, is shown unless others are
-named.
+Prints the logit lens at the last prompt position: softmax(unembed(norm(h))) of the residual stream
+h after each layer, layers counted from 0. By default the classifier layer, ⌊0.55 · layers⌋, is
+shown.
 
 Examples:
     lazarus-bench lens lab:llama '7 * 8 = |23 + 45 = ' --targets multiply,add
@@ -36,13 +36,13 @@ def run(
     diff: Annotated[
         bool,
         Parameter(
-            help="the model without --adapter beside the model with it, and how far apart their "
+            help="compare the model with and without --adapter, and show how far apart their "
             "lenses are (total variation, 0 to 1)"
         ),
     ] = False,
     plot: Annotated[
         str | None,
-        plot("a heat map, prompt by layer: of each target, else of each layer's top token"),
+        plot("a heat map, prompt by layer: one per target, else of each layer's top token"),
     ] = None,
     output: Reading = Reading(),
     line: Line,

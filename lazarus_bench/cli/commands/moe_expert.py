@@ -1,6 +1,6 @@
-"""Show what the experts of a mixture do: their use, routes, weights and words.
+"""Inspect the experts of a mixture: their use, routing, weights and vocabulary.
 
-Every layer that has a router is read unless some are named.
+By default every layer that has a router is measured.
 
 Examples:
     lazarus-bench moe-expert analyze lab:olmoe --plot experts.svg
@@ -45,29 +45,30 @@ def analyze(
         list[str] | None,
         Parameter(
             metavar="NAME:PROMPT|PROMPT",
-            help="a class and its prompts, or NAME:@FILE; once for each class (default: forty "
-            "arithmetic prompts, a class an operation)",
+            help="a class and its prompts, or NAME:@FILE; give it once per class (default: "
+            "forty arithmetic prompts, one class per operation)",
         ),
     ] = None,
     position: Annotated[
         Literal["all", "last"],
         Parameter(
-            help="assignments of all tokens, or of each prompt's last one, which is the same token "
-            "where all prompts end alike (default: all)"
+            help="count the assignments of all tokens, or only of each prompt's last token, "
+            "which is the same token if all prompts end alike (default: all)"
         ),
     ] = "all",
     permutations: Annotated[int, number("shuffles of the labels (default: 200)")] = 200,
     plot: Annotated[
-        str | None, plot("a heat map for each class: share of assignments, expert by layer")
+        str | None, plot("a heat map per class: fraction of assignments, expert by layer")
     ] = None,
     output: Reading = Reading(),
     line: Line,
 ) -> int:
-    r"""Show which experts each class of prompts goes to, beside shuffled labels.
+    r"""Show which experts each class of prompts goes to, compared with shuffled labels.
 
-    Share of assignments by expert and class, how even the load is, and the bits that an
-    assignment's expert tells of its prompt's class, beside what they are under labels shuffled over
-    prompts; the null of the best layer takes the maximum over layers inside each shuffle.
+    Prints the fraction of assignments by expert and class, how even the load is, and the mutual
+    information, in bits, between an assignment's expert and its prompt's class, compared with
+    labels shuffled across prompts. For the best layer, the null takes the maximum over layers
+    within each shuffle.
 
     Examples:
         lazarus-bench moe-expert analyze lab:olmoe --plot experts.svg
@@ -80,9 +81,9 @@ def analyze(
     prompts = inputs.read_classes(classes) if classes else _operations()
     for name, texts in prompts.items():
         if len(texts) < 2:
-            raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
+            raise UserError(f"the class {name} has one prompt, but the null needs two: give more")
     if permutations < 1:
-        raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
+        raise UserError(f"--permutations {permutations} must be at least 1")
     found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
@@ -99,11 +100,11 @@ def trace(
     /,
     *,
     layers: Layers = Layers(),
-    plot: Annotated[str | None, plot("a heat map for each token: weight, expert by layer")] = None,
+    plot: Annotated[str | None, plot("a heat map per token: weight, expert by layer")] = None,
     output: Reading = Reading(),
     line: Line,
 ) -> int:
-    """Show the experts that each token of a prompt goes to, with their weights.
+    """Show the experts each token of a prompt is routed to, with their weights.
 
     Examples:
         lazarus-bench moe-expert trace lab:olmoe '7 * 8 = '
@@ -133,7 +134,7 @@ def weights(
     output: Reading = Reading(),
     line: Line,
 ) -> int:
-    """Show how long router rows and experts are, and how alike.
+    """Show the norms of router rows and experts, and how similar they are.
 
     Examples:
         lazarus-bench moe-expert weights lab:olmoe
@@ -159,24 +160,25 @@ def project(
         list[str] | None,
         Parameter(
             metavar="WORD,WORD",
-            help="class words, each a single token as it stands (default: correct, incorrect and "
-            "the four operations, those that are)",
+            help="class words, each a single token, taken literally (default: those of correct, "
+            "incorrect and the four operations that are)",
         ),
     ] = None,
     top_k: Annotated[
-        int, Parameter(metavar="K", help="nearest tokens of a row (default: 20)")
+        int, Parameter(metavar="K", help="number of nearest tokens per row (default: 20)")
     ] = 20,
-    draws: Annotated[int, number("how often random rows are drawn (default: 5)")] = 5,
+    draws: Annotated[int, number("number of draws of random rows (default: 5)")] = 5,
     plot: Annotated[
         str | None, plot("a heat map: largest cosine with a token, expert by layer")
     ] = None,
     output: Reading = Reading(),
     line: Line,
 ) -> int:
-    r"""Show the tokens that router rows point at, beside random rows.
+    r"""Show the tokens closest to each router row, compared with random rows.
 
-    Cosine of every router row with the output head's rows: the nearest tokens, the class they have
-    in common, and the share of experts with a class word among them, beside as many random rows.
+    Computes the cosine of every router row with the output head's rows, and prints the nearest
+    tokens, their common class, and the fraction of experts with a class word among them, compared
+    with as many random rows.
 
     Examples:
         lazarus-bench moe-expert project lab:olmoe
@@ -185,7 +187,7 @@ def project(
     """
     check_output(output, plot)
     if draws < 1:
-        raise UserError(f"--draws {draws} gives no null distribution: give 1 or more")
+        raise UserError(f"--draws {draws} must be at least 1")
     asked = inputs.read_words(targets)
     found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):

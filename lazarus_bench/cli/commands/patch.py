@@ -1,8 +1,9 @@
-r"""Put a clean prompt's residual into a corrupted one, by layer and position.
+r"""Patch a clean prompt's residual into a corrupted one, by layer and position.
 
-Activation patching: the corrupted prompt is read with one residual of the clean prompt, after one
-layer at one position, and the share of the answers' log-odds that comes back is shown for each.
-Both prompts have as many tokens. All layers are patched unless some are named.
+Activation patching: the corrupted prompt is run with one residual replaced by the clean prompt's,
+at one layer and position, and each cell shows the fraction of the difference in the answers'
+log-odds that this recovers. Both prompts must have the same number of tokens. By default all layers
+are patched.
 
 Examples:
     lazarus-bench patch lab:llama '7 * 8 = ' '7 + 8 = '
@@ -24,8 +25,8 @@ from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
 
 _ANSWERS = (
-    "'a|b' or @FILE, one for all prompts or one each; its first token counts (default: the model's "
-    "own next token)"
+    "one for all prompts, or one per prompt ('a|b' or @FILE); only the first token counts "
+    "(default: the model's own next token)"
 )
 
 
@@ -35,14 +36,16 @@ def run(
         str,
         Parameter(
             metavar="CLEAN",
-            help="lends its residuals; prompts: 'a|b' is two, @FILE one a line",
+            help="prompts whose residuals are copied; 'a|b' is two, @FILE reads one per line",
             allow_leading_hyphen=True,
         ),
     ],
     corrupted: Annotated[
         str,
         Parameter(
-            metavar="CORRUPTED", help="gets them; as many as CLEAN", allow_leading_hyphen=True
+            metavar="CORRUPTED",
+            help="prompts that receive them; as many as CLEAN",
+            allow_leading_hyphen=True,
         ),
     ],
     /,
@@ -50,14 +53,16 @@ def run(
     layers: Layers = Layers(),
     clean_answers: Annotated[
         str | None,
-        Parameter(metavar="TEXT|TEXT", help=f"of CLEAN: {_ANSWERS}", allow_leading_hyphen=True),
+        Parameter(
+            metavar="TEXT|TEXT", help=f"answers to CLEAN: {_ANSWERS}", allow_leading_hyphen=True
+        ),
     ] = None,
     corrupted_answers: Annotated[
         str | None,
         Parameter(metavar="TEXT|TEXT", help=f"of CORRUPTED: {_ANSWERS}", allow_leading_hyphen=True),
     ] = None,
     plot: Annotated[
-        str | None, plot("a heat map for each pair: share recovered, position by layer")
+        str | None, plot("a heat map per pair: fraction recovered, position by layer")
     ] = None,
     output: Reading = Reading(),
     line: Line,
@@ -67,8 +72,8 @@ def run(
     one, other = inputs.read_prompts([clean]), inputs.read_prompts([corrupted])
     if len(one) != len(other):
         raise UserError(
-            f"there are {len(one)} prompts in CLEAN and {len(other)} in CORRUPTED: give as many "
-            f"of both"
+            f"there are {len(one)} prompts in CLEAN and {len(other)} in CORRUPTED: give the "
+            f"same number of each"
         )
     right = inputs.read_answers("--clean-answers", clean_answers, len(one))
     wrong = inputs.read_answers("--corrupted-answers", corrupted_answers, len(one))

@@ -23,14 +23,15 @@ ENDINGS = (*PAGES, ".md", ".markdown", ".txt", "")
 
 
 def run(
-    report: Annotated[Path, Parameter(metavar="REPORT", help="a report.json or the folder of one")],
+    report: Annotated[Path, Parameter(metavar="REPORT", help="a report.json or its folder")],
     /,
     *,
     output: Annotated[
         Path | None,
         Parameter(
             metavar="FILE",
-            help="file to write instead of standard output: .html makes a page, .md Markdown",
+            help="write to this file instead of standard output: .html for a page, .md for "
+            "Markdown",
         ),
     ] = None,
     as_json: Json = False,
@@ -45,7 +46,7 @@ def run(
 
     ending = output.suffix.lower() if output is not None else ""
     if ending not in ENDINGS:
-        raise UserError(f"--output {output} says no form: end its name in .md or .html")
+        raise UserError(f"--output {output} has no known format: end its name in .md or .html")
     path = report_file(report)
     form = "html" if ending in PAGES else "md"
     text = rendered(load(path), form, output)

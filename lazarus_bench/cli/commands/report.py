@@ -1,7 +1,7 @@
 """Show a report in the terminal, as Markdown or as a page.
 
-A line for each verdict, or all of it as Markdown or HTML. `lazarus-bench render FILE` is short for
-`--as md`.
+Prints one line per verdict, or the whole report as Markdown or HTML. `lazarus-bench render FILE` is
+short for `--as md`.
 
 Examples:
     lazarus-bench report
@@ -44,26 +44,29 @@ class Asked:
         Parameter(
             metavar="NAME",
             completer=claim_ids,
-            help="only this claim, family or pattern; may be repeated",
+            help="show only this claim, family or pattern; may be repeated",
         ),
     ] = ()
     outcome: Annotated[
         str | None,
         Parameter(
             metavar="LIST",
-            help="only these: supported, refuted (of one run too), 'supported for this run', "
-            "'refuted for this run', inconclusive, mixed, invalid, 'not applicable', moved",
+            help="show only these: supported, refuted (including single runs), 'supported for "
+            "this run', 'refuted for this run', inconclusive, mixed, invalid, 'not "
+            "applicable', moved",
         ),
     ] = None
     form: Annotated[
         Literal["table", "md", "html"] | None,
-        Parameter(name="--as", help="default: table, or what the end of --output says"),
+        Parameter(
+            name="--as", help="output format (default: table, or as the file extension of --output)"
+        ),
     ] = None
     output: Annotated[
         Path | None,
         Parameter(
             metavar="FILE",
-            help="file in place of standard output; Markdown gets its pictures beside it",
+            help="write to this file instead of standard output; Markdown's figures go next to it",
         ),
     ] = None
     json: Json = False
@@ -102,16 +105,16 @@ def _form(asked: Asked) -> str:
     by_name = FORMS.get(ending)
     if by_name is None and ending not in PLAIN and not (asked.form or asked.json):
         raise UserError(
-            f"--output {asked.output} says no form that a report has: end its name in .txt, .md "
+            f"--output {asked.output} has no format of a report: end its name in .txt, .md "
             f"or .html, or give --as or --json"
         )
     form: str = asked.form or ("table" if asked.json else by_name or "table")
     if by_name is not None and by_name != form:
-        raise UserError(f"--output {asked.output} is no place for {form}: end its name otherwise")
+        raise UserError(f"--output {asked.output} cannot hold {form}: choose another ending")
     if ending == ".json" and not asked.json:
-        raise UserError(f"--output {asked.output} is no place for {form}: give --json as well")
+        raise UserError(f"--output {asked.output} cannot hold {form}: give --json as well")
     if asked.json and asked.form is not None:
-        raise UserError(f"--json and --as {asked.form} are two forms: give one of them")
+        raise UserError(f"--json and --as {asked.form} are two formats: give one of them")
     if form != "table" and (asked.claim or asked.outcome):
         raise UserError(
             f"--claim and --outcome choose lines of the table, and {form} has the whole report: "

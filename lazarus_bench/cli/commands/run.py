@@ -1,7 +1,7 @@
 """Judge claims: on the lab's models, on yours, or on the published numbers.
 
-Pre-registered claims are judged: what they need and the store lacks is trained, the models are
-read, and each interval is set against its region. Without names, every claim.
+Runs the trainings that the claims need and the store lacks, measures the models, and compares each
+interval with its claim's region. Without names, judges every claim.
 
 Examples:
     lazarus-bench run --published                  # the published numbers: seconds
@@ -11,11 +11,11 @@ Examples:
     lazarus-bench run --report results --json
 
 Exit codes:
-    0  judged: every verdict is the one on record, and none is what --fail-on names
-    1  a verdict moved, or is what --fail-on names; the report is written all the same
+    0  judged; every verdict matches its pin, and none is one that --fail-on lists
+    1  a verdict moved or is one that --fail-on lists; the report is written all the same
     2  bad input: one sentence says what to fix, and nothing was judged
-    3  a claim's own code broke: its verdict is *error*, its trace is on standard error
-    130, 141  interrupted (what was trained is kept; the same command goes on), or a closed pipe
+    3  a claim's own code failed: its verdict is *error*, the traceback is on standard error
+    130, 141  interrupted (trainings are kept; the same command resumes), or a closed pipe
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(
         Parameter(
             metavar="CLAIM",
             completer=_names,
-            help="a claim's id (dual/vo-36), a family (dual), or a pattern in which * is any part",
+            help="a claim's id (dual/vo-36), a family (dual), or a pattern with *",
         ),
     ],
     asked: Judging = Judging(),

@@ -1,8 +1,8 @@
-r"""Add a direction to a layer and show what prompts are continued with.
+r"""Add a direction to a layer's output and show how prompts are continued.
 
-Contrastive activation addition: the mean state of the prompts --toward minus that of those --away,
-times --strength, added after a layer from the last prompt token on, beside random directions as
-long. The layer is the classifier layer, ⌊0.55 · layers⌋, unless others are named.
+Contrastive activation addition: the mean state of the --toward prompts minus that of the --away
+prompts, times --strength, is added after a layer from the last prompt token on, and compared with
+random directions of equal length. The default layer is the classifier layer, ⌊0.55 · layers⌋.
 
 Examples:
     lazarus-bench steer lab:llama '7 * 8 = ' --toward '23 + 45 = |17 + 38 = ' \
@@ -38,7 +38,7 @@ from lazarus_bench.errors import UserError
 def _side(what: str) -> Parameter:
     return Parameter(
         metavar="PROMPT|PROMPT",
-        help=f"{what} the mean state of these prompts: 'a|b' is two, @FILE one a line",
+        help=f"{what} the mean state of these prompts; 'a|b' is two, @FILE reads one per line",
         allow_leading_hyphen=True,
     )
 
@@ -54,16 +54,17 @@ def run(
     strength: Annotated[
         list[float] | None,
         Parameter(
-            metavar="X", help="times the direction; may be repeated, and be negative (default: 1)"
+            metavar="X",
+            help="multiplier of the direction; may be negative, may be repeated (default: 1)",
         ),
     ] = None,
-    tokens: Annotated[int, number("how many tokens to go on for, greedily (default: 8)")] = 8,
+    tokens: Annotated[int, number("number of tokens to generate, greedily (default: 8)")] = 8,
     targets: Targets = None,
     draws: Annotated[int, number("random directions to compare with (default: 5)")] = 5,
     top_k: TopK = 5,
     plot: Annotated[
         str | None,
-        plot("a heat map: the lens at every layer, of each target, else of the top token"),
+        plot("a heat map of the lens at every layer: one per target, else of the top token"),
     ] = None,
     output: Reading = Reading(),
     line: Line,
@@ -72,14 +73,14 @@ def run(
     check_output(output, plot)
     for flag, count in (("tokens", tokens), ("draws", draws)):
         if count < 1:
-            raise UserError(f"--{flag} {count} is too few: give 1 or more")
+            raise UserError(f"--{flag} {count} must be at least 1")
     strengths = list(dict.fromkeys(strength or [1.0]))
     for times in strengths:
         if not math.isfinite(times) or times == 0:
-            raise UserError(f"--strength {times:g} steers nowhere: give a number other than 0")
+            raise UserError(f"--strength {times:g} must be a finite number other than 0")
     plus, minus = inputs.read_prompts([toward]), inputs.read_prompts([away])
     if sorted(plus) == sorted(minus):
-        raise UserError("--toward and --away have the same prompts: the direction would be none")
+        raise UserError("--toward and --away have the same prompts: the direction would be zero")
     asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
     found = inputs.find(model, output.adapter)
     loaded = found.load()

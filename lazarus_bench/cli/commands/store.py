@@ -68,7 +68,7 @@ def record(stored: Stored) -> dict[str, Any]:
 
 @app.command
 def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
-    """List what was trained, and what is under way.
+    """List finished and running trainings.
 
     Examples:
         lazarus-bench store ls
@@ -119,7 +119,7 @@ def _told_amount(kept: measurements.Amount) -> str:
 @app.command
 def show(
     digest: Annotated[
-        str, Parameter(metavar="DIGEST-PREFIX", help="the first digits of its digest")
+        str, Parameter(metavar="DIGEST-PREFIX", help="the first characters of its digest")
     ],
     /,
     *,
@@ -232,7 +232,7 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
         lazarus-bench store verify
 
     Exit codes:
-        0  all whole
+        0  all intact
         1  something is damaged
         2  bad input
     """
@@ -266,13 +266,13 @@ def gc(
     store: StoreFolder = None,
     as_json: Json = False,
     older_than: Annotated[
-        float | None, Parameter(metavar="DAYS", help="also whole artifacts made before that")
+        float | None, Parameter(metavar="DAYS", help="also remove intact artifacts older than this")
     ] = None,
     dry: Annotated[
         bool, Parameter(name="--dry-run", help="only show what would be removed")
     ] = False,
 ) -> int:
-    """Remove what is damaged, abandoned or outdated.
+    """Remove damaged, abandoned and outdated artifacts.
 
     Examples:
         lazarus-bench store gc --dry-run

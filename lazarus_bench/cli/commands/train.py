@@ -1,7 +1,7 @@
-"""Train a model by one of the recipes.
+"""Train a model with one of the recipes.
 
-A training with the same model, seed and settings that is in the store already is found there,
-whoever made it; an interrupted one goes on.
+A training with the same model, seed and settings that is already in the store is reused, whoever
+made it; an interrupted one is resumed.
 
 Examples:
     lazarus-bench train dual-reward lab:llama --output adapters
@@ -9,9 +9,9 @@ Examples:
     lazarus-bench train RECIPE --help
 
 Exit codes:
-    0  trained, or found trained already
+    0  trained, now or before
     2  bad input: one sentence says what to fix, and nothing is trained
-    130, 141  interrupted (the same command goes on from there), or the pipe was closed
+    130, 141  interrupted (the same command resumes), or the pipe was closed
 """
 
 from __future__ import annotations
@@ -46,29 +46,35 @@ def run(
         Parameter(
             metavar="MODEL",
             help="a Hugging Face id, a directory, or a lab name such as lab:llama (seed 0's "
-            "artifact in the store); may stand in --config instead",
+            "artifact in the store); may be given in --config instead",
         ),
     ] = None,
     /,
     *,
     config: Annotated[
         str | None,
-        Parameter(metavar="FILE.yaml", help="settings from a file; flags given here win"),
+        Parameter(
+            metavar="FILE.yaml",
+            help="read settings from this file; flags on the command line override it",
+        ),
     ] = None,
     output: Annotated[
         str | None,
         Parameter(
             metavar="DIR",
-            help="copy what was trained there, with its manifest and log (default: it stays in the "
-            "store); a folder that is not empty is refused, unless it holds the same training",
+            help="copy the trained adapter or model to this folder, with its manifest and log "
+            "(default: keep it in the store only); the folder must be empty or contain the "
+            "same training",
         ),
     ] = None,
-    seed: Annotated[int | None, number("of data, order and initial weights (default: 0)")] = None,
+    seed: Annotated[
+        int | None, number("seed of data, order and initial weights (default: 0)")
+    ] = None,
     lab_seed: Annotated[
         int | None,
         number(
-            "which of a lab model's bases to start from (default: 0, as in all commands; a "
-            "claim's training with seed S starts from base S)"
+            "start from the lab model's base with this seed (default: 0, as in all "
+            "commands; a claim's training with seed S starts from base S)"
         ),
     ] = None,
     plot: Annotated[str | None, plot("draw the training curves: loss and its parts")] = None,
@@ -83,7 +89,7 @@ def run(
     named = {_parameter(flag): flag for flag in flags(name)}
     typed = {named[key].field: _typed(named[key], value) for key, value in own.items()}
     if "model" not in common:
-        raise UserError("no model was named: name one, such as lab:llama")
+        raise UserError("no model was given: give one, such as lab:llama")
     from lazarus_bench.cli import trained
 
     trained.check_seeds(common)

@@ -124,10 +124,10 @@ def settings_of(experiment: Experiment, config: Mapping[str, Any]) -> list[Setti
     for section, content in config.items():
         kind = experiment.sections.get(section)
         if kind is None or not isinstance(content, Mapping):
-            sections = ", ".join(experiment.sections) or "none"
+            known = ", ".join(experiment.sections) or "none"
             raise UserError(
                 f"{experiment.name} has no section {section!r} with settings: its sections are "
-                f"{sections}; leave the others out"
+                f"{known}; leave the others out"
             )
         known = keys_of(kind)
         for key, value in _flat(content):

@@ -405,8 +405,9 @@ def explained(
         on, off = measured.get(reads, (None, None))
         estimate = None if evidence is None else evidence.estimate(level)
         span = None
-        if isinstance(evidence, Reported) and evidence.low is not None is not evidence.high:
-            span = evidence.low, evidence.high
+        if isinstance(evidence, Reported):
+            low, high = evidence.low, evidence.high
+            span = None if low is None or high is None else (low, high)
         found.append(Explained(reads=reads, published=estimate, on=on, off=off, span=span))
     return tuple(found)
 

@@ -126,7 +126,7 @@ def lens_heatmap(
     measurements are of all the prompts given, as claims take them, so that one that is kept serves
     here too. `runs` are of one subject, one a seed, at least one.
     """
-    others: list[int] = []
+    others = []
     for operation in Operation:
         own = (at for at, p in enumerate(held_out) if p.operation is operation and p not in sample)
         others += islice(own, EACH)

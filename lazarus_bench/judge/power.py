@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,11 +42,8 @@ def units_needed(sampling: Sampling, value: float, region: Region, level: float)
         high *= 2
         if high > _LARGEST:
             return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    untried = range(high // 2 + 1, high)
+    return untried.start + bisect_left(untried, True, key=enough)
 
 
 def detectable_shift(error: float, df: float, level: float, power: float = 0.8) -> float | None:

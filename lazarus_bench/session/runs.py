@@ -19,11 +19,11 @@ from lazarus_bench.jobs.sources import name_of
 from lazarus_bench.models.quirks import Quirk
 from lazarus_bench.session.codec import UnwritableError, canonical, returned_type
 from lazarus_bench.session.run import Run, arguments, instrument_named
-from lazarus_bench.session.samples import Asked, Samples, axes_in, by_seed, stacked
+from lazarus_bench.session.samples import Asked, PerSeed, Samples, axes_in, called_by_seed, stacked
 from lazarus_bench.tasks.arithmetic import Problem
 
 
-class Runs(Sequence[Run]):
+class Runs(PerSeed, Sequence[Run]):
     """The runs of one recipe on one subject, one a seed: read as one, seeds first."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
@@ -50,14 +50,7 @@ class Runs(Sequence[Run]):
 
         Of an argument that is one of these, each run gets its own part.
         """
-        found = [
-            run.read(
-                instrument,
-                *by_seed(args, seed),
-                **dict(zip(kwargs, by_seed([*kwargs.values()], seed), strict=True)),
-            )
-            for seed, run in enumerate(self)
-        ]
+        found = called_by_seed((partial(run.read, instrument) for run in self), args, kwargs)
         asked = Asked(
             runs=self._runs,
             problems=frozenset(_problem_keys((*args, *kwargs.values()))),
@@ -79,11 +72,7 @@ class Runs(Sequence[Run]):
         It is not kept, so let it measure by `run.read`; of an argument that is `Runs`, `Samples` or
         a `Stack` each run gets its own part.
         """
-        parts = ([a[seed] if isinstance(a, Runs) else a for a in args] for seed in range(len(self)))
-        found = [
-            function(run, *by_seed(own, seed))
-            for seed, (run, own) in enumerate(zip(self, parts, strict=True))
-        ]
+        found = called_by_seed((partial(function, run) for run in self), args, {})
         question = f"{name_of(function) or repr(function)}{args!r}"
         asked = Asked(
             runs=self._runs,

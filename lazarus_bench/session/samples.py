@@ -30,8 +30,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
 from numbers import Number
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import numpy as np
@@ -90,8 +91,12 @@ class Asked:
         return self.problems & {problem.key for made in trained for problem in made.trained_on}
 
 
+class PerSeed:
+    """What holds a part for each seed."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Samples(NDArrayOperatorsMixin):
+class Samples(PerSeed, NDArrayOperatorsMixin):
     """An array `[seeds, ...]` with the names of its axes, its bounds and its origin.
 
     `pair` holds both sides of a difference until it is changed further.
@@ -181,14 +186,11 @@ class Samples(NDArrayOperatorsMixin):
         if ufunc is np.subtract:  # which NumPy refuses for two arrays of hits
             plain = [np.float64(i) if np.asarray(i).dtype == bool else i for i in plain]
         values = np.asarray(ufunc(*plain, **kwargs))
-        asked = given[0].asked
-        for other in given[1:]:
-            asked = asked | other.asked
         return Samples(
             values=values,
             axes=widest.axes,
             bounds=_bounds(ufunc, inputs, values),
-            asked=asked,
+            asked=reduce(or_, (samples.asked for samples in given)),
             pair=(inputs[0], inputs[1]) if ufunc is np.subtract and len(given) == 2 else None,
         )
 
@@ -260,7 +262,7 @@ def _bounds(ufunc: np.ufunc, inputs: Sequence[Any], values: npt.NDArray[Any]) ->
     return NOTHING
 
 
-class Stack:
+class Stack(PerSeed):
     """What an instrument measured of each seed: attributes are stacked, methods called by seed."""
 
     def __init__(
@@ -286,24 +288,15 @@ class Stack:
         if name.startswith("_"):
             raise AttributeError(name)
         found = [getattr(result, name) for result in self._results]
+        result: Any = type(self._results[0])
+        axes = _axes_of(result, name)
         if not callable(found[0]):
-            return self._stacked(found, self._axes(name))
+            return self._stacked(found, axes)
 
         def called(*args: Any, **kwargs: Any) -> Any:
-            each = [
-                method(
-                    *by_seed(args, seed),
-                    **dict(zip(kwargs, by_seed([*kwargs.values()], seed), strict=True)),
-                )
-                for seed, method in enumerate(found)
-            ]
-            return self._stacked(each, self._axes(name))
+            return self._stacked(called_by_seed(found, args, kwargs), axes)
 
         return called
-
-    def _axes(self, name: str) -> Axes | None:
-        cls: Any = type(self._results[0])
-        return _axes_of(cls, name)
 
     def _stacked(self, found: list[Any], axes: Axes | None) -> Any:
         samples = stacked(found, self._asked, axes)
@@ -329,9 +322,18 @@ def stacked(found: Sequence[Any], asked: Asked, axes: Axes | None = None) -> Any
     return Samples(values=values, axes=(SEEDS, *names), bounds=bounds, asked=asked)
 
 
-def by_seed(args: Sequence[Any], seed: int) -> list[Any]:
-    """Arguments for one seed: of a stack or of samples, that seed's own."""
-    return [a[seed] if isinstance(a, Stack | Samples) else a for a in args]
+def called_by_seed(
+    functions: Iterable[Callable[..., Any]], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> list[Any]:
+    """Call a function a seed; of an argument that is `PerSeed`, each gets its seed's own part."""
+
+    def own(given: Any, seed: int) -> Any:
+        return given[seed] if isinstance(given, PerSeed) else given  # type: ignore[index]
+
+    return [
+        function(*(own(a, seed) for a in args), **{k: own(v, seed) for k, v in kwargs.items()})
+        for seed, function in enumerate(functions)
+    ]
 
 
 @cache
@@ -405,10 +407,8 @@ def ratio(numerator: Samples, denominator: Samples, **options: Any) -> Evidence:
 def trend(points: Iterable[Samples], **options: Any) -> Evidence:
     """Evidence about a rank correlation with the order of `points`, each a number a seed."""
     points = tuple(points)
-    asked = Asked()
-    for point in points:
-        asked = asked | point.asked
     values = np.stack([point.values for point in points], axis=1).tolist()
+    asked = reduce(or_, (point.asked for point in points))
     return _from(asked, Trend(values=values, **options))
 
 
@@ -432,10 +432,9 @@ def all_of(conditions: Mapping[str, tuple[Evidence, OneSided]]) -> AllOf:
 
 def asked_of(evidence: Evidence) -> Asked:
     """Which runs were asked what for a piece of evidence, or for its conditions."""
-    found: Asked = getattr(evidence, "asked", Asked())
-    for condition in evidence.conditions if isinstance(evidence, AllOf) else ():
-        found = found | asked_of(condition.evidence)
-    return found
+    own: Asked = getattr(evidence, "asked", Asked())
+    parts = evidence.conditions if isinstance(evidence, AllOf) else ()
+    return reduce(or_, (asked_of(part.evidence) for part in parts), own)
 
 
 def _from(asked: Asked, evidence: Kind) -> Kind:

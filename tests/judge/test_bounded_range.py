@@ -25,8 +25,6 @@ from lazarus_bench.judge import (
     Outcome,
     Within,
     decide,
-    from_json,
-    to_json,
 )
 
 NOTHING = (-math.inf, math.inf)
@@ -128,12 +126,6 @@ def test_one_seed_knows_nothing_rather_than_the_whole_range():
 def test_a_sum_in_float32_may_pass_one():
     probabilities = np.float32([[1.0000001], [1.0], [1.0000001]])
     assert Means(values=probabilities, bounds=SHARE).estimate(0.95).interval.high == 1
-
-
-def test_the_range_survives_json():
-    for bounds in (SHARE, NOTHING):
-        evidence = Means(values=[[0.5, 0.25]], bounds=bounds)
-        assert from_json(to_json(evidence)) == evidence
 
 
 @pytest.mark.parametrize(

@@ -174,12 +174,6 @@ def test_a_level_is_a_fraction(level):
         pool([1.0, 2.0], [1.0, 1.0], level)
 
 
-@given(samples)
-def test_it_reads_back(pairs):
-    found = pooled(pairs)
-    assert from_json(to_json(found)) == found
-
-
 def test_the_error_is_that_of_the_normal_with_the_same_interval():
     run = Estimate(
         value=0.5,

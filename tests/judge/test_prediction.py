@@ -36,24 +36,22 @@ def test_two_ratios_far_apart_foretell_almost_anything():
     assert decide(far, AtLeast(0.0), family_size=3).predicted.high == np.inf
 
 
-@pytest.mark.parametrize("shares", [False, True])
-def test_ninety_nine_in_a_hundred_replications_lie_inside(shares):
+@pytest.mark.parametrize(
+    "sample",
+    [
+        lambda rng: Means(values=rng.normal(size=(5, 1))),
+        lambda rng: Means(values=rng.lognormal(-4, 0.5, (5, 1)), bounds=SHARE),
+        lambda rng: Differences(
+            first=rng.normal(size=(5, 1)), second=3 * rng.normal(size=(5, 1)), paired="no"
+        ),
+    ],
+    ids=["means", "shares", "unpaired"],
+)
+def test_ninety_nine_in_a_hundred_replications_lie_inside(sample):
     rng = np.random.default_rng(3)
     inside = 0
     for _ in range(1500):
-        values = rng.lognormal(-4, 0.5, (2, 5, 1)) if shares else rng.normal(size=(2, 5, 1))
-        old, new = (Means(values=v, bounds=SHARE if shares else (-np.inf, np.inf)) for v in values)
-        found = predict(old, AtLeast(0.0), 0.9)
-        inside += found.low <= new.point <= found.high
-    assert 0.98 <= inside / 1500 <= 0.998
-
-
-def test_unpaired_samples_are_predicted_from_both_sides():
-    rng = np.random.default_rng(4)
-    inside = 0
-    for _ in range(1500):
-        sides = rng.normal(size=(2, 2, 5, 1)) * [[[[1.0]], [[3.0]]]]
-        old, new = (Differences(first=a, second=b, paired="no") for a, b in sides)
+        old, new = sample(rng), sample(rng)
         found = predict(old, AtLeast(0.0), 0.9)
         inside += found.low <= new.point <= found.high
     assert 0.98 <= inside / 1500 <= 0.998

@@ -30,33 +30,22 @@ from lazarus_bench.judge import (
 
 
 @pytest.mark.parametrize("family_size", [1, 2, 6, 8, 40])
-def test_eight_of_eight_does_not_support_ninety_percent(family_size):
-    verdict = decide(Hits(values=[[1] * 8]), AtLeast(0.9), family_size=family_size)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "prompts (now 8)" in verdict.needed
-    assert "support ≥ 0.9" in verdict.needed
+@pytest.mark.parametrize(
+    ("hit", "region", "enough"), [(1, AtLeast(0.9), 29), (0, AtMost(0.05), 59)]
+)
+def test_eight_alike_show_neither_ninety_percent_nor_five(hit, region, enough, family_size):
+    def judged(prompts):
+        return decide(Hits(values=[[hit] * prompts]), region, family_size=family_size)
 
-
-@pytest.mark.parametrize("family_size", [1, 2, 6, 8, 40])
-def test_none_of_eight_does_not_support_five_percent(family_size):
-    verdict = decide(Hits(values=[[0] * 8]), AtMost(0.05), family_size=family_size)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "support ≤ 0.05" in verdict.needed
-
-
-def test_twenty_nine_of_twenty_nine_would_support_ninety_percent():
-    assert decide(Hits(values=[[1] * 8]), AtLeast(0.9), family_size=1).needed.startswith("29 ")
-    enough = decide(Hits(values=[[1] * 29]), AtLeast(0.9), family_size=1)
-    short = decide(Hits(values=[[1] * 28]), AtLeast(0.9), family_size=1)
-    assert enough.outcome is Outcome.SUPPORTED_RUN
-    assert short.outcome is Outcome.INCONCLUSIVE
-
-
-def test_fifty_nine_misses_would_support_five_percent():
-    verdict = decide(Hits(values=[[0] * 8]), AtMost(0.05), family_size=1)
-    assert verdict.needed.startswith("59 prompts")
-    verdict = decide(Hits(values=[[0] * 59]), AtMost(0.05), family_size=1)
-    assert verdict.outcome == "supported for this run"
+    assert judged(8).outcome is Outcome.INCONCLUSIVE
+    assert (
+        f"prompts (now 8) with the same outcome would support {region.describe()}"
+        in judged(8).needed
+    )
+    if family_size == 1:
+        assert judged(8).needed.startswith(f"{enough} ")
+        assert judged(enough).outcome is Outcome.SUPPORTED_RUN
+        assert judged(enough - 1).outcome is Outcome.INCONCLUSIVE
 
 
 def test_the_design_shows_lens_claims_both_ways_with_five_seeds():

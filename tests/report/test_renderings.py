@@ -11,8 +11,10 @@ import sample_diff
 import sample_registry
 import sample_report
 
+from lazarus_bench.report.html import render_html
+from lazarus_bench.report.markdown import render
 from lazarus_bench.report.pooling import pool_rows
-from lazarus_bench.report.schema import SCHEMA_VERSION
+from lazarus_bench.report.schema import SCHEMA_VERSION, Report
 
 RENDERINGS = sample_report.RENDERINGS | sample_registry.RENDERINGS | sample_diff.RENDERINGS
 
@@ -20,6 +22,16 @@ RENDERINGS = sample_report.RENDERINGS | sample_registry.RENDERINGS | sample_diff
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_each_rendering_is_its_golden_file(name):
     assert RENDERINGS[name]() == Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("page", "parts"),
+    [(render, ("## Jobs",)), (render_html, ('id="filters"', 'id="jobs"', 'id="layers"'))],
+)
+def test_an_empty_report_says_so(page, parts):
+    text = page(Report(created="2026-01-07", profile="smoke", command="pytest", manifest={}))
+    assert "No claim was judged." in text
+    assert not [part for part in (*parts, "Moved from their pins") if part in text]
 
 
 def test_the_sample_is_of_this_version_and_pooled_from_its_rows():

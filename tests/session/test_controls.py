@@ -36,8 +36,6 @@ def answering(right: int) -> Run:
 
 
 def test_one_shared_pair_fails_the_overlap_control(tmp_path):
-    import numpy as np
-
     clean = training_problems(np.random.default_rng(0), 50)
     (tmp_path / "clean").mkdir()
     (tmp_path / "dirty").mkdir()

@@ -11,7 +11,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.figures.heatmap import HeatGroup, HeatMap, HeatRow
 from lazarus_bench.figures.layers import LayerCurves
 from lazarus_bench.figures.training import Curves
-from lazarus_bench.judge import AtLeast, Control, Means, Outcome, Reported, family_level
+from lazarus_bench.judge import AtLeast, Means, Outcome, Reported, family_level
 from lazarus_bench.report.schema import LensTable
 from lazarus_bench.session.judging import (
     NoVerdict,
@@ -76,11 +76,6 @@ def test_the_family_sets_the_level(size):
     assert verdict.outcome == Outcome.SUPPORTED_RUN
     assert verdict.level == pytest.approx(1 - 2 * 0.05 / size)
     assert verdict == trial(size).judge_published()
-
-
-def test_a_failed_control_makes_the_verdict_invalid():
-    failed = Control(name="overlap", value=3.0, expectation="0", passed=False)
-    assert trial()(NARROW, controls=[failed]).outcome == Outcome.INVALID
 
 
 def test_one_test_one_verdict():

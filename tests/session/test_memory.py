@@ -74,49 +74,71 @@ def test_a_second_session_reads_nothing(begin, read, monkeypatch):
     assert first.bare.strides == second.bare.strides
 
 
-def test_other_prompts_are_another_reading(begin, read):
-    begin().lens(PROBLEMS)
-    begin().lens(PROBLEMS[:4])
-    begin().lens(PROBLEMS[::-1])
-    assert read == [8, 4, 8]
-
-
-def test_random_weights_are_another_model(begin, read):
-    assert not np.array_equal(begin().randomised().lens(PROBLEMS).bare, begin().lens(PROBLEMS).bare)
-    begin().randomised().lens(PROBLEMS)
-    assert len(read) == 2
-
-
-def test_a_quirk_is_another_reading_kept_apart(begin, read, tmp_path):
+@pytest.mark.parametrize(
+    "others",
+    [
+        [lambda run: run.lens(PROBLEMS[:4])],
+        [lambda run: run.lens(PROBLEMS[::-1])],
+        [lambda run: run.randomised().lens(PROBLEMS)],
+        [
+            lambda run: run.with_quirk("bf16-lens").lens(PROBLEMS),
+            lambda run: replace(run, quirk="bf16-lens").lens(PROBLEMS),
+        ],
+        [
+            lambda run: run.randomised().with_quirk("bf16-lens").lens(PROBLEMS),
+            lambda run: run.with_quirk("bf16-lens").randomised().lens(PROBLEMS),
+        ],
+    ],
+    ids=["prompts", "order", "random weights", "quirk", "quirk of random weights"],
+)
+def test_another_reading_is_kept_apart(begin, read, tmp_path, others):
     plain = begin().lens(PROBLEMS)
-    quirky = begin().with_quirk("bf16-lens").lens(PROBLEMS)
+    first, *again = [other(begin()) for other in (*others, *others)]
     assert len(read) == len(kept(tmp_path)) == 2
-    assert not np.array_equal(plain.bare, quirky.bare)
+    assert not np.array_equal(first.bare, plain.bare)
+    assert all(np.array_equal(found.bare, first.bare) for found in again)
     assert np.array_equal(begin().lens(PROBLEMS).bare, plain.bare)
-    assert np.array_equal(begin().with_quirk("bf16-lens").lens(PROBLEMS).bare, quirky.bare)
     begin().with_quirk("non-causal-lens").lens(PROBLEMS)
     assert len(read) == len(kept(tmp_path)) == 3
 
 
-def test_a_run_made_with_a_quirk_keeps_apart_as_well(begin, read, tmp_path):
-    begin().lens(PROBLEMS)
-    replace(begin(), quirk="bf16-lens").lens(PROBLEMS)
-    assert len(read) == len(kept(tmp_path)) == 2
-    begin().with_quirk("bf16-lens").lens(PROBLEMS)
-    assert len(read) == 2
-    begin().randomised().with_quirk("bf16-lens").lens(PROBLEMS)
-    begin().with_quirk("bf16-lens").randomised().lens(PROBLEMS)
-    assert len(read) == len(kept(tmp_path)) == 3
-
-
-def test_other_weights_are_another_model(begin, read, model):
-    begin().lens(PROBLEMS)
+def flip(model):
     weights = model / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-2] ^= 1
     weights.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda patch, model: flip(model),
+        lambda patch, model: patch.setattr(memory, "code_of", lambda name: "c0de" * 16),
+        lambda patch, model: patch.setattr(memory, "machine", lambda: ("cuda", "", "1")),
+    ],
+    ids=["weights", "code", "device"],
+)
+def test_what_changed_is_measured_anew(begin, read, model, monkeypatch, change):
+    begin().lens(PROBLEMS)
+    change(monkeypatch, model)
+    begin().lens(PROBLEMS)
     begin().lens(PROBLEMS)
     assert len(read) == 2
+
+
+CHANGED = ((memory, "code_of", sources.code_of.__wrapped__), (sources, "_STARTED", 0.0))
+
+
+@pytest.mark.parametrize(
+    "settings", [CHANGED, [(measurements, "LARGEST", 100)]], ids=["source changed", "too large"]
+)
+def test_what_may_not_be_kept_is_read_each_time(begin, read, tmp_path, monkeypatch, settings):
+    for setting in settings:
+        monkeypatch.setattr(*setting)
+    begin().lens(PROBLEMS)
+    begin().lens(PROBLEMS)
+    assert len(read) == 2
+    assert kept(tmp_path) == []
 
 
 def test_a_weight_that_a_fingerprint_did_not_sample_tells_by_its_time(model):
@@ -124,30 +146,6 @@ def test_a_weight_that_a_fingerprint_did_not_sample_tells_by_its_time(model):
     assert measurements.content_of_checkpoint(model, "ab") == before
     os.utime(model / "model.safetensors", ns=(1, 1))
     assert measurements.content_of_checkpoint(model, "ab") != before
-
-
-def test_other_code_measures_anew(begin, read, monkeypatch):
-    begin().lens(PROBLEMS)
-    monkeypatch.setattr(memory, "code_of", lambda name: "c0de" * 16)
-    begin().lens(PROBLEMS)
-    begin().lens(PROBLEMS)
-    assert len(read) == 2
-
-
-def test_source_that_changed_under_a_session_keeps_nothing(begin, read, tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "code_of", sources.code_of.__wrapped__)
-    monkeypatch.setattr(sources, "_STARTED", 0.0)
-    begin().lens(PROBLEMS)
-    begin().lens(PROBLEMS)
-    assert len(read) == 2
-    assert kept(tmp_path) == []
-
-
-def test_another_device_is_another_reading(begin, read, monkeypatch):
-    begin().lens(PROBLEMS)
-    monkeypatch.setattr(memory, "machine", lambda: ("cuda", "", "1"))
-    begin().lens(PROBLEMS)
-    assert len(read) == 2
 
 
 @pytest.mark.parametrize("at", [0, 40, -1])
@@ -236,19 +234,14 @@ def test_an_instrument_of_anybody_is_measured_once(begin, tmp_path):
     assert first.parent.parent.name.startswith(f"{counts.__module__}.counts@")
 
 
-@pytest.mark.parametrize("instrument", [gives_a_set, says_nothing, lambda run: TAKEN.append(run)])
-def test_what_cannot_be_kept_is_measured_in_each_session(begin, tmp_path, instrument):
+@pytest.mark.parametrize(
+    ("instrument", "args"),
+    [(gives_a_set, ()), (says_nothing, ()), (lambda run: TAKEN.append(run), ()), (counts, ({1},))],
+)
+def test_what_cannot_be_kept_is_measured_each_time(begin, tmp_path, instrument, args):
     TAKEN.clear()
-    begin().read(instrument)
-    begin().read(instrument)
-    assert len(TAKEN) == 2
-    assert kept(tmp_path) == []
-
-
-def test_arguments_without_a_canonical_form_are_measured_each_time(begin, tmp_path):
-    TAKEN.clear()
-    run = begin()
-    run.read(counts, {1}), run.read(counts, {1})
+    begin().read(instrument, *args)
+    begin().read(instrument, *args)
     assert len(TAKEN) == 2
     assert kept(tmp_path) == []
 
@@ -256,14 +249,6 @@ def test_arguments_without_a_canonical_form_are_measured_each_time(begin, tmp_pa
 def test_a_misspelt_instrument_is_answered_by_the_nearest(begin):
     with pytest.raises(AttributeError, match="did you mean 'likelihood'"):
         begin().likelyhood(PROBLEMS)
-
-
-def test_what_is_too_large_is_read_each_time(begin, read, tmp_path, monkeypatch):
-    monkeypatch.setattr(measurements, "LARGEST", 100)
-    begin().lens(PROBLEMS)
-    begin().lens(PROBLEMS)
-    assert len(read) == 2
-    assert kept(tmp_path) == []
 
 
 def test_adapters_and_their_steps_are_models_of_their_own(tmp_path, model, monkeypatch):

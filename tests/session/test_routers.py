@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from lazarus_bench.analysis.router import project_gates, project_random
 from lazarus_bench.analysis.routing import _where, read_routing
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models import lab
@@ -32,16 +31,6 @@ def run(tmp_path_factory) -> Run:
     return Run(name="mixture", seed=3, directory=directory)
 
 
-def test_projections_are_the_instruments_and_taken_once(run):
-    found, chance = run.router_projection(), run.random_projection(seed=3)
-    assert np.array_equal(found.tokens, project_gates(run.loaded).tokens)
-    assert np.array_equal(chance.tokens, project_random(run.loaded, seed=3).tokens)
-    assert run.router_projection() is found
-    assert run.random_projection(seed=3) is chance
-    assert run.random_projection(seed=4) is not chance
-    assert run.router_projection(5).tokens.shape == (24, 5)
-
-
 def test_the_null_is_of_the_runs_own_width_and_vocabulary(run):
     null = run.router_chance()
     assert (null.width, null.vocabulary) == (48, run.loaded.config["vocab_size"])
@@ -59,11 +48,10 @@ def test_experts_that_name_a_word(run):
         run.experts_naming(("no such word",), everything)
 
 
-def test_routes_are_the_instruments_and_taken_once(run):
+def test_routes_are_those_of_the_prompts_texts(run):
     found = run.routing(PROBLEMS)
     own = read_routing(run.loaded, [run.loaded.encode(p.symbols) for p in PROBLEMS])
     np.testing.assert_array_equal(found.load, own.load)
-    assert run.routing(list(PROBLEMS)) is found
     texts = tuple(p.symbols for p in PROBLEMS)
     np.testing.assert_array_equal(run.routes(texts).load, own.load)
     assert found.load.shape == (3, 8)

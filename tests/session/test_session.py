@@ -95,14 +95,6 @@ def test_a_profile_may_read_more_seeds_of_further_families(session):
     assert [job.seed for job in session.jobs("lab:granite", None)] == [0, 1]
 
 
-def test_a_further_family_that_is_only_read_is_as_many_runs_as_it_has_bases(session):
-    assert session.unattainable(claim(binary=True), "lab:granite", family_level(50)) is None
-    session.profile = replace(session.profile, prompts=2)
-    assert "3 seeds" in session.unattainable(
-        claim(TINY, binary=True), "lab:granite", family_level(50)
-    )
-
-
 def test_the_instruct_sibling_is_tuned_from_the_same_base(session):
     jobs = session.jobs("lab:llama", trained(TINY, instruct=True))
     assert all(isinstance(job.base.recipe, Instruct) for job in jobs)
@@ -135,19 +127,25 @@ def test_a_subject_is_resolved_once(session, tiny):
         session.subject("lab:nope")
 
 
-def test_a_design_too_small_to_decide_says_so_for_hits_alone(session):
-    assert session.unattainable(claim(binary=True), "lab:llama", family_level(50)) is None
+@pytest.mark.parametrize(
+    ("needs", "subject", "design"),
+    [
+        ((), "lab:llama", "3 seeds × 2 prompts"),
+        ((), "lab:granite", "1 seed × 2 prompts"),
+        ((TINY,), "lab:granite", "3 seeds × 2 prompts"),
+        ((), "tiny", "1 seed × 2 prompts"),
+        ((TINY,), "tiny", "3 seeds × 2 prompts"),
+        ((TWO,), "tiny", "3 seeds × 2 prompts"),
+    ],
+)
+def test_a_design_too_small_to_decide_says_so_for_hits_alone(session, tiny, needs, subject, design):
+    """What is only read is as many runs as it has bases: one of a checkpoint or further family."""
+    subject = subject.replace("tiny", str(tiny))
+    assert session.unattainable(claim(*needs, binary=True), subject, family_level(50)) is None
     session.profile = replace(session.profile, prompts=2)
-    said = session.unattainable(claim(binary=True), "lab:llama", family_level(50))
-    assert "no outcome of 3 seeds × 2 prompts" in said
-    assert session.unattainable(claim(), "lab:llama", family_level(50)) is None
-
-
-def test_a_checkpoint_that_is_only_read_is_one_run_whatever_the_seeds(session, tiny):
-    assert session.unattainable(claim(binary=True), str(tiny), family_level(50)) is None
-    trained = claim(TINY, binary=True)
-    session.profile = replace(session.profile, prompts=2)
-    assert "3 seeds" in session.unattainable(trained, str(tiny), family_level(50))
+    said = session.unattainable(claim(*needs, binary=True), subject, family_level(50))
+    assert f"no outcome of {design}" in said
+    assert session.unattainable(claim(*needs), subject, family_level(50)) is None
 
 
 def test_nothing_missing_is_nothing_said(session, tiny):
@@ -240,12 +238,10 @@ def test_stages_stand_on_one_another_and_share_what_is_below(session):
     )
 
 
-def test_stages_are_needed_and_count_as_trained(session, tiny):
+def test_stages_are_needed(session, tiny):
     needed = session.needed(claim(TWO), str(tiny))
     assert needed == list(session.jobs(str(tiny), TWO))
     assert len(session.plan(needed).todo) == 9
-    session.profile = replace(session.profile, prompts=2)
-    assert "3 seeds" in session.unattainable(claim(TWO, binary=True), str(tiny), family_level(50))
 
 
 def test_a_recipe_alone_on_an_adapter_is_refused_before_anything_runs(session, tiny):

@@ -99,17 +99,6 @@ def test_no_passage_or_part_is_left_without_a_claim_or_a_reason():
         assert all(part.note for _, part in said.parts_of_kind(Kind.UNTESTABLE))
 
 
-def test_the_parts_that_were_once_admitted_in_notes_have_claims_or_reasons():
-    once = {
-        "classifier_emergence_cli": (87, 121, 134, 163),
-        "classifier_emergence_results": (261, 555, 632, 636, 640, 727, 909),
-        "two_stage_classifier": (57, 64, 65, 109, 117),
-    }
-    for name, lines in once.items():
-        parts = {e.line: e.parts for e in coverage(name).of_kind(Kind.JUDGED) if e.parts}
-        assert set(lines) <= set(parts), name
-
-
 def test_no_long_passage_of_a_writeup_is_copied():
     for name in WRITEUPS:
         assert max(len(entry.quote) for entry in coverage(name).entries) <= 50

@@ -27,14 +27,12 @@ from lazarus_bench.judge import (
     Above,
     AllOf,
     AtLeast,
-    AtMost,
     ClassEntropy,
     Condition,
     HitDifferences,
     Hits,
     Means,
     Outcome,
-    Within,
     decide,
 )
 
@@ -125,28 +123,10 @@ def test_every_finding_can_be_read_and_estimated(finding):
         assert estimate.interval.low <= estimate.value <= estimate.interval.high
 
 
-def _verdict(claim, region, family_size):
-    return decide(BY_CLAIM[claim].evidence, region, family_size=family_size)
-
-
-def test_eight_of_eight_does_not_show_nine_in_ten():
-    verdict = _verdict("dual/vo-all-right", AtLeast(0.9), 8)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.estimate.interval95.low == pytest.approx(0.63, abs=0.005)
-
-
-def test_five_trials_without_a_difference_show_equivalence_at_ten_points_and_not_at_five():
-    assert _verdict("grpo/probe-unchanged", Within(-0.05, 0.05), 1).outcome is Outcome.INCONCLUSIVE
-    assert _verdict("grpo/probe-unchanged", Within(-0.1, 0.1), 1).outcome is Outcome.SUPPORTED_RUN
-    layers = BY_CLAIM["grpo/probe-unchanged"].others[0].evidence
-    assert layers.point == pytest.approx(-0.0875)
-
-
 def test_printed_rewards_are_of_sixteen_answers():
     first = BY_CLAIM["grpo-dual/reward-dies"].others[0].evidence
     assert (first.shape, sum(first.values[0])) == ((1, 16), 7)
     assert round(first.rate, 3) == pytest.approx(grpo.GRPO_DUAL_DYNAMICS[0].reward, abs=6e-4)
-    assert _verdict("grpo-dual/reward-dies", AtMost(0.05), 10).outcome is Outcome.INCONCLUSIVE
 
 
 def test_both_tables_of_each_untrained_model_give_its_operations_no_mass():
@@ -221,7 +201,6 @@ def test_every_count_of_parameters_rounds_to_the_printed_one():
         rounded = count.digit * round(count.counted / count.digit)
         assert rounded == pytest.approx(count.printed, rel=1e-9)
         assert count.miss < 0.5
-    assert _verdict("finetune/params", AtMost(0.5), 6).outcome is Outcome.SUPPORTED
 
 
 def test_seven_experts_of_one_token_lie_below_what_independent_layers_give():
@@ -229,23 +208,16 @@ def test_seven_experts_of_one_token_lie_below_what_independent_layers_give():
     assert router.independent_experts(1) == pytest.approx(17.1, abs=0.05)
     context = BY_CLAIM["router/context"]
     assert context.evidence.point < context.others[0].evidence.point < 0
-    assert _verdict("router/context", AtLeast(0.0), 5).outcome is Outcome.INCONCLUSIVE
 
 
-def test_all_experts_decide_what_eight_picked_ones_do_not():
-    assert _verdict("router/all-general", AtMost(0.05), 5).outcome is Outcome.SUPPORTED_RUN
+def test_one_of_the_eight_picked_experts_is_general():
     printed = BY_CLAIM["router/all-general"].others[0].evidence
     assert sum(printed.values[0]) == 1
-    assert _verdict("router/weak", AtMost(0.2), 5).outcome is Outcome.INCONCLUSIVE
 
 
 def test_printed_probe_accuracies_are_of_sixteen_prompts():
-    """13 of 16 at the best layer, 7 at the first: neither the start nor the rise is decided."""
     start = BY_CLAIM["probe/words-start-low"].evidence
     assert (start.shape, sum(start.values[0])) == ((1, 16), 7)
-    for claim, region in (("words-start-low", AtMost(0.5)), ("words-emerge", AtLeast(0.25))):
-        assert _verdict(f"probe/{claim}", region, 9).outcome is Outcome.INCONCLUSIVE
-    assert _verdict("probe/symbols-trivial", AtLeast(0.95), 9).outcome is Outcome.INCONCLUSIVE
 
 
 def test_the_printed_ranks_lie_nineteen_and_six_percent_from_the_ends():
@@ -255,10 +227,6 @@ def test_the_printed_ranks_lie_nineteen_and_six_percent_from_the_ends():
 
 
 ENGRAM_CLAIMS = 15
-
-
-def _engram(name, region):
-    return _verdict(f"engram/{name}", region, ENGRAM_CLAIMS)
 
 
 def test_printed_accuracies_are_counts_of_the_evaluation_splits():

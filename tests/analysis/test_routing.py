@@ -125,19 +125,6 @@ class _Failing:
         return replace(loaded, model=cls(loaded.model))
 
 
-def test_prompts_are_traced_alike_alone_and_together(monkeypatch):
-    loaded = made("gpt_oss")
-    together = read_routing(loaded, PROMPTS)
-    monkeypatch.setattr(routing, "MAX_CHOICES", 1)
-    alone = read_routing(loaded, PROMPTS)
-    assert [trace.tokens for trace in together.traces] == [tuple(p) for p in PROMPTS]
-    for one, other in zip(together.traces, alone.traces, strict=True):
-        assert one.experts.shape == (len(one.tokens), 3, 2)
-        assert np.array_equal(one.experts, other.experts)
-        np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
-    np.testing.assert_allclose(together.load, alone.load)
-
-
 def test_loads_are_counts_over_tokens():
     found = read_routing(made("olmoe"), PROMPTS)
     chosen = np.concatenate([trace.experts for trace in found.traces])

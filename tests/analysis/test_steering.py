@@ -114,18 +114,6 @@ def test_a_planted_direction_is_the_contrast(seed):
     assert abs(control @ found) < 0.99 * (found @ found)
 
 
-def test_no_strength_and_no_direction_change_nothing(tiny_model):
-    before = behaviour(tiny_model, TWELVE)
-    for layer in range(4):
-        for after in (
-            steer(tiny_model, TWELVE, layer, np.ones(48), strength=0.0),
-            steer(tiny_model, TWELVE, layer, np.zeros((12, 48))),
-        ):
-            assert after.given == before.given
-            np.testing.assert_allclose(after.names, before.names, rtol=1e-5)
-            np.testing.assert_allclose(after.probability, before.probability, rtol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("problems", "direction", "strength", "complaint"),
     [

@@ -73,19 +73,6 @@ def test_dual_reward_weighs_its_two_parts(tiny_model, weight, layer):
     assert number(parts["answer"]) == pytest.approx(answer, rel=1e-5)
 
 
-def test_without_a_quirk_the_loss_is_the_weighted_sum_to_the_last_bit(tiny_model):
-    model, anatomy, batch = tiny_model.model, tiny_model.anatomy, collate(EXAMPLES, pad=2)
-    value, parts = dual_loss(anatomy, 2, 0.4)(model, batch)
-    residuals = residual_stream(model, anatomy, batch.tokens)
-    answer = answer_loss(model, anatomy, residuals, batch)
-    label = class_loss(model, anatomy, residuals, batch, 2)
-    assert number(value) == number(0.4 * label + (1 - 0.4) * answer)
-    assert {name: number(part) for name, part in parts.items()} == {
-        "class": number(label),
-        "answer": number(answer),
-    }
-
-
 def test_unshifted_labels_score_a_token_at_its_own_position_and_log_the_true_loss(tiny_model):
     loss = dual_loss(tiny_model.anatomy, 2, 0.4, ("unshifted-labels",))
     value, parts = loss(tiny_model.model, collate(EXAMPLES, pad=2))
@@ -105,14 +92,6 @@ def test_the_class_at_the_answers_end_is_read_at_its_last_token(tiny_model):
     assert abs(label - class_by_hand(tiny_model, EXAMPLES, 2)) > 1e-3
     assert number(parts["class"]) == pytest.approx(label, rel=1e-5)
     assert number(value) == pytest.approx(0.4 * label + 0.6 * answer, rel=1e-5)
-
-
-@pytest.mark.parametrize("quirk", ["unshifted-labels", "class-at-answer-end"])
-def test_shards_of_a_quirky_loss_average_to_the_whole(tiny_model, quirk):
-    loss, batch = dual_loss(tiny_model.anatomy, 2, 0.4, (quirk,)), collate(EXAMPLES, pad=2)
-    whole = number(loss(tiny_model.model, batch)[0])
-    shards = [number(loss(tiny_model.model, batch.shard(rank, 2))[0]) for rank in range(2)]
-    assert np.mean(shards) == pytest.approx(whole, rel=1e-5)
 
 
 PROBLEMS = held_out(12, 0)

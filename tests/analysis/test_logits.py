@@ -8,8 +8,6 @@ from hypothesis.extra import numpy as arrays
 
 from lazarus_bench.analysis.logits import change_kept, change_size, last_logits, relative_difference
 from lazarus_bench.backend import mx
-from lazarus_bench.errors import NotApplicable
-from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import held_out
 
 PROBLEMS = held_out(12, 0)
@@ -23,13 +21,6 @@ def test_they_are_the_models_own_in_the_order_of_the_prompts(tiny_model):
     for row, problem in zip(found, PROBLEMS, strict=True):
         own = tiny_model.model(mx.array([tiny_model.encode(problem.symbols)]))[0, -1]
         np.testing.assert_allclose(row, np.array(own), atol=1e-5)
-
-
-def test_half_precision_does_not_apply(tiny):
-    loaded = load(tiny)
-    loaded.model.set_dtype(mx.bfloat16)
-    with pytest.raises(NotApplicable, match="holds bfloat16 weights"):
-        last_logits(loaded, PROBLEMS)
 
 
 def test_the_difference_is_relative_to_each_prompts_largest_logit():

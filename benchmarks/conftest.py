@@ -1,5 +1,6 @@
 """The model that is measured, the machine in the JSON, and what the suites found, in two files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,10 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     from lazarus_bench import backend
-    from lazarus_bench.benchmark.sections import Findings
 
     _check(config)
     backend.set_threads()
-    config.stash[FINDINGS] = Findings()
+    config.stash[FINDINGS] = []
 
 
 def _check(config):
@@ -73,30 +73,25 @@ def measured(request, tmp_path_factory):
     names = request.config.getoption("--lb-model")
     if len(names) > 1:
         raise UserError("the benchmarks measure one model a run: give --lb-model once")
+    claims = Path(__file__).resolve().parents[1] / "hypotheses"
     if not names:
-        return lab_subject(tmp_path_factory.mktemp("models"))
-    name = names[0]
-    return Subject(name=name, directory=find(name).directory, lab=name.startswith("lab:"))
-
-
-@pytest.fixture
-def once(benchmark):
-    """Run what times itself exactly once."""
-    return lambda work: benchmark.pedantic(work, rounds=1, iterations=1, warmup_rounds=0)
+        return replace(lab_subject(tmp_path_factory.mktemp("models")), hypotheses=claims)
+    (name,) = names
+    folder, lab = find(name).directory, name.startswith("lab:")
+    return Subject(name=name, directory=folder, lab=lab, hypotheses=claims, judged=True)
 
 
 def pytest_sessionfinish(session):
     from lazarus_bench.benchmark.gate import bigger_is_better
-    from lazarus_bench.benchmark.sections import Subject, document
+    from lazarus_bench.benchmark.sections import document
     from lazarus_bench.report.files import write_text
 
     option = session.config.getoption
     if option("collectonly") or not (option("--lb-findings") or option("--lb-bigger-is-better")):
         return
-    names = option("--lb-model") or ["untrained lab llama"]
-    subject = Subject(name=names[0], directory=Path(), lab=False)
+    name, *_ = option("--lb-model") or ["untrained lab llama"]
     command = " ".join(["pytest", *session.config.invocation_params.args])
-    found = document(session.config.stash[FINDINGS], subject, command)
+    found = document(session.config.stash[FINDINGS], name, command)
     if option("--lb-findings"):
         write_text(found.to_json(), Path(option("--lb-findings")), "document")
     if option("--lb-bigger-is-better"):

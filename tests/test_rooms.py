@@ -24,7 +24,7 @@ ROOMS = {
     "cores": ("backend",),
     "tasks": (),
     "models": ("backend", "exponentials", "tasks"),
-    "training": ("models",),
+    "training": ("models", "codec", "cores"),
     "analysis": ("models", "figures"),
     "jobs": ("training", "cores", "claims"),
     "session": ("report", "analysis", "jobs"),

@@ -201,6 +201,14 @@ class Roof:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """What was not measured, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """The results of one or several runs on a machine."""
 

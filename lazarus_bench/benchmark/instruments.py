@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,7 @@ from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.prompts import last_states, prompt_tokens
 from lazarus_bench.analysis.router import project_gates
 from lazarus_bench.analysis.routing import read_routing
-from lazarus_bench.benchmark.document import Reading
+from lazarus_bench.benchmark.document import LeftOut, Reading
 from lazarus_bench.benchmark.meters import interleaved, peak_bytes, resident_peak, timed
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import LoadedModel
@@ -82,40 +82,33 @@ def uses(loaded: LoadedModel, count: int) -> Mapping[str, Use]:
 
 def measure_instruments(
     loaded: LoadedModel, *, rounds: int = 7, count: int = 200
-) -> tuple[list[Reading], dict[str, str]]:
+) -> Iterator[Reading | LeftOut]:
     """Readings of all instruments that fit the model, and why others are left out."""
-    known, skipped = uses(loaded, count), {}
+    known = uses(loaded, count)
     peaks: dict[str, tuple[int | None, int | None]] = {}
     for name, use in known.items():
         try:
             resident, allocated = peak_bytes(partial(resident_peak, use.work))
         except NotApplicable as error:
-            skipped[name] = str(error)
+            yield LeftOut(name=name, why=str(error))
         else:
             peaks[name] = allocated or None, resident  # what works by numpy has no allocator's
     found = interleaved({name: timed(known[name].work) for name in peaks}, rounds, warm=0)
-    readings, reading = [], partial(Reading.of, GROUP)
+    reading = partial(Reading.of, GROUP)
     for name, seconds in found.items():
         use = known[name]
         if use.prompts:
-            readings.append(reading(name, "prompts/s", use.prompts / seconds))
-            readings.append(reading(name, "prompt_tps", use.tokens / seconds))
+            yield reading(name, "prompts/s", use.prompts / seconds)
+            yield reading(name, "prompt_tps", use.tokens / seconds)
         else:
-            readings.append(reading(name, "readings/s", 1 / seconds))
+            yield reading(name, "readings/s", 1 / seconds)
         for unit, size in zip(("MiB, allocator", "MiB, process"), peaks[name], strict=True):
             if size is not None:
-                readings.append(reading(name, unit, [size / MIB], more=False))
-    generated = _generation(loaded, count, rounds)
-    if generated is None:
-        skipped["generation_tps"] = (
-            "decoding further tokens took no time that could be told from reading the prompts: "
-            "give more rounds or prompts"
-        )
-        return readings, skipped
-    return [*readings, generated], skipped
+                yield reading(name, unit, [size / MIB], more=False)
+    yield _generation(loaded, count, rounds)
 
 
-def _generation(loaded: LoadedModel, count: int, rounds: int) -> Reading | None:
+def _generation(loaded: LoadedModel, count: int, rounds: int) -> Reading | LeftOut:
     """Tokens a second of greedy decoding beyond the first one, which reading the prompt gives."""
     prompts = prompt_tokens(loaded, [problem.symbols for problem in held_out(count, 0)])
     # The end-of-text token of each answer that has one was decoded too.
@@ -130,5 +123,9 @@ def _generation(loaded: LoadedModel, count: int, rounds: int) -> Reading | None:
     )
     beyond = found["all"] - found["one"]
     if made <= count or not (beyond > 0).all():
-        return None
+        return LeftOut(
+            name="generation_tps",
+            why="decoding further tokens took no time that could be told from reading the prompts: "
+            "give more rounds or prompts",
+        )
     return Reading.of(GROUP, "answers", "generation_tps", (made - count) / beyond)

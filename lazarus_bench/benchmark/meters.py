@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from lazarus_bench.judge.rounds import Floats
+from lazarus_bench.training.apart import peak_since_start
 
 Arm = Callable[[], float]
 """Does its work once, to the end, and returns its cost: seconds, or seconds a unit."""
 
 RESET = Path("/proc/self/clear_refs")
-STATUS = Path("/proc/self/status")
 
 
 def timed(work: Callable[[], object]) -> Arm:
@@ -82,23 +80,4 @@ def resident_peak(work: Callable[[], object]) -> int | None:
         work()
         return None
     work()
-    return _high_water()
-
-
-def peak_since_start() -> int:
-    """Most bytes that this process has held in memory so far.
-
-    Linux keeps in `ru_maxrss` what the process that started this one held (`exec` carries it over),
-    so that there the kernel's own mark for this program is read.
-    """
-    try:
-        return _high_water()
-    except OSError:
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _high_water() -> int:
-    lines = STATUS.read_text(encoding="ascii").splitlines()
-    (line,) = (line for line in lines if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
+    return peak_since_start()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,8 @@ from lazarus_bench.benchmark.meters import Arm, interleaved, timed
 from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
 from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds, view_seconds
 from lazarus_bench.judge.rounds import median
-from lazarus_bench.training import Recipe
+from lazarus_bench.training import Recipe, loop
 from lazarus_bench.training.optimizers import Bucketed
-
-LOOPS = ("sft", "dual_reward", "grpo", "engram", "pretrain")
-"""Modules of `training` that call the loop by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +67,14 @@ def catch(spec: Recipe, base: Path | None, seed: int = 100) -> Caught:
             )
         )
 
-    modules = [import_module(f"lazarus_bench.training.{name}") for name in LOOPS]
-    loops = [module.fit for module in modules]
-    for module in modules:
-        module.fit = fit  # type: ignore[attr-defined]
+    usual, loop.fit = loop.fit, fit
     try:
         with tempfile.TemporaryDirectory() as folder:
             spec.train(base, Path(folder), seed, show=False)
     except _Stop as stop:
         return stop.caught
     finally:
-        for module, loop in zip(modules, loops, strict=True):
-            module.fit = loop  # type: ignore[attr-defined]
+        loop.fit = usual
     raise ValueError(f"{spec.label} has no training loop")
 
 

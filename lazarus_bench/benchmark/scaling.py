@@ -18,7 +18,7 @@ from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.prompts import prompt_tokens, read_states
 from lazarus_bench.benchmark.document import Curve
 from lazarus_bench.benchmark.meters import Arm, interleaved, peak_bytes, timed
-from lazarus_bench.benchmark.recipes import begin, end
+from lazarus_bench.benchmark.recipes import task_of
 from lazarus_bench.benchmark.workloads import (
     LAB,
     Shape,
@@ -32,6 +32,7 @@ from lazarus_bench.benchmark.workloads import (
 from lazarus_bench.cores import on_own_core
 from lazarus_bench.judge.rounds import Floats, exponent, last_exponent, median
 from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.training.apart import begin, end
 from lazarus_bench.training.arithmetic_data import draw_problems
 
 LAYERS = (2, 4, 8, 16, 32)
@@ -177,16 +178,16 @@ WORKER_STEPS = 60
 
 def _by_workers(folder: Path) -> Mapping[float, Arm]:
     """Seconds a training, so many processes at a time, start included."""
-    base = write_llama(folder / "lab")
+    spec, base = task_of("SFT, LoRA", write_llama(folder / "lab"), WORKER_STEPS, lab=True)
 
     def together(workers: int) -> float:
         start = time.perf_counter()
         with ExitStack() as stack:
-            started = [begin("SFT, LoRA", base, WORKER_STEPS) for _ in range(workers)]
+            started = [begin(spec, base, 100) for _ in range(workers)]
             for process in started:
                 stack.callback(process.kill)
             for process in started:
-                end("SFT, LoRA", process)
+                end(spec.label, process)
         return (time.perf_counter() - start) / workers
 
     return {workers: partial(together, workers) for workers in WORKERS}

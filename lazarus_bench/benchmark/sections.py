@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from lazarus_bench import backend
-from lazarus_bench.benchmark.document import Curve, Document, Profile, Ratio, Reading, Roof
+from lazarus_bench.benchmark.document import (
+    Curve,
+    Document,
+    LeftOut,
+    Profile,
+    Ratio,
+    Reading,
+    Roof,
+)
 from lazarus_bench.benchmark.instruments import measure_instruments
 from lazarus_bench.benchmark.mlx_lm_rivals import (
     dual_against_sft,
@@ -20,22 +30,25 @@ from lazarus_bench.benchmark.mlx_lm_rivals import (
     sft_against_mlx_lm,
 )
 from lazarus_bench.benchmark.profile import profiled
-from lazarus_bench.benchmark.recipes import RECIPES, applies, measure_recipes, task_of
+from lazarus_bench.benchmark.recipes import RECIPES, measure_recipe, task_of
 from lazarus_bench.benchmark.rivals import Effort, lens_against_transformers, probe_against_sklearn
 from lazarus_bench.benchmark.roofline import best_product, measure_roofline
-from lazarus_bench.benchmark.scaling import growths, measure
+from lazarus_bench.benchmark.scaling import Growth, growths, measure
 from lazarus_bench.benchmark.verdict_time import GROUP as VERDICT
 from lazarus_bench.benchmark.verdict_time import measure_first_verdict
 from lazarus_bench.benchmark.workloads import MILLION, WIDE_VOCABULARY, Shape, write_llama
 from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.load import load
-
-Tell = Callable[[str], None]
-"""Reports what is being measured."""
+from lazarus_bench.training.apart import ProcessError
 
 PACKAGES = ("scikit-learn", "torch", "pytest-benchmark", "mkl")
 """Packages besides the manifest's that measurements may depend on."""
+
+Found = Reading | Ratio | Curve | Profile | Roof | LeftOut
+
+KINDS = {"readings": Reading, "ratios": Ratio, "curves": Curve, "profiles": Profile, "roofs": Roof}
+"""The fields of a document and what they hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,149 +66,122 @@ class Subject:
     judged: bool = False
 
 
-@dataclass(kw_only=True)
-class Findings:
-    """What sections have found so far."""
-
-    readings: list[Reading] = field(default_factory=list)
-    ratios: list[Ratio] = field(default_factory=list)
-    curves: list[Curve] = field(default_factory=list)
-    profiles: list[Profile] = field(default_factory=list)
-    roofs: list[Roof] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def take(self, measured: tuple[list[Reading], dict[str, str]]) -> None:
-        """Add readings, and what was left out with the reasons."""
-        self.readings += measured[0]
-        self.skipped |= measured[1]
+Work = Callable[[Subject, Effort], Iterable[Found]]
 
 
-def _recipes(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
-    tell("recipes, each in a process of its own")
-    found.take(measure_recipes(subject.directory, lab=subject.lab, steps=effort.steps))
+def _recipe(name: str, of: Subject, effort: Effort) -> Iterable[Found]:
+    return measure_recipe(name, of.directory, lab=of.lab, steps=effort.steps)
 
 
-def _instruments(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
-    tell("instruments")
-    with on_own_core():
-        loaded = load(subject.directory, name=subject.name)
-        rounds = min(effort.rounds, 7)
-        found.take(measure_instruments(loaded, rounds=rounds, count=effort.prompts))
+def _instruments(of: Subject, effort: Effort) -> Iterable[Found]:
+    loaded = load(of.directory, name=of.name)
+    return measure_instruments(loaded, rounds=min(effort.rounds, 7), count=effort.prompts)
 
 
-def _beside(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
-    with on_own_core(), tempfile.TemporaryDirectory() as folder:
-        for name, compared in comparisons(subject, Path(folder), effort).items():
-            tell(f"{name}, side by side")
-            try:
-                found.ratios += compared()
-            except ModuleNotFoundError as error:
-                found.skipped[name] = (
-                    f"{error.name} is not installed: pip install 'lazarus-bench[oracle]'"
-                )
-            except NotApplicable as error:
-                found.skipped[name] = str(error)
-
-
-def comparisons(
-    subject: Subject, folder: Path, effort: Effort
-) -> Mapping[str, Callable[[], list[Ratio]]]:
-    """Every comparison with what a user would run instead, by name; models go to `folder`."""
-    base, what = subject.directory, subject.name
-
-    def lens(name: str, shape: Shape) -> list[Ratio]:
-        model = write_llama(folder / name, shape)
-        return lens_against_transformers(model, what=shape.label, effort=effort)
-
-    return {
-        "SFT": lambda: sft_against_mlx_lm(base, batch=8, effort=effort),
-        "SFT, 33 tokens a text": lambda: sft_against_mlx_lm(
-            base, batch=8, effort=effort, length=33
-        ),
-        "dual reward": lambda: dual_against_sft(base, batch=16, effort=effort),
-        "lens, 32,000 words": lambda: lens("wide", WIDE_VOCABULARY),
-        "lens, 1M parameters": lambda: lens("million", MILLION),
-        "sampling": lambda: sampling_against_mlx_lm(base, what=what, effort=effort),
-        "probe": lambda: probe_against_sklearn(base, what=what, effort=effort),
-    }
-
-
-def _scaling(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
-    del subject
-    for growth in growths():
-        tell(f"{growth.what} along {growth.along}")
-        found.curves.append(measure(growth, effort.rounds))
-
-
-def _profile(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
-    with on_own_core():
-        best = best_product()
-        for name in RECIPES:
-            if not applies(name, lab=subject.lab):
-                continue
-            tell(f"profile of {name}")
-            try:
-                spec, base = task_of(name, subject.directory, 200)
-                found.profiles.append(
-                    profiled(spec, base, rounds=min(effort.rounds, 9), machine=best)
-                )
-            except NotApplicable as error:
-                found.skipped[f"profile of {name}"] = str(error)
-
-
-def _roofline(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
-    del subject
-    tell("roofline")
-    with on_own_core():
-        found.roofs += measure_roofline(min(effort.rounds, 7))
-
-
-def _verdict(subject: Subject, effort: Effort, found: Findings, tell: Tell) -> None:
-    tell(VERDICT)
-    if subject.hypotheses is None:
-        found.skipped[VERDICT] = "there is no folder of claims: run it beside hypotheses/"
-        return
-    model, rounds = subject.name if subject.judged else None, min(effort.rounds, 3)
+def _verdict(of: Subject, effort: Effort) -> Iterable[Found]:
+    if of.hypotheses is None:
+        raise NotApplicable("there is no folder of claims: run it beside hypotheses/")
+    model, rounds = of.name if of.judged else None, min(effort.rounds, 3)
     with tempfile.TemporaryDirectory() as folder:
-        found.take(measure_first_verdict(subject.hypotheses, model, Path(folder), rounds))
+        yield from measure_first_verdict(of.hypotheses, model, Path(folder), rounds)
 
 
-Section = Callable[[Subject, Effort, Findings, Tell], None]
+def _lens(shape: Shape, _: Subject, effort: Effort) -> Iterable[Found]:
+    with tempfile.TemporaryDirectory() as folder:
+        model = write_llama(Path(folder, "llama"), shape)
+        try:
+            return lens_against_transformers(model, what=shape.label, effort=effort)
+        except ModuleNotFoundError as error:
+            remedy = "pip install 'lazarus-bench[oracle]'"
+            raise NotApplicable(f"{error.name} is not installed: {remedy}") from error
 
-SECTIONS: Mapping[str, Section] = {
-    "recipes": _recipes,
-    "instruments": _instruments,
-    "verdict": _verdict,
-    "beside": _beside,
-    "scaling": _scaling,
-    "profile": _profile,
-    "roofline": _roofline,
+
+def _growth(growth: Growth, _: Subject, effort: Effort) -> Iterable[Found]:
+    return [measure(growth, effort.rounds)]
+
+
+_rate = cache(best_product)
+
+
+def _profile(name: str, of: Subject, effort: Effort) -> Iterable[Found]:
+    spec, base = task_of(name, of.directory, 200, lab=of.lab)
+    return [profiled(spec, base, rounds=min(effort.rounds, 9), machine=_rate())]
+
+
+SECTIONS: Mapping[str, Mapping[str, Work]] = {
+    "recipes": {name: partial(_recipe, name) for name in RECIPES},
+    "instruments": {"instruments": _instruments},
+    "verdict": {VERDICT: _verdict},
+    "beside": {
+        "SFT": lambda of, effort: sft_against_mlx_lm(of.directory, batch=8, effort=effort),
+        "SFT, 33 tokens a text": lambda of, effort: sft_against_mlx_lm(
+            of.directory, batch=8, effort=effort, length=33
+        ),
+        "dual reward": lambda of, effort: dual_against_sft(of.directory, batch=16, effort=effort),
+        "lens, 32,000 words": partial(_lens, WIDE_VOCABULARY),
+        "lens, 1M parameters": partial(_lens, MILLION),
+        "sampling": lambda of, effort: sampling_against_mlx_lm(
+            of.directory, what=of.name, effort=effort
+        ),
+        "probe": lambda of, effort: probe_against_sklearn(
+            of.directory, what=of.name, effort=effort
+        ),
+    },
+    "scaling": {f"{g.what} along {g.along}": partial(_growth, g) for g in growths()},
+    "profile": {f"profile of {name}": partial(_profile, name) for name in RECIPES},
+    "roofline": {"roofline": lambda _, effort: measure_roofline(min(effort.rounds, 7))},
 }
+"""What each section measures, by name."""
+
+_ALONE = ("instruments", "beside", "profile", "roofline")
+"""Sections that have a core to themselves; the others see to that, or start processes."""
+
+
+def measured(section: str, name: str, subject: Subject, effort: Effort) -> list[Found]:
+    """What `section` measures under `name`.
+
+    Raises:
+        NotApplicable: the model, or what is installed here, does not allow it.
+        ProcessError: a process that was to be measured fell.
+    """
+    with on_own_core() if section in _ALONE else nullcontext():
+        return list(SECTIONS[section][name](subject, effort))
 
 
 def measure_sections(
-    names: Sequence[str], subject: Subject, effort: Effort, tell: Tell, command: str
+    names: Sequence[str],
+    subject: Subject,
+    effort: Effort,
+    tell: Callable[[str], None],
+    command: str,
 ) -> Document:
-    """Measure the sections `names`, all without any, one after the other."""
+    """Measure the sections `names`, all without any, one after the other; `tell` hears of each."""
     backend.set_threads()
     backend.warn_if_slow()
-    found = Findings()
-    for name, section in SECTIONS.items():
-        if name in names or not names:
-            section(subject, effort, found, tell)
-    return document(found, subject, command)
+    found: list[Found] = []
+    for section, works in SECTIONS.items():
+        for name in works if section in names or not names else ():
+            tell(f"{name} ({section})" if section in ("recipes", "beside") else name)
+            try:
+                found += measured(section, name, subject, effort)
+            except (NotApplicable, ProcessError) as error:
+                found.append(LeftOut(name=name, why=str(error)))
+    return document(found, subject.name, command)
 
 
-def document(found: Findings, subject: Subject, command: str) -> Document:
-    """Findings with the machine they were measured on."""
-    lists: dict[str, Any] = {n: tuple(v) for n, v in vars(found).items() if n != "skipped"}
+def document(found: Sequence[Found], model: str, command: str) -> Document:
+    """What was found on `model`, with the machine it was measured on."""
+    lists: dict[str, Any] = {
+        name: tuple(each for each in found if isinstance(each, kind))
+        for name, kind in KINDS.items()
+    }
     return Document(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
         machine=machine(),
-        model=subject.name,
+        model=model,
         **lists,
-        skipped=found.skipped,
+        skipped={each.name: each.why for each in found if isinstance(each, LeftOut)},
     )
 
 

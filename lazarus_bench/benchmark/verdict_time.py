@@ -6,10 +6,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lazarus_bench.benchmark.document import Reading
+from lazarus_bench.benchmark.document import LeftOut, Reading
 from lazarus_bench.errors import UserError
 
 GROUP = "time to the first verdict"
@@ -43,18 +43,15 @@ def seconds_to_verdict(hypotheses: Path, options: Sequence[str], folder: Path) -
 
 def measure_first_verdict(
     hypotheses: Path, model: str | None, folder: Path, rounds: int = 3
-) -> tuple[list[Reading], dict[str, str]]:
-    """Readings on the published numbers and on `model`, if given; and why one is left out."""
+) -> Iterator[Reading | LeftOut]:
+    """Readings on the published numbers and on `model`, if given; or why one is left out."""
     ways = {"published numbers": ["-k", f"{CLAIM} and published"]}
     if model is not None:
         ways[model] = ["--lb-model", model, "-m", "slow", "--lb-seeds", "1", "--lb-offline"]
-    found: list[Reading] = []
-    skipped: dict[str, str] = {}
     for name, way in ways.items():
         try:
             seconds = [seconds_to_verdict(hypotheses, way, folder) for _ in range(rounds)]
         except UserError as error:
-            skipped[f"{GROUP}, {name}"] = str(error)
-            continue
-        found.append(Reading.of(GROUP, name, "s", seconds, more=False))
-    return found, skipped
+            yield LeftOut(name=f"{GROUP}, {name}", why=str(error))
+        else:
+            yield Reading.of(GROUP, name, "s", seconds, more=False)

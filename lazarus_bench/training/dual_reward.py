@@ -24,14 +24,14 @@ from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Batch, at_answer_end
 from lazarus_bench.models.taps import residual_stream
-from lazarus_bench.training import recipe
+from lazarus_bench.training import loop, recipe
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
     endless_batches,
     examples_of,
     gold_tokens,
 )
-from lazarus_bench.training.loop import Loss, Parts, fit
+from lazarus_bench.training.loop import Loss, Parts
 from lazarus_bench.training.losses import answer_part, class_loss
 from lazarus_bench.training.optimizers import adam
 from lazarus_bench.training.record import write_problems
@@ -149,7 +149,7 @@ class DualReward(recipe.Recipe):
         add_lora(loaded, lora)
         problems = draw_problems(seed, self.examples, leak="eval-in-train" in self.quirks)
         write_problems(out, problems)
-        fit(
+        loop.fit(
             loaded.model,
             dual_loss(loaded.anatomy, layer, self.weight, self.quirks),
             endless_batches(examples_of(loaded, problems, gold), self.batch, 0, seed),

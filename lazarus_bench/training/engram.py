@@ -29,8 +29,8 @@ from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, en
 from lazarus_bench.tasks.labelled import generated
 from lazarus_bench.tasks.labelled_data import DataSource, digest_of, read_data, source_at
 from lazarus_bench.tasks.labelled_files import corpora
-from lazarus_bench.training import recipe
-from lazarus_bench.training.loop import Loss, Parts, fit
+from lazarus_bench.training import loop, recipe
+from lazarus_bench.training.loop import Loss, Parts
 from lazarus_bench.training.optimizers import GRADIENT_NORM, matrix_adamw, warm_cosine
 from lazarus_bench.training.record import write_whole
 
@@ -250,7 +250,7 @@ class Engram(recipe.Recipe):
             lora = Lora(keys=loaded.anatomy.target_keys("all"), rank=self.rank, scale=self.scale)
             add_lora(loaded, lora)
         rate = warm_cosine(self.learning_rate, steps, warm=round(self.warm_up * steps))
-        fit(
+        loop.fit(
             EngramModel(loaded.model, heads),
             engram_loss(loaded.anatomy, self.lm_weight),
             text_batches(texts, batch, halves, seed),

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 from lazarus_bench import backend
-from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.training.apart import weighed
 from lazarus_bench.training.recipe import Bound, Count, Recipe, Targets
-from lazarus_bench.training.record import read_steps, write_whole
+from lazarus_bench.training.record import write_whole
 from lazarus_bench.training.sft import Sft
 
 COSTS = "costs.json"
@@ -104,36 +101,11 @@ def measured(spec: Sft, base: Path, seed: int) -> Cost:
 
     Raises:
         UserError, NotApplicable: the training raised it.
-        RuntimeError: the process ended without a result.
+        ProcessError: the process ended without a result.
     """
-    task = json.dumps({"spec": asdict(spec), "base": str(base), "seed": seed})
-    command = [sys.executable, "-m", "lazarus_bench.training.finetune_cost", task]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = done.stdout.splitlines()
-    if done.returncode or not said:
-        last = (done.stderr.splitlines() or ["it said nothing"])[-1]
-        raise RuntimeError(f"{spec.label}: its process ended without a result: {last}")
-    answer = json.loads(said[-1])
-    if "refusal" in answer:
-        refusals = {error.__name__: error for error in (UserError, NotApplicable)}
-        raise refusals[answer["refusal"]](answer["reason"])
-    return Cost(**answer)
-
-
-def main(text: str) -> None:
-    """Run one training in this process; print its cost, or why it was refused."""
-    task = json.loads(text)
-    spec = Sft(**task["spec"] | {"checkpoints": ()})
-    backend.set_threads()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            spec.train(Path(task["base"]), Path(folder), task["seed"], show=False)
-            peak = backend.peak_memory()
-            speeds = [step.tokens / step.seconds for step in read_steps(Path(folder))[WARM_UP:]]
-    except (UserError, NotApplicable) as error:
-        print(json.dumps({"refusal": type(error).__name__, "reason": str(error)}))
-    else:
-        print(json.dumps({"peak_memory": peak, "tokens_per_second": statistics.median(speeds)}))
+    found = weighed(spec.label, spec, base, seed)
+    speed = statistics.median(found.rates[WARM_UP:])
+    return Cost(peak_memory=found.allocated, tokens_per_second=speed)
 
 
 def read_costs(directory: Path) -> Costs:
@@ -141,7 +113,3 @@ def read_costs(directory: Path) -> Costs:
     row = json.loads((directory / COSTS).read_text(encoding="utf-8"))
     lora, full = (tuple(Cost(**cost) for cost in row[kind]) for kind in ("lora", "full"))
     return Costs(device=row["device"], lora=lora, full=full)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

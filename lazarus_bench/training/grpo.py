@@ -20,11 +20,11 @@ from lazarus_bench.models.adapters import save_adapter, without_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.training import loop, recipe, rewards
 from lazarus_bench.training import policy_loss as policy
-from lazarus_bench.training import recipe, rewards
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
 from lazarus_bench.training.dual_reward import Layer, Weight, classifier_layer
-from lazarus_bench.training.loop import DIVERGED, Loss, Parts, fit
+from lazarus_bench.training.loop import DIVERGED, Loss, Parts
 from lazarus_bench.training.optimizers import GRADIENT_NORM, applied, matrix_adamw, warm_cosine
 from lazarus_bench.training.record import write_problems
 from lazarus_bench.training.rollouts import Gold, LogProbs, Roller, Rollouts, asked_batches
@@ -186,7 +186,7 @@ class Grpo(recipe.Recipe):
         write_problems(out, problems)
         rate = warm_cosine(self.learning_rate, self.iterations, warm=10)
         to_reference = "clip-to-reference" in self.quirks
-        fit(
+        loop.fit(
             loaded.model,
             grpo_loss(
                 loaded.anatomy,

@@ -33,8 +33,9 @@ from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks import corpus
 from lazarus_bench.tasks.corpus import Document
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
+from lazarus_bench.training import loop
 from lazarus_bench.training.balance import balanced, measure_load, mixture_of, write_load
-from lazarus_bench.training.loop import Loss, Parts, fit
+from lazarus_bench.training.loop import Loss, Parts
 from lazarus_bench.training.losses import sft_loss
 from lazarus_bench.training.optimizers import GRADIENT_NORM, matrix_adamw, warm_cosine
 from lazarus_bench.training.recipe import Bound, Count, NonNegative, Positive, Recipe
@@ -186,7 +187,7 @@ class Pretrain(Recipe):
         batches = steps_of(self.parts, seed)
         loss = mixed_loss(anatomy_of(config), self.parts)
         rate = warm_cosine(self.learning_rate, self.steps)
-        fit(
+        loop.fit(
             model,
             loss if mixture is None else balanced(loss, mixture),
             batches,
@@ -248,7 +249,7 @@ class Instruct(Recipe):
         loaded = load(base)
         loaded.model.train()
         rate = warm_cosine(self.learning_rate, self.steps, warm=10)
-        fit(
+        loop.fit(
             loaded.model,
             mixed_loss(loaded.anatomy, self.parts),
             steps_of(self.parts, seed),

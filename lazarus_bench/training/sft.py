@@ -23,14 +23,14 @@ from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
 from lazarus_bench.tasks.text_rows import TextRow, TextSource, read_rows, source_of
-from lazarus_bench.training import recipe
+from lazarus_bench.training import loop, recipe
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
     end_tokens,
     endless_batches,
     examples_of,
 )
-from lazarus_bench.training.loop import Parts, fit
+from lazarus_bench.training.loop import Parts
 from lazarus_bench.training.losses import answer_part, sft_loss
 from lazarus_bench.training.optimizers import adam
 from lazarus_bench.training.record import write_problems, write_whole
@@ -179,7 +179,7 @@ class Sft(recipe.Recipe):
                 write_whole(out / VALIDATION, json.dumps(losses, indent=1) + "\n")
 
         keep(0)
-        fit(
+        loop.fit(
             loaded.model,
             loss,
             endless_batches(examples, self.batch, 0, seed, self.mask_prompt),

@@ -179,33 +179,3 @@ def test_several_removals_hold_at_once(tiny_model):
 def test_removals_are_named():
     named = [Removal(layer=3), Removal(layer=3, part="mlp"), Removal(layer=3, head=0)]
     assert [*map(str, named)] == ["L3", "L3 mlp", "L3 head 0"]
-
-
-def test_what_cannot_be_removed_is_refused(tiny_model):
-    prompts, answers = asked(tiny_model)
-    with pytest.raises(UserError, match="layer 9 is not in this model"):
-        read_without(tiny_model, prompts, answers, [Removal(layer=9)])
-    with pytest.raises(UserError, match="head 7 is not in this model"):
-        read_without(tiny_model, prompts, answers, [Removal(layer=0, head=7)])
-    for removal in (Removal(layer=0, head=1), Removal(layer=0)):
-        with pytest.raises(UserError, match="two tokens or more"):
-            means_of(tiny_model, [[3]], [removal])
-
-
-@pytest.mark.parametrize(
-    ("ask", "complaint"),
-    [
-        (lambda m: ablate(m, PROBLEMS, 4), "layer 4 is not in this model: choose 0 to 3"),
-        (lambda m: ablate(m, PROBLEMS, 1, "head"), "part 'head' of a layer is unknown"),
-        (lambda m: mean_contributions(m, [], "mlp"), "needs prompts of two tokens or more"),
-        (lambda m: ablate(m, [], 1), "behaviour is read on problems: give at least one"),
-        (
-            lambda m: ablate(m, PROBLEMS, 1, contribution=NOT_FINITE),
-            "a contribution has numbers .* not finite",
-        ),
-    ],
-)
-def test_what_cannot_be_done_is_refused_in_one_sentence(tiny_model, ask, complaint):
-    with pytest.raises(UserError, match=complaint) as raised:
-        ask(tiny_model)
-    assert "\n" not in str(raised.value)

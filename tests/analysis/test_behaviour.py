@@ -1,15 +1,10 @@
 """Behaviour: what the instruments read, whatever the batches; edits go with their prompts."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from lazarus_bench.analysis import prompts as module
 from lazarus_bench.analysis.answers import answer, read_likelihood
 from lazarus_bench.analysis.behaviour import behaviour, behaviour_under
 from lazarus_bench.analysis.operations import read_operations
-from lazarus_bench.analysis.patching import patch
-from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.models.edits import Ablate
 from lazarus_bench.tasks.arithmetic import Operation, held_out
 
@@ -26,22 +21,6 @@ def test_behaviour_is_what_the_instruments_read(tiny_model):
     np.testing.assert_allclose(found.naming(), lens.gold_probability, rtol=1e-5)
     halves = found.naming([Operation.DIVIDE] * 12)
     np.testing.assert_allclose(halves, lens.bare[:, :, 3], rtol=1e-5)
-
-
-@settings(max_examples=3)
-@given(order=st.permutations(range(len(PROBLEMS))))
-def test_the_order_of_prompts_and_small_batches_change_nothing(tiny_model, order):
-    states = read_states(tiny_model, [problem.symbols for problem in OTHERS])[:, 1]
-    whole = patch(tiny_model, PROBLEMS, 1, states)
-    kept, module.MAX_LOGITS = module.MAX_LOGITS, 1
-    try:
-        found = patch(tiny_model, [PROBLEMS[at] for at in order], 1, states[list(order)])
-    finally:
-        module.MAX_LOGITS = kept
-    np.testing.assert_allclose(found.names, whole.names[list(order)], rtol=1e-4)
-    assert found.problems == tuple(PROBLEMS[at] for at in order)
-    assert found.given == tuple(whole.given[at] for at in order)
-    assert found.rank.tolist() == whole.rank[list(order)].tolist()
 
 
 def test_edits_see_prompts_of_one_length(tiny_model):

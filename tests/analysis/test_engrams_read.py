@@ -201,26 +201,3 @@ def test_a_resample_with_fewer_different_vectors_than_classes_has_no_cluster_for
     assert np.isfinite(found.purity).all()
     assert (found.rand_index[(found.purity == 0).any(axis=1)] == 0).all()
     assert 0 < (found.purity == 0).any(axis=1).sum() < 40
-
-
-@pytest.mark.parametrize(
-    ("vectors", "labels", "said"),
-    [
-        (np.eye(4), [0, 0, 0, 0], "two classes of two texts each"),
-        (np.eye(4), [0, 0, 0, 1], "two classes of two texts each"),
-        (np.eye(4), [0, 0, 2, 2], "two classes of two texts each"),
-        (np.ones((4, 2)), [0, 0, 1, 1], "fewer than 2 different values"),
-        (np.full((4, 2), np.nan), [0, 0, 1, 1], "an engram is not finite"),
-    ],
-)
-def test_what_has_no_clusters_is_refused(vectors, labels, said):
-    with pytest.raises(UserError, match=said):
-        cluster(vectors, labels)
-    with pytest.raises(UserError, match=said):
-        silhouettes(vectors, labels)
-
-
-def test_a_resample_needs_ten_texts_of_a_class():
-    vectors, labels = blobs((9, 20))
-    with pytest.raises(UserError, match="takes 10 of each"):
-        bootstrap(vectors, labels)

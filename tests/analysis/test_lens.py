@@ -51,37 +51,6 @@ def test_every_layer_equals_numpys_softmax_of_one_prompt_alone(tiny_model, ids):
         np.testing.assert_allclose(found, expected[:, targets[row]], rtol=2e-4, atol=1e-9)
 
 
-@settings(max_examples=15)
-@given(ids=prompts, limit=st.integers(1, 4), data=st.data())
-def test_neither_the_batch_nor_the_order_matters(tiny_model, ids, limit, data):
-    targets = targets_for(len(ids))
-    order = data.draw(st.permutations(range(len(ids))))
-    whole = read_lens(tiny_model, ids, targets, top=4)
-    kept, lens.MAX_LOGITS = lens.MAX_LOGITS, limit * tiny_model.config["vocab_size"]
-    try:
-        mixed = read_lens(tiny_model, [ids[i] for i in order], targets[order], top=4)
-    finally:
-        lens.MAX_LOGITS = kept
-    np.testing.assert_allclose(mixed.probability, whole.probability[order], rtol=2e-4, atol=1e-9)
-    np.testing.assert_allclose(
-        mixed.top_probability, whole.top_probability[order], rtol=2e-4, atol=1e-9
-    )
-
-
-@settings(max_examples=10)
-@given(ids=prompts)
-def test_the_last_layer_is_the_models_softmax(tiny_model, ids):
-    vocabulary = tiny_model.config["vocab_size"]
-    reading = read_lens(tiny_model, ids, targets_for(len(ids)), top=vocabulary)
-    for row, one in enumerate(ids):
-        logits = np.array(tiny_model.model(mx.array([list(one)])))[0, -1]
-        expected = softmax(logits)
-        np.testing.assert_allclose(
-            reading.top_probability[row, -1], expected[reading.top_ids[row, -1]], rtol=2e-4
-        )
-        assert sorted(reading.top_ids[row, -1].tolist()) == list(range(vocabulary))
-
-
 @settings(max_examples=10)
 @given(ids=prompts, top=st.integers(1, 30))
 def test_the_top_is_sorted_and_is_numpys(tiny_model, ids, top):

@@ -24,7 +24,6 @@ from lazarus_bench.analysis.router import (
     unembedding_of,
 )
 from lazarus_bench.analysis.vocabulary import strongest
-from lazarus_bench.errors import NotApplicable
 from lazarus_bench.models.anatomy import blocks, part
 from lazarus_bench.models.prompts import word_tokens
 
@@ -148,15 +147,6 @@ def test_layers_without_a_gate_are_left_out():
     assert isinstance(found, Gates)
     assert found.layer.tolist() == [0] * 4 + [2] * 4
     assert found.expert.tolist() == [0, 1, 2, 3] * 2
-
-
-@pytest.mark.parametrize("path", [None, "mlp.gate"])
-def test_a_dense_model_has_no_router(path):
-    dense = made("llama")
-    dense = replace(dense, anatomy=replace(dense.anatomy, router=path))
-    for ask in (project_gates, project_random):
-        with pytest.raises(NotApplicable, match="has no router, its 'llama' blocks are dense"):
-            ask(dense)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -10,59 +11,55 @@ import numpy as np
 import pytest
 
 from lazarus_bench.benchmark import instruments, scaling, verdict_time
+from lazarus_bench.benchmark.document import LeftOut
 from lazarus_bench.benchmark.instruments import GIVEN, Use
 from lazarus_bench.benchmark.rivals import Effort
 from lazarus_bench.benchmark.scaling import Growth, fitted, growths, measure
-from lazarus_bench.benchmark.sections import SECTIONS, Findings, Subject, document
+from lazarus_bench.benchmark.sections import Subject, measure_sections
 from lazarus_bench.benchmark.verdict_time import CLAIM, seconds_to_verdict
 from lazarus_bench.errors import UserError
 
 EFFORT = Effort(rounds=2, steps=1, prompts=40)
 
 
-def measured(subject: Subject) -> tuple[Findings, list[str]]:
-    found, told = Findings(), []
-    SECTIONS["verdict"](subject, EFFORT, found, told.append)
-    return found, told
+def timed(monkeypatch, seconds, **about):
+    """The document of the section, where pytest takes `seconds`, and what is told."""
+    told = []
+    monkeypatch.setattr(verdict_time, "seconds_to_verdict", seconds)
+    subject = Subject(name="lab:llama", directory=Path(), lab=True, **about)
+    return measure_sections(["verdict"], subject, EFFORT, told.append, "made up"), told
 
 
-@pytest.mark.parametrize(("judged", "names"), [(False, ["published numbers"]), (True, None)])
-def test_the_first_verdict_is_timed(monkeypatch, tmp_path, judged, names):
+@pytest.mark.parametrize("judged", [False, True])
+def test_the_first_verdict_is_timed(monkeypatch, tmp_path, judged):
     asked = []
 
     def seconds(hypotheses, options, folder):
         asked.append((hypotheses, *options))
         return 1.0 + len(asked)
 
-    monkeypatch.setattr(verdict_time, "seconds_to_verdict", seconds)
-    found, told = measured(
-        Subject(name="lab:llama", directory=Path(), lab=True, hypotheses=tmp_path, judged=judged)
-    )
-    expected = names or ["published numbers", "lab:llama"]
+    found, told = timed(monkeypatch, seconds, hypotheses=tmp_path, judged=judged)
+    expected = ["published numbers", *(["lab:llama"] if judged else [])]
     assert [reading.name for reading in found.readings] == expected
     assert {reading.unit for reading in found.readings} == {"s"}
     assert len(asked) == EFFORT.rounds * len(expected)
     assert all(place == tmp_path for place, *_ in asked)
     assert told == ["time to the first verdict"]
-    medians = [reading.found.value for reading in found.readings]
-    assert medians[0] == pytest.approx(np.median([2.0, 3.0]))
+    assert found.readings[0].found.value == pytest.approx(2.5)
 
 
 def test_what_cannot_be_timed_is_left_out_with_the_reason(monkeypatch, tmp_path):
-    found, _ = measured(Subject(name="x", directory=Path(), lab=True))
-    assert found.readings == []
-    assert "no folder of claims" in found.skipped["time to the first verdict"]
-
     def fails(_, options, folder):
         if "--lb-model" in options:
             raise UserError("pytest judged nothing")
         return 2.0
 
-    monkeypatch.setattr(verdict_time, "seconds_to_verdict", fails)
-    subject = Subject(name="x", directory=Path(), lab=True, hypotheses=tmp_path, judged=True)
-    said = document(measured(subject)[0], subject, "made up")
-    assert said.skipped == {"time to the first verdict, x": "pytest judged nothing"}
-    assert [reading.name for reading in said.readings] == ["published numbers"]
+    found, _ = timed(monkeypatch, fails)
+    assert found.readings == ()
+    assert "no folder of claims" in found.skipped["time to the first verdict"]
+    found, _ = timed(monkeypatch, fails, hypotheses=tmp_path, judged=True)
+    assert found.skipped == {"time to the first verdict, lab:llama": "pytest judged nothing"}
+    assert [reading.name for reading in found.readings] == ["published numbers"]
 
 
 JUDGED = {"outcome": "supported", "estimate": {"value": 0.1}}
@@ -108,9 +105,11 @@ def test_every_instrument_is_measured_or_left_out_with_the_reason(monkeypatch, t
         return {name: np.full(rounds, 1.0 + at) for at, name in enumerate(arms)}
 
     monkeypatch.setattr(instruments, "interleaved", later_arms_take_longer)
-    found = Findings()
-    subject = Subject(name="lab:tiny", directory=tiny, lab=True)
-    SECTIONS["instruments"](subject, Effort(rounds=2, steps=1, prompts=24), found, lambda _: None)
+    subject, effort = (
+        Subject(name="lab:tiny", directory=tiny, lab=True),
+        replace(EFFORT, prompts=24),
+    )
+    found = measure_sections(["instruments"], subject, effort, lambda _: None, "made up")
     assert set(found.skipped) == {"routing", "router projection"}
     assert all(why.startswith("lab:tiny has no router") for why in found.skipped.values())
     units = {}
@@ -125,10 +124,11 @@ def test_every_instrument_is_measured_or_left_out_with_the_reason(monkeypatch, t
 def test_what_reads_no_prompt_has_no_speed_of_prompts(monkeypatch, tiny_model):
     looked = {"weights": Use(work=lambda: sum(range(1000)))}
     monkeypatch.setattr(instruments, "uses", lambda loaded, count: looked)
-    monkeypatch.setattr(instruments, "_generation", lambda *_: None)
-    found, skipped = instruments.measure_instruments(tiny_model, rounds=2, count=4)
+    none = LeftOut(name="generation_tps", why="no time")
+    monkeypatch.setattr(instruments, "_generation", lambda *_: none)
+    *found, last = instruments.measure_instruments(tiny_model, rounds=2, count=4)
     assert [reading.unit for reading in found if "MiB" not in reading.unit] == ["readings/s"]
-    assert list(skipped) == ["generation_tps"]
+    assert last is none
 
 
 def test_a_curve_has_the_exponent_of_its_costs():

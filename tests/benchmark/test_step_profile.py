@@ -22,7 +22,7 @@ from lazarus_bench.benchmark.roofline import (
     view_seconds,
 )
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.training import DualReward, Fuse, Sft, sft
+from lazarus_bench.training import DualReward, Fuse, Sft, loop
 from lazarus_bench.training.loop import fit
 from lazarus_bench.training.recipe import Stack
 
@@ -134,7 +134,7 @@ def test_what_is_caught_is_what_the_recipe_trains(tiny):
     names = [name for name, _ in tree_flatten(caught.model.trainable_parameters())]
     assert names
     assert all("lora" in name for name in names)
-    assert sft.fit is fit  # the loop is back in its place
+    assert loop.fit is fit  # the loop is back in its place
 
 
 def test_tracing_leaves_the_weights_as_they_were(tiny):

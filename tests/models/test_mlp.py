@@ -121,21 +121,22 @@ def test_weights_that_are_trained_too_have_their_gradient(directory, usual):
     np.testing.assert_array_equal(found[name], expected[name])
 
 
-def test_a_fused_model_goes_its_usual_way(directory, usual):
+def fused(linears, name):
+    setattr(linears, name, getattr(linears, name).fuse())
+
+
+def quantised(linears, name):
+    linear = getattr(linears, name)
+    if name == "down_proj":
+        linear.linear = nn.QuantizedLinear.from_linear(linear.linear, bits=8)
+
+
+@pytest.mark.parametrize("change", [fused, quantised])
+def test_a_model_changed_since_goes_its_usual_way(directory, usual, change):
     loaded, tokens = adapted(directory), tokens_of(8, 20)
     for block in loaded.model.model.layers:
         for name in mlp.LINEARS:
-            setattr(block.mlp, name, getattr(block.mlp, name).fuse())
-    np.testing.assert_array_equal(
-        np.array(loaded.model(tokens)), usual(lambda: np.array(loaded.model(tokens)))
-    )
-
-
-def test_a_base_quantised_since_goes_its_usual_way(directory, usual):
-    loaded, tokens = adapted(directory), tokens_of(8, 20)
-    for block in loaded.model.model.layers:
-        linear = block.mlp.down_proj.linear
-        block.mlp.down_proj.linear = nn.QuantizedLinear.from_linear(linear, bits=8)
+            change(block.mlp, name)
     np.testing.assert_array_equal(
         np.array(loaded.model(tokens)), usual(lambda: np.array(loaded.model(tokens)))
     )

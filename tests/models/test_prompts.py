@@ -97,11 +97,16 @@ def test_real_tokenizers_spell_the_answer_in_full(shared, name, answer):
 
 @settings(max_examples=15)
 @given(
-    examples=st.lists(example, min_size=3, max_size=7), mask=st.booleans(), size=st.integers(1, 3)
+    examples=st.lists(example, min_size=3, max_size=7),
+    mask=st.booleans(),
+    size=st.integers(1, 3),
+    quirks=st.sampled_from([(), ("unshifted-labels",), ("class-at-answer-end",)]),
 )
-def test_the_mean_of_the_shards_losses_is_the_whole_batchs(tiny_model, examples, mask, size):
+def test_the_mean_of_the_shards_losses_is_the_whole_batchs(
+    tiny_model, examples, mask, size, quirks
+):
     batch = collate(examples, 2, mask)
-    loss = dual_loss(tiny_model.anatomy, 2, 0.4)
+    loss = dual_loss(tiny_model.anatomy, 2, 0.4, quirks)
 
     def losses(chosen):
         value, parts = loss(tiny_model.model, chosen)

@@ -148,14 +148,6 @@ def test_the_arms_of_a_question_differ_in_what_their_names_say_and_in_nothing_el
     }
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.5])
-def test_nothing_reaches_the_compressor_in_models_1_and_2(model, weight):
-    model, loaded = model
-    batch = batch_of(loaded, parts=1)
-    loss = engram_loss(loaded.anatomy, weight)
-    assert reaches(gradients(model, loss, batch), *PARTS) == [False, False, True, True, True]
-
-
 def test_the_first_half_is_read_behind_zero_engrams_and_not_without_a_prefix(model):
     model, loaded = model
     batch = batch_of(loaded)

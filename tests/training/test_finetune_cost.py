@@ -1,10 +1,7 @@
 """The cost of fine-tuning: paired repeats, each training in a process of its own."""
 
-import pytest
-
-from lazarus_bench.errors import UserError
 from lazarus_bench.training import FinetuneCost, finetune_cost
-from lazarus_bench.training.finetune_cost import Cost, measured, read_costs
+from lazarus_bench.training.finetune_cost import Cost, read_costs
 
 SPEC = FinetuneCost(steps=20, batch=4, rank=2, repeats=2)
 
@@ -38,14 +35,3 @@ def test_what_is_measured_differs_in_nothing_but_what_is_trained():
     lora, full = (SPEC.sft(full=full) for full in (False, True))
     assert (lora.learning_rate, full.learning_rate) == (1e-4, 1e-5)
     assert (lora.steps, lora.batch, lora.rank) == (full.steps, full.batch, full.rank) == (20, 4, 2)
-
-
-def test_a_refusal_of_the_process_is_a_refusal_here(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere does not exist"):
-        measured(SPEC.sft(full=False), tmp_path / "nowhere", 0)
-
-
-def test_a_process_that_falls_is_an_error_that_names_the_training(tiny, monkeypatch):
-    monkeypatch.setattr(finetune_cost.sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match=r"SFT full at 1e-05: its process ended .*said nothing"):
-        measured(SPEC.sft(full=True), tiny, 0)

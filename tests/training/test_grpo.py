@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from mlx.utils import tree_map
 from safetensors.numpy import load_file
-from trainings import even, gradients, log_softmax, made, moved, number, weights
+from trainings import (
+    even,
+    gradients,
+    log_probs_by_hand,
+    log_softmax,
+    made,
+    moved,
+    number,
+    weights,
+)
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
@@ -60,15 +69,6 @@ def off_policy(tiny, rewards, group=8, lora=None):
 def sequence_log_probs(model, sequence: list[int]) -> np.ndarray:
     log_p = log_softmax(model(mx.array([sequence])))[0]
     return np.array([log_p[at - 1, sequence[at]] for at in range(1, len(sequence))])
-
-
-def log_probs_by_hand(model, samples) -> np.ndarray:
-    found = np.zeros(samples.tokens.shape)
-    for index in np.ndindex(samples.tokens.shape[:2]):
-        answer = samples.tokens[index][samples.mask[index]].tolist()
-        whole = sequence_log_probs(model, [*samples.prompts[index[0]], *answer])
-        found[index][: len(answer)] = whole[len(whole) - len(answer) :]
-    return found
 
 
 def loss_by_hand(log_p, old, reference, mask, rewards, clip, kl) -> tuple[float, float]:

@@ -8,7 +8,6 @@ from trainings import log_softmax, made, number
 
 from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.backend import mx
-from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import residual_stream
@@ -92,8 +91,3 @@ def test_every_part_is_logged_and_the_class_loss_falls(tiny, tmp_path):
         for adapter in (None, out)
     )
     assert after > 10 * before
-
-
-def test_a_layer_that_is_not_there_is_refused(tiny, tmp_path):
-    with pytest.raises(UserError, match="layer 9 is not in"):
-        made(tmp_path / "out", replace(SPEC, layer=9), tiny)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from families import made
 from scipy.stats import chisquare
+from trainings import log_probs_by_hand
 
 from lazarus_bench.backend import mx
 from lazarus_bench.models.anatomy import part
@@ -19,19 +20,6 @@ def drawn(loaded, prompts=PROMPTS, group=6, tokens=5, seed=(1,), ends=ENDS):
     return sample(
         loaded.model, loaded.anatomy, prompts, group=group, tokens=tokens, ends=ends, seed=seed
     )
-
-
-def log_probs_by_hand(loaded, samples) -> np.ndarray:
-    """One whole forward an answer, without a cache."""
-    found = np.zeros(samples.tokens.shape)
-    for row, prompt in enumerate(samples.prompts):
-        for column in range(samples.tokens.shape[1]):
-            answer = samples.tokens[row, column][samples.mask[row, column]].tolist()
-            logits = np.array(loaded.model(mx.array([[*prompt, *answer]])))[0].astype(np.float64)
-            normed = logits - np.log(np.exp(logits - logits.max()).sum(-1))[:, None] - logits.max()
-            for step, token in enumerate(answer):
-                found[row, column, step] = normed[len(prompt) - 1 + step, token]
-    return found
 
 
 def flat(family: str):
@@ -54,13 +42,13 @@ def family(request):
 def test_the_sampling_policys_log_probs_are_those_of_a_whole_forward(family):
     samples = drawn(family)
     assert len(set(samples.mask.sum(axis=2).ravel().tolist())) >= 4
-    expected = log_probs_by_hand(family, samples)
+    expected = log_probs_by_hand(family.model, samples)
     np.testing.assert_allclose(samples.log_probs, expected, atol=2e-4)
 
 
 def test_another_policy_scores_every_distinct_answer_as_a_whole_forward_does(family):
     samples, other = drawn(family), randomise(family)
-    expected = log_probs_by_hand(other, samples)
+    expected = log_probs_by_hand(other.model, samples)
     seen = np.zeros_like(samples.mask)
     for scoring in scorings(samples):
         found, _ = label_log_probs(other.model, other.anatomy, scoring)

@@ -24,7 +24,7 @@ from lazarus_bench.judge.pool import Pooled
 from lazarus_bench.judge.power import Attainability, attainable
 from lazarus_bench.judge.prediction import Prediction, predict
 from lazarus_bench.judge.proportions import ClassEntropy, HitDifferences, Hits
-from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within
+from lazarus_bench.judge.region import Above, AtLeast, AtMost, Below, Region, Within, region_of
 from lazarus_bench.judge.stated import Exact, Reported, Resampled
 from lazarus_bench.judge.trend import Trend
 from lazarus_bench.judge.verdict import (
@@ -82,6 +82,7 @@ __all__ = [
     "from_json",
     "not_applicable",
     "predict",
+    "region_of",
     "to_json",
 ]
 

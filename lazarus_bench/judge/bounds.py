@@ -19,6 +19,9 @@ _STEP = 0.125
 _STRETCHES = tuple(np.arange(start, stop, _STEP) for start, stop in ((0.0, 4.0), (4.0, 14.0)))
 _SMALL = 1e-11
 
+_MOST_ATOMS = 4096
+"""Above so many distinct values, those close together are merged: six digits stay the same."""
+
 
 def t_quantile(probability: float, df: float) -> float:
     """Return Student's t quantile (scipy.special: the frozen distributions cost 50 times more)."""
@@ -141,9 +144,20 @@ def bounded_mean_high(atoms: Array, weights: Array, end: float, level: float) ->
         end: the largest possible value.
         level: two-sided confidence level; the tail is (1 − level)/2.
     """
-    return _upper_bound(atoms, weights, end, (1 - level) / 2)
+    return _upper_bound(*_merged(atoms, weights), end, (1 - level) / 2)
 
 
 def bounded_mean_low(atoms: Array, weights: Array, end: float, level: float) -> float:
     """Return the lower limit that mirrors `bounded_mean_high`; `end` is the least value."""
-    return -_upper_bound(-atoms, weights, -end, (1 - level) / 2)
+    return -_upper_bound(*_merged(-atoms, weights), -end, (1 - level) / 2)
+
+
+def _merged(atoms: Array, weights: Array) -> tuple[Array, Array]:
+    """Return at most `_MOST_ATOMS` atoms of the same mean: those close together become one."""
+    if atoms.size <= _MOST_ATOMS:
+        return atoms, weights
+    place = (atoms - atoms.min()) / np.ptp(atoms) * (_MOST_ATOMS - 1)
+    group = place.astype(np.int64)
+    masses = np.bincount(group, weights=weights)
+    sums, kept = np.bincount(group, weights=weights * atoms), masses > 0
+    return sums[kept] / masses[kept], masses[kept]

@@ -200,9 +200,9 @@ def cluster_cells(cells: Array, clusters: Sequence[str | int] | None) -> Array:
     if clusters is None:
         return cells
     keys, codes = np.unique([str(key) for key in clusters], return_inverse=True)
-    members: Array = (codes[:, None] == np.arange(len(keys))).astype(np.float64)
     # The sum before the division: hits that all agree stay 0 or 1 to the last bit.
-    means: Array = (cells @ members) / members.sum(axis=0)
+    sums = np.array([np.bincount(codes, weights=row, minlength=len(keys)) for row in cells])
+    means: Array = sums / np.bincount(codes)
     return means
 
 

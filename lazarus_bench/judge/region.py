@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -120,3 +121,36 @@ class Within(Region):
 
     def describe(self) -> str:
         return f"within [{_number(self.a)}, {_number(self.b)}]"
+
+
+_NUMBER = r"\s*([+−-]?(?:\d+\.?\d*|\.\d+)(?:e[+−-]?\d+)?)\s*"
+_HALF_LINE = re.compile(rf"\s*(>=|<=|≥|≤|>|<){_NUMBER}", re.IGNORECASE | re.ASCII)
+_WITHIN = re.compile(rf"\s*(?:within)?\s*\[{_NUMBER},{_NUMBER}\]\s*", re.IGNORECASE | re.ASCII)
+_SIGNS: dict[str, type[_HalfLine]] = {
+    ">=": AtLeast,
+    "≥": AtLeast,
+    "<=": AtMost,
+    "≤": AtMost,
+    ">": Above,
+    "<": Below,
+}
+
+
+def region_of(text: str) -> Region:
+    """Return the region that a text such as "> 0", "<= 0.1" or "[-0.01, 0.01]" names.
+
+    It reads what `describe` writes.
+
+    Raises:
+        ValueError: the text names no region.
+    """
+    within, half = _WITHIN.fullmatch(text), _HALF_LINE.fullmatch(text)
+    if within is not None:
+        return Within(_float(within[1]), _float(within[2]))
+    if half is not None:
+        return _SIGNS[half[1]](_float(half[2]))
+    raise ValueError(f"{text!r} is no region: write one such as '> 0', '<= 0.1' or '[-0.1, 0.1]'")
+
+
+def _float(text: str) -> float:
+    return float(text.replace("−", "-"))

@@ -19,6 +19,7 @@ from lazarus_bench.judge import (
     Ratios,
     Trend,
 )
+from lazarus_bench.judge import bounds
 from lazarus_bench.judge.bounds import dirichlet_mean_sf
 from lazarus_bench.judge.effects import (
     cliffs_delta,
@@ -49,6 +50,21 @@ def test_one_run_of_hits_as_means_has_the_same_limits():
     wide_low, wide_high = Means(values=values).limits(0.95)
     assert wide_low <= low + 1e-9
     assert wide_high >= high - 1e-9
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_limits_of_many_distinct_values_are_those_of_all_to_six_digits(skewed, monkeypatch):
+    rng = np.random.default_rng(1)
+    evidence = Means(values=[rng.beta(0.1, 3, 6000) if skewed else rng.random(6000)])
+    merged = np.array(evidence.limits(0.9)) - evidence.point
+    monkeypatch.setattr(bounds, "_MOST_ATOMS", 10**9)
+    assert merged == pytest.approx(np.array(evidence.limits(0.9)) - evidence.point, rel=1e-6)
+
+
+def test_as_many_clusters_as_a_benchmark_has_fit_into_memory():
+    hits = np.random.default_rng(0).integers(0, 2, (2, 60_000))
+    keys = [str(n // 2) for n in range(60_000)]
+    assert Hits(values=hits, clusters=keys).point == pytest.approx(hits.mean())
 
 
 def test_seed_means_without_spread_support_no_interval():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judge_strategies import intervals, numbers, regions
 
-from lazarus_bench.judge import Above, AtLeast, AtMost, Below, Within
+from lazarus_bench.judge import Above, AtLeast, AtMost, Below, Within, region_of
 
 
 @given(regions, intervals)
@@ -76,3 +76,25 @@ def test_an_edge_must_be_finite_and_ordered():
         Within(math.nan, 1)
     with pytest.raises(ValueError, match="a ≤ b"):
         Within(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("> 0", Above(0)),
+        (">=.5", AtLeast(0.5)),
+        (" <= -1e-3 ", AtMost(-0.001)),
+        ("< +2.", Below(2)),
+        ("[-0.01, 0.01]", Within(-0.01, 0.01)),
+        ("Within [−1, 1]", Within(-1, 1)),
+    ],
+)
+def test_a_region_is_read_from_text(text, region):
+    assert region_of(text) == region
+    assert region_of(region.describe()) == region
+
+
+@pytest.mark.parametrize("text", ["", "0", "> x", "> 0 1", ">> 0", "[1, 0]", "> 1e999", "[0; 1]"])
+def test_a_text_that_is_no_region_is_refused(text):
+    with pytest.raises(ValueError, match=r"region|Within"):
+        region_of(text)

@@ -104,6 +104,9 @@ VERSION = 1
 FILE = "registry.json"
 """Beside the claim files, like the pins."""
 
+PAGE = "registry.md"
+"""The same to read."""
+
 
 def to_text(claims: Iterable[RegisteredClaim]) -> str:
     """The content of a `registry.json`."""

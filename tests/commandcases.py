@@ -66,6 +66,7 @@ REPORT = str(Path(__file__).resolve().parents[1] / "reports" / "published")
 
 COMMANDS = {
     "doctor": [],
+    "init": ["my-claims"],
     "run": ["audit/kl-sign", "--published", "--report", "here"],
     "experiment run": ["two_stage_classifier", "--published", "--fail-on", "none", "-o", "there"],
     "experiment list": [],

@@ -49,6 +49,7 @@ class Claim:
     difference: bool = False
     exploratory: bool = False
     quirk: str = ""
+    data: tuple[str, ...] = ()
     test: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
     shown: list[Callable[..., Any]] = field(default_factory=list, compare=False, repr=False)
 
@@ -168,6 +169,7 @@ def claim(
     words: tuple[str, ...] = (),
     exploratory: bool = False,
     quirk: str = "",
+    data: str | tuple[str, ...] = (),
 ) -> Callable[[Test], Test]:
     """Register the decorated test as a claim.
 
@@ -188,6 +190,8 @@ def claim(
         exploratory: its source left it open.
         quirk: the known defect of the public source that it is about: `beside` may then yield
             `OnOff`. No other defect may be on in its trainings.
+        data: the file or files that its test reads, seen from the folder of its own file; their
+            content is part of the claim's digest.
 
     Raises:
         UserError: the docstring, id, family, finding or quirk does not fit, as the message says.
@@ -211,6 +215,7 @@ def claim(
             difference=difference,
             exploratory=exploratory,
             quirk=quirk,
+            data=(data,) if isinstance(data, str) else data,
             test=test,
         )
         REGISTRY.register(record)

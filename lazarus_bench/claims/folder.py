@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import lazarus_bench
@@ -18,15 +19,17 @@ def has_claim_files(directory: Path) -> bool:
 
 
 def claims_folder(named: str | Path | None) -> Path:
-    """The folder of claim files: `named`, else `hypotheses` here, else the installed one.
+    """The folder of claim files: `named`, else `hypotheses` here, the project's, the installed one.
+
+    A project names its own under `[tool.lazarus-bench]` in the `pyproject.toml` of this folder.
 
     UserError if there is none.
     """
     if named is not None:
         return Path(named).expanduser()
-    here = Path(NAME)
-    if here.is_dir() and has_claim_files(here):
-        return here
+    for here in (Path(NAME), *_of_project(Path("pyproject.toml"))):
+        if here.is_dir() and has_claim_files(here):
+            return here
     found = installed()
     if found is None:
         raise UserError(
@@ -35,6 +38,19 @@ def claims_folder(named: str | Path | None) -> Path:
             f"which brings them"
         )
     return found
+
+
+def _of_project(file: Path) -> list[Path]:
+    """The folder that a project names, if it does."""
+    if not file.is_file():
+        return []
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file.absolute()} cannot be read ({error}): mend it") from error
+    table = settings.get("tool", {}).get("lazarus-bench", {})
+    named = table.get(NAME) if isinstance(table, dict) else None
+    return [Path(named)] if isinstance(named, str) else []
 
 
 def installed() -> Path | None:

@@ -1,8 +1,9 @@
 """All that decides a claim, as plain values with a digest.
 
 A digest covers the size of the claim's family, so it is taken once the claim's file is read whole.
-It covers the test too, with what it uses of its file, since controls, thresholds and the estimator
-are in the test's body. It is taken of the syntax tree, so comments, docstrings, layout and the
+It covers the test too, with what it uses of its file, of helper modules of its own project
+(`helpers.py`) and of the data files it declares, since controls, thresholds and the estimator are
+there. It is taken of the syntax tree, so comments, docstrings, layout and the
 test's name do not count, and neither does what only a `@beside` function uses. The package's own
 code is not in it: the manifest names its revision.
 """
@@ -19,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from lazarus_bench.claims.claim import Claim, recipes_of
+from lazarus_bench.claims.helpers import data_files, helpers
 from lazarus_bench.claims.profiles import PROFILES
+from lazarus_bench.claims.trees import kept, names, tree
 from lazarus_bench.digests import canonical_recipe, digest_of
 from lazarus_bench.judge import ALPHA, RULE, family_level, to_json
 
@@ -57,6 +60,7 @@ def decides(claim: Claim, family_size: int) -> dict[str, Any]:
             name: {key: size for key, size in asdict(profile).items() if key != "name"}
             for name, profile in PROFILES.items()
         },
+        **_outside(claim),
     }
     # As it is read back: a tuple would differ from the list it becomes.
     plain: dict[str, Any] = json.loads(json.dumps(found, allow_nan=False))
@@ -66,28 +70,44 @@ def decides(claim: Claim, family_size: int) -> dict[str, Any]:
 Binding = dict[str, list[ast.AST]]
 """Statements of a file's top level, by the names that they bind."""
 
-_WITHOUT_MEANING = ("ctx", "kind", "type_comment")
-
 
 def digest_of_test(test: Callable[..., None]) -> str:
     """SHA-256 of the syntax tree of `test` and of what it uses of its file."""
+    _, found, bindings = _source(test)
+    used = {name: [tree(node) for node in nodes] for name, nodes in _used(found, bindings).items()}
+    return digest_of({"arguments": tree(found.args), "body": tree(found.body), "used": used})
+
+
+def _source(test: Callable[..., None]) -> tuple[Path, ast.FunctionDef, Binding]:
+    """The file of a test, its syntax tree and what the file binds."""
     code = inspect.unwrap(test).__code__
     path = Path(code.co_filename)
-    tree, bindings = _parsed(path, path.stat().st_mtime_ns)
-    found = next(node for node in ast.walk(tree) if _starts(node) == code.co_firstlineno)
+    parsed, bindings = _parsed(path, path.stat().st_mtime_ns)
+    found = next(node for node in ast.walk(parsed) if _starts(node) == code.co_firstlineno)
     assert isinstance(found, ast.FunctionDef)
-    used = {name: [_tree(node) for node in nodes] for name, nodes in _used(found, bindings).items()}
-    return digest_of({"arguments": _tree(found.args), "body": _tree(found.body), "used": used})
+    return path, found, bindings
+
+
+def _outside(claim: Claim) -> dict[str, dict[str, str]]:
+    """Digests of what the test uses outside its function, and of its data; nothing where none."""
+    if claim.test is None:
+        return {}
+    path, found, bindings = _source(claim.test)
+    parts = {
+        "helpers": helpers(path, found, _used(found, bindings)),
+        "data": data_files(claim.id, path, claim.data),
+    }
+    return {name: digests for name, digests in parts.items() if digests}
 
 
 @lru_cache(maxsize=64)
 def _parsed(path: Path, changed: int) -> tuple[ast.Module, Binding]:  # noqa: ARG001 - a key
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parsed = ast.parse(path.read_text(encoding="utf-8"))
     bindings: Binding = {}
-    for statement in tree.body:
+    for statement in parsed.body:
         for name, node in _bound(statement):
             bindings.setdefault(name, []).append(node)
-    return tree, bindings
+    return parsed, bindings
 
 
 def _starts(node: ast.AST) -> int | None:
@@ -105,51 +125,17 @@ def _bound(statement: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
             origin = f"{getattr(statement, 'module', None) or ''}:{alias.name}"
             yield alias.asname or alias.name.partition(".")[0], ast.Constant(value=origin)
     else:
-        for name in dict.fromkeys(_names(statement, ast.Store)):
+        for name in dict.fromkeys(names(statement, ast.Store)):
             yield name, statement
-
-
-def _names(node: ast.AST, context: type[ast.expr_context]) -> Iterator[str]:
-    if isinstance(node, ast.Name) and isinstance(node.ctx, context):
-        yield node.id
-    for part in ast.iter_child_nodes(node):
-        if not _idle(part):
-            yield from _names(part, context)
 
 
 def _used(test: ast.FunctionDef, bindings: Binding) -> Binding:
     """The parts of its file that the test uses, directly or through other parts."""
     found: Binding = {}
-    ahead = [name for part in _kept(test.body) for name in _names(part, ast.Load)]
+    ahead = [name for part in kept(test.body) for name in names(part, ast.Load)]
     while ahead:
         name = ahead.pop()
         if name in bindings and name not in found:
             found[name] = bindings[name]
-            ahead += [used for node in bindings[name] for used in _names(node, ast.Load)]
+            ahead += [used for node in bindings[name] for used in names(node, ast.Load)]
     return found
-
-
-def _idle(node: Any) -> bool:
-    """Whether a statement decides nothing: a docstring."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _kept(nodes: list[Any]) -> list[Any]:
-    return [node for node in nodes if not _idle(node)]
-
-
-def _tree(node: Any) -> Any:
-    """A syntax tree as plain values, the same on every Python: fields that are empty are left out.
-
-    Later versions add fields, empty where the syntax does not use them.
-    """
-    if isinstance(node, list):
-        return [_tree(item) for item in _kept(node)]
-    if isinstance(node, ast.AST):
-        fields = {
-            name: _tree(value)
-            for name, value in ast.iter_fields(node)
-            if name not in _WITHOUT_MEANING and value not in (None, [])
-        }
-        return [type(node).__name__, fields]
-    return node if isinstance(node, str | int | bool | None) else repr(node)

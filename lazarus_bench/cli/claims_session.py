@@ -61,7 +61,7 @@ def judge(
     session = _Session(options, chosen, command, published=published)
     # Pytest's arguments: no settings of its own, and no option of ours.
     where = ["-c", os.devnull, "--rootdir", str(folder), str(folder)]
-    plain = ["-p", "no:cacheprovider", "-p", "no:terminalprogress"]
+    plain = ["-p", "no:cacheprovider", "-p", "no:terminalprogress", "-p", "no:benchmark"]
     which = ["-m", "not slow" if published else MODELS]
     # What pytest or a library prints belongs to the progress; standard output is the result's.
     with redirect_stdout(sys.stderr):

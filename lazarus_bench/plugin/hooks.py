@@ -80,8 +80,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, register the markers and start collecting evidence."""
-    config.addinivalue_line("markers", "claim(record): a pre-registered claim of lazarus-bench")
-    config.addinivalue_line("markers", "slow: trains or runs models; select with -m slow")
     own = " ".join(["pytest", *map(str, config.invocation_params.args)])
     config.stash.setdefault(COMMAND, own)
     try:
@@ -157,14 +155,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asks_none = not claim.subjects and not config.stash.get(PRINTED_ALONE, False)
     first = COMPUTED if asks_none else PUBLISHED
     chosen = [pytest.param(first, id=first)]
+    _register_markers(config)
     chosen += [pytest.param(name, id=name, marks=pytest.mark.slow) for name in models]
     metafunc.parametrize(SUBJECT, chosen, indirect=True)
+
+
+MARKERS = (
+    "claim(record): a pre-registered claim of lazarus-bench",
+    "slow: trains or runs models; select with -m slow",
+)
+
+
+def _register_markers(config: pytest.Config) -> None:
+    """Make the markers known once a claim is collected: elsewhere the names are other people's."""
+    if MARKERS[0] not in config.getini("markers"):
+        for line in MARKERS:
+            config.addinivalue_line("markers", line)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a claim, and let `-k` find it by its id, the name that every table prints."""
     claim = claim_of(item)
     if claim is not None:
+        _register_markers(item.config)
         item.add_marker(pytest.mark.claim(claim))
         item.extra_keyword_matches.add(claim.id)
 
@@ -332,6 +345,8 @@ def _make_ready(session: pytest.Session, bench: Session) -> None:
         lacking = {item: bench.lacking(found) for item, found in needed.items()}
         claims = sum(claim_of(item) is not None for item in session.items)
         leave_out(session.config, bench, lacking, claims)
+        for item in filter(lacking.get, lacking):  # said above: what lacks is no verdict
+            del item.stash[TRIAL]
     elif bench.options.until_decided:
         trials = [(item.stash[TRIAL], item.obj) for item in needed]  # type: ignore[attr-defined]
         config = session.config

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
-from filelock import FileLock
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.session.progress import StatusLine
@@ -89,6 +88,8 @@ def _say_what_lacks(config: pytest.Config, bench: Session, jobs: Iterable[Job]) 
 
 def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
     """Run what the store lacks, with a line for each training and a live one on a terminal."""
+    from filelock import FileLock  # brings asyncio in, which no other pytest session needs
+
     from lazarus_bench.session.session import Watch
 
     capture = config.pluginmanager.get_plugin("capturemanager")

@@ -104,6 +104,9 @@ VERSION = 1
 FILE = "registry.json"
 """Beside the claim files, like the pins."""
 
+PAGE = "registry.md"
+"""The same to read."""
+
 
 def to_text(claims: Iterable[RegisteredClaim]) -> str:
     """The content of a `registry.json`."""
@@ -159,6 +162,8 @@ _PHRASES = {
     "needs": "its trainings",
     "test": "the test that reads and judges",
     "published": "the published number",
+    "helpers": "code that its test uses",
+    "data": "data that its test reads",
     "binary": "whether samples are hits",
     "difference": "whether it is a difference",
     "exploratory": "whether its source left it open",
@@ -218,6 +223,10 @@ def _phrases(then: RegisteredClaim, now: RegisteredClaim) -> Iterator[str]:
             yield f"{name.replace('_', ' ')} {' → '.join(shown)}"
         elif name == "subjects":
             yield f"subjects {' → '.join(', '.join(v or ()) or 'none' for v in (old, new))}"
+        elif name in ("helpers", "data"):
+            files = dict.fromkeys((*(new or {}), *(old or {})))
+            changed = [f for f in files if (old or {}).get(f) != (new or {}).get(f)]
+            yield f"{_PHRASES[name]} ({', '.join(changed)})"
         else:
             yield _PHRASES.get(name, name.replace("_", " "))
 
@@ -242,8 +251,9 @@ _INTRODUCTION = (
     "canonical JSON of everything that decides it: what it says, estimand, region, subjects, "
     "trainings, the size of its family and with it the level, the judge's rule, the published "
     "number, the sizes of the profiles, and the test that reads the models, with its controls and "
-    "thresholds. `registry.json` beside this file has all of it; a report names the digests that "
-    "its verdicts were reached under, and says which claims were amended since."
+    "thresholds, what it uses of its own project, and its data files. `registry.json` beside this "
+    "file has all of it; a report names the digests that its verdicts were reached under, and says "
+    "which claims were amended since."
 )
 
 
@@ -327,6 +337,9 @@ def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
     sizes = (f"{code(n)} {p['seeds']} × {p['prompts']}" for n, p in decides["profiles"].items())
     yield "Profiles, seeds × prompts", ", ".join(sizes)
     yield "Digest of the test", code(decides["test"])
+    for name in ("helpers", "data"):
+        for file, digest in decides.get(name, {}).items():
+            yield _PHRASES[name].capitalize(), f"{code(file)} {code(digest[:_SHORT_DIGEST])}"
     yield "Digest", code(claim.digest)
 
 

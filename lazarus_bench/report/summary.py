@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED
+from lazarus_bench.claims.subjects import COMPUTED as COMPUTED
+from lazarus_bench.claims.subjects import PUBLISHED as PUBLISHED
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report.markup import code
 from lazarus_bench.report.printed import many

@@ -47,3 +47,15 @@ def test_a_wheel_and_no_editable_install_is_told_to_bring_them():
     hook = (CHECKOUT / "hatch_build.py").read_text()
     assert 'if version == "standard":' in hook
     assert f'["{module.NAME}"] = "lazarus_bench/{module.NAME}"' in hook
+
+
+def test_a_project_names_its_folder_and_a_damaged_one_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "test_it.py").write_text("")
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[tool.lazarus-bench]\nhypotheses = "mine"\n')
+    assert claims_folder(None) == Path("mine")
+    project.write_text("[tool")
+    with pytest.raises(UserError, match=r"pyproject\.toml cannot be read"):
+        claims_folder(None)

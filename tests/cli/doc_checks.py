@@ -281,6 +281,7 @@ CHECKS: dict[str, Callable[[Ran], None]] = {
     "completion": _says("lazarus"),
     "data": _data,
     "diff": _diff,
+    "init": _says("written: our_claims/registry.json"),
     "doctor": _says("GFLOP/s", "blas"),
     "experiment": _experiment,
     "fuse": _fuse,

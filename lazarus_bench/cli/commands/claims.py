@@ -25,8 +25,6 @@ from lazarus_bench.errors import UserError
 if TYPE_CHECKING:
     from lazarus_bench.report.registry import RegisteredClaim
 
-PAGE = "registry.md"
-
 Family = Annotated[
     str | None,
     Parameter(metavar="NAME", completer=families, help="only the claims of this family"),
@@ -129,7 +127,7 @@ def export(
         lazarus-bench claims export --json
     """
     from lazarus_bench.report.files import write_text
-    from lazarus_bench.report.registry import FILE, render_registry, to_text
+    from lazarus_bench.report.registry import FILE, PAGE, render_registry, to_text
 
     claims = _claims(hypotheses, family)
     if output is None:

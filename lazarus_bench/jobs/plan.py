@@ -164,11 +164,12 @@ def _flat(value: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", part
 
 
-def table(plan: Plan) -> str:
-    """The plan for people: a line a training, over its seeds."""
-    from tabulate import tabulate
+HEADS = ("training", "seeds", "in the store", "to run", "each")
 
-    rows = []
+
+def rows(plan: Plan) -> list[list[str]]:
+    """Cells below `HEADS`: one row per training, over its seeds."""
+    found = []
     for group in groups(plan.entries):
         first, last = min(group.seeds), max(group.seeds)
         seeds = ", ".join(map(str, sorted(group.seeds)))
@@ -176,9 +177,15 @@ def table(plan: Plan) -> str:
             seeds = f"{first}-{last}"
         each = "unknown" if group.seconds is None else f"{group.seconds:.0f} s"
         cells = [group.label, seeds, str(group.whole), str(group.todo), each if group.todo else ""]
-        rows.append(cells)
-    heads = ("training", "seeds", "in the store", "to run", "each")
-    return tabulate(rows, headers=heads, tablefmt="simple", colalign=("left", *["right"] * 4))
+        found.append(cells)
+    return found
+
+
+def table(plan: Plan) -> str:
+    """The plan for people: one line per training, over its seeds."""
+    from tabulate import tabulate
+
+    return tabulate(rows(plan), headers=HEADS, tablefmt="simple", colalign=("left", *["right"] * 4))
 
 
 def trainings(count: int) -> str:

@@ -152,6 +152,15 @@ def test_a_plan_names_each_training_and_its_state(ran):
     assert [(t["seed"], t["state"]) for t in told["trainings"]] == [(0, "missing"), (1, "missing")]
 
 
+def test_a_plan_fits_a_narrow_terminal(folder, tiny, told, narrow, tmp_path):
+    narrow(50)
+    own = ("--hypotheses", folder / "hypotheses", "--store", tmp_path / "store")
+    code, out, err = told("asked/trained", "--model", tiny, "--seeds", "2", "--plan", *own)
+    assert code == 0, err
+    assert out.startswith("training")
+    assert max(map(len, out.splitlines())) <= 50
+
+
 def test_a_model_is_trained_and_judged_and_what_tests_print_is_no_result(ran, folder):
     said = ran["trained"]
     told = said.json

@@ -1,12 +1,12 @@
 """The machine under mlx: fast BLAS, device, seeding, peak memory, versions.
 
-What lives here: everything that must happen before or around `mlx.core`, and nothing that knows a
-model. Every other module takes `mx`, `nn` and `optim` from here and never imports mlx itself,
-because the Linux wheel of mlx links the reference BLAS (about 5 GFLOP/s) and only a fast BLAS
-loaded with `RTLD_GLOBAL` *before* it interposes `cblas_sgemm`.
+Everything that must happen before or around `mlx.core`, and nothing that depends on a model. Every
+other module takes `mx`, `nn` and `optim` from here and never imports mlx itself: the Linux wheel of
+mlx links the reference BLAS (about 5 GFLOP/s), and only a fast BLAS loaded *before* it with
+`RTLD_GLOBAL` interposes `cblas_sgemm`.
 
-The three are imported when something of them is first used, so that whoever only names a recipe or
-shows its help pays for none of it. `BLAS` and `EXP` are decided then, too.
+The three are imported on first use, so naming a recipe or showing its help costs nothing. `BLAS`
+and `EXP` are determined at that point, too.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Frozen dataclasses to plain JSON values and back, by their field types.
 
-JSON has no NaN and no infinity, so these travel as the strings "nan", "inf" and "-inf" (which a
-field for text or numbers reads as text). A class made known by `tagged` carries its name under
-"type", so that a field annotated with an abstract class reads back as what it was; names are only
-ever looked up among these classes. A field with `metadata=OMITTED` is written only where it differs
-from its default.
+JSON has no NaN and no infinity, so these are written as the strings "nan", "inf" and "-inf" (which
+a field for text or numbers reads as text). A class registered by `tagged` stores its name under
+"type", so a field annotated with an abstract class is read back as the original class; names are
+looked up only among registered classes. A field with `metadata=OMITTED` is written only if it
+differs from its default.
 """
 
 from __future__ import annotations

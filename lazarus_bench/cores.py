@@ -1,8 +1,8 @@
-"""A core for each process that trains: what a process's threads cost one another on a CPU.
+"""One core per training process, which avoids contention between its threads on a CPU.
 
-mlx computes on a thread of its own, to which the main thread hands operations one by one. On two
-cores, the two threads put each other to sleep and wake each other some thousand times a training
-step; on one core they take turns. One training a core is how the executors share a machine anyway.
+mlx computes on a thread of its own, to which the main thread passes operations one by one. On two
+cores, the two threads suspend and wake each other about a thousand times per training step; on one
+core they take turns. The executors run one training per core anyway.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Digests of what decides a result: canonical JSON of frozen records, hashed."""
+"""Digests of everything that determines a result: hashes of frozen records in canonical JSON."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Exceptions with a meaning of their own: a user's mistake, and a claim that does not fit.
+"""Exceptions with a special meaning: a user's mistake, and a claim that does not apply.
 
-What a command says when the user interrupts it lives here too, since it must be at hand before
-anything else is imported.
+Also the message shown when the user interrupts a command, which must be available before anything
+else is imported.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Versions and revision of what is installed, read without importing any of it."""
+"""Versions and revisions of installed packages, read without importing them."""
 
 from __future__ import annotations
 

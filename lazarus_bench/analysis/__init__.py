@@ -1,5 +1,5 @@
-"""Analysis: one instrument per file; a loaded model and prompts in, samples out.
+"""Analysis: one instrument per file, from a loaded model and prompts to samples.
 
-An instrument returns arrays with named axes and no verdict: what a number means is the judge's
-business, and where the model came from is the jobs'.
+An instrument returns arrays with named axes and no verdict: interpreting a number is the judge's
+task, and providing the model is the jobs'.
 """

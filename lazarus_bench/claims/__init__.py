@@ -1,4 +1,4 @@
-"""Claims: what each says, how it is registered, what a run of them spends, what is on record."""
+"""Claims: their statements, registry, profiles and pins."""
 
 from __future__ import annotations
 

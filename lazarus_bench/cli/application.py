@@ -28,7 +28,7 @@ from lazarus_bench.errors import UserError
 
 NAME = "lazarus-bench"
 
-ABOUT = """Judge pre-registered claims about neural networks: train, read and judge.
+ABOUT = """Train and inspect neural networks, and judge pre-registered claims about them.
 
 Examples:
     lazarus-bench doctor

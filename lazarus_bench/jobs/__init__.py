@@ -1,5 +1,5 @@
-"""Jobs: which trainings are needed, where their artifacts are kept, and who runs them.
+"""Jobs: which trainings are needed, where their artifacts are stored, and what executes them.
 
-A job is a recipe, the base it starts from and a seed; its digest names its artifact. Not here: how
-a recipe trains (training) and what is read from an artifact (analysis).
+A job is a recipe, the base it starts from and a seed; its digest identifies its artifact. How a
+recipe trains belongs to `training`, and what is measured on an artifact to `analysis`.
 """

@@ -168,7 +168,7 @@ HEADS = ("training", "seeds", "in the store", "to run", "each")
 
 
 def rows(plan: Plan) -> list[list[str]]:
-    """The plan for people: a row for each training, over its seeds, under `HEADS`."""
+    """Cells below `HEADS`: one row per training, over its seeds."""
     found = []
     for group in groups(plan.entries):
         first, last = min(group.seeds), max(group.seeds)
@@ -182,7 +182,7 @@ def rows(plan: Plan) -> list[list[str]]:
 
 
 def table(plan: Plan) -> str:
-    """The rows as text."""
+    """The plan for people: one line per training, over its seeds."""
     from tabulate import tabulate
 
     return tabulate(rows(plan), headers=HEADS, tablefmt="simple", colalign=("left", *["right"] * 4))

@@ -1,6 +1,6 @@
-"""Samples to verdicts: regions, evidence, intervals, effect sizes and power.
+"""From samples to verdicts: regions, evidence, intervals, effect sizes and power.
 
-Pure numpy and scipy. Nothing here knows a model, a source's printed numbers or a rendering.
+Pure numpy and scipy. Nothing here depends on models, published numbers or report formats.
 """
 
 from typing import Any

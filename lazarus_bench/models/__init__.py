@@ -1,6 +1,6 @@
-"""Models: loading, where a family keeps its parts, taps on its layers, words as tokens, adapters.
+"""Models: loading, the anatomy of each family, taps on layers, words as tokens, adapters.
 
-Here too: the lab's small models and their tokenizer. Not here: anything that changes weights
-(training) or interprets activations (analysis). A family's forward pass is never written again; it
-is tapped.
+Also the lab's small models and their tokenizer. Anything that changes weights belongs to
+`training`, anything that interprets activations to `analysis`. No family's forward pass is
+reimplemented; it is tapped.
 """

@@ -1,1 +1,1 @@
-"""A session: the jobs that claims need, their runs and measurements, controls, a claim judged."""
+"""A session: the jobs its claims need, their runs and measurements, controls, judging a claim."""

@@ -1,8 +1,8 @@
-"""Training: one recipe a file, on one shared loop.
+"""Training: one recipe per file, and the loop they share.
 
-A recipe is a frozen spec with its `train` (`recipe.py`). `loop.fit` takes the steps, resumes where
-a killed attempt stopped (`resume.py`) and shares batches among ranks. Not here: where artifacts are
-kept and when they are made (jobs), and what is read from them (analysis).
+A recipe is a frozen spec with its `train` (`recipe.py`). `loop.fit` takes the steps, resumes an
+interrupted attempt (`resume.py`) and splits batches among ranks. Storing artifacts and deciding
+when to make them belongs to `jobs`, measuring them to `analysis`.
 
 The names of this package are imported on first use, and none of them imports mlx before it trains.
 """

@@ -1,12 +1,10 @@
 """`lazarus-bench run`: claims by name, verdicts on standard output, exit codes with a meaning."""
 
 import json
-import sys
 
 import pytest
-from claimfiles import clean_environment, write
+from claimfiles import write
 from commandcases import commands
-from terminals import Terminal
 
 from lazarus_bench.report.schema import load
 
@@ -183,24 +181,13 @@ def test_a_plan_names_each_training_and_its_state(ran):
     assert [(t["seed"], t["state"]) for t in told["trainings"]] == [(0, "missing"), (1, "missing")]
 
 
-def test_a_plan_fits_a_narrow_terminal_with_its_counts_whole(folder, tiny):
-    command = [sys.executable, "-m", "lazarus_bench", "run", "asked/trained", "--plan"]
-    options = [
-        "--model",
-        str(tiny),
-        "--seeds",
-        "2",
-        "--store",
-        "store",
-        "--hypotheses",
-        "hypotheses",
-    ]
-    with Terminal([*command, *options], folder, clean_environment(), columns=50) as terminal:
-        assert terminal.end(seconds=300) == 0, terminal.said
-    lines = terminal.said.replace("\r", "").splitlines()
-    (head,) = (line for line in lines if line.startswith("training "))
-    assert head.split()[-2:] == ["to", "run"]
-    assert max(map(len, lines)) <= 50
+def test_a_plan_fits_a_narrow_terminal(folder, tiny, told, narrow, tmp_path):
+    narrow(50)
+    own = ("--hypotheses", folder / "hypotheses", "--store", tmp_path / "store")
+    code, out, err = told("asked/trained", "--model", tiny, "--seeds", "2", "--plan", *own)
+    assert code == 0, err
+    assert out.startswith("training")
+    assert max(map(len, out.splitlines())) <= 50
 
 
 def test_a_model_is_trained_and_judged_and_what_tests_print_is_no_result(ran, folder):

@@ -255,6 +255,16 @@ class Evidence(ABC):
         )
 
 
+class OneSample(Evidence):
+    """Evidence from one sample, `values[seed][prompt]`."""
+
+    values: Sequence[Sequence[Any]]
+
+    @property
+    def shape(self) -> tuple[int, int]:  # noqa: D102
+        return len(self.values), len(self.values[0])
+
+
 def _nested_tuples(values: Any) -> Any:
     return tuple(map(_nested_tuples, values)) if isinstance(values, list) else values
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lazarus_bench.judge.bounds import Array, Limits, t_quantile
 from lazarus_bench.judge.crossed import Crossed
-from lazarus_bench.judge.evidence import Evidence, array, check_bounds, freeze
+from lazarus_bench.judge.evidence import OneSample, array, check_bounds, freeze
 from lazarus_bench.judge.means import crossed_mean, two_way
 from lazarus_bench.judge.sampling import NOTHING, Highest, Outer, Sampling, Student, one_run
 
@@ -108,7 +108,7 @@ def max_t_quantile(residuals: Array, probability: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerMax(Evidence):
+class LayerMax(OneSample):
     """The largest over layers of the mean over prompts.
 
     The largest sample mean overstates the largest true mean, so the two limits rest on different
@@ -131,10 +131,6 @@ class LayerMax(Evidence):
     def __post_init__(self) -> None:
         freeze(self, 3, "values")
         check_bounds(self)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.values), len(self.values[0])
 
     @property
     def point(self) -> float:

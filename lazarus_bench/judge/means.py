@@ -17,6 +17,7 @@ from lazarus_bench.judge.evidence import (
     SHARE,
     Effect,
     Evidence,
+    OneSample,
     Scope,
     array,
     check_bounds,
@@ -39,7 +40,7 @@ from lazarus_bench.judge.sampling import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means(Evidence):
+class Means(OneSample):
     """Continuous samples; the estimand is their mean.
 
     Several seeds: two-way t over seeds and prompts (`Crossed`), or over clusters of prompts such as
@@ -68,10 +69,6 @@ class Means(Evidence):
         check_clusters(self, self.shape[1])
         check_shares(self, array(self.values))
         check_bounds(self)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.values), len(self.values[0])
 
     def cells(self) -> Array:
         """Return the values of prompts or means of clusters, shape (seeds, items)."""

@@ -18,6 +18,7 @@ from lazarus_bench.judge.evidence import (
     SHARE_DIFFERENCE,
     Effect,
     Evidence,
+    OneSample,
     array,
     check_clusters,
     freeze,
@@ -46,7 +47,7 @@ def crossed_rate(cells: Array, offset: float = 0.0, population: int | None = Non
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hits(Evidence):
+class Hits(OneSample):
     """0/1 samples; the estimand is the hit rate minus a known constant.
 
     Several seeds: two-way t over seeds and prompts on the log-odds of the rate. One run, and seeds
@@ -71,10 +72,6 @@ class Hits(Evidence):
         freeze(self, 0, "minus")
         require_hits(self, array(self.values), "values")
         check_clusters(self, self.shape[1])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.values), len(self.values[0])
 
     def cells(self) -> Array:
         """Return hits by prompt, or their shares by cluster, shape (seeds, items)."""

@@ -10,12 +10,12 @@ import numpy as np
 from scipy import stats
 
 from lazarus_bench.judge.bounds import Array, Limits
-from lazarus_bench.judge.evidence import Effect, Evidence, array, freeze
+from lazarus_bench.judge.evidence import Effect, OneSample, array, freeze
 from lazarus_bench.judge.sampling import Bounded, Sampling, Student
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trend(Evidence):
+class Trend(OneSample):
     """A monotone trend over checkpoints; the estimand is the mean over seeds of Spearman's ρ.
 
     t over the seeds' correlations, so that checkpoints of one run may depend on each other in any
@@ -32,10 +32,6 @@ class Trend(Evidence):
         freeze(self, 2, "values")
         if len(self.values[0]) < 2:
             raise ValueError("Trend needs at least two checkpoints per seed")
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.values), len(self.values[0])
 
     @property
     def point(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from lazarus_bench.judge import AtLeast
+from lazarus_bench.judge import AtLeast, Hits
 from lazarus_bench.judge.crossed import Crossed
 from lazarus_bench.judge.power import detectable_distance
 from lazarus_bench.report.evidence import FILE, load_evidence
@@ -60,3 +60,10 @@ def test_a_truth_at_the_printed_distance_is_supported_in_80_percent(place):
     rng = np.random.default_rng(place)
     found = [drawn(rng, model, truth).low(level) >= centre for _ in range(REPLICATES)]
     assert np.mean(found) == pytest.approx(0.8, abs=0.05), name
+
+
+def test_hits_of_one_run_at_the_detectable_distance_are_supported_in_80_percent():
+    distance = Hits(values=[[1] * 60]).detectable(AtLeast(0.5), 0.9)
+    samples = np.random.default_rng(7).random((2000, 1, 60)) < 0.5 + distance
+    found = [Hits(values=sample).limits(0.9)[0] >= 0.5 for sample in samples]
+    assert 0.77 <= np.mean(found) <= 0.9

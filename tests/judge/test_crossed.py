@@ -41,19 +41,6 @@ def test_the_variance_is_the_two_way_clustered_one_of_statsmodels():
     assert Crossed.of(cells).working_error()[0] ** 2 == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_variance_is_that_of_the_random_effects_analysis_of_variance():
-    cells = crossed(5, 12, seed=3)
-    n, prompts = cells.shape
-    mean_square = {
-        "seeds": prompts * cells.mean(axis=1).var(ddof=1),
-        "prompts": n * cells.mean(axis=0).var(ddof=1),
-    }
-    rest = cells - cells.mean(axis=1, keepdims=True) - cells.mean(axis=0) + cells.mean()
-    residual = (rest**2).sum() / ((n - 1) * (prompts - 1))
-    expected = (mean_square["seeds"] + mean_square["prompts"] - residual) / cells.size
-    assert Crossed.of(cells).working_error()[0] ** 2 == pytest.approx(expected)
-
-
 @settings(max_examples=50, deadline=None)
 @given(st.integers(2, 8), st.integers(0, 1000))
 def test_one_value_a_seed_is_students_t(seeds, seed):

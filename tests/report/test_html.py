@@ -8,13 +8,12 @@ import dataclasses
 import hashlib
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from figure_strategies import luminance
 from hypothesis import given, settings
-from rendered_page import NASTY
+from rendered_page import NASTY, Page
 from sample_report import CURVES, HEAT, LAYERS, LENS, SAMPLE, SCATTER
 
 from lazarus_bench.judge import Outcome
@@ -22,38 +21,8 @@ from lazarus_bench.report.html import render_html
 from lazarus_bench.report.html.claims import claim_views
 from lazarus_bench.report.schema import load
 
-VOID = {"meta", "input", "br", "link", "img"}
 DIAMOND = 'viewBox="0 0 100 14"'
 LAB = Path(__file__).parents[2] / "reports" / "lab" / "report.json"
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, and its text outside style and script."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.text, self._open = [], "", []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, text):
-        if not {"script", "style"} & set(self._open):
-            self.text += text
-
-    def attributes(self, name):
-        return [attrs[name] for _, attrs in self.elements if name in attrs]
 
 
 TEXT = render_html(SAMPLE)
@@ -72,7 +41,7 @@ def test_ids_are_unique_and_every_link_and_label_leads_to_one():
 def test_nothing_on_the_page_is_fetched_or_styled_in_place():
     attributes = {name for _, attrs in PAGE.elements for name in attrs}
     assert not {"src", "srcset", "style", "action", "data", "poster"} & attributes
-    assert not {"link", "img", "iframe", "base", "object", "embed"} & {t for t, _ in PAGE.elements}
+    assert not {"link", "img", "iframe", "base", "object", "embed"} & set(PAGE.tags)
     assert "url(" not in TEXT
     assert "@import" not in TEXT
 
@@ -142,7 +111,7 @@ SHAPE = [tag for tag, _ in Page(render_html(hostile("word"))).elements]
 )
 def test_words_of_others_stay_words(text):
     page = Page(render_html(hostile(text)))
-    assert [tag for tag, _ in page.elements] == SHAPE
+    assert page.tags == SHAPE
     assert text in page.text
     assert not [name for _, at in page.elements for name in at if name.startswith("on")]
 
@@ -151,7 +120,7 @@ def test_words_of_others_stay_words(text):
 @given(NASTY.filter(str.strip))
 def test_any_words_leave_the_page_in_one_piece(text):
     page = Page(render_html(hostile(text)))
-    tags = [tag for tag, _ in page.elements]
+    tags = page.tags
     assert tags.count("details") == SHAPE.count("details")
     assert (tags.count("script"), tags.count("style")) == (1, 1)
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from figure_strategies import figures_with
 from hypothesis import given, settings
-from rendered_page import NASTY, TAGS, Page, one_line
+from rendered_page import NASTY, TAGS, one_line, rendered
 from sample_report import CURVES, SAMPLE
 
 from lazarus_bench.errors import UserError
@@ -68,7 +68,7 @@ def test_nothing_to_show_no_section(section):
 
 @given(FIGURES.scatter)
 def test_a_title_of_a_scatter_stays_a_title(item):
-    page = Page("\n\n".join(scatter_section([item])))
+    page = rendered("\n\n".join(scatter_section([item])))
     assert [page.tags.count(tag) for tag in ("h2", "h3", "img")] == [1, 1, 1]
     assert set(page.tags) <= {"h2", "h3", "img", "p", "code"}
 
@@ -76,7 +76,7 @@ def test_a_title_of_a_scatter_stays_a_title(item):
 @settings(max_examples=40)
 @given(FIGURES.heat)
 def test_nothing_of_a_heat_map_breaks_out(item):
-    page = Page("\n\n".join(heatmap_section([item])))
+    page = rendered("\n\n".join(heatmap_section([item])))
     assert [page.tags.count(tag) for tag in ("h2", "h3", "img", "details")] == [1, 1, 1, 1]
     assert set(page.tags) <= TAGS | {"h3", "img"}
     assert len(page.rows) == 1 + sum(len(group.rows) for group in item.groups)
@@ -106,7 +106,7 @@ def shown(*curves):
 
 def cells(*lines):
     """The cells of one series with these lines, its name left out."""
-    return Page(shown(Curve(name="loss", lines=lines))).rows[1][1:]
+    return rendered(shown(Curve(name="loss", lines=lines))).rows[1][1:]
 
 
 def line(*values):
@@ -115,7 +115,7 @@ def line(*values):
 
 def folded(section, item):
     """The page of one item, a fold with a figure and a table that has a row for each series."""
-    page = Page("\n\n".join(section([item])))
+    page = rendered("\n\n".join(section([item])))
     assert set(page.tags) <= TAGS | {"strong", "img"}
     counted = [page.tags.count(tag) for tag in ("h2", "details", "summary", "img", "table")]
     assert counted == [1, 1, 1, 1, 1]
@@ -135,7 +135,7 @@ def test_whatever_was_logged_becomes_one_fold_with_a_figure_and_a_table(curves):
 
 
 def test_a_cell_has_the_mean_and_the_range_over_seeds_if_there_are_more_than_one():
-    table = Page("\n\n".join(curves_section([CURVES]))).rows
+    table = rendered("\n\n".join(curves_section([CURVES]))).rows
     assert table[0] == ["step", "1", "100", "200", "300", "400", "500"], "six, with both ends"
     assert cells(line(1.0, 0.25), line(2.0, 0.5), line(6.0, 0.75)) == [
         "3 (1 to 6)",
@@ -152,12 +152,14 @@ def test_a_seed_without_a_finite_value_is_counted_out_loud(bad):
 
 def test_a_point_is_the_mean_of_the_steps_since_the_one_before():
     sparse, dense = ((1.0, 8.0), (4.0, 2.0)), line(8.0, 4.0, 2.0, 2.0, 0.0)
-    header = Page(shown(Curve(name="a", lines=(sparse, dense)))).rows[0]
+    header = rendered(shown(Curve(name="a", lines=(sparse, dense)))).rows[0]
     assert header == ["step", "1", "2", "3", "4", "5"]
     assert cells(sparse, dense) == [
         *("8 (8 to 8)", "3 (2 to 4)", "2 (2 to 2)", "2 (2 to 2)", "0, 1 of 2 seeds")
     ]
-    page = Page(shown(Curve(name="a", lines=(line(1.0),) * 3), Curve(name="b", lines=(line(1.0),))))
+    page = rendered(
+        shown(Curve(name="a", lines=(line(1.0),) * 3), Curve(name="b", lines=(line(1.0),)))
+    )
     assert page.rows[2] == ["b", "1, 1 of 3 seeds"]
 
 
@@ -170,7 +172,7 @@ def by_layer(*series, null=None, layers=None):
 
 
 def row(text, position=1):
-    return Page(text).rows[position][1:]
+    return rendered(text).rows[position][1:]
 
 
 @given(FIGURES.layers)
@@ -203,10 +205,10 @@ def test_only_what_is_above_the_best_layer_of_the_null_is_bold():
 def test_eight_columns_from_the_first_layer_to_the_last():
     depth = 40
     series = LayerSeries.of("a", (tuple(layer / depth for layer in range(depth)),))
-    head, line = Page(by_layer(series, layers=tuple(range(depth)))).rows
+    head, line = rendered(by_layer(series, layers=tuple(range(depth)))).rows
     assert (head[1], head[-2], len(head)) == ("L0", "L39", 10)
     assert line[-1] == "0.975 at L39"
-    few = Page(by_layer(LayerSeries.of("a", ((1.0, 2.0),)), layers=(4, 12))).rows[0]
+    few = rendered(by_layer(LayerSeries.of("a", ((1.0, 2.0),)), layers=(4, 12))).rows[0]
     assert few == ["Layer", "L4", "L12", "Highest"]
 
 

@@ -14,24 +14,19 @@ from hypotheses.writeups.model_sizes import (
 )
 
 
-def test_vo_rank_8_is_the_published_count():
-    assert lora_parameters(LLAMA_3_2_1B, VO, rank=8) == 851_968
-
-
-def test_all_linears_rank_8_is_5_6_million_and_0_46_percent():
-    adapters = lora_parameters(LLAMA_3_2_1B, ALL_LINEARS, rank=8)
-    assert adapters == 5_636_096
-    assert round(100 * adapters / total_parameters(LLAMA_3_2_1B), 2) == 0.46
-
-
-def test_full_blocks_are_973_million_and_78_7_percent():
-    blocks = block_parameters(LLAMA_3_2_1B)
-    assert blocks == 973_144_064
-    assert round(100 * blocks / total_parameters(LLAMA_3_2_1B), 1) == 78.7
-
-
-def test_the_whole_model_is_1_24_billion():
-    assert total_parameters(LLAMA_3_2_1B) == 1_235_814_400
+@pytest.mark.parametrize(
+    ("count", "parameters", "percent"),
+    [
+        (total_parameters(LLAMA_3_2_1B), 1_235_814_400, "100"),
+        (block_parameters(LLAMA_3_2_1B), 973_144_064, "78.7"),
+        (lora_parameters(LLAMA_3_2_1B, ALL_LINEARS, rank=8), 5_636_096, "0.46"),
+        (lora_parameters(LLAMA_3_2_1B, VO, rank=8), 851_968, "0.07"),
+    ],
+)
+def test_counts_and_shares_are_the_published_ones(count, parameters, percent):
+    assert count == parameters
+    digits = len(percent.partition(".")[2])
+    assert f"{100 * count / total_parameters(LLAMA_3_2_1B):.{digits}f}" == percent
 
 
 def test_targets_add_up_and_scale_with_rank():

@@ -143,7 +143,7 @@ def measure_roofline(rounds: int = 7) -> list[Roof]:
     return [*found, Roof(operation="operations", size="1 number", rate=many, unit="thousand/s")]
 
 
-def best_product(rounds: int = 5) -> float:
+def best_product() -> float:
     """GFLOP/s of the fastest square product, which counts as the machine's rate."""
-    found = rates({str(n): product(n, n, n) for n in SQUARES[2:]}, rounds)
+    found = rates({str(n): product(n, n, n) for n in SQUARES[2:]}, rounds=5)
     return float(max(np.median(values) for values in found.values()))

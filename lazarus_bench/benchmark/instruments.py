@@ -81,7 +81,7 @@ def uses(loaded: LoadedModel, count: int) -> Mapping[str, Use]:
 
 
 def measure_instruments(
-    loaded: LoadedModel, *, rounds: int = 7, count: int = 200
+    loaded: LoadedModel, *, rounds: int, count: int
 ) -> Iterator[Reading | LeftOut]:
     """Readings of all instruments that fit the model, and why others are left out."""
     known = uses(loaded, count)

@@ -18,7 +18,7 @@ from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.benchmark.document import MADE, OPTIMIZER, REST, Part, Profile
 from lazarus_bench.benchmark.meters import Arm, interleaved, timed
 from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
-from lazarus_bench.benchmark.roofline import best_product, dispatch_seconds, view_seconds
+from lazarus_bench.benchmark.roofline import dispatch_seconds, view_seconds
 from lazarus_bench.judge.rounds import median
 from lazarus_bench.training import Recipe, loop
 from lazarus_bench.training.optimizers import Bucketed
@@ -48,7 +48,7 @@ class _Stop(Exception):
         self.caught = caught
 
 
-def catch(spec: Recipe, base: Path | None, seed: int = 100) -> Caught:
+def catch(spec: Recipe, base: Path | None) -> Caught:
     """What `spec` would train with on `base`.
 
     Raises:
@@ -70,7 +70,7 @@ def catch(spec: Recipe, base: Path | None, seed: int = 100) -> Caught:
     usual, loop.fit = loop.fit, fit
     try:
         with tempfile.TemporaryDirectory() as folder:
-            spec.train(base, Path(folder), seed, show=False)
+            spec.train(base, Path(folder), 100, show=False)
     except _Stop as stop:
         return stop.caught
     finally:
@@ -105,10 +105,8 @@ def _stages(caught: Caught) -> dict[str, Arm]:
     }
 
 
-def profiled(
-    spec: Recipe, base: Path | None, *, rounds: int = 9, machine: float | None = None
-) -> Profile:
-    """The profile of a step of `spec` on `base`; `machine` GFLOP/s are measured unless given.
+def profiled(spec: Recipe, base: Path | None, *, rounds: int, machine: float) -> Profile:
+    """The profile of a step of `spec` on `base`, on a machine of at most `machine` GFLOP/s.
 
     Raises:
         NotApplicable: its operations cannot be counted, or the recipe is not for this model.
@@ -138,7 +136,7 @@ def profiled(
         },
         gflop=products.gflop,
         achieved=products.gflop / (1e-3 * ms["step"]),
-        machine=best_product() if machine is None else machine,
+        machine=machine,
         attainable=products.gflop / (1e-3 * max(products.milliseconds, 1e-9)),
         rounds=rounds,
         about={"dispatch": f"{1e6 * dispatch:.2f} µs a kernel, {1e6 * view:.2f} µs a view"},

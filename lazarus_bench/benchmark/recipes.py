@@ -62,7 +62,7 @@ def task_of(name: str, model: Path, steps: int, *, lab: bool) -> tuple[Recipe, P
     return replace(spec, family=family), None
 
 
-def measure_recipe(name: str, base: Path, *, lab: bool, steps: int = 20) -> Iterator[Reading]:
+def measure_recipe(name: str, base: Path, *, lab: bool, steps: int) -> Iterator[Reading]:
     """Speed, the allocator's peak and the process's peak of recipe `name` on the model in `base`.
 
     Raises:

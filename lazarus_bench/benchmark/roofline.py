@@ -98,21 +98,19 @@ def dispatch_seconds(rounds: int = 5) -> Interval:
     Of the negative of one number, the least there is: a sum with a Python number would be three
     nodes, the number's and its broadcast's beside its own.
     """
-    one = mx.array([1.0])
-    return _node_seconds(one, lambda: mx.negative(one), rounds)
+    return _node_seconds(mx.array([1.0]), mx.negative, rounds)
 
 
 def view_seconds(rounds: int = 5) -> Interval:
     """The same of a view, which has a node but no kernel: a transposed matrix."""
-    matrix = mx.ones((2, 3))
-    return _node_seconds(matrix, lambda: matrix.T, rounds)
+    return _node_seconds(mx.ones((2, 3)), mx.transpose, rounds)
 
 
-def _node_seconds(given: mx.array, node: Callable[[], mx.array], rounds: int) -> Interval:
+def _node_seconds(given: mx.array, node: Callable[[mx.array], mx.array], rounds: int) -> Interval:
     mx.eval(given)
 
     def work(count: int) -> None:
-        mx.eval([node() for _ in range(count)])
+        mx.eval([node(given) for _ in range(count)])
 
     return median(1.0 / rates({"one": (work, 1.0)}, rounds)["one"])
 
@@ -145,7 +143,7 @@ def measure_roofline(rounds: int = 7) -> list[Roof]:
     return [*found, Roof(operation="operations", size="1 number", rate=many, unit="thousand/s")]
 
 
-def best_product(rounds: int = 5) -> float:
+def best_product() -> float:
     """GFLOP/s of the fastest square product, which counts as the machine's rate."""
-    found = rates({str(n): product(n, n, n) for n in SQUARES[2:]}, rounds)
+    found = rates({str(n): product(n, n, n) for n in SQUARES[2:]}, rounds=5)
     return float(max(np.median(values) for values in found.values()))

@@ -42,7 +42,7 @@ def seconds_to_verdict(hypotheses: Path, options: Sequence[str], folder: Path) -
 
 
 def measure_first_verdict(
-    hypotheses: Path, model: str | None, folder: Path, rounds: int = 3
+    hypotheses: Path, model: str | None, folder: Path, rounds: int
 ) -> Iterator[Reading | LeftOut]:
     """Readings on the published numbers and on `model`, if given; or why one is left out."""
     ways = {"published numbers": ["-k", f"{CLAIM} and published"]}

@@ -61,8 +61,8 @@ MILLION = Shape(width=32, vocabulary=32_000)
 """1.1M parameters in all, of which the embedding is 1.0M."""
 
 
-def write_llama(directory: Path, shape: Shape = LAB, seed: int = 0) -> Path:
-    """Make the llama of `shape` and `seed` in `directory`, in Hugging Face layout."""
+def write_llama(directory: Path, shape: Shape = LAB) -> Path:
+    """Make the llama of `shape` in `directory`, in Hugging Face layout."""
     config = lab.config_of("llama")
     heads = max(1, shape.width // HEAD)
     config |= {
@@ -76,7 +76,7 @@ def write_llama(directory: Path, shape: Shape = LAB, seed: int = 0) -> Path:
         "vocab_size": shape.vocabulary or config["vocab_size"],
     }
     directory.mkdir(parents=True, exist_ok=True)
-    lab.save(lab.initialise(config, seed), config, directory)
+    lab.save(lab.initialise(config, 0), config, directory)
     return directory
 
 
@@ -122,9 +122,9 @@ def arithmetic(loaded: LoadedModel, count: int) -> list[Example]:
     return examples_of(loaded, draw_problems(100, count), gold_tokens(loaded))
 
 
-def random_text(length: int, count: int, seed: int = 0) -> list[Example]:
+def random_text(length: int, count: int) -> list[Example]:
     """`count` texts of `length` random tokens each, every one but the first a label."""
-    drawn = np.random.default_rng((seed, 20)).integers(3, 1000, size=(count, length))
+    drawn = np.random.default_rng((0, 20)).integers(3, 1000, size=(count, length))
     return [Example(prompt=(row[0],), answer=tuple(row[1:])) for row in drawn.tolist()]
 
 
@@ -152,9 +152,7 @@ def sft(loaded: LoadedModel, chunks: Sequence[tuple[Example, ...]]) -> Training:
     return Training(loaded=loaded, loss=loss, chunks=tuple(chunks))
 
 
-def dual(
-    loaded: LoadedModel, chunks: Sequence[tuple[Example, ...]], weight: float = 0.4
-) -> Training:
-    """The same with a classification loss at the classifier layer."""
-    loss = dual_loss(loaded.anatomy, loaded.classifier_layer, weight)
+def dual(loaded: LoadedModel, chunks: Sequence[tuple[Example, ...]]) -> Training:
+    """The same with a classification loss of weight 0.4 at the classifier layer."""
+    loss = dual_loss(loaded.anatomy, loaded.classifier_layer, 0.4)
     return Training(loaded=loaded, loss=loss, chunks=tuple(chunks))

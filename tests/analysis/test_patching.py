@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from lazarus_bench.analysis.behaviour import behaviour
 from lazarus_bench.analysis.patching import Patching, patch, patch_pairs
@@ -27,7 +28,7 @@ def pairs(loaded, answers=(5, 9), layers=(0, 1, 2, 3)):
 
 def log_p(loaded, tokens, answers=(5, 9)):
     logits = np.array(loaded.model(mx.array([tokens]))[0, -1], dtype=np.float64)
-    return (logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max())[list(answers)]
+    return log_softmax(logits)[list(answers)]
 
 
 def test_the_ends_are_the_prompts_as_they_are(tiny_model):

@@ -52,43 +52,30 @@ def sides(split, of):
         yield set(of[~tested].tolist()), set(of[tested].tolist())
 
 
+SPLITS = {
+    "pairs": (lambda prompts: by_pair(prompts, folds=3), "pairs"),
+    "templates": (by_template, "templates"),
+    "in order": (in_order, None),
+}
+
+
+@pytest.mark.parametrize(("splitter", "held"), SPLITS.values(), ids=SPLITS)
 @settings(max_examples=40)
 @given(prompts=asked())
-def test_no_pair_crosses_a_split_by_pair(prompts):
+def test_nothing_held_out_crosses_a_split_and_every_class_is_trained_on(splitter, held, prompts):
     try:
-        split = by_pair(prompts, folds=3)
+        split = splitter(prompts)
     except UserError:
+        assert held or min(prompts.labels.count(i) for i in range(len(prompts.classes))) < 4
         return
     assert (split.folds >= 0).all()
-    for training, test in sides(split, prompts.pairs):
+    for training, test in sides(split, getattr(prompts, held)) if held else ():
         assert test
         assert not training & test
-
-
-@settings(max_examples=40)
-@given(prompts=asked())
-def test_no_template_crosses_a_split_by_template(prompts):
-    try:
-        split = by_template(prompts)
-    except UserError:
-        return
-    for training, test in sides(split, prompts.templates):
-        assert len(test) == 1
-        assert not training & test
-    for training, _ in sides(split, prompts.labels):
+        assert len(test) == 1 or splitter is not by_template
+    for training, test in sides(split, prompts.labels) if held != "pairs" else ():
         assert len(training) == len(prompts.classes)
-
-
-@settings(max_examples=40)
-@given(prompts=asked())
-def test_a_split_in_order_has_every_class_on_both_sides_of_every_fold(prompts):
-    try:
-        split = in_order(prompts)
-    except UserError:
-        assert min(prompts.labels.count(label) for label in range(len(prompts.classes))) < 4
-        return
-    for training, test in sides(split, prompts.labels):
-        assert len(training) == len(test) == len(prompts.classes)
+        assert len(test) == len(prompts.classes) or splitter is not in_order
 
 
 @settings(max_examples=40)

@@ -27,28 +27,19 @@ def test_tokens_are_the_tokenizers_own(tiny_model):
     assert (text.label, text.cut) == (1, False)
 
 
-def test_a_text_is_cut_at_the_end_and_marked(tiny_model):
-    short, cut = encode_texts(tiny_model, [GOOD, LONG], "text", 6)
-    assert list(cut.tokens) == tiny_model.encode(LONG.text)[:7]
-    assert (short.cut, cut.cut) == (False, True)
-
-
-def test_a_text_of_just_the_length_is_not_cut(tiny_model):
+@pytest.mark.parametrize(
+    ("max_length", "kept"), [(5, 5), (6, 6), (126, 126), (127, 126), (4000, 126)]
+)
+def test_a_text_is_cut_where_length_or_context_ends_and_marked(tiny_model, max_length, kept):
     own = len(tiny_model.encode(GOOD.text)) - 1
-    assert [text.cut for text in encode_texts(tiny_model, [GOOD], "text", own)] == [False]
-    assert [text.cut for text in encode_texts(tiny_model, [GOOD], "text", own - 1)] == [True]
+    short, long = encode_texts(tiny_model, [GOOD, LONG], "text", max_length)
+    assert list(long.tokens) == tiny_model.encode(LONG.text)[: kept + 1]
+    assert (short.cut, long.cut) == (own > kept, True)
 
 
 def test_what_does_not_fit_the_context_is_one_sentence_with_the_texts_number(tiny_model):
     with pytest.raises(UserError, match=r"training example 2 has \d+ tokens, and .* reads 126 of"):
         encode_texts(tiny_model, [GOOD, LONG], "training example", None)
-
-
-@pytest.mark.parametrize("max_length", [126, 127, 4000])
-def test_a_context_that_is_shorter_cuts_where_it_ends(tiny_model, max_length):
-    short, cut = encode_texts(tiny_model, [GOOD, LONG], "text", max_length)
-    assert len(cut.tokens) == 127
-    assert (short.cut, cut.cut) == (False, True)
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n"])

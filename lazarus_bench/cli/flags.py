@@ -211,6 +211,7 @@ if TYPE_CHECKING:
     Experimenting = Options
     Standing = Options
     Listing = Options
+    Written = Options
 else:
     _ASKED = ("model", "data", "profile", "seeds")
     _ALL = [item.name for item in fields(Options)]
@@ -222,6 +223,16 @@ else:
     Experimenting = _session_options(*_ALL, report=_REPORT)
     Standing = _session_options(*_ASKED, "store", "report", report=_REPORT)
     Listing = _session_options(*_ASKED)
+    Written = _session_options(
+        "report",
+        "fail_on",
+        report=Parameter(
+            name=("--report", "-o"), help="folder for report.json, report.md, report.html"
+        ),
+        fail_on=Parameter(
+            help="what makes the exit code non-zero: refuted, invalid, mixed, inconclusive, or none"
+        ),
+    )
 
 Published = Annotated[
     bool,

@@ -18,8 +18,8 @@ from lazarus_bench.judge import (
     Means,
     Ratios,
     Trend,
+    bounds,
 )
-from lazarus_bench.judge import bounds
 from lazarus_bench.judge.bounds import dirichlet_mean_sf
 from lazarus_bench.judge.effects import (
     cliffs_delta,

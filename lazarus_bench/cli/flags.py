@@ -165,12 +165,14 @@ def plot(what: str) -> Parameter:
 
 
 _GROUPS = {
-    Group("What is asked", sort_key=2): ("model", "data", "profile", "seeds"),
+    Group("What is asked", sort_key=2): (
+        *("model", "data", "profile", "seeds", "until_decided", "budget"),
+    ),
     Group("Trainings", sort_key=3): (
         *("store", "plan", "offline", "workers", "scheduler", "ranks", "hosts"),
         "fresh_measurements",
     ),
-    Group("Verdicts", sort_key=4): ("fail_on", "update_pins"),
+    Group("Verdicts", sort_key=4): ("report", "fail_on", "update_pins"),
 }
 _MORE = {
     "model": Parameter(name=("--model", "-m"), completer=lab_models),

@@ -158,7 +158,7 @@ def _merged(atoms: Array, weights: Array) -> tuple[Array, Array]:
         return atoms, weights
     place = (atoms - atoms.min()) / np.ptp(atoms) * (_MOST_ATOMS - 1)
     group = place.astype(np.int64)
-    masses: Array = np.bincount(group, weights=weights)
+    masses = np.bincount(group, weights=weights).astype(np.float64)
     sums, kept = np.bincount(group, weights=weights * atoms), masses > 0
     means: Array = sums[kept] / masses[kept]
     return means, masses[kept]

@@ -101,11 +101,11 @@ def _csv_chunks(
         if {*map(len, chunk)} != {width}:
             rows = [number for number, row in zip(rows, chunk, strict=True) if row]
             chunk = [row for row in chunk if row]
-        for number, row in zip(rows, chunk, strict=True):
-            if len(row) != width:
+            other = next((at for at, row in enumerate(chunk) if len(row) != width), None)
+            if other is not None:
                 raise UserError(
-                    f"{source}, row {number} has {len(row)} cells where the header has {width}: "
-                    f"mend the row"
+                    f"{source}, row {rows[other]} has {len(chunk[other])} cells where the header "
+                    f"has {width}: mend the row"
                 )
         if chunk:
             yield rows, chunk
@@ -115,26 +115,27 @@ def read_json_lines(file: Path, source: str, columns: Columns) -> Table:
     """JSON Lines: an object a row, lm-eval's or in long form; `a.b` is the field b of a."""
     builder: Builder | None = None
     chosen = _Filter(source=source, wanted=columns.chosen)
-    with file.open("rb") as stream:
-        numbered = enumerate(stream, 1)
-        while chunk := [*islice(numbered, _CHUNK)]:
-            read = [(n, _object(line, n, source)) for n, line in chunk if line.strip()]
-            if not read:
-                continue
-            if builder is None:
-                builder = Builder(source=source, called=_called(read[0][1], source, columns))
-            kept = [(n, row) for n, row in read if chosen.keeps(row)]
-            if kept:
-                builder.add(_fields(kept, builder), [n for n, _ in kept])
+    try:
+        with file.open(encoding="utf-8-sig", newline="\n") as stream:
+            numbered = enumerate(stream, 1)
+            while chunk := [*islice(numbered, _CHUNK)]:
+                read = [(n, _object(line, n, source)) for n, line in chunk if not line.isspace()]
+                if read and builder is None:
+                    builder = Builder(source=source, called=_called(read[0][1], source, columns))
+                kept = [(n, row) for n, row in read if chosen.keeps(row)]
+                if kept and builder is not None:
+                    builder.add(_fields(kept, builder), [n for n, _ in kept])
+    except UnicodeDecodeError as error:
+        raise UserError(f"{source} is not UTF-8: save it with that encoding") from error
     chosen.check()
     return (builder or Builder(source=source, called={})).table()
 
 
-def _object(line: bytes, number: int, source: str) -> dict[str, Any]:
+def _object(line: str, number: int, source: str) -> dict[str, Any]:
     try:
-        row = json.loads(line.decode("utf-8-sig"))
+        row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{source}, row {number} is not JSON in UTF-8: mend the row") from error
+        raise UserError(f"{source}, row {number} is not JSON: mend the row") from error
     if not isinstance(row, dict):
         raise UserError(f"{source}, row {number} is no JSON object: write one a line")
     return row
@@ -168,7 +169,10 @@ def is_lm_eval(row: Mapping[str, Any]) -> bool:
 def _fields(kept: Sequence[tuple[int, dict[str, Any]]], builder: Builder) -> dict[str, list[Any]]:
     found = {}
     for role, name in builder.called.items():
-        found[role] = [_field(row, name) for _, row in kept]
+        try:
+            found[role] = [row[name] for _, row in kept]
+        except KeyError:
+            found[role] = [_field(row, name) for _, row in kept]
     return found
 
 

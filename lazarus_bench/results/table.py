@@ -84,7 +84,7 @@ class Builder:
     source: str
     called: Mapping[str, str]
     _codes: dict[str, array[int]] = field(default_factory=dict)
-    _names: dict[str, dict[str, int]] = field(default_factory=dict)
+    _names: dict[str, dict[Any, int]] = field(default_factory=dict)
     _values: list[Numbers] = field(default_factory=list)
     _rows: list[Codes] = field(default_factory=list)
 
@@ -98,38 +98,42 @@ class Builder:
         self._rows.append(np.asarray(rows, dtype=np.int64))
         for column in self._names or [name for name in KEYS if name in columns]:
             known = self._names.setdefault(column, {})
-            codes = self._codes.setdefault(column, array("q"))
             given = columns[column]
-            if any(type(key) is not str or not key for key in given):
-                given = [self._text(column, *each) for each in zip(given, rows, strict=True)]
-            codes.extend([known.setdefault(text, len(known)) for text in given])
+            self._check_names(column, given, rows)
+            for key in dict.fromkeys(given):
+                known.setdefault(key, len(known))
+            self._codes.setdefault(column, array("q")).extend(map(known.__getitem__, given))
 
     def table(self) -> Table:
         """What was added; a UserError where that is nothing."""
         if not self._values:
             raise UserError(f"{self.source} has no row: name a file with results")
         values = np.concatenate(self._values)
+        keys = {}
+        for column, known in self._names.items():
+            codes = np.frombuffer(self._codes[column], np.int64)
+            keys[column] = Keys(codes=codes, names=tuple(map(str, known)))
         return Table(
-            keys={
-                column: Keys(codes=np.frombuffer(self._codes[column], np.int64), names=(*names,))
-                for column, names in self._names.items()
-            },
+            keys=keys,
             values=values,
             rows=np.concatenate(self._rows),
             files=Keys.one(self.source, values.size),
             called=self.called,
         )
 
-    def _text(self, column: str, key: Any, row: int) -> str:
-        if key is None or isinstance(key, list | dict) or key == "" or key != key:
-            held = "is empty" if key in (None, "") or key != key else "is no name"
-            raise self.refusal(row, column, held)
-        return str(key)
+    def _check_names(self, column: str, given: Sequence[Any], rows: Sequence[int]) -> None:
+        try:
+            empty = [key for key in {*given} if key in (None, "") or key != key]
+        except TypeError:  # a list or an object
+            at = next(at for at, key in enumerate(given) if isinstance(key, list | dict))
+            raise self.refusal(rows[at], column, "is no name") from None
+        if empty:
+            raise self.refusal(rows[given.index(empty[0])], column, "is empty")
 
     def numbers(self, given: Sequence[Any], rows: Sequence[int]) -> Numbers:
         """Values as floats; a UserError where one is no finite number."""
         try:
-            found = np.array([*map(float, given)])
+            found = np.fromiter(map(float, given), np.float64, len(given))
         except (TypeError, ValueError, OverflowError):
             found = np.array(
                 [self._number(value, row) for value, row in zip(given, rows, strict=True)]

@@ -62,6 +62,7 @@ stage2:
 """
 """Writeup D, *Config Used*, as it is printed."""
 
+LOG = str(Path(__file__).resolve().parent / "results" / "data" / "lm_eval_sums_1.jsonl")
 REPORT = str(Path(__file__).resolve().parents[1] / "reports" / "published")
 
 COMMANDS = {
@@ -72,6 +73,7 @@ COMMANDS = {
     "experiment list": [],
     "experiment status": ["two_stage_classifier"],
     "report": [REPORT],
+    "judge": [LOG, "--value", "acc", "--region", "> 0"],
     "lab list": [],
     "lab build": ["granite", "--workers", "1"],
     "completion": ["zsh"],

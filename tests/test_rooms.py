@@ -19,6 +19,7 @@ ROOMS = {
     "figures": (),
     "claims": ("judge", "digests"),
     "report": ("judge", "claims", "figures"),
+    "results": ("report", "versions"),
     "backend": ("versions",),
     "exponentials": ("backend",),
     "cores": ("backend",),
@@ -30,7 +31,7 @@ ROOMS = {
     "session": ("report", "analysis", "jobs"),
     "benchmark": ("session",),
     "plugin": ("session",),
-    "cli": ("plugin", "benchmark"),
+    "cli": ("plugin", "benchmark", "results"),
     "__main__": ("cli",),
     "": ("session",),
 }

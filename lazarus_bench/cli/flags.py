@@ -167,12 +167,14 @@ def plot(what: str) -> Parameter:
 
 
 _GROUPS = {
-    Group("Subjects", sort_key=2): ("model", "data", "profile", "seeds"),
+    Group("Subjects", sort_key=2): (
+        *("model", "data", "profile", "seeds", "until_decided", "budget"),
+    ),
     Group("Trainings", sort_key=3): (
         *("store", "plan", "offline", "workers", "scheduler", "ranks", "hosts"),
         "fresh_measurements",
     ),
-    Group("Verdicts", sort_key=4): ("fail_on", "update_pins"),
+    Group("Verdicts", sort_key=4): ("report", "fail_on", "update_pins"),
 }
 _MORE = {
     "model": Parameter(name=("--model", "-m"), completer=lab_models),
@@ -213,6 +215,7 @@ if TYPE_CHECKING:
     Experimenting = Options
     Standing = Options
     Listing = Options
+    Written = Options
 else:
     _ASKED = ("model", "data", "profile", "seeds")
     _ALL = [item.name for item in fields(Options)]
@@ -224,6 +227,16 @@ else:
     Experimenting = _session_options(*_ALL, report=_REPORT)
     Standing = _session_options(*_ASKED, "store", "report", report=_REPORT)
     Listing = _session_options(*_ASKED)
+    Written = _session_options(
+        "report",
+        "fail_on",
+        report=Parameter(
+            name=("--report", "-o"), help="folder for report.json, report.md, report.html"
+        ),
+        fail_on=Parameter(
+            help="what makes the exit code non-zero: refuted, invalid, mixed, inconclusive, or none"
+        ),
+    )
 
 Published = Annotated[
     bool,

@@ -261,7 +261,7 @@ def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None
     return answers * prompts if len(answers) == 1 else answers
 
 
-def read_yaml(named: str) -> Any:
+def read_yaml(named: str, flag: str = "--config") -> Any:
     """The content of a YAML file, read safely; None where it is empty."""
     import yaml
 
@@ -274,20 +274,13 @@ def read_yaml(named: str) -> Any:
                 name = (key.tag, str(key.value))
                 if name in seen:
                     raise UserError(
-                        f"--config {named} has the key {key.value} twice, again in line "
+                        f"{flag} {named} has the key {key.value} twice, again in line "
                         f"{key.start_mark.line + 1}: leave one out"
                     )
                 seen.add(name)
             return super().construct_mapping(node, deep)
 
-    try:
-        text = Path(named).expanduser().read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(
-            f"--config {named} cannot be read ({error.strerror}): name a YAML file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"--config {named} is not UTF-8: save it with that encoding") from error
+    text = _text(named, flag, "YAML")
     try:
         return yaml.load(text, Loader)  # as safe as the loader that it extends
     except yaml.YAMLError as error:
@@ -295,4 +288,25 @@ def read_yaml(named: str) -> Any:
         where = " ".join(str(error).split())
         if mark is not None:
             where = f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"  # type: ignore[attr-defined]  # of a MarkedYAMLError
-        raise UserError(f"--config {named} is not valid YAML ({where}): fix it there") from error
+        raise UserError(f"{flag} {named} is not valid YAML ({where}): fix it there") from error
+
+
+def read_toml(named: str, flag: str) -> Any:
+    """The content of a TOML file."""
+    import tomllib
+
+    try:
+        return tomllib.loads(_text(named, flag, "TOML"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{flag} {named} is not valid TOML ({error}): fix it there") from error
+
+
+def _text(named: str, flag: str, kind: str) -> str:
+    try:
+        return Path(named).expanduser().read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(
+            f"{flag} {named} cannot be read ({error.strerror}): name a {kind} file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{flag} {named} is not UTF-8: save it with that encoding") from error

@@ -14,7 +14,7 @@ import pytest
 
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.errors import UserError
-from lazarus_bench.session.options import REPORT_FILES, Options
+from lazarus_bench.session.options import Options
 
 if TYPE_CHECKING:
     from lazarus_bench.judge import Verdict
@@ -104,24 +104,14 @@ class EvidenceCollector:
             raise pytest.UsageError(str(error)) from None
 
     def _write(self) -> None:
-        from lazarus_bench.report.evidence import FILE, save_evidence
-        from lazarus_bench.report.files import write_text
-        from lazarus_bench.report.html import render_html
-        from lazarus_bench.report.markdown import render
-        from lazarus_bench.report.pictures import write_pictures
-        from lazarus_bench.report.schema import save
+        from lazarus_bench.report.written import write_report
         from lazarus_bench.session.judging import merged
 
         found = sorted(self._evidence.values(), key=lambda evidence: evidence.place)
         report = merged([evidence.report for evidence in found], self._command)
         published = all(row.subject == PUBLISHED for row in report.rows)
         folder = self._options.report_folder(only_published=published)
-        self.written = [folder / name for name in REPORT_FILES]
-        save(report, self.written[0])
-        save_evidence(report.evidence, folder / FILE)
-        write_text(render(report), self.written[1])
-        write_text(render_html(report), self.written[2])
-        write_pictures(report, folder)
+        self.written = write_report(report, folder)
         if self._options.update_pins:
             self._pin()
 

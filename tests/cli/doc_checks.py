@@ -268,6 +268,14 @@ def _experiment(ran: Ran) -> None:
     assert list(folder.rglob("experiment.json"))
 
 
+def _judge(ran: Ran) -> None:
+    verdicts = json.loads(ran.out)["verdicts"] if ran.has("--json") else ran.out.splitlines()
+    assert len(verdicts) > 0
+    assert ran.has("--json") or re.search(r"\d (supported|refuted|inconclusive)", ran.out)
+    for folder in ran.given("--report"):
+        assert (ran.folder / folder / "report.html").exists()
+
+
 def _lab(ran: Ran) -> None:
     assert "lab:llama" in ran.out
     assert ran.arguments[1] == "build" or "lab:gpt-oss" in ran.out
@@ -286,6 +294,7 @@ CHECKS: dict[str, Callable[[Ran], None]] = {
     "experiment": _experiment,
     "fuse": _fuse,
     "generate": _generate,
+    "judge": _judge,
     "lab": _lab,
     "lens": _lens,
     "moe-expert": _moe_expert,

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 from claimfiles import clean_environment, write
@@ -14,6 +15,7 @@ from commandcases import program
 
 from lazarus_bench import backend, cli
 from lazarus_bench.cli import application
+from lazarus_bench.session.options import Options
 
 
 @pytest.mark.parametrize("name", application.commands())
@@ -28,6 +30,15 @@ def test_a_command_is_its_file_and_its_docstring_its_help(capsys, monkeypatch, n
     assert summary in shown
     assert re.search(rf"Examples:\n  .*lazarus-bench {name}", shown)
     assert "Exit codes:\n  0  " in shown or hasattr(module, "app")
+
+
+@pytest.mark.parametrize("command", ["run", "experiment run"])
+def test_the_help_shows_every_option_of_a_session(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main([*command.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    names = [Options.flag(item.name) for item in fields(Options)]
+    assert [name for name in names if not re.search(rf"\W{name}\W", shown)] == []
 
 
 def test_doctor_tells_what_it_found():

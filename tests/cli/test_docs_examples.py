@@ -115,7 +115,8 @@ def _files(folder: Path, lab: Path, adapter: Path) -> None:
         (folder / report).mkdir(parents=True)
         shutil.copy(ROOT / "reports" / "lab" / "report.json", folder / report)
     (folder / "reports" / "published").mkdir()
-    shutil.copy(ROOT / "reports/published/report.json", folder / "reports" / "published")
+    for file in ("report.json", "evidence.npz"):
+        shutil.copy(ROOT / "reports/published" / file, folder / "reports" / "published")
     (folder / "my-model").symlink_to(llama_in(lab))
     (folder / "adapters").symlink_to(adapter)
     (folder / "prompts.txt").write_text("7 * 8 = \n5 + 6 = \n")
@@ -124,9 +125,30 @@ def _files(folder: Path, lab: Path, adapter: Path) -> None:
     (config,) = [b for b in _blocks("docs/train.md") if b.language == "yaml"]
     (folder / "config.yaml").write_text(config.text)
     _labelled(folder)
+    _results(folder)
     (own,) = [b for b in _blocks("docs/extend.md") if b.language == "python" and "@claim" in b.text]
     (folder / "my-claims").mkdir()
     (folder / "my-claims" / "test_mine.py").write_text(own.text)
+
+
+def _results(folder: Path) -> None:
+    """What docs/judge-results.md judges."""
+    logs = ROOT / "tests" / "results" / "data"
+    for arm, number in (("new", 1), ("old", 2)):
+        shutil.copy(logs / f"lm_eval_sums_{number}.jsonl", folder / f"{arm}.jsonl")
+    for arm in ("good", "bad"):
+        shutil.copy(logs / f"inspect_{arm}.eval", folder / f"{arm}.eval")
+    for n in range(2):
+        shutil.copy(logs / f"lm_eval_sums_{n + 1}.jsonl", folder / f"seed{n}.jsonl")
+    blocks_of_page = {b.language: b.text for b in _blocks("docs/judge-results.md")}
+    (folder / "claims.toml").write_text(blocks_of_page["toml"])
+    rows = [
+        f"q{item},{seed},{arm},p{item // 2},{(item * 7 + seed * 3 + len(arm)) % 2}"
+        for item in range(12)
+        for seed in range(3)
+        for arm in ("new", "baseline")
+    ]
+    (folder / "scores.csv").write_text("\n".join(["item,seed,arm,cluster,value", *rows]))
 
 
 def _labelled(folder: Path) -> None:

@@ -177,7 +177,7 @@ class Options:
     update_pins: bool = _option("put this run's verdicts on record", default=False)
     fail_on: tuple[str, ...] = _option(
         "what makes the exit code non-zero: moved (a verdict on record changed); refuted, invalid, "
-        "mixed, inconclusive (of verdicts that are not on record); or none",
+        "mixed, inconclusive (of verdicts that are not on record); or none; an error always does",
         default=(MOVED, "refuted", "invalid"),
         metavar="LIST",
         read=_fail_on,

@@ -52,7 +52,7 @@ class Asked:
         Parameter(
             metavar="LIST",
             help="only these: supported, refuted (of one run too), 'supported for this run', "
-            "'refuted for this run', inconclusive, mixed, invalid, 'not applicable', moved",
+            "'refuted for this run', inconclusive, mixed, invalid, 'not applicable', error, moved",
         ),
     ] = None
     form: Annotated[

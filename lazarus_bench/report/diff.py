@@ -84,7 +84,7 @@ class Pair:
 class Comparison:
     """Two reports and their differences.
 
-    `moved` keeps the order of the newer report, verdicts that are gone last; `same` counts the
+    `moved` keeps the order of the newer report, verdicts that are gone last; `unmoved` are the
     verdicts with the same numbers; `amended` maps claims in both reports to their differences, and
     `runs` has the differences of the runs as a whole.
     """
@@ -93,9 +93,14 @@ class Comparison:
     new: Report
     moved: tuple[Pair, ...]
     reestimated: tuple[Pair, ...]
-    same: int
+    unmoved: tuple[Pair, ...]
     amended: Mapping[str, tuple[str, ...]]
     runs: tuple[Reason, ...]
+
+    @property
+    def same(self) -> int:
+        """How many verdicts have the same numbers."""
+        return len(self.unmoved)
 
     @property
     def changed(self) -> tuple[Pair, ...]:
@@ -144,7 +149,7 @@ def compare(old: Report, new: Report) -> Comparison:
         new=new,
         moved=moved,
         reestimated=reestimated,
-        same=len(pairs) - len(moved) - len(reestimated),
+        unmoved=tuple(pair for pair in pairs if not (pair.moved or pair.reestimated)),
         amended={name: tuple(how) for name, how in amended.items() if how},
         runs=runs,
     )

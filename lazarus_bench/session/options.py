@@ -178,7 +178,7 @@ class Options:
     fail_on: tuple[str, ...] = _option(
         "outcomes that make the exit code non-zero: moved (a verdict on record "
         "changed); refuted, invalid, mixed, inconclusive (for verdicts that are not on "
-        "record); or none",
+        "record); or none; an error always does",
         default=(MOVED, "refuted", "invalid"),
         metavar="LIST",
         read=_fail_on,

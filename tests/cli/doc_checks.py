@@ -141,6 +141,9 @@ def _diff(ran: Ran) -> None:
     if ran.has("--json"):
         (file,) = ran.given("--output")
         assert json.loads((ran.folder / file).read_text(encoding="utf-8"))["moved"] == []
+    elif ran.has("--output"):
+        (file,) = ran.given("--output")
+        assert "<h1>Nothing moved" in (ran.folder / file).read_text(encoding="utf-8")
     else:
         assert ran.out.startswith("# Nothing moved")
 

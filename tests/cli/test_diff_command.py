@@ -148,3 +148,11 @@ def test_a_comparison_fits_the_terminal(folders, capsys, narrow, columns):
     assert "".join(shown.split()) == "".join(unescaped(whole).split())
     cli.main(["diff", *folders, "--json"])
     assert json.loads(capsys.readouterr().out)["moved"]
+
+
+def test_an_output_that_ends_in_html_is_a_page(folders, capsys):
+    assert cli.main(["diff", *folders, "--output", "diff.html"]) == 1
+    assert capsys.readouterr().out == ""
+    page = Path("diff.html").read_text(encoding="utf-8")
+    assert page.lstrip().startswith("<!doctype html>")
+    assert "<code>fam/moves</code>" in page

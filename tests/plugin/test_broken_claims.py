@@ -130,3 +130,31 @@ def test_no_error_is_put_on_record(ran):
 
 def test_a_claim_that_breaks_alone_is_reported(ran):
     assert ran["one"].outcomes() == {"fam/raises": "error"}
+
+
+ASKED = """
+import pytest
+
+@pre("fam/raises", AtLeast(0.3))
+def test_raises(base):
+    raise ZeroDivisionError("at every look")
+
+@pre("fam/skipped", AtLeast(0.3))
+def test_skipped(base):
+    pytest.skip("no sky today")
+
+@pre("fam/good", AtLeast(0.3))
+def test_good(base):
+    return Means(values=NARROW)
+"""
+
+
+def test_claims_that_break_at_a_look_stop_no_other(tmp_path, tiny):
+    folder = write(tmp_path, test_fam=ASKED)
+    asked = ("--lb-model", tiny, "-m", "slow", "--lb-until-decided")
+    [ran] = run(folder, {"until": asked}).values()
+    assert ran.outcomes() == {
+        "fam/raises": "error",
+        "fam/skipped": "not applicable",
+        "fam/good": "supported for this run",
+    }

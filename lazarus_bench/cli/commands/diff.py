@@ -6,6 +6,7 @@ A new estimate with the same outcome is counted but does not move the verdict.
 Examples:
     lazarus-bench diff reports/lab lazarus-report
     lazarus-bench diff old/report.json new/report.json --all
+    lazarus-bench diff old new --output moved.html
     lazarus-bench diff old new --json --output moved.json
     lazarus-bench diff old new >> "$GITHUB_STEP_SUMMARY"
 
@@ -48,7 +49,11 @@ def run(
         bool, Parameter(name="--json", help="print JSON instead of Markdown")
     ] = False,
     output: Annotated[
-        Path | None, Parameter(metavar="FILE", help="write to this file instead of standard output")
+        Path | None,
+        Parameter(
+            metavar="FILE",
+            help="write to this file instead of standard output; a page if its name ends in .html",
+        ),
     ] = None,
     github: Annotated[
         bool,
@@ -72,9 +77,14 @@ def run(
             f"there is nothing to compare: neither {first} nor {second} has a verdict; give "
             f"reports of sessions that judged a claim"
         )
+    page = output is not None and output.suffix.lower() in (".html", ".htm")
     if as_json:
         whole = json.dumps(to_dict(found), indent=1, ensure_ascii=False, allow_nan=False)
         text = f"{whole}\n"
+    elif page:
+        from lazarus_bench.report.html.comparison import render_comparison
+
+        text = render_comparison(found)
     else:
         text = render_diff(found, everything=everything)
     if output is None:

@@ -53,7 +53,7 @@ class Asked:
             metavar="LIST",
             help="show only these: supported, refuted (including single runs), 'supported for "
             "this run', 'refuted for this run', inconclusive, mixed, invalid, 'not "
-            "applicable', moved",
+            "applicable', error, moved",
         ),
     ] = None
     form: Annotated[

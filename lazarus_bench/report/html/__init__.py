@@ -23,7 +23,7 @@ from lazarus_bench.report.html.claims import anchors, claim_views
 from lazarus_bench.report.markup import visible
 from lazarus_bench.report.schema import Report
 
-__all__ = ["render_html"]
+__all__ = ["anchors", "page", "render_html"]
 
 _SLUGS = {outcome: outcome.value.replace(" ", "-") for outcome in Outcome}
 # HTML has no NUL and no other control character, UTF-8 no half of a surrogate pair.
@@ -35,28 +35,31 @@ _UNPRINTABLE = dict.fromkeys(
 
 def render_html(report: Report) -> str:
     """Render a report as one HTML page, ending in a newline."""
-    style, script = stylesheet() + "\n" + _asset("style.css"), _asset("behaviour.js")
     views = claim_views(report)
-    return (
-        _environment()
-        .get_template("page.html.jinja")
-        .render(
-            report=report,
-            style=style,
-            script=script,
-            policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-            "base-uri 'none'; form-action 'none'",
-            families=summary.grouped(views, lambda view: view.about.family),
-            explained=defects.lines(report.rows),
-            compared=[item for view in views for item in view.compared],
-            subjects=summary.subjects(report.rows),
-            outcomes=summary.outcomes(report.rows),
-            moved=summary.moved(report.rows),
-            amended=summary.amended(report.rows),
-            claim_places={view.about.claim_id: view.anchor for view in views},
-            job_places=anchors((job.digest for job in report.jobs), "job"),
-        )
+    return page(
+        "page.html.jinja",
+        report=report,
+        families=summary.grouped(views, lambda view: view.about.family),
+        explained=defects.lines(report.rows),
+        compared=[item for view in views for item in view.compared],
+        subjects=summary.subjects(report.rows),
+        outcomes=summary.outcomes(report.rows),
+        moved=summary.moved(report.rows),
+        amended=summary.amended(report.rows),
+        claim_places={view.about.claim_id: view.anchor for view in views},
+        job_places=anchors((job.digest for job in report.jobs), "job"),
     )
+
+
+def page(template: str, **values: Any) -> str:
+    """Fill in a page's template, whose style and script are written into it."""
+    style, script = stylesheet() + "\n" + _asset("style.css"), _asset("behaviour.js")
+    policy = (
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    found = _environment().get_template(template)
+    return found.render(style=style, script=script, policy=policy, **values)
 
 
 def _digest(text: str) -> str:
@@ -89,6 +92,7 @@ def _environment() -> Environment:
     }
     environment.filters |= {
         "visible": visible,
+        "region": wording.region,
         "sentence": lambda text: text[:1].upper() + text[1:],
         "percent": _percent,
     }

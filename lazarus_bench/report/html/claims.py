@@ -102,7 +102,7 @@ def _view(rows: tuple[Row, ...], anchor: str, pooled: PooledClaim | None) -> Cla
     region = ordered[0].verdict.region
     apart = None if ordered[0].subject == PUBLISHED else ordered[0].published
     judged = tuple(map(_judged, ordered))
-    printed = _lane(apart.estimate if apart else None, "hollow")
+    printed = lane_of(apart.estimate if apart else None, "hollow")
     members = pooled_lanes(pooled) if pooled else ()
     diamond = next((lane for _, lane, _ in members if lane.shape == "diamond"), None)
     among = [*(item.lane for item in judged), printed, *filter(None, [diamond])]
@@ -124,7 +124,7 @@ def _view(rows: tuple[Row, ...], anchor: str, pooled: PooledClaim | None) -> Cla
 
 def _judged(row: Row) -> Judged:
     estimate = row.verdict.estimate
-    lane = _lane(estimate, "hollow" if row.subject == PUBLISHED else "dot")
+    lane = lane_of(estimate, "hollow" if row.subject == PUBLISHED else "dot")
     original = row.published.estimate if row.published else None
     replication: tuple[Criterion, ...] = ()
     # As for pooling: where a control failed, the estimate is no evidence of anything.
@@ -140,7 +140,7 @@ def _judged(row: Row) -> Judged:
     )
 
 
-def _lane(item: Estimate | None, shape: Literal["dot", "hollow"]) -> Lane:
+def lane_of(item: Estimate | None, shape: Literal["dot", "hollow"]) -> Lane:
     """An estimate as a lane; only its value where it has no interval."""
     if item is None:
         return Lane()

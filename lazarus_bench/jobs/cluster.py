@@ -54,8 +54,11 @@ QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
-"""dask's own observers, which look every few milliseconds and so take a tenth of two cores."""
+"""dask's own observers, which look every few milliseconds and so take a tenth of two cores; and its
+pages, which any user of the machine may read."""
 
 PATIENCE_SECONDS = 20.0
 TICK_SECONDS = 1.0
@@ -263,9 +266,13 @@ def _interrupted_once() -> Iterator[None]:
 
 @contextmanager
 def _started(workers: int) -> Iterator[Client]:
-    """A cluster of this machine's processes, one BLAS thread each, that ends with the context."""
+    """A cluster of this machine's processes, one BLAS thread each, that ends with the context.
+
+    A scheduler and its workers run code for whoever reaches their ports, which any user of the
+    machine does; so they heed only who holds the key that is made here and never leaves memory.
+    """
     import dask
-    from distributed import Client, LocalCluster, Worker, WorkerPlugin
+    from distributed import Client, LocalCluster, Security, Worker, WorkerPlugin
 
     class EndAtOnce(WorkerPlugin):
         """Ends a worker's process before Python unwinds it, once dask has closed the worker.
@@ -286,7 +293,10 @@ def _started(workers: int) -> Iterator[Client]:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address="127.0.0.1:0",
+                host="127.0.0.1",
+                security=Security.temporary(),
+                dashboard_address="127.0.0.1:0",  # its server of health checks is always started
+                scheduler_kwargs={"dashboard": False},
                 memory_limit=None,
                 silence_logs=logging.CRITICAL,
             )
@@ -328,6 +338,13 @@ def _joined(address: str) -> Iterator[Client]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `Ticket` compares the versions that matter
             client = Client(address, timeout=PATIENCE_SECONDS)
+    except (TypeError, RuntimeError) as error:  # what dask raises for a tls:// without a key
+        if not address.startswith("tls"):
+            raise
+        raise UserError(
+            f"the scheduler {address} wants certificates, and there are none here: name them in "
+            f"DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT and …__CLIENT__KEY"
+        ) from error
     except (OSError, TimeoutError) as error:
         raise UserError(
             f"no dask scheduler answers at {address} ({str(error).splitlines()[0]}): start one "

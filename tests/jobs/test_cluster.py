@@ -5,14 +5,19 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from dask_cluster import scheduler, wait_for, worker
-from distributed import Client, get_worker
+from distributed import Client, Security, get_worker
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.cluster import Cluster, _started
@@ -255,3 +260,36 @@ def test_a_worker_leaves_at_once_and_cleanly(tmp_path, capfd):
     assert not (tmp_path / "unwound").exists()
     assert not Path(place).exists()
     assert capfd.readouterr().err == ""
+
+
+def test_strangers_on_the_machine_are_refused(tmp_path):
+    with _started(1) as client:
+        known = client.scheduler_info(n_workers=-1)
+        addresses = [known["address"], *known["workers"]]
+        for address in addresses:
+            assert address.startswith("tls://127.0.0.1:")
+            assert "wants certificates" in refused(Place(root=tmp_path), address)
+            with pytest.raises((ssl.SSLError, ConnectionError)):  # no timeout
+                _knock(address)
+
+
+def _knock(address):
+    """Hear a byte from `address`, with a key of another cluster."""
+    url, key = urlsplit(address), Security.temporary().get_connection_args("client")["ssl_context"]
+    key.check_hostname, key.verify_mode = False, ssl.CERT_NONE  # it is for the server to refuse
+    with (
+        socket.create_connection((url.hostname, url.port), 5) as plain,
+        key.wrap_socket(plain) as stream,
+    ):
+        if not stream.recv(1):
+            raise ConnectionResetError("closed")
+
+
+def test_a_local_cluster_shows_no_page():
+    with _started(1) as client:
+        known = client.scheduler_info(n_workers=-1)
+        ports = [about["services"]["dashboard"] for about in (known, *known["workers"].values())]
+        for port in ports:
+            for page in ("status", "info/main/workers.html", "json/identity.json"):
+                with pytest.raises(HTTPError, match="404"):
+                    urlopen(f"http://127.0.0.1:{port}/{page}")

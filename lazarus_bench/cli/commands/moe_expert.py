@@ -83,6 +83,8 @@ def analyze(
             raise UserError(f"the class {name} has one prompt, and a null needs two: give more")
     if permutations < 1:
         raise UserError(f"--permutations {permutations} gives no null distribution: give 1 or more")
+    if permutations > 10**6:
+        raise UserError(f"--permutations {permutations} would not end: give at most 1000000")
     found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use

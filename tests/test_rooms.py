@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lazarus_bench"
 
 ROOMS = {
     "errors": (),
+    "reading": (),
     "versions": (),
     "codec": (),
     "digests": (),
@@ -37,8 +38,8 @@ ROOMS = {
 }
 """What each room imports directly, as in ARCHITECTURE.md; it may also import what those may.
 
-`errors` is open to all. The package's face, "", hands names on lazily, and anybody may ask it where
-the package is.
+`errors` and `reading` are open to all. The package's face, "", hands names on lazily, and anybody
+may ask it where the package is.
 """
 
 NAME = re.compile(r"lazarus_bench(\.\w+)+")
@@ -47,7 +48,7 @@ NAME = re.compile(r"lazarus_bench(\.\w+)+")
 def below(room: str) -> set[str]:
     """Every room that `room` may import."""
     direct = set(ROOMS[room])
-    return {"errors"}.union(direct, *(below(other) for other in direct))
+    return {"errors", "reading"}.union(direct, *(below(other) for other in direct))
 
 
 def imports(text: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from lazarus_bench import reading
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge.rounds import Floats, Interval, median
@@ -232,8 +233,8 @@ class Document:
 def read_document(path: Path) -> Document:
     """The document in a file; UserError if it cannot be read or is something else."""
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        row = reading.read_json(path)
+    except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
         raise UserError(
             f"{path} cannot be read as JSON ({why}): name a file of `lazarus-bench benchmark`"

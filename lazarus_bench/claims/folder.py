@@ -26,7 +26,12 @@ def claims_folder(named: str | Path | None) -> Path:
     UserError if there is none.
     """
     if named is not None:
-        return Path(named).expanduser()
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            raise UserError(
+                f"there is no folder {named}: name the folder of claim files with --hypotheses"
+            )
+        return folder
     for here in (Path(NAME), *_of_project(Path("pyproject.toml"))):
         if here.is_dir() and has_claim_files(here):
             return here

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lazarus_bench import reading
 from lazarus_bench.codec import OMITTED, MalformedError, from_plain, to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Outcome, Verdict
@@ -114,9 +115,10 @@ def read_pins(directory: Path) -> Pins:
     if not file.exists():
         return Pins()
     try:
-        return from_plain({"designs": json.loads(file.read_text(encoding="utf-8"))}, Pins, FILE)
-    except (ValueError, RecursionError) as error:
-        why = error if isinstance(error, MalformedError) else f"it is not JSON: {error}"
+        return from_plain({"designs": reading.read_json(file)}, Pins, FILE)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        why = why if isinstance(error, MalformedError) else f"it cannot be read as JSON: {why}"
         raise UserError(f"{file} is damaged ({why}): fix it, or delete it and pin again") from error
 
 

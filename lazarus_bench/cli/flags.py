@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from cyclopts import Group, Parameter
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 from lazarus_bench.session.options import Options
 
@@ -40,7 +40,7 @@ def claim_ids(_: object) -> list[str]:
     folder = installed()
     if folder is None or not (folder / "registry.json").exists():
         return []
-    content = json.loads((folder / "registry.json").read_text(encoding="utf-8"))
+    content = reading.read_json(folder / "registry.json")
     # Brackets are patterns to a shell; `run` takes what stands before them.
     return list(dict.fromkeys(claim["id"].partition("[")[0] for claim in content["claims"]))
 

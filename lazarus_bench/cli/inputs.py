@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lazarus_bench import reading
 from lazarus_bench.cli.flags import Layers
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.digests import digest_of
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 LAB_SEED = 0
 SEPARATOR = "|"
+CONFIG_LIMIT = 1 << 20
+"""Bytes of a YAML file, which is slow to read."""
+
+MOST_ALIASES = 20
+"""Aliases of aliases grow as a power of their number."""
+
 FROM_FILE = "@"
 STANDARD_INPUT = "-"
 ADAPTER_FILES = ("adapter_config.json", "adapters.safetensors")
@@ -201,7 +209,7 @@ def read_prompts(given: Sequence[str]) -> list[str]:
 
 def _lines(name: str) -> list[str]:
     try:
-        raw = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
+        raw = _typed() if name == STANDARD_INPUT else reading.read_bytes(Path(name))
         # A byte order mark is how some editors begin a file; it belongs to no prompt.
         lines = [line.rstrip("\r") for line in raw.decode("utf-8-sig").split("\n")]
     except OSError as error:
@@ -214,6 +222,13 @@ def _lines(name: str) -> list[str]:
     found = [line for line in lines if line.strip()]
     if not found:
         raise UserError(f"{name} has no prompts: write one per line")
+    return found
+
+
+def _typed() -> bytes:
+    found = sys.stdin.buffer.read(reading.LIMIT + 1)
+    if len(found) > reading.LIMIT:
+        raise OSError(errno.EFBIG, f"it gave more than {reading.LIMIT / 1e6:.0f} MB")
     return found
 
 
@@ -268,6 +283,16 @@ def read_yaml(named: str, flag: str = "--config") -> Any:
     class Loader(yaml.SafeLoader):
         """Refuses a mapping with two equal keys, of which YAML would pass the first over."""
 
+        aliases = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.aliases += self.check_event(yaml.AliasEvent)
+            if self.aliases > MOST_ALIASES:
+                raise UserError(
+                    f"--config {named} has more than {MOST_ALIASES} aliases: write values out"
+                )
+            return super().compose_node(parent, index)
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen: set[tuple[str, str]] = set()
             for key, _ in node.value:
@@ -283,6 +308,10 @@ def read_yaml(named: str, flag: str = "--config") -> Any:
     text = _text(named, flag, "YAML")
     try:
         return yaml.load(text, Loader)  # as safe as the loader that it extends
+    except RecursionError as error:
+        raise UserError(f"{flag} {named} is nested too deeply: write it flatter") from error
+    except ValueError as error:  # a date or a number that YAML's form allows and Python's does not
+        raise UserError(f"{flag} {named} cannot be read ({error}): fix it there") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = " ".join(str(error).split())
@@ -303,7 +332,7 @@ def read_toml(named: str, flag: str) -> Any:
 
 def _text(named: str, flag: str, kind: str) -> str:
     try:
-        return Path(named).expanduser().read_text(encoding="utf-8-sig")
+        return reading.read_text(Path(named).expanduser(), CONFIG_LIMIT)
     except OSError as error:
         raise UserError(
             f"{flag} {named} cannot be read ({error.strerror}): name a {kind} file"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lazarus_bench import reading
 from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.training.record import RESUME
@@ -24,6 +25,9 @@ from lazarus_bench.training.record import RESUME
 MANIFEST = "manifest.json"
 SPEC = "spec.json"
 ATTEMPT = "attempt.json"
+
+_READ = (".safetensors", ".json", ".jsonl", ".jinja", ".model")
+"""Endings of the files that are read from an artifact."""
 
 _REQUIRED = ("digest", "label", "seed", "seconds", "created")
 
@@ -35,7 +39,7 @@ def read_object(file: Path) -> Mapping[str, Any]:
         OSError: it cannot be read.
         ValueError: it holds something else.
     """
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = reading.read_json(file)
     if not isinstance(content, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 (the file is wrong, not the caller)
     return content
@@ -95,8 +99,9 @@ def read_artifact(directory: Path) -> Artifact:
 def damages(directory: Path, digest: str, *, checksums: bool) -> Iterator[str]:
     """A sentence for each thing wrong with the artifact at `directory`.
 
-    `digest` is what its manifest must begin with. Files that the manifest does not list are no
-    damage. Without `checksums` only sizes are compared, since hashing gigabytes takes time.
+    `digest` is what its manifest must begin with. A file that a loader would read must be listed;
+    others, such as a file system's own, are no damage. Without `checksums` only sizes are compared,
+    since hashing gigabytes takes time.
     """
     start = f"artifact {directory.name} is damaged:"
     try:
@@ -114,6 +119,11 @@ def damages(directory: Path, digest: str, *, checksums: bool) -> Iterator[str]:
         wrong = _wrong(directory, name, size, checksum if checksums else None)
         if wrong:
             yield f"{start} {wrong}"
+    listed = set(manifest["files"]) | {MANIFEST}
+    for file in sorted(below(directory)):
+        name = str(file.relative_to(directory))
+        if file.suffix in _READ and name not in listed and not name.startswith("."):
+            yield f"{start} {MANIFEST} has no checksum of {name}, which lies there"
 
 
 def _wrong(directory: Path, name: str, size: int, checksum: str | None) -> str | None:

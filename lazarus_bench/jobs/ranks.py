@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from lazarus_bench import reading
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.training import Recipe
@@ -136,7 +137,7 @@ def check_hosts(file: Path, ranks: int) -> str:
         )
 
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = reading.read_json(file)
     except OSError as error:
         raise no_hosts((error.strerror or str(error)).lower()) from error
     except ValueError as error:

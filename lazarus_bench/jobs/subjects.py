@@ -101,7 +101,7 @@ def subject(spec: str) -> Subject:
         return lab_subject(spec)
     directory = resolve(spec)
     config = read_config(directory)
-    check_files(directory)
+    check_files(directory, config)
     families.anatomy_of(config)
     # A worker has another working directory, so a directory is named in full.
     source = str(directory) if Path(spec).expanduser().is_dir() else spec

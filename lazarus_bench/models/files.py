@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+import math
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
 _SAMPLE = 1 << 20
 _SAMPLES = 64
+
+_COUNTS = (
+    *("num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads"),
+    *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
+)
+_MOST = (1 << 31) - 1
+_NUMBERS = ("rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rms_norm_eps")
+_FLOATS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+"""What config.json calls a type of weights, and what safetensors calls it."""
 
 
 def resolve(source: str) -> Path:
@@ -62,44 +73,133 @@ def read_config(directory: Path) -> dict[str, Any]:
             f"{directory} is not a model: it has no config.json{remedy if adapter else ''}"
         )
     config = read_json(file)
-    if not isinstance(config, dict) or "model_type" not in config:
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise UserError(f"{file} names no model_type: it is not a model's configuration")
+    _check_config(config, f"{file} says")
     return config
+
+
+def _check_config(config: Mapping[str, Any], says: str) -> None:
+    """Refuse what no model has, before it is computed with or so much is allocated.
+
+    Some families give a list, one entry a layer; what is null has the family's default.
+    """
+    for key in (*_COUNTS, *_NUMBERS):
+        value = config.get(key)
+        for item in value if isinstance(value, list) else [value]:
+            good = type(item) in (int, float) and 0 < item < math.inf
+            if key in _COUNTS:
+                good = good and item <= _MOST and item == int(item)
+            if item is not None and not good:
+                what = "a number above 0" if key in _NUMBERS else f"a whole number, 1 to {_MOST}"
+                raise UserError(f"{says} {key} is {item!r:.40}: it must be {what}")
+    text = config.get("text_config")
+    if text is not None and not isinstance(text, dict):
+        raise UserError(f"{says} text_config is {text!r:.40}: it must be an object")
+    if text:
+        _check_config(text, f"{says} in text_config that")
 
 
 def read_json(file: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        UserError: it is damaged.
+        UserError: it is damaged, or no file.
     """
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return reading.read_json(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}): copy it again") from error
     except ValueError as error:
         raise UserError(f"{file} is not valid JSON ({error}): copy it again") from error
 
 
-def check_files(directory: Path) -> None:
-    """Make sure that whole safetensors and a tokenizer are there.
+def check_files(directory: Path, config: Mapping[str, Any]) -> None:
+    """Make sure that whole safetensors, as `config` describes them, and a tokenizer are there.
 
     Raises:
         UserError: naming the file and what is wrong with it.
     """
+    _check_kinds(directory)
     weights = sorted(directory.glob("model*.safetensors"))
     if not weights:
         raise UserError(f"{directory} has no model*.safetensors: other weights are not loaded")
-    from safetensors import SafetensorError, safe_open
-
-    for file in weights:
-        try:
-            with safe_open(str(file), framework="numpy"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
+    _check_tensors(weights, config)
     if not any((directory / name).exists() for name in TOKENIZER_FILES):
         raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
-    for file in directory.glob("tokenizer*.json"):
-        read_json(file)
+    for file in directory.glob("*.json"):
+        if file.name.startswith("tokenizer") or file.name in _ALSO_READ:
+            _check_object(file)
+
+
+def _check_kinds(directory: Path) -> None:
+    for file in directory.iterdir():
+        # Whatever reads a pipe waits for ever, and a device has no end.
+        mode = file.stat().st_mode if file.exists() else stat.S_IFREG
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise UserError(f"{file} is a pipe or a device: put a file in its place")
+
+
+_ALSO_READ = (
+    *("generation_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+    *("chat_template.json", "model.safetensors.index.json"),
+)
+"""What mlx-lm and transformers read beside config.json and the tokenizer's own files."""
+
+
+def _check_object(file: Path) -> None:
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise UserError(f"{file} holds no JSON object: copy it again")
+    length = found.get("model_max_length")
+    if file.name == "tokenizer_config.json" and not (
+        length is None or (type(length) in (int, float) and length > 0)
+    ):
+        raise UserError(f"{file} says model_max_length is {length!r:.40}: it must be a number")
+
+
+def _check_tensors(weights: list[Path], config: Mapping[str, Any]) -> None:
+    """No tensor twice, none of a type that contradicts `config`, and some for every layer."""
+    kinds: dict[str, tuple[Path, str]] = {}
+    for file in weights:
+        for name, kind in _header(file):
+            if name in kinds:
+                raise UserError(
+                    f"{file.parent} has the tensor {name} in {kinds[name][0].name} and in "
+                    f"{file.name}: remove the file that is none of this model's"
+                )
+            kinds[name] = file, kind
+    quantised = any("quantization" in key for key in config)
+    held = {kind for _, kind in kinds.values()}
+    said = _FLOATS.get(str(config.get("torch_dtype", config.get("dtype"))).removeprefix("torch."))
+    # Families keep some tensors in float32; a copy in another half precision is whole.
+    halves = {said, "F32"} if said in held else {*sorted(held & {"F16", "BF16"})[:1], "F32"}
+    for name, (file, kind) in kinds.items() if not quantised else ():
+        if kind not in halves:
+            raise UserError(
+                f"{file} holds {name} as {kind}, where config.json and the other tensors say "
+                f"{' or '.join(sorted(filter(None, halves)))}: copy it again"
+            )
+    layers = config.get("num_hidden_layers") or (config.get("text_config") or {}).get(
+        "num_hidden_layers", 0
+    )
+    if isinstance(layers, int) and layers > len(kinds):
+        raise UserError(
+            f"{weights[0].parent} has {len(kinds)} tensors, too few for the {layers} layers that "
+            f"its config.json says: copy the model again"
+        )
+
+
+def _header(file: Path) -> Iterator[tuple[str, str]]:
+    """The name and type of each tensor in a file of weights."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(file), framework="numpy") as opened:
+            for name in opened.keys():  # noqa: SIM118 - it is no mapping
+                yield name, opened.get_slice(name).get_dtype()
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
 
 
 def fingerprint(directory: Path) -> str:
@@ -107,12 +207,16 @@ def fingerprint(directory: Path) -> str:
 
     Of each weight file its size and 64 blocks of a mebibyte, evenly spread: the whole of a small
     file, a part of every layer of a large one, so that many gigabytes stay quick.
+
+    Raises:
+        UserError: a pipe or a device lies there.
     """
+    _check_kinds(directory)
     digest = hashlib.sha256()
     for pattern in ("*.json", "*.model", "merges.txt"):
         for file in sorted(directory.glob(pattern)):
             digest.update(f"{file.name} {file.stat().st_size}".encode())
-            digest.update(file.read_bytes())
+            digest.update(reading.read_bytes(file))
     for file in sorted(directory.glob("*.safetensors")):
         size = file.stat().st_size
         digest.update(f"{file.name} {size}".encode())
@@ -144,7 +248,7 @@ def tokenizer_config(directory: Path, config: Mapping[str, Any]) -> dict[str, An
 
 def _is_generic(directory: Path) -> bool:
     try:
-        said = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
+        said = reading.read_json(directory / "tokenizer_config.json")
     except (OSError, ValueError):
         # transformers tells what is wrong with it.
         return False

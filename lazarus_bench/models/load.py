@@ -92,7 +92,7 @@ def load(
     rope = older_rope(config)
     config |= rope
     anatomy = (family or family_of(config)).anatomy_for(config)
-    check_files(directory)
+    check_files(directory, config)
     mlp.install_gates()
     adapter_path = None if adapter is None else str(adapter)
     try:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lazarus_bench import reading
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import write_bytes
@@ -39,7 +40,7 @@ def load_evidence(path: Path) -> tuple[Record, ...]:
     """Read what `save_evidence` wrote; UserError if the file is missing or damaged."""
     try:
         # From memory: numpy leaves a damaged file open.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        with np.load(io.BytesIO(reading.read_bytes(path)), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         plain = _together(json.loads(arrays[_RECORDS].tobytes()), arrays)
         return from_plain(plain, tuple[Record, ...], path.name)

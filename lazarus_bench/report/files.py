@@ -1,12 +1,12 @@
 """Files that are written whole or not at all, and JSON of a known version read back."""
 
-import json
 import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 
 
@@ -76,16 +76,18 @@ def read_versioned(
     file to name instead of a missing one, and `again` how to make a new one.
     """
     try:
-        # Editors and shells of Windows put a byte order mark before the text.
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = reading.read_json(path)
     except OSError as error:
-        raise UserError(f"cannot read the {kind} {path}; name {remedy}") from error
+        why = (error.strerror or str(error)).lower()
+        raise UserError(f"cannot read the {kind} {path} ({why}); name {remedy}") from error
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is not text in UTF-8; save it as that, or name another {kind}.json"
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON; name a {kind}.json of lazarus-bench") from error
+    except ValueError as error:
+        raise UserError(
+            f"{path} is not JSON ({error}); name a {kind}.json of lazarus-bench"
+        ) from error
     if not isinstance(data, dict) or key not in data:
         raise UserError(f"{path} is not a {kind} of lazarus-bench; it names no {key} version")
     # 1.0 and true equal 1, and nothing of ours wrote them.

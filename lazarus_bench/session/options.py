@@ -59,6 +59,10 @@ def _profile(given: str, flag: str) -> str:
     return given
 
 
+MOST = 1000
+"""Seeds, ranks or workers; a plan lists every training of every seed."""
+
+
 def _count(unit: str, remedy: str = "give 1 or more", auto: bool = False) -> Read:
     """A reader of whole numbers from 1, which leaves None alone and takes "auto" for it."""
 
@@ -66,8 +70,10 @@ def _count(unit: str, remedy: str = "give 1 or more", auto: bool = False) -> Rea
         if given is None or (auto and given == "auto"):
             return None
         text = str(given)
-        if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        if not (text.isascii() and text.isdecimal()) or not text.strip("0"):
             raise UserError(f"{flag} {given} {unit}: {remedy}")
+        if len(text) > 30 or int(text) > MOST:
+            raise UserError(f"{flag} {text:.40} is too many: give at most {MOST}")
         return int(text)
 
     return read

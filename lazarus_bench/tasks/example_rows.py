@@ -25,6 +25,9 @@ from lazarus_bench.tasks.labelled import Labelled, generated
 from lazarus_bench.tasks.labelled_data import generated_splits, key_of
 from lazarus_bench.tasks.words import any_words, word_prompts
 
+MOST = 10**6
+"""Examples of a split, which are drawn in memory."""
+
 SPLITS = ("train", "valid")
 """Names of the splits in rows, and of mlx-lm's files."""
 
@@ -73,6 +76,8 @@ def generate(kind: str, count: int, validation: int, seed: int) -> Examples:
     Arithmetic in symbols has the problems that a training with `seed` draws for itself. UserError
     if the kind is unknown, or the split does not hold so many.
     """
+    if max(count, validation) > MOST:
+        raise UserError(f"{max(count, validation)} examples are too many: give at most {MOST}")
     if count < 1:
         raise UserError(f"--count {count} must be at least 1")
     if validation < 0 or seed < 0:

@@ -25,6 +25,9 @@ REPLACES = {"sst2": "sentiment", "ag_news": "topics"}
 DRAWS = 20
 """Maximum draws per sentence wanted, since a generated corpus is finite."""
 
+MOST_IDLE = 100_000
+"""Draws in succession that may bring no new sentence; a corpus has some thousands."""
+
 LEAST_OF_A_CLASS = 2
 
 
@@ -243,11 +246,13 @@ def _drawn(draw: Draw, train: int, validation: int, seed: int = 0) -> Splits:
     rng = np.random.default_rng(seed)
     learned: dict[str, Labelled] = {}
     judged: dict[str, Labelled] = {}
+    idle = 0  # draws since the last new sentence
     for _ in range(DRAWS * (train + validation)):
-        if len(learned) == train and len(judged) == validation:
+        if (len(learned) == train and len(judged) == validation) or idle > MOST_IDLE:
             break
         example = draw(rng)
         split, most = (judged, validation) if is_held_out(example) else (learned, train)
+        idle = 0 if len(split) < most and example.text not in split else idle + 1
         if len(split) < most:
             split[example.text] = example
     return tuple(learned.values()), tuple(judged.values())

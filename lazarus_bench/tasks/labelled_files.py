@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled import Labelled, installed_data
 
@@ -126,7 +127,7 @@ def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
         {} if file.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
     )
     try:
-        data = file.read_bytes()
+        data = reading.read_bytes(file)
         text = data.removeprefix(codecs.BOM_UTF8).decode()
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from error

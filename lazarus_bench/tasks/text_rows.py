@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.example_rows import SPLITS
 
@@ -104,7 +105,8 @@ def _read(path: Path, named: str) -> TextRows:
 def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]]:
     """Rows, each with its split."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        # Texts may hold the other line ends of Unicode.
+        lines = reading.read_text(file).split("\n")
     except OSError as error:
         raise UserError(
             f"--data {named} cannot be read ({error.strerror}): name a .jsonl, or a folder with "
@@ -118,7 +120,7 @@ def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = reading.parse_json(line)
         except ValueError as error:
             raise UserError(f"{place} is not JSON ({error}): write one object per line") from error
         if not isinstance(row, Mapping):

@@ -64,6 +64,9 @@ class Bound:
         return words + (f", as {self.because}" if self.because else "")
 
 
+MOST = 10**7
+"""The largest number of anything in a training: lists of so many examples still fit in memory."""
+
 Count = Annotated[int, Bound(least=1)]
 Index = Annotated[int, Bound(least=0)]
 Positive = Annotated[float, Bound(above=0)]
@@ -138,6 +141,8 @@ def _fitting(value: Any, hint: Any) -> Any:
     except OverflowError:  # an integer beyond all floats
         raise _UnfitError from None
     _must(hint is not float or math.isfinite(made))
+    if hint is int and made > MOST:
+        raise _UnfitError(f", and of at most {MOST}")
     return made
 
 

@@ -261,6 +261,15 @@ def test_a_manifest_with_names_of_no_files(store, name):
     assert "is damaged" in store.damage(JOB)
 
 
+def test_a_manifest_that_omits_a_file_is_damaged(store):
+    write(store)
+    omitted = dict(manifest_of(store)["files"])
+    name = next(name for name in omitted if name != "spec.json")
+    del omitted[name]
+    with_manifest(store, files=omitted)
+    assert f"has no checksum of {name}" in store.damage(JOB)
+
+
 def test_files_that_no_manifest_lists_are_ignored(store):
     write(store)
     (store.path(JOB) / ".nfs0001").write_text("left by a file system")

@@ -1,6 +1,7 @@
 """Loading: bad input is one clear sentence, and nothing of it is executed or unpickled."""
 
 import json
+import os
 import shutil
 import sys
 from contextlib import nullcontext
@@ -99,6 +100,10 @@ def other_shape(directory):
     edit(directory, hidden_size=96)
 
 
+def far_too_large(directory):
+    edit(directory, vocab_size=10**9)
+
+
 def broken_tokenizer(directory):
     (directory / "tokenizer.json").write_text("{}")
 
@@ -109,9 +114,62 @@ def not_numbers(directory):
     save_file(weights, directory / "model.safetensors")
 
 
+def a_pipe(directory):
+    os.mkfifo(directory / "added_tokens.json")
+
+
+def says(**changes):
+    def breaks(directory):
+        edit(directory, **changes)
+
+    breaks.__name__ = "_".join(changes) + str(*changes.values())
+    return breaks
+
+
+def tokenizer_says(directory):
+    (directory / "tokenizer_config.json").write_text('{"model_max_length": "long"}')
+
+
+def one_tensor_as(dtype):
+    def breaks(directory):
+        weights = load_file(directory / "model.safetensors")
+        weights["model.norm.weight"] = weights["model.norm.weight"].astype(dtype)
+        save_file(weights, directory / "model.safetensors")
+
+    return breaks
+
+
+def a_tensor_twice(directory):
+    weights = load_file(directory / "model.safetensors")
+    only = {"model.norm.weight": weights["model.norm.weight"]}
+    save_file(only, directory / "model-00002.safetensors")
+
+
+WRONG_TYPES = {
+    says(rope_theta="large"): "rope_theta is 'large': it must be a number above 0",
+    says(rope_theta=[1e4, "x"]): "rope_theta is 'x'",
+    says(max_position_embeddings="128"): "max_position_embeddings is '128'",
+    says(max_position_embeddings=float("inf")): "max_position_embeddings is inf",
+    says(num_hidden_layers=True): "num_hidden_layers is True",
+    says(vocab_size=10**20): "vocab_size is 100000000000000000000: it must be a whole number",
+    says(text_config=3): "text_config is 3: it must be an object",
+    says(text_config={"rope_theta": -1}): "in text_config that rope_theta is -1",
+}
+BROKEN_FILES |= WRONG_TYPES
+BROKEN_FILES |= {
+    says(num_hidden_layers=10**9): "too few for the 1000000000 layers",
+    a_pipe: "is a pipe or a device",
+    tokenizer_says: "model_max_length is 'long'",
+    one_tensor_as(np.float16): "holds model.norm.weight as F16, where .* say F32",
+    one_tensor_as(np.int32): "holds model.norm.weight as I32",
+    a_tensor_twice: r"the tensor model.norm.weight in .* and in model",
+}
+
+
 BROKEN_MODELS = BROKEN_FILES | {
     unknown_family: r"'mamba'.*lazarus_bench/models/families\.py",
     one_weight_missing: "could not be loaded by mlx-lm",
+    far_too_large: "could not be loaded by mlx-lm",
     other_shape: "could not be loaded by mlx-lm",
     broken_tokenizer: "could not be loaded by mlx-lm",
     not_numbers: "not finite",

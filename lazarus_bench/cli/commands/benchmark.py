@@ -125,11 +125,16 @@ def _only(found: Sequence[Document], flag: str) -> Document:
     return found[0]
 
 
+MOST = 100_000
+
+
 def _check(sections: Sequence[str], asked: Asked) -> None:
     for name in ("rounds", "steps", "prompts"):
         least = {"rounds": 2, "steps": 1, "prompts": 40}[name]
         if getattr(asked, name) < least:
             raise UserError(f"--{name} {getattr(asked, name)} is too few: give {least} or more")
+        if getattr(asked, name) > MOST:
+            raise UserError(f"--{name} {getattr(asked, name)} is too many: give at most {MOST}")
     for name in ("output", "bigger_is_better"):
         given = getattr(asked, name)
         if given is not None and given.suffix.lower() != ".json":

@@ -65,6 +65,8 @@ def run(
     check_classes(prompts, protocol)
     if permutations < 1:
         raise UserError(f"--permutations {permutations} must be at least 1")
+    if permutations > 10**6:
+        raise UserError(f"--permutations {permutations} is too many: give at most 1000000")
     tested = inputs.read_prompts(test or ())
     found = inputs.find(model, output.adapter)
     loaded = found.load()

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from lazarus_bench import reading
 from lazarus_bench.cli.flags import Hypotheses
 from lazarus_bench.cli.outputs import check_apart, report_file
 from lazarus_bench.cli.terminal import flowed, width
@@ -112,7 +113,10 @@ def _annotate(found: Comparison, report: Path, hypotheses: Path) -> None:
 def _place(claim_id: str, hypotheses: Path) -> tuple[Path, int] | None:
     """The file and line where a claim is named first; None where no file names it."""
     for file in sorted(hypotheses.rglob("*.py")):
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        try:
+            lines = reading.read_bytes(file).decode(errors="replace").split("\n")
+        except OSError:  # a link to nothing, or no file: it names no claim
+            continue
         for number, line in enumerate(lines, 1):
             if f'"{claim_id}"' in line or f"'{claim_id}'" in line:
                 return file, number

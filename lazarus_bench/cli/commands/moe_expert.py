@@ -84,6 +84,8 @@ def analyze(
             raise UserError(f"the class {name} has one prompt, but the null needs two: give more")
     if permutations < 1:
         raise UserError(f"--permutations {permutations} must be at least 1")
+    if permutations > 10**6:
+        raise UserError(f"--permutations {permutations} is too many: give at most 1000000")
     found = inputs.find(model, output.adapter)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use

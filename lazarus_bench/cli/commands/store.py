@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from lazarus_bench import reading
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Json, StoreFolder
@@ -184,12 +185,12 @@ def _files(directory: Path) -> dict[str, int]:
 def _last_metrics(directory: Path) -> Any:
     """The last whole line of the log: a running training may be writing the next."""
     try:
-        lines = (directory / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = reading.read_text(directory / "metrics.jsonl").split("\n")
     except (OSError, ValueError):
         return None
     for line in reversed(lines):
         try:
-            return json.loads(line)
+            return reading.parse_json(line)
         except ValueError:
             continue
     return None

@@ -99,7 +99,16 @@ def check_files(directory: Path) -> None:
     if not any((directory / name).exists() for name in TOKENIZER_FILES):
         raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
     for file in directory.glob("tokenizer*.json"):
-        read_json(file)
+        _refuse_code(file, read_json(file))
+
+
+def _refuse_code(file: Path, said: object) -> None:
+    auto_map = said.get("auto_map") if isinstance(said, dict) else None
+    if auto_map and (not isinstance(auto_map, dict) or "AutoTokenizer" in auto_map):
+        raise UserError(
+            f"{file} names Python code to read text with (auto_map), which is never run: save the "
+            f"tokenizer as tokenizer.json and remove auto_map"
+        )
 
 
 def fingerprint(directory: Path) -> str:
@@ -124,20 +133,22 @@ def fingerprint(directory: Path) -> str:
 
 
 def tokenizer_config(directory: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What `mlx_lm.load` hands on to `AutoTokenizer`: a bare configuration, or nothing.
+    """What `mlx_lm.load` hands on to `AutoTokenizer`: no code, and a bare configuration.
 
-    `config` is config.json. Nothing is handed on, and all is as ever, where the tokenizer has a
-    class of its own or code of its own.
+    `config` is config.json. No configuration is handed on where the tokenizer has a class of its
+    own.
     """
+    # mlx-lm does not hand on its own `trust_remote_code`; without it transformers asks on stdin.
+    refused = {"trust_remote_code": False}
     if not (directory / "tokenizer.json").is_file() or not _is_generic(directory):
-        return {}
+        return refused
     from transformers import PreTrainedConfig
 
     bare = PreTrainedConfig(
         name_or_path=str(directory), tokenizer_class=config.get("tokenizer_class")
     )
     bare.model_type = config["model_type"]
-    return {"config": bare}
+    return {**refused, "config": bare}
 
 
 def _is_generic(directory: Path) -> bool:
@@ -148,9 +159,7 @@ def _is_generic(directory: Path) -> bool:
         return False
     # The classes that are what tokenizer.json says, the second its name since transformers 5.
     generic = ("PreTrainedTokenizerFast", "TokenizersBackend")
-    return (
-        isinstance(said, dict) and said.get("tokenizer_class") in generic and "auto_map" not in said
-    )
+    return isinstance(said, dict) and said.get("tokenizer_class") in generic
 
 
 def older_rope(config: Mapping[str, Any]) -> dict[str, Any]:

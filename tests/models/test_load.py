@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import subject
+from lazarus_bench.models import files
 from lazarus_bench.models.load import load
 
 
@@ -188,14 +190,40 @@ def test_a_custom_model_file_is_not_executed(model, tmp_path):
     assert not hasattr(sys, MARK)
 
 
-def test_an_auto_map_in_the_tokenizer_is_not_executed(model):
-    (model / "evil.py").write_text(f"import sys\nsys.{MARK} = True\n")
-    file = model / "tokenizer_config.json"
-    custom = {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}}
-    file.write_text(json.dumps(json.loads(file.read_text()) | custom))
-    with pytest.raises(UserError):
+@pytest.mark.parametrize("ask", [load, subject], ids=["load", "subject"])
+@pytest.mark.parametrize("listed", [dict, list])
+def test_code_of_a_tokenizer_is_refused_without_a_question(
+    model, tmp_path, monkeypatch, ask, listed
+):
+    plant_tokenizer(model, tmp_path / "ran", listed)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    with pytest.raises(UserError, match=r"auto_map.*never run: save the tokenizer") as error:
+        ask(str(model))
+    assert "tokenizer_config.json" in one_sentence(error)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_transformers_is_told_to_run_no_code(model, tmp_path, monkeypatch):
+    plant_tokenizer(model, tmp_path / "ran", dict)
+    monkeypatch.setattr(files, "_refuse_code", lambda *_: None, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    with suppress(UserError):
         load(model)
-    assert not hasattr(sys, MARK)
+    assert not (tmp_path / "ran").exists()
+
+
+def plant_tokenizer(model: Path, marker: Path, listed: type) -> None:
+    """Give `model` a tokenizer whose Python file writes `marker` when it is run."""
+    (model / "evil.py").write_text(
+        f"open({str(marker)!r}, 'w').close()\n"
+        "from transformers import PreTrainedTokenizerFast\n"
+        "class Evil(PreTrainedTokenizerFast): pass\n"
+    )
+    names = ["evil.Evil", "evil.Evil"]
+    custom = {"AutoTokenizer": names} if listed is dict else names
+    file = model / "tokenizer_config.json"
+    said = json.loads(file.read_text()) | {"tokenizer_class": "Evil", "auto_map": custom}
+    file.write_text(json.dumps(said))
 
 
 def test_pickles_beside_the_weights_are_not_opened(model, tiny_model):

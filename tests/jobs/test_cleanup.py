@@ -1,12 +1,16 @@
 """Upkeep: what goes, what stays, and that nothing goes which somebody needs."""
 
 import json
+import os
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 import storage
 from storage import BASE, TUNED
 
+from lazarus_bench import cli
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.cleanup import (
     DAY,
@@ -192,6 +196,57 @@ def test_leftovers_of_a_killed_deletion_and_unused_locks_are_cleared(store):
     assert sweep_leftovers(store) == 1000
     assert not half.exists()
     assert {file.name for file in (store.root / ".locks").iterdir()} <= {"gate.lock"}
+
+
+ROOMS = (".partial", ".removed", ".sessions", ".readings", ".measurements", ".locks")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("under", ["", "/sft-1", "/sft-1/model@1"])
+def test_links_are_never_followed(store, tmp_path, room, under, capsys):
+    outside = strangers(tmp_path / "outside")
+    before = {path: path.stat().st_size for path in outside.rglob("*") if path.is_file()}
+    link = store.root / f"{room}{under}"
+    if under == "":
+        shutil.rmtree(link, ignore_errors=True)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside)
+    assert cli.main(["store", "gc", "--store", str(store.root)]) == 0
+    said = capsys.readouterr().out
+    assert {path: path.stat().st_size for path in before} == before
+    if under == "" or (under == "/sft-1" and room != ".readings"):  # which goes as a whole
+        assert f"kept {room}{under}: a link, which is never followed" in said
+        assert link.is_symlink()
+    assert all(store.find(job) for job in (BASE, TUNED, ON_TUNED, OTHER))
+
+
+def strangers(folder: Path) -> Path:
+    """A folder of somebody else's, old and of names that a store's own have."""
+    for name in ("a.lock", "sft-2/weights", "sft-2/model@2/.part", ".hidden"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("precious")
+    for path in folder.rglob("*"):
+        os.utime(path, (0, 0))
+    return folder
+
+
+def test_an_artifact_behind_a_link_is_named_and_left(store, tmp_path, capsys):
+    away = store.path(TUNED).rename(tmp_path / "away")
+    store.path(TUNED).symlink_to(away)
+    (away / "adapters.safetensors").write_text("damaged")
+    asked = ["store", "gc", "--older-than", "0", "--store", str(store.root)]
+    assert cli.main(asked) == 0
+    assert f"kept {name(TUNED)} (" in (said := capsys.readouterr().out)
+    assert "a link, which is never followed" in said
+    assert store.path(TUNED).is_symlink()
+    assert (away / "adapters.safetensors").read_text() == "damaged"
+
+
+def test_nothing_is_made_behind_a_link(store, tmp_path):
+    (store.root / ".partial").rmdir()
+    (store.root / ".partial").symlink_to(tmp_path)
+    with pytest.raises(UserError, match=r"\.partial is a link, and nothing is made behind one"):
+        storage.write(store, Job(recipe=Sft(), base=BASE, seed=1))
 
 
 def test_nothing_is_removed_from_a_read_only_store(read_only):

@@ -88,18 +88,47 @@ def check_files(directory: Path) -> None:
     weights = sorted(directory.glob("model*.safetensors"))
     if not weights:
         raise UserError(f"{directory} has no model*.safetensors: other weights are not loaded")
-    from safetensors import SafetensorError, safe_open
-
     for file in weights:
-        try:
-            with safe_open(str(file), framework="numpy"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
+        _tensors(file)
     if not any((directory / name).exists() for name in TOKENIZER_FILES):
         raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
     for file in directory.glob("tokenizer*.json"):
         _refuse_code(file, read_json(file))
+
+
+def _tensors(file: Path) -> set[str]:
+    """The names of a safetensors file's tensors, once its header is found to be sound."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(file), framework="numpy") as opened:
+            return set(opened.keys())
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
+
+
+def check_adapter(directory: Path) -> set[str]:
+    """The names of an adapter's tensors, which are of the kind that its configuration says.
+
+    Raises:
+        UserError: a file is damaged, the adapter is empty, or its kind is another.
+    """
+    if not (directory / "adapter_config.json").is_file():
+        raise UserError(f"the adapter {directory} has no adapter_config.json: give its directory")
+    config = read_json(directory / "adapter_config.json")
+    said = config.get("fine_tune_type", "lora") if isinstance(config, dict) else None
+    names = _tensors(directory / "adapters.safetensors")
+    if not names:
+        raise UserError(f"the adapter {directory} holds no tensors: copy it again")
+    leaves = {name.rpartition(".")[2] for name in names}
+    low = bool(leaves & {"lora_a", "lora_b"})
+    found = ("dora" if "m" in leaves else "lora") if low else "full"
+    if said != found:
+        raise UserError(
+            f"the adapter {directory} says fine_tune_type {said!r}, and its tensors are of "
+            f"{found!r}: mend its adapter_config.json or copy it again"
+        )
+    return names
 
 
 def _refuse_code(file: Path, said: object) -> None:

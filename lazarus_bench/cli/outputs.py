@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from lazarus_bench.cli.inputs import Found
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.draw import Figure
 from lazarus_bench.figures.tables import cut
-from lazarus_bench.report.files import check_place, probe, unwritable, write_text
+from lazarus_bench.report.files import check_place, probe, write_bytes, write_text
 
 SCHEMA = 1
 REPORT = "report.json"
@@ -133,15 +131,7 @@ def write_figure(svg: str, named: str) -> None:
         return
     from lazarus_bench.figures.draw import png
 
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Beside it and renamed, so that nobody sees half a picture.
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as stream:
-            stream.write(png(svg))
-        Path(stream.name).chmod(0o644)
-        os.replace(stream.name, file)  # noqa: PTH105 - a temporary file's name is a string
-    except OSError as error:
-        raise unwritable(file, "picture", error) from error
+    write_bytes(png(svg), file, "picture")
 
 
 def report_file(named: str | Path) -> Path:

@@ -16,7 +16,7 @@ from lazarus_bench.training import known_recipes
 DAY = 86_400.0
 WHOLE = "whole"
 IN_USE = "in use by a live process"
-LINK = "a link in the place of an artifact, which is not followed"
+A_LINK = "a link, which is never followed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +76,19 @@ def decide(
         return next((name for name in (stored.name, *bases(stored.spec)) if name in gone), None)
 
     old: set[str] = set()
+    linked = {s.name for s in everything if s.directory.is_symlink()}
     if older_than is not None:
         before = now - older_than * DAY
         whole = [s for s in everything if s.state == "whole" and not lost(s)]
-        old = {s.name for s in whole if s.created < before and s.name not in used}
+        old = {s.name for s in whole if s.created < before and s.name not in used | linked}
         old -= {name for s in whole if s.name not in old for name in bases(s.spec)}
 
     def decision(stored: Stored) -> tuple[bool, str]:
         cause = lost(stored)
-        if stored.directory.is_symlink():
-            return False, LINK
         if stored.name in used:
             return False, IN_USE
+        if stored.directory.is_symlink():
+            return False, A_LINK
         if stored.state == "unfinished":
             return True, "left unfinished"
         if cause == stored.name:
@@ -110,7 +111,9 @@ def _in_use(everything: Iterable[Stored]) -> set[str]:
 
 
 def _fault(stored: Stored, versions: Mapping[str, int]) -> str | None:
-    """Why an artifact is of no use by itself."""
+    """Why an artifact is of no use by itself; one behind a link is not ours to judge."""
+    if stored.directory.is_symlink():
+        return None
     if stored.state == "damaged":
         return stored.damage
     spec: Mapping[str, Any] | None = stored.spec if stored.state == "whole" else None
@@ -152,10 +155,10 @@ def _carry_out(store: Store, decision: Decision) -> Decision:
     try:
         # The work of `stored` itself looks as if it ran, since its lock is ours.
         others = [other for other in store.unfinished() if other.name != stored.name]
-        same = stored.directory.is_dir()
+        same = stored.directory.is_dir() and not stored.directory.is_symlink()
         if stored.state != "unfinished":
             again = stored_artifact(stored.directory, checksums=stored.state == "damaged")
-            same = (again.state, again.created) == (stored.state, stored.created)
+            same = same and (again.state, again.created) == (stored.state, stored.created)
         if stored.name in _in_use(others) or not same:
             return kept
         store.discard(stored.directory)
@@ -176,7 +179,7 @@ def sweep_leftovers(store: Store) -> int:
         shutil.rmtree(directory, ignore_errors=True)
         if directory.exists():
             raise UserError(f"{directory} cannot be deleted: let its owner remove it")
-    if store.locks.directory.is_dir():
+    if store.locks.directory.is_dir() and not store.locks.directory.is_symlink():
         store.locks.clear()
     remove_old_tokens(store.root)
     return freed

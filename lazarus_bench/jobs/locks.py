@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from filelock import FileLock, SoftFileLock, Timeout
 
@@ -147,10 +148,10 @@ def keep_young(file: Path) -> None:
 
 
 def remove_old_tokens(root: Path) -> None:
-    """Remove the tokens of killed sessions; a link to another folder is not followed."""
-    if (root / SESSIONS).is_symlink():
-        return
-    for file in (root / SESSIONS).glob("*"):
+    """Remove the tokens of killed sessions; what is no file is none of ours."""
+    folder = root / SESSIONS
+    for file in () if folder.is_symlink() else folder.glob("*"):
         with suppress(FileNotFoundError):
-            if time.time() - file.stat().st_mtime > FORGOTTEN_SECONDS:
+            found = file.lstat()
+            if S_ISREG(found.st_mode) and time.time() - found.st_mtime > FORGOTTEN_SECONDS:
                 file.unlink()

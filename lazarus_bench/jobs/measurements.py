@@ -47,7 +47,7 @@ def instrument_folder(name: str, code: str) -> str:
 
 def _is_current(folder: Path) -> bool:
     name, _, digits = folder.name.rpartition(CONTENT)
-    return (code_of(name) or "")[:_DIGITS] == digits
+    return bool(name) and (code_of(name) or "")[:_DIGITS] == digits
 
 
 def any_kept(root: Path) -> bool:
@@ -139,13 +139,13 @@ def amount(root: Path) -> Amount:
 
 def amount_of(folders: Iterable[Path]) -> Amount:
     """How many measurements `folders` hold."""
-    sizes = [_size(file) for folder in folders for file in below(folder)]
+    sizes = [_size(file) for f in folders if not f.is_symlink() for file in below(f)]
     return Amount(count=len(sizes), size=sum(sizes))
 
 
 def _size(file: Path) -> int:
     try:
-        return file.stat().st_size
+        return file.lstat().st_size
     except OSError:
         return 0
 
@@ -175,10 +175,11 @@ def outdated(root: Path, artifacts: Iterable[str]) -> Iterator[Path]:
 
 
 def _folders(parent: Path) -> list[Path]:
-    """The folders in `parent`; a link is not followed, so neither is one in `parent`'s place."""
+    """The folders in `parent`, which is no link; links in it lead elsewhere and are left out."""
+    if parent.is_symlink():
+        return []
     try:
-        inside = () if parent.is_symlink() else parent.iterdir()
-        return sorted(path for path in inside if path.is_dir() and not path.is_symlink())
+        return sorted(p for p in parent.iterdir() if p.is_dir() and not p.is_symlink())
     except OSError:
         return []
 
@@ -191,7 +192,9 @@ def sweep(root: Path, folders: Iterable[Path]) -> Amount:
     before = amount(root)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    for file in below(root / ROOM):
+    for file in () if (root / ROOM).is_symlink() else below(root / ROOM):
+        if file.is_symlink():
+            continue
         if file.name.startswith(".") or not _whole(file):
             with suppress(OSError):
                 file.unlink()

@@ -155,6 +155,7 @@ class Store:
             UserError: the store is full or read-only.
         """
         directory = self.working(job)
+        self._refuse_links(directory)
         with self._explained(job):
             directory.mkdir(parents=True, exist_ok=True)
         try:
@@ -173,6 +174,12 @@ class Store:
             if refused is None:
                 raise
             raise refused from error
+
+    @staticmethod
+    def _refuse_links(directory: Path) -> None:
+        for path in (directory.parent, directory):
+            if path.is_symlink():
+                raise UserError(f"{path} is a link, and nothing is made behind one: remove it")
 
     @contextmanager
     def _explained(self, job: Job) -> Iterator[None]:
@@ -204,14 +211,16 @@ class Store:
         """Delete `directory` if it is there; at no time is half of it to be seen at its place."""
         aside = self.root / REMOVED / f"{directory.name}-{uuid.uuid4().hex}"
         try:
-            aside.parent.mkdir(exist_ok=True)
             if aside.parent.is_symlink():
-                raise NotADirectoryError(None, "is a link", str(aside.parent))
+                raise NotADirectoryError(aside.parent)
+            aside.parent.mkdir(exist_ok=True)
             directory.rename(aside)
         except FileNotFoundError:
             return
         except OSError:  # a full disk may have no room for the new name; a link is not followed
             aside = directory
+        if aside.is_symlink():
+            aside.unlink(missing_ok=True)
         shutil.rmtree(aside, ignore_errors=True)
 
     def artifacts(self, *, checksums: bool = False) -> Iterator[Stored]:
@@ -229,21 +238,20 @@ class Store:
 
     def unfinished(self) -> Iterator[Stored]:
         """The work of attempts that are under way or were killed."""
-        for directory in _own_directories(self.root / PARTIAL):
+        for directory in _inside(self.root / PARTIAL):
             stored = unfinished(directory, running=self.locks.held(directory.name))
             if _identity(directory) is not None:
                 yield stored
 
     def leftovers(self) -> Iterator[Path]:
         """What a process was killed over while it deleted it."""
-        yield from _own_directories(self.root / REMOVED)
+        yield from _inside(self.root / REMOVED)
 
-    def links(self) -> list[Path]:
-        """Links in the places of artifacts and of the store's own folders; never followed."""
-        try:
-            return sorted(path for path in self.root.iterdir() if path.is_symlink())
-        except OSError:
-            return []
+    def links(self) -> Iterator[Path]:
+        """Links in place of the store's own folders, or of what lies in them: never followed."""
+        for room in sorted(self.root.glob(".*")):
+            entries = [room] if room.is_symlink() or not room.is_dir() else sorted(room.iterdir())
+            yield from (path for path in entries if path.is_symlink())
 
 
 def _nearest(root: Path) -> Path:
@@ -263,9 +271,9 @@ def _directories(parent: Path) -> list[Path]:
         return []
 
 
-def _own_directories(parent: Path) -> list[Path]:
-    """The directories in `parent`; none where it is a link, or they are: those are not ours."""
-    return [] if parent.is_symlink() else [p for p in _directories(parent) if not p.is_symlink()]
+def _inside(room: Path) -> list[Path]:
+    """The folders in one of the store's own; links lead elsewhere, so they are left out."""
+    return [] if room.is_symlink() else [p for p in _directories(room) if not p.is_symlink()]
 
 
 def _identity(directory: Path) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, blocks, part
-from lazarus_bench.models.load import LoadedModel, load
+from lazarus_bench.models.load import LoadedModel, load, put_adapter
 from lazarus_bench.models.taps import prefixed, residual_stream
 from lazarus_bench.models.texts import TextBatch
 
@@ -181,10 +181,8 @@ def load_engram(base: Path, artifact: Path) -> TrainedEngram:
     settings = EngramSettings(**kept | {"classes": tuple(kept["classes"])})
     loaded = load(base, None if settings.bits else artifact)
     if settings.bits:
-        from mlx_lm.tuner.utils import load_adapters
-
         quantise_blocks(loaded, settings.bits)
-        load_adapters(loaded.model, str(artifact))
+        put_adapter(loaded.model, artifact, loaded.name)
     heads = make_heads(loaded, settings)
     heads.load_weights(str(artifact / HEADS))
     model = EngramModel(loaded.model, heads)

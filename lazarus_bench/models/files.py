@@ -87,10 +87,12 @@ def _check_config(config: Mapping[str, Any], says: str) -> None:
     for key in (*_COUNTS, *_NUMBERS):
         value = config.get(key)
         for item in value if isinstance(value, list) else [value]:
+            if item is None:
+                continue
             good = type(item) in (int, float) and 0 < item < math.inf
             if key in _COUNTS:
                 good = good and item <= _MOST and item == int(item)
-            if item is not None and not good:
+            if not good:
                 what = "a number above 0" if key in _NUMBERS else f"a whole number, 1 to {_MOST}"
                 raise UserError(f"{says} {key} is {item!r:.40}: it must be {what}")
     text = config.get("text_config")
@@ -129,7 +131,7 @@ def check_files(directory: Path, config: Mapping[str, Any]) -> None:
         raise UserError(f"{directory} has no tokenizer: add tokenizer.json beside the weights")
     for file in directory.glob("*.json"):
         if file.name.startswith("tokenizer") or file.name in _ALSO_READ:
-            _check_object(file)
+            _refuse_code(file, _check_object(file))
 
 
 def _check_kinds(directory: Path) -> None:
@@ -147,7 +149,7 @@ _ALSO_READ = (
 """What mlx-lm and transformers read beside config.json and the tokenizer's own files."""
 
 
-def _check_object(file: Path) -> None:
+def _check_object(file: Path) -> Mapping[str, Any]:
     found = read_json(file)
     if not isinstance(found, dict):
         raise UserError(f"{file} holds no JSON object: copy it again")
@@ -156,6 +158,7 @@ def _check_object(file: Path) -> None:
         length is None or (type(length) in (int, float) and length > 0)
     ):
         raise UserError(f"{file} says model_max_length is {length!r:.40}: it must be a number")
+    return found
 
 
 def _check_tensors(weights: list[Path], config: Mapping[str, Any]) -> None:
@@ -202,6 +205,39 @@ def _header(file: Path) -> Iterator[tuple[str, str]]:
         raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
 
 
+def check_adapter(directory: Path) -> set[str]:
+    """The names of an adapter's tensors, which are of the kind that its configuration says.
+
+    Raises:
+        UserError: a file is damaged, the adapter is empty, or its kind is another.
+    """
+    if not (directory / "adapter_config.json").is_file():
+        raise UserError(f"the adapter {directory} has no adapter_config.json: give its directory")
+    config = read_json(directory / "adapter_config.json")
+    said = config.get("fine_tune_type", "lora") if isinstance(config, dict) else None
+    names = {name for name, _ in _header(directory / "adapters.safetensors")}
+    if not names:
+        raise UserError(f"the adapter {directory} holds no tensors: copy it again")
+    leaves = {name.rpartition(".")[2] for name in names}
+    low = bool(leaves & {"lora_a", "lora_b"})
+    found = ("dora" if "m" in leaves else "lora") if low else "full"
+    if said != found:
+        raise UserError(
+            f"the adapter {directory} says fine_tune_type {said!r}, and its tensors are of "
+            f"{found!r}: correct its adapter_config.json or copy it again"
+        )
+    return names
+
+
+def _refuse_code(file: Path, said: Mapping[str, Any]) -> None:
+    auto_map = said.get("auto_map")
+    if auto_map and (not isinstance(auto_map, dict) or "AutoTokenizer" in auto_map):
+        raise UserError(
+            f"{file} names Python code to read text with (auto_map), which is never run: save the "
+            f"tokenizer as tokenizer.json and remove auto_map"
+        )
+
+
 def fingerprint(directory: Path) -> str:
     """A digest of what a result depends on: configuration, tokenizer and weights.
 
@@ -228,22 +264,22 @@ def fingerprint(directory: Path) -> str:
 
 
 def tokenizer_config(directory: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that `mlx_lm.load` passes to `AutoTokenizer`.
+    """What `mlx_lm.load` hands on to `AutoTokenizer`: no code, and a bare configuration.
 
-    Never any code of the model's own: left to itself, `AutoTokenizer` asks on the terminal whether
-    to run it. A bare configuration, in place of the model's (`config`, of config.json), unless the
-    tokenizer has a class of its own.
+    `config` is config.json. No configuration is handed on where the tokenizer has a class of its
+    own.
     """
-    safe = {"trust_remote_code": False}
+    # mlx-lm does not hand on its own `trust_remote_code`; without it transformers asks on stdin.
+    refused = {"trust_remote_code": False}
     if not (directory / "tokenizer.json").is_file() or not _is_generic(directory):
-        return safe
+        return refused
     from transformers import PreTrainedConfig
 
     bare = PreTrainedConfig(
         name_or_path=str(directory), tokenizer_class=config.get("tokenizer_class")
     )
     bare.model_type = config["model_type"]
-    return {**safe, "config": bare}
+    return {**refused, "config": bare}
 
 
 def _is_generic(directory: Path) -> bool:
@@ -254,9 +290,7 @@ def _is_generic(directory: Path) -> bool:
         return False
     # The classes that are what tokenizer.json says, the second its name since transformers 5.
     generic = ("PreTrainedTokenizerFast", "TokenizersBackend")
-    return (
-        isinstance(said, dict) and said.get("tokenizer_class") in generic and "auto_map" not in said
-    )
+    return isinstance(said, dict) and said.get("tokenizer_class") in generic
 
 
 def older_rope(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,9 +19,11 @@ from lazarus_bench.models import mlp
 from lazarus_bench.models.anatomy import Anatomy, blocks, unembed
 from lazarus_bench.models.families import Family, family_of
 from lazarus_bench.models.files import (
+    check_adapter,
     check_files,
     older_rope,
     read_config,
+    read_json,
     resolve,
     tokenizer_config,
 )
@@ -94,34 +96,70 @@ def load(
     anatomy = (family or family_of(config)).anatomy_for(config)
     check_files(directory, config)
     mlp.install_gates()
-    adapter_path = None if adapter is None else str(adapter)
     try:
         model, tokenizer = mlx_lm.load(
             str(directory),
             tokenizer_config=tokenizer_config(directory, config),
-            adapter_path=adapter_path,
             model_config=rope,
             trust_remote_code=False,
         )[:2]
     except Exception as error:
-        if "contains custom code" in str(error):
-            raise UserError(
-                f"{name or directory}: its tokenizer is a Python program in the model's directory "
-                f"(auto_map), which is never run: convert it to a tokenizer.json that transformers "
-                f"loads with a class of its own"
-            ) from error
-        with_adapter = "" if adapter is None else f" with the adapter {adapter}"
-        remedy = "" if adapter is None else ": give an adapter that was trained on this model"
         raise UserError(
-            f"{name or directory}{with_adapter} could not be loaded by mlx-lm: "
-            f"{(str(error).strip() or type(error).__name__).splitlines()[0].rstrip(':')}{remedy}"
+            f"{name or directory} could not be loaded by mlx-lm: {_first_line(error)}"
         ) from error
+    if adapter is not None:
+        put_adapter(model, adapter, name or str(directory))
     loaded = LoadedModel(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
     )
     loaded = loaded if quirk is None else with_quirk(loaded, quirk)
     verify_anatomy(loaded)
     return loaded
+
+
+def put_adapter(model: nn.Module, adapter: Path, name: str) -> None:
+    """Put the adapter in mlx-lm's format on `model`, which is called `name`.
+
+    Raises:
+        UserError: it is damaged, lacks a tensor or does not fit the model.
+    """
+    from mlx_lm.tuner.utils import load_adapters
+
+    named = check_adapter(adapter)
+    try:
+        load_adapters(model, str(adapter))
+    except Exception as error:
+        raise UserError(
+            f"{name} with the adapter {adapter} could not be loaded by mlx-lm: "
+            f"{_first_line(error)}: give an adapter that was trained on this model"
+        ) from error
+    missing = _adapted(model, read_json(adapter / "adapter_config.json")) - named
+    if missing:
+        raise UserError(
+            f"the adapter {adapter} lacks {len(missing)} tensors, as {min(missing)}: copy it again"
+        )
+    model.eval()
+
+
+def _adapted(model: nn.Module, config: dict[str, Any]) -> set[str]:
+    """The names of the tensors that an adapter on `model` has by its configuration."""
+    from mlx.utils import tree_flatten
+
+    if config.get("fine_tune_type") == "full":
+        model.freeze()
+        for block in model.layers[-max(config.get("num_layers", 0), 0) :]:
+            block.unfreeze()
+        trained: dict[str, mx.array] = dict(tree_flatten(model.trainable_parameters()))
+        model.unfreeze()
+        return set(trained)
+    parameters: dict[str, mx.array] = dict(tree_flatten(model.parameters()))
+    adapted = {name.rpartition(".")[0] for name in parameters if name.endswith(".lora_b")}
+    own = (".lora_a", ".lora_b", ".m")
+    return {n for n in parameters if n.rpartition(".")[0] in adapted and n.endswith(own)}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
 
 
 def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:

@@ -1,10 +1,12 @@
 """Files that are written whole or not at all, and JSON of a known version read back."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lazarus_bench import reading
 from lazarus_bench.errors import UserError
@@ -17,11 +19,48 @@ def check_place(path: Path, what: str) -> None:
     reveal a full or read-only file system.
     """
     try:
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a directory")
-        probe(path.parent)
+        target, stays = _target(path)
+        if not stays:
+            probe(target.parent)
+        elif not os.access(target, os.W_OK):
+            raise PermissionError(None, "permission denied")
     except OSError as error:
         raise unwritable(path, what, error) from error
+
+
+def _target(path: Path) -> tuple[Path, bool]:
+    """Where to write what `path` names, and whether it is written into and not replaced.
+
+    Behind links lies the file; devices, FIFOs and what standard output or error goes to stay.
+
+    Raises:
+        OSError: it is no file.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return path.resolve(), False
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(None, "is a directory")
+    if stat.S_ISSOCK(found.st_mode):
+        raise OSError(None, "is a socket")
+    stays = not stat.S_ISREG(found.st_mode) or _standard(found) is not None
+    return (path, True) if stays else (path.resolve(), False)
+
+
+def _standard(found: os.stat_result) -> int | None:
+    """The descriptor of standard output or error, where it goes to what was `found`."""
+    for descriptor in (1, 2):
+        with suppress(OSError):  # closed
+            if os.path.samestat(found, os.fstat(descriptor)):
+                return descriptor
+    return None
+
+
+def _stream(path: Path) -> IO[bytes]:
+    descriptor = _standard(path.stat())
+    # Opened by name, a file would be written from its beginning by the one or the other.
+    return path.open("ab") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
 
 def probe(folder: Path) -> None:
@@ -48,23 +87,32 @@ def write_text(text: str, path: Path, what: str = "report") -> None:
 def write_bytes(data: bytes, path: Path, what: str) -> None:
     """Write `data`, a `what`, to `path` whole or not at all, creating the folders above it.
 
+    Links stay, and what they name is written; a device or a FIFO is written into.
+
     UserError if it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a directory")
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
+        target, stays = _target(path)
+        if stays:
+            with _stream(target) as stream:
                 stream.write(data)
-            part.chmod(0o644)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        else:
+            _replace(target, data)
     except OSError as error:
         raise unwritable(path, what, error) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_versioned(

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 import storage
 from storage import BASE, TUNED
 
-from lazarus_bench.cli import main
+from lazarus_bench import cli
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.cleanup import (
     DAY,
@@ -197,6 +198,57 @@ def test_leftovers_of_a_killed_deletion_and_unused_locks_are_cleared(store):
     assert {file.name for file in (store.root / ".locks").iterdir()} <= {"gate.lock"}
 
 
+ROOMS = (".partial", ".removed", ".sessions", ".readings", ".measurements", ".locks")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("under", ["", "/sft-1", "/sft-1/model@1"])
+def test_links_are_never_followed(store, tmp_path, room, under, capsys):
+    outside = strangers(tmp_path / "outside")
+    before = {path: path.stat().st_size for path in outside.rglob("*") if path.is_file()}
+    link = store.root / f"{room}{under}"
+    if under == "":
+        shutil.rmtree(link, ignore_errors=True)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside)
+    assert cli.main(["store", "gc", "--store", str(store.root)]) == 0
+    said = capsys.readouterr().out
+    assert {path: path.stat().st_size for path in before} == before
+    if under == "" or (under == "/sft-1" and room != ".readings"):  # which goes as a whole
+        assert f"kept {room}{under}: a link, which is never followed" in said
+        assert link.is_symlink()
+    assert all(store.find(job) for job in (BASE, TUNED, ON_TUNED, OTHER))
+
+
+def strangers(folder: Path) -> Path:
+    """A folder of somebody else's, old and of names that a store's own have."""
+    for name in ("a.lock", "sft-2/weights", "sft-2/model@2/.part", ".hidden"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("precious")
+    for path in folder.rglob("*"):
+        os.utime(path, (0, 0))
+    return folder
+
+
+def test_an_artifact_behind_a_link_is_named_and_left(store, tmp_path, capsys):
+    away = store.path(TUNED).rename(tmp_path / "away")
+    store.path(TUNED).symlink_to(away)
+    (away / "adapters.safetensors").write_text("damaged")
+    asked = ["store", "gc", "--older-than", "0", "--store", str(store.root)]
+    assert cli.main(asked) == 0
+    assert f"kept {name(TUNED)} (" in (said := capsys.readouterr().out)
+    assert "a link, which is never followed" in said
+    assert store.path(TUNED).is_symlink()
+    assert (away / "adapters.safetensors").read_text() == "damaged"
+
+
+def test_nothing_is_made_behind_a_link(store, tmp_path):
+    (store.root / ".partial").rmdir()
+    (store.root / ".partial").symlink_to(tmp_path)
+    with pytest.raises(UserError, match=r"\.partial is a link, and nothing is made behind one"):
+        storage.write(store, Job(recipe=Sft(), base=BASE, seed=1))
+
+
 def test_nothing_is_removed_from_a_read_only_store(read_only):
     with pytest.raises(UserError, match="is read-only, so nothing can be removed"):
         list(sweep(read_only, decisions(read_only, versions={"pretrain": 99})))
@@ -224,35 +276,3 @@ def test_a_damaged_spec_does_not_speak_for_its_artifact(store):
 def test_versions_are_read_from_the_recipes(monkeypatch):
     monkeypatch.setattr(Sft, "version", 7)
     assert current_versions()["sft"] == 7
-
-
-ROOMS = (".partial", ".removed", ".sessions", ".measurements", ".readings", ".locks")
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_link_in_the_place_of_a_room_is_not_followed(store, room, tmp_path, capsys):
-    theirs = tmp_path / "theirs"
-    files = [theirs / "sft-0123456789" / "a" / "file", theirs / "old", theirs / "old.lock"]
-    for file in files:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("somebody's")
-        os.utime(file, (0, 0))
-    shutil.rmtree(store.root / room, ignore_errors=True)
-    (store.root / room).symlink_to(theirs)
-    damage(store, BASE)
-    assert main(["store", "gc", "--store", str(store.root)]) == 0
-    assert [file.read_text() for file in files] == ["somebody's"] * 3
-    said = capsys.readouterr().out
-    assert f"left {room}: a link to {theirs}, which is not followed" in said
-    assert not store.path(BASE).exists()
-
-
-def test_a_link_in_the_place_of_an_artifact_is_named_and_left(store, tmp_path, capsys):
-    theirs = tmp_path / "theirs"
-    damage(store, BASE)
-    store.path(BASE).rename(theirs)
-    store.path(BASE).symlink_to(theirs)
-    assert main(["store", "gc", "--store", str(store.root), "--older-than", "0"]) == 0
-    assert store.path(BASE).is_symlink()
-    assert (theirs / "manifest.json").exists()
-    assert "a link in the place of an artifact" in capsys.readouterr().out

@@ -1,12 +1,16 @@
 """Adapters: counts, ranks that match a budget, and what may be trained."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlx.utils import tree_map
+from safetensors.numpy import load_file, save_file
 
 from lazarus_bench.backend import mx, nn
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.adapters import (
     Lora,
     add_lora,
@@ -115,6 +119,79 @@ def test_without_the_adapter_a_model_is_its_base(tiny):
         assert np.array_equal(np.array(loaded.model(tokens)), base)
     assert np.array_equal(np.array(loaded.model(tokens)), adapted)
     assert not np.allclose(adapted, base)
+
+
+@pytest.fixture(params=["lora", "full"])
+def adapter(request, tiny, tmp_path):
+    """A whole adapter of the kind that the parameter names."""
+    loaded, lora = load(tiny), Lora(keys=("self_attn.v_proj",), rank=2, scale=1.0)
+    if request.param == "lora":
+        add_lora(loaded, lora)
+    else:
+        unfreeze_blocks(loaded)
+    save_adapter(loaded, tmp_path, lora if request.param == "lora" else None)
+    return tmp_path
+
+
+def keep(wanted):
+    def change(directory):
+        file = directory / "adapters.safetensors"
+        names = enumerate(sorted(load_file(file).items()))
+        save_file({name: w for place, (name, w) in names if wanted(place, name)}, file)
+
+    return change
+
+
+def overlapping(directory):
+    file = directory / "adapters.safetensors"
+    content = file.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    first, second = [name for name in sorted(header) if name != "__metadata__"][:2]
+    header[second]["data_offsets"] = header[first]["data_offsets"]
+    text = json.dumps(header).encode().ljust(size)
+    file.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+
+
+def other_kind(directory):
+    file = directory / "adapter_config.json"
+    config = json.loads(file.read_text())
+    other = {"lora": "full", "full": "lora"}[config["fine_tune_type"]]
+    file.write_text(json.dumps(config | {"fine_tune_type": other}))
+
+
+def dora(directory):
+    file = directory / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"fine_tune_type": "dora"}))
+
+
+def no_configuration(directory):
+    (directory / "adapter_config.json").unlink()
+
+
+PARTS = {
+    "half of the tensors": (keep(lambda place, _: place % 2), "lacks"),
+    "half of one kind": (
+        keep(lambda _, name: not name.endswith(("lora_a", "norm.weight"))),
+        "lacks",
+    ),
+    "the first block": (keep(lambda _, name: ".layers.0." not in name), "lacks"),
+    "no tensors": (keep(lambda *_: False), "holds no tensors"),
+    "overlapping offsets": (overlapping, "is damaged or cut short"),
+    "the other kind": (other_kind, "says fine_tune_type"),
+    "dora": (dora, "says fine_tune_type 'dora'"),
+    "no configuration": (no_configuration, "has no adapter_config"),
+}
+
+
+@pytest.mark.parametrize(("damage", "says"), PARTS.values(), ids=PARTS)
+def test_an_adapter_is_whole_or_refused(tiny, adapter, damage, says):
+    load(tiny, adapter)
+    damage(adapter)
+    with pytest.raises(UserError, match=says) as error:
+        load(tiny, adapter)
+    assert str(adapter) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_the_largest_weight_is_of_b_alone(tiny, tmp_path):

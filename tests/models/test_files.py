@@ -44,16 +44,13 @@ def test_the_tokenizer_is_the_same(tmp_path, family, name):
         assert ours.decode(ours.encode(text)) == theirs.decode(theirs.encode(text))
 
 
-@pytest.mark.parametrize(
-    "more", [{"tokenizer_class": "LlamaTokenizer"}, {"auto_map": {"AutoTokenizer": ["a.B", None]}}]
-)
-def test_a_tokenizer_with_a_class_or_code_of_its_own_gets_no_configuration(tmp_path, more):
-    found = tokenizer_config(tmp_path, written(tmp_path, "llama", **more))
-    assert found == {"trust_remote_code": False}
+def test_a_tokenizer_with_a_class_of_its_own_is_left_alone(tmp_path):
+    config = written(tmp_path, "llama", tokenizer_class="LlamaTokenizer")
+    assert tokenizer_config(tmp_path, config) == {"trust_remote_code": False}
 
 
 @pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json"])
-def test_without_its_files_it_gets_no_configuration(tmp_path, file):
+def test_without_its_files_no_configuration_is_handed_on(tmp_path, file):
     config = written(tmp_path, "llama")
     assert "config" in tokenizer_config(tmp_path, config)
     (tmp_path / file).unlink()

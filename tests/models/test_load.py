@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from contextlib import nullcontext
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.subjects import subject
+from lazarus_bench.models import files
 from lazarus_bench.models.load import load
 
 
@@ -249,14 +250,40 @@ def test_a_custom_model_file_is_not_executed(model, tmp_path):
     assert not hasattr(sys, MARK)
 
 
-def test_an_auto_map_in_the_tokenizer_is_not_executed(model):
-    (model / "evil.py").write_text(f"import sys\nsys.{MARK} = True\n")
-    file = model / "tokenizer_config.json"
-    custom = {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", "evil.Evil"]}}
-    file.write_text(json.dumps(json.loads(file.read_text()) | custom))
-    with pytest.raises(UserError):
+@pytest.mark.parametrize("ask", [load, subject], ids=["load", "subject"])
+@pytest.mark.parametrize("listed", [dict, list])
+def test_code_of_a_tokenizer_is_refused_without_a_question(
+    model, tmp_path, monkeypatch, ask, listed
+):
+    plant_tokenizer(model, tmp_path / "ran", listed)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    with pytest.raises(UserError, match=r"auto_map.*never run: save the tokenizer") as error:
+        ask(str(model))
+    assert "tokenizer_config.json" in one_sentence(error)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_transformers_is_told_to_run_no_code(model, tmp_path, monkeypatch):
+    plant_tokenizer(model, tmp_path / "ran", dict)
+    monkeypatch.setattr(files, "_refuse_code", lambda *_: None, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    with suppress(UserError):
         load(model)
-    assert not hasattr(sys, MARK)
+    assert not (tmp_path / "ran").exists()
+
+
+def plant_tokenizer(model: Path, marker: Path, listed: type) -> None:
+    """Give `model` a tokenizer whose Python file writes `marker` when it is run."""
+    (model / "evil.py").write_text(
+        f"open({str(marker)!r}, 'w').close()\n"
+        "from transformers import PreTrainedTokenizerFast\n"
+        "class Evil(PreTrainedTokenizerFast): pass\n"
+    )
+    names = ["evil.Evil", "evil.Evil"]
+    custom = {"AutoTokenizer": names} if listed is dict else names
+    file = model / "tokenizer_config.json"
+    said = json.loads(file.read_text()) | {"tokenizer_class": "Evil", "auto_map": custom}
+    file.write_text(json.dumps(said))
 
 
 def test_pickles_beside_the_weights_are_not_opened(model, tiny_model):
@@ -290,34 +317,3 @@ def test_what_is_loaded_knows_its_name_depth_and_middle(tiny):
 def test_real_checkpoints_load(shared):
     depths = {d.name: load(d).depth for d in sorted((shared / "models").iterdir())}
     assert depths == {"TinyStories-656K": 2, "stories260K": 5}
-
-
-PLANTED = """
-from pathlib import Path
-from transformers import PreTrainedTokenizerFast
-
-Path({marker!r}).touch()
-
-class Planted(PreTrainedTokenizerFast):
-    pass
-"""
-
-
-@pytest.mark.parametrize("where", ["tokenizer_config.json", "config.json"])
-def test_a_tokenizers_own_code_is_refused_and_no_question_is_asked(
-    where, tiny, tmp_path, monkeypatch
-):
-    directory = shutil.copytree(tiny, tmp_path / "model")
-    marker = tmp_path / "ran"
-    (directory / "planted.py").write_text(PLANTED.format(marker=str(marker)))
-    file = directory / where
-    planted = {"auto_map": {"AutoTokenizer": ["planted.Planted", "planted.Planted"]}}
-    file.write_text(json.dumps(json.loads(file.read_text()) | planted))
-    tokenizer = directory / "tokenizer_config.json"
-    said = json.loads(tokenizer.read_text()) | {"tokenizer_class": "Planted"}
-    tokenizer.write_text(json.dumps(said))
-    monkeypatch.setattr("builtins.input", lambda *_: "y")
-    refused = pytest.raises(UserError, match=r"its tokenizer is a Python program .* never run")
-    with refused if where == "tokenizer_config.json" else nullcontext():
-        load(directory)
-    assert not marker.exists()

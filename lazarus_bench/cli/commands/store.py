@@ -304,6 +304,7 @@ def gc(
                     record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done
                 ],
                 "readings": {"removed": swept.count, "bytes": swept.size},
+                "links": [str(path.relative_to(opened.root)) for path in opened.links()],
             }
         )
     else:
@@ -329,18 +330,16 @@ def _swept(
     freed: int,
     dry: bool,
 ) -> str:
-    from lazarus_bench.jobs.cleanup import WHOLE
+    from lazarus_bench.jobs.cleanup import A_LINK, WHOLE
 
     lines = [
+        f"{_verb(False, dry)} {path.relative_to(store.root)}: {A_LINK}" for path in store.links()
+    ]
+    lines += [
         f"{_verb(decision.remove, dry)} {decision.stored.name} "
         f"({terminal.size(decision.stored.size)}): {decision.reason}"
         for decision in sorted(done, key=lambda d: (not d.remove, d.stored.name))
         if decision.remove or decision.reason != WHOLE
-    ]
-    lines += [
-        f"left {link.name}: a link to {link.readlink()}, which is not followed"
-        for link in store.links()
-        if link.name.startswith(".")
     ]
     if swept.count:
         lines.append(

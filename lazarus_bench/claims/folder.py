@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import lazarus_bench
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 
 NAME = "hypotheses"
+REGISTRY = "registry.json"
 PATTERNS = ("test_*.py", "*_test.py")
 """Names of claim files, as pytest collects them."""
 
@@ -17,10 +19,24 @@ def has_claim_files(directory: Path) -> bool:
     return any(next(directory.rglob(pattern), None) is not None for pattern in PATTERNS)
 
 
+def has_registry(directory: Path) -> bool:
+    """Whether `directory` has what `claims export` writes."""
+    try:
+        found = reading.read_json(directory / REGISTRY)
+        claims = found["claims"]
+        return type(found["registry"]) is int and all(
+            isinstance(claim["id"], str) and len(claim["digest"]) == 64 for claim in claims
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def claims_folder(named: str | Path | None) -> Path:
     """The folder of claim files: `named`, else `hypotheses` here, else the installed one.
 
-    UserError if there is none.
+    Reading claims runs their files, so `hypotheses` here must have a registry of claims beside
+    them: a working directory is often a place that others fill. UserError if it has none, or there
+    is no folder.
     """
     if named is not None:
         folder = Path(named).expanduser()
@@ -31,6 +47,11 @@ def claims_folder(named: str | Path | None) -> Path:
         return folder
     here = Path(NAME)
     if here.is_dir() and has_claim_files(here):
+        if not has_registry(here):
+            raise UserError(
+                f"{here.absolute()} has no {REGISTRY} of claims, and to read claims is to run "
+                f"their files: name it with --hypotheses {here} if they are yours"
+            )
         return here
     found = installed()
     if found is None:

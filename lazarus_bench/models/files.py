@@ -87,9 +87,11 @@ def _check_config(config: Mapping[str, Any], says: str) -> None:
     for key in (*_COUNTS, *_NUMBERS):
         value = config.get(key)
         for item in value if isinstance(value, list) else [value]:
-            good = type(item) in (int, float) and 0 < item < math.inf
+            good = (
+                isinstance(item, int | float) and not isinstance(item, bool) and 0 < item < math.inf
+            )
             if key in _COUNTS:
-                good = good and item <= _MOST and item == int(item)
+                good = good and item is not None and item <= _MOST and item == int(item)
             if item is not None and not good:
                 what = "a number above 0" if key in _NUMBERS else f"a whole number, 1 to {_MOST}"
                 raise UserError(f"{says} {key} is {item!r:.40}: it must be {what}")

@@ -6,9 +6,11 @@ import tomllib
 from pathlib import Path
 
 import lazarus_bench
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 
 NAME = "hypotheses"
+REGISTRY = "registry.json"
 PATTERNS = ("test_*.py", "*_test.py")
 """Names of claim files, as pytest collects them."""
 
@@ -18,12 +20,26 @@ def has_claim_files(directory: Path) -> bool:
     return any(next(directory.rglob(pattern), None) is not None for pattern in PATTERNS)
 
 
+def has_registry(directory: Path) -> bool:
+    """Whether `directory` has what `claims export` writes."""
+    try:
+        found = reading.read_json(directory / REGISTRY)
+        claims = found["claims"]
+        return type(found["registry"]) is int and all(
+            isinstance(claim["id"], str) and len(claim["digest"]) == 64 for claim in claims
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def claims_folder(named: str | Path | None) -> Path:
     """The folder of claim files: `named`, else `hypotheses` here, the project's, the installed one.
 
     A project names its own under `[tool.lazarus-bench]` in the `pyproject.toml` of this folder.
 
-    UserError if there is none.
+    Reading claims runs their files, so `hypotheses` here must have a registry of claims beside
+    them: a working directory is often a place that others fill. UserError if it has none, or there
+    is no folder.
     """
     if named is not None:
         folder = Path(named).expanduser()
@@ -34,6 +50,11 @@ def claims_folder(named: str | Path | None) -> Path:
         return folder
     for here in (Path(NAME), *_of_project(Path("pyproject.toml"))):
         if here.is_dir() and has_claim_files(here):
+            if not has_registry(here):
+                raise UserError(
+                    f"{here.absolute()} has no {REGISTRY} of claims, and to read claims is to run "
+                    f"their files: name it with --hypotheses {here} if they are yours"
+                )
             return here
     found = installed()
     if found is None:

@@ -64,7 +64,8 @@ Hypotheses = Annotated[
     Path | None,
     Parameter(
         metavar="DIR",
-        help="the folder of claim files (default: ./hypotheses, else the installed ones)",
+        help="the folder of claim files (default: ./hypotheses if it has a registry.json, else the "
+        "installed ones)",
     ),
 ]
 

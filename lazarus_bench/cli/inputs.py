@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench import reading
+from lazarus_bench.claims.folder import NAME, claims_folder
 from lazarus_bench.cli.flags import Layers
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.digests import digest_of
@@ -83,6 +84,14 @@ class Found:
                 f"{self.name}: what it does here is no result of its training",
                 file=sys.stderr,
             )
+
+
+def claims_at(named: Path | None) -> Path:
+    """The folder of claim files; on standard error its place, where it was found by its name."""
+    folder = claims_folder(named)
+    if named is None and folder == Path(NAME):
+        print(f"lazarus-bench: the claims are those in {folder.absolute()}", file=sys.stderr)
+    return folder
 
 
 def find(name: str, adapter: str | Path | None = None, lab_seed: int = LAB_SEED) -> Found:

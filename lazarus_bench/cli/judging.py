@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.claim_files import read_claims
-from lazarus_bench.claims.folder import claims_folder, installed
+from lazarus_bench.claims.folder import installed
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine
+from lazarus_bench.cli.inputs import claims_at
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.judge import Outcome
@@ -49,7 +50,7 @@ class Study:
 
 def study(hypotheses: Path | None) -> Study:
     """The claims of a folder, by default those at hand."""
-    folder = claims_folder(hypotheses)
+    folder = claims_at(hypotheses)
     with terminal.busy("reading the claims"):
         claims = read_claims(folder)
     return Study(folder=folder, claims=claims, named=hypotheses is not None)

@@ -15,6 +15,7 @@ from typing import Any
 
 from lazarus_bench.claims.claim import Claim, family_sizes, recipes_of
 from lazarus_bench.claims.claim_files import nearest
+from lazarus_bench.claims.folder import REGISTRY
 from lazarus_bench.claims.registration import decides
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.digests import digest_of
@@ -101,7 +102,7 @@ def of_family(claims: Sequence[RegisteredClaim], family: str) -> tuple[Registere
 
 
 VERSION = 1
-FILE = "registry.json"
+FILE = REGISTRY
 """Beside the claim files, like the pins."""
 
 PAGE = "registry.md"

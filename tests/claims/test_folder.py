@@ -24,10 +24,41 @@ def test_a_named_folder_comes_first_then_one_here_then_the_installed_one(tmp_pat
     checkout = touched(tmp_path / "checkout" / "pyproject.toml")
     beside = touched(checkout / "hypotheses" / "test_lens.py")
     monkeypatch.setattr(lazarus_bench, "__file__", str(checkout / "lazarus_bench" / "__init__.py"))
+    with pytest.raises(UserError, match="no folder anywhere"):
+        claims_folder("anywhere")
+    (tmp_path / "anywhere").mkdir()
     assert claims_folder("anywhere") == Path("anywhere")
     assert claims_folder(None) == installed() == beside
     touched(tmp_path / "hypotheses" / "test_mine.py")
+    with pytest.raises(UserError, match=r"has no registry\.json of claims.*--hypotheses hypoth"):
+        claims_folder(None)
+    (tmp_path / "hypotheses" / "registry.json").write_text('{"registry": 1, "claims": []}')
     assert claims_folder(None) == Path("hypotheses")
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"registry": 1, "claims": [{"id": 3}]}', "[" * 9999])
+@pytest.mark.parametrize(
+    "words", [["claims", "list"], ["experiment", "list"], ["run", "--plan"]], ids=" ".join
+)
+def test_a_listing_runs_no_file_of_a_folder_that_nobody_named(
+    tmp_path, monkeypatch, capsys, words, text
+):
+    from lazarus_bench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    ran = tmp_path / "ran"
+    file = tmp_path / "hypotheses" / "test_planted.py"
+    touched(file)
+    file.write_text(f"import pathlib; pathlib.Path({str(ran)!r}).touch()")
+    (file.parent / "registry.json").write_text(text)
+    assert main(words) == 2
+    assert "to read claims is to run their files" in capsys.readouterr().err
+    assert not ran.exists()
+    (file.parent / "registry.json").write_text('{"registry": 1, "claims": []}')
+    if words[0] != "experiment":  # which lists none without its file, and reads no claim
+        main(words)
+        assert f"the claims are those in {file.parent}" in capsys.readouterr().err
+        assert ran.exists()
 
 
 def test_a_wheel_brings_them_in_the_package(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """`lazarus-bench run`: claims by name, verdicts on standard output, exit codes with a meaning."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from claimfiles import write
@@ -58,13 +59,15 @@ COMPUTED = ("printed/computed", "printed/handed-on", "printed/own")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     write(folder / "hypotheses", test_printed=PRINTED, test_asked=ASKED)
+    # Found by its name alone, it is read only with a registry.
+    (folder / "hypotheses" / "registry.json").write_text('{"registry": 1, "claims": []}')
     return folder
 
 
 @pytest.fixture(scope="module")
 def ran(folder, tiny):
     two = ("--model", tiny, "--seeds", "2", "--workers", "1")
-    return commands(
+    said = commands(
         folder,
         {
             "published": ["run", "--published", "--fail-on", "none"],
@@ -89,6 +92,9 @@ def ran(folder, tiny):
             "pinned": ["run", "printed/good", "--published", "--update-pins", "--report", "p"],
         },
     )
+    place = f"lazarus-bench: the claims are those in {folder / 'hypotheses'}\n"
+    assert said["published"].err == place
+    return {name: replace(each, err=each.err.removeprefix(place)) for name, each in said.items()}
 
 
 def test_the_printed_numbers_are_judged_without_mlx_and_shown_in_a_table(ran, folder):

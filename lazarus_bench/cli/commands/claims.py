@@ -147,10 +147,10 @@ def export(
 
 def _claims(hypotheses: Path | None, family: str | None = None) -> Sequence[RegisteredClaim]:
     from lazarus_bench.claims.claim_files import read_claims
-    from lazarus_bench.claims.folder import claims_folder
+    from lazarus_bench.cli.inputs import claims_at
     from lazarus_bench.report.registry import drawn_up, of_family
 
-    claims = drawn_up(read_claims(claims_folder(hypotheses)))
+    claims = drawn_up(read_claims(claims_at(hypotheses)))
     return of_family(claims, family) if family else claims
 
 

@@ -86,6 +86,9 @@ def test_a_project_names_its_folder_and_a_damaged_one_is_told(tmp_path, monkeypa
     (tmp_path / "mine" / "test_it.py").write_text("")
     project = tmp_path / "pyproject.toml"
     project.write_text('[tool.lazarus-bench]\nhypotheses = "mine"\n')
+    with pytest.raises(UserError, match=r"has no registry\.json of claims.*--hypotheses mine"):
+        claims_folder(None)
+    (tmp_path / "mine" / "registry.json").write_text('{"registry": 1, "claims": []}')
     assert claims_folder(None) == Path("mine")
     project.write_text("[tool")
     with pytest.raises(UserError, match=r"pyproject\.toml cannot be read"):

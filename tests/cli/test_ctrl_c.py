@@ -105,6 +105,7 @@ def test_long(long):
 def test_with_two_workers_and_pressed_twice(tmp_path, tiny):
     write(tmp_path / "hypotheses", test_long=LONG)
     words = [*COMMAND, "run", "--model", str(tiny), "--seeds", "2", "--workers", "2"]
+    words += ["--hypotheses", "hypotheses"]
     environment = clean_environment(LAZARUS_BENCH_STORE=str(tmp_path / "store"), TERM="xterm")
     with Terminal(words, tmp_path, environment) as terminal:
         wait_for(terminal, lambda: len(list(tmp_path.glob("store/.partial/*/metrics.jsonl"))) == 2)

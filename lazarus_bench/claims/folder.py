@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tomllib
 from pathlib import Path
 
@@ -43,11 +44,13 @@ def claims_folder(named: str | Path | None) -> Path:
     """
     if named is not None:
         folder = Path(named).expanduser()
-        if not folder.is_dir():
+        found = folder if folder.is_dir() else _package(str(named))
+        if found is None:
             raise UserError(
-                f"there is no folder {named}: name the folder of claim files with --hypotheses"
+                f"there is no folder {named}, nor is a package of that name installed: name a "
+                f"folder of claim files with --hypotheses, or a package of claims with --pack"
             )
-        return folder
+        return found
     for here in (Path(NAME), *_of_project(Path("pyproject.toml"))):
         if here.is_dir() and has_claim_files(here):
             if not has_registry(here):
@@ -64,6 +67,15 @@ def claims_folder(named: str | Path | None) -> Path:
             f"which brings them"
         )
     return found
+
+
+def _package(name: str) -> Path | None:
+    """The folder of an installed package that holds claim files; the package is not imported."""
+    if not name.isidentifier():
+        return None
+    spec = importlib.util.find_spec(name)
+    places = map(Path, (spec.submodule_search_locations if spec else None) or ())
+    return next((place for place in places if has_claim_files(place)), None)
 
 
 def _of_project(file: Path) -> list[Path]:

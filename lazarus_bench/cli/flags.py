@@ -63,9 +63,10 @@ Json = Annotated[bool, Parameter(name="--json", help="print JSON for other progr
 Hypotheses = Annotated[
     Path | None,
     Parameter(
-        metavar="DIR",
-        help="the folder of claim files (default: ./hypotheses if it has a registry.json, else the "
-        "installed ones)",
+        name=("--hypotheses", "--pack"),
+        metavar="DIR|NAME",
+        help="the folder of claim files, or an installed package of claims (default: ./hypotheses "
+        "if it has a registry.json, else the installed ones)",
     ),
 ]
 

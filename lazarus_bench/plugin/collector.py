@@ -64,9 +64,9 @@ class Evidence:
 class EvidenceCollector:
     """Gathers the evidence that travels in test reports and, at the end, writes what it says."""
 
-    def __init__(self, options: Options, command: str) -> None:
+    def __init__(self, config: pytest.Config, options: Options, command: str) -> None:
         """Collect for one session; `written` names the report's files once they are there."""
-        self._options, self._command = options, command
+        self._config, self._options, self._command = config, options, command
         self._evidence: dict[str, Evidence] = {}
         self.written: list[Path] = []
 
@@ -77,7 +77,10 @@ class EvidenceCollector:
             return
         for name, value in report.user_properties:
             if name == PROPERTY:
-                self._evidence[report.nodeid] = _evidence(str(value))
+                found = self._evidence[report.nodeid] = _evidence(str(value))
+                if not hasattr(self._config, "workerinput"):
+                    hook = self._config.hook.pytest_lazarus_bench_verdict
+                    hook(config=self._config, row=found.row)
 
     def pytest_report_teststatus(
         self, report: pytest.TestReport
@@ -111,6 +114,8 @@ class EvidenceCollector:
         report = merged([evidence.report for evidence in found], self._command)
         published = all(row.subject == PUBLISHED for row in report.rows)
         folder = self._options.report_folder(only_published=published)
+        hook = self._config.hook.pytest_lazarus_bench_report
+        hook(config=self._config, report=report, folder=folder)
         self.written = write_report(report, folder)
         if self._options.update_pins:
             self._pin()

@@ -21,6 +21,7 @@ from lazarus_bench.claims.profiles import asked, left_out
 from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED, is_model
 from lazarus_bench.cores import check_wish, on_own_core
 from lazarus_bench.errors import UserError
+from lazarus_bench.plugin import hookspecs
 from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
 from lazarus_bench.plugin.collector import PROPERTY, REASON, VERDICT, EvidenceCollector
 from lazarus_bench.plugin.trainings import is_worker, leave_out, show_plan, speaker, train
@@ -78,6 +79,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(*names, **about)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer hooks of our own."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options, register the markers and start collecting evidence."""
     own = " ".join(["pytest", *map(str, config.invocation_params.args)])
@@ -91,7 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     if not is_reader():
-        collector = EvidenceCollector(config.stash[OPTIONS], config.stash[COMMAND])
+        collector = EvidenceCollector(config, config.stash[OPTIONS], config.stash[COMMAND])
         config.pluginmanager.register(collector, "lazarus_bench_evidence")
 
 

@@ -26,6 +26,11 @@ def test_a_named_folder_comes_first_then_one_here_then_the_installed_one(tmp_pat
     monkeypatch.setattr(lazarus_bench, "__file__", str(checkout / "lazarus_bench" / "__init__.py"))
     with pytest.raises(UserError, match="no folder anywhere"):
         claims_folder("anywhere")
+    beyond = touched(tmp_path / "site" / "some_claims" / "test_mine.py")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert claims_folder("some_claims") == beyond
+    with pytest.raises(UserError, match="nor is a package of that name installed"):
+        claims_folder("json")  # a package without claims
     (tmp_path / "anywhere").mkdir()
     assert claims_folder("anywhere") == Path("anywhere")
     assert claims_folder(None) == installed() == beside

@@ -162,7 +162,10 @@ def test_a_claim_that_asks_no_model_is_judged_by_its_test_with_the_sessions_seed
         ("no plan", "--published trains nothing, so there is no plan: leave --plan out"),
         ("fail on", "--fail-on 'sometimes' is unknown: choose from moved, refuted"),
         ("seeds", "--seeds 0 is not a number of seeds: give 1 or more"),
-        ("nowhere", "there is no folder nowhere: name the folder of claim files with --hypotheses"),
+        (
+            "nowhere",
+            "there is no folder nowhere, nor is a package of that name installed: name a folder of",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_in_the_commands_own_words(ran, case, sentence):

@@ -34,3 +34,16 @@ def test_no_page_asks_for_a_font_or_a_script_from_elsewhere():
     assert CONFIG["theme"]["font"] is False
     assert "offline" not in CONFIG["plugins"]  # it would name a script of another site
     assert not {"extra_javascript", "extra_css"} & set(CONFIG)
+
+
+def test_every_environment_variable_is_on_one_page():
+    sources = (ROOT / "lazarus_bench").rglob("*.py")
+    used = set().union(
+        *(
+            re.findall(r"\bLAZARUS_BENCH_[A-Z]+", file.read_text(encoding="utf-8"))
+            for file in sources
+        )
+    )
+    page = (ROOT / "docs/run.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `(LAZARUS_BENCH_[A-Z]+)`", page, re.MULTILINE))
+    assert told == used - {"LAZARUS_BENCH_READER"}  # between our own processes

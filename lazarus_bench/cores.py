@@ -8,12 +8,12 @@ core they take turns. The executors run one training per core anyway.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.private import private_folder
 
 VARIABLE = "LAZARUS_BENCH_CORES"
 """`shared` leaves a training on all cores; `own`, the default, gives it one."""
@@ -92,11 +92,7 @@ def _claim(cores: set[int]) -> tuple[int, int] | None:
 def _locked(core: int) -> int:
     import fcntl
 
-    folder = Path(tempfile.gettempdir(), f"lazarus-bench-cores-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} is somebody else's")
-    file = os.open(folder / str(core), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    file = os.open(private_folder() / f"core-{core}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -23,6 +23,8 @@ Schedule = tuple[set[int], int]
 
 SIBLINGS = "/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
 
+SHARED_MEMORY = "/dev/shm"
+
 
 @contextmanager
 def on_own_core() -> Iterator[int | None]:
@@ -99,6 +101,15 @@ def _locked(core: int) -> int:
         os.close(file)
         raise
     return file
+
+
+def remove_registration(process: int) -> None:
+    """Remove the entry that MKL's OpenMP runtime made in shared memory for a process that ended.
+
+    The runtime removes it at an ordinary exit, which a killed process and `os._exit` do not make.
+    """
+    with suppress(OSError):
+        Path(SHARED_MEMORY, f"__KMP_REGISTERED_LIB_{process}_{os.getuid()}").unlink()
 
 
 def _preference(core: int) -> tuple[int, int]:

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.private import keep_kernels_private
 from lazarus_bench.versions import versions
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class _BlasFirst(MetaPathFinder):
     def find_spec(self, fullname: str, *_: Any) -> None:
         """Find nothing: the next finder does."""
         if fullname == "mlx.core":
+            keep_kernels_private()
             _blas()
 
 
@@ -182,6 +184,7 @@ def start() -> None:
         UserError: an environment variable names what is not there, or mlx cannot be loaded.
     """
     global BLAS, EXP
+    keep_kernels_private()
     blas = _blas()
     try:
         with _interrupts_held():

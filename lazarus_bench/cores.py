@@ -8,12 +8,12 @@ core they take turns. The executors run one training per core anyway.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.private import private_folder
 
 VARIABLE = "LAZARUS_BENCH_CORES"
 """`shared` leaves a training on all cores; `own`, the default, gives it one."""
@@ -22,6 +22,8 @@ Schedule = tuple[set[int], int]
 """The cores that a thread may run on, and its scheduling policy."""
 
 SIBLINGS = "/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"
+
+SHARED_MEMORY = "/dev/shm"
 
 
 @contextmanager
@@ -92,17 +94,22 @@ def _claim(cores: set[int]) -> tuple[int, int] | None:
 def _locked(core: int) -> int:
     import fcntl
 
-    folder = Path(tempfile.gettempdir(), f"lazarus-bench-cores-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} is somebody else's")
-    file = os.open(folder / str(core), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    file = os.open(private_folder() / f"core-{core}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(file)
         raise
     return file
+
+
+def remove_registration(process: int) -> None:
+    """Remove the entry that MKL's OpenMP runtime made in shared memory for a process that ended.
+
+    The runtime removes it at an ordinary exit, which a killed process and `os._exit` do not make.
+    """
+    with suppress(OSError):
+        Path(SHARED_MEMORY, f"__KMP_REGISTERED_LIB_{process}_{os.getuid()}").unlink()
 
 
 def _preference(core: int) -> tuple[int, int]:

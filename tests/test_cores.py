@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from lazarus_bench import backend, cores
 from lazarus_bench.cores import VARIABLE, on_own_core
 from lazarus_bench.errors import UserError
+from lazarus_bench.private import private_folder
 
 linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins threads")
 
@@ -72,10 +73,9 @@ def test_a_process_that_was_polite_stays_so(several: set[int]) -> None:
 def test_somebody_elses_link_is_not_followed(several: set[int], tmp_path: Path) -> None:
     theirs = tmp_path / "precious"
     theirs.write_text("kept")
-    folder = tmp_path / f"lazarus-bench-cores-{os.getuid()}"
-    folder.mkdir()
+    folder = private_folder()
     for core in several:
-        (folder / str(core)).symlink_to(theirs)
+        (folder / f"core-{core}").symlink_to(theirs)
     with on_own_core() as core:
         assert core is None
     assert theirs.read_text() == "kept"

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import uuid
 import warnings
@@ -26,6 +27,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from lazarus_bench.cores import remove_registration
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.locks import keep_young, token
 from lazarus_bench.jobs.spec import Job, reads
@@ -285,9 +287,13 @@ def _started(workers: int) -> Iterator[Client]:
         def setup(self, worker: Worker) -> None:  # noqa: ARG002 - the plugin's interface
             """Be the last function called at exit, but for those registered before."""
             atexit.register(_end_at_once)
+            Path(processes, str(os.getpid())).touch()
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with dask.config.set(QUIET), ExitStack() as stack:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lazarus-bench-"))
+        stack.enter_context(dask.config.set({**QUIET, "temporary-directory": folder}))
+        processes = stack.enter_context(_cleared_after(Path(folder, "processes")))
         with _deaf_children():
             cluster = LocalCluster(
                 n_workers=workers,
@@ -304,6 +310,20 @@ def _started(workers: int) -> Iterator[Client]:
         client = stack.enter_context(Client(cluster))
         client.register_plugin(EndAtOnce())
         yield client
+
+
+@contextmanager
+def _cleared_after(processes: Path) -> Iterator[Path]:
+    """A folder with a file named for each process, whose traces are removed after the block.
+
+    Workers leave by `os._exit` or are killed, and one that was killed is replaced by another.
+    """
+    processes.mkdir()
+    try:
+        yield processes
+    finally:
+        for process in processes.iterdir():
+            remove_registration(int(process.name))
 
 
 def _end_at_once() -> None:
@@ -348,7 +368,7 @@ def _joined(address: str) -> Iterator[Client]:
     except (OSError, TimeoutError) as error:
         raise UserError(
             f"no dask scheduler answers at {address} ({str(error).splitlines()[0]}): start one "
-            f"with `dask scheduler`, and give the tcp:// address it prints"
+            f"with `dask scheduler`, and give the tcp:// or tls:// address it prints"
         ) from error
     with client:
         try:
@@ -374,7 +394,7 @@ def check_address(address: str, flag: str = "--scheduler") -> tuple[str, int]:
         host = port = None
     if not host or not port or url.scheme not in ("tcp", "tls"):
         raise UserError(
-            f"{flag} {address!r} is not an address: give the tcp://HOST:PORT that `dask "
-            f"scheduler` prints"
+            f"{flag} {address!r} is not an address: give the tcp://HOST:PORT or "
+            f"tls://HOST:PORT that `dask scheduler` prints"
         )
     return host, port

@@ -88,15 +88,14 @@ def _say_what_lacks(config: pytest.Config, bench: Session, jobs: Iterable[Job]) 
 
 def train(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> None:
     """Run what the store lacks, with a line for each training and a live one on a terminal."""
-    from filelock import FileLock  # brings asyncio in, which no other pytest session needs
-
+    from lazarus_bench.jobs.locks import hold
     from lazarus_bench.session.session import Watch
 
     capture = config.pluginmanager.get_plugin("capturemanager")
     unseen = capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
     # The first of xdist's workers trains; the others then find what it made.
-    lock = FileLock(bench.store.root / LOCK)
-    single = lock if is_worker(config) else contextlib.nullcontext()
+    lock = bench.store.root / LOCK
+    single = hold(lock) if is_worker(config) else contextlib.nullcontext()
     lines = StatusLine(speaker(config))
     with unseen, single:
         try:

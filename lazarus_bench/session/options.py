@@ -196,7 +196,8 @@ class Options:
         read=_count("is not a number of processes", "give 1 or more, or auto", auto=True),
     )
     scheduler: str | None = _option(
-        "train on the workers of a running dask scheduler, such as tcp://10.0.0.1:8786",
+        "train on the workers of a running dask scheduler, such as tcp://10.0.0.1:8786 "
+        "or, with certificates, tls://10.0.0.1:8786",
         metavar="ADDRESS",
     )
     ranks: int = _option(

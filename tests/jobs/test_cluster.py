@@ -7,6 +7,8 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -293,3 +295,48 @@ def test_a_local_cluster_shows_no_page():
             for page in ("status", "info/main/workers.html", "json/identity.json"):
                 with pytest.raises(HTTPError, match="404"):
                     urlopen(f"http://127.0.0.1:{port}/{page}")
+
+
+WITH_CLUSTER = """
+import os, signal, sys
+from pathlib import Path
+from lazarus_bench.jobs.cluster import Cluster
+from lazarus_bench.jobs.work import Place
+
+def work():
+    from lazarus_bench import backend
+    backend.set_threads()
+    backend.mx.eval(backend.mx.ones((500, 500)) @ backend.mx.ones((500, 500)))
+    return os.getpid()
+
+if __name__ == "__main__":
+    with Cluster(Place(root=Path(sys.argv[1])), workers=2) as cluster:
+        processes = {os.getpid(), *cluster._client.run(work).values()}
+        os.kill(max(processes - {os.getpid()}), signal.SIGKILL)
+        while len(processes) < 4:
+            found = cluster._client.run(work, on_error="return").values()
+            processes |= {process for process in found if isinstance(process, int)}
+    print(*processes)
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/shm").exists(), reason="only Linux has /dev/shm")
+def test_a_local_cluster_leaves_nothing_behind(tmp_path):
+    script, temporary = tmp_path / "with_cluster.py", tmp_path / "temporary"
+    script.write_text(WITH_CLUSTER)
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "store"],
+        env=os.environ | {"TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    processes = done.stdout.split()
+    assert len(set(processes)) == 4
+    left = [file.name for file in Path("/dev/shm").iterdir()]
+    assert not [
+        name for name in left if name.startswith("__KMP") and name.split("_")[-2] in processes
+    ]
+    assert {file.name for file in temporary.iterdir()} <= {f"lazarus-bench-{os.getuid()}"}

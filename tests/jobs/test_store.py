@@ -5,8 +5,11 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -409,6 +412,85 @@ def test_no_two_threads_hold_a_lock_while_a_third_clears_unused_ones(tmp_path, m
     assert set(most) == {1}
     shared.clear()
     assert {file.name for file in (tmp_path / "locks").iterdir()} <= {"gate.lock"}
+
+
+@contextmanager
+def locked_by_a_reader(file: Path) -> Iterator[None]:
+    """Somebody who may only read, and so leaves no name, holds the lock."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    with file.open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize("name", ["gate", "job"])
+def test_who_waits_for_a_lock_says_so_and_not_for_ever(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setattr(locks, "SILENT_SECONDS", 0.1)
+    monkeypatch.setenv(locks.HOURS_VARIABLE, str(0.4 / 3600))
+    file = tmp_path / "locks" / f"{name}.lock"
+    with (
+        locked_by_a_reader(file),
+        pytest.raises(UserError, match=rf"{file} was not free.*left no name.*LOCK_HOURS"),
+    ):
+        Locks(tmp_path / "locks").acquire("job", wait=True)
+    assert capsys.readouterr().err.count(f"waits for the lock {file} (whoever holds it") == 1
+
+
+def test_who_holds_a_lock_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(locks, "SILENT_SECONDS", 0.0)
+    monkeypatch.setenv(locks.HOURS_VARIABLE, str(0.3 / 3600))
+    shared = Locks(tmp_path / "locks")
+    lock = shared.acquire("job", wait=True)
+    named = f"last taken by process {os.getpid()} on {socket.gethostname()}"
+    with pytest.raises(UserError, match=named):
+        shared.acquire("job", wait=True)
+    lock.release()
+    assert named in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hours", ["soon", "0", "-1", "nan", "inf"])
+def test_hours_that_are_none_are_refused(monkeypatch, hours):
+    monkeypatch.setenv(locks.HOURS_VARIABLE, hours)
+    with pytest.raises(UserError, match=f"LOCK_HOURS={hours} is not a number of hours"):
+        locks.allowed_hours()
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o755])
+def test_locks_of_a_shared_store_are_writable_by_its_group(tmp_path, mode):
+    tmp_path.chmod(mode)
+    Locks(tmp_path / "locks").acquire("job", wait=True).release()
+    for path in (tmp_path / "locks", *(tmp_path / "locks").iterdir()):
+        assert bool(path.stat().st_mode & 0o020) is (mode == 0o775)
+        assert not path.stat().st_mode & 0o002
+
+
+def plant(path: Path, kind: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (path.parent / "theirs").write_text("kept")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("theirs" if kind == "link" else "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *product(
+            ["locks/gate.lock", "locks/job.lock"], ["link", "dangling link", "folder", "pipe"]
+        ),
+        *product(["locks"], ["link", "dangling link", "pipe"]),
+    ],
+)
+def test_a_lock_that_is_no_file_is_refused(tmp_path, name, kind):
+    plant(tmp_path / name, kind)
+    with pytest.raises(UserError, match=f"{name} is no regular"):
+        Locks(tmp_path / "locks").acquire("job", wait=True)
+    assert not Locks(tmp_path / "locks").held("job")
+    assert ((tmp_path / name).parent / "theirs").read_text() == "kept"
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])

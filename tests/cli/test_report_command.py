@@ -106,7 +106,10 @@ def test_a_rendering_that_has_no_place_writes_nothing(report, tmp_path, capsys, 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("nowhere",), "cannot read the report nowhere; name an existing report.json"),
+        (
+            ("nowhere",),
+            "cannot read the report nowhere (no such file or directory); name an existing",
+        ),
         (("--claim", "three"), "no claim of lazarus-report is called three: leave --claim out"),
         (("--outcome", "good"), "--outcome 'good' is unknown: choose from supported, "),
         (("--as", "md", "--claim", "one"), "--claim and --outcome choose lines of the table"),

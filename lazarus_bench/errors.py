@@ -4,7 +4,11 @@ Also the message shown when the user interrupts a command, which must be availab
 else is imported.
 """
 
+import re
 import sys
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What steers a terminal: C0 but tab and line feed, DEL, C1, and what turns the order of text."""
 
 
 class UserError(Exception):
@@ -21,6 +25,16 @@ class NotApplicable(Exception):
     Raised by instruments (a word that is no single token, a family without routers); the claim's
     verdict is then "not applicable", never a failure.
     """
+
+
+def shown(text: str) -> str:
+    """`text` with its control characters as JSON escapes, so that no file steers a terminal."""
+    return _CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text)
+
+
+def say(sentence: str) -> None:
+    """Say a sentence on standard error."""
+    print(f"lazarus-bench: {shown(sentence)}", file=sys.stderr, flush=True)
 
 
 def say_interrupted() -> None:

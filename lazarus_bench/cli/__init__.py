@@ -41,7 +41,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lazarus_bench.errors import UserError, say_interrupted
+from lazarus_bench.errors import UserError, say, say_interrupted
 
 INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended: 128 + SIGINT."""
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(sentence: str) -> int:
-    print(f"lazarus-bench: {sentence}", file=sys.stderr)
+    say(sentence)
     return 2
 
 

@@ -15,7 +15,7 @@ from lazarus_bench.claims.folder import NAME, claims_folder
 from lazarus_bench.cli.flags import Layers
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.digests import digest_of
-from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.errors import NotApplicable, UserError, say
 from lazarus_bench.models.files import fingerprint, resolve
 
 if TYPE_CHECKING:
@@ -79,10 +79,9 @@ class Found:
     def warn_of_another(self) -> None:
         """Say on standard error that the adapter was trained on another model, where it was."""
         if self.adapter is not None and trained_elsewhere(self.adapter, self.directory):
-            print(
-                f"lazarus-bench: {self.adapter.name} was trained on another model than "
-                f"{self.name}: what it does here is no result of its training",
-                file=sys.stderr,
+            say(
+                f"{self.adapter.name} was trained on another model than {self.name}: what it does "
+                f"here is no result of its training"
             )
 
 
@@ -90,7 +89,7 @@ def claims_at(named: Path | None) -> Path:
     """The folder of claim files; on standard error its place, where it was found by its name."""
     folder = claims_folder(named)
     if named is None and folder == Path(NAME):
-        print(f"lazarus-bench: the claims are those in {folder.absolute()}", file=sys.stderr)
+        say(f"the claims are those in {folder.absolute()}")
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from lazarus_bench.claims.folder import installed
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine
 from lazarus_bench.cli.inputs import claims_at
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, say
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.judge import Outcome
 from lazarus_bench.report import wording
@@ -104,7 +103,7 @@ def _check(asked: Options, of: Study, *, published: bool) -> None:
             f"--update-pins would change the claims that were installed in {of.folder}: copy that "
             f"folder and name the copy with --hypotheses"
         )
-    print(f"lazarus-bench: judging the installed claims in {of.folder}", file=sys.stderr)
+    say(f"judging the installed claims in {of.folder}")
 
 
 def _show_plan(

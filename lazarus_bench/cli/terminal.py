@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lazarus_bench.errors import shown
 from lazarus_bench.figures.tables import PIPED, wrapped
 from lazarus_bench.report.markup import unescaped
 from lazarus_bench.session.progress import StatusLine, every
@@ -31,8 +32,10 @@ def width() -> int:
 def write(text: str, *, as_json: bool = False) -> None:
     """Write to standard output what a token can hold: anything.
 
-    What the output's encoding lacks is written as an escape; JSON is UTF-8 (RFC 8259, 8.1).
+    What the output's encoding lacks is written as an escape, and so is what would steer a terminal;
+    JSON is UTF-8 (RFC 8259, 8.1).
     """
+    text = shown(text)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8") if as_json else reconfigure(errors="backslashreplace")

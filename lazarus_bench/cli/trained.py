@@ -18,7 +18,7 @@ from lazarus_bench.cli import inputs, outputs, terminal
 from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.inputs import Found
 from lazarus_bench.cli.train_settings import with_flags
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, shown
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.training import Curve, Curves, trainings
 from lazarus_bench.jobs.artifact import Artifact, read_artifact
@@ -220,7 +220,7 @@ def _train(job: Job, store: Store) -> None:
 
 def _say(line: str) -> None:
     """A line on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    print(shown(line), file=sys.stderr, flush=True)
 
 
 def _how_to_go_on(job: Job, store: Store) -> str:

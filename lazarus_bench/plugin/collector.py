@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lazarus_bench.claims.subjects import PUBLISHED
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, shown
 from lazarus_bench.session.options import Options
 
 if TYPE_CHECKING:
@@ -149,19 +149,20 @@ class EvidenceCollector:
         width = terminalreporter._tw.fullwidth if sys.stdout.isatty() else 400
         rows = [found.row for found in self._evidence.values()]
         terminalreporter.section("claims")
-        terminalreporter.write_line(claims_table(rows, width))
+        write = terminalreporter.write_line
+        write(shown(claims_table(rows, width)))
         for line in filter(None, (pooled_line(pool_rows(rows), width), amended_line(rows, width))):
-            terminalreporter.write_line(line)
+            write(shown(line))
         quirks = quirks_line(rows)
         if quirks:
-            terminalreporter.write_line(quirks, yellow=True)
+            write(shown(quirks), yellow=True)
         for row in rows:
             # The table leaves open why a test failed, and why there is no number to show.
             wordless = row.subject != PUBLISHED and row.verdict.estimate is None
             if wordless or fails(row, self._options.fail_on):
-                terminalreporter.write_line(sentence(row))
+                write(shown(sentence(row)))
         for file in self.written:
-            terminalreporter.write_line(f"written: {file}")
+            write(shown(f"written: {file}"))
 
 
 def broke(report: pytest.TestReport) -> bool:

@@ -20,7 +20,7 @@ from lazarus_bench.claims import claim_of as claim_of_test
 from lazarus_bench.claims.profiles import asked, left_out
 from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED, is_model
 from lazarus_bench.cores import check_wish, on_own_core
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, shown
 from lazarus_bench.plugin import hookspecs
 from lazarus_bench.plugin.ahead import is_reader, options_of_reader, reading_ahead, stop_if_left
 from lazarus_bench.plugin.collector import PROPERTY, REASON, VERDICT, EvidenceCollector
@@ -95,7 +95,7 @@ def pytest_configure(config: pytest.Config) -> None:
             flag = config.stash[OPTIONS].flag("plan")
             raise UserError(f"{flag} shows nothing under xdist's workers; leave -n out")
     except UserError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(shown(str(error))) from None
     if not is_reader():
         collector = EvidenceCollector(config, config.stash[OPTIONS], config.stash[COMMAND])
         config.pluginmanager.register(collector, "lazarus_bench_evidence")
@@ -238,7 +238,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Say it where no collection was shown that it could have followed."""
     if _is_controller(config) and LEFT_OUT in config.stash:
-        terminalreporter.write_line(f"lazarus-bench: {config.stash[LEFT_OUT]}")
+        terminalreporter.write_line(shown(f"lazarus-bench: {config.stash[LEFT_OUT]}"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -249,7 +249,7 @@ def pytest_make_collect_report(
     report = yield
     call = getattr(report, "call", None)
     if call is not None and call.excinfo and isinstance(call.excinfo.value, UserError):
-        report.longrepr = str(call.excinfo.value)
+        report.longrepr = shown(str(call.excinfo.value))
     return report
 
 
@@ -261,7 +261,7 @@ def _is_controller(config: pytest.Config) -> bool:
 def _refuse(session: pytest.Session, message: str) -> Exception:
     """What to raise so that the session ends with `message` and a non-zero exit code."""
     if not is_worker(session.config):
-        return pytest.UsageError(message)
+        return pytest.UsageError(shown(message))
     session.shouldfail = message
     return session.Failed(message)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, shown
 from lazarus_bench.session.progress import StatusLine
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def speaker(config: pytest.Config) -> Callable[[str], None]:
 
     def say(line: str) -> None:
         if terminal is not None:
-            terminal.write_line(f"lazarus-bench: {line}")
+            terminal.write_line(f"lazarus-bench: {shown(line)}")
 
     return say
 

@@ -314,7 +314,7 @@ def _change(found: Comparison, pair: Pair) -> str:
     shown = []
     for row in pair.both:
         estimate, region = row.verdict.estimate, wording.region(row.verdict.region)
-        known = estimate and f"{wording.estimate(estimate)}, {wording.sample(estimate)}"
+        known = estimate and f"{wording.estimate(estimate)}, {prose(wording.sample(estimate))}"
         shown.append(f"{known}, region {region}" if known else prose(row.verdict.reason))
     return (
         f"- **{_name(pair)}: {before} → {after}**{marked(pair.row)}\n"
@@ -341,7 +341,9 @@ def _unpaired(title: str, pairs: tuple[Pair, ...]) -> Iterator[str]:
         outcome = f"{pair.row.verdict.outcome.value}{marked(pair.row)}"
         own = verdicts.setdefault((pair.row.claim_id, why), [])
         own.append(f"{subject_name(pair.row.subject)} {outcome}")
-    lines = (f"- {code(name)}, {why}: {', '.join(own)}" for (name, why), own in verdicts.items())
+    lines = (
+        f"- {code(name)}, {prose(why)}: {', '.join(own)}" for (name, why), own in verdicts.items()
+    )
     yield f"## {title}: {printed.many(len(pairs), 'verdict')}"
     yield "\n".join(lines)
 

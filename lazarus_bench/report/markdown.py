@@ -132,9 +132,9 @@ def _judged(row: Row) -> list[str]:
             shown += f"<br><sub>95%: {wording.interval95(estimate)}</sub>"
     return [
         row.subject if row.subject in (PUBLISHED, COMPUTED) else code(row.subject),
-        wording.sample(estimate),
+        prose(wording.sample(estimate)),
         shown,
-        wording.effect(estimate.effect) if estimate else "",
+        prose(wording.effect(estimate.effect)) if estimate else "",
         wording.region(verdict.region),
         f"{_MARK[verdict.outcome]} {verdict.outcome.value}{marked(row)}",
         "" if row.subject == PUBLISHED else wording.published(row.published) or "—",
@@ -182,7 +182,7 @@ def _evidence(row: Row) -> Iterator[str]:
         yield f"Control, {prose(control.name)}: {value}, {expected}, {passed}"
     for item in row.secondary:
         level = ", 95%" if wording.has_interval(item.estimate) else ""
-        rests_on = f"({wording.sample(item.estimate)}{level})"
+        rests_on = f"({prose(wording.sample(item.estimate))}{level})"
         yield f"Also, {prose(item.label)}: {wording.estimate95(item.estimate)} {rests_on}"
     note = f": {prose(row.published_note)}" if row.published_note else ""
     yield f"Source ({prose(row.source)}){note}"

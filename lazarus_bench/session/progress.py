@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from lazarus_bench.errors import shown
 from lazarus_bench.figures.tables import cut
 
 QUIET_SECONDS = 60.0
@@ -30,19 +31,19 @@ class StatusLine:
     def say(self, line: str) -> None:
         """Write a line that stays."""
         self.clear()
-        self._write(line)
+        self._write(shown(line))
 
     def live(self, line: str) -> None:
         """Show what is going on now, in place of what was."""
         if not sys.stderr.isatty():
             if time.monotonic() - self._said >= QUIET_SECONDS:
                 self._said = time.monotonic()
-                self._write(line)
+                self._write(shown(line))
             return
-        shown = cut(line, shutil.get_terminal_size().columns - 1)
-        sys.stderr.write(f"\r{shown.ljust(self._shown)}")
+        seen = cut(shown(line), shutil.get_terminal_size().columns - 1)
+        sys.stderr.write(f"\r{seen.ljust(self._shown)}")
         sys.stderr.flush()
-        self._shown = len(shown)
+        self._shown = len(seen)
 
     def clear(self) -> None:
         """Take the replaced line off the terminal."""

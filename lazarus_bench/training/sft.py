@@ -20,6 +20,7 @@ from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate
 from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.models.templates import check_template
 from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
 from lazarus_bench.tasks.text_rows import TextRow, TextSource, read_rows, source_of
@@ -284,6 +285,9 @@ def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Examp
             that the tokenizer lacks.
     """
     room, found = context_of(loaded), []
+    chats = {row.place: _messages(row) for row in rows if row.messages}
+    if chats and getattr(loaded.tokenizer, "has_chat_template", False):
+        check_template(loaded.name, loaded.tokenizer, chats)
     for row in rows:
         example = _example(loaded, row)
         if not example.prompt or not example.answer:
@@ -312,6 +316,10 @@ def _example(loaded: LoadedModel, row: TextRow) -> Example:
     return Example(prompt=answer[:1], answer=answer[1:])
 
 
+def _messages(row: TextRow) -> list[dict[str, str]]:
+    return [{"role": role, "content": content} for role, content in row.messages]
+
+
 def _chat(loaded: LoadedModel, row: TextRow) -> Example:
     """All messages as the model's own template writes them; the last one is the answer."""
     tokenizer: Any = loaded.tokenizer
@@ -320,7 +328,7 @@ def _chat(loaded: LoadedModel, row: TextRow) -> Example:
             f"{row.place} has messages, and {loaded.name} has no chat template: give prompt and "
             f"completion"
         )
-    messages = [{"role": role, "content": content} for role, content in row.messages]
+    messages = _messages(row)
     whole = tokenizer.apply_chat_template(messages, return_dict=False)
     prompt = tokenizer.apply_chat_template(
         messages[:-1], add_generation_prompt=True, return_dict=False

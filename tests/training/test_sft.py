@@ -11,6 +11,7 @@ from trainings import digest, made, weights
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
+from lazarus_bench.models import templates
 from lazarus_bench.models.load import load
 from lazarus_bench.tasks.arithmetic import held_out
 from lazarus_bench.tasks.example_rows import generate, rows
@@ -165,6 +166,33 @@ def test_messages_follow_the_models_template(tiny):
     (example,) = sft.examples_of_rows(loaded, [chat])
     assert loaded.tokenizer.decode(list(example.prompt)).endswith("user 7 * 8.assistant ")
     assert loaded.tokenizer.decode(list(example.answer)) == "56."
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        ("{{ raise_exception('roles must\\nalternate') }}", r"refuses own, line 1 \(roles must\)"),
+        ("{{ 1 / 0 }}", "refuses own, line 1 .division by zero."),
+        ("{% for", "refuses own, line 1"),
+        ("{{ 'a' * 10 ** 8 }}", "writes 100000000 characters for own, line 1"),
+        ("{{ ('a' * 10 ** 10) | length }}", "takes more than 4 GB"),
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "does not end within 1 s",
+        ),
+    ],
+)
+def test_a_template_that_fails_is_one_sentence(tiny_model, monkeypatch, template, sentence):
+    monkeypatch.setattr(templates, "SECONDS", 1)
+    tokenizer = tiny_model.tokenizer
+    monkeypatch.setattr(tokenizer._tokenizer, "chat_template", template)
+    tokenizer.has_chat_template = True
+    chat = TextRow(messages=(("user", "7 * 8"), ("assistant", "56")), place="own, line 1")
+    try:
+        with pytest.raises(UserError, match=f"the chat template of .* {sentence}.*: give prompt"):
+            sft.examples_of_rows(tiny_model, [chat])
+    finally:
+        tokenizer.has_chat_template = False
 
 
 def test_a_row_that_does_not_fit_the_context_is_named(tiny_model):

@@ -32,7 +32,7 @@ from cyclopts import Parameter
 
 from lazarus_bench.cli import terminal
 from lazarus_bench.cli.flags import CommandLine, Json, Line, lab_models, number
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, say
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.report.files import check_place, write_text
 
@@ -235,5 +235,5 @@ def _gate(found: Sequence[Document]) -> int:
 
     fallen = [regression for document in found for regression in regressions(document)]
     for regression in fallen:
-        print(f"lazarus-bench: regression: {regression}", file=sys.stderr)
+        say(f"regression: {regression}")
     return REGRESSED if fallen else 0

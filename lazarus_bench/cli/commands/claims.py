@@ -8,7 +8,6 @@ Examples:
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from lazarus_bench.cli import terminal
 from lazarus_bench.cli.application import actions
 from lazarus_bench.cli.flags import Hypotheses, Json, claim_ids, families
 from lazarus_bench.cli.terminal import flowed, width
@@ -73,11 +73,11 @@ def list_them(
             {"id": name, "digest": digests.get(name)} | (asdict(status) if status else {})
             for name, status in found.items()
         ]
-        print(json.dumps(listed, indent=1, ensure_ascii=False))
+        terminal.write_json(listed)
     else:
-        print(list_claims(claims, width(), statuses))
+        terminal.write(list_claims(claims, width(), statuses))
         if statuses is not None:
-            print(f"\n{tally(statuses)}")
+            terminal.write(f"\n{tally(statuses)}")
     return int(any(status.what != KEPT for status in (statuses or {}).values()))
 
 
@@ -99,8 +99,10 @@ def show(
     from lazarus_bench.report.registry import chosen, render_claim
 
     found = chosen(_claims(hypotheses), claim)
-    text = json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n"
-    sys.stdout.write(text if as_json else flowed(render_claim(found), width()))
+    if as_json:
+        terminal.write_json(asdict(found))
+    else:
+        terminal.write(flowed(render_claim(found), width()))
     return 0
 
 
@@ -131,7 +133,7 @@ def export(
 
     claims = _claims(hypotheses, family)
     if output is None:
-        sys.stdout.write(to_text(claims) if as_json else render_registry(claims))
+        terminal.write(to_text(claims) if as_json else render_registry(claims), as_json=as_json)
         return 0
     path = Path(output)
     if path.is_dir() or output.endswith("/"):

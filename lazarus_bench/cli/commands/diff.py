@@ -29,8 +29,8 @@ from cyclopts import Parameter
 from lazarus_bench import reading
 from lazarus_bench.cli.flags import Hypotheses
 from lazarus_bench.cli.outputs import check_apart, report_file
-from lazarus_bench.cli.terminal import flowed, width
-from lazarus_bench.errors import UserError
+from lazarus_bench.cli.terminal import flowed, width, write
+from lazarus_bench.errors import UserError, shown
 
 if TYPE_CHECKING:
     from lazarus_bench.report.diff import Comparison
@@ -89,7 +89,7 @@ def run(
     else:
         text = render_diff(found, everything=everything)
     if output is None:
-        sys.stdout.write(text if as_json else flowed(text, width()))
+        write(text if as_json else flowed(text, width()), as_json=as_json)
     else:
         write_text(text, output, "comparison")
     if github or os.environ.get("GITHUB_ACTIONS") == "true":
@@ -107,7 +107,7 @@ def _annotate(found: Comparison, report: Path, hypotheses: Path) -> None:
 
     for pair in found.changed:
         file, line = _place(pair.row.claim_id, hypotheses) or (report, None)
-        print(annotation(pair, _in_repository(file), line), file=sys.stderr)
+        print(shown(annotation(pair, _in_repository(file), line)), file=sys.stderr)
 
 
 def _place(claim_id: str, hypotheses: Path) -> tuple[Path, int] | None:

@@ -93,10 +93,12 @@ def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
             }
         )
     elif not contents:
-        print(f"the store {opened.root} is empty{beside}")
+        terminal.write(f"the store {opened.root} is empty{beside}")
     else:
-        print(table(HEADERS, [_row(stored) for stored in contents], terminal.width(), kept=3))
-        print(f"\n{len(contents)} in {opened.root}, {terminal.size(total)}{beside}")
+        terminal.write(
+            table(HEADERS, [_row(stored) for stored in contents], terminal.width(), kept=3)
+        )
+        terminal.write(f"\n{len(contents)} in {opened.root}, {terminal.size(total)}{beside}")
     return 0
 
 
@@ -151,7 +153,7 @@ def show(
     if as_json:
         terminal.write_json(shown)
     else:
-        print(_told(shown))
+        terminal.write(_told(shown))
     return 0
 
 
@@ -257,7 +259,7 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
         damaged = sum(1 for found in damages.values() if found) or "none"
         told = f"{len(damages)} artifacts in {opened.root}: {damaged} damaged"
         beside = f"; {kept}: {len(spoiled) or 'none'} damaged" if kept.count else ""
-        print("\n".join([*sentences, told + beside]))
+        terminal.write("\n".join([*sentences, told + beside]))
     return 1 if sentences else 0
 
 
@@ -308,7 +310,7 @@ def gc(
             }
         )
     else:
-        print(_swept(opened, done, swept, freed, dry))
+        terminal.write(_swept(opened, done, swept, freed, dry))
     return 0
 
 

@@ -1,0 +1,88 @@
+"""A model's chat template is a program of strangers: it is tried in a process that has limits.
+
+What it writes is then taken from the tokenizer as ever, so that nothing changes for those that end.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lazarus_bench.errors import UserError
+
+SECONDS = 10
+"""Processor time for the templates of a training's rows, beside what a row may take."""
+
+_SECONDS_A_ROW = 0.01
+_MEMORY = 4 << 30
+_LONGEST = 1 << 24
+"""Characters that the template may make of one row."""
+
+Messages = Sequence[Mapping[str, str]]
+
+
+def check_template(name: str, tokenizer: Any, rows: Mapping[str, Messages]) -> None:
+    """Make sure that the template of the model `name` ends, and soon, for each of `rows`.
+
+    `rows` are conversations by where they come from; each is also written without its last message.
+
+    Raises:
+        UserError: it refuses a row, does not end, or writes too much.
+    """
+    words = {**tokenizer.special_tokens_map, "enable_thinking": tokenizer.has_thinking}
+    task = json.dumps([tokenizer.get_chat_template(), words, rows], default=str)
+    seconds = round(SECONDS + _SECONDS_A_ROW * len(rows))
+    command = [sys.executable, "-m", "lazarus_bench.models.templates", str(seconds)]
+    try:
+        done = subprocess.run(
+            command, input=task.encode(), capture_output=True, timeout=10 * seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise _refusal(name, f"does not end within {seconds} s") from None
+    said = done.stdout.decode().strip()
+    if done.returncode < 0:
+        raise _refusal(name, f"does not end within {seconds} s")
+    if done.returncode or said:
+        raise _refusal(name, said or f"ended its process with {done.returncode}")
+
+
+def _refusal(name: str, why: str) -> UserError:
+    return UserError(f"the chat template of {name} {why}: give prompt and completion")
+
+
+def main(seconds: int) -> None:
+    """Render the task on standard input, and print the first line of what went wrong."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    template, tokens, rows = json.loads(sys.stdin.buffer.read())
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = round(used.ru_utime + used.ru_stime) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds + spent, seconds + spent))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    place = ""
+    try:
+        for place, row in rows.items():
+            for messages, prompt in ((row, False), (row[:-1], True)):
+                (text,), _ = render_jinja_template(
+                    conversations=[messages],
+                    chat_template=template,
+                    add_generation_prompt=prompt,
+                    **tokens,
+                )
+                if len(text) > _LONGEST:
+                    print(f"writes {len(text)} characters for {place}")
+                    return
+    except MemoryError:
+        print(f"takes more than {_MEMORY >> 30} GB of memory")
+    except Exception as error:  # a template can fail in any way that Python can
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"refuses {place} ({why:.200})")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

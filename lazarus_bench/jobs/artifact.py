@@ -20,6 +20,7 @@ from typing import Any, Literal
 from lazarus_bench import reading
 from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.training.kept import flush
 from lazarus_bench.training.record import RESUME
 
 MANIFEST = "manifest.json"
@@ -192,19 +193,6 @@ def write_manifest(directory: Path, job: Job, about: Mapping[str, str], attempt:
     directories = [directory, *(path for path in directory.rglob("*") if path.is_dir())]
     for path in (*files, directory / MANIFEST, *directories):
         flush(path)
-
-
-def flush(path: Path) -> None:
-    """Wait until the file or directory at `path` is on the disk, so that it survives a power cut.
-
-    Raises:
-        OSError: it does not fit, which some file systems report only here.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True, kw_only=True)

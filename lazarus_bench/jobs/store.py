@@ -30,7 +30,6 @@ from lazarus_bench.jobs.artifact import (
     Stored,
     begin,
     damages,
-    flush,
     read_artifact,
     stored_artifact,
     unfinished,
@@ -39,6 +38,7 @@ from lazarus_bench.jobs.artifact import (
 )
 from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.training.kept import flush
 from lazarus_bench.training.record import RESUME
 
 __all__ = ["MANIFEST", "RESUME", "SPEC", "STORE_VARIABLE", "Artifact", "Store", "Stored"]

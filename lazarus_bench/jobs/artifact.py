@@ -101,8 +101,8 @@ def damages(directory: Path, digest: str, *, checksums: bool) -> Iterator[str]:
     """A sentence for each thing wrong with the artifact at `directory`.
 
     `digest` is what its manifest must begin with. A file that a loader would read must be listed;
-    others, such as a file system's own, are no damage. Without `checksums` only sizes are compared,
-    since hashing gigabytes takes time.
+    others, such as a file system's own or what only an attempt reads, are no damage. Without
+    `checksums` only sizes are compared, since hashing gigabytes takes time.
     """
     start = f"artifact {directory.name} is damaged:"
     try:
@@ -123,6 +123,8 @@ def damages(directory: Path, digest: str, *, checksums: bool) -> Iterator[str]:
     listed = set(manifest["files"]) | {MANIFEST}
     for file in sorted(below(directory)):
         name = str(file.relative_to(directory))
+        if name == ATTEMPT or file.is_relative_to(directory / RESUME):
+            continue
         if file.suffix in _READ and name not in listed and not name.startswith("."):
             yield f"{start} {MANIFEST} has no checksum of {name}, which lies there"
 

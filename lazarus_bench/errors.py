@@ -19,6 +19,10 @@ class UserError(Exception):
     """
 
 
+class RefusedWriteError(UserError):
+    """The file system refuses what a training writes; what it kept so far stays for the next."""
+
+
 class NotApplicable(Exception):
     """A claim that does not apply to a subject; the message says why.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -34,7 +33,15 @@ from lazarus_bench.session.progress import QUIET_SECONDS, every
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
-from lazarus_bench.training.record import METRICS, RESUME, StepMetrics, latest, read_thinned
+from lazarus_bench.training.record import (
+    METRICS,
+    RESUME,
+    VALIDATION,
+    StepMetrics,
+    latest,
+    read_thinned,
+    read_validation,
+)
 
 LAST_SEED = 2**63 - 1
 """mlx's generator takes an integer of 64 bits."""
@@ -156,9 +163,8 @@ class Trained:
     @property
     def validation(self) -> dict[str, float]:
         """Validation loss, nats a token of the answer, by step; empty where none is taken."""
-        file = self.directory / "validation.json"
-        found: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
-        return found
+        found = read_validation(self.directory) if (self.directory / VALIDATION).exists() else {}
+        return {str(step): loss for step, loss in found.items()}
 
 
 def put(job: Job, place: Path | None, store: Store) -> Trained:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from lazarus_bench import reading
 from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.training.kept import flush
 from lazarus_bench.training.record import RESUME
 
 MANIFEST = "manifest.json"
@@ -100,8 +101,8 @@ def damages(directory: Path, digest: str, *, checksums: bool) -> Iterator[str]:
     """A sentence for each thing wrong with the artifact at `directory`.
 
     `digest` is what its manifest must begin with. A file that a loader would read must be listed;
-    others, such as a file system's own, are no damage. Without `checksums` only sizes are compared,
-    since hashing gigabytes takes time.
+    others, such as a file system's own or what only an attempt reads, are no damage. Without
+    `checksums` only sizes are compared, since hashing gigabytes takes time.
     """
     start = f"artifact {directory.name} is damaged:"
     try:
@@ -122,6 +123,8 @@ def damages(directory: Path, digest: str, *, checksums: bool) -> Iterator[str]:
     listed = set(manifest["files"]) | {MANIFEST}
     for file in sorted(below(directory)):
         name = str(file.relative_to(directory))
+        if name == ATTEMPT or file.is_relative_to(directory / RESUME):
+            continue
         if file.suffix in _READ and name not in listed and not name.startswith("."):
             yield f"{start} {MANIFEST} has no checksum of {name}, which lies there"
 
@@ -192,19 +195,6 @@ def write_manifest(directory: Path, job: Job, about: Mapping[str, str], attempt:
     directories = [directory, *(path for path in directory.rglob("*") if path.is_dir())]
     for path in (*files, directory / MANIFEST, *directories):
         flush(path)
-
-
-def flush(path: Path) -> None:
-    """Wait until the file or directory at `path` is on the disk, so that it survives a power cut.
-
-    Raises:
-        OSError: it does not fit, which some file systems report only here.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from lazarus_bench.jobs.artifact import Stored, damages, directory_name, disk_us
 from lazarus_bench.jobs.locks import remove_old_tokens
 from lazarus_bench.jobs.store import STORE_VARIABLE, Store, refusal
 from lazarus_bench.training import known_recipes
+from lazarus_bench.training.kept import damage as resume_damage
 
 DAY = 86_400.0
 WHOLE = "whole"
@@ -47,9 +48,17 @@ def current_versions() -> dict[str, int]:
 
 
 def damages_of(stored: Stored) -> list[str]:
-    """A sentence for each file of an artifact that has changed, contents included."""
-    found = list(damages(stored.directory, stored.name.rpartition("-")[2], checksums=True))
-    return found if stored.directory.is_dir() else []  # another process may have removed it
+    """A sentence for each file of an artifact that has changed, contents included.
+
+    Of unfinished work, the first that keeps its training from going on.
+    """
+    found: Iterable[str | None]
+    if stored.state == "unfinished":
+        found = [resume_damage(stored.directory)]
+    else:
+        found = damages(stored.directory, stored.name.rpartition("-")[2], checksums=True)
+    told = [sentence for sentence in found if sentence is not None]
+    return told if stored.directory.is_dir() else []  # another process may have removed it
 
 
 def decide(

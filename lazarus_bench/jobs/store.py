@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import RefusedWriteError, UserError
 from lazarus_bench.jobs.artifact import (
     ATTEMPT,
     MANIFEST,
@@ -30,7 +31,6 @@ from lazarus_bench.jobs.artifact import (
     Stored,
     begin,
     damages,
-    flush,
     read_artifact,
     stored_artifact,
     unfinished,
@@ -39,6 +39,7 @@ from lazarus_bench.jobs.artifact import (
 )
 from lazarus_bench.jobs.locks import Locks
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.training.kept import flush
 from lazarus_bench.training.record import RESUME
 
 __all__ = ["MANIFEST", "RESUME", "SPEC", "STORE_VARIABLE", "Artifact", "Store", "Stored"]
@@ -148,11 +149,12 @@ class Store:
         """`working(job)`, which becomes the artifact when the block ends without an error.
 
         The caller holds the claim on `job`. What a killed attempt left there is still there; an
-        interrupt or an exit keeps it, any other error removes it, since a training that diverged
-        must start over. A whole artifact that is there already stays.
+        interrupt, an exit or an error of a file system keeps it, any other error removes it,
+        since a training that diverged must start over. A whole artifact that is there already
+        stays.
 
         Raises:
-            UserError: the store is full or read-only.
+            RefusedWriteError: the store is full or read-only, or its file system fails.
         """
         directory = self.working(job)
         self._refuse_links(directory)
@@ -162,15 +164,46 @@ class Store:
             with self._explained(job):
                 attempt = begin(directory, job)
                 write_spec(directory, job)
-            yield directory
+            with self._kept():
+                yield directory
             with self._explained(job):
                 write_spec(directory, job)
                 write_manifest(directory, job, about, attempt)
                 self._publish(job, directory)
-        except Exception as error:
-            # Asked before the work is removed, which frees space.
-            refused = _full(self.root) if _is_full(error, self.root) else None
+        except (
+            RefusedWriteError,
+            OSError,
+        ):  # no fault of what was trained, which the next verifies
+            raise
+        except Exception:
             self.discard(directory)
+            raise
+
+    def finish(self, job: Job) -> Artifact | None:
+        """The artifact of `job` from the work of an attempt that could only not put it in place.
+
+        The caller holds the claim on `job`.
+
+        Raises:
+            RefusedWriteError: it cannot be put there now either.
+        """
+        directory = self.working(job)
+        self._refuse_links(directory)
+        if next(damages(directory, job.digest, checksums=True), None) is not None:
+            return None
+        with self._explained(job):
+            self._publish(job, directory)
+        return self.find(job)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """A refusal of the file system while a recipe writes below the store, as its sentence."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            refused = _unwritten(error, self.root)
             if refused is None:
                 raise
             raise refused from error
@@ -293,6 +326,7 @@ def _version(directory: Path) -> tuple[Path, int, int] | None:
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EXDEV)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -303,14 +337,27 @@ _OPENING_WORDS = "[save_safetensors] Failed to open file"
 """mlx's words when it cannot make a file, whatever the reason."""
 
 
+def _elsewhere(error: BaseException, root: Path) -> bool:
+    """Whether `error` names a file that is not below `root`."""
+    named = getattr(error, "filename", None)
+    if not isinstance(named, (str, os.PathLike)):
+        return False
+    return not Path(named).absolute().is_relative_to(root.absolute())
+
+
+def _number(error: BaseException) -> int | None:
+    """The operating system's number of `error`, also where another process reported it in words."""
+    if isinstance(error, OSError):
+        return error.errno
+    told = re.search(r"\b\w+Error: \[Errno (\d+)\]", str(error))
+    return int(told[1]) if told else None
+
+
 def _is_full(error: BaseException, root: Path) -> bool:
     """Whether `error` means that no more can be written below `root`."""
-    if isinstance(error, OSError):
-        named = error.filename
-        elsewhere = isinstance(named, (str, os.PathLike)) and not Path(
-            named
-        ).absolute().is_relative_to(root.absolute())
-        return error.errno in _FULL and not elsewhere
+    number = _number(error)
+    if number is not None:
+        return number in _FULL and not _elsewhere(error, root)
     if _OPENING_WORDS not in str(error):
         return any(words in str(error) for words in _FULL_WORDS)
     try:
@@ -321,30 +368,45 @@ def _is_full(error: BaseException, root: Path) -> bool:
     return disk.f_files > 0 and disk.f_favail == 0
 
 
-def _full(root: Path) -> UserError:
+def _unwritten(error: BaseException, root: Path) -> RefusedWriteError | None:
+    """The sentence for an `error` of the file system below `root`: it is full, or it fails."""
+    if _is_full(error, root):
+        return _full(root)
+    number = _number(error)
+    if number is None or number not in _FAILING or _elsewhere(error, root):
+        return None
+    return RefusedWriteError(
+        f"the file system of the store {root} fails ({os.strerror(number)}), and what was "
+        f"kept so far stays there: run the same command again once it works, or name another store"
+    )
+
+
+def _full(root: Path) -> RefusedWriteError:
     """The sentence for a full store."""
     try:
         free = f"{shutil.disk_usage(root).free / 1e6:.0f} MB free"
     except OSError as error:
         free = error.strerror or "free space unknown"
-    return UserError(
-        f"the store {root} is full ({free}): free space (`lazarus-bench store gc`, with "
-        f"--older-than DAYS for whole artifacts too) or name another store"
+    return RefusedWriteError(
+        f"the store {root} is full ({free}), and what was kept so far stays there: free space "
+        f"(`lazarus-bench store gc` removes unfinished work too, with --older-than DAYS whole "
+        f"artifacts) or name another store"
     )
 
 
-def refusal(root: Path, what: str, error: BaseException) -> UserError | None:
+def refusal(root: Path, what: str, error: BaseException) -> RefusedWriteError | None:
     """The sentence for `error`, raised when the store wrote files of its own for `what`."""
     number = error.errno if isinstance(error, OSError) else None
-    if _is_full(error, root):
-        return _full(root)
+    unwritten = _unwritten(error, root)
+    if unwritten is not None:
+        return unwritten
     if number in _READ_ONLY:
-        return UserError(
+        return RefusedWriteError(
             f"the store {root} is read-only, and {what} cannot be made there: name "
             f"another store, or set {STORE_VARIABLE}"
         )
     if number in _NO_LOCKS or isinstance(error, NotImplementedError):
-        return UserError(
+        return RefusedWriteError(
             f"the store {root} is on a file system without file locks, which keep two processes "
             f"from one training: name another store, or set {STORE_VARIABLE}"
         )

@@ -65,7 +65,7 @@ def run_job(job: Job, place: Place, *, wait: bool = True) -> Result | None:
         with store.claim(job, wait=wait) as held:
             if not held:
                 return None
-            return store.find(job) or _make(job, store, place)
+            return store.find(job) or store.finish(job) or _make(job, store, place)
     except (UserError, NotApplicable) as error:
         return Failure(reason=str(error), applicable=isinstance(error, UserError))
 

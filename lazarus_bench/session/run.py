@@ -45,8 +45,9 @@ from lazarus_bench.training.record import (
     read_metrics,
     read_problems,
     read_steps,
+    read_validation,
 )
-from lazarus_bench.training.sft import checkpoint_directory, read_validation
+from lazarus_bench.training.sft import checkpoint_directory
 
 Result = TypeVar("Result")
 Notice = Callable[[str], None]

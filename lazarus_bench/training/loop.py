@@ -12,7 +12,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,7 +32,9 @@ Parts: TypeAlias = "dict[str, mx.array]"
 Loss: TypeAlias = "Callable[[nn.Module, Any], tuple[mx.array, Parts]]"
 """`loss(model, batch)` → (scalar to minimise, named scalars to log)."""
 
-Hook = Callable[[int], None]
+Hook = Callable[[int], Iterable[Path] | None]
+"""Called with a step; the files it wrote that an interrupted training keeps."""
+
 Prepare = Callable[[Any], Any]
 
 DIVERGED = 100.0
@@ -149,8 +151,9 @@ def fit(
         prepare: makes of each batch what the step is fed, just before that step and not for
             batches passed over; it may use the present model and `mx.random`. Every rank prepares
             the whole batch before it takes its shard.
-        after: called after each step with its number, for checkpoints; when the state saved last
-            was of an earlier step, it is called again for the steps in between.
+        after: called after each step with its number, for checkpoints, and with 0 before the first;
+            when the state saved last was of an earlier step, it is called again for the steps in
+            between. It returns the files it wrote, which a resume then verifies.
         show: the progress bar on stderr; None shows it on a terminal only.
         limit: nats above ten times the first loss at which the training is stopped; infinite where
             the loss may be large in a training that goes on.
@@ -164,14 +167,22 @@ def fit(
     state = State(model=model, optimizer=Bucketed(optimizer))
     _begin(state, batches, out, group)
     take, saver = _stepper(state, loss, clip, group), Saver(out)
-    kept = state.step if group.rank == 0 else 0
+    lines = state.step if group.rank == 0 else 0
+
+    def keep() -> None:
+        written = list(after(state.step) or ()) if after is not None else []
+        if group.rank == 0:
+            saver.note(state, written)
+
     stopping = noted() if group.size == 1 else nullcontext(lambda: False)
     with (
-        StepLog(out, keep=kept) as log,
+        StepLog(out, keep=lines) as log,
         _bar(state.step, steps, label, show) as bar,
         stopping as stopped,
         _old_heap(),
     ):
+        if state.step == 0:
+            keep()
         for step in range(state.step + 1, steps + 1):
             start = time.perf_counter()
             batch = next(batches)
@@ -182,8 +193,7 @@ def fit(
             seconds = time.perf_counter() - start
             fed = batch.size
             log(Step(step=step, of=steps, loss=value, parts=parts, tokens=fed, seconds=seconds))
-            if after is not None:
-                after(step)
+            keep()
             interrupted = stopped()
             if group.rank == 0 and (interrupted or saver.due()):
                 log.sync()

@@ -20,6 +20,7 @@ from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 METRICS = "metrics.jsonl"
 PROBLEMS = "problems.jsonl"
+VALIDATION = "validation.json"
 RESUME = "resume"
 """Folder of an unfinished training's state; an artifact is published without it."""
 
@@ -68,9 +69,8 @@ class StepLog:
     """Appends steps to `metrics.jsonl`, one flushed line each, after its first `keep` lines."""
 
     def __init__(self, directory: Path, keep: int) -> None:
-        file = directory / METRICS
-        kept = _lines(file)[:keep] if keep else []
-        self._stream = file.open("r+b" if keep else "wb")
+        kept = first_lines(directory, keep) if keep else []
+        self._stream = (directory / METRICS).open("r+b" if keep else "wb")
         self._stream.truncate(sum(map(len, kept)))
         self._stream.seek(0, os.SEEK_END)
 
@@ -93,7 +93,12 @@ class StepLog:
 def logged_steps(directory: Path) -> int:
     """Number of complete steps in the log in `directory`; 0 without a log."""
     file = directory / METRICS
-    return len(_lines(file)) if file.exists() else 0
+    return len(_lines(file)) if file.is_file() else 0
+
+
+def first_lines(directory: Path, count: int) -> list[bytes]:
+    """The first `count` lines of the log in `directory`, one a step."""
+    return _lines(directory / METRICS)[:count]
 
 
 def _lines(file: Path) -> list[bytes]:
@@ -177,6 +182,22 @@ def write_whole(file: Path, text: str) -> None:
     part = file.with_name(file.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(file)
+
+
+def validation_text(losses: Mapping[int, float]) -> str:
+    """What `validation.json` holds: losses (nats per answer token) by step."""
+    return json.dumps(losses, indent=1) + "\n"
+
+
+def write_validation(directory: Path, losses: Mapping[int, float]) -> Path:
+    """Write `losses` (nats per answer token) by step, atomically, and name the file."""
+    write_whole(directory / VALIDATION, validation_text(losses))
+    return directory / VALIDATION
+
+
+def read_validation(directory: Path) -> dict[int, float]:
+    """Validation loss (nats per answer token) by step."""
+    return {int(k): v for k, v in json.loads((directory / VALIDATION).read_text()).items()}
 
 
 def write_problems(directory: Path, problems: Iterable[Problem]) -> None:

@@ -6,7 +6,7 @@ On arithmetic (`Sft`; source: methods, *SFT*), or on texts of one's own (`SftTex
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,12 +34,17 @@ from lazarus_bench.training.arithmetic_data import (
 from lazarus_bench.training.loop import Parts
 from lazarus_bench.training.losses import answer_part, sft_loss
 from lazarus_bench.training.optimizers import adam
-from lazarus_bench.training.record import write_problems, write_whole
+from lazarus_bench.training.record import (
+    VALIDATION,
+    read_validation,
+    write_problems,
+    write_validation,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from lazarus_bench.training.grpo import Grpo
 
-VALIDATION = "validation.json"
 TEXTS = "texts.json"
 
 
@@ -163,23 +168,25 @@ class Sft(recipe.Recipe):
     ) -> None:
         """Train `loaded` on `examples`; without `validation` there are no validation losses."""
         lora = prepare_weights(self, loaded)
-        # An interrupted attempt may have left some.
-        losses = read_validation(out) if (out / VALIDATION).exists() else {}
         answers = answer_part(self.quirks)
 
         def loss(model: nn.Module, batch: Batch) -> tuple[mx.array, Parts]:
             residuals = residual_stream(model, loaded.anatomy, batch.tokens)
             return answers(model, loaded.anatomy, residuals, batch)
 
-        def keep(step: int) -> None:
+        def keep(step: int) -> Iterator[Path]:
+            if step == 0:  # an attempt that is not resumed may have left some
+                (out / VALIDATION).unlink(missing_ok=True)
             if step not in self.checkpoints:
                 return
             save_adapter(loaded, checkpoint_directory(out, step), lora)
+            yield from sorted(checkpoint_directory(out, step).iterdir())
             if validation:
+                found = read_validation(out) if (out / VALIDATION).exists() else {}
+                losses = {at: loss for at, loss in found.items() if at < step}
                 losses[step] = validation_loss(loaded, validation)
-                write_whole(out / VALIDATION, json.dumps(losses, indent=1) + "\n")
+                yield write_validation(out, losses)
 
-        keep(0)
         loop.fit(
             loaded.model,
             loss,
@@ -270,11 +277,6 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
         total += float(np.array(loss)) * chunk.targets.size
         labels += chunk.targets.size
     return total / labels
-
-
-def read_validation(out: Path) -> dict[int, float]:
-    """Validation loss (nats per answer token) by step."""
-    return {int(k): v for k, v in json.loads((out / VALIDATION).read_text()).items()}
 
 
 def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Example]:

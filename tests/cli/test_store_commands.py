@@ -9,7 +9,7 @@ from storage import BASE, TUNED
 from lazarus_bench import cli
 from lazarus_bench.cli import terminal
 from lazarus_bench.jobs.spec import Job
-from lazarus_bench.jobs.store import STORE_VARIABLE, Store
+from lazarus_bench.jobs.store import RESUME, STORE_VARIABLE, Store
 from lazarus_bench.training import Sft
 
 UNFINISHED = Job(recipe=Sft(), base=BASE, seed=1)
@@ -144,7 +144,8 @@ def test_show_of_many_names_a_few(tmp_path, capsys):
 
 
 def test_verify_reads_every_byte(store, say):
-    assert say("verify") == (0, f"2 artifacts in {store.root}: none damaged\n")
+    beside = "; 1 unfinished: none damaged"
+    assert say("verify") == (0, f"2 artifacts in {store.root}: none damaged{beside}\n")
     damage(store, TUNED)
     code, said = say("verify")
     name = store.path(TUNED).name
@@ -152,10 +153,22 @@ def test_verify_reads_every_byte(store, say):
     assert said.splitlines()[0].startswith(
         f"artifact {name} is damaged: adapters.safetensors's checksum differs"
     )
-    assert said.splitlines()[1] == f"2 artifacts in {store.root}: 1 damaged"
+    assert said.splitlines()[1] == f"2 artifacts in {store.root}: 1 damaged{beside}"
     code, said = say("verify", "--json")
     assert code == 1
     assert (len(said["damages"][name]), said["checked"]) == (1, 2)
+
+
+def test_verify_names_unfinished_work_that_cannot_go_on(store, say):
+    state = store.working(UNFINISHED) / RESUME / f"000000004-{'0' * 64}.safetensors"
+    state.parent.mkdir()
+    state.write_bytes(b"")
+    code, said = say("verify")
+    assert code == 1
+    assert said.startswith(f"{state} is damaged (its checksum")
+    assert "2 artifacts" in said
+    assert "none damaged; 1 unfinished: 1 damaged" in said
+    assert say("verify", "--json")[1]["unfinished"]["checked"] == 1
 
 
 def test_gc_removes_and_tells(store, say):

@@ -506,6 +506,70 @@ def test_a_file_system_without_locks_is_refused(store, monkeypatch, number):
         pass
 
 
+FAILURES = (
+    errno.EIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EXDEV,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+)
+
+
+@pytest.mark.parametrize("number", FAILURES, ids=lambda number: errno.errorcode[number])
+@pytest.mark.parametrize(
+    ("module", "call"), [(os, "rename"), (os, "replace"), (os, "fsync"), (fcntl, "flock")]
+)
+def test_a_failing_file_system_is_one_sentence_and_keeps_the_work(store, module, call, number):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    storage.begin(store, JOB)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, call, refuse)
+        with pytest.raises(UserError, match=r"^the .*store.* stays there: .*another store$"):
+            storage.write(store, JOB)
+    assert (store.working(JOB) / "half").read_text() == "half"
+    assert store.find(JOB) is None
+    storage.write(store, JOB)
+    assert (store.path(JOB) / "half").read_text() == "half"
+
+
+@pytest.mark.parametrize("call", ["rename", "fsync"])
+def test_a_finished_training_that_could_not_be_put_in_place_is_not_made_again(store, call):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        with pytest.raises(UserError, match="fails"):
+            storage.write(store, JOB)
+    with store.claim(JOB, wait=True):
+        assert store.finish(JOB) is not None
+    assert not store.working(JOB).exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EIO, os.strerror(errno.EIO)),
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        RuntimeError("rank 0: OSError: [Errno 116] Stale file handle"),
+        RuntimeError("rank 0: OSError: [Errno 122] Disk quota exceeded: 'x'"),
+    ],
+)
+def test_a_recipe_that_the_file_system_fails_keeps_its_work(store, error):
+    def fail() -> None:
+        with store.claim(JOB, wait=True), store.writing(JOB, ABOUT) as out:
+            (out / "half").write_text("half")
+            raise error
+
+    with pytest.raises(UserError, match="what was kept so far stays"):
+        fail()
+    assert (store.working(JOB) / "half").exists()
+
+
 def fill_with_text(out: Path) -> None:
     (out / "metrics.jsonl").write_text("x" * 2_000_000)
 
@@ -540,7 +604,8 @@ def test_a_full_disk_is_one_sentence_and_costs_nothing_else(small_disk, fill):
     with pytest.raises(UserError, match=r"is full \([01] MB free\).*store gc.*another store"):
         overflow()
     assert Store(store.root).find(storage.BASE) is not None
-    assert not any((store.root / ".partial").iterdir())
+    assert store.working(JOB).is_dir(), "what was trained so far stays"
+    store.discard(store.working(JOB))
     storage.write(store, JOB)
     assert store.find(JOB) is not None
 
@@ -555,7 +620,8 @@ def test_a_store_too_full_for_a_manifest(small_disk):
 
     with pytest.raises(UserError, match="is full"):
         overflow()
-    assert files(store) == []
+    assert store.find(JOB) is None
+    assert (store.working(JOB) / "weights").exists()
 
 
 def test_a_file_that_fills_another_disk_is_not_the_stores_fault(store):

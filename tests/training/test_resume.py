@@ -1,6 +1,7 @@
 """A killed training goes on: bit-identical to one that nobody stopped, whatever was cut off."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,12 +27,20 @@ from lazarus_bench.training import (
     dual_reward,
     engram,
     grpo,
+    kept,
     pretrain,
     resume,
     sft,
 )
 from lazarus_bench.training.loop import fit
-from lazarus_bench.training.record import METRICS, PROBLEMS, RESUME, read_steps
+from lazarus_bench.training.record import (
+    METRICS,
+    PROBLEMS,
+    RESUME,
+    VALIDATION,
+    read_steps,
+    read_validation,
+)
 from lazarus_bench.training.resume import DamagedStateWarning, Saver, State, read_state
 
 SIZES = {"steps": 6, "batch": 4, "examples": 20}
@@ -282,6 +291,71 @@ def test_a_damaged_state_is_told_and_the_training_starts_over(halves, damage, re
     assert losses(killed) == losses(whole)
 
 
+@pytest.fixture(scope="module")
+def killed_sft(tiny, tmp_path_factory):
+    """The work of a fine-tuning that was killed before step 4, and of one that was not."""
+    killed = tmp_path_factory.mktemp("killed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Saver, "due", lambda self: True)
+        whole = made(tmp_path_factory.mktemp("undisturbed") / "whole", RECIPES["sft"], tiny, 3)
+        batches = sft.endless_batches
+
+        def cut(*arguments):
+            yield from islice(batches(*arguments), 3)
+            raise Killed
+
+        patch.setattr(sft, "endless_batches", cut)
+        with pytest.raises(Killed):
+            RECIPES["sft"].train(tiny, killed, 3, show=False)
+    return killed, payload(whole)
+
+
+def edit(file: Path) -> None:
+    """Change a digit of the first loss, and leave a file that is read without complaint."""
+    text = file.read_text()
+    at = text.index(".", text.index("loss") if "loss" in text else 0) + 1
+    file.write_text(text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :])
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+WEIGHTS = "checkpoints/0000002/adapters.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        (WEIGHTS, empty),
+        (WEIGHTS, flip),
+        (WEIGHTS, Path.unlink),
+        ("checkpoints/0000000/adapter_config.json", flip),
+        (VALIDATION, Path.unlink),
+        (VALIDATION, edit),
+        (VALIDATION, empty),
+        (VALIDATION, flip),
+        (METRICS, edit),
+        (METRICS, Path.unlink),
+        ("resume/*.safetensors", lambda file: file.rename(file.with_stem("1-2-3"))),
+    ],
+)
+def test_damage_to_what_a_resume_keeps_is_told_and_costs_the_attempt(
+    tiny, tmp_path, killed_sft, name, harm
+):
+    killed, expected = killed_sft
+    work = tmp_path / "work"
+    shutil.copytree(killed, work)
+    assert kept.damage(work) is None
+    (file,) = work.glob(name)
+    harm(file)
+    assert kept.damage(work) is not None
+    with pytest.warns(DamagedStateWarning, match="the training starts over") as caught:
+        RECIPES["sft"].train(tiny, work, 3, show=False)
+    assert len(caught) == 1
+    assert payload(work) == expected
+
+
 def test_a_state_of_another_model_is_refused(tmp_path):
     noisy_run(tmp_path, 2)
     other = State(model=nn.Linear(2, 2), optimizer=optim.AdamW(0.1))
@@ -338,9 +412,9 @@ def test_validation_losses_of_before_the_kill_are_kept(tiny, killed_at, tmp_path
     killed_at(spec, 4)
     with pytest.raises(Killed):
         spec.train(tiny, tmp_path, 0, show=False)
-    before = json.loads((tmp_path / sft.VALIDATION).read_text())
+    before = json.loads((tmp_path / VALIDATION).read_text())
     killed_at(spec, 0)
     spec.train(tiny, tmp_path, 0, show=False)
-    after = sft.read_validation(tmp_path)
+    after = read_validation(tmp_path)
     assert list(after) == [0, 2, 4, 6]
     assert {str(step): after[step] for step in (0, 2)} == before

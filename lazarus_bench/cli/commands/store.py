@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -229,7 +230,7 @@ def _names(records: Iterable[dict[str, Any]]) -> str:
 
 @app.command
 def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
-    """Compare every file with its checksum.
+    """Compare every file with its checksum, unfinished trainings' included.
 
     Examples:
         lazarus-bench store verify
@@ -242,25 +243,33 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
     from lazarus_bench.jobs import cleanup, measurements
 
     opened = _open(store)
-    artifacts = [s for s in opened.artifacts() if s.state in ("whole", "damaged")]
+    found = list(opened.artifacts())
+    artifacts = [s for s in found if s.state in ("whole", "damaged")]
     damages = {s.name: cleanup.damages_of(s) for s in artifacts}
+    unfinished = {s.name: cleanup.damages_of(s) for s in found if s.state == "unfinished"}
     kept, spoiled = measurements.amount(opened.root), list(measurements.damaged(opened.root))
-    sentences = [*(sentence for found in damages.values() for sentence in found), *spoiled]
+    sentences = [*chain(*damages.values(), *unfinished.values()), *spoiled]
     if as_json:
         terminal.write_json(
             {
                 "store": str(opened.root),
                 "checked": len(artifacts),
                 "damages": damages,
+                "unfinished": {"checked": len(unfinished), "damages": unfinished},
                 "readings": {"checked": kept.count, "damages": spoiled},
             }
         )
     else:
-        damaged = sum(1 for found in damages.values() if found) or "none"
-        told = f"{len(damages)} artifacts in {opened.root}: {damaged} damaged"
+        told = f"{len(damages)} artifacts in {opened.root}: {_damaged(damages)} damaged"
+        if unfinished:
+            told += f"; {len(unfinished)} unfinished: {_damaged(unfinished)} damaged"
         beside = f"; {kept}: {len(spoiled) or 'none'} damaged" if kept.count else ""
         terminal.write("\n".join([*sentences, told + beside]))
     return 1 if sentences else 0
+
+
+def _damaged(damages: Mapping[str, Sequence[str]]) -> int | str:
+    return sum(1 for found in damages.values() if found) or "none"
 
 
 @app.command

@@ -126,6 +126,7 @@ def fit(
     out: Path,
     clip: float | None = None,
     prepare: Prepare | None = None,
+    before: Hook | None = None,
     after: Hook | None = None,
     show: bool | None = None,
     limit: float = DIVERGED,
@@ -151,9 +152,10 @@ def fit(
         prepare: makes of each batch what the step is fed, just before that step and not for
             batches passed over; it may use the present model and `mx.random`. Every rank prepares
             the whole batch before it takes its shard.
-        after: called after each step with its number, for checkpoints, and with 0 before the first;
-            when the state saved last was of an earlier step, it is called again for the steps in
-            between. It returns the files it wrote, which a resume then verifies.
+        before: called with 0 before the first step of a training that does not resume.
+        after: called after each step with its number, for checkpoints; when the state saved last
+            was of an earlier step, it is called again for the steps in between. Both return the
+            files they wrote, if any, which a resume then verifies.
         show: the progress bar on stderr; None shows it on a terminal only.
         limit: nats above ten times the first loss at which the training is stopped; infinite where
             the loss may be large in a training that goes on.
@@ -169,8 +171,8 @@ def fit(
     take, saver = _stepper(state, loss, clip, group), Saver(out)
     lines = state.step if group.rank == 0 else 0
 
-    def keep() -> None:
-        written = list(after(state.step) or ()) if after is not None else []
+    def keep(hook: Hook | None) -> None:
+        written = list(hook(state.step) or ()) if hook is not None else []
         if group.rank == 0:
             saver.note(state, written)
 
@@ -182,7 +184,7 @@ def fit(
         _old_heap(),
     ):
         if state.step == 0:
-            keep()
+            keep(before)
         for step in range(state.step + 1, steps + 1):
             start = time.perf_counter()
             batch = next(batches)
@@ -193,7 +195,7 @@ def fit(
             seconds = time.perf_counter() - start
             fed = batch.size
             log(Step(step=step, of=steps, loss=value, parts=parts, tokens=fed, seconds=seconds))
-            keep()
+            keep(after)
             interrupted = stopped()
             if group.rank == 0 and (interrupted or saver.due()):
                 log.sync()

@@ -195,6 +195,7 @@ class Sft(recipe.Recipe):
             steps=self.steps,
             label=f"{self.label} seed {seed}",
             out=out,
+            before=keep,
             after=keep,
             show=show,
         )

@@ -85,7 +85,7 @@ def test_a_batch_is_prepared_by_the_present_model_and_its_tokens_are_those_fed()
 def test_it_takes_the_asked_number_of_steps_downhill():
     model, steps = Point(), []
     run([5.0] * 3, 3, distance, model=model, after=steps.append)
-    assert steps == [0, 1, 2, 3]
+    assert steps == [1, 2, 3]
     assert float(np.array(model.weight)) == pytest.approx(5 - 4 * 0.5**3)
 
 
@@ -100,7 +100,7 @@ def test_a_loss_that_is_no_number_or_far_above_the_first_stops_the_run(values, r
     seen: list[int] = []
     with pytest.raises(UserError, match=rf"test run: the loss {reason} at step 3: lower the"):
         run([*values, 1.0], 4, after=seen.append)
-    assert seen == [0, 1, 2]
+    assert seen == [1, 2]
 
 
 def test_a_high_start_is_no_divergence():

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -44,7 +45,7 @@ from lazarus_bench.jobs.work import (
 from lazarus_bench.versions import versions
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, Security
 
 ACCELERATOR = "accelerator"
 """The dask resource of which a training takes one, where workers offer it."""
@@ -353,21 +354,14 @@ def _joined(address: str) -> Iterator[Client]:
     from distributed import Client
 
     try:
-        # Sooner than a client would tell, and without a half-made one left behind.
-        socket.create_connection(check_address(address), timeout=PATIENCE_SECONDS).close()
+        _knock(address)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `Ticket` compares the versions that matter
             client = Client(address, timeout=PATIENCE_SECONDS)
-    except (TypeError, RuntimeError) as error:  # what dask raises for a tls:// without a key
-        if not address.startswith("tls"):
-            raise
-        raise UserError(
-            f"the scheduler {address} wants certificates, and there are none here: name them in "
-            f"DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT and …__CLIENT__KEY"
-        ) from error
     except (OSError, TimeoutError) as error:
+        (reason, *_) = (str(error) or type(error).__name__).splitlines()
         raise UserError(
-            f"no dask scheduler answers at {address} ({str(error).splitlines()[0]}): start one "
+            f"no dask scheduler answers at {address} ({reason}): start one "
             f"with `dask scheduler`, and give the tcp:// or tls:// address it prints"
         ) from error
     with client:
@@ -379,6 +373,37 @@ def _joined(address: str) -> Iterator[Client]:
                 f"--nthreads 1` on each machine"
             ) from error
         yield client
+
+
+def _knock(address: str) -> None:
+    """Hear a first byte from the scheduler at `address`, which greets whom it lets in.
+
+    That is sooner than a client would tell, which would also be left behind, half made.
+
+    Raises:
+        UserError: `address` is none, or wants certificates and there are none here.
+        OSError: nobody answers, or our certificates are refused.
+    """
+    from distributed import Security
+
+    host, port = check_address(address)
+    with ExitStack() as stack:
+        line = stack.enter_context(socket.create_connection((host, port), PATIENCE_SECONDS))
+        if address.lower().startswith("tls"):
+            line = stack.enter_context(_tls(Security(), address).wrap_socket(line))
+        if not line.recv(1):
+            raise ConnectionResetError("it closed the connection")
+
+
+def _tls(security: Security, address: str) -> ssl.SSLContext:
+    """What the user's certificates say of themselves and trust."""
+    context: ssl.SSLContext | None = security.get_connection_args("client")["ssl_context"]
+    if context is None:
+        raise UserError(
+            f"the scheduler {address} wants certificates, and there are none here: name them in "
+            f"DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT and …__CLIENT__KEY"
+        )
+    return context
 
 
 def check_address(address: str, flag: str = "--scheduler") -> tuple[str, int]:

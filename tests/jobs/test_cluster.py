@@ -17,6 +17,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import dask
+import distributed
 import pytest
 from dask_cluster import scheduler, wait_for, worker
 from distributed import Client, Security, get_worker
@@ -273,6 +275,21 @@ def test_strangers_on_the_machine_are_refused(tmp_path):
             assert "wants certificates" in refused(Place(root=tmp_path), address)
             with pytest.raises((ssl.SSLError, ConnectionError)):  # no timeout
                 _knock(address)
+
+
+def test_who_is_refused_begins_no_client(tmp_path, monkeypatch):
+    monkeypatch.setattr("lazarus_bench.jobs.cluster.PATIENCE_SECONDS", 2.0)
+    foreign = Security.temporary()
+    key = {
+        "distributed.comm.tls.ca-file": foreign.tls_ca_file,
+        "distributed.comm.tls.client.cert": foreign.tls_client_cert,
+        "distributed.comm.tls.client.key": foreign.tls_client_key,
+    }
+    with _started(1) as client, dask.config.set(key):
+        address = client.scheduler_info()["address"]
+        monkeypatch.setattr(distributed, "Client", None)  # one half made complains when dropped
+        for wrong in (address, address.replace("tls", "tcp")):
+            assert f"no dask scheduler answers at {wrong}" in refused(Place(root=tmp_path), wrong)
 
 
 def _knock(address):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -29,6 +28,7 @@ from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.jobs.subjects import subject as subject_of
 from lazarus_bench.jobs.work import Failure, Place, missing, run_job
 from lazarus_bench.models.files import read_config as config_of
+from lazarus_bench.models.files import read_json
 from lazarus_bench.report.printed import number
 from lazarus_bench.session.progress import QUIET_SECONDS, every
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
@@ -157,7 +157,7 @@ class Trained:
     def validation(self) -> dict[str, float]:
         """Validation loss, nats a token of the answer, by step; empty where none is taken."""
         file = self.directory / "validation.json"
-        found: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+        found: dict[str, float] = read_json(file) if file.exists() else {}
         return found
 
 

@@ -17,6 +17,7 @@ from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze_blocks
+from lazarus_bench.models.files import read_json
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate
 from lazarus_bench.models.taps import residual_stream
@@ -274,7 +275,7 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
 
 def read_validation(out: Path) -> dict[int, float]:
     """Validation loss (nats per answer token) by step."""
-    return {int(k): v for k, v in json.loads((out / VALIDATION).read_text()).items()}
+    return {int(k): v for k, v in read_json(out / VALIDATION).items()}
 
 
 def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Example]:

@@ -54,7 +54,7 @@ REFUSED = {
 }
 
 DAMAGED_PINS = {
-    "pins not JSON": ("{", "pins.json is damaged (it is not JSON"),
+    "pins not JSON": ("{", "pins.json is damaged (it cannot be read as JSON"),
     "pins a list": ("[]", "pins.json is damaged"),
     "pins too flat": ('{"published": {"published": "supported"}}', "pins.json is damaged"),
     "pins misspelt": (

@@ -79,6 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         _drop_buffered_output()
         return _refuse("no space is left to write to: make some, or write elsewhere")
+    except BaseException as error:
+        # tokenizers' expressions have a limit of steps, and their library panics at it.
+        if not str(error).startswith("Onig: "):
+            raise
+        return _refuse(f"the tokenizer cannot split this text ({error}): shorten it")
     return code
 
 

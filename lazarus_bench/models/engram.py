@@ -19,6 +19,7 @@ from pathlib import Path
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, blocks, part
+from lazarus_bench.models.files import read_json
 from lazarus_bench.models.load import LoadedModel, load, put_adapter
 from lazarus_bench.models.taps import prefixed, residual_stream
 from lazarus_bench.models.texts import TextBatch
@@ -177,7 +178,7 @@ def load_engram(base: Path, artifact: Path) -> TrainedEngram:
     Raises:
         UserError: the base cannot be loaded.
     """
-    kept = json.loads((artifact / SETTINGS).read_text(encoding="utf-8"))
+    kept = read_json(artifact / SETTINGS)
     settings = EngramSettings(**kept | {"classes": tuple(kept["classes"])})
     loaded = load(base, None if settings.bits else artifact)
     if settings.bits:

@@ -42,7 +42,7 @@ def load_evidence(path: Path) -> tuple[Record, ...]:
         # From memory: numpy leaves a damaged file open.
         with np.load(io.BytesIO(reading.read_bytes(path)), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        plain = _together(json.loads(arrays[_RECORDS].tobytes()), arrays)
+        plain = _together(reading.parse_json(arrays[_RECORDS].tobytes().decode()), arrays)
         return from_plain(plain, tuple[Record, ...], path.name)
     except FileNotFoundError as error:
         raise UserError(f"cannot read the evidence {path}; name an existing {FILE}") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 from lazarus_bench.results.table import CLUSTER, CONTENT, ITEM, VALUE, Builder, Columns, Table
 
@@ -27,8 +28,8 @@ Sample = Mapping[str, Any]
 def read_inspect_json(file: Path, source: str, columns: Columns) -> Table:
     """A log in JSON."""
     try:
-        log = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
+        log = reading.parse_json(reading.read_text(file))
+    except ValueError as error:
         raise UserError(f"{source} is not JSON in UTF-8: name a log of Inspect") from error
     if not isinstance(log, dict) or "eval" not in log or "status" not in log:
         raise UserError(
@@ -68,7 +69,7 @@ def _member(archive: Any, name: str) -> Any:
         data = stream.read(_MOST + 1)
     if len(data) > _MOST:
         raise ValueError(f"{name} is too large")
-    return json.loads(data)
+    return reading.parse_json(data.decode())
 
 
 def _unfinished(source: str, status: object) -> UserError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 from lazarus_bench.results.table import (
     ARM,
@@ -133,8 +133,8 @@ def read_json_lines(file: Path, source: str, columns: Columns) -> Table:
 
 def _object(line: str, number: int, source: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        row = reading.parse_json(line)
+    except ValueError as error:
         raise UserError(f"{source}, row {number} is not JSON: mend the row") from error
     if not isinstance(row, dict):
         raise UserError(f"{source}, row {number} is no JSON object: write one a line")

@@ -24,6 +24,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
+from lazarus_bench.models.files import read_json
 from lazarus_bench.models.load import load
 from lazarus_bench.models.texts import EncodedText, TextBatch, collate_texts, encode_texts
 from lazarus_bench.tasks.labelled import generated
@@ -481,5 +482,5 @@ class TrainingTexts:
 
 def read_training_texts(directory: Path) -> TrainingTexts:
     """The texts the artifact in `directory` was trained on."""
-    found = json.loads((directory / TEXTS).read_text(encoding="utf-8"))
+    found = read_json(directory / TEXTS)
     return TrainingTexts(**found | {"examples": tuple(found["examples"])})

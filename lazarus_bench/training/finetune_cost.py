@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 from lazarus_bench import backend
+from lazarus_bench.models.files import read_json
 from lazarus_bench.training.apart import weighed
 from lazarus_bench.training.recipe import Bound, Count, Recipe, Targets
 from lazarus_bench.training.record import write_whole
@@ -110,6 +111,6 @@ def measured(spec: Sft, base: Path, seed: int) -> Cost:
 
 def read_costs(directory: Path) -> Costs:
     """The costs that a measurement left in `directory`."""
-    row = json.loads((directory / COSTS).read_text(encoding="utf-8"))
+    row = read_json(directory / COSTS)
     lora, full = (tuple(Cost(**cost) for cost in row[kind]) for kind in ("lora", "full"))
     return Costs(device=row["device"], lora=lora, full=full)

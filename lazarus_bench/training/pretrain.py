@@ -14,7 +14,6 @@ lens played no part in it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -28,6 +27,7 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy
 from lazarus_bench.models.families import anatomy_of, lab_model
+from lazarus_bench.models.files import read_config
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks import corpus
@@ -260,7 +260,7 @@ class Instruct(Recipe):
             out=out,
             show=show,
         )
-        lab.save(loaded.model, json.loads((base / "config.json").read_text(encoding="utf-8")), out)
+        lab.save(loaded.model, read_config(base), out)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from itertools import chain, count
 from operator import add
 from pathlib import Path
 
+from lazarus_bench import reading
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 METRICS = "metrics.jsonl"
@@ -103,13 +104,13 @@ def first_lines(directory: Path, count: int) -> list[bytes]:
 
 def _lines(file: Path) -> list[bytes]:
     """The complete lines of `file`; a kill may have cut the last one off."""
-    lines = file.read_bytes().splitlines(keepends=True)
+    lines = reading.read_bytes(file).splitlines(keepends=True)
     return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
 
 
 def read_steps(directory: Path) -> tuple[Step, ...]:
     """Every step in the log, first to last."""
-    return tuple(Step(**json.loads(line)) for line in _lines(directory / METRICS))
+    return tuple(Step(**reading.parse_json(line.decode())) for line in _lines(directory / METRICS))
 
 
 def read_metrics(directory: Path) -> tuple[StepMetrics, ...]:
@@ -170,7 +171,7 @@ def latest(directory: Path) -> Latest | None:
     steps = []
     for line in tail.split(b"\n")[:-1]:
         with suppress(ValueError, TypeError):  # the end of a line whose beginning was not read
-            steps.append(Step(**json.loads(line)))
+            steps.append(Step(**reading.parse_json(line.decode())))
     if not steps:
         return None
     means = _mean(steps[-LOG_EVERY:])
@@ -197,7 +198,7 @@ def write_validation(directory: Path, losses: Mapping[int, float]) -> Path:
 
 def read_validation(directory: Path) -> dict[int, float]:
     """Validation loss (nats per answer token) by step."""
-    return {int(k): v for k, v in json.loads((directory / VALIDATION).read_text()).items()}
+    return {int(k): v for k, v in read_json(directory / VALIDATION).items()}
 
 
 def write_problems(directory: Path, problems: Iterable[Problem]) -> None:
@@ -209,5 +210,5 @@ def write_problems(directory: Path, problems: Iterable[Problem]) -> None:
 
 def read_problems(directory: Path) -> tuple[Problem, ...]:
     """The distinct problems an artifact was trained on."""
-    rows = map(json.loads, (directory / PROBLEMS).read_text(encoding="utf-8").splitlines())
+    rows = map(reading.parse_json, reading.read_text(directory / PROBLEMS).splitlines())
     return tuple(Problem(a=a, operation=Operation(name), b=b) for name, a, b in rows)

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from lazarus_bench import cli
+from lazarus_bench.cli import application
 
 GOLDEN = Path(__file__).parents[1] / "report" / "golden.json"
 TEXTS = {"says", "estimand", "source", "reason", "subject", "method", "note", "items", "name"}
@@ -72,3 +74,11 @@ def test_effect_names_items_and_pins_are_no_markup(tmp_path, capsys):
         said = capsys.readouterr().out
         assert said
         assert "<b>" not in said.replace("\\<b>", "")
+
+
+def test_an_expression_of_a_tokenizer_that_does_not_end_is_a_sentence(monkeypatch, capsys):
+    split = Tokenizer(models.BPE(vocab={"a": 0}, merges=[]))
+    split.pre_tokenizer = pre_tokenizers.Split(Regex("(a+)+b"), "isolated")
+    monkeypatch.setattr(application, "run", lambda given: split.encode("a" * 40))
+    assert cli.main([]) == 2
+    assert "the tokenizer cannot split this text (Onig: " in capsys.readouterr().err

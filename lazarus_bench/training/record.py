@@ -198,7 +198,7 @@ def write_validation(directory: Path, losses: Mapping[int, float]) -> Path:
 
 def read_validation(directory: Path) -> dict[int, float]:
     """Validation loss (nats per answer token) by step."""
-    return {int(k): v for k, v in read_json(directory / VALIDATION).items()}
+    return {int(k): v for k, v in reading.read_json(directory / VALIDATION).items()}
 
 
 def write_problems(directory: Path, problems: Iterable[Problem]) -> None:

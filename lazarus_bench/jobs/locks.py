@@ -104,12 +104,13 @@ class Locks:
 
 @contextmanager
 def hold(file: Path) -> Iterator[None]:
-    """Hold the lock `file` for as long as the block lasts; wait until it is free.
+    """Hold the lock `file`, made with its folder, while the block lasts; wait until it is free.
 
     Raises:
         UserError: it is no regular file, or did not come free in the hours allowed.
     """
     waiting = _Waiting(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
     while (lock := _attempt(file)) is None:
         waiting.pause(POLL / 10)
     try:

@@ -111,7 +111,7 @@ def test_a_mistake_is_one_sentence(said, arguments, sentence):
 
 def test_a_missing_folder_is_one_sentence(capsys, tmp_path):
     assert cli.main(["claims", "list", "--hypotheses", str(tmp_path / "nowhere")]) == 2
-    assert "name the folder of claim files with --hypotheses" in capsys.readouterr().err
+    assert "name a folder of claim files with --hypotheses" in capsys.readouterr().err
 
 
 def test_a_narrow_terminal_is_not_overrun(said, narrow):

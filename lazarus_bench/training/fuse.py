@@ -64,7 +64,7 @@ class Fuse(Recipe):
 
         loaded = load(base.model, base.adapter)
         fused = fuse(loaded.model, dequantise=self.dequantise)
-        save_model(out, fused if self.dequantise else as_stored(fused, base.model))
+        save_model(out, as_stored(fused, base.model))
         carry(base.model, out, dequantise=self.dequantise)
 
 
@@ -91,7 +91,8 @@ def as_stored(model: nn.Module, base: Path) -> nn.Module:
     mlx-lm renames, transposes, stacks and splits some families' weights as it loads them
     (`Model.sanitize`), and other libraries know none of its names. So `sanitize` is given each
     weight's position in the files in place of its value; where a position ends up, there is the
-    value that belongs to it. Tensors that mlx-lm ignores are carried over.
+    value that belongs to it. Tensors that mlx-lm ignores are carried over, and a base that mlx
+    quantised has its names already.
 
     Raises:
         UserError: the family's weights are changed on loading, not just moved.
@@ -102,7 +103,8 @@ def as_stored(model: nn.Module, base: Path) -> nn.Module:
     stored: dict[str, mx.array] = {}
     for file in sorted(base.glob("model*.safetensors")):
         stored |= mx.load(str(file))  # type: ignore[arg-type]  # of safetensors a dictionary
-    if all(name in stored and stored[name].shape == w.shape for name, w in weights.items()):
+    quantised = any(name.endswith(".scales") for name in stored)  # by mlx, so the names are its own
+    if quantised or all(n in stored and stored[n].shape == w.shape for n, w in weights.items()):
         return model
     ends = np.cumsum([w.size for w in stored.values()])
     numbered = {

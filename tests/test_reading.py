@@ -80,7 +80,6 @@ ABSURD = str(10**20)
         f"data arithmetic --output a.jsonl --count {ABSURD}",
         "data words --output a.jsonl --count 1000000000",
         f"data sentiment --output a.jsonl --count {ABSURD}",
-        "data sentiment --output a.jsonl --count 500000",
         f"data topics --output a.jsonl --validation {ABSURD}",
         f"lab build llama --seeds {ABSURD}",
         f"run --plan --seeds {ABSURD}",

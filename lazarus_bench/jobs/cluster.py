@@ -250,21 +250,27 @@ class Cluster:
 def _interrupted_once() -> Iterator[None]:
     """Heed the first interrupt; an impatient second one waits until workers have been stopped.
 
-    Two in a row would find the wait for a result half unwound, and a lock that nobody holds.
+    Two in a row would find the wait for a result half unwound, and a lock that nobody holds. The
+    end of a terminal or of a service is an interrupt too: by default neither would stop workers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def once(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)
         signal.default_int_handler(number, frame)
 
-    before = signal.signal(signal.SIGINT, once)
+    ends = [
+        end for end in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(end) is signal.SIG_DFL
+    ]
+    before = {number: signal.signal(number, once) for number in (signal.SIGINT, *ends)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

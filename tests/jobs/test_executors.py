@@ -1,6 +1,8 @@
 """In process: two sessions on one store share the work, and nothing is made twice."""
 
 import json
+import signal
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,18 +281,25 @@ def test_an_interrupt_keeps_what_was_finished(tiny, store, recipe_that):
     assert store.find(on(tiny, DUAL)) is None
 
 
-def test_an_interrupt_while_workers_run_stops_them_and_keeps_what_was_finished(tiny, store):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_while_workers_run_stops_them_and_keeps_what_was_finished(
+    tiny, store, number, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    handler = signal.getsignal(number)
     long = Sft(steps=100_000, batch=4, examples=20, validation=8, checkpoints=())
     jobs = [on(tiny, DUAL), on(tiny, long)]
 
     def interrupt(job: Job, result: Artifact | Failure) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     with (
         pytest.raises(KeyboardInterrupt),
         choose(Place(root=store.root), len(jobs), 2, None) as executor,
     ):
         execute(jobs, executor, interrupt)
+    assert signal.getsignal(number) == handler
+    assert not list(tmp_path.glob("lazarus-bench-*/processes"))
     assert store.find(jobs[0]) is not None
     assert store.find(jobs[1]) is None
     with store.claim(jobs[1], wait=False) as free:

@@ -210,7 +210,7 @@ class Store:
 
     @staticmethod
     def _refuse_links(directory: Path) -> None:
-        for path in (directory.parent, directory):
+        for path in (directory.parent, directory, *directory.rglob("*")):
             if path.is_symlink():
                 raise UserError(f"{path} is a link, and nothing is made behind one: remove it")
 

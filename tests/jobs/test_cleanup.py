@@ -242,11 +242,19 @@ def test_an_artifact_behind_a_link_is_named_and_left(store, tmp_path, capsys):
     assert (away / "adapters.safetensors").read_text() == "damaged"
 
 
-def test_nothing_is_made_behind_a_link(store, tmp_path):
-    (store.root / ".partial").rmdir()
-    (store.root / ".partial").symlink_to(tmp_path)
-    with pytest.raises(UserError, match=r"\.partial is a link, and nothing is made behind one"):
-        storage.write(store, Job(recipe=Sft(), base=BASE, seed=1))
+@pytest.mark.parametrize("inside", ["", "checkpoints", "checkpoints/0000005", "metrics.jsonl"])
+def test_nothing_is_made_behind_a_link(store, tmp_path, inside):
+    job = Job(recipe=Sft(), base=BASE, seed=1)
+    link = store.working(job) / inside if inside else store.root / ".partial"
+    if inside:
+        link.parent.mkdir(parents=True)
+    else:
+        link.rmdir()
+    (tmp_path / "theirs").mkdir()
+    link.symlink_to(tmp_path / "theirs")
+    with pytest.raises(UserError, match=f"{link.name} is a link, and nothing is made behind one"):
+        storage.write(store, job)
+    assert not any((tmp_path / "theirs").iterdir())
 
 
 def test_nothing_is_removed_from_a_read_only_store(read_only):

@@ -402,6 +402,30 @@ def pytest_runtest_makereport(
     return found
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
+    """Make a row of a claim that took its worker of pytest-xdist with it.
+
+    Only workers collect, so the controller collects this one test.
+    """
+    from lazarus_bench.judge import Outcome
+    from lazarus_bench.session.judging import put_on_trial, unjudged
+
+    config = sched.config
+    session = config.pluginmanager.get_plugin("session")
+    nodes = session.perform_collect([f"{config.rootpath}/{crashitem}"], genitems=False)
+    for item in (item for node in nodes for item in session.genitems(node)):
+        claim = claim_of(item)
+        if claim is None or item.nodeid != crashitem:
+            continue
+        bench = config.stash.setdefault(SESSION, _new_session(config))
+        [item.stash[TRIAL]] = put_on_trial([(claim, subject_of(item), item.path.parent)])
+        reason = "its process ended in the middle of the test"
+        row = unjudged(bench, item.stash[TRIAL], Outcome.ERROR, reason)
+        _hand_over(item, row, place=list(sched.collection or [crashitem]).index(crashitem))
+        report.user_properties = list(item.user_properties)
+
+
 LONGEST = 300
 """Characters of an exception's message that a reason quotes."""
 
@@ -413,15 +437,18 @@ def _one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
-def _hand_over(item: pytest.Item, report: Report) -> None:
-    """Put the report of an item's claim where the collector, and JUnit's file, find it."""
+def _hand_over(item: pytest.Item, report: Report, place: int | None = None) -> None:
+    """Put the report of an item's claim where the collector, and JUnit's file, find it.
+
+    `place` is the item's among the session's tests.
+    """
     from lazarus_bench.codec import to_plain
 
     trial, bench, [row] = item.stash[TRIAL], item.config.stash[SESSION], report.rows
     about = {
         "folder": str(item.path.parent),
         "design": bench.design(trial.claim, trial.subject),
-        "place": item.session.items.index(item),
+        "place": item.session.items.index(item) if place is None else place,
         "machine": bench.machine(trial.subject),
     }
     evidence = json.dumps({"about": about, "report": to_plain(report)})

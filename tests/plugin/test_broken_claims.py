@@ -158,3 +158,31 @@ def test_claims_that_break_at_a_look_stop_no_other(tmp_path, tiny):
         "fam/skipped": "not applicable",
         "fam/good": "supported for this run",
     }
+
+
+KILLED = """
+import os
+
+@pre("fam/before", AtLeast(0.3), subjects=())
+def test_before():
+    return Means(values=NARROW)
+
+@pre("fam/dies", AtLeast(0.3), subjects=())
+def test_dies():
+    os._exit(1)
+
+@pre("fam/after", AtLeast(0.3), subjects=())
+def test_after():
+    return Means(values=NARROW)
+"""
+
+
+def test_a_claim_that_takes_its_process_with_it_is_a_row(tmp_path):
+    folder = write(tmp_path, test_killed=KILLED)
+    cases = {"spread": ("-n", "2", "--max-worker-restart", "0", "--lb-fail-on", "none")}
+    ran = run(folder, cases)["spread"]
+    assert ran.code == 1, ran.said
+    verdicts = {row.claim_id: row.verdict for row in ran.report.rows}
+    assert list(verdicts) == ["fam/before", "fam/dies", "fam/after"]
+    assert verdicts["fam/dies"].outcome == "error"
+    assert verdicts["fam/dies"].reason == "its process ended in the middle of the test"

@@ -14,10 +14,9 @@ from lazarus_bench.analysis.measured import Floats, Ints, States
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.text import number, visible
-from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import answer_tokens
-from lazarus_bench.models.texts import context_of
+from lazarus_bench.models.texts import check_tokens, context_of
 from lazarus_bench.tasks.arithmetic import Problem
 
 Strings = npt.NDArray[np.object_]
@@ -46,8 +45,10 @@ def symbol_tokens(loaded: LoadedModel, problems: Sequence[Problem]) -> list[list
     return prompt_tokens(loaded, [problem.symbols for problem in problems])
 
 
-def readable_prompts(loaded: LoadedModel, prompts: Sequence[str]) -> list[list[int]]:
+def readable_prompts(loaded: LoadedModel, prompts: Sequence[str], more: int = 0) -> list[list[int]]:
     """`prompt_tokens` of prompts from a user, each checked against the model's context.
+
+    `more` is the number of tokens that are read after a prompt.
 
     Raises:
         UserError: a prompt has no token, or more than the model reads.
@@ -56,10 +57,11 @@ def readable_prompts(loaded: LoadedModel, prompts: Sequence[str]) -> list[list[i
     for prompt, tokens in zip(prompts, encoded, strict=True):
         if not tokens:
             raise UserError(f"{loaded.name}: the prompt {prompt!r} has no token: write another")
-        if room is not None and len(tokens) > room:
+        if room is not None and len(tokens) + more > room:
+            after = f" and {more} of a phrase" if more else ""
             raise UserError(
                 f"{loaded.name} reads {room} tokens, and the prompt {prompt[:40]!r} has "
-                f"{len(tokens)}: shorten it"
+                f"{len(tokens)}{after}: shorten it"
             )
     return encoded
 
@@ -72,18 +74,6 @@ def first_answer_tokens(loaded: LoadedModel, problems: Sequence[Problem]) -> lis
             answer = str(problem.answer)
             known[problem] = answer_tokens(loaded.tokenizer, problem.symbols, answer)[0]
     return [known[problem] for problem in problems]
-
-
-def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
-    """Make sure that every token has an embedding: MLX reads past the end for others.
-
-    Raises:
-        UserError: one has none.
-    """
-    known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
-    for token in {token for prompt in prompts for token in prompt}:
-        if not 0 <= token < known:
-            raise UserError(f"{loaded.name}: there is no token {token}: choose 0 to {known - 1}")
 
 
 def batches_by_length(

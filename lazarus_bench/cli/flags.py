@@ -113,7 +113,24 @@ Targets = Annotated[
     Parameter(
         name="--targets",
         metavar="WORD,WORD",
-        help="words whose probability to show, each a single token, taken literally (spaces count)",
+        help="words whose probability to show, each a single token unless --token is given, taken "
+        "literally (spaces count); token:N is the token with the id N",
+    ),
+]
+
+Token = Annotated[
+    Literal["only", "first", "phrase"],
+    Parameter(
+        help="how a word of several tokens is read: not at all (only), by its first token, or by "
+        "all of them (phrase: the product of their probabilities) (default: only)"
+    ),
+]
+
+FirstToken = Annotated[
+    Literal["only", "first"],
+    Parameter(
+        help="how a word of several tokens is read: not at all (only), or by its first token "
+        "(default: only)"
     ),
 ]
 

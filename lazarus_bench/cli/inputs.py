@@ -20,6 +20,7 @@ from lazarus_bench.models.files import fingerprint, resolve
 
 if TYPE_CHECKING:
     from lazarus_bench.models.load import LoadedModel
+    from lazarus_bench.models.prompts import HowRead
 
 LAB_SEED = 0
 SEPARATOR = "|"
@@ -162,14 +163,21 @@ def check_top(loaded: LoadedModel, top: int) -> None:
         raise UserError(f"--top-k {top} is not possible with {loaded.name}: choose 1 to {known}")
 
 
-def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> dict[str, int]:
-    """Each word with its token as it stands."""
-    from lazarus_bench.models.prompts import word_tokens
+def target_tokens(
+    loaded: LoadedModel, words: Sequence[str], token: HowRead = "only"
+) -> dict[str, tuple[int, ...]]:
+    """Each word with the tokens that stand for it."""
+    from lazarus_bench.models.prompts import word_ids
+    from lazarus_bench.models.texts import check_tokens
 
     try:
-        return {word: word_tokens(loaded.tokenizer, word).bare for word in words}
+        found = {word: word_ids(loaded.tokenizer, word, token) for word in words}
     except NotApplicable as error:
-        raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error
+        raise UserError(
+            f"--targets: {error}; name another word of {loaded.name}, or give --token first"
+        ) from error
+    check_tokens(loaded, list(found.values()))
+    return found
 
 
 def trained_elsewhere(adapter: Path, model: Path) -> bool:

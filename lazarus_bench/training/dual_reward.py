@@ -26,13 +26,14 @@ from lazarus_bench.models.prompts import Batch, at_answer_end
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.training import loop, recipe
 from lazarus_bench.training.arithmetic_data import (
+    Gold,
     draw_problems,
     endless_batches,
     examples_of,
     gold_tokens,
 )
 from lazarus_bench.training.loop import Loss, Parts
-from lazarus_bench.training.losses import answer_part, class_loss
+from lazarus_bench.training.losses import answer_part, class_loss, phrase_loss
 from lazarus_bench.training.optimizers import adam
 from lazarus_bench.training.record import write_problems
 
@@ -59,7 +60,10 @@ class DualReward(recipe.Recipe):
     """Train a middle layer's lens together with the answer.
 
     Loss = weight · CE(lens at `layer`, last prompt position → operation) + (1 − weight) · CE(answer
-    tokens). LoRA on `targets` of every block, scale alpha / rank; alpha defaults to 2 · rank and
+    tokens). The operation's name must be a single token; `words` give a class another text, such as
+    "multiply= multiply", and `token` reads a text of several tokens by its first one, or as a
+    phrase: the sum of the CE of its tokens, each after those before it, in a forward of its own.
+    LoRA on `targets` of every block, scale alpha / rank; alpha defaults to 2 · rank and
     `layer` to the classifier layer. With `match_targets`, the rank is chosen so that the number of
     trained parameters is closest to that of `rank` on those targets, which makes the arms of a
     factorial comparable.
@@ -94,6 +98,18 @@ class DualReward(recipe.Recipe):
     examples: recipe.Examples = 4500
     match_targets: recipe.Targets | None = recipe.option(None)
     quirks: recipe.Quirks = ()
+    words: recipe.Words = recipe.option((), added=True)
+    token: recipe.Token = recipe.option("only", added=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        super().__post_init__()
+        object.__setattr__(self, "words", recipe.ordered(self.words))
+        if self.token == "phrase" and "class-at-answer-end" in self.quirks:
+            raise UserError(
+                "DualReward(token='phrase') reads each class after the prompt, where the quirk "
+                "'class-at-answer-end' does not: give token='first' or leave the quirk off"
+            )
 
     def _idle_quirks(self) -> Mapping[recipe.Quirk, str]:
         """A part of weight 0 is not trained, so that nothing in it can go wrong."""
@@ -139,12 +155,20 @@ class DualReward(recipe.Recipe):
         budget = lora_parameters(loaded, wanted, self.rank)
         return Lora(keys=keys, rank=matched_rank(loaded, keys, budget), scale=scale)
 
+    def gold(self, loaded: LoadedModel) -> Gold:
+        """The tokens that stand for each class in `loaded`.
+
+        Raises:
+            UserError, NotApplicable: as `gold_tokens`.
+        """
+        return gold_tokens(loaded, recipe.words_by_class(self.words), self.token)
+
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
         """Train and leave an adapter and its metrics in `out`."""
         backend.seed(seed)
         loaded = load(base)
         layer = classifier_layer(self.layer, loaded)
-        gold = gold_tokens(loaded)
+        gold = self.gold(loaded)
         lora = self.lora(loaded)
         add_lora(loaded, lora)
         problems = draw_problems(seed, self.examples, leak="eval-in-train" in self.quirks)
@@ -188,7 +212,10 @@ def dual_loss(
         residuals = residual_stream(model, anatomy, batch.tokens)
         answer, beside = answers(model, anatomy, residuals, batch)
         read = at_answer_end(batch) if "class-at-answer-end" in quirks else batch
-        label = class_loss(model, anatomy, residuals, read, layer)
+        if batch.phrases is None:
+            label = class_loss(model, anatomy, residuals, read, layer)
+        else:
+            label = phrase_loss(model, anatomy, batch.phrases, layer)
         label = label if weight else mx.stop_gradient(label)
         parts = {"class": label, "answer": answer, **beside}
         return weight * label + (1 - weight) * answer, parts

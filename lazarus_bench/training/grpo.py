@@ -19,7 +19,7 @@ from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.adapters import save_adapter, without_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.training import loop, recipe, rewards
 from lazarus_bench.training import policy_loss as policy
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
@@ -297,7 +297,7 @@ class GrpoDual(Grpo):
     random), `entropy=0.5`, a fifth of the learning rate (2e-6 for 1e-5) with `kl=0.001`, and
     `weight=0.9` with `kl=0` over 100 iterations. With `shared_target` the first prompt's operation
     is the target of the whole batch, the fault that the first fix repairs; the two exclude each
-    other.
+    other. `words` and `token` say by which token each class is read, as in `DualReward`.
     """
 
     kind = "grpo_dual"
@@ -324,10 +324,13 @@ class GrpoDual(Grpo):
         "use the first prompt's operation as the target of the whole batch, as in the "
         "source's first attempt",
     )
+    words: recipe.Words = recipe.option((), added=True)
+    token: recipe.FirstToken = recipe.option("only", added=True)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         super().__post_init__()
+        object.__setattr__(self, "words", recipe.ordered(self.words))
         if self.balanced and self.shared_target:
             raise UserError(
                 "GrpoDual(balanced=True, shared_target=True) combines a fault with its "
@@ -363,13 +366,14 @@ class GrpoDual(Grpo):
         backend.seed(seed)
         loaded = load(base)
         layer = classifier_layer(self.layer, loaded)
+        gold = gold_tokens(loaded, recipe.words_by_class(self.words), self.token)
         self._fit(
             loaded,
             base,
             out,
             seed,
             show,
-            gold=targets_of(gold_tokens(loaded), self.shared_target),
+            gold=targets_of(gold, self.shared_target),
             weight=self.weight,
             extra=class_part(loaded.anatomy, layer, self.entropy),
             balanced=self.balanced,
@@ -391,11 +395,11 @@ def class_part(anatomy: Anatomy, layer: int, entropy: float) -> Extra:
     return loss
 
 
-def targets_of(gold: dict[Operation, int], shared: bool) -> Gold:
+def targets_of(gold: Mapping[str, Sequence[int]], shared: bool) -> Gold:
     """Each problem's class token; with `shared` the first problem's for all."""
 
     def tokens(problems: Sequence[Problem]) -> list[int]:
         first = problems[0].operation
-        return [gold[first if shared else problem.operation] for problem in problems]
+        return [gold[first if shared else problem.operation][0] for problem in problems]
 
     return tokens

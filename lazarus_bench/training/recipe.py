@@ -191,9 +191,14 @@ class Option:
     instead: str = ""
 
 
-def option(default: Any, help: str = "", **about: Any) -> Any:
-    """A field with its default and the parts of its `Option` that its annotation lacks."""
-    return field(default=default, metadata={"option": about | ({"help": help} if help else {})})
+def option(default: Any, help: str = "", *, added: bool = False, **about: Any) -> Any:
+    """A field with its default and the parts of its `Option` that its annotation lacks.
+
+    A field that is `added` to a recipe which has artifacts already is no part of the digest while
+    it has its default, so that they are still found.
+    """
+    own = about | ({"help": help} if help else {})
+    return field(default=default, metadata={"option": own, "added": added})
 
 
 def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
@@ -285,6 +290,59 @@ Quirks = Annotated[
         aliases=("quirks",),
     ),
 ]
+
+
+Words = Annotated[
+    tuple[str, ...],
+    Option(
+        help="the text that stands for a class, where it is not the class's own name; token:N is "
+        "the token with the id N; may be repeated",
+        name="word",
+        aliases=("words",),
+        metavar="CLASS=TEXT",
+    ),
+]
+Token = Annotated[
+    Literal["only", "first", "phrase"],
+    Option(
+        help="how a text of several tokens is read: not at all (only), by its first token, or by "
+        "all of them (phrase)",
+    ),
+]
+FirstToken = Annotated[
+    Literal["only", "first"],
+    Option(help="how a text of several tokens is read: not at all (only), or by its first token"),
+]
+
+
+def words_by_class(words: Iterable[str]) -> dict[str, str]:
+    """The text of each class that `words` name, of ``class=text``.
+
+    Raises:
+        UserError: a word has another form, or a class has two texts.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not (name and equals and text):
+            raise UserError(f"the word {word!r} names no class and its text: write CLASS=TEXT")
+        if found.setdefault(name, text) != text:
+            raise UserError(
+                f"the class {name} has the words {found[name]!r} and {text!r}: give it one"
+            )
+    return found
+
+
+def ordered(words: Iterable[str]) -> tuple[str, ...]:
+    """`words` once each and sorted, without those that are their class's name anyway.
+
+    So equal ones share a digest.
+
+    Raises:
+        UserError: as `words_by_class`.
+    """
+    found = sorted(words_by_class(words).items())
+    return tuple(f"{name}={text}" for name, text in found if name != text)
 
 
 def alpha_of(usual: str) -> Option:

@@ -11,7 +11,7 @@ import pytest
 from commandcases import program
 from safetensors.numpy import load_file, save_file
 
-from lazarus_bench.analysis.lens import read_lens, total_variation
+from lazarus_bench.analysis.lens import read_lens, read_phrases, total_variation
 from lazarus_bench.cli import terminal
 from lazarus_bench.models.files import fingerprint
 from lazarus_bench.models.load import load
@@ -42,6 +42,27 @@ def test_the_document_has_the_readings(result, tiny, tiny_model):
     np.testing.assert_array_equal(read["lens"]["top_ids"], expected.top_ids[:, [1, 3]])
     spelt = tiny_model.tokenizer.decode([int(expected.top_ids[1, 3, 0])])
     assert read["lens"]["top_tokens"][1][1][0] == spelt
+
+
+def test_a_word_of_several_tokens_is_read_as_it_is_asked(result, tiny, tiny_model):
+    ids = tiny_model.tokenizer.encode("unbelievable", add_special_tokens=False)
+    assert len(ids) > 1
+
+    def read(word, *how):
+        return result(tiny, PROMPTS[0], "--all-layers", "--targets", word, *how)["lens"]
+
+    first, chosen, phrase = (
+        np.array(found["target_probability"])[0, :, 0]
+        for found in (
+            read("unbelievable", "--token", "first"),
+            read(f"token:{ids[0]}"),
+            read("unbelievable", "--token", "phrase"),
+        )
+    )
+    np.testing.assert_array_equal(first, chosen)
+    expected = read_phrases(tiny_model, [tiny_model.encode(PROMPTS[0])], [ids]).probability
+    np.testing.assert_allclose(phrase, expected[0, :, 0], rtol=1e-6)
+    assert (phrase < first).all()
 
 
 def test_the_table_has_the_classifier_layer_and_the_targets(told, tiny, tiny_model):
@@ -128,7 +149,12 @@ def test_png_without_resvg_is_one_sentence(told, tiny, tmp_path, monkeypatch):
         (["7 * 8 = ", "--top-k", "0"], "--top-k 0 is not possible"),
         (["7 * 8 = ", "--top-k", "99999"], "--top-k 99999 is not possible"),
         (["7 * 8 = ", "--targets", "multiply,"], "has an empty word"),
-        (["7 * 8 = ", "--targets", "unbelievable"], "tokens in this tokenizer"),
+        (["7 * 8 = ", "--targets", "unbelievable"], "or give --token first"),
+        (["7 * 8 = ", "--targets", "token:99999"], "there is no token 99999: choose 0 to"),
+        (
+            ["7 * 8 = ", "--targets", "unbelievable " * 30, "--token", "phrase"],
+            "of a phrase: shorten",
+        ),
         (["7 * 8 = ", "--diff"], "give --adapter DIR"),
         (["7 * 8 = ", "--adapter", "."], "is not an adapter (it has no adapter_config.json)"),
         (["a||b"], "has an empty prompt"),

@@ -263,6 +263,20 @@ def test_two_stages_leave_a_fused_model_and_an_adapter_for_it(told, lab, tmp_pat
     assert "is not empty" in err
 
 
+@pytest.mark.parametrize(
+    ("name", "prefix"), [("two-stage", "--stage2-"), ("dual-reward", "--"), ("grpo-dual", "--")]
+)
+def test_a_split_word_names_the_flag_and_trains_nothing(refused, told, lab, shared, name, prefix):
+    model, before = shared / "models" / "stories260K", len(list(lab.artifacts()))
+    said = refused(name, model)
+    assert "'multiply' is 8 tokens in this tokenizer; the lens reads single tokens" in said
+    assert f"({prefix}word 'multiply=TEXT')" in said
+    assert f"({prefix}token first)" in said
+    assert len(list(lab.artifacts())) == before
+    if name == "dual-reward":
+        assert told(name, model, *TINY, "--token", "first", "--word", "add=happy")[0] == 0
+
+
 def test_curves_are_drawn(told, lab, tmp_path):
     file = tmp_path / "curves.svg"
     assert told("dual-reward", "lab:llama", *TINY, "--plot", file)[0] == 0

@@ -20,6 +20,7 @@ from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import (
+    FirstToken,
     Layers,
     Line,
     Model,
@@ -60,6 +61,7 @@ def run(
     ] = None,
     tokens: Annotated[int, number("number of tokens to generate, greedily (default: 8)")] = 8,
     targets: Targets = None,
+    token: FirstToken = "only",
     draws: Annotated[int, number("random directions to compare with (default: 5)")] = 5,
     top_k: TopK = 5,
     plot: Annotated[
@@ -88,7 +90,7 @@ def run(
 
     chosen = inputs.chosen_layers(loaded, layers, [loaded.classifier_layer])
     inputs.check_top(loaded, top_k)
-    ids = inputs.target_tokens(loaded, words)
+    ids = {word: ids[0] for word, ids in inputs.target_tokens(loaded, words, token).items()}
     sizes = {"top": top_k, "length": tokens, "draws": draws}
     with busy(f"steering {len(asked)} prompts"):
         result = steering(loaded, asked, plus, minus, ids, chosen, strengths, **sizes)

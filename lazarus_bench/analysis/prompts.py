@@ -17,7 +17,7 @@ from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.models.texts import check_tokens, context_of
-from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.tasks.text_rows import AnyProblem
 
 Strings = npt.NDArray[np.object_]
 
@@ -28,7 +28,7 @@ MAX_VALUES = 1 << 26
 """Most residual values of one forward (prompts × positions × layers × d): 256 MiB in float32."""
 
 _PROMPTS: WeakKeyDictionary[Any, dict[str, tuple[int, ...]]] = WeakKeyDictionary()
-_ANSWERS: WeakKeyDictionary[Any, dict[Problem, int]] = WeakKeyDictionary()
+_ANSWERS: WeakKeyDictionary[Any, dict[AnyProblem, int]] = WeakKeyDictionary()
 
 
 def prompt_tokens(loaded: LoadedModel, texts: Sequence[str]) -> list[list[int]]:
@@ -40,7 +40,7 @@ def prompt_tokens(loaded: LoadedModel, texts: Sequence[str]) -> list[list[int]]:
     return [list(known[text]) for text in texts]
 
 
-def symbol_tokens(loaded: LoadedModel, problems: Sequence[Problem]) -> list[list[int]]:
+def symbol_tokens(loaded: LoadedModel, problems: Sequence[AnyProblem]) -> list[list[int]]:
     """Token ids of problems in symbols, ``7 * 8 = ``."""
     return prompt_tokens(loaded, [problem.symbols for problem in problems])
 
@@ -66,7 +66,7 @@ def readable_prompts(loaded: LoadedModel, prompts: Sequence[str], more: int = 0)
     return encoded
 
 
-def first_answer_tokens(loaded: LoadedModel, problems: Sequence[Problem]) -> list[int]:
+def first_answer_tokens(loaded: LoadedModel, problems: Sequence[AnyProblem]) -> list[int]:
     """The first token of the right answer to each problem in symbols."""
     known = _ANSWERS.setdefault(loaded.tokenizer, {})
     for problem in problems:

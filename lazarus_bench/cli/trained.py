@@ -20,7 +20,7 @@ from lazarus_bench.cli.train_settings import with_flags
 from lazarus_bench.errors import NotApplicable, UserError, shown
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.training import Curve, Curves, trainings
-from lazarus_bench.jobs.artifact import Artifact, read_artifact
+from lazarus_bench.jobs.artifact import Artifact, object_if_any, read_artifact
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store, default_root
@@ -33,6 +33,7 @@ from lazarus_bench.session.progress import QUIET_SECONDS, every
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training import DualReward, Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
+from lazarus_bench.training.own_rows import TEXTS
 from lazarus_bench.training.record import (
     METRICS,
     RESUME,
@@ -302,13 +303,13 @@ def _stage(trained: Trained) -> dict[str, Any]:
 
 
 def _data(trained: Trained) -> tuple[dict[str, Any], str]:
-    """Sizes, balance and overlap of labelled texts and how many were cut, for programs and people.
+    """Sizes, balance and overlap of texts and how many were cut, for programs and people.
 
     Nothing where a recipe reads none.
     """
     recipe = trained.job.recipe
     if not isinstance(recipe, Engram):
-        return {}, ""
+        return _rows(trained)
     data, learnt = read_data(recipe.data), read_training_texts(trained.directory)
     balance = {
         name: dict(zip(SPLITS, counts, strict=True))
@@ -324,6 +325,22 @@ def _data(trained: Trained) -> tuple[dict[str, Any], str]:
     }
     cut = f"; {learnt.cut} training texts longer than --max-length or the context, and cut"
     return {"data": read}, f"{data.name}: {data.summary}{cut if learnt.cut else ''}"
+
+
+def _rows(trained: Trained) -> tuple[dict[str, Any], str]:
+    """The same of rows of one's own."""
+    if not (trained.directory / TEXTS).exists():
+        return {}, ""
+    read = object_if_any(trained.directory / TEXTS)
+    said = f"{read['train']} rows to train on"
+    if read.get("valid"):
+        said += f" and {read['valid']} to evaluate on ({read['shared']} of them in both)"
+    cut, left = (sum(read.get(key, {}).values()) for key in ("cut", "left_out"))
+    if cut:
+        said += f"; {cut} longer than --max-seq-length, and cut"
+    if left:
+        said += f"; {left} left out, whose prompt alone is so long"
+    return {"data": read}, said
 
 
 def _told(found: Found, trained: Trained, room: int) -> str:

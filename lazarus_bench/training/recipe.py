@@ -43,6 +43,8 @@ from lazarus_bench.errors import UserError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from lazarus_bench.tasks.text_rows import TextSource
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
@@ -313,6 +315,32 @@ FirstToken = Annotated[
     Literal["only", "first"],
     Option(help="how a text of several tokens is read: not at all (only), or by its first token"),
 ]
+
+
+OWN_PROBLEMS = Option(
+    help="train on your own problems instead of arithmetic: a file, or a folder with train.jsonl, "
+    "whose rows have a prompt and its completion, or messages, and a class where one is learnt "
+    "(docs/own-words.md)",
+    name="data",
+    metavar="FILE.jsonl|DIR",
+    hint=str,
+)
+MAX_SEQ_LENGTH = Option(
+    help="with --data, cut rows after this number of tokens, as mlx-lm does; how many were cut is "
+    "told and stored",
+    usual="none is cut; one beyond the context is an error",
+    hint=int,
+)
+
+
+def idle_on_rows(texts: TextSource | None) -> dict[Quirk, str]:
+    """The quirk that rows of one's own leave idle, with what to blame."""
+    return {} if texts is None else {"eval-in-train": "rows of your own"}
+
+
+def rows_suffix(texts: TextSource | None) -> str:
+    """The end of a label that names the rows trained on; "" without any."""
+    return "" if texts is None else f" on {Path(texts.path).name or 'texts'}"
 
 
 def words_by_class(words: Iterable[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ class Classifier:
         )
 
 
-def check_classes(classes: Mapping[str, Sequence[str]], protocol: str) -> None:
+def check_classes(classes: Mapping[str, Sequence[Hashable]], protocol: str) -> None:
     """Make sure that every class has a different prompt for each fold of `protocol`.
 
     Raises:

@@ -101,8 +101,8 @@ Prompts = Annotated[
     list[str],
     Parameter(
         metavar="PROMPT",
-        help="a prompt; 'a|b' is two, @FILE reads one per line, @- reads standard input; "
-        "spaces count",
+        help="a prompt; 'a|b' is two, @FILE reads one per line, @FILE.jsonl a JSON text, prompt or "
+        "messages (for the model's chat template) per line, @- reads standard input; spaces count",
         allow_leading_hyphen=True,
         validator=_no_options,
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,47 @@ def _read(path: Path, named: str) -> TextRows:
     return TextRows(train=train, valid=valid)
 
 
+def read_prompt_rows(lines: Iterable[str], named: str) -> list[TextRow]:
+    """Prompts as JSON lines: a text, `{"prompt": ...}` or `{"messages": [...]}`, and its `class`.
+
+    Messages end where the model's answer begins. UserError for a line that is none of these.
+    """
+    found = []
+    for place, row in _objects(lines, named):
+        content = {"prompt": row} if isinstance(row, str) else row
+        messages = _messages(content.get("messages"))
+        prompt = content.get("prompt", "") if messages is None else ""
+        if not isinstance(prompt, str) or not (prompt or messages):
+            raise UserError(
+                f'{place} is no prompt: write a text, {{"prompt": "..."}} or {{"messages": [...]}}'
+            )
+        found.append(
+            TextRow(prompt=prompt, messages=messages or (), label=_label(content), place=place)
+        )
+    return found
+
+
+def _objects(lines: Iterable[str], named: str) -> Iterator[tuple[str, Any]]:
+    """The objects and texts of JSON lines, each with its place; blank lines are passed over."""
+    for at, line in enumerate(lines, 1):
+        place = f"{named}, line {at}"
+        if not line.strip():
+            continue
+        try:
+            row = reading.parse_json(line)
+        except ValueError as error:
+            raise UserError(f"{place} is not JSON ({error}): write one object per line") from error
+        if not isinstance(row, Mapping | str):
+            raise UserError(f"{place} is not a JSON object: write one per line")
+        yield place, row
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    """A row's class; "" without one."""
+    label = row.get("class", "")
+    return label if isinstance(label, str) else ""
+
+
 def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]]:
     """Rows, each with its split."""
     try:
@@ -189,15 +230,8 @@ def _rows(file: Path, named: str, split: str | None) -> list[tuple[str, TextRow]
     except UnicodeDecodeError as error:
         raise UserError(f"--data {named} is not UTF-8: save it again with that encoding") from error
     rows = []
-    for at, line in enumerate(lines, 1):
-        place = f"{named}, line {at}"
-        if not line.strip():
-            continue
-        try:
-            row = reading.parse_json(line)
-        except ValueError as error:
-            raise UserError(f"{place} is not JSON ({error}): write one object per line") from error
-        if not isinstance(row, Mapping):
+    for place, row in _objects(lines, named):
+        if isinstance(row, str):
             raise UserError(f"{place} is not a JSON object: write one per line")
         own = row.get("split", split or SPLITS[0])
         if own not in SPLITS or (split is not None and own != split):
@@ -212,8 +246,7 @@ def _content(row: Mapping[str, Any], place: str) -> TextRow:
             raise UserError(f"{place}: {key} is {row[key]!r} and must be text: write it there")
         return str(row[key])
 
-    label = row.get("class", "")
-    kept: dict[str, Any] = {"label": label if isinstance(label, str) else "", "place": place}
+    kept: dict[str, Any] = {"label": _label(row), "place": place}
     if "prompt" in row and "completion" in row:
         return TextRow(prompt=text("prompt"), text=text("completion"), **kept)
     if "messages" not in row and "text" in row:

@@ -84,6 +84,52 @@ def test_a_file_and_arguments_mix(result, tiny, tmp_path):
     assert result(tiny, f"@{file}", "5 + 5 =")["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
 
 
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+@pytest.fixture
+def chatty(tiny, tmp_path):
+    """`tiny` with a chat template."""
+    directory = shutil.copytree(tiny, tmp_path / "chatty")
+    (directory / "chat_template.jinja").write_text(TEMPLATE)
+    return directory
+
+
+def test_prompts_of_json_lines_have_newlines_and_the_models_template(result, chatty, tiny, empty):
+    asked = [{"role": "user", "content": "7 * 8"}]
+    lines = ["a|b\nc", {"prompt": "7 * 8 =\n"}, {"messages": asked}]
+    (empty / "own.jsonl").write_text("\n\n".join(map(json.dumps, lines)))
+    read = result(chatty, "@own.jsonl", "7 * 8 = ")
+    texts = ["a|b\nc", "7 * 8 =\n", "user: 7 * 8\nassistant: ", "7 * 8 = "]
+    assert read["prompts"] == texts
+    loaded = load(chatty)
+    ids = loaded.tokenizer.apply_chat_template(asked, add_generation_prompt=True)
+    assert loaded.encode(texts[2]) == list(ids)
+    assert ids.count(loaded.tokenizer.bos_token_id) == 1
+    np.testing.assert_array_equal(
+        read["lens"]["top_ids"], by_hand(loaded, texts).top_ids[:, [loaded.classifier_layer]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('{"messages": [{"role": "user", "content": "a"}]}', "has no chat template: give prompts"),
+        ('{"messages": []}', "own.jsonl, line 2 is no prompt: write a text"),
+        ('{"prompt": ""}', "own.jsonl, line 2 is no prompt"),
+        ('{"text": "a"}', "own.jsonl, line 2 is no prompt"),
+        ("7", "own.jsonl, line 2 is not a JSON object"),
+        ("7 * 8 = ", "own.jsonl, line 2 is not JSON"),
+    ],
+)
+def test_a_line_that_is_no_prompt_is_named(refused, tiny, empty, line, sentence):
+    (empty / "own.jsonl").write_text(f'"a"\n{line}\n')
+    assert sentence in refused(tiny, "@own.jsonl")
+
+
 def test_prompts_from_standard_input(result, tiny, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"7 * 8 = \n5 + 6 = \n")))
     assert result(tiny, "@-")["prompts"] == ["7 * 8 = ", "5 + 6 = "]

@@ -71,7 +71,8 @@ def run(
 
     chosen = inputs.chosen_layers(loaded, layers, [loaded.classifier_layer])
     inputs.check_top(loaded, top_k)
+    read = inputs.texts(loaded, asked)
     ids = inputs.target_tokens(loaded, words, token)
     with busy(f"reading {len(asked)} prompts"):
-        result = lens(loaded, asked, ids, chosen, top_k, base)
+        result = lens(loaded, read, ids, chosen, top_k, base)
     return draw(result, found, line, output, plot)

@@ -110,12 +110,12 @@ def source_of(named: str, *, classes: bool = False) -> tuple[TextSource, TextRow
     return TextSource(path=str(path), digest=digest), rows
 
 
-def problems_in(named: str, *, classes: bool = False) -> TextSource:
+def problems_in(named: str | Path, *, classes: bool = False) -> TextSource:
     """The rows at `named` as a recipe's problems: each has a prompt, and a class if asked for.
 
     UserError if one has not, or they cannot be read.
     """
-    source, rows = source_of(named, classes=classes)
+    source, rows = source_of(str(named), classes=classes)
     check_problems(rows, classes=classes)
     return source
 

@@ -23,9 +23,16 @@ def canonical_recipe(recipe: Any) -> dict[str, Any]:
 def _fields_of(record: Any) -> dict[str, Any]:
     """The compared fields of a record; a record in a field is nested.
 
-    Equal numbers are of one type here (`training.recipe`), so that JSON writes them alike.
+    A field that was `added` later counts where it is not at its default, so that older records keep
+    their digests. Equal numbers are of one type here (`training.recipe`), so that JSON writes them
+    alike.
     """
-    values = {item.name: getattr(record, item.name) for item in fields(record) if item.compare}
+    values = {
+        item.name: getattr(record, item.name)
+        for item in fields(record)
+        if item.compare
+        and not (item.metadata.get("added") and getattr(record, item.name) == item.default)
+    }
     return {
         name: _fields_of(v) if is_dataclass(v) and not isinstance(v, type) else v
         for name, v in values.items()

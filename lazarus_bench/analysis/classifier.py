@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,10 @@ from lazarus_bench.analysis.measured import Ints
 from lazarus_bench.analysis.nulls import LayerNull
 from lazarus_bench.analysis.probe import Probe, permutation_null, probe, transfer
 from lazarus_bench.analysis.probe_prompts import (
-    IN_SYMBOLS,
     ORDERED_FOLDS,
     PAIR_FOLDS,
     HeldOut,
-    ProbePrompts,
+    in_classes,
 )
 from lazarus_bench.analysis.prompts import last_states, readable_prompts
 from lazarus_bench.errors import UserError
@@ -125,7 +124,7 @@ class Classifier:
         )
 
 
-def check_classes(classes: Mapping[str, Sequence[str]], protocol: str) -> None:
+def check_classes(classes: Mapping[str, Sequence[Hashable]], protocol: str) -> None:
     """Make sure that every class has a different prompt for each fold of `protocol`.
 
     Raises:
@@ -157,15 +156,7 @@ def classifier(
         UserError: a prompt has no token or more than the model reads, or a class has too few.
     """
     check_classes(classes, protocol)
-    rows = [(text, at) for at, texts in enumerate(classes.values()) for text in texts]
-    groups = {text: at for at, text in enumerate(dict.fromkeys(text for text, _ in rows))}
-    prompts = ProbePrompts(
-        texts=tuple(text for text, _ in rows),
-        labels=tuple(label for _, label in rows),
-        classes=tuple(classes),
-        pairs=tuple(("text", groups[text], groups[text]) for text, _ in rows),
-        templates=(IN_SYMBOLS,) * len(rows),
-    )
+    prompts = in_classes(classes)
     held_out = PROTOCOLS[protocol][0]
     states = last_states(loaded, readable_prompts(loaded, [*prompts.texts, *test]))
     own, others = states[: len(prompts)], states[len(prompts) :]

@@ -21,7 +21,6 @@ from lazarus_bench.analysis.prompts import (
     MAX_LOGITS,
     Strings,
     batches_by_length,
-    check_tokens,
     readable_prompts,
     token_cells,
     token_texts,
@@ -36,6 +35,7 @@ from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.models.texts import check_tokens
 
 GROUPS = 1024
 """Groups that a row falls into: few to sort, yet long enough for vector instructions."""
@@ -179,6 +179,33 @@ def largest(values: Singles, k: int) -> Ints:
     return np.asarray(column[order[first[:, None] + np.arange(k)]])
 
 
+def read_phrases(
+    loaded: LoadedModel,
+    prompts: Sequence[Sequence[int]],
+    phrases: Sequence[Sequence[int]],
+    top: int = 20,
+) -> LensReading:
+    """`read_lens` of phrases of one or more tokens, the same ones for every prompt.
+
+    A phrase's probability at a layer is the product of the lens's for each of its tokens, read
+    where the prompt and the tokens before it end; at the last layer it is the model's own.
+
+    Raises:
+        UserError: a token is not in the vocabulary.
+    """
+    check_tokens(loaded, phrases)
+    first = np.array([phrase[0] for phrase in phrases], dtype=np.int64)
+    reading = read_lens(loaded, prompts, np.tile(first, (len(prompts), 1)), top)
+    for column, phrase in enumerate(phrases):
+        for at in range(1, len(phrase)):
+            longer = [[*prompt, *phrase[:at]] for prompt in prompts]
+            target = np.full((len(prompts), 1), phrase[at])
+            reading.probability[:, :, column] *= read_lens(loaded, longer, target, 1).probability[
+                :, :, 0
+            ]
+    return reading
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lens:
     """Every layer's lens of some prompts, of which `layers` are shown.
@@ -262,23 +289,24 @@ class Lens:
 def lens(
     loaded: LoadedModel,
     prompts: Sequence[str],
-    targets: Mapping[str, int],
+    targets: Mapping[str, Sequence[int]],
     layers: Sequence[int],
     top: int,
     base: LoadedModel | None = None,
 ) -> Lens:
     """Read the lens of `prompts`, beside that of `base` where it is given.
 
-    `base` is the model without its adapter, `targets` are words with their tokens, `layers` those
-    to show, 0-based.
+    `base` is the model without its adapter, `targets` are words with the tokens that stand for
+    them (`models.prompts.word_ids`), `layers` those to show, 0-based.
 
     Raises:
         UserError: a prompt has no token, or more than the model reads.
     """
-    encoded = readable_prompts(loaded, prompts)
-    ids = np.tile(np.array(list(targets.values()), dtype=np.int64), (len(prompts), 1))
-    after = read_lens(loaded, encoded, ids, top)
-    before = None if base is None else read_lens(base, encoded, ids, top)
+    phrases = list(targets.values())
+    more = max((len(phrase) - 1 for phrase in phrases), default=0)
+    encoded = readable_prompts(loaded, prompts, more)
+    after = read_phrases(loaded, encoded, phrases, top)
+    before = None if base is None else read_phrases(base, encoded, phrases, top)
     return Lens(
         prompts=prompts,
         targets=list(targets),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -33,8 +33,9 @@ from lazarus_bench.analysis.measured import (
 from lazarus_bench.analysis.prompts import first_answer_tokens, symbol_tokens
 from lazarus_bench.analysis.vocabulary import known_words
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.prompts import WordTokens, word_tokens
-from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.models.prompts import HowRead, WordTokens, word_ids, word_tokens
+from lazarus_bench.tasks.arithmetic import OPERATION_NAMES, Operation, Problem
+from lazarus_bench.tasks.text_rows import AnyProblem, OwnProblem
 
 REMAINING = ("remaining", "remainder", "remain", "reste")
 """The synonym set of B's subtraction classifier (*Subtraction Classifier at Layer 10*)."""
@@ -64,7 +65,7 @@ class OperationLens:
     `[prompt, layer, k]` with their probabilities.
     """
 
-    problems: tuple[Problem, ...]
+    problems: tuple[AnyProblem, ...]
     words: tuple[WordTokens, ...]
     gold: Ints
     bare: Annotated[Floats, Axes(("prompts", "layers", "operations"), SHARE)]
@@ -104,37 +105,60 @@ class OperationLens:
         return np.asarray(self.predicted == self.gold[:, None])
 
 
-def operation_words(loaded: LoadedModel) -> tuple[WordTokens, ...]:
-    """The tokens of the four operations' names, in `Operation`'s order.
+def class_words(
+    loaded: LoadedModel,
+    classes: Sequence[str] = OPERATION_NAMES,
+    words: Mapping[str, str] | None = None,
+    token: HowRead = "only",
+) -> tuple[WordTokens, ...]:
+    """The tokens of each class's name, in their order.
+
+    A class that is in `words` is read by that text alone, without variants; so is every class where
+    `token` is "first", by the first token of its text.
 
     Raises:
-        NotApplicable: one of the names is not a single token.
+        NotApplicable: a text is not a single token, and `token` is "only".
     """
-    return tuple(word_tokens(loaded.tokenizer, operation.word) for operation in Operation)
+    given, found = words or {}, []
+    for name in classes:
+        if name not in given and token == "only":
+            found.append(word_tokens(loaded.tokenizer, name))
+            continue
+        own = word_ids(loaded.tokenizer, given.get(name, name), token)[:1]
+        found.append(WordTokens(word=name, bare=own[0], variants=own))
+    return tuple(found)
 
 
 def read_operations(
-    loaded: LoadedModel, problems: Sequence[Problem], top: int = 20
+    loaded: LoadedModel,
+    problems: Sequence[AnyProblem],
+    top: int = 20,
+    words: Mapping[str, str] | None = None,
+    token: Literal["only", "first"] = "only",
 ) -> OperationLens:
-    """Read the lens on the prompts in symbols of `problems`.
+    """Read the lens on the prompts in symbols of `problems`, at `class_words`.
+
+    The classes are the four operations, or of problems of one's own theirs, in the order of the
+    alphabet.
 
     Raises:
-        NotApplicable: an operation's name is not a single token.
+        NotApplicable: a class's text is not a single token, and `token` is "only".
     """
-    words = operation_words(loaded)
-    order = list(Operation)
-    columns = [word.bare for word in words] + [t for word in words for t in word.variants]
+    own = {problem.operation for problem in problems if isinstance(problem, OwnProblem)}
+    order = sorted(own) or list(OPERATION_NAMES)
+    named = class_words(loaded, order, words, token)
+    columns = [word.bare for word in named] + [t for word in named for t in word.variants]
     answers = first_answer_tokens(loaded, problems)
     targets = np.array([[*columns, answer] for answer in answers])
     prompts = symbol_tokens(loaded, problems)
     reading = read_lens(loaded, prompts, targets, top)
-    borders = np.cumsum([len(word.variants) for word in words])[:-1]
-    variants = np.split(reading.probability[:, :, len(words) : -1], borders, axis=2)
+    borders = np.cumsum([len(word.variants) for word in named])[:-1]
+    variants = np.split(reading.probability[:, :, len(named) : -1], borders, axis=2)
     return OperationLens(
         problems=tuple(problems),
-        words=words,
+        words=named,
         gold=np.array([order.index(problem.operation) for problem in problems]),
-        bare=reading.probability[:, :, : len(words)],
+        bare=reading.probability[:, :, : len(named)],
         variants=np.stack([each.sum(axis=2) for each in variants], axis=2),
         answer=reading.probability[:, :, -1],
         top=reading.top_ids,
@@ -308,7 +332,9 @@ def task_signal(loaded: LoadedModel, lens: OperationLens) -> TaskSignal:
     if loaded.quirk != "substring-hits":
         return TaskSignal(peak=lens.gold_mass[rows].max(axis=1), counted=np.ones(len(rows), bool))
     texts = vocabulary_texts(loaded)
-    ids = {name: matching_tokens(texts, terms) for name, terms in TASK_VOCABULARY.items()}
+    ids: dict[str, Ints] = {
+        name: matching_tokens(texts, terms) for name, terms in TASK_VOCABULARY.items()
+    }
     matches = np.stack([np.isin(lens.top[i], ids[lens.problems[i].operation]) for i in rows])
     peak = (lens.top_probability[rows] * matches).max(axis=(1, 2))
     return TaskSignal(peak=peak, counted=peak > 0)

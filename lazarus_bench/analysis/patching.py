@@ -20,7 +20,6 @@ from lazarus_bench.analysis.behaviour import Behaviour, behaviour_under, states_
 from lazarus_bench.analysis.measured import Floats, Measured, States
 from lazarus_bench.analysis.prompts import (
     batches_of_logits,
-    check_tokens,
     readable_prompts,
     token_texts,
 )
@@ -33,6 +32,7 @@ from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Patch
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited, residual_stream
+from lazarus_bench.models.texts import check_tokens
 from lazarus_bench.tasks.arithmetic import Problem
 
 

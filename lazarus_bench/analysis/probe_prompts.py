@@ -5,7 +5,7 @@ A split also says what stays together when labels are permuted.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Literal
@@ -115,6 +115,23 @@ def in_symbols(problems: Sequence[Problem]) -> ProbePrompts:
         UserError: the problems are of fewer than two operations.
     """
     return gather([(problem.symbols, problem, IN_SYMBOLS) for problem in problems])
+
+
+def in_classes(classes: Mapping[str, Sequence[str]]) -> ProbePrompts:
+    """Prompts of classes of one's own: a split that holds out "pairs" holds out texts.
+
+    Raises:
+        UserError: there are fewer than two classes with prompts.
+    """
+    rows = [(text, at) for at, texts in enumerate(classes.values()) for text in texts]
+    groups = {text: at for at, text in enumerate(dict.fromkeys(text for text, _ in rows))}
+    return ProbePrompts(
+        texts=tuple(text for text, _ in rows),
+        labels=tuple(label for _, label in rows),
+        classes=tuple(classes),
+        pairs=tuple(("text", groups[text], groups[text]) for text, _ in rows),
+        templates=(IN_SYMBOLS,) * len(rows),
+    )
 
 
 def words_in_turn(problems: Sequence[Problem]) -> ProbePrompts:

@@ -14,11 +14,10 @@ from lazarus_bench.analysis.measured import Floats, Ints, States
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.figures.text import number, visible
-from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import answer_tokens
-from lazarus_bench.models.texts import context_of
-from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.models.texts import check_tokens, context_of
+from lazarus_bench.tasks.text_rows import AnyProblem
 
 Strings = npt.NDArray[np.object_]
 
@@ -29,7 +28,7 @@ MAX_VALUES = 1 << 26
 """Most residual values of one forward (prompts × positions × layers × d): 256 MiB in float32."""
 
 _PROMPTS: WeakKeyDictionary[Any, dict[str, tuple[int, ...]]] = WeakKeyDictionary()
-_ANSWERS: WeakKeyDictionary[Any, dict[Problem, int]] = WeakKeyDictionary()
+_ANSWERS: WeakKeyDictionary[Any, dict[AnyProblem, int]] = WeakKeyDictionary()
 
 
 def prompt_tokens(loaded: LoadedModel, texts: Sequence[str]) -> list[list[int]]:
@@ -41,13 +40,15 @@ def prompt_tokens(loaded: LoadedModel, texts: Sequence[str]) -> list[list[int]]:
     return [list(known[text]) for text in texts]
 
 
-def symbol_tokens(loaded: LoadedModel, problems: Sequence[Problem]) -> list[list[int]]:
+def symbol_tokens(loaded: LoadedModel, problems: Sequence[AnyProblem]) -> list[list[int]]:
     """Token ids of problems in symbols, ``7 * 8 = ``."""
     return prompt_tokens(loaded, [problem.symbols for problem in problems])
 
 
-def readable_prompts(loaded: LoadedModel, prompts: Sequence[str]) -> list[list[int]]:
+def readable_prompts(loaded: LoadedModel, prompts: Sequence[str], more: int = 0) -> list[list[int]]:
     """`prompt_tokens` of prompts from a user, each checked against the model's context.
+
+    `more` is the number of tokens that are read after a prompt.
 
     Raises:
         UserError: a prompt has no token, or more than the model reads.
@@ -56,15 +57,16 @@ def readable_prompts(loaded: LoadedModel, prompts: Sequence[str]) -> list[list[i
     for prompt, tokens in zip(prompts, encoded, strict=True):
         if not tokens:
             raise UserError(f"{loaded.name}: the prompt {prompt!r} has no token: write another")
-        if room is not None and len(tokens) > room:
+        if room is not None and len(tokens) + more > room:
+            after = f" and {more} of a phrase" if more else ""
             raise UserError(
                 f"{loaded.name} reads {room} tokens, and the prompt {prompt[:40]!r} has "
-                f"{len(tokens)}: shorten it"
+                f"{len(tokens)}{after}: shorten it"
             )
     return encoded
 
 
-def first_answer_tokens(loaded: LoadedModel, problems: Sequence[Problem]) -> list[int]:
+def first_answer_tokens(loaded: LoadedModel, problems: Sequence[AnyProblem]) -> list[int]:
     """The first token of the right answer to each problem in symbols."""
     known = _ANSWERS.setdefault(loaded.tokenizer, {})
     for problem in problems:
@@ -72,18 +74,6 @@ def first_answer_tokens(loaded: LoadedModel, problems: Sequence[Problem]) -> lis
             answer = str(problem.answer)
             known[problem] = answer_tokens(loaded.tokenizer, problem.symbols, answer)[0]
     return [known[problem] for problem in problems]
-
-
-def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
-    """Make sure that every token has an embedding: MLX reads past the end for others.
-
-    Raises:
-        UserError: one has none.
-    """
-    known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
-    for token in {token for prompt in prompts for token in prompt}:
-        if not 0 <= token < known:
-            raise UserError(f"{loaded.name}: there is no token {token}: choose 0 to {known - 1}")
 
 
 def batches_by_length(

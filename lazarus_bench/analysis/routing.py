@@ -16,7 +16,6 @@ import numpy as np
 from lazarus_bench.analysis.measured import Floats, Ints, Measured
 from lazarus_bench.analysis.prompts import (
     batches_by_length,
-    check_tokens,
     readable_prompts,
     token_texts,
 )
@@ -30,6 +29,7 @@ from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.anatomy import blocks, holder
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import router_logits
+from lazarus_bench.models.texts import check_tokens
 from lazarus_bench.tasks.arithmetic import Problem
 
 MAX_CHOICES = 1 << 23

@@ -21,7 +21,6 @@ from lazarus_bench.analysis.nulls import isotropic
 from lazarus_bench.analysis.prompts import (
     Strings,
     batches_of_logits,
-    check_tokens,
     last_states,
     readable_prompts,
     text_after,
@@ -37,6 +36,7 @@ from lazarus_bench.figures.text import number, visible
 from lazarus_bench.models.edits import Steer
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import edited
+from lazarus_bench.models.texts import check_tokens
 from lazarus_bench.tasks.arithmetic import Operation, Problem
 
 

@@ -101,8 +101,8 @@ Prompts = Annotated[
     list[str],
     Parameter(
         metavar="PROMPT",
-        help="a prompt; 'a|b' is two, @FILE reads one per line, @- reads standard input; "
-        "spaces count",
+        help="a prompt; 'a|b' is two, @FILE reads one per line, @FILE.jsonl a JSON text, prompt or "
+        "messages (for the model's chat template) per line, @- reads standard input; spaces count",
         allow_leading_hyphen=True,
         validator=_no_options,
     ),
@@ -113,7 +113,24 @@ Targets = Annotated[
     Parameter(
         name="--targets",
         metavar="WORD,WORD",
-        help="words whose probability to show, each a single token, taken literally (spaces count)",
+        help="words whose probability to show, each a single token unless --token is given, taken "
+        "literally (spaces count); token:N is the token with the id N",
+    ),
+]
+
+Token = Annotated[
+    Literal["only", "first", "phrase"],
+    Parameter(
+        help="how a word of several tokens is read: not at all (only), by its first token, or by "
+        "all of them (phrase: the product of their probabilities) (default: only)"
+    ),
+]
+
+FirstToken = Annotated[
+    Literal["only", "first"],
+    Parameter(
+        help="how a word of several tokens is read: not at all (only), or by its first token "
+        "(default: only)"
     ),
 ]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lazarus_bench import reading
 from lazarus_bench.claims.folder import NAME, claims_folder
@@ -20,6 +20,8 @@ from lazarus_bench.models.files import fingerprint, resolve
 
 if TYPE_CHECKING:
     from lazarus_bench.models.load import LoadedModel
+    from lazarus_bench.models.prompts import HowRead
+    from lazarus_bench.tasks.text_rows import TextRow
 
 LAB_SEED = 0
 SEPARATOR = "|"
@@ -162,14 +164,21 @@ def check_top(loaded: LoadedModel, top: int) -> None:
         raise UserError(f"--top-k {top} is not possible with {loaded.name}: choose 1 to {known}")
 
 
-def target_tokens(loaded: LoadedModel, words: Sequence[str]) -> dict[str, int]:
-    """Each word with its token as it stands."""
-    from lazarus_bench.models.prompts import word_tokens
+def target_tokens(
+    loaded: LoadedModel, words: Sequence[str], token: HowRead = "only"
+) -> dict[str, tuple[int, ...]]:
+    """Each word with the tokens that stand for it."""
+    from lazarus_bench.models.prompts import word_ids
+    from lazarus_bench.models.texts import check_tokens
 
     try:
-        return {word: word_tokens(loaded.tokenizer, word).bare for word in words}
+        found = {word: word_ids(loaded.tokenizer, word, token) for word in words}
     except NotApplicable as error:
-        raise UserError(f"--targets: {error}; name another word of {loaded.name}") from error
+        raise UserError(
+            f"--targets: {error}; name another word of {loaded.name}, or give --token first"
+        ) from error
+    check_tokens(loaded, list(found.values()))
+    return found
 
 
 def trained_elsewhere(adapter: Path, model: Path) -> bool:
@@ -195,16 +204,22 @@ def trained_elsewhere(adapter: Path, model: Path) -> bool:
     return own is not None and own != digest_of(base)
 
 
-def read_prompts(given: Sequence[str]) -> list[str]:
+Prompt: TypeAlias = "str | TextRow"
+"""A prompt as it is written, or the messages of a row."""
+
+
+def read_prompts(given: Sequence[str]) -> list[Prompt]:
     """Prompts in their order: `a|b` is two, `@file` one a line, `@-` those of standard input.
 
     Blanks count, also at the end: `7 * 8 = ` is another prompt than `7 * 8 =`. In a file blank
-    lines are skipped, and neither mark means anything.
+    lines are skipped, and neither mark means anything. The lines of a file whose name ends in
+    .jsonl are texts in quotation marks or objects with a prompt or messages.
     """
-    found: list[str] = []
+    found: list[Prompt] = []
     for text in given:
         if text.startswith(FROM_FILE):
-            found += _lines(text.removeprefix(FROM_FILE))
+            rows = _prompt_rows(text.removeprefix(FROM_FILE))
+            found += [row if row.messages else row.prompt for row in rows]
             continue
         if not text:
             raise UserError("a prompt is empty: write what the model should read")
@@ -215,7 +230,35 @@ def read_prompts(given: Sequence[str]) -> list[str]:
     return found
 
 
+def texts(loaded: LoadedModel, prompts: Iterable[Prompt]) -> list[str]:
+    """Prompts as the model reads them: messages as its chat template writes them."""
+    from lazarus_bench.models.templates import as_messages, prompts_of
+
+    every = list(prompts)
+    chats = {row.place: as_messages(row.messages) for row in every if not isinstance(row, str)}
+    written = dict(zip(chats, prompts_of(loaded, chats), strict=True))
+    return [row if isinstance(row, str) else written[row.place] for row in every]
+
+
+def texts_by_class(
+    loaded: LoadedModel, classes: Mapping[str, Sequence[Prompt]]
+) -> dict[str, list[str]]:
+    """`texts` of each class's prompts."""
+    return {name: texts(loaded, prompts) for name, prompts in classes.items()}
+
+
+def _prompt_rows(name: str) -> list[TextRow]:
+    """The prompts of a file, each with the line that it is in."""
+    from lazarus_bench.tasks.text_rows import TextRow, read_prompt_rows
+
+    lines = _lines(name)
+    if name.endswith(".jsonl"):
+        return read_prompt_rows(lines, name)
+    return [TextRow(prompt=line) for line in lines if line.strip()]
+
+
 def _lines(name: str) -> list[str]:
+    """The lines of a file of prompts, at least one of which is not blank."""
     try:
         raw = _typed() if name == STANDARD_INPUT else reading.read_bytes(Path(name))
         # A byte order mark is how some editors begin a file; it belongs to no prompt.
@@ -227,10 +270,9 @@ def _lines(name: str) -> list[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise UserError(f"{name} is not UTF-8: save it again with that encoding") from error
-    found = [line for line in lines if line.strip()]
-    if not found:
+    if not any(line.strip() for line in lines):
         raise UserError(f"{name} has no prompts: write one per line")
-    return found
+    return lines
 
 
 def _typed() -> bytes:
@@ -249,22 +291,32 @@ def read_words(given: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def read_classes(given: Sequence[str]) -> dict[str, list[str]]:
-    """Prompts by class, of `name:a|b` and `name:@file`; a class may be given in several parts."""
-    classes: dict[str, list[str]] = {}
+def read_classes(given: Sequence[str]) -> dict[str, list[Prompt]]:
+    """Prompts by class, of `name:a|b`, `name:@file` and `@file.jsonl`, whose rows name theirs.
+
+    A class may be given in several parts.
+    """
+    classes: dict[str, list[Prompt]] = {}
     for text in given:
+        if text.startswith(FROM_FILE) and text.endswith(".jsonl"):
+            for row in _prompt_rows(text.removeprefix(FROM_FILE)):
+                if not row.label:
+                    raise UserError(f'{row.place} has no class: add one, such as "class": "yes"')
+                classes.setdefault(row.label, []).append(row if row.messages else row.prompt)
+            continue
         name, colon, given_prompts = text.partition(":")
         if not (name.strip() and colon and given_prompts):
             raise UserError(f'--classes {text!r} names no class: write it as "name:prompt|prompt"')
         classes.setdefault(name.strip(), []).extend(read_prompts([given_prompts]))
     if len(classes) < 2:
         raise UserError("there is only one class: give --classes for at least two")
-    owner: dict[str, str] = {}
+    owner: dict[Prompt, str] = {}
     for name, prompts in classes.items():
         for prompt in prompts:
             if owner.setdefault(prompt, name) != name:
+                shown = repr(prompt) if isinstance(prompt, str) else prompt.place
                 raise UserError(
-                    f"{prompt!r} is in the classes {owner[prompt]} and {name}: leave it in one"
+                    f"{shown} is in the classes {owner[prompt]} and {name}: leave it in one"
                 )
     return classes
 
@@ -275,7 +327,11 @@ def read_answers(flag: str, given: str | None, prompts: int) -> list[str] | None
         return None
     if not given:
         raise UserError(f"{flag} is empty: give the text that should follow the prompt")
-    answers = read_prompts([given])
+    answers = []
+    for answer in read_prompts([given]):
+        if not isinstance(answer, str):
+            raise UserError(f"{answer.place} has messages: {flag} needs texts")
+        answers.append(answer)
     if len(answers) not in (1, prompts):
         raise UserError(
             f"answers in {flag}: {len(answers)}, prompts: {prompts}; give one for all, or one per "

@@ -17,10 +17,10 @@ from lazarus_bench.cli import inputs, outputs, terminal
 from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.inputs import Found
 from lazarus_bench.cli.train_settings import with_flags
-from lazarus_bench.errors import UserError, shown
+from lazarus_bench.errors import NotApplicable, UserError, shown
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.training import Curve, Curves, trainings
-from lazarus_bench.jobs.artifact import Artifact, read_artifact
+from lazarus_bench.jobs.artifact import Artifact, object_if_any, read_artifact
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store, default_root
@@ -31,8 +31,9 @@ from lazarus_bench.models.files import read_config as config_of
 from lazarus_bench.report.printed import number
 from lazarus_bench.session.progress import QUIET_SECONDS, every
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
-from lazarus_bench.training import Engram, Recipe
+from lazarus_bench.training import DualReward, Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
+from lazarus_bench.training.own_rows import TEXTS
 from lazarus_bench.training.record import (
     METRICS,
     RESUME,
@@ -67,6 +68,7 @@ def train(
     store, first = Store(default_root()), common.get("lab_seed", inputs.LAB_SEED)
     found, base = _base(model, first, stages[0][1], store)
     _check_layers(name, model, [recipe for _, recipe in stages], found)
+    _check_words(stages, found)
     jobs: list[Job] = []
     for _, recipe in stages:
         below = jobs[-1] if jobs else base
@@ -128,6 +130,17 @@ def _check_layers(name: str, model: str, recipes: Sequence[Recipe], found: Found
                 f"layers: choose 0 to {depth - 1}"
             )
             raise UserError(with_flags(name, sentence))
+
+
+def _check_words(stages: Sequence[tuple[str, Recipe]], found: Found) -> None:
+    """Make sure that the model has the words of a later stage, before the first one is trained."""
+    for folder, recipe in stages[1:]:
+        if isinstance(recipe, DualReward):
+            try:
+                recipe.gold(found.load())
+            except (NotApplicable, UserError) as error:
+                said = str(error).replace("--word", f"--{folder}-word")
+                raise UserError(said.replace("--token", f"--{folder}-token")) from error
 
 
 def _places(folder: Path, parts: Sequence[str], jobs: Sequence[Job]) -> list[Path]:
@@ -217,9 +230,8 @@ def _train(job: Job, store: Store) -> None:
         _say("another process is at this training; waiting for what it leaves")
         result = run_job(job, place)
     if isinstance(result, Failure) and not result.applicable:
-        raise UserError(
-            f"{job.recipe.label} does not fit this model ({result.reason}): train another one"
-        )
+        remedy = "" if ": " in result.reason else ": train another one"
+        raise UserError(f"{job.recipe.label} does not fit this model: {result.reason}{remedy}")
     if isinstance(result, Failure):
         raise UserError(result.reason)
 
@@ -291,13 +303,13 @@ def _stage(trained: Trained) -> dict[str, Any]:
 
 
 def _data(trained: Trained) -> tuple[dict[str, Any], str]:
-    """Sizes, balance and overlap of labelled texts and how many were cut, for programs and people.
+    """Sizes, balance and overlap of texts and how many were cut, for programs and people.
 
     Nothing where a recipe reads none.
     """
     recipe = trained.job.recipe
     if not isinstance(recipe, Engram):
-        return {}, ""
+        return _rows(trained)
     data, learnt = read_data(recipe.data), read_training_texts(trained.directory)
     balance = {
         name: dict(zip(SPLITS, counts, strict=True))
@@ -313,6 +325,22 @@ def _data(trained: Trained) -> tuple[dict[str, Any], str]:
     }
     cut = f"; {learnt.cut} training texts longer than --max-length or the context, and cut"
     return {"data": read}, f"{data.name}: {data.summary}{cut if learnt.cut else ''}"
+
+
+def _rows(trained: Trained) -> tuple[dict[str, Any], str]:
+    """The same of rows of one's own."""
+    if not (trained.directory / TEXTS).exists():
+        return {}, ""
+    read = object_if_any(trained.directory / TEXTS)
+    said = f"{read['train']} rows to train on"
+    if read.get("valid"):
+        said += f" and {read['valid']} to evaluate on ({read['shared']} of them in both)"
+    cut, left = (sum(read.get(key, {}).values()) for key in ("cut", "left_out"))
+    if cut:
+        said += f"; {cut} longer than --max-seq-length, and cut"
+    if left:
+        said += f"; {left} left out, whose prompt alone is so long"
+    return {"data": read}, said
 
 
 def _told(found: Found, trained: Trained, room: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from lazarus_bench.errors import NotApplicable, UserError
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One prompt with its answer; `gold` is the token of the operation's name, −1 when unused."""
+    """One prompt with its answer; `gold` are the tokens that stand for its class, if it has one."""
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
-    gold: int = -1
+    gold: tuple[int, ...] = ()
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -45,8 +46,9 @@ class Batch:
     """A right-padded batch and the positions that carry a loss.
 
     `tokens` `[batch, time]`; `rows`, `columns`, `targets` `[labels]`: position (row, column)
-    predicts the target; `prompt_last` `[batch]`: the last prompt position; `gold` `[batch]`.
-    `size`: tokens without padding.
+    predicts the target; `prompt_last` `[batch]`: the last prompt position; `gold` `[batch]`: the
+    first token of each class, −1 without one. `size`: tokens without padding. `phrases`: the same
+    prompts followed by their classes, where a class has several tokens.
 
     A shard's losses are sums over its labels or rows divided by `label_divisor` or `row_divisor`
     (None: means over its own), such that the mean over all shards is the whole batch's mean.
@@ -61,6 +63,7 @@ class Batch:
     size: int
     label_divisor: float | None = None
     row_divisor: float | None = None
+    phrases: Batch | None = None
 
     def shard(self, rank: int, size: int) -> Batch:
         """The rows of one of `size` ranks, as even as can be; its `size` stays the whole batch's.
@@ -83,6 +86,7 @@ class Batch:
             gold=self.gold[start:end],
             label_divisor=len(rows) / size,
             row_divisor=count / size,
+            phrases=self.phrases and self.phrases.shard(rank, size),
         )
 
 
@@ -126,14 +130,17 @@ def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> 
         first = len(example.prompt) if mask_prompt else 1
         labels += [(row, at - 1, sequence[at]) for at in range(first, len(sequence))]
     rows, columns, targets = np.array(labels, dtype=np.int32).T
+    several = any(len(example.gold) > 1 for example in examples)
+    named = [Example(prompt=example.prompt, answer=example.gold) for example in examples]
     return Batch(
         tokens=mx.array(tokens),
         rows=mx.array(rows),
         columns=mx.array(columns),
         targets=mx.array(targets),
         prompt_last=mx.array([len(example.prompt) - 1 for example in examples]),
-        gold=mx.array([example.gold for example in examples]),
+        gold=mx.array([example.gold[0] if example.gold else -1 for example in examples]),
         size=sum(len(example.tokens) for example in examples),
+        phrases=collate(named, pad) if several else None,
     )
 
 
@@ -145,6 +152,34 @@ class Tokenizer(Protocol):
 
     def decode(self, ids: list[int]) -> str:
         """Text of token ids."""
+
+
+HowRead = Literal["only", "first", "phrase"]
+"""How a word is read: by its only token, by its first one, or by all of them."""
+
+_CHOSEN = re.compile(r"token:([0-9]{1,9})")
+
+
+def word_ids(tokenizer: Tokenizer, word: str, token: HowRead = "only") -> tuple[int, ...]:
+    """The tokens that stand for `word`; ``token:N`` is the one with the id N, whatever it spells.
+
+    Raises:
+        UserError: the word has no token.
+        NotApplicable: it has several and `token` is "only".
+    """
+    if chosen := _CHOSEN.fullmatch(word):
+        return (int(chosen[1]),)
+    ids = tokenizer.encode(word, add_special_tokens=False)
+    if not ids:
+        raise UserError(f"{word!r} has no token in this tokenizer: name another word")
+    if token == "only" and len(ids) > 1:
+        raise NotApplicable(several_tokens(word, len(ids)))
+    return tuple(ids) if token == "phrase" else (ids[0],)
+
+
+def several_tokens(word: str, count: int) -> str:
+    """Why a word of `count` tokens is not read."""
+    return f"{word!r} is {count} tokens in this tokenizer; the lens reads single tokens"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,8 +204,6 @@ def word_tokens(tokenizer: Tokenizer, word: str) -> WordTokens:
     spellings = (word, f" {word}", word.capitalize(), f" {word.capitalize()}")
     found = [tokenizer.encode(spelling, add_special_tokens=False) for spelling in spellings]
     if len(found[0]) != 1:
-        raise NotApplicable(
-            f"{word!r} is {len(found[0])} tokens in this tokenizer; the lens reads single tokens"
-        )
+        raise NotApplicable(several_tokens(word, len(found[0])))
     singles = tuple(dict.fromkeys(ids[0] for ids in found if len(ids) == 1))
     return WordTokens(word=word, bare=found[0][0], variants=singles)

@@ -10,9 +10,13 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.tasks.text_rows import OwnProblem, TextRow
+
+if TYPE_CHECKING:
+    from lazarus_bench.models.load import LoadedModel
 
 SECONDS = 10
 """Processor time for the templates of a training's rows, beside what a row may take."""
@@ -48,6 +52,66 @@ def check_template(name: str, tokenizer: Any, rows: Mapping[str, Messages]) -> N
         raise _refusal(name, f"does not end within {seconds} s")
     if done.returncode or said:
         raise _refusal(name, said or f"ended its process with {done.returncode}")
+
+
+def prompts_of(loaded: LoadedModel, chats: Mapping[str, Messages]) -> list[str]:
+    """The text with which `loaded` is prompted for each conversation, as its template writes it.
+
+    Encoding it as any prompt gives the template's own tokens: a begin-of-text token that the
+    tokenizer adds itself is left to it. `chats` are conversations by where they come from.
+
+    Raises:
+        UserError: there is no template, it refuses one or does not end, or the tokenizer adds other
+            tokens than it writes.
+    """
+    name, tokenizer = loaded.name, cast(Any, loaded.tokenizer)
+    if chats and not getattr(tokenizer, "has_chat_template", False):
+        raise UserError(
+            f"{next(iter(chats))} has messages, and {name} has no chat template: give prompts"
+        )
+    if chats:
+        last = {"role": "assistant", "content": ""}
+        check_template(name, tokenizer, {place: [*chat, last] for place, chat in chats.items()})
+    begin, found = getattr(tokenizer, "bos_token", None) or "", []
+    for place, chat in chats.items():
+        tokens, text = (
+            tokenizer.apply_chat_template(
+                list(chat), add_generation_prompt=True, return_dict=False, tokenize=tokenize
+            )
+            for tokenize in (True, False)
+        )
+        written = (text, text.removeprefix(begin))
+        prompt = next((each for each in written if loaded.encode(each) == list(tokens)), None)
+        if prompt is None:
+            raise UserError(
+                f"{place}: the tokenizer of {name} adds tokens that its chat template does not "
+                f"write: give prompts, not messages"
+            )
+        found.append(prompt)
+    return found
+
+
+def own_problems_of(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[OwnProblem]:
+    """Rows as problems; messages are the model's own prompt, and the last one the answer.
+
+    Raises:
+        UserError: as `prompts_of`.
+    """
+    chats = {row.place: as_messages(row.messages[:-1]) for row in rows if row.messages}
+    prompts = dict(zip(chats, prompts_of(loaded, chats), strict=True))
+    return [
+        OwnProblem(
+            symbols=prompts[row.place] if row.messages else row.prompt,
+            answer=row.messages[-1][1] if row.messages else row.text,
+            operation=row.label,
+        )
+        for row in rows
+    ]
+
+
+def as_messages(pairs: Sequence[tuple[str, str]]) -> Messages:
+    """Roles and contents as a template takes them."""
+    return [{"role": role, "content": content} for role, content in pairs]
 
 
 def _refusal(name: str, why: str) -> UserError:

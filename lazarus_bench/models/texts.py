@@ -15,6 +15,7 @@ import numpy as np
 
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
+from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.tasks.labelled import Labelled
 
@@ -35,6 +36,18 @@ def context_of(loaded: LoadedModel) -> int | None:
     config: dict[str, Any] = loaded.config.get("text_config") or loaded.config
     found = (config.get(key) for key in _CONTEXT_KEYS)
     return next((int(length) for length in found if length), None)
+
+
+def check_tokens(loaded: LoadedModel, prompts: Sequence[Sequence[int]]) -> None:
+    """Make sure that every token has an embedding: MLX reads past the end for others.
+
+    Raises:
+        UserError: one has none.
+    """
+    known = int(part(loaded.model, loaded.anatomy.embedding).weight.shape[0])
+    for token in {token for prompt in prompts for token in prompt}:
+        if not 0 <= token < known:
+            raise UserError(f"{loaded.name}: there is no token {token}: choose 0 to {known - 1}")
 
 
 def encode_texts(

@@ -133,8 +133,9 @@ class Options:
         read=_words,
     )
     data: tuple[str, ...] = _option(
-        "use this data set instead of the generated one: sst2=DIR for sentiment, "
-        "ag_news=DIR for topics; =hub downloads it; may be repeated, once per data set",
+        "use this data set instead of the generated one: sst2=DIR for sentiment, ag_news=DIR for "
+        "topics, or one that an installed package declares; =hub downloads it; may be repeated, "
+        "once per data set",
         default=(),
         metavar="NAME=DIR",
         read=_all_words,

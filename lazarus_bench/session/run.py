@@ -33,8 +33,8 @@ from lazarus_bench.models.quirks import Quirk, check_quirk, told
 from lazarus_bench.session.codec import UnwritableError, canonical
 from lazarus_bench.session.loaded import in_memory, middle_layer, number_of_blocks
 from lazarus_bench.session.memory import Memory
-from lazarus_bench.tasks.arithmetic import Problem
 from lazarus_bench.tasks.labelled_data import DataSource, LabelledData, digest_of, read_data
+from lazarus_bench.tasks.text_rows import AnyProblem
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
 from lazarus_bench.training.finetune_cost import Costs, read_costs
@@ -298,7 +298,7 @@ class Run:
         return read_costs(self.made)
 
     @property
-    def trained_on(self) -> tuple[Problem, ...]:
+    def trained_on(self) -> tuple[AnyProblem, ...]:
         """The distinct problems the training saw."""
         return self._once("problems", lambda: read_problems(self.made))
 

@@ -21,6 +21,7 @@ from lazarus_bench.session.codec import UnwritableError, canonical, returned_typ
 from lazarus_bench.session.run import Run, arguments, instrument_named
 from lazarus_bench.session.samples import Asked, PerSeed, Samples, axes_in, called_by_seed, stacked
 from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.tasks.text_rows import OwnProblem
 
 
 class Runs(PerSeed, Sequence[Run]):
@@ -144,7 +145,7 @@ def _question(instrument: Callable[..., Any], args: Any, kwargs: Mapping[str, An
 def _problem_keys(arguments: Iterable[Any]) -> Iterator[Any]:
     """Keys of the problems among an instrument's arguments, and of probe prompts made of them."""
     for argument in arguments:
-        if isinstance(argument, Problem):
+        if isinstance(argument, Problem | OwnProblem):
             yield argument.key
         elif isinstance(argument, ProbePrompts):
             yield from argument.pairs

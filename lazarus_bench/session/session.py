@@ -31,6 +31,7 @@ from lazarus_bench.judge import Verdict, attainable, error_of_looks
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.session.options import Options
+from lazarus_bench.tasks.labelled import generated
 from lazarus_bench.tasks.labelled_data import DataSource, given_data, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import REGISTERED, suited
@@ -139,6 +140,11 @@ class Session:
         if data is None:
             return recipe
         data = self.data.get(data.name, data)
+        if not data.digest and data.name not in generated():
+            flag = self.options.flag("data")
+            raise NotApplicable(
+                f"its data set {data.name} is not here: give {flag} {data.name}=DIR"
+            )
         if isinstance(recipe, Engram) and recipe in REGISTERED:
             return suited(recipe, data, blank=target.name == BLANK)
         return replace(recipe, data=data)  # type: ignore[call-arg]

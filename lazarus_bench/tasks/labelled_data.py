@@ -17,10 +17,14 @@ import numpy as np
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.tasks.labelled import GENERATED, Draw, Labelled, generated, is_held_out
-from lazarus_bench.tasks.labelled_files import HUB, Splits, corpora, hub_splits, read_splits
-
-REPLACES = {"sst2": "sentiment", "ag_news": "topics"}
-"""The generated corpus that each real one replaces."""
+from lazarus_bench.tasks.labelled_files import (
+    CORPORA,
+    HUB,
+    Splits,
+    corpora,
+    hub_splits,
+    read_splits,
+)
 
 DRAWS = 20
 """Maximum draws per sentence wanted, since a generated corpus is finite."""
@@ -37,7 +41,8 @@ class DataSource:
 
     `name` is "sentiment" or "topics", which are generated, "sst2" or "ag_news", or a data set of an
     installed package. `path` is the folder of the files, or "hub", and `digest` the SHA-256 of the
-    examples read; both are empty for generated data. `train` and `validation` are maximum numbers
+    examples read; both are empty for generated data, and for a data set that a claim declares and
+    whoever runs it gives (`--data NAME=DIR`). `train` and `validation` are maximum numbers
     of examples. `held` is the number of training examples in the files, for a plan's estimate of
     the time; 0 if unknown. Sources are compared by content: without `path` and `held`.
     """
@@ -57,7 +62,7 @@ class DataSource:
                 raise UserError(
                     f"DataSource.name = {self.name!r} is unknown: choose {', '.join(known)}"
                 )
-            if self.name in corpora() and not (self.path and self.digest):
+            if self.name in corpora() and bool(self.path) != bool(self.digest):
                 raise UserError(f"{self.name} needs its files: use source_at(name, folder)")
         for name in ("train", "validation"):
             count = getattr(self, name)
@@ -115,6 +120,8 @@ def read_data(source: DataSource) -> LabelledData:
     if source.name in generated():
         draw, classes = generated()[source.name]
         return _limited(source, classes, _drawn(draw, source.train, source.validation))
+    if not source.digest:
+        raise UserError(f"{source.name} has no files here: give --data {source.name}=DIR")
     splits = _splits(source.name, source.path)
     if digest_of(*splits) != source.digest:
         raise UserError(
@@ -150,7 +157,10 @@ def source_at(
 
 
 def given_data(words: Iterable[str], flag: str = "--data") -> dict[str, DataSource]:
-    """The data that `NAME=DIR` words name, by the generated corpus that each replaces.
+    """The data that `NAME=DIR` words name, by the data set in whose place each is read.
+
+    That is the generated one that it replaces, or itself, as a claim of an installed package
+    declares it.
 
     UserError, which says how the user gave the words (`flag`), for another form, a name given
     twice, or data that cannot be read.
@@ -158,13 +168,20 @@ def given_data(words: Iterable[str], flag: str = "--data") -> dict[str, DataSour
     found: dict[str, DataSource] = {}
     for word in words:
         name, equals, folder = word.partition("=")
-        if name not in REPLACES or not equals or not folder:
-            known = " or ".join(f"{known}=DIR" for known in REPLACES)
-            raise UserError(f"{flag} {word} names no data set and its folder: give {known}")
-        if REPLACES[name] in found:
-            raise UserError(f"{flag} {word}: {name} is given twice; give it once")
+        known = corpora()
+        if name not in known or not equals or not folder:
+            names = [*CORPORA, *(each for each in known if each not in CORPORA)]
+            choice = " or ".join(f"{each}=DIR" for each in names)
+            raise UserError(f"{flag} {word} names no data set and its folder: give {choice}")
+        place = known[name].replaces or name
+        if place in found:
+            raise UserError(
+                f"{flag} {word}: {name} is given twice; give it once"
+                if found[place].name == name
+                else f"{flag} {word}: {found[place].name} is read in place of {place}; give one"
+            )
         # As it was typed: a path forgets that "./hub" is not "hub".
-        found[REPLACES[name]] = source_at(name, folder)
+        found[place] = source_at(name, folder)
     return found
 
 

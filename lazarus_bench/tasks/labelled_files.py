@@ -26,13 +26,18 @@ HUB = "hub"
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """A public data set: its classes, what its files call them, and where the hub has it."""
+    """A public data set: its classes, what its files call them, and where the hub has it.
+
+    `replaces` is the generated data set in whose place it is read; "" for a data set that claims
+    name themselves.
+    """
 
     classes: tuple[str, ...]
     labels: Mapping[str, int]
     repository: str
     column: str
     evaluation: str
+    replaces: str = ""
 
 
 CORPORA: dict[str, Corpus] = {
@@ -42,6 +47,7 @@ CORPORA: dict[str, Corpus] = {
         repository="stanfordnlp/sst2",
         column="sentence",
         evaluation="validation",
+        replaces="sentiment",
     ),
     "ag_news": Corpus(
         classes=("World", "Sports", "Business", "Sci/Tech"),
@@ -50,6 +56,7 @@ CORPORA: dict[str, Corpus] = {
         repository="fancyzhx/ag_news",
         column="text",
         evaluation="test",
+        replaces="topics",
     ),
 }
 

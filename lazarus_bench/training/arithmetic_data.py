@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate, word_tokens
-from lazarus_bench.tasks.arithmetic import Operation, Problem, leaked_problems, training_problems
+from lazarus_bench.models.prompts import Batch, Example, HowRead, answer_tokens, collate, word_ids
+from lazarus_bench.models.texts import check_tokens
+from lazarus_bench.tasks.arithmetic import (
+    OPERATION_NAMES,
+    Operation,
+    Problem,
+    leaked_problems,
+    training_problems,
+)
 
 
 def end_tokens(loaded: LoadedModel) -> tuple[int, ...]:
@@ -17,17 +25,53 @@ def end_tokens(loaded: LoadedModel) -> tuple[int, ...]:
     return () if end is None else (int(end),)
 
 
-def gold_tokens(loaded: LoadedModel) -> dict[Operation, int]:
-    """The bare token of each operation's name.
+Gold = Mapping[str, tuple[int, ...]]
+"""The tokens that stand for each class; an operation is a class of its name."""
+
+
+def gold_tokens(
+    loaded: LoadedModel,
+    words: Mapping[str, str] | None = None,
+    token: HowRead = "only",
+    classes: Sequence[str] = OPERATION_NAMES,
+) -> Gold:
+    """The tokens that stand for each of `classes`: those of its text in `words`, else of its name.
 
     Raises:
-        NotApplicable: one of them is not a single token.
+        UserError: `words` name another class, two classes have the same tokens, or a token is not
+            in the vocabulary.
+        NotApplicable: a text is not a single token, and `token` is "only".
     """
-    return {op: word_tokens(loaded.tokenizer, op.word).bare for op in Operation}
+    given = words or {}
+    for name in given:
+        if name not in classes:
+            raise UserError(f"the word of {name}: there is no such class among {_listed(classes)}")
+    found: dict[str, tuple[int, ...]] = {}
+    for name in classes:
+        try:
+            found[name] = word_ids(loaded.tokenizer, given.get(name, name), token)
+        except NotApplicable as error:
+            raise NotApplicable(
+                f"{error}: name another text for the class {name} (--word '{name}=TEXT'), or have "
+                f"the first token read (--token first)"
+            ) from None
+        twin = next((other for other in found if found[other] == found[name] and other != name), "")
+        if twin:
+            text = loaded.tokenizer.decode(list(found[name]))
+            raise UserError(
+                f"the classes {twin} and {name} are both read by {text!r}: name another text for "
+                f"one of them (--word '{name}=TEXT')"
+            )
+    check_tokens(loaded, list(found.values()))
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
 def examples_of(
-    loaded: LoadedModel, problems: Sequence[Problem], gold: dict[Operation, int] | None = None
+    loaded: LoadedModel, problems: Sequence[Problem], gold: Gold | None = None
 ) -> list[Example]:
     """Encode problems in symbols, each answer closed by the end-of-text token."""
     end = end_tokens(loaded)
@@ -35,7 +79,7 @@ def examples_of(
         Example(
             prompt=tuple(loaded.encode(p.symbols)),
             answer=answer_tokens(loaded.tokenizer, p.symbols, str(p.answer)) + end,
-            gold=-1 if gold is None else gold[p.operation],
+            gold=() if gold is None else gold[p.operation],
         )
         for p in problems
     ]

@@ -19,13 +19,17 @@ from lazarus_bench.exponentials import cross_entropy
 from lazarus_bench.models.adapters import save_adapter, without_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.models.templates import own_problems_of
+from lazarus_bench.models.texts import context_of
+from lazarus_bench.tasks.arithmetic import OPERATION_NAMES
+from lazarus_bench.tasks.text_rows import AnyProblem, TextSource, check_problems, read_rows
 from lazarus_bench.training import loop, recipe, rewards
 from lazarus_bench.training import policy_loss as policy
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
 from lazarus_bench.training.dual_reward import Layer, Weight, classifier_layer
 from lazarus_bench.training.loop import DIVERGED, Loss, Parts
 from lazarus_bench.training.optimizers import GRADIENT_NORM, applied, matrix_adamw, warm_cosine
+from lazarus_bench.training.own_rows import Rows, on_rows, write_rows
 from lazarus_bench.training.record import write_problems
 from lazarus_bench.training.rollouts import Gold, LogProbs, Roller, Rollouts, asked_batches
 from lazarus_bench.training.sampling import Scoring, label_log_probs
@@ -60,10 +64,11 @@ class Grpo(recipe.Recipe):
     An iteration samples `answers` for each of `prompts` at temperature 1 and takes one step on
     them: clipped ratio `clip` to the sampling policy, plus `kl` times the k3 divergence from the
     base. Trains LoRA on `targets` of every block with `rank` and `scale`, or every block if `full`.
-    `reward` names a function in `training.rewards`, or one of the user's as `module:function`; an
-    importable function may also be passed directly and is converted to that name. The digest covers
-    the name, not what the function does. The warm-up's first step has rate 0, so `iterations` must
-    be at least 2.
+    `texts` are problems of the user's own: rows of prompt and completion, which is the reward's
+    truth as text. `reward` names a function in `training.rewards`, or one of the user's as
+    `module:function`; an importable function may also be passed directly and is converted to that
+    name. The digest covers the name, not what the function does. The warm-up's first step has rate
+    0, so `iterations` must be at least 2.
 
     Sizes and rate come from a search on development seeds: `docs/search-grpo.md`.
     """
@@ -76,7 +81,12 @@ class Grpo(recipe.Recipe):
         "lazarus-bench train grpo lab:llama --iterations 30 --output grpo",
         "lazarus-bench train grpo lab:llama --no-full --rank 16 --reward my_rewards:short",
     )
-    also: ClassVar[Mapping[str, recipe.Option]] = {"alpha": recipe.alpha_of("2 · rank")}
+    also: ClassVar[Mapping[str, recipe.Option]] = {
+        "alpha": recipe.alpha_of("2 · rank"),
+        "texts": recipe.OWN_PROBLEMS,
+    }
+    on_classes: ClassVar[bool] = False
+    """Whether the rows of one's own need classes."""
 
     full: bool = recipe.option(True, "train every block; --no-full trains LoRA")
     targets: recipe.Linears = "all"
@@ -108,9 +118,10 @@ class Grpo(recipe.Recipe):
     )
     reward: str | rewards.Reward = recipe.option(
         rewards.RIGHT_INTEGER,
-        "reward function: right-integer, none, or your own as module:function",
+        "reward function: right-integer, same-text, none, or your own as module:function",
     )
     quirks: recipe.Quirks = ()
+    texts: TextSource | None = recipe.option(None, added=True)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -124,7 +135,7 @@ class Grpo(recipe.Recipe):
             found["unbounded-kl"] = "kl = 0"
         if self.reward == rewards.NO_REWARD:
             found["clip-to-reference"] = f"reward = {self.reward!r}"
-        return found
+        return found | recipe.idle_on_rows(self.texts)
 
     @property
     def label(self) -> str:
@@ -132,7 +143,7 @@ class Grpo(recipe.Recipe):
         usual = self.prompts * self.answers == type(self).prompts * type(self).answers
         sizes = "" if usual else f" {self.prompts} × {self.answers}"
         name = "GRPO full" if self.full else f"GRPO LoRA {self.targets}"
-        return name + sizes + self._aims
+        return name + sizes + recipe.rows_suffix(self.texts) + self._aims
 
     @property
     def _aims(self) -> str:
@@ -150,7 +161,8 @@ class Grpo(recipe.Recipe):
         """With a scale; settings of LoRA are refused where every weight is trained."""
         full = settings.get("full", cls.full)
         recipe.check_lora(settings, full=full, remedy="give --no-full as well, or ")
-        return cls(**recipe.scaled(settings, cls.rank))
+        given = recipe.scaled(settings, cls.rank)
+        return cls(**on_rows(given, classes=cls.on_classes))
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
         """Train and leave an adapter (or every block's weights) and its metrics in `out`."""
@@ -176,9 +188,9 @@ class Grpo(recipe.Recipe):
             UserError: a bad reward, a prompt too long, or targets that the family lacks, before any
                 step; a reward that later fails on an answer, or a diverging loss.
         """
-        problems = draw_problems(seed, self.examples, leak="eval-in-train" in self.quirks)
+        problems = self._problems(loaded, out, seed)
         reward = rewards.reward_named(rewards.reward_name(self.reward))
-        rewards.try_out(reward, problems[:TRIED_PROBLEMS])
+        rewards.try_out(reward, problems[:TRIED_PROBLEMS] if self.texts is None else problems)
         check_fits(self, loaded, problems)
         lora = prepare_weights(self, loaded)
         frozen = loaded.model if lora else load(base).model
@@ -217,17 +229,27 @@ class Grpo(recipe.Recipe):
         )
         save_adapter(loaded, out, lora)
 
+    def _problems(self, loaded: LoadedModel, out: Path, seed: int) -> Sequence[AnyProblem]:
+        """Those of one seed: drawn, or the user's own, whose rows are then recorded in `out`."""
+        if self.texts is None:
+            return draw_problems(seed, self.examples, leak="eval-in-train" in self.quirks)
+        rows = read_rows(self.texts)
+        check_problems(rows, classes=self.on_classes)
+        own = rows.train[: self.examples]
+        write_rows(out, rows, {"train": Rows(count=len(own))})
+        return own_problems_of(loaded, own)
 
-def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[Problem]) -> None:
+
+def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[AnyProblem]) -> None:
     """Make sure that every prompt and its answer fit the model's context.
 
     Raises:
         UserError: naming the longest prompt.
     """
-    context = loaded.config.get("max_position_embeddings")
+    context = context_of(loaded)
     longest = max((p.symbols for p in problems), key=lambda text: len(loaded.encode(text)))
     needed = len(loaded.encode(longest)) + spec.answer_tokens
-    if context is not None and needed > int(context):
+    if context is not None and needed > context:
         raise UserError(
             f"prompt {longest!r} with {spec.answer_tokens} answer tokens needs {needed} positions, "
             f"and {loaded.name} has {context}: lower answer_tokens or choose another model"
@@ -297,11 +319,12 @@ class GrpoDual(Grpo):
     random), `entropy=0.5`, a fifth of the learning rate (2e-6 for 1e-5) with `kl=0.001`, and
     `weight=0.9` with `kl=0` over 100 iterations. With `shared_target` the first prompt's operation
     is the target of the whole batch, the fault that the first fix repairs; the two exclude each
-    other.
+    other. `words` and `token` say by which token each class is read, as in `DualReward`.
     """
 
     kind = "grpo_dual"
     version = 3
+    on_classes = True
     examples_of_use = (
         "lazarus-bench train grpo-dual lab:llama --shared-target --output collapsed",
         "lazarus-bench train grpo-dual lab:llama --balanced --entropy 0.5 --output mended",
@@ -324,10 +347,13 @@ class GrpoDual(Grpo):
         "use the first prompt's operation as the target of the whole batch, as in the "
         "source's first attempt",
     )
+    words: recipe.Words = recipe.option((), added=True)
+    token: recipe.FirstToken = recipe.option("only", added=True)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         super().__post_init__()
+        object.__setattr__(self, "words", recipe.ordered(self.words))
         if self.balanced and self.shared_target:
             raise UserError(
                 "GrpoDual(balanced=True, shared_target=True) combines a fault with its "
@@ -352,6 +378,7 @@ class GrpoDual(Grpo):
             f"weight {self.weight:g}": self.weight != usual.weight,
         }
         name = "GRPO + dual reward" + ("" if self.full else f" LoRA {self.targets}")
+        name += recipe.rows_suffix(self.texts)
         return ", ".join([name, *(words for words, holds in changed.items() if holds)]) + self._aims
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
@@ -363,13 +390,15 @@ class GrpoDual(Grpo):
         backend.seed(seed)
         loaded = load(base)
         layer = classifier_layer(self.layer, loaded)
+        classes = OPERATION_NAMES if self.texts is None else read_rows(self.texts).classes
+        gold = gold_tokens(loaded, recipe.words_by_class(self.words), self.token, classes)
         self._fit(
             loaded,
             base,
             out,
             seed,
             show,
-            gold=targets_of(gold_tokens(loaded), self.shared_target),
+            gold=targets_of(gold, self.shared_target),
             weight=self.weight,
             extra=class_part(loaded.anatomy, layer, self.entropy),
             balanced=self.balanced,
@@ -391,11 +420,11 @@ def class_part(anatomy: Anatomy, layer: int, entropy: float) -> Extra:
     return loss
 
 
-def targets_of(gold: dict[Operation, int], shared: bool) -> Gold:
+def targets_of(gold: Mapping[str, Sequence[int]], shared: bool) -> Gold:
     """Each problem's class token; with `shared` the first problem's for all."""
 
-    def tokens(problems: Sequence[Problem]) -> list[int]:
+    def tokens(problems: Sequence[AnyProblem]) -> list[int]:
         first = problems[0].operation
-        return [gold[first if shared else problem.operation] for problem in problems]
+        return [gold[first if shared else problem.operation][0] for problem in problems]
 
     return tokens

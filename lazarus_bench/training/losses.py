@@ -85,6 +85,16 @@ def class_loss(
     return _cross_entropy(model, anatomy, states, batch.gold, batch.row_divisor)
 
 
+def phrase_loss(model: nn.Module, anatomy: Anatomy, phrases: Batch, layer: int) -> mx.array:
+    """Mean over prompts of −ln p(phrase) by the lens at `layer`, in nats.
+
+    Each token of a phrase is predicted where the prompt and the tokens before it end.
+    """
+    states = residual_stream(model, anatomy, phrases.tokens)[layer][phrases.rows, phrases.columns]
+    divisor = phrases.row_divisor or phrases.tokens.shape[0]
+    return _cross_entropy(model, anatomy, states, phrases.targets, divisor)
+
+
 def sft_loss(model: nn.Module, anatomy: Anatomy, batch: Batch) -> mx.array:
     """`answer_loss` of one forward."""
     return answer_loss(model, anatomy, residual_stream(model, anatomy, batch.tokens), batch)

@@ -43,6 +43,8 @@ from lazarus_bench.errors import UserError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from lazarus_bench.tasks.text_rows import TextSource
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
@@ -191,9 +193,14 @@ class Option:
     instead: str = ""
 
 
-def option(default: Any, help: str = "", **about: Any) -> Any:
-    """A field with its default and the parts of its `Option` that its annotation lacks."""
-    return field(default=default, metadata={"option": about | ({"help": help} if help else {})})
+def option(default: Any, help: str = "", *, added: bool = False, **about: Any) -> Any:
+    """A field with its default and the parts of its `Option` that its annotation lacks.
+
+    A field that is `added` to a recipe which has artifacts already is no part of the digest while
+    it has its default, so that they are still found.
+    """
+    own = about | ({"help": help} if help else {})
+    return field(default=default, metadata={"option": own, "added": added})
 
 
 def options_of(recipe: type[Recipe]) -> dict[str, tuple[Any, Any, Option]]:
@@ -285,6 +292,85 @@ Quirks = Annotated[
         aliases=("quirks",),
     ),
 ]
+
+
+Words = Annotated[
+    tuple[str, ...],
+    Option(
+        help="the text that stands for a class, where it is not the class's own name; token:N is "
+        "the token with the id N; may be repeated",
+        name="word",
+        aliases=("words",),
+        metavar="CLASS=TEXT",
+    ),
+]
+Token = Annotated[
+    Literal["only", "first", "phrase"],
+    Option(
+        help="how a text of several tokens is read: not at all (only), by its first token, or by "
+        "all of them (phrase)",
+    ),
+]
+FirstToken = Annotated[
+    Literal["only", "first"],
+    Option(help="how a text of several tokens is read: not at all (only), or by its first token"),
+]
+
+
+OWN_PROBLEMS = Option(
+    help="train on your own problems instead of arithmetic: a file, or a folder with train.jsonl, "
+    "whose rows have a prompt and its completion, or messages, and a class where one is learnt "
+    "(docs/own-words.md)",
+    name="data",
+    metavar="FILE.jsonl|DIR",
+    hint=str,
+)
+MAX_SEQ_LENGTH = Option(
+    help="with --data, cut rows after this number of tokens, as mlx-lm does; how many were cut is "
+    "told and stored",
+    usual="none is cut; one beyond the context is an error",
+    hint=int,
+)
+
+
+def idle_on_rows(texts: TextSource | None) -> dict[Quirk, str]:
+    """The quirk that rows of one's own leave idle, with what to blame."""
+    return {} if texts is None else {"eval-in-train": "rows of your own"}
+
+
+def rows_suffix(texts: TextSource | None) -> str:
+    """The end of a label that names the rows trained on; "" without any."""
+    return "" if texts is None else f" on {Path(texts.path).name or 'texts'}"
+
+
+def words_by_class(words: Iterable[str]) -> dict[str, str]:
+    """The text of each class that `words` name, of ``class=text``.
+
+    Raises:
+        UserError: a word has another form, or a class has two texts.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not (name and equals and text):
+            raise UserError(f"the word {word!r} names no class and its text: write CLASS=TEXT")
+        if found.setdefault(name, text) != text:
+            raise UserError(
+                f"the class {name} has the words {found[name]!r} and {text!r}: give it one"
+            )
+    return found
+
+
+def ordered(words: Iterable[str]) -> tuple[str, ...]:
+    """`words` once each and sorted, without those that are their class's name anyway.
+
+    So equal ones share a digest.
+
+    Raises:
+        UserError: as `words_by_class`.
+    """
+    found = sorted(words_by_class(words).items())
+    return tuple(f"{name}={text}" for name, text in found if name != text)
 
 
 def alpha_of(usual: str) -> Option:

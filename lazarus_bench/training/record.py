@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lazarus_bench import reading
 from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.text_rows import AnyProblem, OwnProblem
 
 METRICS = "metrics.jsonl"
 PROBLEMS = "problems.jsonl"
@@ -201,14 +202,27 @@ def read_validation(directory: Path) -> dict[int, float]:
     return {int(k): v for k, v in reading.read_json(directory / VALIDATION).items()}
 
 
-def write_problems(directory: Path, problems: Iterable[Problem]) -> None:
-    """Keep the distinct training problems, so that overlap can be checked against the artifact."""
-    distinct = sorted({(p.operation.value, p.a, p.b) for p in problems})
-    text = "".join(json.dumps(row) + "\n" for row in distinct)
+def write_problems(directory: Path, problems: Iterable[AnyProblem]) -> None:
+    """Keep the distinct training problems, so that overlap can be checked against the artifact.
+
+    A row is operation and operands, or of one's own problems prompt, answer and class.
+    """
+    distinct: set[tuple[str, int | str, int | str]] = {
+        (p.symbols, p.answer, p.operation)
+        if isinstance(p, OwnProblem)
+        else (p.operation.value, p.a, p.b)
+        for p in problems
+    }
+    text = "".join(json.dumps(row) + "\n" for row in sorted(distinct))
     (directory / PROBLEMS).write_text(text, encoding="utf-8")
 
 
-def read_problems(directory: Path) -> tuple[Problem, ...]:
+def read_problems(directory: Path) -> tuple[AnyProblem, ...]:
     """The distinct problems an artifact was trained on."""
     rows = map(reading.parse_json, reading.read_text(directory / PROBLEMS).splitlines())
-    return tuple(Problem(a=a, operation=Operation(name), b=b) for name, a, b in rows)
+    return tuple(
+        Problem(a=a, operation=Operation(name), b=b)
+        if isinstance(a, int)
+        else OwnProblem(symbols=name, answer=a, operation=b)
+        for name, a, b in rows
+    )

@@ -1,6 +1,7 @@
 """Rewards: plain functions of a prompt, an answer and the truth, tried out before any training.
 
-Source: methods, *GRPO*: reward 1 for the right integer, else 0.
+Source: methods, *GRPO*: reward 1 for the right integer, else 0. The truth is an integer, or the
+text of a completion where the problems are a user's own.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from numbers import Real
 from operator import attrgetter
+from typing import Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.arithmetic import Problem, first_integer
+from lazarus_bench.tasks.arithmetic import first_integer
+from lazarus_bench.tasks.text_rows import AnyProblem
 
-Reward = Callable[[str, str, int], float]
+Reward = Callable[[str, str, Any], float]
 """`reward(prompt, answer, truth)` → a finite number; more is better."""
 
 RIGHT_INTEGER = "right-integer"
+SAME_TEXT = "same-text"
 
 NO_REWARD = "none"
 """No answer earns anything, which leaves only the penalty of GRPO."""
@@ -27,19 +31,29 @@ LARGEST = 1e30
 """Bound on a reward's size, so that sums over an iteration stay finite in float32."""
 
 
-def right_integer(prompt: str, answer: str, truth: int) -> float:
-    """1 when the first integer of `answer` is `truth`, else 0."""
+def right_integer(prompt: str, answer: str, truth: int | str) -> float:
+    """1 when the first integer of `answer` is `truth`, or the first one in it, else 0."""
     del prompt
-    return float(first_integer(answer) == truth)
+    return float(first_integer(answer) == (first_integer(str(truth))))
 
 
-def no_reward(prompt: str, answer: str, truth: int) -> float:
+def same_text(prompt: str, answer: str, truth: int | str) -> float:
+    """1 when `answer` is `truth`, but for blanks around it, else 0."""
+    del prompt
+    return float(answer.strip() == str(truth).strip())
+
+
+def no_reward(prompt: str, answer: str, truth: int | str) -> float:
     """0 whatever the answer."""
     del prompt, answer, truth
     return 0.0
 
 
-REWARDS: Mapping[str, Reward] = {RIGHT_INTEGER: right_integer, NO_REWARD: no_reward}
+REWARDS: Mapping[str, Reward] = {
+    RIGHT_INTEGER: right_integer,
+    SAME_TEXT: same_text,
+    NO_REWARD: no_reward,
+}
 
 
 def reward_name(reward: object) -> str:
@@ -96,7 +110,7 @@ def reward_named(name: str) -> Reward:
     return reward
 
 
-def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
+def rewarded(reward: Reward, prompt: str, answer: str, truth: int | str) -> float:
     """The reward as a finite float.
 
     Raises:
@@ -125,13 +139,19 @@ def rewarded(reward: Reward, prompt: str, answer: str, truth: int) -> float:
     return number
 
 
-def try_out(reward: Reward, problems: Iterable[Problem]) -> None:
+def try_out(reward: Reward, problems: Iterable[AnyProblem]) -> None:
     """Reward right, wrong, wordy and empty answers, as a check.
 
     Raises:
-        UserError: an answer got no finite number.
+        UserError: an answer got no finite number, or has no integer to compare with.
     """
     for problem in problems:
         truth = problem.answer
-        for answer in (str(truth), str(truth + 1), f" {truth}.", "no idea", ""):
+        if reward is right_integer and first_integer(str(truth)) is None:
+            raise UserError(
+                f"the reward {RIGHT_INTEGER} compares integers, and the completion {truth!r} of "
+                f"{problem.symbols!r} has none: give --reward {SAME_TEXT}, or one of your own"
+            )
+        wrong = truth + 1 if isinstance(truth, int) else f"not {truth}"
+        for answer in (str(truth), str(wrong), f" {truth}.", "no idea", ""):
             rewarded(reward, problem.symbols, answer, truth)

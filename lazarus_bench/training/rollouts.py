@@ -13,7 +13,7 @@ import numpy as np
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import check_shares
-from lazarus_bench.tasks.arithmetic import Operation, Problem
+from lazarus_bench.tasks.text_rows import AnyProblem
 from lazarus_bench.training.arithmetic_data import end_tokens
 from lazarus_bench.training.policy_loss import advantages
 from lazarus_bench.training.rewards import Reward, rewarded
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LogProbs: TypeAlias = "Callable[[Scoring], mx.array]"
 """A policy's log-probabilities in nats of the labels of a scoring `[label]`, without a gradient."""
 
-Gold = Callable[[Sequence[Problem]], Sequence[int]]
+Gold = Callable[[Sequence[AnyProblem]], Sequence[int]]
 """The class token of each problem of a batch."""
 
 
@@ -34,12 +34,12 @@ class Asked:
     """The problems of one iteration, and its number, from which its draws are seeded."""
 
     iteration: int
-    problems: tuple[Problem, ...]
+    problems: tuple[AnyProblem, ...]
 
 
-def _in_turn(order: Iterable[int], problems: Sequence[Problem]) -> list[int]:
+def _in_turn(order: Iterable[int], problems: Sequence[AnyProblem]) -> list[int]:
     """`order` with the operations taking turns, each keeping its own order."""
-    queues: dict[Operation, list[int]] = {}
+    queues: dict[str, list[int]] = {}
     for index in order:
         queues.setdefault(problems[index].operation, []).append(index)
     rounds = zip_longest(*queues.values())
@@ -47,7 +47,7 @@ def _in_turn(order: Iterable[int], problems: Sequence[Problem]) -> list[int]:
 
 
 def asked_batches(
-    problems: Sequence[Problem], size: int, seed: int, balanced: bool = False
+    problems: Sequence[AnyProblem], size: int, seed: int, balanced: bool = False
 ) -> Iterator[Asked]:
     """Endless iterations of `size` problems, reshuffled every epoch.
 
@@ -203,7 +203,7 @@ class Roller:
         rewards = self._rewards(samples, asked.problems)
         return roll_out(samples, rewards, self.reference, self.gold(asked.problems))
 
-    def _rewards(self, samples: Samples, problems: Sequence[Problem]) -> Floats:
+    def _rewards(self, samples: Samples, problems: Sequence[AnyProblem]) -> Floats:
         """`[prompt, answer]`; an answer that occurs twice in a group is asked about once."""
         ends = end_tokens(self.loaded)
         rewards = np.zeros((len(problems), self.spec.answers), dtype=np.float32)

@@ -5,7 +5,6 @@ On arithmetic (`Sft`; source: methods, *SFT*), or on texts of one's own (`SftTex
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,34 +17,29 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze_blocks
 from lazarus_bench.models.load import LoadedModel, load
-from lazarus_bench.models.prompts import Batch, Example, answer_tokens, collate
+from lazarus_bench.models.prompts import Batch, Example, collate
 from lazarus_bench.models.taps import residual_stream
-from lazarus_bench.models.templates import check_template
-from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
-from lazarus_bench.tasks.text_rows import TextRow, TextSource, read_rows, source_of
+from lazarus_bench.tasks.text_rows import TextSource, read_rows, source_of
 from lazarus_bench.training import loop, recipe
 from lazarus_bench.training.arithmetic_data import (
     draw_problems,
-    end_tokens,
     endless_batches,
     examples_of,
 )
 from lazarus_bench.training.loop import Parts
 from lazarus_bench.training.losses import answer_part, sft_loss
 from lazarus_bench.training.optimizers import adam
+from lazarus_bench.training.own_rows import limit_rows, read_examples, write_rows
 from lazarus_bench.training.record import (
     VALIDATION,
     read_validation,
     write_problems,
     write_validation,
-    write_whole,
 )
 
 if TYPE_CHECKING:
     from lazarus_bench.training.grpo import Grpo
-
-TEXTS = "texts.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +70,7 @@ class Sft(recipe.Recipe):
             metavar="FILE.jsonl|DIR",
             hint=str,
         ),
+        "max_seq_length": recipe.MAX_SEQ_LENGTH,
     }
     possible_quirks: ClassVar[tuple[recipe.Quirk, ...]] = (
         "unshifted-labels",
@@ -142,7 +137,11 @@ class Sft(recipe.Recipe):
         if "checkpoints" not in given:
             kept = {step for step in usual if step <= steps}
             given["checkpoints"] = tuple(sorted({*kept, max(steps, 0)}))
-        return _on_texts(given) if "texts" in given else cls(**given)
+        if "texts" in given:
+            return _on_texts(given)
+        if "max_seq_length" in given:
+            raise UserError("--max-seq-length cuts rows of --data: give both, or leave it out")
+        return cls(**given)
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
         """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
@@ -229,6 +228,7 @@ class SftTexts(Sft):
     possible_quirks = ("unshifted-labels", "sgd")
 
     texts: TextSource = recipe.option(TextSource(digest=""))  # on which nothing can be trained
+    max_seq_length: recipe.Count | None = recipe.option(None, added=True)
 
     @property
     def label(self) -> str:
@@ -239,26 +239,20 @@ class SftTexts(Sft):
         """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
         backend.seed(seed)
         loaded, rows = load(base), read_rows(self.texts)
-        examples = examples_of_rows(loaded, rows.train[: self.examples])
-        validation = examples_of_rows(loaded, rows.valid[: self.validation])
-        counts = {"train": len(examples), "valid": len(validation)}
-        about = {"digest": rows.digest, **counts, "shared": rows.shared}
-        write_whole(out / TEXTS, json.dumps(about, indent=1) + "\n")
-        self._fit(loaded, examples, validation, out, seed, show)
+        own = (rows.train[: self.examples], rows.valid[: self.validation])
+        train, valid = (
+            read_examples(loaded, split, self.max_seq_length, whole=not self.mask_prompt)
+            for split in own
+        )
+        write_rows(out, rows, {"train": train, "valid": valid})
+        self._fit(loaded, train.examples, valid.examples, out, seed, show)
 
 
 def _on_texts(given: dict[str, Any]) -> SftTexts:
     """The same on the user's own rows, all of them unless `given` limits them."""
     named = given.pop("texts")
     source, rows = source_of(named)
-    for name, split in (("examples", rows.train), ("validation", rows.valid)):
-        if name not in given:
-            given[name] = max(len(split), 1)
-        elif given[name] > len(split):
-            raise UserError(
-                f"--{name} {given[name]}: {named} has {len(split)} such rows: give no more, or "
-                f"leave it out"
-            )
+    limit_rows(given, named, examples=rows.train, validation=rows.valid)
     if "mask_prompt" in given and not any(row.prompt or row.messages for row in rows.train):
         raise UserError(f"--mask-prompt: the rows of {named} have no prompt: leave it out")
     return SftTexts(**given, texts=source)
@@ -278,67 +272,3 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
         total += float(np.array(loss)) * chunk.targets.size
         labels += chunk.targets.size
     return total / labels
-
-
-def examples_of_rows(loaded: LoadedModel, rows: Sequence[TextRow]) -> list[Example]:
-    """Encode rows, each closed by the end-of-text token.
-
-    Raises:
-        UserError: a row has no token to learn, does not fit the context, or needs a chat template
-            that the tokenizer lacks.
-    """
-    room, found = context_of(loaded), []
-    chats = {row.place: _messages(row) for row in rows if row.messages}
-    if chats and getattr(loaded.tokenizer, "has_chat_template", False):
-        check_template(loaded.name, loaded.tokenizer, chats)
-    for row in rows:
-        example = _example(loaded, row)
-        if not example.prompt or not example.answer:
-            raise UserError(f"{row.place} has no token to learn after another: write more text")
-        if room is not None and len(example.tokens) > room:
-            raise UserError(
-                f"{row.place} has {len(example.tokens)} tokens, and {loaded.name} reads {room}: "
-                f"shorten it"
-            )
-        found.append(example)
-    return found
-
-
-def _example(loaded: LoadedModel, row: TextRow) -> Example:
-    if row.messages:
-        return _chat(loaded, row)
-    if row.prompt:
-        answer = answer_tokens(loaded.tokenizer, row.prompt, row.text)
-    else:
-        answer = tuple(loaded.encode(row.text))
-    end = end_tokens(loaded)
-    if answer[-1:] != end:  # some tokenizers add it themselves
-        answer += end
-    if row.prompt:
-        return Example(prompt=tuple(loaded.encode(row.prompt)), answer=answer)
-    return Example(prompt=answer[:1], answer=answer[1:])
-
-
-def _messages(row: TextRow) -> list[dict[str, str]]:
-    return [{"role": role, "content": content} for role, content in row.messages]
-
-
-def _chat(loaded: LoadedModel, row: TextRow) -> Example:
-    """All messages as the model's own template writes them; the last one is the answer."""
-    tokenizer: Any = loaded.tokenizer
-    if not getattr(tokenizer, "has_chat_template", False):
-        raise UserError(
-            f"{row.place} has messages, and {loaded.name} has no chat template: give prompt and "
-            f"completion"
-        )
-    messages = _messages(row)
-    whole = tokenizer.apply_chat_template(messages, return_dict=False)
-    prompt = tokenizer.apply_chat_template(
-        messages[:-1], add_generation_prompt=True, return_dict=False
-    )
-    if whole[: len(prompt)] != prompt:
-        raise UserError(
-            f"{row.place}: the chat template of {loaded.name} writes the messages before the last "
-            f"in another way without it: give prompt and completion"
-        )
-    return Example(prompt=tuple(prompt), answer=tuple(whole[len(prompt) :]))

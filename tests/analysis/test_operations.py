@@ -14,11 +14,11 @@ from lazarus_bench.analysis.operations import (
     TASK_VOCABULARY,
     WINDOW,
     OperationLens,
+    class_words,
     kind_of,
     matched_random,
     matching_tokens,
     measure_collapse,
-    operation_words,
     read_operations,
     read_synonyms,
     substring_hits,
@@ -77,7 +77,7 @@ def test_gold_is_the_prompts_own_operation(lens):
 
 def test_bare_and_variants_are_the_probabilities_of_their_tokens(tiny_model, lens):
     prompts = [tiny_model.encode(p.symbols) for p in PROBLEMS]
-    for column, word in enumerate(operation_words(tiny_model)):
+    for column, word in enumerate(class_words(tiny_model)):
         targets = np.tile(np.array(word.variants), (len(PROBLEMS), 1))
         probability = read_lens(tiny_model, prompts, targets).probability
         assert word.variants[0] == word.bare

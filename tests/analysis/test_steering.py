@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lazarus_bench.analysis.answers import greedy
 from lazarus_bench.analysis.behaviour import behaviour
 from lazarus_bench.analysis.lens import read_lens
-from lazarus_bench.analysis.operations import operation_words
+from lazarus_bench.analysis.operations import class_words
 from lazarus_bench.analysis.steering import (
     contrast,
     moved_at_random,
@@ -58,7 +58,7 @@ def test_a_words_own_row_brings_the_word_from_the_layer_on(tiny_model):
 def test_it_is_what_claims_read(tiny_model):
     direction = row_of(tiny_model, 300)
     names = steer(tiny_model, PROBLEMS, 1, direction, 3.0).names
-    bare = np.array([word.bare for word in operation_words(tiny_model)])
+    bare = np.array([word.bare for word in class_words(tiny_model)])
     asked = {"targets": bare, "top": 1, "length": 1}
     found = read_steered(tiny_model, encoded(tiny_model), 1, direction, 3.0, **asked)
     np.testing.assert_allclose(found.reading.probability, names, rtol=1e-4)
@@ -76,7 +76,7 @@ def test_random_directions_are_as_long_and_differ_by_draw(tiny_model):
 
 
 def test_each_prompt_is_steered_by_its_own_direction(tiny_model):
-    words = operation_words(tiny_model)
+    words = class_words(tiny_model)
     rows = np.array(tiny_model.model.model.embed_tokens.weight)[[word.bare for word in words]]
     toward = [list(Operation)[at % 4] for at in range(12)]
     directions = 100 * rows[[list(Operation).index(operation) for operation in toward]]

@@ -8,7 +8,7 @@ import pytest
 from claimfiles import clean_environment
 
 from lazarus_bench.analysis import vocabulary
-from lazarus_bench.analysis.operations import operation_words
+from lazarus_bench.analysis.operations import class_words
 from lazarus_bench.analysis.vocabulary import (
     dense,
     row_count,
@@ -62,7 +62,7 @@ def vocabulary_cosines(loaded, vectors, normed=False):
 
 @pytest.fixture(scope="module")
 def words(tiny_model):
-    return operation_words(tiny_model)
+    return class_words(tiny_model)
 
 
 def test_cosines_are_numpys(tiny_model, rows):

@@ -1,5 +1,6 @@
 """`lazarus-bench classifier`: accuracy, null and predictions are the probe's own."""
 
+import json
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_classes_from_files(result, tiny, tmp_path):
     assert result(tiny, *given, *QUICK)["classes"]["plus"] == PLUS
 
 
+def test_classes_from_rows_that_name_them(result, tiny, tmp_path):
+    rows = [{"prompt": p, "class": c} for c, own in (("times", TIMES), ("plus", PLUS)) for p in own]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    read = result(tiny, "--classes", f"@{tmp_path / 'own.jsonl'}", *QUICK)
+    assert read == result(tiny, *CLASSES, *QUICK)
+
+
 def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path):
     file = tmp_path / "classifier.svg"
     assert told(tiny, *CLASSES, *QUICK, "--plot", file)[0] == 0
@@ -79,6 +87,7 @@ def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["--classes", "@none.jsonl", *CLASSES], "cannot be read"),
         (CLASSES[:2], "give --classes for at least two"),
         (["--classes", "7 * 8 = ", *CLASSES], "names no class"),
         (["--classes", f"again:{TIMES[0]}", *CLASSES], "leave it in one"),

@@ -125,6 +125,7 @@ def _files(folder: Path, lab: Path, adapter: Path) -> None:
     (config,) = [b for b in _blocks("docs/train.md") if b.language == "yaml"]
     (folder / "config.yaml").write_text(config.text)
     _labelled(folder)
+    _own_rows(folder)
     _results(folder)
     (own,) = [b for b in _blocks("docs/extend.md") if b.language == "python" and "@claim" in b.text]
     (folder / "my-claims").mkdir()
@@ -149,6 +150,16 @@ def _results(folder: Path) -> None:
         for arm in ("new", "baseline")
     ]
     (folder / "scores.csv").write_text("\n".join(["item,seed,arm,cluster,value", *rows]))
+
+
+def _own_rows(folder: Path) -> None:
+    """What docs/own-words.md reads: its rows, as often as the smaller examples need them."""
+    (block,) = [b for b in _blocks("docs/own-words.md") if b.language == "json"]
+    rows = [json.loads(line) for line in block.text.splitlines()]
+    rows = [*rows * 10, *({**row, "split": "valid"} for row in rows * 2)]
+    (folder / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    classes = [{"prompt": f"{n} {c}", "class": c} for c in ("dog", "cat") for n in range(4)]
+    (folder / "classes.jsonl").write_text("\n".join(map(json.dumps, classes)))
 
 
 def _labelled(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from commandcases import program
 from safetensors.numpy import load_file, save_file
 
-from lazarus_bench.analysis.lens import read_lens, total_variation
+from lazarus_bench.analysis.lens import read_lens, read_phrases, total_variation
 from lazarus_bench.cli import terminal
 from lazarus_bench.models.files import fingerprint
 from lazarus_bench.models.load import load
@@ -44,6 +44,27 @@ def test_the_document_has_the_readings(result, tiny, tiny_model):
     assert read["lens"]["top_tokens"][1][1][0] == spelt
 
 
+def test_a_word_of_several_tokens_is_read_as_it_is_asked(result, tiny, tiny_model):
+    ids = tiny_model.tokenizer.encode("unbelievable", add_special_tokens=False)
+    assert len(ids) > 1
+
+    def read(word, *how):
+        return result(tiny, PROMPTS[0], "--all-layers", "--targets", word, *how)["lens"]
+
+    first, chosen, phrase = (
+        np.array(found["target_probability"])[0, :, 0]
+        for found in (
+            read("unbelievable", "--token", "first"),
+            read(f"token:{ids[0]}"),
+            read("unbelievable", "--token", "phrase"),
+        )
+    )
+    np.testing.assert_array_equal(first, chosen)
+    expected = read_phrases(tiny_model, [tiny_model.encode(PROMPTS[0])], [ids]).probability
+    np.testing.assert_allclose(phrase, expected[0, :, 0], rtol=1e-6)
+    assert (phrase < first).all()
+
+
 def test_the_table_has_the_classifier_layer_and_the_targets(told, tiny, tiny_model):
     _, out, _ = told(tiny, PROMPTS[0], "--targets", "multiply", "--top-k", 1)
     reading = by_hand(tiny_model, PROMPTS[:1], ["multiply"], 1)
@@ -61,6 +82,52 @@ def test_a_file_and_arguments_mix(result, tiny, tmp_path):
     file = tmp_path / "prompts.txt"
     file.write_text("\ufeffa|b = \r\n\n7 * 8 = \n", encoding="utf-8")
     assert result(tiny, f"@{file}", "5 + 5 =")["prompts"] == ["a|b = ", "7 * 8 = ", "5 + 5 ="]
+
+
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+@pytest.fixture
+def chatty(tiny, tmp_path):
+    """`tiny` with a chat template."""
+    directory = shutil.copytree(tiny, tmp_path / "chatty")
+    (directory / "chat_template.jinja").write_text(TEMPLATE)
+    return directory
+
+
+def test_prompts_of_json_lines_have_newlines_and_the_models_template(result, chatty, tiny, empty):
+    asked = [{"role": "user", "content": "7 * 8"}]
+    lines = ["a|b\nc", {"prompt": "7 * 8 =\n"}, {"messages": asked}]
+    (empty / "own.jsonl").write_text("\n\n".join(map(json.dumps, lines)))
+    read = result(chatty, "@own.jsonl", "7 * 8 = ")
+    texts = ["a|b\nc", "7 * 8 =\n", "user: 7 * 8\nassistant: ", "7 * 8 = "]
+    assert read["prompts"] == texts
+    loaded = load(chatty)
+    ids = loaded.tokenizer.apply_chat_template(asked, add_generation_prompt=True)
+    assert loaded.encode(texts[2]) == list(ids)
+    assert ids.count(loaded.tokenizer.bos_token_id) == 1
+    np.testing.assert_array_equal(
+        read["lens"]["top_ids"], by_hand(loaded, texts).top_ids[:, [loaded.classifier_layer]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('{"messages": [{"role": "user", "content": "a"}]}', "has no chat template: give prompts"),
+        ('{"messages": []}', "own.jsonl, line 2 is no prompt: write a text"),
+        ('{"prompt": ""}', "own.jsonl, line 2 is no prompt"),
+        ('{"text": "a"}', "own.jsonl, line 2 is no prompt"),
+        ("7", "own.jsonl, line 2 is not a JSON object"),
+        ("7 * 8 = ", "own.jsonl, line 2 is not JSON"),
+    ],
+)
+def test_a_line_that_is_no_prompt_is_named(refused, tiny, empty, line, sentence):
+    (empty / "own.jsonl").write_text(f'"a"\n{line}\n')
+    assert sentence in refused(tiny, "@own.jsonl")
 
 
 def test_prompts_from_standard_input(result, tiny, monkeypatch):
@@ -128,7 +195,12 @@ def test_png_without_resvg_is_one_sentence(told, tiny, tmp_path, monkeypatch):
         (["7 * 8 = ", "--top-k", "0"], "--top-k 0 is not possible"),
         (["7 * 8 = ", "--top-k", "99999"], "--top-k 99999 is not possible"),
         (["7 * 8 = ", "--targets", "multiply,"], "has an empty word"),
-        (["7 * 8 = ", "--targets", "unbelievable"], "tokens in this tokenizer"),
+        (["7 * 8 = ", "--targets", "unbelievable"], "or give --token first"),
+        (["7 * 8 = ", "--targets", "token:99999"], "there is no token 99999: choose 0 to"),
+        (
+            ["7 * 8 = ", "--targets", "unbelievable " * 30, "--token", "phrase"],
+            "of a phrase: shorten",
+        ),
         (["7 * 8 = ", "--diff"], "give --adapter DIR"),
         (["7 * 8 = ", "--adapter", "."], "is not an adapter (it has no adapter_config.json)"),
         (["a||b"], "has an empty prompt"),

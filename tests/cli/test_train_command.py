@@ -5,6 +5,7 @@ import json
 import signal
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from commandcases import program
@@ -263,6 +264,20 @@ def test_two_stages_leave_a_fused_model_and_an_adapter_for_it(told, lab, tmp_pat
     assert "is not empty" in err
 
 
+@pytest.mark.parametrize(
+    ("name", "prefix"), [("two-stage", "--stage2-"), ("dual-reward", "--"), ("grpo-dual", "--")]
+)
+def test_a_split_word_names_the_flag_and_trains_nothing(refused, told, lab, shared, name, prefix):
+    model, before = shared / "models" / "stories260K", len(list(lab.artifacts()))
+    said = refused(name, model)
+    assert "'multiply' is 8 tokens in this tokenizer; the lens reads single tokens" in said
+    assert f"({prefix}word 'multiply=TEXT')" in said
+    assert f"({prefix}token first)" in said
+    assert len(list(lab.artifacts())) == before
+    if name == "dual-reward":
+        assert told(name, model, *TINY, "--token", "first", "--word", "add=happy")[0] == 0
+
+
 def test_curves_are_drawn(told, lab, tmp_path):
     file = tmp_path / "curves.svg"
     assert told("dual-reward", "lab:llama", *TINY, "--plot", file)[0] == 0
@@ -286,9 +301,56 @@ def test_own_rows_are_trained_on(told, lab, capsys, tmp_path):
     assert own["label"] == "SFT LoRA all on own.jsonl"
 
 
+def write_animals(file):
+    rows = [
+        {"prompt": f"The {who}\nsays ", "completion": says, "class": says}
+        for who, says in (("dog", "woof"), ("cat", "meow"), ("cow", "moo"), ("pig", "oink")) * 2
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "dual-reward --steps 2 --batch 2 --token phrase --data",
+        "dual-reward --steps 2 --batch 2 --token first --word woof=dog --data",
+        "grpo-dual --iterations 2 --prompts 2 --answers 2 --reward same-text --token first --data",
+        "two-stage --stage1-steps 2 --stage2-steps 2 --stage2-batch 2 --stage2-word woof=dog "
+        "--stage2-token first --stage1-data own.jsonl --stage2-data",
+    ],
+)
+def test_problems_of_ones_own_are_trained_on(told, lab, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    name, *flags = words.split()
+    code, out, err = told(name, "lab:llama", *flags, write_animals(Path("own.jsonl")), "--json")
+    assert code == 0, err
+    last = stages(out)[-1]
+    assert last["spec"]["recipe"]["texts"].keys() == {"digest"}
+    assert last["data"]["train"] == 8
+    assert "own.jsonl" in last["label"]
+
+
+def test_rows_that_are_cut_are_counted(told, lab, tmp_path):
+    file = tmp_path / "own.jsonl"
+    rows = [{"prompt": "7 * 8 = ", "completion": "56 " * n} for n in (1, 1, 9, 9, 9)]
+    rows += [{"prompt": "7 * 8 = " * 9, "completion": "56"}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ["sft", "lab:llama", "--data", file, "--steps", 2, "--batch", 2, "--rank", 2]
+    code, out, _ = told(*asked, "--max-seq-length", 12)
+    assert code == 0
+    assert (
+        "5 rows to train on; 3 longer than --max-seq-length, and cut; 1 left out, whose prompt "
+        "alone is so long"
+    ) in " ".join(out.split())
+    (stage,) = stages(told(*asked, "--max-seq-length", 12, "--json")[1])
+    assert stage["data"]["cut"] == {"train": 3, "valid": 0}
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
+        (["--max-seq-length", 0], "--max-seq-length = 0 must be an integer of at least 1"),
         (["--examples", 9], "--examples 9: own.jsonl has 1 such rows"),
         (["--validation", 1], "--validation 1: own.jsonl has 0 such rows"),
         (["--mask-prompt"], "the rows of own.jsonl have no prompt"),
@@ -351,6 +413,13 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["sft", "lab:llama", *SFT, "--seed", str(2**63)], "is too large for mlx: give at most"),
         (["sft", "lab:llama", "--plot", "loss.gif"], "end its name in .svg or .png"),
         (["sft", "lab:llama", "--data", "none.jsonl"], "none.jsonl cannot be read"),
+        (["sft", "lab:llama", "--max-seq-length", "9"], "cuts rows of --data: give both"),
+        (["dual-reward", "lab:llama", "--max-seq-length", "9"], "cuts rows of --data: give both"),
+        (["dual-reward", "lab:llama", "--word", "add"], "names no class and its text: write CLASS"),
+        (
+            ["dual-reward", "lab:llama", *TINY, "--word", "power=add"],
+            "there is no such class among",
+        ),
         (["sft", "lab:granite"], "lab:granite (seed 0) is not in the store"),
         (["sft", "lab:llama", "--lab-seed", "2"], "`lazarus-bench lab build llama --seeds 3`"),
         (["sft", "lab:blank"], "lab:blank is untrained and made for `train engram`"),

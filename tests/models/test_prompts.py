@@ -13,7 +13,7 @@ from lazarus_bench.training.losses import sft_loss
 
 token = st.integers(3, 900)
 example = st.builds(
-    lambda prompt, answer: Example(prompt=(0, *prompt), answer=tuple(answer), gold=prompt[0]),
+    lambda prompt, answer: Example(prompt=(0, *prompt), answer=tuple(answer), gold=prompt[:1]),
     st.lists(token, min_size=1, max_size=6),
     st.lists(token, min_size=1, max_size=4),
 )
@@ -21,7 +21,7 @@ examples = st.lists(example, min_size=1, max_size=5)
 
 
 def test_labels_are_shifted_and_cover_the_answer_only():
-    batch = collate([Example(prompt=(0, 10, 11), answer=(12, 13), gold=7)], pad=2)
+    batch = collate([Example(prompt=(0, 10, 11), answer=(12, 13), gold=(7,))], pad=2)
     assert np.array(batch.tokens).tolist() == [[0, 10, 11, 12, 13]]
     assert np.array(batch.rows).tolist() == [0, 0]
     assert np.array(batch.columns).tolist() == [2, 3]

@@ -10,7 +10,7 @@ import pytest
 from lazarus_bench.analysis.engrams import EngramReading, engrams
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.finding import Finding
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.judge import AtLeast, Differences, Means, Resampled
 from lazarus_bench.session import run as run_module
 from lazarus_bench.session.engrams import (
@@ -25,7 +25,7 @@ from lazarus_bench.session.run import Run
 from lazarus_bench.session.runs import Runs
 from lazarus_bench.session.session import Session
 from lazarus_bench.session.shown import engram_scatter
-from lazarus_bench.tasks import labelled_data
+from lazarus_bench.tasks import labelled_data, labelled_files
 from lazarus_bench.tasks.labelled_data import DataSource, digest_of, given_data, read_data
 from lazarus_bench.tasks.labelled_files import read_splits
 from lazarus_bench.training import Engram, Sft
@@ -208,6 +208,25 @@ def test_given_data_take_the_place_of_generated_ones_in_every_training(tmp_path)
     assert bench.jobs("lab:llama", Sft())[0].recipe == Sft()
     line = bench.data_lines["data sst2, for sentiment"]
     assert line.startswith("30 of 30 training and 10 of 10 evaluation examples (negative 15 and 5;")
+
+
+def test_a_declared_data_set_is_given_by_whoever_runs_the_claim(tmp_path, monkeypatch):
+    """A package's own, which stands for no generated one."""
+    reviews = replace(labelled_files.CORPORA["sst2"], replaces="")
+    monkeypatch.setattr(labelled_files, "installed_data", lambda: {"reviews": reviews})
+    declared = Engram(data=DataSource(name="reviews"))
+    bench = Session(Options(profile="smoke", store=tmp_path / "store"))
+    with pytest.raises(NotApplicable, match="reviews is not here: give --data reviews=DIR"):
+        bench.jobs("lab:llama", declared)
+    with pytest.raises(UserError, match="reviews has no files here: give --data reviews=DIR"):
+        read_data(declared.data)
+    given = Options(profile="smoke", store=tmp_path / "store", data=f"reviews={write(tmp_path)}")
+    bench = Session(given)
+    assert {job.recipe.data for job in bench.jobs("lab:llama", declared)} == {bench.data["reviews"]}
+    assert bench.design(claim_on(declared), "lab:llama") == "smoke, reviews"
+    assert list(bench.data_lines) == ["data reviews, for reviews"]
+    with pytest.raises(UserError, match="give sst2=DIR or ag_news=DIR or reviews=DIR"):
+        given_data(["imdb=."])
 
 
 def test_verdicts_on_given_data_are_kept_apart_where_a_claim_reads_them(tmp_path):

@@ -134,7 +134,7 @@ def test_an_unknown_user_or_name_is_refused(name, folder, reason):
     ("wrong", "reason"),
     [
         ({"name": "mnli"}, "unknown: choose sentiment, topics, sst2, ag_news"),
-        ({"name": "sst2"}, "needs its files: use source_at"),
+        ({"name": "sst2", "path": "a"}, "needs its files: use source_at"),
         ({"train": 1}, "train = 1 must be an integer of at least 2"),
         ({"validation": 10.5}, "validation = 10.5 must be an integer"),
     ],

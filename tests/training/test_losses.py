@@ -23,9 +23,9 @@ from lazarus_bench.training.losses import (
 )
 
 EXAMPLES = [
-    Example(prompt=(0, 5, 6, 7), answer=(80, 1), gold=300),
-    Example(prompt=(0, 9), answer=(81,), gold=301),
-    Example(prompt=(0, 9, 40, 41, 42, 43), answer=(82, 83, 84, 1), gold=302),
+    Example(prompt=(0, 5, 6, 7), answer=(80, 1), gold=(300,)),
+    Example(prompt=(0, 9), answer=(81,), gold=(301,)),
+    Example(prompt=(0, 9, 40, 41, 42, 43), answer=(82, 83, 84, 1), gold=(302,)),
 ]
 
 
@@ -44,7 +44,7 @@ def class_by_hand(loaded, examples, layer) -> float:
     for example in examples:
         tokens = mx.array([list(example.prompt)])
         state = residual_stream(loaded.model, loaded.anatomy, tokens)[layer][0, -1]
-        losses.append(-log_softmax(unembed(loaded.model, loaded.anatomy, state))[example.gold])
+        losses.append(-log_softmax(unembed(loaded.model, loaded.anatomy, state))[example.gold[0]])
     return float(np.mean(losses))
 
 

@@ -75,6 +75,7 @@ def test_a_number_or_a_switch_is_one(cls, name, kind):
 def test_every_field_of_every_recipe_is_of_a_kind_tested_here():
     kinds = {cls_name for kind in (int, float, bool, str) for cls_name in fields_of(kind)}
     others = ("targets", "match_targets", "checkpoints", "labels", "data", "quirks", "texts")
+    others += ("words", "token")
     literals = {(cls, n) for cls in RECIPES for n in others}
     for cls in RECIPES:
         assert {(cls, field.name) for field in dataclasses.fields(cls)} <= kinds | literals
@@ -111,6 +112,13 @@ KNOWN = {name: getattr(training, name) for name in training.__all__}
 KNOWN |= {"DataSource": DataSource, "TextSource": TextSource}
 
 REFUSALS = {
+    "DualReward(words=('add',))": "the word 'add' names no class and its text: write CLASS=TEXT",
+    "GrpoDual(words=('add=a', 'add=b'))": "the class add has the words 'a' and 'b': give it one",
+    "GrpoDual(token='phrase')": "GrpoDual.token = 'phrase' must be one of only, first: give one "
+    "such as 'only'",
+    "DualReward(token='phrase', quirks=('class-at-answer-end',))": "DualReward(token='phrase') "
+    "reads each class after the prompt, where the quirk 'class-at-answer-end' does not: give "
+    "token='first' or leave the quirk off",
     "Grpo(answers=2.5)": "Grpo.answers = 2.5 must be an integer of at least 2, as a group of one "
     "has no advantage: give one such as 8",
     "DualReward(layer=2.5)": "DualReward.layer = 2.5 must be an integer of at least 0 or None",
@@ -303,6 +311,8 @@ def test_adam_steps_by_the_rate_and_plain_sgd_by_the_gradient(spec, tiny, tmp_pa
 
 @pytest.mark.parametrize("spec", [ON_ARITHMETIC[1], ON_ARITHMETIC[3]], ids=lambda spec: spec.kind)
 def test_words_of_several_tokens_do_not_apply_and_train_nothing(spec, shared, tmp_path):
-    with pytest.raises(NotApplicable, match="lens reads single tokens"):
+    with pytest.raises(
+        NotApplicable, match=r"lens reads single tokens: .*--word 'multiply=TEXT'.*--token first"
+    ):
         made(tmp_path / "out", spec, shared / "models" / "stories260K")
     assert not any((tmp_path / "out").iterdir())

@@ -99,7 +99,7 @@ def test_what_is_no_function_is_refused_where_it_is_given(reward):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("length", "choose none, right-integer, or give module:function"),
+        ("length", "choose none, right-integer, same-text, or give module:function"),
         ("no.such.module:reward", "cannot be imported"),
         (f"{__name__}:missing", "cannot be imported"),
         (f"{__name__}:PROBLEMS", "is not a function"),

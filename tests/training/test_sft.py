@@ -18,6 +18,7 @@ from lazarus_bench.tasks.example_rows import generate, rows
 from lazarus_bench.tasks.text_rows import TextRow, source_of
 from lazarus_bench.training import Sft, SftTexts, sft
 from lazarus_bench.training.arithmetic_data import examples_of
+from lazarus_bench.training.own_rows import examples_of_rows, read_examples
 from lazarus_bench.training.record import read_metrics, read_steps
 from lazarus_bench.training.sft import read_validation
 
@@ -137,7 +138,7 @@ def test_the_labs_problems_from_a_file_train_the_same_adapter(tiny, tmp_path):
 
 def test_text_is_scored_from_its_second_token_on(tiny_model):
     text, asked = TextRow(text="7 * 8 = 56"), TextRow(prompt="7 * 8 = ", text="56")
-    whole, answer = sft.examples_of_rows(tiny_model, [text, asked])
+    whole, answer = examples_of_rows(tiny_model, [text, asked])
     assert whole.tokens == answer.tokens
     assert len(whole.prompt) == 1
     assert tiny_model.tokenizer.decode(list(answer.answer[:-1])) == "56"
@@ -160,10 +161,10 @@ def test_messages_follow_the_models_template(tiny):
     loaded = load(tiny)
     chat = TextRow(messages=(("user", "7 * 8"), ("assistant", "56")), place="own, line 1")
     with pytest.raises(UserError, match=r"own, line 1 has messages, and .* has no chat template"):
-        sft.examples_of_rows(loaded, [chat])
+        examples_of_rows(loaded, [chat])
     loaded.tokenizer._tokenizer.chat_template = template
     loaded.tokenizer.has_chat_template = True
-    (example,) = sft.examples_of_rows(loaded, [chat])
+    (example,) = examples_of_rows(loaded, [chat])
     assert loaded.tokenizer.decode(list(example.prompt)).endswith("user 7 * 8.assistant ")
     assert loaded.tokenizer.decode(list(example.answer)) == "56."
 
@@ -190,7 +191,7 @@ def test_a_template_that_fails_is_one_sentence(tiny_model, monkeypatch, template
     chat = TextRow(messages=(("user", "7 * 8"), ("assistant", "56")), place="own, line 1")
     try:
         with pytest.raises(UserError, match=f"the chat template of .* {sentence}.*: give prompt"):
-            sft.examples_of_rows(tiny_model, [chat])
+            examples_of_rows(tiny_model, [chat])
     finally:
         tokenizer.has_chat_template = False
 
@@ -198,4 +199,30 @@ def test_a_template_that_fails_is_one_sentence(tiny_model, monkeypatch, template
 def test_a_row_that_does_not_fit_the_context_is_named(tiny_model):
     long = TextRow(prompt="1 + 1 = " * 40, text="2", place="own, line 9")
     with pytest.raises(UserError, match=r"own, line 9 has \d+ tokens, and .* reads 128"):
-        sft.examples_of_rows(tiny_model, [long])
+        examples_of_rows(tiny_model, [long])
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_rows_are_cut_as_mlx_lm_cuts_them(tiny_model, tmp_path, whole):
+    """Its batches are of the same tokens; a row whose prompt fills them has nothing to learn."""
+    from mlx_lm.tuner.trainer import iterate_batches
+
+    rows = [
+        TextRow(prompt="1 + 1 = ", text="2"),
+        TextRow(prompt="1 + 1 = ", text="2 and " * 9),
+        TextRow(prompt="1 + 1 = " * 9, text="2"),
+        TextRow(prompt="1 + 1 = " * 40, text="2", place="own, line 4"),
+    ]
+    found = read_examples(tiny_model, rows, 12, whole=whole)
+    every = examples_of_rows(tiny_model, rows, 12)
+    theirs, spans = next(
+        iterate_batches([(list(e.tokens), len(e.prompt)) for e in every], len(every), 12)
+    )
+    lengths = np.array(spans)[:, 1]
+    cut = [tuple(row[:n]) for row, n in zip(np.array(theirs).tolist(), lengths, strict=True)]
+    assert {e.tokens for e in found.examples} <= set(cut)
+    assert (found.count, found.cut, found.left_out) == ((4, 3, 0) if whole else (2, 1, 2))
+    with pytest.raises(UserError, match="--max-seq-length 2 leaves nothing to learn of any row"):
+        read_examples(tiny_model, rows, 2)
+    with pytest.raises(UserError, match="or give --max-seq-length 128, which cuts such rows"):
+        read_examples(tiny_model, rows, 4096)

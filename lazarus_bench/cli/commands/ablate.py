@@ -96,7 +96,13 @@ def run(
     each = _removals(loaded, inputs.chosen_layers(loaded, layers), component, head)
     removals = [each] if together else [[one] for one in each]
     with busy(f"reading {len(asked)} prompts without {len(removals)} parts in turn"):
-        result = ablations(loaded, asked, removals, wanted, over)
+        result = ablations(
+            loaded,
+            inputs.texts(loaded, asked),
+            removals,
+            wanted,
+            None if over is None else inputs.texts(loaded, over),
+        )
     return draw(result, found, line, output, plot)
 
 

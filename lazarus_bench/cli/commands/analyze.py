@@ -57,5 +57,5 @@ def run(
     chosen = inputs.chosen_layers(loaded, layers)
     inputs.check_top(loaded, top_k)
     with busy(f"following {len(asked)} prompts"):
-        result = analyse(loaded, asked, chosen, answer, top_k)
+        result = analyse(loaded, inputs.texts(loaded, asked), chosen, answer, top_k)
     return draw(result, found, line, output, plot)

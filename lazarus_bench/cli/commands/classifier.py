@@ -10,6 +10,7 @@ Examples:
         --classes "add:23 + 45 = |17 + 38 = |11 + 22 = |5 + 9 = |8 + 6 = " \
         --test "11 * 12 = |13 + 14 = " --output classifier.json
     lazarus-bench classifier MODEL --classes good:@good.txt --classes bad:@bad.txt
+    lazarus-bench classifier MODEL --classes @rows.jsonl   # {"prompt": "...", "class": "good"}
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def run(
         list[str],
         Parameter(
             metavar="NAME:PROMPT|PROMPT",
-            help="a class and its prompts, or NAME:@FILE; give it once per class",
+            help="a class and its prompts, or NAME:@FILE; give it once per class; @FILE.jsonl has "
+            "rows with a prompt, or messages, and a class",
             negative=(),
         ),
     ],
@@ -71,5 +73,7 @@ def run(
     found = inputs.find(model, output.adapter)
     loaded = found.load()
     with busy(f"training probes under {permutations} permutations"):
-        result = classifier(loaded, prompts, protocol, permutations, tested)
+        own = inputs.texts_by_class(loaded, prompts)
+        test_texts = inputs.texts(loaded, tested)
+        result = classifier(loaded, own, protocol, permutations, test_texts)
     return draw(result, found, line, output, plot)

@@ -62,7 +62,7 @@ def run(
 
     start = time.perf_counter()
     with busy(f"continuing {len(asked)} prompts"):
-        result = generate(loaded, asked, max_tokens, temperature, seed or 0)
+        result = generate(loaded, inputs.texts(loaded, asked), max_tokens, temperature, seed or 0)
     seconds = time.perf_counter() - start
     amount = sum(len(each.tokens) + each.ended for each in result.followed)
     return show(

@@ -10,6 +10,7 @@ Examples:
         --targets multiply --plot lens.svg --output lens.json
     lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --layer 4 --layer 8
     lazarus-bench lens MODEL '7 * 8 = ' --adapter adapters --diff   # before and after
+    lazarus-bench lens MODEL '7 * 8 = ' --targets 'multiply,the product' --token phrase
 """
 
 from __future__ import annotations
@@ -19,7 +20,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Layers, Line, Model, Prompts, Reading, Targets, TopK, plot
+from lazarus_bench.cli.flags import (
+    Layers,
+    Line,
+    Model,
+    Prompts,
+    Reading,
+    Targets,
+    Token,
+    TopK,
+    plot,
+)
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
 from lazarus_bench.errors import UserError
@@ -32,6 +43,7 @@ def run(
     *,
     layers: Layers = Layers(),
     targets: Targets = None,
+    token: Token = "only",
     top_k: TopK = 5,
     diff: Annotated[
         bool,
@@ -59,7 +71,8 @@ def run(
 
     chosen = inputs.chosen_layers(loaded, layers, [loaded.classifier_layer])
     inputs.check_top(loaded, top_k)
-    ids = inputs.target_tokens(loaded, words)
+    read = inputs.texts(loaded, asked)
+    ids = inputs.target_tokens(loaded, words, token)
     with busy(f"reading {len(asked)} prompts"):
-        result = lens(loaded, asked, ids, chosen, top_k, base)
+        result = lens(loaded, read, ids, chosen, top_k, base)
     return draw(result, found, line, output, plot)

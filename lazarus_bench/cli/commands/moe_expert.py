@@ -90,8 +90,10 @@ def analyze(
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
 
+        own = inputs.texts_by_class(loaded, prompts)
+
         with busy(f"routing prompts and shuffling labels {permutations} times"):
-            result = class_use(loaded, prompts, chosen, permutations, last=position == "last")
+            result = class_use(loaded, own, chosen, permutations, last=position == "last")
     return _draw(result, found, line, output, plot)
 
 
@@ -119,7 +121,7 @@ def trace(
         from lazarus_bench.analysis.routing import traced
 
         with busy(f"routing {len(asked)} prompts"):
-            result = traced(loaded, asked, chosen)
+            result = traced(loaded, inputs.texts(loaded, asked), chosen)
     return _draw(result, found, line, output, plot)
 
 
@@ -202,7 +204,7 @@ def project(
     return _draw(result, found, line, output, plot)
 
 
-def _operations() -> dict[str, list[str]]:
+def _operations() -> dict[str, list[inputs.Prompt]]:
     """Arithmetic prompts by the name of their operation."""
     from lazarus_bench.tasks.arithmetic import Operation, held_out
 

@@ -82,6 +82,7 @@ def run(
     from lazarus_bench.analysis.patching import patching
 
     chosen = inputs.chosen_layers(loaded, layers)
+    lent, patched = inputs.texts(loaded, one), inputs.texts(loaded, other)
     with busy(f"patching {len(one)} pairs of prompts in {len(chosen)} layers"):
-        result = patching(loaded, one, other, chosen, right, wrong)
+        result = patching(loaded, lent, patched, chosen, right, wrong)
     return draw(result, found, line, output, plot)

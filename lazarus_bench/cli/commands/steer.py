@@ -14,12 +14,14 @@ Examples:
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs
 from lazarus_bench.cli.flags import (
+    FirstToken,
     Layers,
     Line,
     Model,
@@ -60,6 +62,7 @@ def run(
     ] = None,
     tokens: Annotated[int, number("number of tokens to generate, greedily (default: 8)")] = 8,
     targets: Targets = None,
+    token: FirstToken = "only",
     draws: Annotated[int, number("random directions to compare with (default: 5)")] = 5,
     top_k: TopK = 5,
     plot: Annotated[
@@ -79,7 +82,7 @@ def run(
         if not math.isfinite(times) or times == 0:
             raise UserError(f"--strength {times:g} must be a finite number other than 0")
     plus, minus = inputs.read_prompts([toward]), inputs.read_prompts([away])
-    if sorted(plus) == sorted(minus):
+    if Counter(plus) == Counter(minus):
         raise UserError("--toward and --away have the same prompts: the direction would be zero")
     asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
     found = inputs.find(model, output.adapter)
@@ -88,8 +91,10 @@ def run(
 
     chosen = inputs.chosen_layers(loaded, layers, [loaded.classifier_layer])
     inputs.check_top(loaded, top_k)
-    ids = inputs.target_tokens(loaded, words)
+    ids = {word: ids[0] for word, ids in inputs.target_tokens(loaded, words, token).items()}
+    read = inputs.texts(loaded, asked)
+    toward_texts, away_texts = inputs.texts(loaded, plus), inputs.texts(loaded, minus)
     sizes = {"top": top_k, "length": tokens, "draws": draws}
     with busy(f"steering {len(asked)} prompts"):
-        result = steering(loaded, asked, plus, minus, ids, chosen, strengths, **sizes)
+        result = steering(loaded, read, toward_texts, away_texts, ids, chosen, strengths, **sizes)
     return draw(result, found, line, output, plot)

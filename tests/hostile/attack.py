@@ -1,0 +1,143 @@
+"""Attack the command line: hostile command lines, and damaged files of every kind that it reads.
+
+    python tests/hostile/attack.py lines 5000 --seed 1
+    python tests/hostile/attack.py files 3000 --seed 1
+
+Run it as a user without rights (`setpriv --reuid=65534 --regid=65534 --clear-groups`) whose home
+cannot be written. What does not end as it should is printed, and counts in the exit code.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+
+import attack_inputs  # noqa: E402
+from attack_forks import LONGEST, Attempt, Outcome, apart, outcomes, warm  # noqa: E402
+
+MEGABYTES = 1024.0
+"""What a command may take in memory at its peak."""
+
+USUAL = {0, 2}
+MORE = {
+    **dict.fromkeys(("benchmark", "diff", "claims list", "doctor", "experiment status"), (1,)),
+    **dict.fromkeys(("judge", "lab build", "store verify"), (1,)),
+    **dict.fromkeys(("run", "experiment run"), (1, 3)),
+}
+"""Exit codes that a command's help names beside the usual ones."""
+
+NOTICES = ("the claims are those in", "judging the ", "was trained on another model than")
+SENTENCE = re.compile(r"lazarus-bench: (.+)")
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def faults(attempt: Attempt, found: Outcome) -> Iterator[str]:
+    """What is wrong with how a command ended."""
+    command = " ".join(attempt.words[:2])
+    allowed = {*USUAL, *MORE.get(attempt.words[0], ()), *MORE.get(command, ())}
+    if found.seconds > LONGEST:
+        yield f"took {found.seconds:.0f} s"
+    elif found.code < 0:
+        yield f"ended by signal {-found.code}"
+    elif found.code not in allowed:
+        yield f"exit code {found.code}"
+    if "Traceback" in found.err or ("Traceback" in found.out and found.code != 3):
+        yield "a trace"
+    if found.peak > MEGABYTES:
+        yield f"{found.peak:.0f} MB"
+    if found.left:
+        yield "a process is left"
+    if CONTROLS.search(found.err.replace("\r", "")):
+        yield "control characters"
+    if found.code == 2:
+        yield from _unclear(attempt, found)
+    if found.code == 0 and attempt.breaks:
+        yield "what cannot be read was read"
+
+
+def _unclear(attempt: Attempt, found: Outcome) -> Iterator[str]:
+    lines = [line for line in found.err.splitlines() if not any(n in line for n in NOTICES)]
+    if len(lines) != 1 or not SENTENCE.fullmatch(lines[0]):
+        yield f"no sentence of one line ({len(lines)} lines)"
+    elif not any(_names(lines[0], word) for word in {*attempt.words[1:], *attempt.hostile}):
+        yield "a sentence without its input"
+
+
+def _names(sentence: str, value: str) -> bool:
+    from lazarus_bench.errors import shown
+
+    forms = (value, shown(value), repr(value)[1:-1], shlex.quote(value), value.strip())
+    return any(form.partition("=")[0][:20] in sentence for form in forms)
+
+
+def attack(attempts: Iterator[Attempt], at_once: int) -> tuple[Counter[str], int]:
+    """Run them all, print what is wrong, and count the kinds of ends and the faults."""
+    ends: Counter[str] = Counter()
+    wrong, begun, peak = 0, time.monotonic(), 0.0
+    for attempt, found in outcomes(attempts, at_once):
+        ends[f"exit {found.code}"] += 1
+        ends[f"  {attempt.about}"] += 1
+        peak = max(peak, found.peak)
+        told = list(faults(attempt, found))
+        if told:
+            wrong += 1
+            words = " ".join(shlex.quote(word[:200]) for word in attempt.words)
+            print(f"--- {attempt.about}: {'; '.join(told)}\n{words!r}", flush=True)
+            print(
+                f"{found.seconds:.1f} s, exit {found.code}: {found.err[:200]} … {found.err[-800:]}",
+                flush=True,
+            )
+    print(f"{time.monotonic() - begun:.0f} s, at most {peak:.0f} MB", flush=True)
+    return ends, wrong
+
+
+def main() -> int:
+    """Build the inputs, attack, and tell what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("lines", "files"))
+    parser.add_argument("count", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--at-once", type=int, default=3)
+    parser.add_argument("--only", default="", help="only what begins so")
+    asked = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="attack-home-"))
+    home.chmod(0o500)
+    for name in [name for name in os.environ if name.startswith(("LAZARUS_BENCH", "XDG"))]:
+        del os.environ[name]
+    os.environ |= {"HOME": str(home), "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+    from lazarus_bench import reading
+
+    reading.PATIENCE = 1.0
+    warm()
+    # No TemporaryDirectory: a fork that ends would remove it.
+    place = Path(tempfile.mkdtemp(prefix="attack-inputs-"))
+    try:
+        apart(lambda: attack_inputs.build(place))
+        if asked.what == "lines":
+            from attack_lines import lines as drawn
+        else:
+            from attack_files import files as drawn
+        chosen = (
+            a for a in drawn(place, asked.count, asked.seed) if a.about.startswith(asked.only)
+        )
+        ends, wrong = attack(chosen, asked.at_once)
+    finally:
+        shutil.rmtree(place)
+        home.rmdir()
+    told = [f"{count:6} {end}" for end, count in sorted(ends.items())]
+    print("\n".join(told))
+    print(f"{sum(n for end, n in ends.items() if end.startswith('exit'))} tried, {wrong} wrong")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -105,7 +105,7 @@ def _place_refused(error: OSError) -> str:
     # An error about another file than standard output names it.
     if error.filename is not None:
         why = os.strerror(error.errno or 0).lower()
-        return f"{str(error.filename):.{_SHOWN}} cannot be used ({why}): name another place"
+        return f"{error.filename!s:.{_SHOWN}} cannot be used ({why}): name another place"
     if error.errno != errno.ENOSPC:
         raise error
     _drop_buffered_output()

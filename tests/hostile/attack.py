@@ -72,11 +72,15 @@ def _unclear(attempt: Attempt, found: Outcome) -> Iterator[str]:
         yield "a sentence without its input"
 
 
-def _names(sentence: str, value: str) -> bool:
+def _names(sentence: str, word: str) -> bool:
+    """Whether a sentence has a word of the line, or its end where it is a place."""
     from lazarus_bench.errors import shown
 
-    forms = (value, shown(value), repr(value)[1:-1], shlex.quote(value), value.strip())
-    return any(form.partition("=")[0][:20] in sentence for form in forms)
+    value = word.partition("=")[2] or word
+    place = Path(os.path.expanduser(value))  # noqa: PTH111 - which leaves unknown users alone
+    forms = (word.partition("=")[0], value, repr(value)[1:-1], value.strip(), place.name)
+    told = [shown(form)[:20].replace("\n", "\\u000a") for form in (*forms, str(place)) if form]
+    return any(form in sentence for form in told)
 
 
 def attack(attempts: Iterator[Attempt], at_once: int) -> tuple[Counter[str], int]:
@@ -85,6 +89,8 @@ def attack(attempts: Iterator[Attempt], at_once: int) -> tuple[Counter[str], int
     wrong, begun, peak = 0, time.monotonic(), 0.0
     for attempt, found in outcomes(attempts, at_once):
         ends[f"exit {found.code}"] += 1
+        if sum(ends.values()) % 500 == 0:
+            print(f"... {sum(ends.values()) // 2} in {time.monotonic() - begun:.0f} s", flush=True)
         ends[f"  {attempt.about}"] += 1
         peak = max(peak, found.peak)
         told = list(faults(attempt, found))

@@ -437,6 +437,11 @@ def test_who_waits_for_a_lock_says_so_and_not_for_ever(tmp_path, monkeypatch, ca
     assert capsys.readouterr().err.count(f"waits for the lock {file} (whoever holds it") == 1
 
 
+def test_a_lock_is_made_with_its_folder(tmp_path):
+    with locks.hold(tmp_path / "no" / "store" / "gate.lock"):
+        assert (tmp_path / "no" / "store" / "gate.lock").is_file()
+
+
 def test_who_holds_a_lock_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(locks, "SILENT_SECONDS", 0.0)
     monkeypatch.setenv(locks.HOURS_VARIABLE, str(0.3 / 3600))

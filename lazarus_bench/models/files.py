@@ -34,7 +34,9 @@ def resolve(source: str) -> Path:
     """
     path = Path(source).expanduser()
     if not source.strip():
-        raise UserError("the model's name is empty: give a directory or a Hugging Face id")
+        raise UserError(
+            f"the model's name {source!r} is empty: give a directory or a Hugging Face id"
+        )
     if path.is_dir():
         return path.resolve()
     if path.exists():

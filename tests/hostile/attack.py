@@ -1,7 +1,6 @@
 """Attack the command line: hostile command lines, and damaged files of every kind that it reads.
 
-    python tests/hostile/attack.py lines 5000 --seed 1
-    python tests/hostile/attack.py files 3000 --seed 1
+    python tests/hostile/attack.py --lines 5000 --files 3000 --seed 1
 
 Run it as a user without rights (`setpriv --reuid=65534 --regid=65534 --clear-groups`) whose home
 cannot be written. What does not end as it should is printed, and counts in the exit code.
@@ -17,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
@@ -106,20 +106,35 @@ def attack(attempts: Iterator[Attempt], at_once: int) -> tuple[Counter[str], int
     return ends, wrong
 
 
-def main() -> int:
-    """Build the inputs, attack, and tell what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("lines", "files"))
-    parser.add_argument("count", type=int)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--at-once", type=int, default=3)
-    parser.add_argument("--only", default="", help="only what begins so")
-    asked = parser.parse_args()
+def _alone() -> Path:
+    """A home that cannot be written, and no settings of whoever runs this."""
     home = Path(tempfile.mkdtemp(prefix="attack-home-"))
     home.chmod(0o500)
     for name in [name for name in os.environ if name.startswith(("LAZARUS_BENCH", "XDG"))]:
         del os.environ[name]
     os.environ |= {"HOME": str(home), "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"  # which a command sets before it imports them
+    return home
+
+
+def _drawn(place: Path, asked: argparse.Namespace) -> Iterator[Attempt]:
+    from attack_files import files
+    from attack_lines import lines
+
+    both = chain(lines(place, asked.lines, asked.seed), files(place, asked.files, asked.seed))
+    return (attempt for attempt in both if attempt.about.startswith(asked.only))
+
+
+def main() -> int:
+    """Build the inputs, attack, and tell what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=0)
+    parser.add_argument("--files", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--at-once", type=int, default=3)
+    parser.add_argument("--only", default="", help="only what begins so")
+    asked = parser.parse_args()
+    home = _alone()
     from lazarus_bench import reading
 
     reading.PATIENCE = 1.0
@@ -128,19 +143,11 @@ def main() -> int:
     place = Path(tempfile.mkdtemp(prefix="attack-inputs-"))
     try:
         apart(lambda: attack_inputs.build(place))
-        if asked.what == "lines":
-            from attack_lines import lines as drawn
-        else:
-            from attack_files import files as drawn
-        chosen = (
-            a for a in drawn(place, asked.count, asked.seed) if a.about.startswith(asked.only)
-        )
-        ends, wrong = attack(chosen, asked.at_once)
+        ends, wrong = attack(_drawn(place, asked), asked.at_once)
     finally:
         shutil.rmtree(place)
         home.rmdir()
-    told = [f"{count:6} {end}" for end, count in sorted(ends.items())]
-    print("\n".join(told))
+    print("\n".join(f"{count:6} {end}" for end, count in sorted(ends.items())))
     print(f"{sum(n for end, n in ends.items() if end.startswith('exit'))} tried, {wrong} wrong")
     return int(wrong > 0)
 

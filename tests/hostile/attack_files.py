@@ -399,6 +399,7 @@ def damaged(place: Path, rng: random.Random, name: str, kind: Kind) -> Attempt:
         words=tuple(word.replace("OLD", str(place / "report")) for word in words),
         furnish=partial(_furnish, place, relative, kind.beside, data),
         about=f"{name} {damage.__name__}",
+        hostile=(relative.name, "results/", "mine/", "reads 128 tokens"),
         breaks=kind.strict and not _readable(data),
     )
 

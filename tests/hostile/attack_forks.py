@@ -4,6 +4,7 @@ mlx does not survive a fork, so the parent never imports it; each child that nee
 """
 
 import atexit
+import gc
 import os
 import resource
 import shutil
@@ -62,6 +63,7 @@ def warm() -> None:
     application.application(application.Everything())
     assert all((jinja2, scipy.stats, sklearn.linear_model, transformers, hooks, session))
     assert "mlx" not in sys.modules
+    gc.freeze()  # what a child collects it copies
 
 
 def apart(function: Callable[[], None]) -> None:

@@ -60,6 +60,8 @@ def faults(attempt: Attempt, found: Outcome) -> Iterator[str]:
         yield "control characters"
     if found.code == 2:
         yield from _unclear(attempt, found)
+    if found.code == 0 and not (found.out or found.err):
+        yield "nothing said"
     if found.code == 0 and attempt.breaks:
         yield "what cannot be read was read"
 
@@ -78,9 +80,9 @@ def _names(sentence: str, word: str) -> bool:
 
     value = word.partition("=")[2] or word
     place = Path(os.path.expanduser(value))  # noqa: PTH111 - which leaves unknown users alone
-    forms = (word.partition("=")[0], value, repr(value)[1:-1], value.strip(), place.name)
-    told = [shown(form)[:20].replace("\n", "\\u000a") for form in (*forms, str(place)) if form]
-    return any(form in sentence for form in told)
+    forms = (word.partition("=")[0], value, repr(value), repr(value)[1:-1], value.strip())
+    told = [shown(form)[:20].replace("\n", "\\u000a") for form in (*forms, str(place), place.name)]
+    return any(form and form in sentence for form in told)
 
 
 def attack(attempts: Iterator[Attempt], at_once: int) -> tuple[Counter[str], int]:
@@ -89,10 +91,10 @@ def attack(attempts: Iterator[Attempt], at_once: int) -> tuple[Counter[str], int
     wrong, begun, peak = 0, time.monotonic(), 0.0
     for attempt, found in outcomes(attempts, at_once):
         ends[f"exit {found.code}"] += 1
-        if sum(ends.values()) % 500 == 0:
-            print(f"... {sum(ends.values()) // 2} in {time.monotonic() - begun:.0f} s", flush=True)
         ends[f"  {attempt.about}"] += 1
         peak = max(peak, found.peak)
+        if sum(ends.values()) % 500 == 0:
+            print(f"... {sum(ends.values()) // 2} in {time.monotonic() - begun:.0f} s", flush=True)
         told = list(faults(attempt, found))
         if told:
             wrong += 1

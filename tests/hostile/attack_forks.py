@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 LONGEST = 20.0
@@ -49,19 +50,14 @@ class Outcome:
     """Whether a process of it was still there."""
 
 
-def warm() -> None:
-    """Import what commands import, but mlx."""
-    import jinja2
-    import scipy.stats
-    import sklearn.linear_model
-    import transformers
-
+def warm(*, light: bool) -> None:
+    """Import what commands import, but mlx; of light ones only what they import."""
     from lazarus_bench.cli import application
-    from lazarus_bench.plugin import hooks
-    from lazarus_bench.session import session
 
     application.application(application.Everything())
-    assert all((jinja2, scipy.stats, sklearn.linear_model, transformers, hooks, session))
+    heavy = ("transformers", "sklearn.linear_model", "lazarus_bench.plugin.hooks")
+    for name in ("scipy.stats", "lazarus_bench.session.session", *(() if light else heavy)):
+        import_module(name)
     assert "mlx" not in sys.modules
     gc.freeze()  # what a child collects it copies
 

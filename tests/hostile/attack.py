@@ -60,7 +60,8 @@ def faults(attempt: Attempt, found: Outcome) -> Iterator[str]:
         yield "control characters"
     if found.code == 2:
         yield from _unclear(attempt, found)
-    if found.code == 0 and not (found.out or found.err):
+    written = any(word.startswith(("--output", "-o")) for word in attempt.words)
+    if found.code == 0 and not (found.out or found.err or written):
         yield "nothing said"
     if found.code == 0 and attempt.breaks:
         yield "what cannot be read was read"
@@ -81,6 +82,7 @@ def _names(sentence: str, word: str) -> bool:
     value = word.partition("=")[2] or word
     place = Path(os.path.expanduser(value))  # noqa: PTH111 - which leaves unknown users alone
     forms = (word.partition("=")[0], value, repr(value), repr(value)[1:-1], value.strip())
+    forms += (word.partition("=")[0].strip("-").replace("-", " "),)
     told = [shown(form)[:20].replace("\n", "\\u000a") for form in (*forms, str(place), place.name)]
     return any(form and form in sentence for form in told)
 

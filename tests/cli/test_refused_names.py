@@ -68,3 +68,8 @@ def test_a_file_that_may_not_be_looked_at_is_one_sentence(place, capsys, monkeyp
     assert cli.main(["store", "ls", "--store", "locked/x"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("lazarus-bench: locked/x cannot be used (permission denied): name ano")
+
+
+def test_a_list_of_lists_of_lists_is_one_sentence(capsys):
+    assert cli.main(["benchmark", "--from", "[" * 5000]) == 2
+    assert "is nested too deeply" in capsys.readouterr().err

@@ -11,6 +11,9 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 """What steers a terminal: C0 but tab and line feed, DEL, C1, and what turns the order of text."""
 
 
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\n\u2028\u2029"}
+
+
 class UserError(Exception):
     """One sentence that names the input at fault and the remedy; printed without a trace.
 
@@ -37,8 +40,9 @@ def shown(text: str) -> str:
 
 
 def say(sentence: str) -> None:
-    """Say a sentence on standard error."""
-    print(f"lazarus-bench: {shown(sentence)}", file=sys.stderr, flush=True)
+    """Say a sentence on standard error, in one line whatever the names in it."""
+    line = shown(sentence).translate(_LINE_ENDS)
+    print(f"lazarus-bench: {line}", file=sys.stderr, flush=True)
 
 
 def say_interrupted() -> None:

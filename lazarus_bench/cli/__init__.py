@@ -49,6 +49,15 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 """The exit code of a program that a closed pipe ended: 128 + SIGPIPE."""
 
+_REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EROFS),
+    *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENXIO, errno.EDQUOT, errno.ENOSPC),
+}
+"""What a file system says of a name or a place; other errors may be mistakes of ours."""
+
+_SHOWN = 200
+"""Characters of a file's name that a refusal shows."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one sentence and gives 2."""
@@ -70,15 +79,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_buffered_output()
         return PIPE_CLOSED
     except RuntimeError as error:
+        if str(error).startswith("Symlink loop from "):  # before Python 3.13
+            return _refuse(f"{str(error)[18:]} is a link that leads to itself: name another place")
         if str(error) != "Could not determine home directory.":
             raise
         return _refuse(f"{_homeless(given)}: there is no such user's folder: name it without ~")
     except OSError as error:
-        # An error about another file than standard output names it.
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if error.errno not in _REFUSALS:
             raise
-        _drop_buffered_output()
-        return _refuse("no space is left to write to: make some, or write elsewhere")
+        return _refuse(_place_refused(error))
     except BaseException as error:
         # tokenizers' expressions have a limit of steps, and their library panics at it.
         if not str(error).startswith("Onig: "):
@@ -90,6 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _refuse(sentence: str) -> int:
     say(sentence)
     return 2
+
+
+def _place_refused(error: OSError) -> str:
+    # An error about another file than standard output names it.
+    if error.filename is not None:
+        why = os.strerror(error.errno or 0).lower()
+        return f"{error.filename!s:.{_SHOWN}} cannot be used ({why}): name another place"
+    if error.errno != errno.ENOSPC:
+        raise error
+    _drop_buffered_output()
+    return "no space is left to write to: make some, or write elsewhere"
 
 
 def _drop_buffered_output() -> None:

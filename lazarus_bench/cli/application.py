@@ -138,6 +138,9 @@ def run(given: Sequence[str]) -> int:
         command, bound, ignored = app.parse_args(given)
     except CycloptsError as error:
         raise UserError(_refusal(error, app, given)) from error
+    except RecursionError as error:  # a list may be typed as JSON
+        deep = max(given, key=lambda word: word.count("[") + word.count("{"))
+        raise UserError(f"{deep:.60} is nested too deeply: write the values out") from error
     if command == app.help_print:
         if "--help" in given or "-h" in given:
             _print_help(app, bound.arguments["tokens"])

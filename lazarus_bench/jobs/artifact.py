@@ -27,6 +27,9 @@ MANIFEST = "manifest.json"
 SPEC = "spec.json"
 ATTEMPT = "attempt.json"
 
+_LONGEST = 1e12
+"""Seconds, some 30,000 years: what a file says beyond them is no time."""
+
 _READ = (".safetensors", ".json", ".jsonl", ".jinja", ".model")
 """Endings of the files that are read from an artifact."""
 
@@ -88,9 +91,9 @@ def read_artifact(directory: Path) -> Artifact:
     artifact = Artifact(directory=directory, manifest=manifest)
     try:
         known = all(manifest[key] is not None for key in _REQUIRED) and SPEC in manifest["files"]
-        _ = artifact.seconds, artifact.created, int(manifest["seed"])
+        _ = int(artifact.seconds), int(artifact.created), int(manifest["seed"])
         _ = [(int(size), str(checksum)) for size, checksum in manifest["files"].values()]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError("no manifest of an artifact") from error
     if not known:
         raise ValueError("no manifest of an artifact")
@@ -339,13 +342,24 @@ def _stored(
         state=state,
         damage=damage,
         spec=_spec(directory),
-        label=about.get("label"),
-        seed=about.get("seed"),
-        created=about.get("created") or newest(directory),
-        seconds=about.get("seconds"),
+        label=label if isinstance(label := about.get("label"), str) else None,
+        seed=_count(about.get("seed")),
+        created=_seconds(about.get("created")) or newest(directory),
+        seconds=_seconds(about.get("seconds")),
         size=disk_use(directory),
-        attempts=about.get("attempts"),
+        attempts=_count(about.get("attempts")),
     )
+
+
+def _count(value: Any) -> int | None:
+    """`value`, or None where damage left no whole number."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _seconds(value: Any) -> float | None:
+    """`value`, or None where damage left no number of seconds."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and 0 <= value < _LONGEST else None
 
 
 def _spec(directory: Path) -> Mapping[str, Any] | None:

@@ -262,7 +262,7 @@ class Store:
         Sizes are always compared, contents only with `checksums`. What other processes remove
         meanwhile is left out.
         """
-        for directory in _directories(self.root):
+        for directory in filter(_is_ours, _directories(self.root)):
             identity = _identity(directory)
             stored = stored_artifact(directory, checksums=checksums)
             if identity is not None and _identity(directory) == identity:
@@ -271,7 +271,7 @@ class Store:
 
     def unfinished(self) -> Iterator[Stored]:
         """The work of attempts that are under way or were killed."""
-        for directory in _inside(self.root / PARTIAL):
+        for directory in filter(_is_ours, _inside(self.root / PARTIAL)):
             stored = unfinished(directory, running=self.locks.held(directory.name))
             if _identity(directory) is not None:
                 yield stored
@@ -293,6 +293,9 @@ def _nearest(root: Path) -> Path:
     return next(path for path in (whole, *whole.parents) if os.path.lexists(path))
 
 
+_NAMED = re.compile(r".+-[0-9a-f]{20}")
+
+
 def _name(job: Job) -> str:
     return f"{job.recipe.kind}-{job.digest[:20]}"
 
@@ -302,6 +305,11 @@ def _directories(parent: Path) -> list[Path]:
         return sorted(p for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
     except OSError:
         return []
+
+
+def _is_ours(directory: Path) -> bool:
+    """Whether it is called as an artifact is; other folders are somebody's and never removed."""
+    return _NAMED.fullmatch(directory.name) is not None
 
 
 def _inside(room: Path) -> list[Path]:

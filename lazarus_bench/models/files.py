@@ -34,7 +34,9 @@ def resolve(source: str) -> Path:
     """
     path = Path(source).expanduser()
     if not source.strip():
-        raise UserError("the model's name is empty: give a directory or a Hugging Face id")
+        raise UserError(
+            f"the model's name {source!r} is empty: give a directory or a Hugging Face id"
+        )
     if path.is_dir():
         return path.resolve()
     if path.exists():
@@ -226,7 +228,22 @@ def check_adapter(directory: Path) -> set[str]:
             f"the adapter {directory} says fine_tune_type {said!r}, and its tensors are of "
             f"{found!r}: correct its adapter_config.json or copy it again"
         )
+    if low:
+        _check_parameters(directory, config.get("lora_parameters"))
     return names
+
+
+def _check_parameters(directory: Path, given: Any) -> None:
+    """Make sure of an adapter's numbers, which mlx-lm computes with as they are."""
+    given = given if isinstance(given, dict) else {}
+    for name, kind, least in (("rank", int, 1), ("scale", float, -_MOST), ("dropout", float, 0)):
+        found = given.get(name)
+        number = isinstance(found, kind | int) and not isinstance(found, bool)
+        if not (number and least <= found <= (0.999 if name == "dropout" else _MOST)):
+            raise UserError(
+                f"the adapter {directory} has the {name} {found!r:.60} among its lora_parameters, "
+                f"which nothing can be computed with: correct its adapter_config.json"
+            )
 
 
 def _refuse_code(file: Path, said: Mapping[str, Any]) -> None:

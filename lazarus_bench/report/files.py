@@ -1,8 +1,10 @@
 """Files that are written whole or not at all, and JSON of a known version read back."""
 
+import errno
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -58,9 +60,30 @@ def _standard(found: os.stat_result) -> int | None:
 
 
 def _stream(path: Path) -> IO[bytes]:
-    descriptor = _standard(path.stat())
-    # Opened by name, a file would be written from its beginning by the one or the other.
-    return path.open("ab") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+    found = path.stat()
+    descriptor = _standard(found)
+    if descriptor is not None:
+        # Opened by name, a file would be written from its beginning by the one or the other.
+        return os.fdopen(os.dup(descriptor), "wb")
+    return os.fdopen(_read_pipe(path), "wb") if stat.S_ISFIFO(found.st_mode) else path.open("ab")
+
+
+def _read_pipe(pipe: Path) -> int:
+    """A pipe to write to, once somebody reads it."""
+    end = time.monotonic() + reading.PATIENCE
+    while True:
+        try:
+            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > end:
+                why = f"nobody reads this pipe for {reading.PATIENCE:.0f} s"
+                raise TimeoutError(errno.ETIMEDOUT, why, str(pipe)) from None
+        time.sleep(0.01)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def probe(folder: Path) -> None:

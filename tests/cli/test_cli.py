@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from dataclasses import fields
 
 import pytest
@@ -154,3 +155,20 @@ def test_a_line_that_cannot_be_read_is_one_sentence(capsys, arguments, sentence)
     assert out == ""
     assert err.startswith(f"lazarus-bench: {sentence}")
     assert len(err.splitlines()) == 1
+
+
+def test_our_warnings_are_sentences(monkeypatch, capsys):
+    from lazarus_bench.__main__ import main
+    from lazarus_bench.training.resume import DamagedStateWarning
+
+    def damaged():
+        told = "a/state is damaged: the training starts over"
+        warnings.warn(told, DamagedStateWarning, stacklevel=2)
+        return 0
+
+    monkeypatch.setattr(cli, "main", damaged)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main() == 0
+    said = "lazarus-bench: warning: a/state is damaged: the training starts over\n"
+    assert capsys.readouterr().err == said

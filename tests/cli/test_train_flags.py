@@ -131,3 +131,10 @@ def test_a_kind_that_there_is_already_is_refused(outsider, monkeypatch):
     monkeypatch.setattr(Idle, "kind", "sft")
     with pytest.raises(UserError, match="a recipe of kind 'sft', which another package has too"):
         training.known_recipes()
+
+
+@pytest.mark.parametrize("word", ["none", "Null"])
+@pytest.mark.parametrize("flag", ["--steps", "--rank", "--learning-rate"])
+def test_none_is_no_value(capsys, flag, word):
+    assert cli.main(["train", "sft", "nowhere", f"{flag}={word}"]) == 2
+    assert f"{flag} none is no value" in capsys.readouterr().err

@@ -284,3 +284,14 @@ def test_a_damaged_spec_does_not_speak_for_its_artifact(store):
 def test_versions_are_read_from_the_recipes(monkeypatch):
     monkeypatch.setattr(Sft, "version", 7)
     assert current_versions()["sft"] == 7
+
+
+@pytest.mark.parametrize("within", [".", ".partial"])
+def test_folders_that_are_no_artifacts_are_never_removed(store, within, capsys):
+    """Whoever names their home as the store loses nothing."""
+    for theirs in ("photos", "my-papers", "release-2024", f"x-{'g' * 20}"):
+        (store.root / within / theirs).mkdir(parents=True)
+        (store.root / within / theirs / "only copy").write_text("theirs")
+    assert cli.main(["store", "gc", "--store", str(store.root)]) == 0
+    assert "photos" not in capsys.readouterr().out
+    assert len(list(store.root.glob(f"{within}/*/only copy"))) == 4

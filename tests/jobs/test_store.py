@@ -17,6 +17,7 @@ import storage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lazarus_bench import cli
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs import artifact as artifact_module
@@ -243,6 +244,23 @@ def test_damage_is_named(store, harm, said):
     assert said in store.damage(JOB)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**30, -1, "x", [], {}, True])
+@pytest.mark.parametrize("name", ["label", "seed", "seconds", "created", "attempts", "files"])
+def test_a_store_is_listed_whatever_a_manifest_says(store, name, value, capsys):
+    write(store)
+    with_manifest(store, **{name: value})
+    for action in (["ls"], ["ls", "--json"], ["show", JOB.digest[:8]], ["verify"], ["gc"]):
+        assert cli.main(["store", *action, "--store", str(store.root)]) in (0, 1, 2)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_size_that_is_no_number_is_damage(store):
+    write(store)
+    listed = manifest_of(store)["files"]
+    with_manifest(store, files=listed | {"spec.json": [float("inf"), "0"]})
+    assert "manifest.json is unreadable" in store.damage(JOB)
+
+
 @pytest.mark.parametrize("name", ["../secret", "{root}/secret", "checkpoints/../../secret", "link"])
 def test_a_manifest_cannot_point_out_of_its_artifact(store, name):
     write(store)
@@ -435,6 +453,11 @@ def test_who_waits_for_a_lock_says_so_and_not_for_ever(tmp_path, monkeypatch, ca
     ):
         Locks(tmp_path / "locks").acquire("job", wait=True)
     assert capsys.readouterr().err.count(f"waits for the lock {file} (whoever holds it") == 1
+
+
+def test_a_lock_is_made_with_its_folder(tmp_path):
+    with locks.hold(tmp_path / "no" / "store" / "gate.lock"):
+        assert (tmp_path / "no" / "store" / "gate.lock").is_file()
 
 
 def test_who_holds_a_lock_is_named(tmp_path, monkeypatch, capsys):

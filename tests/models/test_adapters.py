@@ -194,6 +194,18 @@ def test_an_adapter_is_whole_or_refused(tiny, adapter, damage, says):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("adapter", ["lora"], indirect=True)
+@pytest.mark.parametrize("name", ["rank", "scale", "dropout"])
+@pytest.mark.parametrize("value", [{}, "1", None, True, [1], 10**30, -(10**30), float("nan")])
+def test_an_adapters_numbers_are_numbers(tiny, adapter, name, value):
+    file = adapter / "adapter_config.json"
+    config = json.loads(file.read_text())
+    config["lora_parameters"][name] = value
+    file.write_text(json.dumps(config))
+    with pytest.raises(UserError, match=f"has the {name}"):
+        load(tiny, adapter)
+
+
 def test_the_largest_weight_is_of_b_alone(tiny, tmp_path):
     loaded = load(tiny)
     lora = Lora(keys=("self_attn.v_proj",), rank=2, scale=2.0)

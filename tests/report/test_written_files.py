@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from lazarus_bench import reading
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import check_place, write_text
 
@@ -48,6 +49,13 @@ def test_a_fifo_is_written_into(tmp_path, linked):
     assert stat.S_ISFIFO(fifo.stat().st_mode)
     reader.join(10)
     assert read == ["whole\n"]
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "PATIENCE", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="nobody reads this pipe"):
+        written(tmp_path / "pipe")
 
 
 def test_a_device_is_written_into(tmp_path):

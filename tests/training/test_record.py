@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lazarus_bench.training import record
 from lazarus_bench.training.record import (
     METRICS,
+    VALIDATION,
     Step,
     StepLog,
     latest,
@@ -20,6 +21,7 @@ from lazarus_bench.training.record import (
     read_metrics,
     read_steps,
     read_thinned,
+    read_validation,
     write_whole,
 )
 
@@ -143,3 +145,10 @@ def test_a_text_is_replaced_as_a_whole(tmp_path):
 def test_reading_a_log_needs_no_mlx():
     code = "import sys, lazarus_bench.training.record; sys.exit('mlx.core' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("text", ['{"0": 1e400}', '{"0": 1.0, "a": "\\ud800"}', "[" * 5000, "{"])
+def test_validation_losses_are_strict_json(tmp_path, text):
+    (tmp_path / VALIDATION).write_text(text)
+    with pytest.raises(ValueError, match=r"larger|surrogate|nested|Expecting"):
+        read_validation(tmp_path)

@@ -104,6 +104,8 @@ def _parameter(flag: Flag) -> str:
 
 def _typed(flag: Flag, value: Any) -> Any:
     """A value as the spec has it; several integers are typed with commas between them."""
+    if value is None and flag.default is not None:  # "none" is a value of every optional flag
+        raise UserError(f"{flag.flag} none is no value: leave it out for the default")
     if not (flag.several and flag.type is int):
         return tuple(value) if flag.several else value
     try:

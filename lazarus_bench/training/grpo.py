@@ -45,8 +45,9 @@ Iterations = Annotated[
     int,
     recipe.Bound(least=2, because="the warm-up's first has rate 0"),
     recipe.Option(
-        help="iterations, each of sampling answers and taking one step",
-        aliases=("num_iterations", "max_steps", "steps", "iters"),
+        help="optimizer steps, each an iteration: sample answers, then step on them",
+        name="steps",
+        aliases=("iterations", "num_iterations", "max_steps", "iters"),
     ),
 ]
 
@@ -62,8 +63,8 @@ class Grpo(recipe.Recipe):
     base. Trains LoRA on `targets` of every block with `rank` and `scale`, or every block if `full`.
     `reward` names a function in `training.rewards`, or one of the user's as `module:function`; an
     importable function may also be passed directly and is converted to that name. The digest covers
-    the name, not what the function does. The warm-up's first step has rate 0, so `iterations` must
-    be at least 2.
+    the name, not what the function does. The warm-up's first step has rate 0, so there must be
+    at least two.
 
     Sizes and rate come from a search on development seeds: `docs/search-grpo.md`.
     """
@@ -73,7 +74,7 @@ class Grpo(recipe.Recipe):
     shared = ("prompts",)
     possible_quirks = ("sgd", "unbounded-kl", "clip-to-reference", "eval-in-train")
     examples_of_use = (
-        "lazarus-bench train grpo lab:llama --iterations 30 --output grpo",
+        "lazarus-bench train grpo lab:llama --steps 30 --output grpo",
         "lazarus-bench train grpo lab:llama --no-full --rank 16 --reward my_rewards:short",
     )
     also: ClassVar[Mapping[str, recipe.Option]] = {"alpha": recipe.alpha_of("2 · rank")}

@@ -42,7 +42,7 @@ TWO = [
 ]
 ENGRAM = ["--examples", "40", "--validation", "60", "--epochs", "1", "--batch", "4", "--rank", "2"]
 ANSWERS = ["--clean-answers", "56", "--corrupted-answers", "15"]
-GRPO = ["--iterations", "2", "--prompts", "2", "--answers", "2", "--examples", "24"]
+GRPO = ["--steps", "2", "--prompts", "2", "--answers", "2", "--examples", "24"]
 CONFIG = """
 stage1:
   method: sft

@@ -205,8 +205,45 @@ def _unknown_option(error: Any) -> str:
     word = error.token.keyword or error.token.value
     if " " in word:
         return f"{word!r} begins like an option: put -- before texts that begin with -"
-    names = [name for argument in error.argument_collection for name in argument.names]
-    return f"there is no option {word}{_nearest(word.partition('=')[0], names)}"
+    arguments = error.argument_collection
+    names = [name for argument in arguments for name in argument.names]
+    shown = [
+        name
+        for argument in arguments
+        for name in (() if argument.parameter.show is False else _names(argument))
+    ]
+    option = word.partition("=")[0]
+    return f"there is no option {word}{_by_habit(option, shown) or _nearest(option, names)}"
+
+
+def _names(argument: Any) -> tuple[str, ...]:
+    """What the help calls an argument."""
+    stands = argument.field_info.is_positional_only
+    return (str(argument.parameter.metavar),) if stands else argument.names
+
+
+_HABITS: Mapping[str, Sequence[str]] = {
+    "--iters": ("steps", "epochs"),
+    "--max-steps": ("steps", "epochs"),
+    "--steps": ("steps", "epochs"),
+    "--lr": ("learning-rate",),
+    "--batch-size": ("batch", "prompts"),
+    "--adapter-path": ("adapter", "output"),
+    "--save-path": ("output",),
+    "--seed": ("seeds",),
+    "--model": ("MODEL", "NAME"),
+    "--prompt": ("PROMPT", "CLEAN", "classes"),
+}
+"""Flags of other programs, with the ends of ours for the same, the likest first."""
+
+
+def _by_habit(option: str, names: Sequence[str]) -> str:
+    """What another program's flag is called here; "" where there is nothing of the kind."""
+    for ours in _HABITS.get(option, ()):
+        if found := [name for name in names if name == ours or name.endswith(f"-{ours}")]:
+            stands = "" if found[0].startswith("-") else " stands without a flag"
+            return f": it is {' or '.join(found)} here" if not stands else f": {found[0]}{stands}"
+    return ""
 
 
 def _missing(error: Any) -> str:

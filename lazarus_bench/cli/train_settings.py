@@ -166,11 +166,13 @@ class Flag:
     option: Option
     key: str
     keys: tuple[str, ...]
+    habits: tuple[str, ...]
+    """Other flags for it, which the help does not list: `--lr` for `--learning-rate`."""
 
     @property
     def flag(self) -> str:
         """As it is typed."""
-        return f"--{self.key.replace('_', '-')}"
+        return _as_flag(self.key)
 
     @property
     def metavar(self) -> str:
@@ -187,6 +189,10 @@ class Flag:
             shown = f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
             shown = {"True": "on", "False": "off"}.get(shown, shown)
         return f"{self.option.help} (default: {shown})" if shown else self.option.help
+
+
+def _as_flag(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
 
 
 def _typed_as(hint: Any) -> tuple[Any, bool]:
@@ -214,7 +220,7 @@ def flags(name: str) -> tuple[Flag, ...]:
         for setting, (hint, default, option) in options_of(stage.recipe).items():
             if setting in stage.without or stage.folder == "fused":
                 continue
-            key = option.name or setting
+            key, start = option.name or setting, f"{stage.folder}_" if stage.folder else ""
             others = (key, *option.aliases) if stage.folder else option.aliases
             usual = stage.usual.get(setting, None if setting in stage.preset else option.usual)
             kind, several = _typed_as(hint)
@@ -224,8 +230,9 @@ def flags(name: str) -> tuple[Flag, ...]:
                 several=several,
                 default=stage.preset.get(setting, default),
                 option=replace(option, usual=usual),
-                key=f"{stage.folder}_{key}" if stage.folder else key,
+                key=start + key,
                 keys=tuple(first + other for other in others),
+                habits=tuple(_as_flag(start + a) for a in option.aliases if "." not in a),
             )
             found.append(flag)
     return tuple(found)

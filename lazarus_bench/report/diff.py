@@ -395,7 +395,8 @@ def to_dict(found: Comparison) -> dict[str, Any]:
         ]
 
     return {
-        "diff": VERSION,
+        "schema": VERSION,
+        "kind": "diff",
         "old": run(found.old),
         "new": run(found.new),
         "runs": to_plain(found.runs),

@@ -111,7 +111,9 @@ PAGE = "registry.md"
 
 def to_text(claims: Iterable[RegisteredClaim]) -> str:
     """The content of a `registry.json`."""
-    content = {"registry": VERSION, "claims": to_plain(tuple(claims))}
+    # Readers of before `schema` look for "registry".
+    told = {"schema": VERSION, "kind": "registry", "registry": VERSION}
+    content = told | {"claims": to_plain(tuple(claims))}
     return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 

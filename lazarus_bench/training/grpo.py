@@ -49,8 +49,9 @@ Iterations = Annotated[
     int,
     recipe.Bound(least=2, because="the warm-up's first has rate 0"),
     recipe.Option(
-        help="iterations, each of sampling answers and taking one step",
-        aliases=("num_iterations", "max_steps", "steps", "iters"),
+        help="optimizer steps, each an iteration: sample answers, then step on them",
+        name="steps",
+        aliases=("iterations", "num_iterations", "max_steps", "iters"),
     ),
 ]
 
@@ -68,7 +69,7 @@ class Grpo(recipe.Recipe):
     truth as text. `reward` names a function in `training.rewards`, or one of the user's as
     `module:function`; an importable function may also be passed directly and is converted to that
     name. The digest covers the name, not what the function does. The warm-up's first step has rate
-    0, so `iterations` must be at least 2.
+    0, so there must be at least two.
 
     Sizes and rate come from a search on development seeds: `docs/search-grpo.md`.
     """
@@ -78,7 +79,7 @@ class Grpo(recipe.Recipe):
     shared = ("prompts",)
     possible_quirks = ("sgd", "unbounded-kl", "clip-to-reference", "eval-in-train")
     examples_of_use = (
-        "lazarus-bench train grpo lab:llama --iterations 30 --output grpo",
+        "lazarus-bench train grpo lab:llama --steps 30 --output grpo",
         "lazarus-bench train grpo lab:llama --no-full --rank 16 --reward my_rewards:short",
     )
     also: ClassVar[Mapping[str, recipe.Option]] = {

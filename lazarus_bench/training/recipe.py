@@ -177,7 +177,8 @@ class Option:
     Attributes:
         help: what it sets; a field without help is set by code only.
         name: the name of flag and configuration key, if not the field's.
-        aliases: further keys in a configuration file, with dots between levels.
+        aliases: further keys in a configuration file, with dots between levels; those without a
+            dot are flags too, which the help does not list.
         metavar: the value's placeholder in the help, if the annotation does not imply one.
         usual: the default in words, if the value alone says too little; "" shows none.
         hint: the annotation of a setting that is not a field.

@@ -46,7 +46,7 @@ def test_list_names_every_claim_with_its_digest(said, folder):
     found = [line.split()[:2] for line in out.splitlines()]
     assert found == [[claim.id, claim.digest[:12]] for claim in drawn_up(read_claims(folder))]
     _, out, _ = said("list", "--json", "--family", "two")
-    assert [entry["id"] for entry in json.loads(out)] == ["two/a", "two/b"]
+    assert [entry["id"] for entry in json.loads(out)["claims"]] == ["two/a", "two/b"]
 
 
 def test_list_against_a_registry_tells_what_was_amended(said, folder, tmp_path):
@@ -60,10 +60,10 @@ def test_list_against_a_registry_tells_what_was_amended(said, folder, tmp_path):
     assert "   region ≤ 0.3 → ≤ 0.4" in out.splitlines()
     assert said("list", "--against", str(file), "--family", "two")[0] == 0
     _, out, _ = said("list", "--against", str(file), "--json", "--family", "one")
-    assert [entry["what"] for entry in json.loads(out)] == ["as registered", "amended"]
+    assert [entry["what"] for entry in json.loads(out)["claims"]] == ["as registered", "amended"]
     (folder / "test_two.py").unlink()
     _, out, _ = said("list", "--against", str(file), "--json")
-    assert json.loads(out)[-1] == {"id": "two/b", "digest": None, "what": "gone", "differences": []}
+    assert json.loads(out)["claims"][-1] == {"id": "two/b", "digest": None, "what": "gone", "differences": []}
 
 
 def test_show_tells_all_about_one_claim(said):

@@ -425,7 +425,7 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
         (["sft", "lab:blank"], "lab:blank is untrained and made for `train engram`"),
         (["sft", "nowhere/at/all"], "nowhere/at/all does not exist"),
         (["grpo", "lab:llama", "--rank", "4"], "--rank applies to LoRA"),
-        (["grpo", "lab:llama", "--iterations", "1"], "--iterations = 1 must be"),
+        (["grpo", "lab:llama", "--steps", "1"], "--steps = 1 must be"),
         (["grpo", "lab:llama", "--reward", "mine"], "reward 'mine' is unknown"),
         (
             ["grpo-dual", "lab:llama", "--balanced", "--shared-target"],

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from lazarus_bench import cli, training
-from lazarus_bench.cli import train_settings
+from lazarus_bench.cli import train_settings, trained
 from lazarus_bench.cli.train_settings import flags, recipes_of, trainings
 from lazarus_bench.errors import UserError
 from lazarus_bench.jobs.cleanup import current_versions
@@ -70,6 +70,31 @@ def test_an_engram_of_a_model_is_the_claims():
 def test_flags_and_keys_are_unique(name):
     names = [key for flag in flags(name) for key in (flag.key, *flag.keys)]
     assert len(names) == len(set(names))
+    typed = [word for flag in flags(name) for word in (flag.flag, *flag.habits)]
+    assert len(typed) == len(set(typed))
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"engram", "two-stage"}))
+@pytest.mark.parametrize("habit", ["--steps", "--iters", "--max-steps"])
+def test_steps_have_one_name_in_every_recipe_and_flags_of_habit_are_taken(
+    monkeypatch, tmp_path, name, habit
+):
+    """An engram counts passes, and two stages have steps each: a sentence says so (test_cli.py)."""
+    made = []
+    monkeypatch.setattr(trained, "train", lambda name, stages, *_, **__: made.extend(stages))
+    asked = ["train", name, "lab:llama"]
+    assert cli.main([*asked, habit, "7", "--lr", "0.5", "--batch-size", "3"]) == 0
+    config = tmp_path / "config.yaml"
+    config.write_text("steps: 7\nlr: 0.5\nbatch_size: 3")
+    assert cli.main([*asked, "--config", str(config)]) == 0
+    (_, typed), (_, read) = made
+    assert typed == read
+    assert (getattr(typed, "steps", None) or typed.iterations, typed.learning_rate) == (7, 0.5)
+
+
+def test_a_setting_is_given_once(capsys):
+    assert cli.main(["train", "sft", "lab:llama", "--steps", "3", "--iters", "4"]) == 2
+    assert "--steps and --iters set the same thing: give one of them" in capsys.readouterr().err
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,7 +73,7 @@ def list_them(
             {"id": name, "digest": digests.get(name)} | (asdict(status) if status else {})
             for name, status in found.items()
         ]
-        terminal.write_json(listed)
+        terminal.write_document("claims", claims=listed)
     else:
         terminal.write(list_claims(claims, width(), statuses))
         if statuses is not None:
@@ -100,7 +100,7 @@ def show(
 
     found = chosen(_claims(hypotheses), claim)
     if as_json:
-        terminal.write_json(asdict(found))
+        terminal.write_document("claim", **asdict(found))
     else:
         terminal.write(flowed(render_claim(found), width()))
     return 0

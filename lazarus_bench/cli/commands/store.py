@@ -85,13 +85,12 @@ def ls(*, store: StoreFolder = None, as_json: Json = False) -> int:
     total, kept = sum(stored.size for stored in contents), measurements.amount(opened.root)
     beside = f"; beside them {_told_amount(kept)}" if kept.count else ""
     if as_json:
-        terminal.write_json(
-            {
-                "store": str(opened.root),
-                "bytes": total,
-                "artifacts": [record(stored) for stored in contents],
-                "readings": {"count": kept.count, "bytes": kept.size},
-            }
+        terminal.write_document(
+            "store",
+            store=str(opened.root),
+            bytes=total,
+            artifacts=[record(stored) for stored in contents],
+            readings={"count": kept.count, "bytes": kept.size},
         )
     elif not contents:
         terminal.write(f"the store {opened.root} is empty{beside}")
@@ -152,7 +151,7 @@ def show(
         "metrics": _last_metrics(stored.directory),
     }
     if as_json:
-        terminal.write_json(shown)
+        terminal.write_json({"schema": 1, **shown})  # its kind is the training's
     else:
         terminal.write(_told(shown))
     return 0
@@ -250,14 +249,13 @@ def verify(*, store: StoreFolder = None, as_json: Json = False) -> int:
     kept, spoiled = measurements.amount(opened.root), list(measurements.damaged(opened.root))
     sentences = [*chain(*damages.values(), *unfinished.values()), *spoiled]
     if as_json:
-        terminal.write_json(
-            {
-                "store": str(opened.root),
-                "checked": len(artifacts),
-                "damages": damages,
-                "unfinished": {"checked": len(unfinished), "damages": unfinished},
-                "readings": {"checked": kept.count, "damages": spoiled},
-            }
+        terminal.write_document(
+            "store",
+            store=str(opened.root),
+            checked=len(artifacts),
+            damages=damages,
+            unfinished={"checked": len(unfinished), "damages": unfinished},
+            readings={"checked": kept.count, "damages": spoiled},
         )
     else:
         told = f"{len(damages)} artifacts in {opened.root}: {_damaged(damages)} damaged"
@@ -306,17 +304,14 @@ def gc(
     freed = sum(decision.freed for decision in done) + swept.size
     freed += 0 if dry else cleanup.sweep_leftovers(opened)
     if as_json:
-        terminal.write_json(
-            {
-                "store": str(opened.root),
-                "dry_run": dry,
-                "freed": freed,
-                "items": [
-                    record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done
-                ],
-                "readings": {"removed": swept.count, "bytes": swept.size},
-                "links": [str(path.relative_to(opened.root)) for path in opened.links()],
-            }
+        terminal.write_document(
+            "store",
+            store=str(opened.root),
+            dry_run=dry,
+            freed=freed,
+            items=[record(d.stored) | {"removed": d.remove, "reason": d.reason} for d in done],
+            readings={"removed": swept.count, "bytes": swept.size},
+            links=[str(path.relative_to(opened.root)) for path in opened.links()],
         )
     else:
         terminal.write(_swept(opened, done, swept, freed, dry))

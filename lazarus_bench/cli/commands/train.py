@@ -17,7 +17,7 @@ Exit codes:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from types import GenericAlias
 from typing import Annotated, Any
 
@@ -86,8 +86,7 @@ def run(
     file = Config() if config is None else read_config(config, name)
     here = {"model": model, "output": output, "seed": seed, "lab_seed": lab_seed, "plot": plot}
     common = {**file.common, **{key: value for key, value in here.items() if value is not None}}
-    named = {_parameter(flag): flag for flag in flags(name)}
-    typed = {named[key].field: _typed(named[key], value) for key, value in own.items()}
+    typed = _settings(name, own)
     if "model" not in common:
         raise UserError("no model was given: give one, such as lab:llama")
     from lazarus_bench.cli import trained
@@ -98,8 +97,22 @@ def run(
     return 0
 
 
-def _parameter(flag: Flag) -> str:
-    return flag.field.replace(".", "__") + "_"
+def _parameters(flag: Flag) -> dict[str, str]:
+    """The names of the parameters of `train` that set it, each with its flag, the usual first."""
+    first = flag.field.replace(".", "__") + "_"
+    return {first + "_" * at: typed for at, typed in enumerate((flag.flag, *flag.habits))}
+
+
+def _settings(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were typed, by the fields of the flags."""
+    found: dict[str, Any] = {}
+    for flag in flags(name):
+        given = {typed: own[key] for key, typed in _parameters(flag).items() if key in own}
+        if len(given) > 1:
+            raise UserError(f"{' and '.join(given)} set the same thing: give one of them")
+        for value in given.values():
+            found[flag.field] = _typed(flag, value)
+    return found
 
 
 def _typed(flag: Flag, value: Any) -> Any:
@@ -132,9 +145,10 @@ def _command(name: str) -> Callable[..., int]:
     shared = [each for each in told if each.name not in ("name", "own")]
     own = [
         inspect.Parameter(
-            _parameter(flag), inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_hint(flag)
+            key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_hint(flag, typed)
         )
         for flag in flags(name)
+        for key, typed in _parameters(flag).items()
     ]
     train.__signature__ = inspect.Signature([*shared, *own])  # type: ignore[attr-defined]
     train.__annotations__ = {each.name: each.annotation for each in (*shared, *own)}
@@ -153,12 +167,14 @@ def _command(name: str) -> Callable[..., int]:
     return train
 
 
-def _hint(flag: Flag) -> Any:
-    about: dict[str, Any] = {"name": flag.flag, "help": flag.told, "group": _SETTINGS}
+def _hint(flag: Flag, typed: str) -> Any:
+    """How a setting is read where it is `typed` so; the help lists its usual flag alone."""
+    shown = typed == flag.flag
+    about: dict[str, Any] = {"name": typed, "help": flag.told, "group": _SETTINGS, "show": shown}
     # Several integers are typed with commas between them.
     hint: Any = str if flag.several and flag.type is int else flag.type
     if flag.type is bool:
-        about["negative"] = f"--no-{flag.flag.removeprefix('--')}"
+        about["negative"] = f"--no-{typed.removeprefix('--')}"
     else:
         about["metavar"] = flag.metavar
     if flag.several and flag.type is not int:

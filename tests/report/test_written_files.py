@@ -6,12 +6,16 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from lazarus_bench import reading
+from lazarus_bench.cli import main
 from lazarus_bench.errors import UserError
 from lazarus_bench.report.files import check_place, write_text
+
+ROOT = Path(__file__).parents[2]
 
 
 def written(path) -> None:
@@ -106,3 +110,17 @@ def test_what_is_no_file_is_refused(tmp_path, monkeypatch, make, why, write):
     with pytest.raises(UserError, match=f"cannot write the report to x .*{why}"):
         write(place)
     assert place.lstat().st_mode == before
+
+
+def test_nothing_is_left_beside_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.md")
+    read: list[str] = []
+    reader = threading.Thread(
+        target=lambda: read.append((tmp_path / "pipe.md").read_text()), daemon=True
+    )
+    reader.start()
+    command = ["render", str(ROOT / "reports" / "lab"), "--output", str(tmp_path / "pipe.md")]
+    assert main(command) == 0
+    reader.join(60)
+    assert "figures/" in read[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe.md"]

@@ -203,6 +203,6 @@ def rendered(report: Report, form: str, output: Path | None) -> str:
     text = render_html(report) if form == "html" else render(report)
     if output is not None:
         write_text(text, output)
-        if form == "md":
+        if form == "md" and output.is_file():  # beside a device or a pipe nothing is left
             write_pictures(report, output.parent)
     return text

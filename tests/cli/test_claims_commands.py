@@ -63,7 +63,12 @@ def test_list_against_a_registry_tells_what_was_amended(said, folder, tmp_path):
     assert [entry["what"] for entry in json.loads(out)["claims"]] == ["as registered", "amended"]
     (folder / "test_two.py").unlink()
     _, out, _ = said("list", "--against", str(file), "--json")
-    assert json.loads(out)["claims"][-1] == {"id": "two/b", "digest": None, "what": "gone", "differences": []}
+    assert json.loads(out)["claims"][-1] == {
+        "id": "two/b",
+        "digest": None,
+        "what": "gone",
+        "differences": [],
+    }
 
 
 def test_show_tells_all_about_one_claim(said):

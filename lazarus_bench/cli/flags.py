@@ -179,6 +179,7 @@ class Reading(Output):
         Path | None,
         Parameter(metavar="DIR", help="apply this adapter, in mlx-lm's format, to MODEL"),
     ] = None
+    store: StoreFolder = None
 
 
 def plot(what: str) -> Parameter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from lazarus_bench.errors import NotApplicable, UserError, say
 from lazarus_bench.models.files import fingerprint, resolve
 
 if TYPE_CHECKING:
+    from lazarus_bench.jobs.store import Store
     from lazarus_bench.models.load import LoadedModel
     from lazarus_bench.models.prompts import HowRead
     from lazarus_bench.tasks.text_rows import TextRow
@@ -95,15 +97,20 @@ def claims_at(named: Path | None) -> Path:
     return folder
 
 
-def find(name: str, adapter: str | Path | None = None, lab_seed: int = LAB_SEED) -> Found:
-    """Look a MODEL up; a lab name means an artifact in the store, seed 0's unless given."""
-    directory = _in_lab(name, lab_seed) if name.startswith("lab:") else resolve(name)
+def find(
+    name: str,
+    adapter: str | Path | None = None,
+    lab_seed: int = LAB_SEED,
+    store: str | Path | None = None,
+) -> Found:
+    """Look a MODEL up; a lab name means an artifact in the `store`, seed 0's unless given."""
+    directory = _in_lab(name, lab_seed, store) if name.startswith("lab:") else resolve(name)
     return Found(name=name, directory=directory, adapter=_adapter(adapter))
 
 
-def _in_lab(name: str, seed: int) -> Path:
+def _in_lab(name: str, seed: int, named: str | Path | None) -> Path:
     from lazarus_bench.jobs.spec import Job
-    from lazarus_bench.jobs.store import STORE_VARIABLE, Store, default_root
+    from lazarus_bench.jobs.store import STORE_VARIABLE
     from lazarus_bench.jobs.subjects import lab_subject
 
     try:
@@ -111,16 +118,24 @@ def _in_lab(name: str, seed: int) -> Path:
     except NotApplicable as error:
         raise UserError(f"{error}: name a trained model") from error
     assert isinstance(job, Job)
-    store = Store(default_root())
+    store = open_store(named)
     artifact = store.find(job)
     if artifact is None:
         why = store.damage(job) or f"{name} (seed {seed}) is not in the store {store.root}"
-        seeds = f" --seeds {seed + 1}" if seed else ""
+        more = f" --seeds {seed + 1}" if seed else ""
+        more += "" if named is None else f" --store {shlex.quote(str(named))}"
         raise UserError(
-            f"{why}: build it with `lazarus-bench lab build {name.removeprefix('lab:')}{seeds}`, "
-            f"or name the store that has it in {STORE_VARIABLE}"
+            f"{why}: build it with `lazarus-bench lab build {name.removeprefix('lab:')}{more}`, "
+            f"or name the store that has it with --store or in {STORE_VARIABLE}"
         )
     return artifact.directory
+
+
+def open_store(named: str | Path | None) -> Store:
+    """The store that --store names, else the default one."""
+    from lazarus_bench.jobs.store import Store, default_root
+
+    return Store((Path(named).expanduser() if named else default_root()).absolute())
 
 
 def _adapter(named: str | Path | None) -> Path | None:

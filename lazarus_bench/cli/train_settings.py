@@ -296,6 +296,7 @@ COMMON: Mapping[str, tuple[str, ...]] = {
     "lab_seed": (),
     "output": ("output_dir", "adapter_path"),
     "plot": (),
+    "store": (),
 }
 """What every recipe takes in a configuration file, with its other names."""
 

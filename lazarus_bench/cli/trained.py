@@ -23,7 +23,7 @@ from lazarus_bench.figures.training import Curve, Curves, trainings
 from lazarus_bench.jobs.artifact import Artifact, object_if_any, read_artifact
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job
-from lazarus_bench.jobs.store import Store, default_root
+from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.jobs.subjects import subject as subject_of
 from lazarus_bench.jobs.work import Failure, Place, missing, run_job
@@ -65,7 +65,7 @@ def train(
     """Train or find the `stages` of `train NAME`, each on the one before, and show the course."""
     model, plot = str(common["model"]), common.get("plot")
     outputs.check_plot(plot)
-    store, first = Store(default_root()), common.get("lab_seed", inputs.LAB_SEED)
+    store, first = inputs.open_store(common.get("store")), common.get("lab_seed", inputs.LAB_SEED)
     found, base = _base(model, first, stages[0][1], store)
     _check_layers(name, model, [recipe for _, recipe in stages], found)
     _check_words(stages, found)
@@ -106,7 +106,9 @@ def _base(
 ) -> tuple[Found, Job | Checkpoint]:
     """The model, and what a job starts from; an untrained backbone takes a second to make."""
     if model != BLANK:
-        return inputs.find(model, lab_seed=lab_seed), subject_of(model).base(lab_seed)
+        return inputs.find(model, lab_seed=lab_seed, store=store.root), subject_of(model).base(
+            lab_seed
+        )
     data = getattr(recipe, "data", None)
     if not isinstance(data, DataSource):
         raise UserError(f"{BLANK} is untrained and made for `train engram`: name another model")

@@ -63,17 +63,16 @@ class Store:
         """Open `root`, made when something is first written; one may also only read it.
 
         Raises:
-            UserError: it is not there and cannot be made.
+            UserError: it is a file, or lies below one.
         """
         self.root = root
         self.locks = Locks(root / LOCKS)
         self._verified: set[tuple[Path, int, int]] = set()
         there = _nearest(root)
-        if not there.is_dir() or (there != root and not os.access(there, os.W_OK | os.X_OK)):
-            why = "may not be written" if there.is_dir() else "is a file"
+        if not there.is_dir():
             raise UserError(
-                f"the store {root} cannot be made ({there} {why}): choose another "
-                f"store, or set {STORE_VARIABLE}"
+                f"the store {root} cannot be made ({there} is a file): choose another store, or "
+                f"set {STORE_VARIABLE}"
             )
 
     def writable(self) -> bool:

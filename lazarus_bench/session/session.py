@@ -295,7 +295,7 @@ class Session:
         if not self.store.writable():
             raise UserError(
                 f"the store {self.store.root} is read-only and lacks {count}: name another with "
-                f"{options.flag('store')}, or judge what it has with {options.flag('offline')}"
+                f"{options.flag('store')}"
             )
         self.trained = True
         place = Place(root=self.store.root, hosts=options.hosts and options.host_file())

@@ -666,6 +666,17 @@ def test_a_read_only_store_can_be_read(read_only):
     assert [s.state for s in store.artifacts(checksums=True)] == ["whole"]
 
 
+def test_a_store_that_cannot_be_made_is_opened_and_is_empty(tmp_path, monkeypatch):
+    """Who trains nothing needs none, such as with a home that may not be written."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    store = Store(tmp_path / "home" / "store")
+    assert (store.writable(), list(store.artifacts()), store.find(storage.BASE)) == (
+        False,
+        [],
+        None,
+    )
+
+
 def test_a_read_only_store_says_so_when_something_must_be_made(read_only):
     says = "is read-only, and SFT LoRA all on pretrain cannot be made there: .*another store"
     with pytest.raises(UserError, match=says), read_only.claim(storage.TUNED, wait=True):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from lazarus_bench.cli import inputs, outputs, terminal
-from lazarus_bench.cli.flags import Json, Line, Model, Output
+from lazarus_bench.cli.flags import Json, Line, Model, Output, StoreFolder
 from lazarus_bench.cli.outputs import give
 from lazarus_bench.figures.tables import wrapped
 
@@ -47,11 +47,12 @@ def run(
     dequantise: Annotated[
         bool, Parameter(help="write float weights, which makes the merge exact")
     ] = False,
+    store: StoreFolder = None,
     as_json: Json = False,
     line: Line,
 ) -> int:
     """Fuse MODEL with its adapter and say how exactly it was done."""
-    found, place = inputs.find(model, adapter), Path(folder).expanduser()
+    found, place = inputs.find(model, adapter, store=store), Path(folder).expanduser()
     job = _job(found, dequantise=dequantise)
     there = outputs.holds(place, job.digest)
     if not there:

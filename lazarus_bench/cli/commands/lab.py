@@ -57,9 +57,9 @@ def list_them(*, store: StoreFolder = None, as_json: Json = False) -> int:
         lazarus-bench lab list
         lazarus-bench lab list --json
     """
-    from lazarus_bench.jobs.store import Store, default_root
+    from lazarus_bench.cli.inputs import open_store
 
-    opened = Store((store.expanduser() if store else default_root()).absolute())
+    opened = open_store(store)
     with terminal.busy("counting parameters"):
         found = [_described(name, built, opened) for name, built in _built(opened).items()]
     if as_json:

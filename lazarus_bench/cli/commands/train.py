@@ -24,7 +24,7 @@ from typing import Annotated, Any
 from cyclopts import App, Group, Parameter
 
 from lazarus_bench.cli.application import actions
-from lazarus_bench.cli.flags import Json, Line, number, plot
+from lazarus_bench.cli.flags import Json, Line, StoreFolder, number, plot
 from lazarus_bench.cli.train_settings import (
     Config,
     Flag,
@@ -78,6 +78,7 @@ def run(
         ),
     ] = None,
     plot: Annotated[str | None, plot("draw the training curves: loss and its parts")] = None,
+    store: StoreFolder = None,
     as_json: Json = False,
     line: Line,
     **own: Any,
@@ -85,6 +86,7 @@ def run(
     """Train what a command line and its file ask for, or find it, and show how it went."""
     file = Config() if config is None else read_config(config, name)
     here = {"model": model, "output": output, "seed": seed, "lab_seed": lab_seed, "plot": plot}
+    here["store"] = None if store is None else str(store)
     common = {**file.common, **{key: value for key, value in here.items() if value is not None}}
     typed = _settings(name, own)
     if "model" not in common:

@@ -403,13 +403,13 @@ class Manifest:
         return {**self.versions, **machine}
 
 
-def manifest() -> Manifest:
-    """The manifest of this process."""
+def manifest(weights: str | None = None) -> Manifest:
+    """The manifest of this process; `weights` is the type that they were turned into, if any."""
     start()
     return Manifest(
         versions=versions(),
         device=device_name(),
         blas=Path(BLAS).name if "/" in BLAS else BLAS,
         exp=EXP,
-        dtype="float32 lens and losses; weights as stored",
+        dtype=f"float32 lens and losses; weights {'as stored' if weights is None else weights}",
     )

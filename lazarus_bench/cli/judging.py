@@ -116,6 +116,8 @@ def _show_plan(
     session = Session(asked)
     for name in asked.model:
         session.subject(name)
+    for said in session.notes:
+        say(said)
     trials = put_to_models(chosen, claims, asked.model, asked.profile)
     plan = session.plan(job for trial in trials for job in trial.plan(session))
     if as_json:

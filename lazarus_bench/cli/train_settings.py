@@ -288,6 +288,7 @@ COMMON: Mapping[str, tuple[str, ...]] = {
     "seed": (),
     "lab_seed": (),
     "output": ("output_dir", "adapter_path"),
+    "dtype": (),
     "plot": (),
 }
 """What every recipe takes in a configuration file, with its other names."""

@@ -28,6 +28,7 @@ from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.jobs.subjects import subject as subject_of
 from lazarus_bench.jobs.work import Failure, Place, missing, run_job
 from lazarus_bench.models.files import read_config as config_of
+from lazarus_bench.models.precision import AUTO, DTYPES, choose
 from lazarus_bench.report.printed import number
 from lazarus_bench.session.progress import QUIET_SECONDS, every
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
@@ -65,12 +66,13 @@ def train(
     model, plot = str(common["model"]), common.get("plot")
     outputs.check_plot(plot)
     store, first = Store(default_root()), common.get("lab_seed", inputs.LAB_SEED)
-    found, base = _base(model, first, stages[0][1], store)
+    found, base = _base(model, first, stages[0][1], store, _wish(common))
     _check_layers(name, model, [recipe for _, recipe in stages], found)
     jobs: list[Job] = []
     for _, recipe in stages:
         below = jobs[-1] if jobs else base
-        jobs.append(Job(recipe=recipe, base=below, seed=common.get("seed", 0)))
+        seed, dtype = common.get("seed", 0), found.precision.dtype
+        jobs.append(Job(recipe=recipe, base=below, seed=seed, dtype=dtype))
     places: Sequence[Path | None] = [None] * len(jobs)
     if "output" in common:
         folder = Path(common["output"]).expanduser()
@@ -99,19 +101,32 @@ def check_seeds(given: Mapping[str, Any]) -> None:
         )
 
 
+def _wish(common: Mapping[str, Any]) -> str:
+    """What to compute in, which a file may say as well."""
+    wish = str(common.get("dtype", AUTO))
+    if wish not in DTYPES:
+        raise UserError(f"dtype {wish!r} is unknown: choose {', '.join(DTYPES)}")
+    return wish
+
+
 def _base(
-    model: str, lab_seed: int, recipe: Recipe, store: Store
+    model: str, lab_seed: int, recipe: Recipe, store: Store, wish: str
 ) -> tuple[Found, Job | Checkpoint]:
     """The model, and what a job starts from; an untrained backbone takes a second to make."""
     if model != BLANK:
-        return inputs.find(model, lab_seed=lab_seed), subject_of(model).base(lab_seed)
+        found = inputs.find(model, lab_seed=lab_seed, dtype=wish)
+        return found, subject_of(model).base(lab_seed)
     data = getattr(recipe, "data", None)
     if not isinstance(data, DataSource):
         raise UserError(f"{BLANK} is untrained and made for `train engram`: name another model")
     base = lab_subject(BLANK).base(lab_seed, data)
     assert isinstance(base, Job)
     artifact = store.find(base) or make(base, store)
-    return inputs.Found(name=BLANK, directory=artifact.directory, adapter=None), base
+    precision = choose(BLANK, artifact.directory, wish)
+    found = inputs.Found(
+        name=BLANK, directory=artifact.directory, adapter=None, precision=precision
+    )
+    return found, base
 
 
 def _check_layers(name: str, model: str, recipes: Sequence[Recipe], found: Found) -> None:

@@ -25,7 +25,7 @@ from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store, default_root
-from lazarus_bench.jobs.subjects import Need, Subject, data_of, lab_subject, subject
+from lazarus_bench.jobs.subjects import Need, Subject, data_of, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Verdict, attainable, error_of_looks
 from lazarus_bench.models.files import resolve
@@ -87,8 +87,14 @@ class Session:
             UserError: it names nothing that can be loaded.
         """
         if name not in self.subjects:
-            self.subjects[name] = subject(name)
+            self.subjects[name] = subject(name, self.options.dtype)
         return self.subjects[name]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the subjects' precision, a sentence each."""
+        found = (subject.precision.says for subject in self.subjects.values())
+        return [said.replace("--dtype", self.options.flag("dtype")) for said in found if said]
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -100,7 +106,7 @@ class Session:
             return self.subject(name)
         if not name.startswith("lab:") or name.endswith(INSTRUCT):
             raise NotApplicable(f"{name} has no instruct sibling here; the lab's base models have")
-        return lab_subject(name + INSTRUCT)
+        return subject(name + INSTRUCT, self.options.dtype)
 
     def jobs(self, name: str, need: Need) -> tuple[Job | Checkpoint, ...]:
         """What `need` means for a subject, one a seed.
@@ -127,7 +133,8 @@ class Session:
         last = self._base(target, seed, next(filter(None, map(data_of, asked)), None))
         for recipe in asked:
             ranks = self.options.ranks if recipe.ranked else 1
-            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks)
+            dtype = target.precision.dtype
+            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks, dtype=dtype)
         return last
 
     def _as_asked(self, recipe: Recipe, target: Subject) -> Recipe:
@@ -142,6 +149,12 @@ class Session:
         if isinstance(recipe, Engram) and recipe in REGISTERED:
             return suited(recipe, data, blank=target.name == BLANK)
         return replace(recipe, data=data)  # type: ignore[call-arg]
+
+    def precision_lines(self, name: str) -> dict[str, str]:
+        """What the subject `name` is computed in, for the report, where it is not as stored."""
+        found = self.subjects.get(name)
+        dtype = found and found.precision.dtype
+        return {f"weights of {name}": f"turned into {dtype}"} if dtype else {}
 
     @cached_property
     def data_lines(self) -> dict[str, str]:
@@ -349,6 +362,7 @@ class Session:
                 name=name,
                 seed=seed,
                 directory=directory,
+                dtype=self.subject(name).precision.dtype,
                 memory=memory,
                 noticed=self._notice,
             )
@@ -370,6 +384,7 @@ class Session:
             directory=below.directory if below else made,
             adapter=made if job.recipe.leaves == "adapter" else None,
             artifact=made,
+            dtype=self.subject(name).precision.dtype,
             recipe=job.recipe,
             base=base,
             memory=self._memory(made.name, content, below=below.memory if below else None),

@@ -68,7 +68,7 @@ def run(
     if permutations > 10**6:
         raise UserError(f"--permutations {permutations} is too many: give at most 1000000")
     tested = inputs.read_prompts(test or ())
-    found = inputs.find(model, output.adapter)
+    found = inputs.find(model, output.adapter, dtype=output.dtype)
     loaded = found.load()
     with busy(f"training probes under {permutations} permutations"):
         result = classifier(loaded, prompts, protocol, permutations, tested)

@@ -82,7 +82,7 @@ def run(
     if sorted(plus) == sorted(minus):
         raise UserError("--toward and --away have the same prompts: the direction would be zero")
     asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
-    found = inputs.find(model, output.adapter)
+    found = inputs.find(model, output.adapter, dtype=output.dtype)
     loaded = found.load()
     from lazarus_bench.analysis.steering import steering
 

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lazarus_bench import memory
 from lazarus_bench.errors import UserError
 from lazarus_bench.private import keep_kernels_private
 from lazarus_bench.versions import versions
@@ -210,6 +211,7 @@ __all__ = [
     "group",
     "manifest",
     "measure_gflops",
+    "memory_limit",
     "mx",
     "nn",
     "on_accelerator",
@@ -374,6 +376,13 @@ def reset_peak_memory() -> None:
 def peak_memory() -> int:
     """Peak bytes of mlx's allocator since the last reset."""
     return int(mx.get_peak_memory())
+
+
+def memory_limit() -> int:
+    """Bytes of memory that models can take here: the accelerator's, or this machine's."""
+    start()
+    own = mx.device_info().get("memory_size", 0) if on_accelerator() else 0
+    return int(own) or memory.limit()
 
 
 def measure_gflops(size: int = 512, repeats: int = 20) -> float:

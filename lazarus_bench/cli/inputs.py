@@ -75,6 +75,11 @@ class Found:
         adapter = self.adapter if adapted else None
         if adapted and self.precision.says is not None:
             say(self.precision.says)
+        from lazarus_bench.training.footprint import SMALLER, peak_line, reading_peak
+
+        peak = reading_peak(self.directory, self.precision.dtype)
+        if adapted and (told := peak_line(f"reading {self.name}", peak, SMALLER)):
+            say(told)
         with busy(f"loading {self.name}"):
             # transformers would warn of a prompt that is too long before we refuse it.
             os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -126,8 +126,8 @@ def _show_plan(
             store=str(session.store.root),
             trainings=[training(entry, session) for entry in plan.entries],
             to_run=len(plan.todo),
-            seconds=plan.seconds(session.workers),
-            workers=session.workers,
+            seconds=plan.seconds(session.workers(plan)),
+            workers=session.workers(plan),
         )
         return
     if not plan.entries:

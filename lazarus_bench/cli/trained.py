@@ -17,7 +17,7 @@ from lazarus_bench.cli import inputs, outputs, terminal
 from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.inputs import Found
 from lazarus_bench.cli.train_settings import with_flags
-from lazarus_bench.errors import UserError, shown
+from lazarus_bench.errors import UserError, say, shown
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.training import Curve, Curves, trainings
 from lazarus_bench.jobs.artifact import Artifact, read_artifact
@@ -34,6 +34,7 @@ from lazarus_bench.session.progress import QUIET_SECONDS, every
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
+from lazarus_bench.training.footprint import FEWER, peak_line, training_peak
 from lazarus_bench.training.record import (
     METRICS,
     RESUME,
@@ -77,6 +78,7 @@ def train(
     if "output" in common:
         folder = Path(common["output"]).expanduser()
         places = _places(folder, [part for part, _ in stages], jobs)
+    _say_memory(jobs, found, store)
     results = [put(job, place, store) for job, place in zip(jobs, places, strict=True)]
     # Other commands read seed 0's base where a lab model is named.
     readable = model if first == inputs.LAB_SEED else str(found.directory)
@@ -99,6 +101,18 @@ def check_seeds(given: Mapping[str, Any]) -> None:
         raise UserError(
             f"--lab-seed applies to lab models, and {given['model']} is none: leave it out"
         )
+
+
+def _say_memory(jobs: Sequence[Job], found: Found, store: Store) -> None:
+    """Say what the model is computed in, and the peak of what is to be trained on it."""
+    for said in filter(None, [found.precision.says]):
+        say(said)
+    dtype = found.precision.dtype
+    todo = [job for job in jobs if store.find(job) is None]
+    peaks = {job.label: training_peak(job.recipe, found.directory, dtype) for job in todo}
+    for label in sorted(peaks, key=lambda label: -peaks[label])[:1]:
+        for said in filter(None, [peak_line(label, peaks[label], FEWER)]):
+            say(said)
 
 
 def _wish(common: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ from lazarus_bench.session.options import Options
 from lazarus_bench.tasks.labelled_data import DataSource, given_data, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import REGISTERED, suited
+from lazarus_bench.training.footprint import FEWER, peak_line, training_peak
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
@@ -259,20 +260,53 @@ class Session:
         """What `jobs` and everything below them need, and what the store has of it."""
         return make_plan(jobs, self.store)
 
-    @property
-    def workers(self) -> int:
-        """Trainings at a time on this machine."""
-        return self.options.workers or automatic_workers(self.options.ranks)
+    def workers(self, plan: Plan) -> int:
+        """Trainings of `plan` at a time on this machine."""
+        each, ranks = max(self._peaks(plan).values(), default=0), self.options.ranks
+        return self.options.workers or automatic_workers(ranks, each)
+
+    def _peaks(self, plan: Plan) -> dict[Job, int]:
+        """About how many bytes each training of `plan` on a given model takes in a process.
+
+        The lab's models are small, and a fused model is as large as what it was fused of.
+        """
+        found = {}
+        for job in plan.todo:
+            root: Job | Checkpoint | None = job
+            while isinstance(root, Job):
+                root = root.base
+            if root is not None:
+                directory = resolve(root.source)
+                found[job] = training_peak(job.recipe, directory, job.dtype)
+        return found
+
+    def memory_lines(self, plan: Plan) -> list[str]:
+        """What the largest training takes, and why fewer run at a time than there are cores.
+
+        Raises:
+            UserError: it takes more than this machine has.
+        """
+        peaks = self._peaks(plan)
+        if not peaks or self.options.scheduler is not None:
+            return []
+        job = max(peaks, key=lambda job: peaks[job])
+        remedy = FEWER.replace("--dtype", self.options.flag("dtype"))
+        told = peak_line(job.label, peaks[job] * self.options.ranks, remedy)
+        cores, workers = automatic_workers(self.options.ranks), self.workers(plan)
+        if self.options.workers is None and workers < cores:
+            told = f"{told}: {workers} at a time, though there are cores for {cores}"
+        return [told] if told else []
 
     def cost(self, plan: Plan) -> str:
         """Say how much of `plan` there is to run and about how long it takes."""
         if not plan.todo:
             return "nothing to run"
-        one, many = plan.seconds(1), plan.seconds(self.workers)
+        workers = self.workers(plan)
+        one, many = plan.seconds(1), plan.seconds(workers)
         todo = f"{trainings(len(plan.todo))} to run"
         if one is None or many is None:
             return f"{todo}, of unknown cost until one of each kind has run"
-        shared = "" if self.workers == 1 else f", {duration(many)} with {self.workers} workers"
+        shared = "" if workers == 1 else f", {duration(many)} with {workers} workers"
         return f"{todo}, about {duration(one)} of one process{shared}"
 
     @property
@@ -306,7 +340,9 @@ class Session:
             )
         self.trained = True
         place = Place(root=self.store.root, hosts=options.hosts and options.host_file())
-        with choose(place, len(todo), self.workers, options.scheduler) as executor:
+        for sentence in self.memory_lines(plan):
+            watch.say(sentence)
+        with choose(place, len(todo), self.workers(plan), options.scheduler) as executor:
             where = options.scheduler or "this machine"
             watch.say(
                 f"{count} to run, {executor.workers} at a time on {where}, kept in "

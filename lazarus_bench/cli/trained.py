@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from lazarus_bench.jobs.work import Failure, Place, missing, run_job
 from lazarus_bench.models.files import read_config as config_of
 from lazarus_bench.models.precision import AUTO, DTYPES, choose
 from lazarus_bench.report.printed import number
-from lazarus_bench.session.progress import QUIET_SECONDS, every
+from lazarus_bench.session.progress import StatusLine, every
+from lazarus_bench.session.session import TICK_SECONDS
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
@@ -224,9 +225,7 @@ def make(job: Job, store: Store) -> Artifact:
     backend.warn_if_slow()
     for needed in missing([job], store):
         progress = Progress([needed], 1, store)
-        # A line a minute where no terminal shows the bar.
-        tell = every(QUIET_SECONDS, lambda: _say(progress.status()))  # noqa: B023
-        with nullcontext() if sys.stderr.isatty() else tell:
+        with nullcontext() if sys.stderr.isatty() else _told_of(progress):
             try:
                 _train(needed, store)
             except KeyboardInterrupt:
@@ -237,6 +236,18 @@ def make(job: Job, store: Store) -> Artifact:
         why = store.damage(job) or f"{job.label} is gone from the store {store.root}"
         raise UserError(f"{why}: run the same command again")
     return artifact
+
+
+def _told_of(progress: Progress) -> AbstractContextManager[None]:
+    """A line at the first step of a long training, then one a minute: no terminal shows the bar."""
+    lines = StatusLine()
+
+    def tell() -> None:
+        for line in progress.begun():
+            lines.say(line)
+        lines.live(progress.status())
+
+    return every(TICK_SECONDS, tell)
 
 
 def _train(job: Job, store: Store) -> None:

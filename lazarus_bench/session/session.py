@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.profiles import PROFILES, Profile, profile
 from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED, is_further, is_model
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.executors import automatic_workers, choose, execute
+from lazarus_bench.jobs.executors import InProcess, automatic_workers, choose, execute
 from lazarus_bench.jobs.measurements import (
     Room,
     any_kept,
@@ -31,6 +32,7 @@ from lazarus_bench.judge import Verdict, attainable, error_of_looks
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.session.options import Options
+from lazarus_bench.session.progress import every
 from lazarus_bench.tasks.labelled_data import DataSource, given_data, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import REGISTERED, suited
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
     from lazarus_bench.session.run import Run
     from lazarus_bench.session.runs import Runs
+
+
+TICK_SECONDS = 1.0
+"""Between two looks at a training under way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,7 +361,16 @@ class Session:
                     self.failures[job.digest] = result
                 watch.say(progress.line(job, result))
 
-            execute(todo, executor, finished, lambda: watch.live(progress.status()))
+            def tick() -> None:
+                for line in () if sys.stderr.isatty() else progress.begun():
+                    watch.say(line)
+                watch.live(progress.status())
+
+            # A training in this process has a bar on a terminal, unless ranks do the work.
+            own = isinstance(executor, InProcess)
+            silent = own and (options.ranks > 1 or not sys.stderr.isatty())
+            with every(TICK_SECONDS, tick) if silent else nullcontext():
+                execute(todo, executor, finished, tick if not silent else lambda: None)
 
     def lacking(self, jobs: Iterable[Job]) -> list[Job]:
         """Which of `jobs`, and what they stand on, the store does not have."""

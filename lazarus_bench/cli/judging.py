@@ -119,7 +119,7 @@ def _show_plan(
     for said in session.notes:
         say(said)
     trials = put_to_models(chosen, claims, asked.model, asked.profile)
-    plan = session.plan(job for trial in trials for job in trial.plan(session))
+    plan = session.plan((job for trial in trials for job in trial.plan(session)), say)
     if as_json:
         terminal.write_document(
             "plan",

@@ -262,9 +262,16 @@ class Session:
         except NotApplicable:
             return self.profile.seeds
 
-    def plan(self, jobs: Iterable[Job]) -> Plan:
-        """What `jobs` and everything below them need, and what the store has of it."""
-        return make_plan(jobs, self.store)
+    def plan(self, jobs: Iterable[Job], say: Callable[[str], None] | None = None) -> Plan:
+        """What `jobs` and everything below them need, and what the store has of it.
+
+        With `say`, what is to be trained on a given model is estimated by one timed step of it.
+        """
+        if say is None:
+            return make_plan(jobs, self.store)
+        from lazarus_bench.jobs.timing import Timer
+
+        return make_plan(jobs, self.store, Timer(say=say))
 
     def workers(self, plan: Plan) -> int:
         """Trainings of `plan` at a time on this machine."""

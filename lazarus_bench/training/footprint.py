@@ -39,6 +39,7 @@ def training_peak(recipe: Recipe, directory: Path, dtype: str | None) -> int:
     hidden = _count(config, "intermediate_size") or 4 * width
     vocabulary = _count(config, "vocab_size")
     rows, length = recipe.fed
+    length = min(length, _count(config, "max_position_embeddings") or length)
     if getattr(recipe, "full", False):
         trained = max(sum(held.floats.values()) - vocabulary * width, 0)
     else:

@@ -421,8 +421,9 @@ class Recipe:
 
     @property
     def fed(self) -> tuple[int, int]:
-        """About how many sequences a step trains on, and the tokens of the longest."""
-        return int(getattr(self, "batch", 1)), int(getattr(self, "max_length", None) or 12)
+        """About how many sequences a step trains on, and the tokens of each."""
+        longest = int(getattr(self, "max_length", None) or 12)  # which few texts have
+        return int(getattr(self, "batch", 1)), min(longest, 256)
 
     @property
     def models_held(self) -> int:

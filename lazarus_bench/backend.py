@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lazarus_bench import memory
 from lazarus_bench.errors import UserError
 from lazarus_bench.private import keep_kernels_private
 from lazarus_bench.versions import versions
@@ -210,6 +211,7 @@ __all__ = [
     "group",
     "manifest",
     "measure_gflops",
+    "memory_limit",
     "mx",
     "nn",
     "on_accelerator",
@@ -376,6 +378,13 @@ def peak_memory() -> int:
     return int(mx.get_peak_memory())
 
 
+def memory_limit() -> int:
+    """Bytes of memory that models can take here: the accelerator's, or this machine's."""
+    start()
+    own = mx.device_info().get("memory_size", 0) if on_accelerator() else 0
+    return int(own) or memory.limit()
+
+
 def measure_gflops(size: int = 512, repeats: int = 20) -> float:
     """GFLOP/s of `size`-square float32 matmuls on the default device (2·n³ operations each)."""
     left = mx.random.normal((size, size), key=mx.random.key(0))
@@ -403,13 +412,13 @@ class Manifest:
         return {**self.versions, **machine}
 
 
-def manifest() -> Manifest:
-    """The manifest of this process."""
+def manifest(weights: str | None = None) -> Manifest:
+    """The manifest of this process; `weights` is the type that they were turned into, if any."""
     start()
     return Manifest(
         versions=versions(),
         device=device_name(),
         blas=Path(BLAS).name if "/" in BLAS else BLAS,
         exp=EXP,
-        dtype="float32 lens and losses; weights as stored",
+        dtype=f"float32 lens and losses; weights {'as stored' if weights is None else weights}",
     )

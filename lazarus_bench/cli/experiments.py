@@ -303,7 +303,7 @@ def _standing(experiment: Experiment, look: Look) -> dict[str, Any]:
         **standing,
         "trainings": found,
         "lacks": sum(training["state"] != State.WHOLE.value for training in found),
-        "seconds": plan.seconds(look.session.workers),
+        "seconds": plan.seconds(look.session.workers(plan)),
     }
 
 

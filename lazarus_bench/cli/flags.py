@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 
 from lazarus_bench import reading
 from lazarus_bench.errors import UserError
+from lazarus_bench.models import precision
 from lazarus_bench.session.options import Options
 
 
@@ -135,6 +136,16 @@ FirstToken = Annotated[
     ),
 ]
 
+Dtype = Annotated[
+    precision.Dtype,
+    Parameter(
+        name="--dtype",
+        metavar="TYPE",
+        help="compute with weights of this type: float32, bfloat16, float16, or auto, which is as "
+        "stored, but float32 on a CPU where it fits (default: auto)",
+    ),
+]
+
 TopK = Annotated[int, Parameter(metavar="K", help="most probable tokens to show (default: 5)")]
 
 
@@ -180,6 +191,7 @@ class Reading(Output):
         Parameter(metavar="DIR", help="apply this adapter, in mlx-lm's format, to MODEL"),
     ] = None
     store: StoreFolder = None
+    dtype: Dtype = precision.AUTO
 
 
 def plot(what: str) -> Parameter:
@@ -192,7 +204,7 @@ _GROUPS = {
         *("model", "data", "profile", "seeds", "until_decided", "budget"),
     ),
     Group("Trainings", sort_key=3): (
-        *("store", "plan", "offline", "workers", "scheduler", "ranks", "hosts"),
+        *("store", "plan", "offline", "dtype", "workers", "scheduler", "ranks", "hosts"),
         "fresh_measurements",
     ),
     Group("Verdicts", sort_key=4): ("report", "fail_on", "update_pins"),
@@ -238,7 +250,7 @@ if TYPE_CHECKING:
     Listing = Options
     Written = Options
 else:
-    _ASKED = ("model", "data", "profile", "seeds")
+    _ASKED = ("model", "data", "profile", "seeds", "dtype")
     _ALL = [item.name for item in fields(Options)]
     _REPORT = Parameter(
         name=("--report", "-o"),

@@ -18,6 +18,7 @@ from lazarus_bench.cli.terminal import busy
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import NotApplicable, UserError, say
 from lazarus_bench.models.files import fingerprint, resolve
+from lazarus_bench.models.precision import AS_STORED, AUTO, Precision, choose, stored
 
 if TYPE_CHECKING:
     from lazarus_bench.jobs.store import Store
@@ -40,11 +41,15 @@ ADAPTER_FILES = ("adapter_config.json", "adapters.safetensors")
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A model on disk, as it was named, with the adapter that goes on top."""
+    """A model on disk, as it was named, with the adapter that goes on top.
+
+    `precision` is what it is computed in.
+    """
 
     name: str
     directory: Path
     adapter: Path | None
+    precision: Precision = AS_STORED
 
     @property
     def label(self) -> str:
@@ -61,21 +66,30 @@ class Found:
             "name": self.name,
             "directory": str(self.directory),
             "digest": fingerprint(self.directory),
+            "dtype": self.precision.dtype or stored(self.directory).dtype,
             "adapter": adapter,
         }
 
     def load(self, *, adapted: bool = True) -> LoadedModel:
         """The model in memory, with its adapter unless it is not wanted.
 
-        An adapter that was trained on another model is named on standard error.
+        What it is computed in, where that is not the obvious, and an adapter that was trained on
+        another model are named on standard error.
         """
         adapter = self.adapter if adapted else None
+        if adapted and self.precision.says is not None:
+            say(self.precision.says)
+        from lazarus_bench.training.footprint import SMALLER, peak_line, reading_peak
+
+        peak = reading_peak(self.directory, self.precision.dtype)
+        if adapted and (told := peak_line(f"reading {self.name}", peak, SMALLER)):
+            say(told)
         with busy(f"loading {self.name}"):
             # transformers would warn of a prompt that is too long before we refuse it.
             os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
             from lazarus_bench.models.load import load
 
-            loaded = load(self.directory, adapter, name=self.name)
+            loaded = load(self.directory, adapter, name=self.name, dtype=self.precision.dtype)
         if adapter is not None:
             self.warn_of_another()
         return loaded
@@ -102,10 +116,16 @@ def find(
     adapter: str | Path | None = None,
     lab_seed: int = LAB_SEED,
     store: str | Path | None = None,
+    dtype: str | None = AUTO,
 ) -> Found:
-    """Look a MODEL up; a lab name means an artifact in the `store`, seed 0's unless given."""
+    """Look a MODEL up; a lab name means an artifact in the `store`, seed 0's unless given.
+
+    `dtype` is what it should be computed in; None leaves its weights as they are stored.
+    """
     directory = _in_lab(name, lab_seed, store) if name.startswith("lab:") else resolve(name)
-    return Found(name=name, directory=directory, adapter=_adapter(adapter))
+    top = _adapter(adapter)
+    precision = AS_STORED if dtype is None else choose(name, directory, dtype)
+    return Found(name=name, directory=directory, adapter=top, precision=precision)
 
 
 def _in_lab(name: str, seed: int, named: str | Path | None) -> Path:

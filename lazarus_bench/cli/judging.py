@@ -116,16 +116,18 @@ def _show_plan(
     session = Session(asked)
     for name in asked.model:
         session.subject(name)
+    for said in session.notes:
+        say(said)
     trials = put_to_models(chosen, claims, asked.model, asked.profile)
-    plan = session.plan(job for trial in trials for job in trial.plan(session))
+    plan = session.plan((job for trial in trials for job in trial.plan(session)), say)
     if as_json:
         terminal.write_document(
             "plan",
             store=str(session.store.root),
             trainings=[training(entry, session) for entry in plan.entries],
             to_run=len(plan.todo),
-            seconds=plan.seconds(session.workers),
-            workers=session.workers,
+            seconds=plan.seconds(session.workers(plan)),
+            workers=session.workers(plan),
         )
         return
     if not plan.entries:

@@ -71,7 +71,7 @@ def give(
     if output.json or output.output is not None:
         from lazarus_bench import backend
 
-        manifest = backend.manifest().as_strings()
+        manifest = backend.manifest(found.precision.dtype).as_strings()
         whole = document(line, result, manifest, model=found.described())
         if output.output is not None:
             write_text(whole, Path(output.output).expanduser(), "result")

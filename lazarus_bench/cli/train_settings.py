@@ -295,6 +295,7 @@ COMMON: Mapping[str, tuple[str, ...]] = {
     "seed": (),
     "lab_seed": (),
     "output": ("output_dir", "adapter_path"),
+    "dtype": (),
     "plot": (),
     "store": (),
 }

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from lazarus_bench.cli import inputs, outputs, terminal
 from lazarus_bench.cli.flags import CommandLine, Output
 from lazarus_bench.cli.inputs import Found
 from lazarus_bench.cli.train_settings import with_flags
-from lazarus_bench.errors import NotApplicable, UserError, shown
+from lazarus_bench.errors import NotApplicable, UserError, say, shown
 from lazarus_bench.figures.tables import table, wrapped
 from lazarus_bench.figures.training import Curve, Curves, trainings
 from lazarus_bench.jobs.artifact import Artifact, object_if_any, read_artifact
@@ -28,11 +28,14 @@ from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.jobs.subjects import subject as subject_of
 from lazarus_bench.jobs.work import Failure, Place, missing, run_job
 from lazarus_bench.models.files import read_config as config_of
+from lazarus_bench.models.precision import AUTO, DTYPES, choose
 from lazarus_bench.report.printed import number
-from lazarus_bench.session.progress import QUIET_SECONDS, every
+from lazarus_bench.session.progress import StatusLine, every
+from lazarus_bench.session.session import TICK_SECONDS
 from lazarus_bench.tasks.labelled_data import DataSource, read_data
 from lazarus_bench.training import DualReward, Engram, Recipe
 from lazarus_bench.training.engram import read_training_texts
+from lazarus_bench.training.footprint import FEWER, peak_line, training_peak
 from lazarus_bench.training.own_rows import TEXTS
 from lazarus_bench.training.record import (
     METRICS,
@@ -66,17 +69,19 @@ def train(
     model, plot = str(common["model"]), common.get("plot")
     outputs.check_plot(plot)
     store, first = inputs.open_store(common.get("store")), common.get("lab_seed", inputs.LAB_SEED)
-    found, base = _base(model, first, stages[0][1], store)
+    found, base = _base(model, first, stages[0][1], store, _wish(common))
     _check_layers(name, model, [recipe for _, recipe in stages], found)
     _check_words(stages, found)
     jobs: list[Job] = []
     for _, recipe in stages:
         below = jobs[-1] if jobs else base
-        jobs.append(Job(recipe=recipe, base=below, seed=common.get("seed", 0)))
+        seed, dtype = common.get("seed", 0), found.precision.dtype
+        jobs.append(Job(recipe=recipe, base=below, seed=seed, dtype=dtype))
     places: Sequence[Path | None] = [None] * len(jobs)
     if "output" in common:
         folder = Path(common["output"]).expanduser()
         places = _places(folder, [part for part, _ in stages], jobs)
+    _say_memory(jobs, found, store)
     results = [put(job, place, store) for job, place in zip(jobs, places, strict=True)]
     # Other commands read seed 0's base where a lab model is named.
     readable = model if first == inputs.LAB_SEED else str(found.directory)
@@ -101,21 +106,44 @@ def check_seeds(given: Mapping[str, Any]) -> None:
         )
 
 
+def _say_memory(jobs: Sequence[Job], found: Found, store: Store) -> None:
+    """Say what the model is computed in, and the peak of what is to be trained on it."""
+    for said in filter(None, [found.precision.says]):
+        say(said)
+    dtype = found.precision.dtype
+    todo = [job for job in jobs if store.find(job) is None]
+    peaks = {job.label: training_peak(job.recipe, found.directory, dtype) for job in todo}
+    for label in sorted(peaks, key=lambda label: -peaks[label])[:1]:
+        for said in filter(None, [peak_line(label, peaks[label], FEWER)]):
+            say(said)
+
+
+def _wish(common: Mapping[str, Any]) -> str:
+    """What to compute in, which a file may say as well."""
+    wish = str(common.get("dtype", AUTO))
+    if wish not in DTYPES:
+        raise UserError(f"dtype {wish!r} is unknown: choose {', '.join(DTYPES)}")
+    return wish
+
+
 def _base(
-    model: str, lab_seed: int, recipe: Recipe, store: Store
+    model: str, lab_seed: int, recipe: Recipe, store: Store, wish: str
 ) -> tuple[Found, Job | Checkpoint]:
     """The model, and what a job starts from; an untrained backbone takes a second to make."""
     if model != BLANK:
-        return inputs.find(model, lab_seed=lab_seed, store=store.root), subject_of(model).base(
-            lab_seed
-        )
+        found = inputs.find(model, lab_seed=lab_seed, store=store.root, dtype=wish)
+        return found, subject_of(model).base(lab_seed)
     data = getattr(recipe, "data", None)
     if not isinstance(data, DataSource):
         raise UserError(f"{BLANK} is untrained and made for `train engram`: name another model")
     base = lab_subject(BLANK).base(lab_seed, data)
     assert isinstance(base, Job)
     artifact = store.find(base) or make(base, store)
-    return inputs.Found(name=BLANK, directory=artifact.directory, adapter=None), base
+    precision = choose(BLANK, artifact.directory, wish)
+    found = inputs.Found(
+        name=BLANK, directory=artifact.directory, adapter=None, precision=precision
+    )
+    return found, base
 
 
 def _check_layers(name: str, model: str, recipes: Sequence[Recipe], found: Found) -> None:
@@ -210,9 +238,7 @@ def make(job: Job, store: Store) -> Artifact:
     backend.warn_if_slow()
     for needed in missing([job], store):
         progress = Progress([needed], 1, store)
-        # A line a minute where no terminal shows the bar.
-        tell = every(QUIET_SECONDS, lambda: _say(progress.status()))  # noqa: B023
-        with nullcontext() if sys.stderr.isatty() else tell:
+        with nullcontext() if sys.stderr.isatty() else _told_of(progress):
             try:
                 _train(needed, store)
             except KeyboardInterrupt:
@@ -223,6 +249,18 @@ def make(job: Job, store: Store) -> Artifact:
         why = store.damage(job) or f"{job.label} is gone from the store {store.root}"
         raise UserError(f"{why}: run the same command again")
     return artifact
+
+
+def _told_of(progress: Progress) -> AbstractContextManager[None]:
+    """A line at the first step of a long training, then one a minute: no terminal shows the bar."""
+    lines = StatusLine()
+
+    def tell() -> None:
+        for line in progress.begun():
+            lines.say(line)
+        lines.live(progress.status())
+
+    return every(TICK_SECONDS, tell)
 
 
 def _train(job: Job, store: Store) -> None:

@@ -72,15 +72,19 @@ class InProcess(AbstractContextManager["InProcess"]):
         """Nothing has to be stopped."""
 
 
-def automatic_workers(ranks: int = 1) -> int:
-    """Trainings at a time: a process a core on a CPU, one in all on an accelerator they share."""
+def automatic_workers(ranks: int = 1, each: int = 0) -> int:
+    """Trainings at a time: a process a core on a CPU, one in all on an accelerator they share.
+
+    They are fewer where processes of `each` bytes would need more memory than there is.
+    """
     from lazarus_bench import backend
 
     if backend.on_accelerator():
         return 1
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, cores // ranks)
+    room = backend.memory_limit() // (each * ranks) if each else cores
+    return max(1, min(cores // ranks, room))
 
 
 def choose(place: Place, jobs: int, workers: int, scheduler: str | None) -> Executor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,8 +71,13 @@ class Plan:
         return max(sum(costs.values()) / workers, max(chain.values(), default=0.0))
 
 
-def make_plan(jobs: Iterable[Job], store: Store) -> Plan:
-    """Look up every job and everything below it in the store."""
+def make_plan(
+    jobs: Iterable[Job], store: Store, timer: Callable[[Job], float | None] | None = None
+) -> Plan:
+    """Look up every job and everything below it in the store.
+
+    `timer` tells what a job on a given model costs that the store knows nothing of, in seconds.
+    """
     took: dict[str, list[float]] = {}
     for stored in store.artifacts():
         if stored.state == "whole" and stored.spec and stored.seconds is not None:
@@ -83,7 +88,9 @@ def make_plan(jobs: Iterable[Job], store: Store) -> Plan:
         past = took.get(_likeness(job.canonical()))
         if past:
             return statistics.median(past)
-        return job.recipe.lab_seconds if _on_lab(job) else None
+        if _on_lab(job):
+            return job.recipe.lab_seconds
+        return None if timer is None else timer(job)
 
     def entry(job: Job) -> Entry:
         artifact = store.find(job)

@@ -13,6 +13,9 @@ from lazarus_bench.jobs.store import Store
 from lazarus_bench.jobs.work import Failure, Result
 from lazarus_bench.training.record import Latest, latest
 
+LONG = 60.0
+"""Seconds left from which a training's first step is worth a line."""
+
 STALE_SECONDS = 120.0
 """Silence of a training's log after which the training no longer counts as running."""
 
@@ -34,6 +37,7 @@ class Progress:
         self._store = store
         self._estimates = dict(estimates or {})
         self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._begun: set[str] = set()
 
     def line(self, job: Job, result: Result) -> str:
         """One line for a job that has just finished."""
@@ -47,12 +51,14 @@ class Progress:
     def status(self) -> str:
         """What is running now, with loss and speed, and what is left."""
         done = self._total - len(self._waiting)
-        running = [
-            f"{job.label} seed {job.seed}: step {log.step}/{log.steps}, loss {log.loss:.3f}, "
-            f"{log.tokens_per_second:,.0f} tok/s"
-            for job, log in self._running()
-        ]
+        running = [_at_work(job, log) for job, log in self._running()]
         return " · ".join([f"{done}/{self._total} done", *running]) + self._rest()
+
+    def begun(self) -> list[str]:
+        """A line for each long training that has taken its first step since the last call."""
+        found = [(job, log) for job, log in self._running() if job.digest not in self._begun]
+        self._begun |= {job.digest for job, _ in found}
+        return [_at_work(job, log) for job, log in found if log.left >= LONG]
 
     def _rest(self) -> str:
         left = self.seconds_left()
@@ -60,23 +66,34 @@ class Progress:
 
     def _running(self) -> Iterator[tuple[Job, Latest]]:
         now = time.time()
-        for job in self._waiting.values():
+        for job in [*self._waiting.values()]:  # another thread may ask
             log = latest(self._store.working(job))
-            if log is not None and now - log.written < STALE_SECONDS:
+            if log is not None and now - log.written < max(STALE_SECONDS, 3 * log.seconds):
                 yield job, log
 
     def seconds_left(self) -> float | None:
         """Seconds of each waiting job, less what the running ones have done, over the workers.
 
-        A job costs what its kind has taken in this run, else what the plan estimates. None while a
-        waiting job has neither.
+        A job costs what its kind has taken in this run, else what the plan estimates, else what one
+        of its kind that runs will take at its rate. None while a waiting job has none of these.
         """
         left = 0.0
-        parts = {job.digest: log.step / log.steps for job, log in self._running()}
-        for digest, job in self._waiting.items():
-            seen = self._seconds.get(job.recipe.kind)
-            cost = statistics.mean(seen) if seen else self._estimates.get(digest)
+        running = {job.digest: (job.recipe.kind, log) for job, log in self._running()}
+        rates = {kind: log.steps * log.seconds for kind, log in running.values()}
+        for digest, job in [*self._waiting.items()]:
+            kind = job.recipe.kind
+            seen = self._seconds.get(kind)
+            cost = statistics.mean(seen) if seen else self._estimates.get(digest, rates.get(kind))
             if cost is None:
                 return None
-            left += cost * (1 - parts.get(digest, 0.0))
+            log = running[digest][1] if digest in running else None
+            left += cost * (1 - log.step / log.steps) if log else cost
         return left / self._workers
+
+
+def _at_work(job: Job, log: Latest) -> str:
+    return (
+        f"{job.label} seed {job.seed}: step {log.step}/{log.steps}, loss {log.loss:.3f}, "
+        f"{log.tokens_per_second:,.0f} tok/s, {log.seconds:.3g} s a step, "
+        f"its rest {duration(log.left)}"
+    )

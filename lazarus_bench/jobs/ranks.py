@@ -31,6 +31,7 @@ from typing import Literal
 from lazarus_bench import reading
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.models import precision
 from lazarus_bench.training import Recipe
 
 Kind = Literal["done", "user error", "not applicable", "crash", "warning"]
@@ -62,6 +63,7 @@ class Task:
     seed: int
     ranks: int
     lifeline: Path
+    dtype: str | None = None
 
     def to_json(self) -> str:
         """The task as one JSON text, with the place of the recipe's class."""
@@ -98,7 +100,8 @@ def run_ranked(
 ) -> None:
     """Run `recipe` on `ranks` processes and leave its artifact in `out`.
 
-    `base` is the directory of the model it starts from, at the same path for every rank. Rank 0
+    `base` is the directory of the model it starts from, at the same path for every rank, loaded
+    with weights of the type that is asked for here (`models.precision`). Rank 0
     runs on this machine and writes to `out`, which may hold a killed attempt's state. `hosts` is
     `mlx.launch`'s host file, a host a rank, this machine first; None keeps all ranks here.
 
@@ -110,7 +113,15 @@ def run_ranked(
     backend = "ring" if hosts is None else check_hosts(hosts, ranks)
     with tempfile.TemporaryDirectory(prefix="lazarus-bench-") as folder:
         lifeline = Path(folder) / "lifeline"
-        task = Task(recipe=recipe, base=base, out=out, seed=seed, ranks=ranks, lifeline=lifeline)
+        task = Task(
+            recipe=recipe,
+            base=base,
+            out=out,
+            seed=seed,
+            ranks=ranks,
+            lifeline=lifeline,
+            dtype=precision.asked_for(),
+        )
         command = _command(task, hosts, backend)
         errors = Path(folder) / "stderr"
         os.mkfifo(lifeline)
@@ -260,7 +271,9 @@ def main(text: str) -> None:
     """Be one rank of the task in `text`, and end this process."""
     say = _reporter()
     try:
-        _train(Task.from_json(text), say)
+        task = Task.from_json(text)
+        with precision.weights_as(task.dtype):
+            _train(task, say)
     except UserError as error:
         say("user error", str(error))
     except NotApplicable as error:

@@ -36,12 +36,14 @@ class Job:
     """One training: `recipe` on `base` (None: from scratch) with `seed`.
 
     `ranks` processes share each batch; sums over them round differently, so they are in the digest.
+    So is `dtype`, the type that the base's weights are turned into, unless they are as stored.
     """
 
     recipe: Recipe
     base: Job | Checkpoint | None
     seed: int
     ranks: int = 1
+    dtype: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
@@ -62,6 +64,7 @@ class Job:
             "base": None if self.base is None else self.base.canonical(),
             "seed": self.seed,
             "ranks": self.ranks,
+            **({} if self.dtype is None else {"dtype": self.dtype}),
         }
 
     @cached_property

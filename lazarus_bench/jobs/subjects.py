@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lazarus_bench.claims.subjects import BLANK, INSTRUCT, LAB_BASE, lab_family
@@ -12,6 +12,7 @@ from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.models import families
 from lazarus_bench.models.files import check_files, fingerprint, read_config, resolve
+from lazarus_bench.models.precision import AS_STORED, AUTO, Precision, choose
 from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import Blank, Instruct, Pretrain, Recipe
 from lazarus_bench.training.recipe import check_base
@@ -42,11 +43,13 @@ class Subject:
     """A model family of the lab (one base a seed) or one given checkpoint (the same for all).
 
     `model_type` is what a given checkpoint's config names its family; a lab model's name says it.
+    `precision` is what its models are computed in.
     """
 
     name: str
     checkpoint: Checkpoint | None = None
     model_type: str = ""
+    precision: Precision = AS_STORED
 
     @property
     def is_lab(self) -> bool:
@@ -91,14 +94,15 @@ def lab_subject(name: str) -> Subject:
     return Subject(name=name)
 
 
-def subject(spec: str) -> Subject:
-    """The subject that a user names: a lab model, a directory or a hub id.
+def subject(spec: str, wish: str = AUTO) -> Subject:
+    """The subject that a user names, a lab model, a directory or a hub id, computed as wished.
 
     Raises:
         UserError: it names nothing that can be loaded.
     """
     if spec.startswith("lab:"):
-        return lab_subject(spec)
+        dtype = None if wish in (AUTO, "float32") else wish  # the lab's are stored in float32
+        return replace(lab_subject(spec), precision=Precision(dtype=dtype))
     directory = resolve(spec)
     config = read_config(directory)
     check_files(directory, config)
@@ -109,6 +113,7 @@ def subject(spec: str) -> Subject:
         name=spec,
         checkpoint=Checkpoint(source=source, fingerprint=fingerprint(directory)),
         model_type=str(config["model_type"]),
+        precision=choose(spec, directory, wish),
     )
 
 

@@ -11,6 +11,7 @@ from lazarus_bench.cores import on_own_core
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job, check, with_dependencies
 from lazarus_bench.jobs.store import Artifact, Store
+from lazarus_bench.models.precision import weights_as
 from lazarus_bench.training.recipe import Stack
 
 
@@ -73,7 +74,8 @@ def run_job(job: Job, place: Place, *, wait: bool = True) -> Result | None:
 def _make(job: Job, store: Store, place: Place) -> Artifact:
     from lazarus_bench import backend
 
-    with on_own_core(), store.writing(job, backend.manifest().as_strings()) as out:
+    made_by = backend.manifest(job.dtype).as_strings()
+    with on_own_core(), weights_as(job.dtype), store.writing(job, made_by) as out:
         if job.ranks > 1:
             from lazarus_bench.jobs.ranks import run_ranked
 

@@ -22,7 +22,7 @@ _COUNTS = (
 )
 _MOST = (1 << 31) - 1
 _NUMBERS = ("rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rms_norm_eps")
-_FLOATS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+FLOATS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 """What config.json calls a type of weights, and what safetensors calls it."""
 
 
@@ -167,7 +167,7 @@ def _check_tensors(weights: list[Path], config: Mapping[str, Any]) -> None:
     """No tensor twice, none of a type that contradicts `config`, and some for every layer."""
     kinds: dict[str, tuple[Path, str]] = {}
     for file in weights:
-        for name, kind in _header(file):
+        for name, kind, _ in header(file):
             if name in kinds:
                 raise UserError(
                     f"{file.parent} has the tensor {name} in {kinds[name][0].name} and in "
@@ -176,7 +176,7 @@ def _check_tensors(weights: list[Path], config: Mapping[str, Any]) -> None:
             kinds[name] = file, kind
     quantised = any("quantization" in key for key in config)
     held = {kind for _, kind in kinds.values()}
-    said = _FLOATS.get(str(config.get("torch_dtype", config.get("dtype"))).removeprefix("torch."))
+    said = FLOATS.get(str(config.get("torch_dtype", config.get("dtype"))).removeprefix("torch."))
     # Families keep some tensors in float32; a copy in another half precision is whole.
     halves = {said, "F32"} if said in held else {*sorted(held & {"F16", "BF16"})[:1], "F32"}
     for name, (file, kind) in kinds.items() if not quantised else ():
@@ -195,14 +195,19 @@ def _check_tensors(weights: list[Path], config: Mapping[str, Any]) -> None:
         )
 
 
-def _header(file: Path) -> Iterator[tuple[str, str]]:
-    """The name and type of each tensor in a file of weights."""
+def header(file: Path) -> Iterator[tuple[str, str, int]]:
+    """The name, the type and the number of elements of each tensor in a file of weights.
+
+    Raises:
+        UserError: it is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(file), framework="numpy") as opened:
             for name in opened.keys():  # noqa: SIM118 - it is no mapping
-                yield name, opened.get_slice(name).get_dtype()
+                tensor = opened.get_slice(name)
+                yield name, tensor.get_dtype(), math.prod(tensor.get_shape())
     except (SafetensorError, OSError) as error:
         raise UserError(f"{file} is damaged or cut short ({error}): copy it again") from error
 
@@ -217,7 +222,7 @@ def check_adapter(directory: Path) -> set[str]:
         raise UserError(f"the adapter {directory} has no adapter_config.json: give its directory")
     config = read_json(directory / "adapter_config.json")
     said = config.get("fine_tune_type", "lora") if isinstance(config, dict) else None
-    names = {name for name, _ in _header(directory / "adapters.safetensors")}
+    names = {name for name, *_ in header(directory / "adapters.safetensors")}
     if not names:
         raise UserError(f"the adapter {directory} holds no tensors: copy it again")
     leaves = {name.rpartition(".")[2] for name in names}

@@ -15,7 +15,7 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models import mlp
+from lazarus_bench.models import mlp, precision
 from lazarus_bench.models.anatomy import Anatomy, blocks, unembed
 from lazarus_bench.models.families import Family, family_of
 from lazarus_bench.models.files import (
@@ -75,10 +75,13 @@ def load(
     name: str | None = None,
     quirk: Quirk | None = None,
     family: Family | None = None,
+    dtype: str | None = None,
 ) -> LoadedModel:
     """Load a model directory or Hugging Face id, with an adapter in mlx-lm's format on top.
 
-    `family` stands for the record that config.json's `model_type` names.
+    `family` stands for the record that config.json's `model_type` names. `dtype` is the type that
+    the model's float weights are turned into, an adapter's not; without one it is that of the
+    surrounding `weights_as`, or the stored one.
 
     With a `quirk`, the model is loaded or read as the public source with that defect would have.
 
@@ -101,8 +104,12 @@ def load(
             str(directory),
             tokenizer_config=tokenizer_config(directory, config),
             model_config=rope,
+            lazy=True,  # so that no weight is in memory in two types
             trust_remote_code=False,
         )[:2]
+        if wanted := dtype or precision.asked_for():
+            precision.cast(model, wanted)
+        mx.eval(model.parameters())
     except Exception as error:
         raise UserError(
             f"{name or directory} could not be loaded by mlx-lm: {_first_line(error)}"

@@ -341,6 +341,8 @@ def _make_ready(session: pytest.Session, bench: Session) -> None:
     """Plan, which ends the session, train, or leave out."""
     from lazarus_bench.session.sequential import grow
 
+    for sentence in bench.notes:
+        speaker(session.config)(sentence)
     models = filter(asks_model, session.items)
     needed = {item: item.stash[TRIAL].plan(bench) for item in models}
     jobs = [job for found in needed.values() for job in found]

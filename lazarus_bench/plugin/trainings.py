@@ -39,7 +39,8 @@ def show_plan(config: pytest.Config, bench: Session, jobs: Iterable[Job]) -> Non
     """Print what the selected claims need, what is there, and what the rest will cost."""
     from lazarus_bench.jobs.plan import table
 
-    say, plan = speaker(config), bench.plan(jobs)
+    say = speaker(config)
+    plan = bench.plan(jobs, say)
     for sentence in plan.damaged:
         say(sentence)
     if not plan.entries:

@@ -337,7 +337,7 @@ def _report(
         created=_now(),
         profile=session.profile.name,
         command="",
-        manifest=session.data_lines,
+        manifest=session.data_lines | session.precision_lines(trial.subject),
         rows=(row,),
         jobs=session.job_rows(trial.jobs),
         evidence=tuple(records),

@@ -14,9 +14,13 @@ SMALL = 1 << 24
 
 
 def _load(
-    directory: Path, adapter: Path | None, random_seed: int | None, quirk: Quirk | None
+    directory: Path,
+    adapter: Path | None,
+    random_seed: int | None,
+    quirk: Quirk | None,
+    dtype: str | None,
 ) -> LoadedModel:
-    model = load(directory, adapter, quirk=quirk)
+    model = load(directory, adapter, quirk=quirk, dtype=dtype)
     return model if random_seed is None else randomise(model, random_seed)
 
 
@@ -25,18 +29,23 @@ _MANY_SMALL = lru_cache(maxsize=64)(_load)
 
 
 def in_memory(
-    directory: Path, adapter: Path | None, random_seed: int | None, quirk: Quirk | None
+    directory: Path,
+    adapter: Path | None,
+    random_seed: int | None,
+    quirk: Quirk | None,
+    dtype: str | None = None,
 ) -> LoadedModel:
     """The model in `directory` with an adapter on top; of large ones the last two stay in memory.
 
-    With a `random_seed` its weights are drawn anew, with a `quirk` it is loaded with that defect.
+    With a `random_seed` its weights are drawn anew, with a `quirk` it is loaded with that defect,
+    with a `dtype` its float weights are of that type.
 
     Raises:
         UserError: it cannot be loaded, or has nothing that the quirk would change.
     """
     size = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
     held = _MANY_SMALL if size < SMALL else _LARGE
-    return held(directory, adapter, random_seed, quirk)
+    return held(directory, adapter, random_seed, quirk, dtype)
 
 
 def middle_layer(loaded: LoadedModel) -> int:

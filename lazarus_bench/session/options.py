@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from lazarus_bench.claims.profiles import PROFILES
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.errors import UserError
+from lazarus_bench.models.precision import AUTO, DTYPES
 
 MOVED = "moved"
 FAILABLE = (MOVED, "refuted", "invalid", "mixed", "inconclusive")
@@ -56,6 +57,12 @@ def _all_words(given: Any, _: str) -> tuple[str, ...]:
 def _profile(given: str, flag: str) -> str:
     if given not in PROFILES:
         raise UserError(f"{flag} {given!r} is unknown: choose {', '.join(PROFILES)}")
+    return given
+
+
+def _dtype(given: str, flag: str) -> str:
+    if given not in DTYPES:
+        raise UserError(f"{flag} {given!r} is unknown: choose {', '.join(DTYPES)}")
     return given
 
 
@@ -159,6 +166,14 @@ class Options:
         read=_path,
     )
     plan: bool = _option("show the trainings and their cost, and stop", default=False)
+    dtype: str = _option(
+        "compute with model weights of this type: float32, bfloat16, float16, or auto, which is as "
+        "stored, but float32 on a CPU where it fits",
+        default=AUTO,
+        metavar="TYPE",
+        choices=DTYPES,
+        read=_dtype,
+    )
     offline: bool = _option("train nothing; judge only from the store", default=False)
     fresh_measurements: bool = _option(
         "measure the models again and replace the stored measurements",

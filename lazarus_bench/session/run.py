@@ -29,6 +29,7 @@ from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.jobs.sources import name_of
 from lazarus_bench.models.adapters import largest_weight
 from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.precision import weights_as
 from lazarus_bench.models.quirks import Quirk, check_quirk, told
 from lazarus_bench.session.codec import UnwritableError, canonical
 from lazarus_bench.session.loaded import in_memory, middle_layer, number_of_blocks
@@ -120,7 +121,8 @@ class Run:
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
     given checkpoint) and `recipe` what was run there, `base` the run it started from; `memory`
     keeps measurements beyond the session. With a `quirk` it is measured as the defective code would
-    have measured it, and `noticed` is called when one is switched on.
+    have measured it, and `noticed` is called when one is switched on. `dtype` is the type that the
+    model's weights are turned into, None where they are as stored.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Run:
     base: Run | None = None
     random: bool = False
     quirk: Quirk | None = None
+    dtype: str | None = None
     memory: Memory | None = field(default=None, compare=False, repr=False)
     noticed: Notice | None = field(default=None, compare=False, repr=False)
     _session: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -145,12 +148,13 @@ class Run:
         subject, asked = arguments(instrument, args, kwargs)
 
         def measure() -> Result:
-            if subject == "run":
-                return instrument(self, *args, **kwargs)
-            if subject == "states":
-                prompts = asked[next(iter(asked))]
-                return instrument(self.states(prompts.texts), *args, **kwargs)
-            return instrument(self.loaded, *args, **kwargs)
+            with weights_as(self.dtype):  # of what an instrument loads itself
+                if subject == "run":
+                    return instrument(self, *args, **kwargs)
+                if subject == "states":
+                    prompts = asked[next(iter(asked))]
+                    return instrument(self.states(prompts.texts), *args, **kwargs)
+                return instrument(self.loaded, *args, **kwargs)
 
         name = name_of(instrument)
         try:
@@ -165,6 +169,8 @@ class Run:
             return self._once((name, key), measure)
         if self.quirk is not None:
             memory = memory.of(f"quirk {self.quirk}")
+        if self.dtype is not None:
+            memory = memory.of(f"weights {self.dtype}")
         return self._once((name, key), lambda: memory.recall(name, instrument, key, measure))
 
     def __getattr__(self, name: str) -> Any:
@@ -183,7 +189,8 @@ class Run:
     def loaded(self) -> LoadedModel:
         """The model in memory, by this run's name."""
         seed = self.seed if self.random else None
-        return replace(in_memory(self.directory, self.adapter, seed, self.quirk), name=self.name)
+        found = in_memory(self.directory, self.adapter, seed, self.quirk, self.dtype)
+        return replace(found, name=self.name)
 
     @property
     def plain(self) -> LoadedModel:

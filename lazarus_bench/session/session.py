@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from lazarus_bench.claims.claim import Claim, recipes_of
 from lazarus_bench.claims.profiles import PROFILES, Profile, profile
 from lazarus_bench.claims.subjects import BLANK, INSTRUCT, PUBLISHED, is_further, is_model
 from lazarus_bench.errors import NotApplicable, UserError
-from lazarus_bench.jobs.executors import automatic_workers, choose, execute
+from lazarus_bench.jobs.executors import InProcess, automatic_workers, choose, execute
 from lazarus_bench.jobs.measurements import (
     Room,
     any_kept,
@@ -25,21 +26,27 @@ from lazarus_bench.jobs.plan import Plan, duration, make_plan, trainings
 from lazarus_bench.jobs.progress import Progress
 from lazarus_bench.jobs.spec import Checkpoint, Job, with_dependencies, with_ranks
 from lazarus_bench.jobs.store import Artifact, Store, default_root
-from lazarus_bench.jobs.subjects import Need, Subject, data_of, lab_subject, subject
+from lazarus_bench.jobs.subjects import Need, Subject, data_of, subject
 from lazarus_bench.jobs.work import Failure, Place, Result
 from lazarus_bench.judge import Verdict, attainable, error_of_looks
 from lazarus_bench.models.files import resolve
 from lazarus_bench.report.schema import JobRow
 from lazarus_bench.session.options import Options
+from lazarus_bench.session.progress import every
 from lazarus_bench.tasks.labelled import generated
 from lazarus_bench.tasks.labelled_data import DataSource, given_data, read_data
 from lazarus_bench.training import Engram, Recipe
 from lazarus_bench.training.engram import REGISTERED, suited
+from lazarus_bench.training.footprint import FEWER, peak_line, training_peak
 
 if TYPE_CHECKING:
     from lazarus_bench.session.memory import Memory
     from lazarus_bench.session.run import Run
     from lazarus_bench.session.runs import Runs
+
+
+TICK_SECONDS = 1.0
+"""Between two looks at a training under way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +95,14 @@ class Session:
             UserError: it names nothing that can be loaded.
         """
         if name not in self.subjects:
-            self.subjects[name] = subject(name)
+            self.subjects[name] = subject(name, self.options.dtype)
         return self.subjects[name]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the subjects' precision, a sentence each."""
+        found = (subject.precision.says for subject in self.subjects.values())
+        return [said.replace("--dtype", self.options.flag("dtype")) for said in found if said]
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -101,7 +114,7 @@ class Session:
             return self.subject(name)
         if not name.startswith("lab:") or name.endswith(INSTRUCT):
             raise NotApplicable(f"{name} has no instruct sibling here; the lab's base models have")
-        return lab_subject(name + INSTRUCT)
+        return subject(name + INSTRUCT, self.options.dtype)
 
     def jobs(self, name: str, need: Need) -> tuple[Job | Checkpoint, ...]:
         """What `need` means for a subject, one a seed.
@@ -128,7 +141,8 @@ class Session:
         last = self._base(target, seed, next(filter(None, map(data_of, asked)), None))
         for recipe in asked:
             ranks = self.options.ranks if recipe.ranked else 1
-            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks)
+            dtype = target.precision.dtype
+            last = Job(recipe=recipe, base=last, seed=seed, ranks=ranks, dtype=dtype)
         return last
 
     def _as_asked(self, recipe: Recipe, target: Subject) -> Recipe:
@@ -148,6 +162,12 @@ class Session:
         if isinstance(recipe, Engram) and recipe in REGISTERED:
             return suited(recipe, data, blank=target.name == BLANK)
         return replace(recipe, data=data)  # type: ignore[call-arg]
+
+    def precision_lines(self, name: str) -> dict[str, str]:
+        """What the subject `name` is computed in, for the report, where it is not as stored."""
+        found = self.subjects.get(name)
+        dtype = found and found.precision.dtype
+        return {f"weights of {name}": f"turned into {dtype}"} if dtype else {}
 
     @cached_property
     def data_lines(self) -> dict[str, str]:
@@ -248,24 +268,64 @@ class Session:
         except NotApplicable:
             return self.profile.seeds
 
-    def plan(self, jobs: Iterable[Job]) -> Plan:
-        """What `jobs` and everything below them need, and what the store has of it."""
-        return make_plan(jobs, self.store)
+    def plan(self, jobs: Iterable[Job], say: Callable[[str], None] | None = None) -> Plan:
+        """What `jobs` and everything below them need, and what the store has of it.
 
-    @property
-    def workers(self) -> int:
-        """Trainings at a time on this machine."""
-        return self.options.workers or automatic_workers(self.options.ranks)
+        With `say`, what is to be trained on a given model is estimated by one timed step of it.
+        """
+        if say is None:
+            return make_plan(jobs, self.store)
+        from lazarus_bench.jobs.timing import Timer
+
+        return make_plan(jobs, self.store, Timer(say=say))
+
+    def workers(self, plan: Plan) -> int:
+        """Trainings of `plan` at a time on this machine."""
+        each, ranks = max(self._peaks(plan).values(), default=0), self.options.ranks
+        return self.options.workers or automatic_workers(ranks, each)
+
+    def _peaks(self, plan: Plan) -> dict[Job, int]:
+        """About how many bytes each training of `plan` on a given model takes in a process.
+
+        The lab's models are small, and a fused model is as large as what it was fused of.
+        """
+        found = {}
+        for job in plan.todo:
+            root: Job | Checkpoint | None = job
+            while isinstance(root, Job):
+                root = root.base
+            if root is not None:
+                directory = resolve(root.source)
+                found[job] = training_peak(job.recipe, directory, job.dtype)
+        return found
+
+    def memory_lines(self, plan: Plan) -> list[str]:
+        """What the largest training takes, and why fewer run at a time than there are cores.
+
+        Raises:
+            UserError: it takes more than this machine has.
+        """
+        peaks = self._peaks(plan)
+        if not peaks or self.options.scheduler is not None:
+            return []
+        job = max(peaks, key=lambda job: peaks[job])
+        remedy = FEWER.replace("--dtype", self.options.flag("dtype"))
+        told = peak_line(job.label, peaks[job] * self.options.ranks, remedy)
+        cores, workers = automatic_workers(self.options.ranks), self.workers(plan)
+        if self.options.workers is None and workers < cores:
+            told = f"{told}: {workers} at a time, though there are cores for {cores}"
+        return [told] if told else []
 
     def cost(self, plan: Plan) -> str:
         """Say how much of `plan` there is to run and about how long it takes."""
         if not plan.todo:
             return "nothing to run"
-        one, many = plan.seconds(1), plan.seconds(self.workers)
+        workers = self.workers(plan)
+        one, many = plan.seconds(1), plan.seconds(workers)
         todo = f"{trainings(len(plan.todo))} to run"
         if one is None or many is None:
             return f"{todo}, of unknown cost until one of each kind has run"
-        shared = "" if self.workers == 1 else f", {duration(many)} with {self.workers} workers"
+        shared = "" if workers == 1 else f", {duration(many)} with {workers} workers"
         return f"{todo}, about {duration(one)} of one process{shared}"
 
     @property
@@ -299,7 +359,9 @@ class Session:
             )
         self.trained = True
         place = Place(root=self.store.root, hosts=options.hosts and options.host_file())
-        with choose(place, len(todo), self.workers, options.scheduler) as executor:
+        for sentence in self.memory_lines(plan):
+            watch.say(sentence)
+        with choose(place, len(todo), self.workers(plan), options.scheduler) as executor:
             where = options.scheduler or "this machine"
             watch.say(
                 f"{count} to run, {executor.workers} at a time on {where}, kept in "
@@ -312,7 +374,16 @@ class Session:
                     self.failures[job.digest] = result
                 watch.say(progress.line(job, result))
 
-            execute(todo, executor, finished, lambda: watch.live(progress.status()))
+            def tick() -> None:
+                for line in () if sys.stderr.isatty() else progress.begun():
+                    watch.say(line)
+                watch.live(progress.status())
+
+            # A training in this process has a bar on a terminal, unless ranks do the work.
+            own = isinstance(executor, InProcess)
+            silent = own and (options.ranks > 1 or not sys.stderr.isatty())
+            with every(TICK_SECONDS, tick) if silent else nullcontext():
+                execute(todo, executor, finished, tick if not silent else lambda: None)
 
     def lacking(self, jobs: Iterable[Job]) -> list[Job]:
         """Which of `jobs`, and what they stand on, the store does not have."""
@@ -355,6 +426,7 @@ class Session:
                 name=name,
                 seed=seed,
                 directory=directory,
+                dtype=self.subject(name).precision.dtype,
                 memory=memory,
                 noticed=self._notice,
             )
@@ -376,6 +448,7 @@ class Session:
             directory=below.directory if below else made,
             adapter=made if job.recipe.leaves == "adapter" else None,
             artifact=made,
+            dtype=self.subject(name).precision.dtype,
             recipe=job.recipe,
             base=base,
             memory=self._memory(made.name, content, below=below.memory if below else None),

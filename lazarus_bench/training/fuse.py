@@ -15,6 +15,7 @@ import numpy as np
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
+from lazarus_bench.models import precision
 from lazarus_bench.models.files import TOKENIZER_FILES, read_config
 from lazarus_bench.models.load import load
 from lazarus_bench.training.recipe import Recipe, Stack, option
@@ -103,6 +104,8 @@ def as_stored(model: nn.Module, base: Path) -> nn.Module:
     stored: dict[str, mx.array] = {}
     for file in sorted(base.glob("model*.safetensors")):
         stored |= mx.load(str(file))  # type: ignore[arg-type]  # of safetensors a dictionary
+    if dtype := precision.asked_for():
+        stored = {name: _as_type(w, dtype) for name, w in stored.items()}
     quantised = any(name.endswith(".scales") for name in stored)  # by mlx, so the names are its own
     if quantised or all(n in stored and stored[n].shape == w.shape for n, w in weights.items()):
         return model
@@ -123,6 +126,11 @@ def as_stored(model: nn.Module, base: Path) -> nn.Module:
             f"cannot be written in its layout: convert it with mlx_lm.convert first"
         )
     return named
+
+
+def _as_type(weight: mx.array, dtype: str) -> mx.array:
+    floating = mx.issubdtype(weight.dtype, mx.floating)
+    return weight.astype(getattr(mx, dtype)) if floating else weight
 
 
 def _scattered(
@@ -150,6 +158,9 @@ def carry(base: Path, out: Path, *, dequantise: bool) -> None:
     config = read_config(base)
     for key in ("quantization", "quantization_config") if dequantise else ():
         config.pop(key, None)
+    if dtype := precision.asked_for():
+        config.pop("dtype", None)  # the newer word for it
+        config["torch_dtype"] = dtype
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     for pattern in CARRIED:
         for file in base.glob(pattern):

@@ -157,6 +157,16 @@ class Grpo(recipe.Recipe):
         """Some 0.4 s an iteration of 64 × 8, measured; a prompt costs more than an answer."""
         return self.iterations * (0.05 + self.prompts * (0.0045 + 0.0002 * self.answers))
 
+    @property
+    def fed(self) -> tuple[int, int]:
+        """Every answer with its prompt."""
+        return self.prompts * self.answers, 8 + self.answer_tokens
+
+    @property
+    def models_held(self) -> int:
+        """Where every weight is trained, the frozen base is a second model."""
+        return 2 if self.full else 1
+
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> Grpo:  # noqa: ARG003 - every recipe's
         """With a scale; settings of LoRA are refused where every weight is trained."""

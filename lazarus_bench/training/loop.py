@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -183,7 +184,7 @@ def fit(
         stopping as stopped,
         _old_heap(),
     ):
-        if state.step == 0:
+        if state.step == 0 and not _FIRST_ONLY.get():
             keep(before)
         for step in range(state.step + 1, steps + 1):
             start = time.perf_counter()
@@ -193,6 +194,8 @@ def fit(
             state.step, state.first = step, value if step == 1 else state.first
             _check_sane(value, state.first, step, label, limit)
             seconds = time.perf_counter() - start
+            if _FIRST_ONLY.get():
+                raise FirstStep(seconds, steps)
             fed = batch.size
             log(Step(step=step, of=steps, loss=value, parts=parts, tokens=fed, seconds=seconds))
             keep(after)
@@ -204,6 +207,27 @@ def fit(
                 raise KeyboardInterrupt
             bar.update()
             bar.set_postfix_str(f"loss {value:.3f}, {fed / seconds:,.0f} tok/s", False)
+
+
+class FirstStep(Exception):
+    """The first step of a training that was to take `steps` took `seconds`."""
+
+    def __init__(self, seconds: float, steps: int) -> None:
+        super().__init__(f"{seconds:.3g} s of {steps} steps")
+        self.seconds, self.steps = seconds, steps
+
+
+_FIRST_ONLY: ContextVar[bool] = ContextVar("first_only", default=False)
+
+
+@contextmanager
+def first_step_only() -> Iterator[None]:
+    """Within the block, `fit` takes one step and raises a `FirstStep`."""
+    token = _FIRST_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _FIRST_ONLY.reset(token)
 
 
 @contextmanager

@@ -507,6 +507,17 @@ class Recipe:
         return self.kind
 
     @property
+    def fed(self) -> tuple[int, int]:
+        """About how many sequences a step trains on, and the tokens of each."""
+        longest = int(getattr(self, "max_length", None) or 12)  # which few texts have
+        return int(getattr(self, "batch", 1)), min(longest, 256)
+
+    @property
+    def models_held(self) -> int:
+        """How many whole models a training has in memory."""
+        return 1
+
+    @property
     def lab_seconds(self) -> float | None:
         """Approximate seconds of one CPU core with MKL on a lab model; None if unknown."""
         return None

@@ -59,12 +59,18 @@ class StepMetrics:
 class Latest(StepMetrics):
     """Means over the last ten steps of a training that may still run.
 
-    `steps` is the total number of steps, `written` the time of the last line in seconds since the
-    epoch.
+    `steps` is the total number of steps, `seconds` those of one, `written` the time of the last
+    line in seconds since the epoch.
     """
 
     steps: int
+    seconds: float
     written: float
+
+    @property
+    def left(self) -> float:
+        """Seconds of the steps that are left, at the present rate."""
+        return (self.steps - self.step) * self.seconds
 
 
 class StepLog:
@@ -175,8 +181,9 @@ def latest(directory: Path) -> Latest | None:
             steps.append(Step(**reading.parse_json(line.decode())))
     if not steps:
         return None
-    means = _mean(steps[-LOG_EVERY:])
-    return Latest(**vars(means), steps=steps[-1].of, written=written)
+    last = steps[-LOG_EVERY:]
+    seconds = sum(step.seconds for step in last) / len(last)
+    return Latest(**vars(_mean(last)), steps=steps[-1].of, seconds=seconds, written=written)
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -235,6 +235,12 @@ class SftTexts(Sft):
         """Name the kind of fine-tuning, and the file or folder."""
         return f"{super().label} on {Path(self.texts.path).name or 'texts'}"
 
+    @property
+    def fed(self) -> tuple[int, int]:
+        """The longest row, three characters a token."""
+        rows = read_rows(self.texts).train[: self.examples]
+        return self.batch, max(len(row.prompt or "") + len(row.text or "") for row in rows) // 3 + 1
+
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:
         """Train and leave an adapter, its checkpoints, validation losses and metrics in `out`."""
         backend.seed(seed)

@@ -261,7 +261,7 @@ def test_progress_is_told_on_a_terminal_alone(monkeypatch, capsys):
 
 
 def test_an_interrupt_is_no_trace(told, tiny, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lazarus_bench.cli.inputs.find", interrupted)

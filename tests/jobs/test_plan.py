@@ -5,6 +5,8 @@ import pytest
 from lazarus_bench.jobs.plan import duration, groups, make_plan, table
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.store import Store
+from lazarus_bench.jobs.timing import Timer
+from lazarus_bench.models.files import fingerprint
 from lazarus_bench.training import DualReward, Pretrain, Sft
 
 BASES = [Job(recipe=Pretrain(), base=None, seed=seed) for seed in range(3)]
@@ -82,3 +84,13 @@ def test_the_table_counts_over_seeds(store):
 )
 def test_durations_for_people(seconds, said):
     assert duration(seconds) == said
+
+
+def test_a_given_model_is_estimated_by_one_step_of_each_kind(store, tiny):
+    given, said = Checkpoint(source=str(tiny), fingerprint=fingerprint(tiny)), []
+    long, short = (Sft(steps=n, batch=2, examples=8, checkpoints=()) for n in (400, 100))
+    jobs = [Job(recipe=r, base=given, seed=seed) for r in (long, short) for seed in range(2)]
+    plan = make_plan(jobs, store, Timer(say=said.append))
+    seconds = [plan.estimates[job.digest] for job in jobs]
+    assert seconds[0] == seconds[1] == pytest.approx(4 * seconds[2])
+    assert said == [f"timing one step of SFT LoRA all on {given.name}"]

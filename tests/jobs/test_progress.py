@@ -63,9 +63,20 @@ def test_a_training_under_way_is_shown_and_counted(store):
     progress = Progress(BASES, 1, store, {job.digest: 60.0 for job in BASES})
     log(store, BASES[0], 150, 600)
     assert progress.status() == (
-        "0/2 done · pretrain seed 0: step 150/600, loss 0.500, 2,000 tok/s, about 2 min left"
+        "0/2 done · pretrain seed 0: step 150/600, loss 0.500, 2,000 tok/s, 0.1 s a step, "
+        "its rest 45 s, about 2 min left"
     )
     assert progress.seconds_left() == 60 * 0.75 + 60
+
+
+def test_the_rest_is_foretold_from_the_first_steps_of_an_unknown_kind(store):
+    progress = Progress(BASES, 1, store)
+    log(store, BASES[0], 10, 1010)
+    assert progress.seconds_left() == pytest.approx(100 + 101)
+    assert progress.begun() == [
+        "pretrain seed 0: step 10/1010, loss 0.500, 2,000 tok/s, 0.1 s a step, its rest 2 min"
+    ]
+    assert progress.begun() == []
 
 
 def test_an_old_log_is_not_called_running(store):

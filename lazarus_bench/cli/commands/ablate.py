@@ -89,7 +89,7 @@ def run(
     asked = inputs.read_prompts(prompts)
     wanted = inputs.read_answers("--answers", answers, len(asked))
     over = inputs.read_prompts(reference or prompts) if mean else None
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     from lazarus_bench.analysis.ablation import ablations
 

@@ -50,7 +50,7 @@ def run(
     if answer == "":
         raise UserError("--answer is empty: give the text that should follow the prompt")
     asked = inputs.read_prompts(prompts)
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     from lazarus_bench.analysis.emergence import analyse
 

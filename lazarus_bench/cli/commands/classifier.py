@@ -70,7 +70,7 @@ def run(
     if permutations > 10**6:
         raise UserError(f"--permutations {permutations} is too many: give at most 1000000")
     tested = inputs.read_prompts(test or ())
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     with busy(f"training probes under {permutations} permutations"):
         own = inputs.texts_by_class(loaded, prompts)

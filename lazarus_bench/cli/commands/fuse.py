@@ -23,6 +23,7 @@ from lazarus_bench.cli import inputs, outputs, terminal
 from lazarus_bench.cli.flags import Json, Line, Model, Output, StoreFolder
 from lazarus_bench.cli.outputs import give
 from lazarus_bench.figures.tables import wrapped
+from lazarus_bench.models import precision
 
 if TYPE_CHECKING:
     from lazarus_bench.cli.inputs import Found
@@ -48,11 +49,21 @@ def run(
         bool, Parameter(help="write float weights, which makes the merge exact")
     ] = False,
     store: StoreFolder = None,
+    dtype: Annotated[
+        precision.Dtype,
+        Parameter(
+            metavar="TYPE",
+            help="add and write in this type: float32, bfloat16, float16, or auto, which is as "
+            "stored (default: auto)",
+        ),
+    ] = precision.AUTO,
     as_json: Json = False,
     line: Line,
 ) -> int:
     """Fuse MODEL with its adapter and say how exactly it was done."""
-    found, place = inputs.find(model, adapter, store=store), Path(folder).expanduser()
+    wish = None if dtype == precision.AUTO else dtype
+    found = inputs.find(model, adapter, store=store, dtype=wish)
+    place = Path(folder).expanduser()
     job = _job(found, dequantise=dequantise)
     there = outputs.holds(place, job.digest)
     if not there:
@@ -64,7 +75,7 @@ def run(
     from lazarus_bench.jobs.artifact import disk_use
 
     assert found.adapter is not None
-    with terminal.busy("comparing logits"):
+    with terminal.busy("comparing logits"), precision.weights_as(found.precision.dtype):
         change = fused_change(found.directory, found.adapter, place)
     amount, room = disk_use(place), terminal.width()
     result = {
@@ -90,7 +101,8 @@ def _job(found: Found, *, dequantise: bool) -> Job:
     assert found.adapter is not None
     both = f"{fingerprint(found.directory)} {fingerprint(found.adapter)}"
     base = Checkpoint(source=found.label, fingerprint=hashlib.sha256(both.encode()).hexdigest())
-    return Job(recipe=Fuse(dequantise=dequantise), base=base, seed=0)
+    recipe = Fuse(dequantise=dequantise)
+    return Job(recipe=recipe, base=base, seed=0, dtype=found.precision.dtype)
 
 
 def _fuse(found: Found, job: Job, folder: Path) -> None:
@@ -101,6 +113,7 @@ def _fuse(found: Found, job: Job, folder: Path) -> None:
     assert found.adapter is not None
     attempt = Attempt(number=1, earlier=0.0, start=time.perf_counter())
     with terminal.busy(f"fusing {found.label}"), outputs.new_folder(folder) as work:
-        job.recipe.train(Stack(model=found.directory, adapter=found.adapter), work, job.seed)
+        with precision.weights_as(job.dtype):
+            job.recipe.train(Stack(model=found.directory, adapter=found.adapter), work, job.seed)
         write_spec(work, job)
-        write_manifest(work, job, backend.manifest().as_strings(), attempt)
+        write_manifest(work, job, backend.manifest(job.dtype).as_strings(), attempt)

@@ -56,7 +56,7 @@ def run(
     if seed is not None and seed < 0:
         raise UserError(f"--seed {seed} is not a seed: give 0 or more")
     asked = inputs.read_prompts(prompts)
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     from lazarus_bench.analysis.answers import generate
 

@@ -64,7 +64,7 @@ def run(
     if diff and output.adapter is None:
         raise UserError("--diff compares a model with its adapter: give --adapter DIR")
     asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     base = found.load(adapted=False) if diff else None
     from lazarus_bench.analysis.lens import lens

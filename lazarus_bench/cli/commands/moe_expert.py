@@ -86,7 +86,7 @@ def analyze(
         raise UserError(f"--permutations {permutations} must be at least 1")
     if permutations > 10**6:
         raise UserError(f"--permutations {permutations} is too many: give at most 1000000")
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.expert_use import class_use
 
@@ -116,7 +116,7 @@ def trace(
     """
     check_output(output, plot)
     asked = inputs.read_prompts(prompts)
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.routing import traced
 
@@ -145,7 +145,7 @@ def weights(
         lazarus-bench moe-expert weights lab:gpt-oss --layer 0 --json
     """
     check_output(output, plot)
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis import expert_weights
 
@@ -193,7 +193,7 @@ def project(
     if draws < 1:
         raise UserError(f"--draws {draws} must be at least 1")
     asked = inputs.read_words(targets)
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     with _mixture(found, layers) as (loaded, chosen):
         from lazarus_bench.analysis.router import projected
 

@@ -77,7 +77,7 @@ def run(
         )
     right = inputs.read_answers("--clean-answers", clean_answers, len(one))
     wrong = inputs.read_answers("--corrupted-answers", corrupted_answers, len(one))
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     from lazarus_bench.analysis.patching import patching
 

@@ -85,7 +85,7 @@ def run(
     if Counter(plus) == Counter(minus):
         raise UserError("--toward and --away have the same prompts: the direction would be zero")
     asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
-    found = inputs.find(model, output.adapter, store=output.store)
+    found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     from lazarus_bench.analysis.steering import steering
 

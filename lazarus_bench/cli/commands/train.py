@@ -35,6 +35,7 @@ from lazarus_bench.cli.train_settings import (
     trainings,
 )
 from lazarus_bench.errors import UserError
+from lazarus_bench.models.precision import Dtype
 
 _SETTINGS = Group("Settings", sort_key=3)
 
@@ -77,6 +78,14 @@ def run(
             "commands; a claim's training with seed S starts from base S)"
         ),
     ] = None,
+    dtype: Annotated[
+        Dtype | None,
+        Parameter(
+            metavar="TYPE",
+            help="train with base weights of this type: float32, bfloat16, float16, or auto, "
+            "which is as stored, but float32 on a CPU where it fits (default: auto)",
+        ),
+    ] = None,
     plot: Annotated[str | None, plot("draw the training curves: loss and its parts")] = None,
     store: StoreFolder = None,
     as_json: Json = False,
@@ -85,8 +94,15 @@ def run(
 ) -> int:
     """Train what a command line and its file ask for, or find it, and show how it went."""
     file = Config() if config is None else read_config(config, name)
-    here = {"model": model, "output": output, "seed": seed, "lab_seed": lab_seed, "plot": plot}
-    here["store"] = None if store is None else str(store)
+    here = {
+        "model": model,
+        "output": output,
+        "seed": seed,
+        "lab_seed": lab_seed,
+        "dtype": dtype,
+        "plot": plot,
+        "store": None if store is None else str(store),
+    }
     common = {**file.common, **{key: value for key, value in here.items() if value is not None}}
     typed = _settings(name, own)
     if "model" not in common:

@@ -29,10 +29,13 @@ DTYPES = get_args(Dtype)
 ROOM = 0.75
 """The share of the memory that the weights may take of which `auto` makes float32."""
 
-SLOWER = "a training's step takes about 18 times as long, a lens 7 times"
+SLOWER = "a training's step takes 8 to 18 times as long, a lens 3 to 7 times"
 """What half precision costs on a CPU against float32, measured (`docs/your-model.md`)."""
 
-SLOWER_IN_FOUR_BITS = "a training's step takes about 9 times as long as with float weights"
+SLOWER_IN_FOUR_BITS = (
+    "trainings and lenses take more than 30 times as long as with float32 weights; take the model "
+    "that it was quantised from"
+)
 """What quantised weights cost on a CPU against float32, measured there as well."""
 
 

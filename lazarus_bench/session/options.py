@@ -207,7 +207,7 @@ class Options:
     )
     workers: int | None = _option(
         "number of parallel trainings on this machine, one process each (default: auto, which is "
-        "one per core, or a single one on an accelerator)",
+        "one per core as far as memory allows, or a single one on an accelerator)",
         metavar="N",
         read=_count("is not a number of processes", "give 1 or more, or auto", auto=True),
     )

@@ -13,6 +13,8 @@ from lazarus_bench.backend import mx
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.models.load import load
 from lazarus_bench.models.precision import Precision, choose, stored, weights_as
+from lazarus_bench.session.options import Options
+from lazarus_bench.session.session import Session, Watch
 from lazarus_bench.training import Fuse, Sft
 from lazarus_bench.training.recipe import Stack
 
@@ -120,3 +122,21 @@ def test_a_type_that_is_not_the_stored_one_is_part_of_the_digest():
     job = Job(recipe=Sft(), base=base, seed=0)
     assert job.digest == "ccf237ae7a69c6f243ac86431a3acb6a17410ab4066e247b4ce6ecd1c8963ec5"
     assert Job(recipe=Sft(), base=base, seed=0, dtype="float32").digest != job.digest
+
+
+def test_a_session_trains_and_measures_in_the_type_that_its_manifest_names(half, tmp_path):
+    name = str(half)
+    session = Session(Options(model=(name,), store=tmp_path / "store"))
+    [job] = jobs = session.jobs(name, SHORT)[:1]
+    assert job.dtype == "float32"
+    session.train(session.plan(jobs), Watch(say=lambda _: None, live=lambda _: None))
+    assert "weights float32" in session.artifact(job).manifest["made_by"]["dtype"]
+    assert session.precision_lines(name) == {f"weights of {name}": "turned into float32"}
+    assert "--dtype bfloat16 leaves them" in session.notes[0]
+    base = session.runs(name, None)[0]
+    assert {w.dtype for _, w in _flat(base.loaded.model)} == {mx.float32}
+    stays = Session(Options(model=(name,), store=tmp_path / "store", dtype="bfloat16"))
+    assert stays.jobs(name, SHORT)[0].digest != job.digest
+    assert base.classifier_layer == stays.runs(name, None)[0].classifier_layer
+    kept = list((tmp_path / "store" / ".measurements").rglob("checkpoint@*/*"))
+    assert len(kept) == 2, "one in each type"

@@ -102,7 +102,8 @@ class Extra:
 
 EXTRAS = (
     Extra(
-        r"lazarus-bench (run|experiment run)\b(?!.*--(plan|published|baseline-only)).*",
+        r"lazarus-bench (run|experiment run)\b"
+        r"(?!.*--(plan|published|baseline-only|hypotheses my-sums)).*",
         ("--plan",),
         "it would train for minutes or hours: the plan takes every option and trains nothing",
     ),

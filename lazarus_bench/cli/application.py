@@ -30,6 +30,8 @@ NAME = "lazarus-bench"
 
 ABOUT = """Train and inspect neural networks, and judge pre-registered claims about them.
 
+A page that a help names, such as docs/train.md, is in the installed folder lazarus_bench too.
+
 Examples:
     lazarus-bench doctor
     lazarus-bench run --published

@@ -128,8 +128,10 @@ def _files(folder: Path, lab: Path, adapter: Path) -> None:
     _own_rows(folder)
     _results(folder)
     (own,) = [b for b in _blocks("docs/extend.md") if b.language == "python" and "@claim" in b.text]
-    (folder / "my-claims").mkdir()
-    (folder / "my-claims" / "test_mine.py").write_text(own.text)
+    (first,) = [b for b in _blocks("docs/tutorial-claim.md") if b.language == "python"]
+    for claims, block in (("my-claims/test_mine.py", own), ("my-sums/test_sums.py", first)):
+        (folder / claims).parent.mkdir()
+        (folder / claims).write_text(block.text)
 
 
 def _results(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The wheel as it is installed, with neither the repository nor a home that may be written."""
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -10,6 +11,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from lazarus_bench.claims.folder import NAME
+from lazarus_bench.cli.train_settings import trainings
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,17 @@ def installed(tmp_path_factory, request):
             text=True,
         )
 
+    run.package = folder / "site" / "lazarus_bench"
     return run
+
+
+def test_the_pages_that_a_help_names_are_in_the_wheel(installed):
+    named = set()
+    for recipe in trainings():
+        told = installed("lazarus_bench", "train", recipe, "--help").stdout
+        named |= set(re.findall(r"docs/[\w-]+\.md", told))
+    assert len(named) > 2
+    assert [page for page in named if not (installed.package / page).is_file()] == []
 
 
 def test_pytest_judges_the_claims_of_the_wheel(installed):

@@ -232,8 +232,11 @@ def _read_by_tag(kind: Any) -> _Hook:
 
 
 def _read_union(kind: Any) -> _Hook:
-    """Read None where it may be, else the first of the kinds that the value fits."""
-    kinds = [own for own in get_args(kind) if own is not NoneType]
+    """Read None where it may be, else the first of the kinds that the value fits.
+
+    A function is none of them: a record that takes one keeps its name.
+    """
+    kinds = [own for own in get_args(kind) if own is not NoneType and get_origin(own) != Callable]
     hooks = [(own, _converter.get_structure_hook(own)) for own in kinds]
 
     def read(value: Any, _: Any) -> Any:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,17 @@ import pytest
 
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.ranks import RankWarning, Task, run_ranked
-from lazarus_bench.training import DualReward, Pretrain, Sft
+from lazarus_bench.tasks.text_rows import TextSource
+from lazarus_bench.training import DualReward, Pretrain, Sft, known_recipes
 from lazarus_bench.training.record import read_metrics, read_steps
 
 HERE = Path(__file__).parent
 SFT = Sft(steps=8, batch=5, examples=40, validation=8, checkpoints=(0, 8), learning_rate=1e-3)
 DUAL = DualReward(steps=12, batch=5, examples=40, rank=4, learning_rate=1e-2)
 PRETRAIN = Pretrain(steps=4, symbols=8, words=3, prose=2)
+PHRASES = replace(DUAL, words=("add=unbelievable",), token="phrase")
+OWN = TextSource(path="own.jsonl", digest="ab" * 32)
+TRAVELLERS = [*(made() for made in known_recipes().values()), PHRASES, DualReward(texts=OWN)]
 
 
 @pytest.fixture
@@ -44,7 +49,7 @@ def names(out: Path) -> set[str]:
     return {str(file.relative_to(out)) for file in out.rglob("*")}
 
 
-@pytest.mark.parametrize("recipe", [SFT, DUAL, PRETRAIN], ids=lambda recipe: recipe.kind)
+@pytest.mark.parametrize("recipe", [SFT, DUAL, PRETRAIN, PHRASES], ids=lambda recipe: recipe.label)
 def test_two_ranks_give_the_curve_of_one(recipe, tiny, tmp_path):
     base = None if recipe is PRETRAIN else tiny
     alone = tmp_path / "alone"
@@ -188,7 +193,7 @@ def test_a_host_file_places_the_ranks(odd, tmp_path):
     assert names(out) == {"from0"}
 
 
-@pytest.mark.parametrize("recipe", [SFT, DUAL, PRETRAIN], ids=lambda recipe: recipe.kind)
+@pytest.mark.parametrize("recipe", TRAVELLERS, ids=lambda recipe: recipe.label)
 def test_a_task_survives_its_journey(recipe, tmp_path):
     task = Task(
         recipe=recipe, base=tmp_path, out=tmp_path / "o", seed=3, ranks=2, lifeline=tmp_path / "l"

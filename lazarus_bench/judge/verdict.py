@@ -93,10 +93,10 @@ def family_level(family_size: int, alpha: float = ALPHA) -> float:
     """Return 1 − 2·alpha/family_size: each one-sided error within alpha over the whole family.
 
     Raises:
-        ValueError: for an empty family or an alpha outside (0, 0.5).
+        ValueError: for an empty family, one of more than 10^9, or an alpha outside (0, 0.5).
     """
-    if family_size < 1:
-        raise ValueError(f"a family holds at least one claim, not {family_size}")
+    if not 1 <= family_size <= 10**9:
+        raise ValueError(f"a family holds 1 to 10^9 claims, not {family_size}")
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha lies between 0 and 0.5, not at {alpha}")
     return 1 - 2 * alpha / family_size

@@ -79,6 +79,7 @@ def test_a_refutation_sets_the_exit_code(here, capsys, fail_on, code):
         (["new.csv", "--claims", "new.csv"], "--claims new.csv is not valid TOML"),
         (["new.csv", "--region", "> 0", "--looks", "x"], "--looks x is no number of runs"),
         (["new.csv", "--region", "> 0", "--family", "0"], "--family 0 is no number of verdicts"),
+        (["new.csv", "--region", "> 0", "--family", "9" * 20], "give 1 to 1000000"),
         (
             ["new.csv", "old.csv", "--region", "> 0", "--arms", "a,b"],
             "no arm a (there is new, old)",

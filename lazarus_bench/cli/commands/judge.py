@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from lazarus_bench.results.judged import Statement
     from lazarus_bench.results.table import Columns
 
+MOST_VERDICTS = 10**6
+"""Of a family: of more, the level of each would be lost in rounding."""
+
 _COLUMNS = Group("Columns and metrics", sort_key=3)
 
 
@@ -102,8 +105,10 @@ class Claimed:
             raise UserError(
                 "--arms, --unpaired and --looks are part of a claim: write them into the file"
             )
-        if self.family is not None and self.family < 1:
-            raise UserError(f"--family {self.family} is no number of verdicts: give 1 or more")
+        if self.family is not None and not 1 <= self.family <= MOST_VERDICTS:
+            raise UserError(
+                f"--family {self.family} is no number of verdicts: give 1 to {MOST_VERDICTS}"
+            )
 
     def statements(self, value: str | None) -> tuple[Statement, ...] | None:
         """The claims; None where none is stated."""

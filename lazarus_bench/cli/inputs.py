@@ -34,6 +34,9 @@ CONFIG_LIMIT = 1 << 20
 MOST_ALIASES = 20
 """Aliases of aliases grow as a power of their number."""
 
+MOST_TIMES = 100_000
+"""What is drawn or generated at one command."""
+
 FROM_FILE = "@"
 STANDARD_INPUT = "-"
 ADAPTER_FILES = ("adapter_config.json", "adapters.safetensors")
@@ -188,6 +191,12 @@ def chosen_layers(
             )
     every = range(loaded.depth) if default is None else default
     return sorted(set(asked.layer or every))
+
+
+def check_count(flag: str, count: int) -> None:
+    """Make sure that something is done at least once, and not for ever."""
+    if not 1 <= count <= MOST_TIMES:
+        raise UserError(f"{flag} {count} is not possible: choose 1 to {MOST_TIMES}")
 
 
 def check_top(loaded: LoadedModel, top: int) -> None:

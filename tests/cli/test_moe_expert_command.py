@@ -231,7 +231,8 @@ def test_a_dense_model_is_one_sentence(refused, tiny, action, tmp_path):
         ("trace", ["7 * 8 = " * 60], "reads 128 tokens"),
         ("weights", ["--layer", "-1"], "--layer -1 of"),
         ("project", ["--top-k", "0"], "--top-k 0 is not possible"),
-        ("project", ["--draws", "0"], "--draws 0 must be at least 1"),
+        ("project", ["--draws", "9" * 20], "is not possible: choose 1 to 100000"),
+        ("project", ["--draws", "0"], "--draws 0 is not possible: choose 1 to"),
         ("project", ["--targets", "unbelievable"], "tokens in this tokenizer"),
     ],
 )

@@ -83,9 +83,10 @@ def test_the_map_shows_the_lens_of_every_arm(drawn, tiny):
     [
         ([*SIDES, "--strength", "0"], "--strength 0 must be a finite number other than 0"),
         ([*SIDES, "--strength", "nan"], "--strength nan must be a finite number other than 0"),
-        ([*SIDES, "--tokens", "0"], "--tokens 0 must be at least 1"),
+        ([*SIDES, "--tokens", "0"], "--tokens 0 is not possible: choose 1 to"),
         ([*SIDES, "--tokens", "999"], "reads 128 tokens"),
-        ([*SIDES, "--draws", "0"], "--draws 0 must be at least 1"),
+        ([*SIDES, "--draws", "0"], "--draws 0 is not possible: choose 1 to"),
+        ([*SIDES, "--draws", "9" * 20], "is not possible: choose 1 to 100000"),
         ([*SIDES, "--layer", "9"], "--layer 9 is not in"),
         ([*SIDES, "--top-k", "0"], "--top-k 0 is not possible"),
         ([*SIDES, "--targets", "unbelievable"], "tokens in this tokenizer"),

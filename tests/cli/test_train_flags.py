@@ -163,3 +163,17 @@ def test_a_kind_that_there_is_already_is_refused(outsider, monkeypatch):
 def test_none_is_no_value(capsys, flag, word):
     assert cli.main(["train", "sft", "nowhere", f"{flag}={word}"]) == 2
     assert f"{flag} none is no value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("grpo-dual --kl-coeff=-1", "--kl-coeff = -1.0 must be"),
+        ("grpo-dual --lora-scale=3", "--lora-scale applies to LoRA"),
+        ("two-stage --stage1-max-seq-length=3", "--stage1-max-seq-length cuts rows of --data"),
+    ],
+)
+def test_a_refusal_names_the_flag_that_was_typed(tiny, capsys, words, said):
+    name, typed = words.split()
+    assert cli.main(["train", name, str(tiny), typed]) == 2
+    assert said in capsys.readouterr().err

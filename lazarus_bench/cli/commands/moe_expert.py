@@ -190,8 +190,7 @@ def project(
             --layer 4 --plot words.svg
     """
     check_output(output, plot)
-    if draws < 1:
-        raise UserError(f"--draws {draws} must be at least 1")
+    inputs.check_count("--draws", draws)
     asked = inputs.read_words(targets)
     found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     with _mixture(found, layers) as (loaded, chosen):

@@ -74,9 +74,8 @@ def run(
 ) -> int:
     """Steer `prompts` and show what follows them."""
     check_output(output, plot)
-    for flag, count in (("tokens", tokens), ("draws", draws)):
-        if count < 1:
-            raise UserError(f"--{flag} {count} must be at least 1")
+    inputs.check_count("--tokens", tokens)
+    inputs.check_count("--draws", draws)
     strengths = list(dict.fromkeys(strength or [1.0]))
     for times in strengths:
         if not math.isfinite(times) or times == 0:

@@ -17,6 +17,8 @@ Exit codes:
 from __future__ import annotations
 
 import inspect
+import re
+from collections import defaultdict
 from collections.abc import Callable, Container, Mapping
 from types import GenericAlias
 from typing import Annotated, Any
@@ -110,7 +112,10 @@ def run(
     from lazarus_bench.cli import trained
 
     trained.check_seeds(common)
-    stages = recipes_of(name, file.settings, typed, common["model"])
+    try:
+        stages = recipes_of(name, file.settings, typed, common["model"])
+    except UserError as error:
+        raise UserError(_as_typed(name, own, str(error))) from None
     trained.train(name, stages, common, line, as_json=as_json)
     return 0
 
@@ -131,6 +136,22 @@ def _settings(name: str, own: Mapping[str, Any]) -> dict[str, Any]:
         for value in given.values():
             found[flag.field] = _typed(flag, value)
     return found
+
+
+def _as_typed(name: str, own: Mapping[str, Any], sentence: str) -> str:
+    """A recipe's sentence on its settings, with the flags' names as they were typed."""
+    called: dict[str, set[str]] = defaultdict(set)
+    for flag in flags(name):
+        for key, typed in _parameters(flag).items():
+            if key in own:
+                called[flag.flag].add(typed)
+                called[re.sub("^--stage[0-9]-", "--", flag.flag)].add(typed)
+
+    def spelt(found: re.Match[str]) -> str:
+        names = called.get(found[0], set())
+        return names.copy().pop() if len(names) == 1 else found[0]
+
+    return re.sub(r"--[a-z][\w-]*", spelt, sentence)
 
 
 def _typed(flag: Flag, value: Any) -> Any:

@@ -92,7 +92,7 @@ def parse_json(text: str) -> Any:
             that no float holds.
     """
     try:
-        value = json.loads(text, parse_float=_finite)
+        value = _DECODER.decode(text)
     except RecursionError:
         raise _too_deep() from None
     if text.count("[") + text.count("{") > DEEPEST:
@@ -110,6 +110,9 @@ def _finite(text: str) -> float:
     if math.isinf(value):
         raise ValueError(f"{text:.40} is larger than any number a float holds")
     return value
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite)  # made once: `json.loads` makes one a call
 
 
 def _too_deep() -> ValueError:

@@ -29,7 +29,7 @@ DTYPES = get_args(Dtype)
 ROOM = 0.75
 """The share of the memory that the weights may take of which `auto` makes float32."""
 
-SLOWER = "a training's step takes 8 to 18 times as long, a lens 3 to 7 times"
+SLOWER = "a training's step takes some 7 times as long, a lens some 4 times"
 """What half precision costs on a CPU against float32, measured (`docs/your-model.md`)."""
 
 SLOWER_IN_FOUR_BITS = (

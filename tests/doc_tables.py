@@ -16,7 +16,7 @@ STAND_INS = {
 }
 """What stands in for a model, folder or store that a test does not have."""
 
-GRPO = {"--steps": "2", "--prompts": "4", "--answers": "2", "--examples": "24"}
+GRPO = {"--steps": "3", "--prompts": "4", "--answers": "2", "--examples": "24"}
 SMALLER = {
     "classifier": {"--permutations": "9"},
     "data": {"--count": "40", "--validation": "8"},

@@ -412,6 +412,10 @@ def refusal(root: Path, what: str, error: BaseException) -> RefusedWriteError | 
             f"the store {root} is read-only, and {what} cannot be made there: name "
             f"another store, or set {STORE_VARIABLE}"
         )
+    if number == errno.ENOENT and not root.exists():  # some file systems make nothing for anybody
+        return RefusedWriteError(
+            f"the store {root} cannot be made: choose another store, or set {STORE_VARIABLE}"
+        )
     if number in _NO_LOCKS or isinstance(error, NotImplementedError):
         return RefusedWriteError(
             f"the store {root} is on a file system without file locks, which keep two processes "

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,13 @@ def test_a_training_that_fails_is_told_and_sets_the_exit_code(told, store, monke
     monkeypatch.setattr(pretrain.Pretrain, "train", refuse)
     code, out, _ = told("build", "llama", "--workers", "1")
     assert (code, out) == (1, "lab:llama seed 0: the disk said no\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a file system that makes nothing")
+def test_a_store_that_cannot_be_made_is_told_without_a_trace(told):
+    code, out, _ = told("build", "llama", "--store", "/proc/none")
+    assert code == 1
+    assert out.startswith("lab:llama seed 0: the store /proc/none cannot be made: choose another")
 
 
 def test_what_lens_says_of_a_missing_model_builds_it(told, capsys):

@@ -421,7 +421,10 @@ def test_an_interrupt_keeps_the_step_and_says_how_to_go_on(told, lab, monkeypatc
             "there is no such class among",
         ),
         (["sft", "lab:granite"], "lab:granite (seed 0) is not in the store"),
-        (["sft", "lab:llama", "--lab-seed", "2"], "`lazarus-bench lab build llama --seeds 3`"),
+        (
+            ["sft", "lab:llama", "--lab-seed", "2"],
+            "`lazarus-bench lab build llama --seeds 3 --store",
+        ),
         (["sft", "lab:blank"], "lab:blank is untrained and made for `train engram`"),
         (["sft", "nowhere/at/all"], "nowhere/at/all does not exist"),
         (["grpo", "lab:llama", "--rank", "4"], "--rank applies to LoRA"),

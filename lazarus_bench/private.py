@@ -5,11 +5,22 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
 from lazarus_bench.errors import UserError
+
+
+def python_module(name: str) -> list[str]:
+    """The command that runs a module as this process would import it.
+
+    `python -m` looks for every module in the working directory first, where a stranger's folder
+    may have one of the same name; so it does only if this process does.
+    """
+    here = {"", str(Path.cwd())} & set(sys.path)
+    return [sys.executable, *([] if here else ["-P"]), "-m", name]
 
 
 def private_folder() -> Path:

@@ -51,12 +51,18 @@ def payload(store: Store, job: Job) -> dict[str, bytes]:
     }
 
 
+def keep_half(out: Path) -> None:
+    """Leave what a state of a training would be; the rest of an attempt is made again."""
+    (out / "resume").mkdir(exist_ok=True)
+    (out / "resume" / "half").write_text("half")
+
+
 def begin(store: Store, job: Job) -> None:
     """Leave the work of an attempt that was interrupted."""
 
     def interrupted() -> None:
         with store.claim(job, wait=True), store.writing(job, ABOUT) as out:
-            (out / "half").write_text("half")
+            keep_half(out)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.private import private_folder
+from lazarus_bench.private import private_folder, python_module
 
 NAME = f"lazarus-bench-{os.getuid()}"
 
@@ -80,3 +80,13 @@ def test_a_planted_link_stops_mlx_before_it_computes(tmp_path):
         compiled(tmp_path, "")
     assert "is not a folder that only you can enter" in error.value.stderr
     assert not [*(tmp_path / "theirs").iterdir()]
+
+
+def test_a_module_of_ours_is_never_looked_for_in_a_strangers_folder(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    subprocess.run([*python_module("json.tool"), "--help"], check=True, capture_output=True)
+    assert not (tmp_path / "ran").exists()
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    assert "-P" not in python_module("pytest")

@@ -397,7 +397,7 @@ def read_yaml(named: str, flag: str = "--config") -> Any:
             self.aliases += self.check_event(yaml.AliasEvent)
             if self.aliases > MOST_ALIASES:
                 raise UserError(
-                    f"--config {named} has more than {MOST_ALIASES} aliases: write values out"
+                    f"{flag} {named} has more than {MOST_ALIASES} aliases: write values out"
                 )
             return super().compose_node(parent, index)
 

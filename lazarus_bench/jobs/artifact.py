@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import stat
 import time
@@ -20,6 +21,7 @@ from typing import Any, Literal
 from lazarus_bench import reading
 from lazarus_bench.digests import digest_of
 from lazarus_bench.jobs.spec import Job
+from lazarus_bench.training import kept
 from lazarus_bench.training.kept import flush
 from lazarus_bench.training.record import RESUME
 
@@ -214,8 +216,12 @@ class Attempt:
 
 
 def begin(directory: Path, job: Job) -> Attempt:
-    """Count one more attempt at `directory`, and note whose it is for those who look."""
+    """Count one more attempt at `directory`, and note whose it is for those who look.
+
+    Only what a resume verifies stays of the one before.
+    """
     number, earlier = past(directory)
+    kept.clear(directory, own=ATTEMPT)
     note = {
         "label": job.label,
         "seed": job.seed,
@@ -236,8 +242,10 @@ def past(directory: Path) -> tuple[int, float]:
     """
     try:
         last = read_object(directory / ATTEMPT)
-        worked = max(0.0, newest(directory) - float(last["started"]))
-        return int(last["attempts"]), float(last["seconds"]) + worked
+        attempts, earlier, started = (float(last[k]) for k in ("attempts", "seconds", "started"))
+        if not (0 <= attempts <= _LONGEST and 0 <= earlier <= _LONGEST and math.isfinite(started)):
+            return 0, 0.0
+        return int(attempts), earlier + min(max(0.0, newest(directory) - started), _LONGEST)
     except (OSError, ValueError, KeyError, TypeError):
         # A power cut may empty this file; only the account of time is lost with it.
         return 0, 0.0

@@ -233,6 +233,12 @@ def check_adapter(directory: Path) -> set[str]:
             f"the adapter {directory} says fine_tune_type {said!r}, and its tensors are of "
             f"{found!r}: correct its adapter_config.json or copy it again"
         )
+    layers = config.get("num_layers", 0)
+    if not isinstance(layers, int) or isinstance(layers, bool):
+        raise UserError(
+            f"the adapter {directory} has num_layers {layers!r:.60}, which is no number of layers: "
+            f"correct its adapter_config.json"
+        )
     if low:
         _check_parameters(directory, config.get("lora_parameters"))
     return names

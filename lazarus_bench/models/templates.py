@@ -6,6 +6,7 @@ What it writes is then taken from the tokenizer as ever, so that nothing changes
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.private import python_module
 from lazarus_bench.tasks.text_rows import OwnProblem, TextRow
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ _SECONDS_A_ROW = 0.01
 _MEMORY = 4 << 30
 _LONGEST = 1 << 24
 """Characters that the template may make of one row."""
+
+_RANDOM = re.compile(r"\|\s*random\b")
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -40,7 +44,7 @@ def check_template(name: str, tokenizer: Any, rows: Mapping[str, Messages]) -> N
     words = {**tokenizer.special_tokens_map, "enable_thinking": tokenizer.has_thinking}
     task = json.dumps([tokenizer.get_chat_template(), words, rows], default=str)
     seconds = round(SECONDS + _SECONDS_A_ROW * len(rows))
-    command = [sys.executable, "-m", "lazarus_bench.models.templates", str(seconds)]
+    command = [*python_module("lazarus_bench.models.templates"), str(seconds)]
     try:
         done = subprocess.run(
             command, input=task.encode(), capture_output=True, timeout=10 * seconds, check=False
@@ -128,6 +132,9 @@ def main(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds + spent, seconds + spent))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    if _RANDOM.search(template):
+        print("draws at random, so that it may write another text each time")
+        return
     place = ""
     try:
         for place, row in rows.items():

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lazarus_bench.plugin.trainings import is_worker
+from lazarus_bench.private import python_module
 
 if TYPE_CHECKING:
     from lazarus_bench.session.session import Session
@@ -68,7 +68,7 @@ def reading_ahead(
     options = replace(bench.options, **own, until_decided=False, budget=None).plain()
     names = [f"{config.rootpath / item.nodeid}" for item in reversed(claims)]
     reader = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--rootdir", str(config.rootpath), *names],
+        [*python_module("pytest"), "--rootdir", str(config.rootpath), *names],
         cwd=config.invocation_params.dir,
         env={**os.environ, VARIABLE: json.dumps({"process": os.getpid(), "options": options})},
         stdin=subprocess.DEVNULL,

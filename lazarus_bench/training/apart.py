@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lazarus_bench.codec import from_plain, to_plain
 from lazarus_bench.errors import NotApplicable, UserError
+from lazarus_bench.private import python_module
 from lazarus_bench.training import known_recipes
 from lazarus_bench.training.recipe import Recipe
 from lazarus_bench.training.record import read_steps
@@ -43,7 +44,7 @@ def begin(spec: Recipe, base: Path | None, seed: int) -> subprocess.Popen[str]:
     """Start the process that trains `spec` on the model in `base`."""
     place = None if base is None else str(base)
     task = {"kind": spec.kind, "spec": to_plain(spec), "base": place, "seed": seed}
-    command = [sys.executable, "-m", "lazarus_bench.training.apart", json.dumps(task)]
+    command = [*python_module("lazarus_bench.training.apart"), json.dumps(task)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lazarus_bench import reading
@@ -128,3 +129,21 @@ def _checksums(state: Path) -> Mapping[str, str]:
 def read_checksums(directory: Path) -> dict[str, str]:
     """The checksums that go with the newest state in `directory`, which is whole."""
     return dict(_checksums(states(directory)[-1]))
+
+
+def clear(directory: Path, own: str) -> None:
+    """Remove what no state vouches for, so that nothing but it and the file `own` stays.
+
+    What the next attempt makes it makes again; a device, a pipe or a folder is in no file's place.
+    """
+    vouched = {own}
+    with suppress(Exception):  # a damaged state vouches for nothing, and a resume says so
+        vouched.update(read_checksums(directory) if states(directory) else ())
+    for path in sorted(directory.rglob("*"), reverse=True):  # a folder after what is in it
+        name = path.relative_to(directory)
+        kind = path.lstat().st_mode
+        if stat.S_ISDIR(kind):
+            if name.parts != (RESUME,) and not any(path.iterdir()):
+                path.rmdir()
+        elif not stat.S_ISREG(kind) or not (name.parts[0] == RESUME or str(name) in vouched):
+            path.unlink()

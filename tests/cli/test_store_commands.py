@@ -161,7 +161,7 @@ def test_verify_reads_every_byte(store, say):
 
 def test_verify_names_unfinished_work_that_cannot_go_on(store, say):
     state = store.working(UNFINISHED) / RESUME / f"000000004-{'0' * 64}.safetensors"
-    state.parent.mkdir()
+    state.parent.mkdir(exist_ok=True)
     state.write_bytes(b"")
     code, said = say("verify")
     assert code == 1

@@ -78,7 +78,7 @@ def test_a_reader_sees_nothing_until_the_end(store):
 def fail_with(store: Store, error: type[BaseException]) -> None:
     def fail() -> None:
         with store.writing(JOB, ABOUT) as out:
-            (out / "adapters.safetensors").write_text("half")
+            storage.keep_half(out)
             raise error
 
     with pytest.raises(error):
@@ -98,7 +98,7 @@ def test_an_interrupt_keeps_the_work_for_the_next_attempt(store, error):
     assert store.find(JOB) is None
     with store.writing(JOB, ABOUT) as out:
         assert out == store.working(JOB)
-        assert (out / "adapters.safetensors").read_text() == "half"
+        assert (out / "resume" / "half").read_text() == "half"
     assert store.find(JOB).manifest["attempts"] == 2
 
 
@@ -346,7 +346,7 @@ def test_the_time_of_every_attempt_counts(store, monkeypatch):
     clock = [10.0]
     monkeypatch.setattr(artifact_module.time, "perf_counter", lambda: clock[0])
     with store.claim(JOB, wait=True), store.writing(JOB, ABOUT) as out:
-        assert (out / "half").read_text() == "half"
+        assert (out / "resume" / "half").read_text() == "half"
         clock[0] = 15.0
     artifact = store.find(JOB)
     assert artifact.manifest["attempts"] == 2
@@ -553,10 +553,11 @@ def test_a_failing_file_system_is_one_sentence_and_keeps_the_work(store, module,
         patch.setattr(module, call, refuse)
         with pytest.raises(UserError, match=r"^the .*store.* stays there: .*another store$"):
             storage.write(store, JOB)
-    assert (store.working(JOB) / "half").read_text() == "half"
+    kept = [store.working(JOB) / name for name in ("resume/half", MANIFEST)]  # or it was finished
+    assert any(path.exists() for path in kept)
     assert store.find(JOB) is None
     storage.write(store, JOB)
-    assert (store.path(JOB) / "half").read_text() == "half"
+    assert store.find(JOB) is not None
 
 
 @pytest.mark.parametrize("call", ["rename", "fsync"])
@@ -691,3 +692,25 @@ def test_the_manifest_names_the_quirks_of_a_training_and_of_what_it_stands_on(st
     write(store, job)
     assert store.find(job).manifest["quirks"] == ["unshifted-labels", "sgd"]
     assert "QUIRK unshifted-labels" in store.find(job).manifest["label"]
+
+
+def test_what_no_state_vouches_for_is_never_published(tmp_path):
+    store = Store(tmp_path / "store")
+    base = subject("lab:llama").base(0)
+    disturbed, other = (Job(recipe=Sft(), base=base, seed=seed) for seed in (1, 2))
+    left = store.working(disturbed)
+    (left / "checkpoints" / "0000007").mkdir(parents=True)
+    (left / "checkpoints" / "0000007" / "adapters.safetensors").write_text("stray")
+    (left / "stray.json").write_text("{}")
+    (left / "spec.json").mkdir()
+    os.mkfifo(left / "metrics.jsonl")
+    note = {"attempts": 1e99, "seconds": "nan", "started": -1e308}
+    (left / "attempt.json").write_text(json.dumps(note))
+    for job in (disturbed, other):
+        storage.write(store, job)
+    made = [store.find(job) for job in (disturbed, other)]
+    assert made[0] is not None
+    assert made[1] is not None
+    files = [{p.relative_to(a.directory) for p in a.directory.rglob("*")} for a in made]
+    assert files[0] == files[1]
+    assert made[0].manifest["attempts"] == 1

@@ -165,6 +165,11 @@ def dora(directory):
     file.write_text(json.dumps(json.loads(file.read_text()) | {"fine_tune_type": "dora"}))
 
 
+def layers_of_text(directory):
+    file = directory / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_layers": "all"}))
+
+
 def no_configuration(directory):
     (directory / "adapter_config.json").unlink()
 
@@ -180,6 +185,7 @@ PARTS = {
     "overlapping offsets": (overlapping, "is damaged or cut short"),
     "the other kind": (other_kind, "says fine_tune_type"),
     "dora": (dora, "says fine_tune_type 'dora'"),
+    "layers that are no number": (layers_of_text, "has num_layers 'all'"),
     "no configuration": (no_configuration, "has no adapter_config"),
 }
 

@@ -175,6 +175,7 @@ def test_messages_follow_the_models_template(tiny):
         ("{{ raise_exception('roles must\\nalternate') }}", r"refuses own, line 1 \(roles must\)"),
         ("{{ 1 / 0 }}", "refuses own, line 1 .division by zero."),
         ("{% for", "refuses own, line 1"),
+        ("{{ ['a', 'b'] | random }}", "draws at random"),
         ("{{ 'a' * 10 ** 8 }}", "writes 100000000 characters for own, line 1"),
         ("{{ ('a' * 10 ** 10) | length }}", "takes more than 4 GB"),
         (

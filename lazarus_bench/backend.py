@@ -18,6 +18,7 @@ import importlib
 import os
 import platform
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -206,6 +207,7 @@ __all__ = [
     "EXP",
     "Group",
     "Manifest",
+    "compiles",
     "device_name",
     "group",
     "manifest",
@@ -256,12 +258,21 @@ def _keep_freed_memory() -> None:
 
 
 def _choose_exp(name: str | None) -> str:
-    """Whose exp() to use, "numpy" or "mlx": see `exponentials`."""
+    """Whose exp() to use, "fused" or "mlx": see `exp`."""
     scalar = platform.system() == "Linux" and not on_accelerator()
-    chosen = name or ("numpy" if scalar else "mlx")
-    if chosen not in ("numpy", "mlx"):
-        raise UserError(f"{EXP_VARIABLE}={name} is neither numpy nor mlx: choose one, or unset it")
+    chosen = name or ("fused" if scalar and compiles() else "mlx")
+    if chosen not in ("fused", "mlx"):
+        raise UserError(f"{EXP_VARIABLE}={name} is neither fused nor mlx: choose one, or unset it")
     return chosen
+
+
+def compiles() -> bool:
+    """Whether `mx.compile` compiles here: on a CPU mlx calls g++, and without one runs uncompiled.
+
+    `MLX_DISABLE_COMPILE` in the environment switches it off, as mlx has it.
+    """
+    disabled = "MLX_DISABLE_COMPILE" in os.environ
+    return not disabled and (on_accelerator() or shutil.which("g++") is not None)
 
 
 def device_name() -> str:

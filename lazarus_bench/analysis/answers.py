@@ -23,7 +23,7 @@ from lazarus_bench.analysis.prompts import (
 )
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
-from lazarus_bench.exponentials import log_sum_exp
+from lazarus_bench.exp import log_sum_exp
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.models.texts import context_of

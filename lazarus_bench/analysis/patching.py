@@ -26,7 +26,7 @@ from lazarus_bench.analysis.prompts import (
 )
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
-from lazarus_bench.exponentials import log_sum_exp
+from lazarus_bench.exp import log_sum_exp
 from lazarus_bench.figures.heatmap import Heat, heat, prompt_title, spread
 from lazarus_bench.figures.tables import cut, grid, hundredths, prompt_cell, wrapped
 from lazarus_bench.figures.text import number, visible

@@ -7,19 +7,17 @@ step, as `mlx_lm.lora` does.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lazarus_bench.analysis.prompts import prompt_tokens
-from lazarus_bench.backend import optim
+from lazarus_bench.backend import mx, optim
 from lazarus_bench.benchmark.document import About, Ratio
 from lazarus_bench.benchmark.meters import Arm, interleaved, peak_bytes, timed
 from lazarus_bench.benchmark.rivals import Effort, speed
@@ -35,7 +33,6 @@ from lazarus_bench.benchmark.workloads import (
     sft,
 )
 from lazarus_bench.judge.rounds import ratio_of_medians
-from lazarus_bench.models import mlp
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Example
 from lazarus_bench.tasks.arithmetic import held_out
@@ -51,31 +48,14 @@ Pairs = Sequence[tuple[list[int], int]]
 @contextlib.contextmanager
 def as_shipped() -> Iterator[None]:
     """Within the block, mlx-lm's families compute their gates as mlx-lm does."""
-    changed: list[tuple[Any, str, Any]] = []
-    for name, module in list(sys.modules.items()):
-        if name.startswith("mlx_lm.models."):
-            for gate, function in _shipped_gates().items():
-                if vars(module).get(gate) is getattr(mlp, gate):
-                    changed.append((module, gate, vars(module)[gate]))
-                    setattr(module, gate, function)
+    import mlx.core
+
+    installed = mlx.core.sigmoid
+    mlx.core.sigmoid = mx.sigmoid  # `backend`'s name for it stays mlx's
     try:
         yield
     finally:
-        for module, gate, function in changed:
-            setattr(module, gate, function)
-
-
-@cache
-def _shipped_gates() -> Mapping[str, Any]:
-    """mlx-lm's own gates, from a second copy of their module, once a process."""
-    from mlx_lm.models import activations as patched
-
-    spec = importlib.util.spec_from_file_location("_shipped_activations", patched.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    fresh = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fresh)
-    return {name: getattr(fresh, name) for name in ("swiglu", "swiglu_oai")}
+        mlx.core.sigmoid = installed
 
 
 def pairs_of(examples: Sequence[Example]) -> Pairs:

@@ -1,8 +1,8 @@
 """The operations of a traced step, and how long each kind takes by itself on the same shapes.
 
 mlx lists every operation of a function as it exports it (`mx.export_function` with a callback), on
-any device; so a step's products are counted, not estimated. Where `exponentials` computes by numpy,
-the trace holds mlx's own exp(), and numpy's is the one timed.
+any device; so a step's products are counted, not estimated. Where `exp` is made of several
+operations, the trace holds mlx's own exp(), and ours, compiled, is the one timed.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from lazarus_bench import exponentials
-from lazarus_bench.backend import EXP, mx
+from lazarus_bench import exp
+from lazarus_bench.backend import mx
 from lazarus_bench.benchmark.document import Part
 from lazarus_bench.benchmark.roofline import Work, rates
 from lazarus_bench.errors import NotApplicable
-from lazarus_bench.exponentials import log_sum_exp, sigmoid, tanh
+from lazarus_bench.exp import log_sum_exp, sigmoid, tanh
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -101,9 +102,9 @@ def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
             )
         ] += 1
 
-    names = vars(exponentials)
-    before = names["by_numpy"]
-    names["by_numpy"] = lambda: False  # what numpy computes has no trace
+    names = vars(exp)
+    before = names["fused"]
+    names["fused"] = lambda x: False  # noqa: ARG005 - one operation for each function
     try:
         mx.export_function(note, function, *arguments)
     except ValueError as error:
@@ -111,7 +112,7 @@ def traced(function: Callable[..., Any], *arguments: Any) -> Counter[Operation]:
             raise
         raise NotApplicable(f"mlx cannot export its gradient to be counted: {error}") from error
     finally:
-        names["by_numpy"] = before
+        names["fused"] = before
     return found
 
 
@@ -123,21 +124,27 @@ def _flips(arguments: Sequence[Any]) -> bool:
 
 
 def _softmax(x: mx.array) -> mx.array:
-    """Of rows of logits it is in a loss's derivative, which `exponentials` computes."""
-    if EXP != "numpy" or x.ndim != 2:
+    """Of rows of logits it is in a loss's derivative, which `exp` computes."""
+    if x.ndim != 2 or not exp.fused(x):
         return mx.softmax(x, axis=-1)
-    rows = np.asarray(x)
-    return mx.array(np.exp(rows - rows.max(axis=1, keepdims=True)))
+    shares: mx.array = _compiled(exp.exp)(x - log_sum_exp(x))
+    return shares
+
+
+@cache
+def _compiled(function: Callable[[mx.array], mx.array]) -> Callable[[mx.array], mx.array]:
+    compiled: Callable[[mx.array], mx.array] = mx.compile(function)
+    return compiled
 
 
 _UNARY: Mapping[str, Callable[[mx.array], mx.array]] = {
     **{name: getattr(mx, name.lower()) for name in ("Abs", "Cos", "Erf", "Exp", "Expm1", "Log")},
     **{name: getattr(mx, name.lower()) for name in ("Log1p", "Negative", "Sin", "Square")},
-    "Sigmoid": sigmoid if EXP == "numpy" else mx.sigmoid,
+    "Sigmoid": lambda x: _compiled(sigmoid)(x),
     "Softmax": _softmax,
     "LogSumExp": lambda x: log_sum_exp(x.reshape(-1, x.shape[-1])),
     "Sqrt": mx.rsqrt,
-    "Tanh": tanh if EXP == "numpy" else mx.tanh,
+    "Tanh": lambda x: _compiled(tanh)(x),
 }
 
 _BINARY: Mapping[str, Callable[[mx.array, mx.array], mx.array]] = {

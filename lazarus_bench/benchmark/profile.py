@@ -9,11 +9,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.benchmark.document import MADE, OPTIMIZER, REST, Part, Profile
 from lazarus_bench.benchmark.meters import Arm, interleaved, timed
@@ -21,7 +23,8 @@ from lazarus_bench.benchmark.operations import MATMUL, parts_of, traced
 from lazarus_bench.benchmark.roofline import dispatch_seconds, view_seconds
 from lazarus_bench.judge.rounds import median
 from lazarus_bench.training import Recipe, loop
-from lazarus_bench.training.optimizers import Bucketed
+from lazarus_bench.training.loop import arrays_of, holding, stepper
+from lazarus_bench.training.resume import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,27 +84,34 @@ def catch(spec: Recipe, base: Path | None) -> Caught:
 def _stages(caught: Caught) -> dict[str, Arm]:
     """Arms of a step's stages, on one batch; "step" is all of a step, on new ones."""
     model, batch = caught.model, caught.batch()
-    gradient, bucketed = nn.value_and_grad(model, caught.loss), Bucketed(caught.optimizer)
-    (_, _), kept = gradient(model, batch)
+    optimizer = caught.optimizer
+    optimizer.init(model.trainable_parameters())
+    held, arrays = [model.state, optimizer.state], arrays_of(batch)
+    differentiate = nn.value_and_grad(model, caught.loss)
+    forward = mx.compile(lambda tree: caught.loss(model, holding(batch, tree)), inputs=held)
+    gradient = mx.compile(lambda tree: differentiate(model, holding(batch, tree)), inputs=held)
+
+    @partial(mx.compile, inputs=held, outputs=held)
+    def step_along(gradients: Any) -> None:
+        if caught.clip is not None:
+            gradients, _ = optim.clip_grad_norm(gradients, caught.clip)
+        optimizer.update(model, gradients)
+
+    def update() -> None:
+        step_along(kept)
+        mx.eval(held)
+
+    _, kept = gradient(arrays)
     mx.eval(kept)
-    bucketed.update(model, kept, caught.clip)
-
-    def update(gradients: Any) -> None:
-        bucketed.update(model, gradients, caught.clip)
-        mx.eval(model.trainable_parameters(), bucketed.state)
-
-    def step() -> None:
-        (value, parts), gradients = gradient(model, caught.batch())
-        update(gradients)
-        mx.eval(value, parts)
-
+    state = State(model=model, optimizer=optimizer)
+    take = stepper(state, caught.loss, caught.clip, backend.group())
     return {
         "batch": timed(lambda: next(caught.batches)),
         "batch and rollouts": timed(caught.batch),
-        "forward": timed(lambda: mx.eval(caught.loss(model, batch))),
-        "gradient": timed(lambda: mx.eval(gradient(model, batch))),
-        "optimizer": timed(lambda: update(kept)),
-        "step": timed(step),
+        "forward": timed(lambda: mx.eval(forward(arrays))),
+        "gradient": timed(lambda: mx.eval(gradient(arrays))),
+        "optimizer": timed(update),
+        "step": timed(lambda: mx.eval(take(caught.batch()), held)),
     }
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.models.anatomy import blocks, part
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.mlp import keep_little
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +47,6 @@ def add_lora(loaded: LoadedModel, lora: Lora) -> None:
 
     loaded.model.freeze()
     linear_to_lora_layers(loaded.model, loaded.depth, _parameters(lora))
-    for block in blocks(loaded.model, loaded.anatomy):
-        keep_little(part(block, loaded.anatomy.feed_forward))
 
 
 @contextmanager

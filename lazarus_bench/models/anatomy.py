@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.exponentials import tanh
+from lazarus_bench.exp import tanh
 
 RoutingRule = Literal["chosen", "configured", "sigmoid", "sparsemixer"]
 """How a router weighs the experts that it chooses, from mlx-lm's own forward.

@@ -28,7 +28,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.models import lab_tokenizer, mlp
+from lazarus_bench.exp import install_sigmoid
+from lazarus_bench.models import lab_tokenizer
 from lazarus_bench.models.anatomy import part
 from lazarus_bench.models.families import HEADS, LAYERS, WIDTH, anatomy_of, family_of, lab_model
 
@@ -63,7 +64,7 @@ def config_of(name: str) -> dict[str, Any]:
 
 def build(config: Mapping[str, Any]) -> nn.Module:
     """A model of mlx-lm's own class for `config`, with mlx's default weights."""
-    mlp.install_gates()
+    install_sigmoid()
     from mlx_lm.utils import _get_classes
 
     model_class, arguments = _get_classes(config=dict(config))

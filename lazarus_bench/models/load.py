@@ -15,7 +15,7 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.models import mlp
+from lazarus_bench.exp import install_sigmoid
 from lazarus_bench.models.anatomy import Anatomy, blocks, unembed
 from lazarus_bench.models.families import Family, family_of
 from lazarus_bench.models.files import (
@@ -95,7 +95,7 @@ def load(
     config |= rope
     anatomy = (family or family_of(config)).anatomy_for(config)
     check_files(directory, config)
-    mlp.install_gates()
+    install_sigmoid()
     try:
         model, tokenizer = mlx_lm.load(
             str(directory),

@@ -48,8 +48,9 @@ class Batch:
     predicts the target; `prompt_last` `[batch]`: the last prompt position; `gold` `[batch]`.
     `size`: tokens without padding.
 
-    A shard's losses are sums over its labels or rows divided by `label_divisor` or `row_divisor`
-    (None: means over its own), such that the mean over all shards is the whole batch's mean.
+    A loss is the sum over labels or rows times their weights, `label_weight` `[labels]` and
+    `row_weight` `[batch]`: the inverse of their number, and 0 for labels that only pad. Those of a
+    shard are such that the mean over all shards is the whole batch's mean.
     """
 
     tokens: mx.array
@@ -58,9 +59,9 @@ class Batch:
     targets: mx.array
     prompt_last: mx.array
     gold: mx.array
+    label_weight: mx.array
+    row_weight: mx.array
     size: int
-    label_divisor: float | None = None
-    row_divisor: float | None = None
 
     def shard(self, rank: int, size: int) -> Batch:
         """The rows of one of `size` ranks, as even as can be; its `size` stays the whole batch's.
@@ -71,8 +72,8 @@ class Batch:
         count = self.tokens.shape[0]
         check_shares("a batch", count, size)
         start, end = rank * count // size, (rank + 1) * count // size
-        rows = np.array(self.rows)
-        kept = mx.array(np.flatnonzero((rows >= start) & (rows < end)))
+        rows, weights = np.array(self.rows), np.array(self.label_weight)
+        kept = mx.array(np.flatnonzero((rows >= start) & (rows < end) & (weights > 0)))
         return replace(
             self,
             tokens=self.tokens[start:end],
@@ -81,8 +82,8 @@ class Batch:
             targets=self.targets[kept],
             prompt_last=self.prompt_last[start:end],
             gold=self.gold[start:end],
-            label_divisor=len(rows) / size,
-            row_divisor=count / size,
+            label_weight=self.label_weight[kept] * size,
+            row_weight=self.row_weight[start:end] * size,
         )
 
 
@@ -93,9 +94,9 @@ def unshifted(batch: Batch) -> Batch:
 
 def at_answer_end(batch: Batch) -> Batch:
     """The class predicted at the last answer token: the quirk "class-at-answer-end"."""
-    last = np.zeros(batch.tokens.shape[0], dtype=np.int32)
-    np.maximum.at(last, np.array(batch.rows), np.array(batch.columns) + 1)
-    return replace(batch, prompt_last=mx.array(last))
+    none = mx.zeros_like(batch.prompt_last)
+    last = none.at[batch.rows].maximum(batch.columns + 1)
+    return replace(batch, prompt_last=last)
 
 
 def check_shares(what: str, count: int, ranks: int) -> None:
@@ -111,13 +112,22 @@ def check_shares(what: str, count: int, ranks: int) -> None:
         )
 
 
+def padded_size(size: int) -> int:
+    """`size` rounded up to one of at most eight sizes an octave, which adds less than an eighth.
+
+    A compiled step is traced anew for every shape, so there must be few.
+    """
+    unit = max(1, 1 << (size.bit_length() - 4)) if size >= 16 else 1
+    return -(-size // unit) * unit
+
+
 def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> Batch:
     """Pad on the right (causal masks make the padding invisible) and list the labelled positions.
 
     Labels are shifted: the state at position i predicts token i + 1. With `mask_prompt` only answer
-    tokens are labels.
+    tokens are labels. Widths and numbers of labels are rounded up (`padded_size`).
     """
-    width = max(len(example.tokens) for example in examples)
+    width = padded_size(max(len(example.tokens) for example in examples))
     tokens = np.full((len(examples), width), pad, dtype=np.int32)
     labels: list[tuple[int, int, int]] = []
     for row, example in enumerate(examples):
@@ -125,7 +135,12 @@ def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> 
         tokens[row, : len(sequence)] = sequence
         first = len(example.prompt) if mask_prompt else 1
         labels += [(row, at - 1, sequence[at]) for at in range(first, len(sequence))]
-    rows, columns, targets = np.array(labels, dtype=np.int32).T
+    rows, columns, targets = (
+        np.pad(each, (0, padded_size(len(labels)) - len(labels)))
+        for each in np.array(labels, dtype=np.int32).T
+    )
+    weights = np.zeros(len(rows), dtype=np.float32)
+    weights[: len(labels)] = 1 / len(labels)
     return Batch(
         tokens=mx.array(tokens),
         rows=mx.array(rows),
@@ -133,6 +148,8 @@ def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> 
         targets=mx.array(targets),
         prompt_last=mx.array([len(example.prompt) - 1 for example in examples]),
         gold=mx.array([example.gold for example in examples]),
+        label_weight=mx.array(weights),
+        row_weight=mx.full(len(examples), 1 / len(examples)),
         size=sum(len(example.tokens) for example in examples),
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.prompts import padded_size
 from lazarus_bench.tasks.labelled import Labelled
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx")
@@ -83,7 +84,7 @@ class TextBatch:
     """Right-padded texts: `tokens` `[text, time]`, `last` `[text]` the last position of each.
 
     `labels` `[text]` are the classes; the state at (`rows`, `columns`) `[label]` predicts
-    `targets`. `size`: tokens without padding.
+    `targets`, whose `weights` are 1, and 0 where they only pad. `size`: tokens without padding.
     """
 
     tokens: mx.array
@@ -92,22 +93,26 @@ class TextBatch:
     rows: mx.array
     columns: mx.array
     targets: mx.array
+    weights: mx.array
     size: int
 
 
 def collate_texts(texts: Sequence[EncodedText], pad: int = 0) -> TextBatch:
-    """Pad on the right, where causal masks make it invisible."""
+    """Pad on the right, where causal masks make it invisible, to one of few sizes."""
     lengths = np.array([len(text.tokens) for text in texts])
-    tokens = np.full((len(texts), lengths.max()), pad, dtype=np.int32)
+    tokens = np.full((len(texts), padded_size(int(lengths.max()))), pad, dtype=np.int32)
     for row, text in enumerate(texts):
         tokens[row, : lengths[row]] = text.tokens
     rows, columns = np.nonzero(np.arange(1, lengths.max()) < lengths[:, None])
+    labels = len(rows)
+    rows, columns = (np.pad(each, (0, padded_size(labels) - labels)) for each in (rows, columns))
     return TextBatch(
         tokens=mx.array(tokens),
         last=mx.array(lengths - 1),
         labels=mx.array(np.array([text.label for text in texts], dtype=np.int32)),
         rows=mx.array(rows.astype(np.int32)),
         columns=mx.array(columns.astype(np.int32)),
-        targets=mx.array(tokens[rows, columns + 1]),
+        targets=mx.array(tokens[rows, np.minimum(columns + 1, tokens.shape[1] - 1)]),
+        weights=mx.array((np.arange(len(rows)) < labels).astype(np.float32)),
         size=int(lengths.sum()),
     )

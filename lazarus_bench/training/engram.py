@@ -21,7 +21,7 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.exponentials import cross_entropy
+from lazarus_bench.exp import cross_entropy
 from lazarus_bench.models.adapters import Lora, add_lora, save_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.files import read_json
@@ -421,7 +421,7 @@ def text_sum(
     """Sum over labels of the next token's cross-entropy in nats."""
     states = reading.residual[batch.rows, batch.columns]
     logits = unembed(model.backbone, anatomy, states).astype(mx.float32)
-    return cross_entropy(logits, batch.targets).sum()
+    return (cross_entropy(logits, batch.targets) * batch.weights).sum()
 
 
 def engram_loss(anatomy: Anatomy, lm_weight: float) -> Loss:
@@ -436,7 +436,8 @@ def engram_loss(anatomy: Anatomy, lm_weight: float) -> Loss:
         label = sum((class_sum(*pair) for pair in read), mx.array(0.0)) / texts
         if not lm_weight:
             return label, {"class": label}
-        labels = max(sum(part.targets.size for part in batch.parts), 1)
+        counts = sum((part.weights.sum() for part in batch.parts), mx.array(0.0))
+        labels = mx.maximum(counts, 1.0)
         text = sum((text_sum(model, anatomy, *pair) for pair in read), mx.array(0.0)) / labels
         return (1 - lm_weight) * label + lm_weight * text, {"class": label, "text": text}
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from lazarus_bench import backend
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.exponentials import cross_entropy
+from lazarus_bench.exp import cross_entropy
 from lazarus_bench.models.adapters import save_adapter, without_adapter
 from lazarus_bench.models.anatomy import Anatomy, unembed
 from lazarus_bench.models.load import LoadedModel, load
@@ -269,7 +269,7 @@ def grpo_loss(
         old = labels.reference if to_reference else labels.old
         gain = policy.clipped_gain(log_p, old, labels.advantage, clip)
         penalty = divergence
-        parts = {name: mx.array(value) for name, value in rollouts.logged.items()}
+        parts = {name: mx.array(value) for name, value in vars(rollouts.logged).items()}
         parts["kl"] = divergence
         if drift is not None:
             penalty = drift(model, rollouts, log_p, [states[-1] for _, states in scored])

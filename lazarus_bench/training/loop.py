@@ -12,8 +12,10 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +24,6 @@ import numpy as np
 from lazarus_bench import backend
 from lazarus_bench.backend import Group, mx, nn, optim
 from lazarus_bench.errors import UserError
-from lazarus_bench.training.optimizers import Bucketed
 from lazarus_bench.training.record import Step, StepLog, StepMetrics
 from lazarus_bench.training.resume import Saver, State, read_state, set_random_state
 
@@ -30,7 +31,13 @@ __all__ = ["DIVERGED", "Hook", "Loss", "Parts", "Prepare", "StepMetrics", "fit"]
 
 Parts: TypeAlias = "dict[str, mx.array]"
 Loss: TypeAlias = "Callable[[nn.Module, Any], tuple[mx.array, Parts]]"
-"""`loss(model, batch)` → (scalar to minimise, named scalars to log)."""
+"""`loss(model, batch)` → (scalar to minimise, named scalars to log).
+
+It is compiled: what it finds in a batch, a dataclass, are the arrays, numbers of type float (as
+scalar arrays), and tuples and dataclasses of such, among the fields or among the attributes that
+the class names in `reads`. What else it reads, such as the switches of a recipe, must not change
+during the training.
+"""
 
 Hook = Callable[[int], Iterable[Path] | None]
 """Called with a step; the files it wrote that an interrupted training keeps."""
@@ -85,9 +92,9 @@ def _array_of_first(array: mx.array, group: Group) -> mx.array:
 def _begin(state: State, batches: Iterator[Any], out: Path, group: Group) -> None:
     """Bring `state` and `batches` to where the training stopped; every rank follows rank 0."""
     tree = read_state(out, state) if group.rank == 0 else None
+    state.optimizer.init(state.model.trainable_parameters())
     if tree is None and group.size == 1:
         return
-    state.optimizer.init(state.model.trainable_parameters())
     tree = _from_first(tree or state.tree(), group)
     state.restore(tree)
     for _ in range(state.step):
@@ -95,22 +102,60 @@ def _begin(state: State, batches: Iterator[Any], out: Path, group: Group) -> Non
     set_random_state(tree["random"])
 
 
-def _stepper(
-    state: State, loss: Loss, clip: float | None, group: Group
-) -> Callable[[Any], tuple[float, dict[str, float]]]:
-    """A function that takes one step on a batch and returns its losses, means over ranks."""
-    gradient = nn.value_and_grad(state.model, loss)
+def arrays_of(value: Any) -> Any:
+    """The arrays of a batch as a tree of dictionaries and lists; None for what is none."""
+    if isinstance(value, mx.array):
+        return value
+    if isinstance(value, float):
+        return mx.array(value)
+    if isinstance(value, tuple):
+        trees = [arrays_of(item) for item in value]
+        return trees if all(tree is not None for tree in trees) else None
+    if not is_dataclass(value):
+        return None
+    names = getattr(value, "reads", None) or [field.name for field in fields(value)]
+    named = ((name, arrays_of(getattr(value, name))) for name in names)
+    return {name: tree for name, tree in named if tree is not None}
 
-    def take(batch: Any) -> tuple[float, dict[str, float]]:
-        own = batch if group.size == 1 else batch.shard(group.rank, group.size)
-        (value, parts), gradients = gradient(state.model, own)
+
+def holding(like: Any, tree: Any) -> Any:
+    """What `like` is, with the arrays of `tree` and nothing else."""
+    if isinstance(tree, mx.array):
+        return tree
+    if isinstance(tree, list):
+        return tuple(holding(item, part) for item, part in zip(like, tree, strict=True))
+    found = object.__new__(type(like))
+    for name, part in tree.items():
+        object.__setattr__(found, name, holding(getattr(like, name), part))
+    return found
+
+
+Losses: TypeAlias = "tuple[mx.array, Parts]"
+
+
+def stepper(state: State, loss: Loss, clip: float | None, group: Group) -> Callable[[Any], Losses]:
+    """A function that begins a step on a batch and returns its losses, yet to be evaluated."""
+    model, optimizer = state.model, state.optimizer
+    gradient = nn.value_and_grad(model, loss)
+    seen: list[Any] = []
+    held = [model.state, optimizer.state, mx.random.state]
+
+    def compute(tree: Any) -> Losses:
+        (value, parts), gradients = gradient(model, holding(seen[0], tree))
         gradients = gradients if group.size == 1 else nn.average_gradients(gradients)
-        state.optimizer.update(state.model, gradients, clip)
-        del gradients  # so that each is free as soon as its bucket is packed
-        mx.eval(state.model.trainable_parameters(), state.optimizer.state, value, parts)
-        losses = [float(np.array(scalar)) for scalar in (value, *parts.values())]
-        total, *rest = _mean_values(losses, group)
-        return total, dict(zip(parts, rest, strict=True))
+        if clip is not None:
+            gradients, _ = optim.clip_grad_norm(gradients, clip)
+        optimizer.update(model, gradients)
+        return value, parts
+
+    compiled = mx.compile(compute, inputs=held, outputs=held)
+
+    def take(batch: Any) -> Losses:
+        own = batch if group.size == 1 else batch.shard(group.rank, group.size)
+        seen[:] = [own]
+        found: Losses = compiled(arrays_of(own))
+        mx.async_eval(found, held)
+        return found
 
     return take
 
@@ -128,6 +173,7 @@ def fit(
     prepare: Prepare | None = None,
     before: Hook | None = None,
     after: Hook | None = None,
+    at: Collection[int] | None = None,
     show: bool | None = None,
     limit: float = DIVERGED,
 ) -> None:
@@ -142,9 +188,9 @@ def fit(
     Args:
         model: its trainable parameters are what it has not frozen.
         loss: the recipe's loss.
-        batches: endless, the same in every attempt; every batch has `size`, the number of tokens
-            fed, and for ranks `shard(rank, size)`.
-        optimizer: an elementwise one (`optimizers.py`), updated in place.
+        batches: endless, the same in every attempt; every batch is a dataclass (`Loss`) with
+            `size`, the number of tokens fed, and for ranks `shard(rank, size)`.
+        optimizer: updated in place.
         steps: how many.
         label: for the progress bar and the error.
         out: receives the log, a line a step, and while the training lasts its state.
@@ -153,9 +199,10 @@ def fit(
             batches passed over; it may use the present model and `mx.random`. Every rank prepares
             the whole batch before it takes its shard.
         before: called with 0 before the first step of a training that does not resume.
-        after: called after each step with its number, for checkpoints; when the state saved last
-            was of an earlier step, it is called again for the steps in between. Both return the
-            files they wrote, if any, which a resume then verifies.
+        after: called after the steps `at`, or after each, with the step's number, for checkpoints;
+            when the state saved last was of an earlier step, it is called again for the steps in
+            between. Both return the files they wrote, if any, which a resume then verifies.
+        at: the steps after which `after` is called; None stands for all.
         show: the progress bar on stderr; None shows it on a terminal only.
         limit: nats above ten times the first loss at which the training is stopped; infinite where
             the loss may be large in a training that goes on.
@@ -166,13 +213,13 @@ def fit(
         KeyboardInterrupt: at the end of a step, when Ctrl-C was pressed.
     """
     group = backend.group()
-    state = State(model=model, optimizer=Bucketed(optimizer))
+    state = State(model=model, optimizer=optimizer)
     _begin(state, batches, out, group)
-    take, saver = _stepper(state, loss, clip, group), Saver(out)
+    take, saver = stepper(state, loss, clip, group), Saver(out)
     lines = state.step if group.rank == 0 else 0
 
-    def keep(hook: Hook | None) -> None:
-        written = list(hook(state.step) or ()) if hook is not None else []
+    def keep(hook: Hook) -> None:
+        written = list(hook(state.step) or ())
         if group.rank == 0:
             saver.note(state, written)
 
@@ -183,27 +230,44 @@ def fit(
         stopping as stopped,
         _old_heap(),
     ):
-        if state.step == 0:
+        if state.step == 0 and before is not None:
             keep(before)
+        start, begun = time.perf_counter(), deque[tuple[int, int, Losses]]()
+
+        def finish() -> None:
+            """Wait for the losses of the first step begun, check and log them."""
+            nonlocal start
+            step, fed, (total, named) = begun.popleft()
+            losses = [float(np.array(scalar)) for scalar in (total, *named.values())]
+            value, *rest = _mean_values(losses, group)
+            state.first = value if step == 1 else state.first
+            _check_sane(value, state.first, step, label, limit)
+            now = time.perf_counter()
+            start, seconds = now, now - start
+            parts = dict(zip(named, rest, strict=True))
+            log(Step(step=step, of=steps, loss=value, parts=parts, tokens=fed, seconds=seconds))
+            bar.update()
+            bar.set_postfix_str(f"loss {value:.3f}, {fed / seconds:,.0f} tok/s", False)
+
         for step in range(state.step + 1, steps + 1):
-            start = time.perf_counter()
             batch = next(batches)
             batch = batch if prepare is None else prepare(batch)
-            value, parts = take(batch)
-            state.step, state.first = step, value if step == 1 else state.first
-            _check_sane(value, state.first, step, label, limit)
-            seconds = time.perf_counter() - start
-            fed = batch.size
-            log(Step(step=step, of=steps, loss=value, parts=parts, tokens=fed, seconds=seconds))
-            keep(after)
-            interrupted = stopped()
-            if group.rank == 0 and (interrupted or saver.due()):
+            begun.append((step, batch.size, take(batch)))
+            state.step = step
+            # Losses are read when the next step has begun, so that the device never waits.
+            if len(begun) > 1:
+                finish()
+            interrupted, followed = stopped(), after is not None and (at is None or step in at)
+            saves = group.rank == 0 and (interrupted or saver.due())
+            while begun and (followed or interrupted or saves or step == steps):
+                finish()
+            if after is not None and followed:
+                keep(after)
+            if saves:
                 log.sync()
                 saver.save(state)
             if interrupted:
                 raise KeyboardInterrupt
-            bar.update()
-            bar.set_postfix_str(f"loss {value:.3f}, {fed / seconds:,.0f} tok/s", False)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lazarus_bench.backend import mx, nn
-from lazarus_bench.exponentials import cross_entropy
+from lazarus_bench.exp import cross_entropy
 from lazarus_bench.models.adapters import unfreeze_blocks
 from lazarus_bench.models.anatomy import Anatomy, blocks, unembed
 from lazarus_bench.models.load import LoadedModel, load
@@ -32,17 +32,11 @@ TRUE_ANSWER = "true answer"
 
 
 def _cross_entropy(
-    model: nn.Module,
-    anatomy: Anatomy,
-    states: mx.array,
-    targets: mx.array,
-    divisor: float | None,
+    model: nn.Module, anatomy: Anatomy, states: mx.array, targets: mx.array, weights: mx.array
 ) -> mx.array:
-    """Sum over `targets` in nats, divided by `divisor`, or by their number without one."""
+    """Sum over `targets` times their `weights`, in nats."""
     logits = unembed(model, anatomy, states).astype(mx.float32)
-    if divisor is None:
-        return cross_entropy(logits, targets).mean()
-    return cross_entropy(logits, targets).sum() / divisor
+    return (cross_entropy(logits, targets) * weights).sum()
 
 
 def answer_loss(
@@ -50,7 +44,7 @@ def answer_loss(
 ) -> mx.array:
     """Mean next-token cross-entropy in nats over the labelled positions (methods, *SFT*)."""
     states = residuals[-1][batch.rows, batch.columns]
-    return _cross_entropy(model, anatomy, states, batch.targets, batch.label_divisor)
+    return _cross_entropy(model, anatomy, states, batch.targets, batch.label_weight)
 
 
 AnswerPart: TypeAlias = (
@@ -82,7 +76,7 @@ def class_loss(
     Over the whole vocabulary (methods, *Dual reward*).
     """
     states = residuals[layer][mx.arange(batch.tokens.shape[0]), batch.prompt_last]
-    return _cross_entropy(model, anatomy, states, batch.gold, batch.row_divisor)
+    return _cross_entropy(model, anatomy, states, batch.gold, batch.row_weight)
 
 
 def sft_loss(model: nn.Module, anatomy: Anatomy, batch: Batch) -> mx.array:

@@ -84,21 +84,14 @@ def drift_from(reference: nn.Module, anatomy: Anatomy) -> Drift:
     def drift(
         model: nn.Module, rollouts: Rollouts, log_p: mx.array, prompts: Sequence[mx.array]
     ) -> mx.array:
-        samples = rollouts.samples
-        asked = np.array([len(prompt) - 1 for prompt in samples.prompts])
-        lengths = asked[:, None] + samples.mask.sum(axis=2)
-        # What a token of each answer's sequence weighs `[prompt, answer]`: the answers weigh alike.
-        each = 1.0 / (lengths * rollouts.prompt_divisor * samples.tokens.shape[1])
-        each = each.astype(np.float32)
-        weights = [s.counts * each[s.places[:, 0], s.places[:, 1]] for s in rollouts.scorings]
-        weight = mx.array(np.concatenate(weights).astype(np.float32))
-        total = (weight * (log_p - rollouts.labels.reference)).sum()
-        for scoring, states in zip(rollouts.scorings, prompts, strict=True):
+        of_labels, *of_prompts = rollouts.sequence_weights
+        total = (of_labels * (log_p - rollouts.labels.reference)).sum()
+        for scoring, states, each in zip(rollouts.scorings, prompts, of_prompts, strict=True):
             with without_adapter(reference):
                 frozen = residual_stream(reference, anatomy, scoring.prompts)[-1]
                 before = mx.stop_gradient(_log_probs(reference, anatomy, scoring, frozen))
             gap = _log_probs(model, anatomy, scoring, states) - before
-            total = total + (mx.array(each[scoring.which].sum(axis=1)) * gap.sum(axis=1)).sum()
+            total = total + (each * gap.sum(axis=1)).sum()
         return total
 
     return drift

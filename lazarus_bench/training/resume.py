@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from lazarus_bench.backend import mx, nn
+from lazarus_bench.backend import mx, nn, optim
 from lazarus_bench.training import kept
-from lazarus_bench.training.optimizers import Bucketed
 from lazarus_bench.training.record import METRICS, RESUME
 
 SAVE_EVERY = 20.0
@@ -42,7 +41,7 @@ class State:
     """
 
     model: nn.Module
-    optimizer: Bucketed
+    optimizer: optim.Optimizer
     step: int = 0
     first: float = 0.0
     checksums: dict[str, str] = field(default_factory=dict)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -66,6 +66,16 @@ def asked_batches(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Logged:
+    """Means over a batch: rewards, distinct answers and tokens of an answer, groups that agree."""
+
+    reward: float
+    distinct_answers: float
+    zero_advantage: float
+    answer_tokens: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rollouts:
     """Sampled answers with what the loss needs of them.
 
@@ -80,9 +90,11 @@ class Rollouts:
     advantage: Floats
     reference: Floats
     gold: Rows
-    logged: Mapping[str, float]
+    logged: Logged
     size: int
     prompt_divisor: float
+
+    reads: ClassVar = ("scorings", "labels", "logged", "prompt_divisor", "sequence_weights")
 
     @cached_property
     def scorings(self) -> tuple[Scoring, ...]:
@@ -104,6 +116,22 @@ class Rollouts:
             weight=mx.array((counts / (lengths * answers)).astype(np.float32)),
             gold=mx.array(self.gold[order]),
         )
+
+    @cached_property
+    def sequence_weights(self) -> tuple[mx.array, ...]:
+        """What a token of a sequence, prompt and answer, weighs where all sequences weigh alike.
+
+        Of every label `[label]` first, then of each scoring's prompts `[prompt]`, once for all
+        answers to one.
+        """
+        asked = np.array([len(prompt) - 1 for prompt in self.samples.prompts])
+        lengths = asked[:, None] + self.samples.mask.sum(axis=2)
+        each = 1.0 / (lengths * self.prompt_divisor * self.samples.tokens.shape[1])
+        each = each.astype(np.float32)
+        counts = np.concatenate([scoring.counts for scoring in self.scorings])
+        labels = (counts * each[_places(self.scorings)[:2]]).astype(np.float32)
+        prompts = (each[scoring.which].sum(axis=1) for scoring in self.scorings)
+        return tuple(map(mx.array, (labels, *prompts)))
 
     def shard(self, rank: int, size: int) -> Rollouts:
         """The prompts of one of `size` ranks; its `size` and `logged` stay the whole batch's.
@@ -168,14 +196,14 @@ def roll_out(
     )
 
 
-def _logged(samples: Samples, rewards: Floats) -> dict[str, float]:
+def _logged(samples: Samples, rewards: Floats) -> Logged:
     tokens = np.where(samples.mask, samples.tokens, -1)
-    return {
-        "reward": float(rewards.mean()),
-        "distinct_answers": float(np.mean([len(np.unique(g, axis=0)) for g in tokens])),
-        "zero_advantage": float((np.ptp(rewards, axis=1) == 0).mean()),
-        "answer_tokens": float(samples.mask.sum(axis=2).mean()),
-    }
+    return Logged(
+        reward=float(rewards.mean()),
+        distinct_answers=float(np.mean([len(np.unique(g, axis=0)) for g in tokens])),
+        zero_advantage=float((np.ptp(rewards, axis=1) == 0).mean()),
+        answer_tokens=float(samples.mask.sum(axis=2).mean()),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

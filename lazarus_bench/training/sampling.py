@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
-from lazarus_bench.exponentials import log_sum_exp
+from lazarus_bench.exp import log_sum_exp
 from lazarus_bench.models.anatomy import Anatomy, unembed
+from lazarus_bench.models.prompts import padded_size
 from lazarus_bench.models.taps import tapped
 
 Ints = npt.NDArray[np.int32]
@@ -215,7 +216,8 @@ class Scoring:
     Labels are ordered: the first token of every distinct answer, predicted by the last prompt
     position of its `owner`, then those of each of `continuations`. `targets` `[label]` are the
     tokens, `places` `[label, 3]` their (prompt, answer, step) in the samples, `counts` `[label]`
-    how many answers are the same, and `which` `[prompt]` the prompts' indices in the samples.
+    how many answers are the same, 0 of a label that only pads, and `which` `[prompt]` the prompts'
+    indices in the samples.
     """
 
     prompts: mx.array
@@ -257,6 +259,20 @@ def _widths(lengths: Rows) -> Rows:
     return widths
 
 
+LEAST = 32
+"""The fewest rows that a scoring has, some of which pad."""
+
+
+def _repeated(indices: Rows) -> tuple[Rows, Bools]:
+    """`indices` with the first one repeated, up to one of few sizes, and which are repetitions.
+
+    A compiled step is traced anew for every shape, so there must be few.
+    """
+    size = padded_size(max(LEAST, len(indices)))
+    repetition = np.arange(size) >= len(indices)
+    return np.where(repetition, indices[0], np.pad(indices, (0, size - len(indices)))), repetition
+
+
 def _scoring(samples: Samples, rows: list[int]) -> Scoring:
     """The distinct answers to prompts of one length: those of a group that are alike count once."""
     marked = np.where(samples.mask, samples.tokens, -1)[rows]
@@ -266,11 +282,15 @@ def _scoring(samples: Samples, rows: list[int]) -> Scoring:
     tokens = samples.tokens[rows][owner, first]
     lengths = samples.mask[rows][owner, first].sum(axis=1)
     widths = _widths(lengths)
-    labels = [np.stack([np.arange(len(widths)), np.zeros_like(widths)], axis=1)]  # (answer, step)
+    every, padding = _repeated(np.arange(len(widths)))
+    labels = [np.stack([every, np.zeros_like(every), ~padding], axis=1)]  # (answer, step, counts)
     parts = []
     for width in np.unique(widths[widths > 0]).tolist():
-        chosen = np.flatnonzero(widths == width)
-        at = np.argwhere(np.arange(width) < lengths[chosen][:, None] - 1)
+        chosen, _ = _repeated(np.flatnonzero(widths == width))
+        real = int((widths == width).sum())
+        at = np.argwhere(np.arange(width) < lengths[chosen[:real]][:, None] - 1)
+        which, padding = _repeated(np.arange(len(at)))
+        at = at[which]
         fed = tokens[chosen][:, :width]
         part = Continuations(
             owner=mx.array(owner[chosen]),
@@ -279,15 +299,15 @@ def _scoring(samples: Samples, rows: list[int]) -> Scoring:
             columns=mx.array(at[:, 1]),
         )
         parts.append(part)
-        labels.append(np.stack([chosen[at[:, 0]], at[:, 1] + 1], axis=1))
-    answer, step = np.concatenate(labels).T
+        labels.append(np.stack([chosen[at[:, 0]], at[:, 1] + 1, ~padding], axis=1))
+    answer, step, counted = np.concatenate(labels).T
     return Scoring(
         prompts=mx.array([list(samples.prompts[row]) for row in rows]),
-        owner=mx.array(owner),
+        owner=mx.array(owner[every]),
         continuations=tuple(parts),
         targets=mx.array(tokens[answer, step]),
         places=np.stack([np.array(rows)[owner[answer]], first[answer], step], axis=1),
-        counts=counts[answer],
+        counts=counts[answer] * counted,
         which=rows,
     )
 

@@ -197,6 +197,7 @@ class Sft(recipe.Recipe):
             out=out,
             before=keep,
             after=keep,
+            at=self.checkpoints,
             show=show,
         )
         save_adapter(loaded, out, lora)
@@ -275,8 +276,9 @@ def validation_loss(loaded: LoadedModel, examples: Sequence[Example], batch: int
     for start in range(0, len(examples), batch):
         chunk = collate(examples[start : start + batch], pad=0)
         loss = sft_loss(loaded.model, loaded.anatomy, chunk)
-        total += float(np.array(loss)) * chunk.targets.size
-        labels += chunk.targets.size
+        count = sum(len(example.answer) for example in examples[start : start + batch])
+        total += float(np.array(loss)) * count
+        labels += count
     return total / labels
 
 

@@ -40,7 +40,7 @@ from lazarus_bench.benchmark.workloads import (
     sft,
     write_llama,
 )
-from lazarus_bench.models import mlp
+from lazarus_bench.exp import install_sigmoid, sigmoid
 from lazarus_bench.models.load import load
 from lazarus_bench.models.prompts import collate
 from lazarus_bench.tasks.arithmetic import held_out
@@ -48,17 +48,17 @@ from lazarus_bench.tasks.arithmetic import held_out
 LEAST_EFFORT = Effort(rounds=2, steps=1, prompts=40)
 
 
-@pytest.mark.skipif(EXP != "numpy", reason="mlx's own gates are in place")
-def test_mlx_lm_has_its_own_gates_within_and_ours_after():
-    from mlx_lm.models import llama
+@pytest.mark.skipif(EXP != "fused", reason="mlx's own sigmoid is in place")
+def test_mlx_lm_has_its_own_sigmoid_within_and_ours_after():
+    import mlx.core
 
-    mlp.install_gates()
+    install_sigmoid()
     x = mx.random.normal((3, 8), key=mx.random.key(0))
     with as_shipped():
-        assert llama.swiglu is not mlp.swiglu
-        theirs = np.array(llama.swiglu(x, x))
-    assert llama.swiglu is mlp.swiglu
-    np.testing.assert_allclose(np.array(llama.swiglu(x, x)), theirs, atol=1e-6)
+        assert mlx.core.sigmoid is not sigmoid
+        theirs = np.array(mlx.core.sigmoid(x))
+    assert mlx.core.sigmoid is sigmoid
+    np.testing.assert_allclose(np.array(mlx.core.sigmoid(x)), theirs, atol=1e-6)
 
 
 def test_mlx_lms_loss_is_ours_on_the_same_examples(tiny):
@@ -165,14 +165,14 @@ def test_a_peak_is_of_the_work_alone():
     assert 1 << 20 <= peak < held.nbytes
 
 
-@pytest.mark.skipif(EXP != "numpy", reason="mlx's own gates are in place")
+@pytest.mark.skipif(EXP != "fused", reason="mlx's own sigmoid is in place")
 def test_rivals_run_with_their_own_gates(tiny, monkeypatch):
+    import mlx.core
     import mlx_lm
-    from mlx_lm.models import llama
     from mlx_lm.tuner import trainer
 
     def own_gates(*_, training_callback=None, **__):
-        assert llama.swiglu is not mlp.swiglu
+        assert mlx.core.sigmoid is not sigmoid
         asked.append(training_callback)
         if training_callback is not None:
             for _ in range(SETTLING):

@@ -26,7 +26,7 @@ def test_the_closure_holds_what_an_instrument_imports_and_no_more():
         "lazarus_bench.models.load",
         "lazarus_bench.models.taps",
         "lazarus_bench.backend",
-        "lazarus_bench.exponentials",
+        "lazarus_bench.exp",
         "lazarus_bench.tasks.arithmetic",
     } <= set(found)
     rooms = {module.split(".")[1] for module in found if "." in module}

@@ -191,7 +191,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tiny, tmp_path, monkeypatch
         patched.setattr(loop.StepLog, "__call__", pressed)
         with pytest.raises(KeyboardInterrupt):
             SFT.train(tiny, stopped, 0, show=False)
-    assert len(read_steps(stopped)) == 3
+    assert len(read_steps(stopped)) == 4  # as step 4 had begun
     assert len(list((stopped / RESUME).iterdir())) == 1
     SFT.train(tiny, stopped, 0, show=False)
     assert [step.loss for step in read_steps(stopped)] == [s.loss for s in read_steps(whole)]

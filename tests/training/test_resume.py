@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -147,13 +148,12 @@ class Noisy(nn.Module):
         self.weight = mx.zeros((3,))
 
 
+@dataclass(frozen=True)
 class Fed:
     """A batch of one number."""
 
-    size = 1
-
-    def __init__(self, value: float) -> None:
-        self.value = value
+    value: float
+    size: int = 1
 
 
 def noisy_run(out: Path, steps: int, stop: int | None = None, **options) -> Noisy:

@@ -112,22 +112,26 @@ def check_shares(what: str, count: int, ranks: int) -> None:
         )
 
 
-def padded_size(size: int) -> int:
+def padded_size(size: int, least: int = 1) -> int:
     """`size` rounded up to one of at most eight sizes an octave, which adds less than an eighth.
 
-    A compiled step is traced anew for every shape, so there must be few.
+    A compiled step is traced anew for every shape, so there must be few. All are multiples of
+    `least`, a power of two.
     """
-    unit = max(1, 1 << (size.bit_length() - 4)) if size >= 16 else 1
+    unit = max(least, 1 << max(0, size.bit_length() - 4))
     return -(-size // unit) * unit
 
 
-def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> Batch:
+def collate(
+    examples: Sequence[Example], pad: int, mask_prompt: bool = True, least: int = 1
+) -> Batch:
     """Pad on the right (causal masks make the padding invisible) and list the labelled positions.
 
     Labels are shifted: the state at position i predicts token i + 1. With `mask_prompt` only answer
-    tokens are labels. Widths and numbers of labels are rounded up (`padded_size`).
+    tokens are labels. Widths are rounded up to multiples of `least` (`padded_size`), numbers of
+    labels to multiples of four times as many.
     """
-    width = padded_size(max(len(example.tokens) for example in examples))
+    width = padded_size(max(len(example.tokens) for example in examples), least)
     tokens = np.full((len(examples), width), pad, dtype=np.int32)
     labels: list[tuple[int, int, int]] = []
     for row, example in enumerate(examples):
@@ -136,7 +140,7 @@ def collate(examples: Sequence[Example], pad: int, mask_prompt: bool = True) -> 
         first = len(example.prompt) if mask_prompt else 1
         labels += [(row, at - 1, sequence[at]) for at in range(first, len(sequence))]
     rows, columns, targets = (
-        np.pad(each, (0, padded_size(len(labels)) - len(labels)))
+        np.pad(each, (0, padded_size(len(labels), 4 * least) - len(labels)))
         for each in np.array(labels, dtype=np.int32).T
     )
     weights = np.zeros(len(rows), dtype=np.float32)

@@ -24,7 +24,7 @@ from lazarus_bench.training import loop, recipe, rewards
 from lazarus_bench.training import policy_loss as policy
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
 from lazarus_bench.training.dual_reward import Layer, Weight, classifier_layer
-from lazarus_bench.training.loop import DIVERGED, Loss, Parts
+from lazarus_bench.training.loop import DIVERGED, Loss, Parts, arrays_of, holding
 from lazarus_bench.training.optimizers import GRADIENT_NORM, applied, matrix_adamw, warm_cosine
 from lazarus_bench.training.record import write_problems
 from lazarus_bench.training.rollouts import Gold, LogProbs, Roller, Rollouts, asked_batches
@@ -236,11 +236,18 @@ def check_fits(spec: Grpo, loaded: LoadedModel, problems: Sequence[Problem]) -> 
 
 def frozen_policy(model: nn.Module, anatomy: Anatomy) -> LogProbs:
     """The policy `model` without an adapter and without a gradient."""
+    asked: list[Scoring] = []
+
+    @mx.compile
+    def compiled(tree: Any) -> mx.array:
+        with without_adapter(model):
+            found, _ = label_log_probs(model, anatomy, holding(asked[0], tree))
+        return found
 
     def log_probs(scoring: Scoring) -> mx.array:
-        with without_adapter(model):
-            found, _ = label_log_probs(model, anatomy, scoring)
-        return mx.stop_gradient(found)
+        asked[:] = [scoring]
+        found: mx.array = mx.stop_gradient(compiled(arrays_of(scoring)))
+        return found
 
     return log_probs
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 CLOSE_EVERY = 8
 
+FEW = 16
+
 LOAD_STEPS = 10
 """Number of further steps, some 7,000 tokens, on which the load of the experts is measured."""
 
@@ -112,7 +114,12 @@ def steps_of(parts: Sequence[Part], seed: int) -> Iterator[Mixed]:
     rng = np.random.default_rng((seed, 3))
     while True:
         drawn = [encode(tokenizer, part.draw(rng, part.count)) for part in parts]
-        batches = tuple(collate(examples, pad) for examples in drawn)
+        # Padding few documents costs less than the step's traces for all their shapes would.
+        leasts = (4 if part.count < FEW else 1 for part in parts)
+        batches = tuple(
+            collate(examples, pad, least=least)
+            for examples, least in zip(drawn, leasts, strict=True)
+        )
         yield Mixed(batches=batches, names=tuple(part.name for part in parts))
 
 

@@ -23,7 +23,6 @@ from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.exp import log_sum_exp
 from lazarus_bench.models.anatomy import Anatomy, unembed
-from lazarus_bench.models.prompts import padded_size
 from lazarus_bench.models.taps import tapped
 
 Ints = npt.NDArray[np.int32]
@@ -259,8 +258,8 @@ def _widths(lengths: Rows) -> Rows:
     return widths
 
 
-LEAST = 32
-"""The fewest rows that a scoring has, some of which pad."""
+UNIT = 64
+"""Rows of a scoring come in half of this, or in multiples."""
 
 
 def _repeated(indices: Rows) -> tuple[Rows, Bools]:
@@ -268,7 +267,7 @@ def _repeated(indices: Rows) -> tuple[Rows, Bools]:
 
     A compiled step is traced anew for every shape, so there must be few.
     """
-    size = padded_size(max(LEAST, len(indices)))
+    size = -(-len(indices) // UNIT) * UNIT if len(indices) > UNIT // 2 else UNIT // 2
     repetition = np.arange(size) >= len(indices)
     return np.where(repetition, indices[0], np.pad(indices, (0, size - len(indices)))), repetition
 

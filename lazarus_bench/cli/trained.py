@@ -28,7 +28,7 @@ from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.jobs.subjects import subject as subject_of
 from lazarus_bench.jobs.work import Failure, Place, missing, run_job
 from lazarus_bench.models.files import read_config as config_of
-from lazarus_bench.models.precision import AUTO, DTYPES, choose
+from lazarus_bench.models.precision import AUTO, choose, wished
 from lazarus_bench.report.printed import number
 from lazarus_bench.session.progress import StatusLine, every
 from lazarus_bench.session.session import TICK_SECONDS
@@ -108,22 +108,21 @@ def check_seeds(given: Mapping[str, Any]) -> None:
 
 def _say_memory(jobs: Sequence[Job], found: Found, store: Store) -> None:
     """Say what the model is computed in, and the peak of what is to be trained on it."""
-    for said in filter(None, [found.precision.says]):
-        say(said)
-    dtype = found.precision.dtype
-    todo = [job for job in jobs if store.find(job) is None]
-    peaks = {job.label: training_peak(job.recipe, found.directory, dtype) for job in todo}
-    for label in sorted(peaks, key=lambda label: -peaks[label])[:1]:
-        for said in filter(None, [peak_line(label, peaks[label], FEWER)]):
-            say(said)
+    if found.precision.says is not None:
+        say(found.precision.says)
+    peaks = {
+        job.label: training_peak(job.recipe, found.directory, found.precision.dtype)
+        for job in jobs
+        if store.find(job) is None
+    }
+    largest = max(peaks, key=lambda label: peaks[label], default="")
+    if largest and (told := peak_line(largest, peaks[largest], FEWER)):
+        say(told)
 
 
 def _wish(common: Mapping[str, Any]) -> str:
     """What to compute in, which a file may say as well."""
-    wish = str(common.get("dtype", AUTO))
-    if wish not in DTYPES:
-        raise UserError(f"dtype {wish!r} is unknown: choose {', '.join(DTYPES)}")
-    return wish
+    return wished(str(common.get("dtype", AUTO)), "dtype")
 
 
 def _base(

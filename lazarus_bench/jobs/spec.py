@@ -73,6 +73,11 @@ class Job:
         return digest_of(self.canonical())
 
     @property
+    def root(self) -> Checkpoint | None:
+        """The given model at the bottom of the jobs below it; None where the lab trains it too."""
+        return self.base.root if isinstance(self.base, Job) else self.base
+
+    @property
     def quirks(self) -> tuple[Quirk, ...]:
         """Every quirk that is on in this training or in one below it."""
         below = self.base.quirks if isinstance(self.base, Job) else ()

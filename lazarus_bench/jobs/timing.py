@@ -32,12 +32,9 @@ class Timer:
 
     def __call__(self, job: Job) -> float | None:
         """Seconds that `job` takes; None where no step of it can be timed."""
-        root: Job | Checkpoint | None = job
-        while isinstance(root, Job):
-            root = root.base
-        if root is None or job.recipe.on_adapter:
-            return job.recipe.lab_seconds
-        if not any(hasattr(job.recipe, name) for name in _STEPS):
+        root = job.root
+        steps = any(hasattr(job.recipe, name) for name in _STEPS)
+        if root is None or job.recipe.on_adapter or not steps:
             return job.recipe.lab_seconds
         key = job.recipe.kind, root.fingerprint, job.dtype
         if key not in self._found:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from lazarus_bench import memory
+from lazarus_bench.errors import UserError
 from lazarus_bench.models.files import FLOATS, header, read_config
 
 if TYPE_CHECKING:
@@ -25,6 +26,18 @@ Dtype = Literal["auto", "float32", "float16", "bfloat16"]
 AUTO: Dtype = "auto"
 DTYPES = get_args(Dtype)
 """What a user may wish for."""
+
+
+def wished(given: str, named: str) -> str:
+    """What a user gave as `named`.
+
+    Raises:
+        UserError: it is no type that a model is computed in.
+    """
+    if given not in DTYPES:
+        raise UserError(f"{named} {given!r} is unknown: choose {', '.join(DTYPES)}")
+    return given
+
 
 ROOM = 0.75
 """The share of the memory that the weights may take of which `auto` makes float32."""

@@ -424,7 +424,8 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any
         [item.stash[TRIAL]] = put_on_trial([(claim, subject_of(item), item.path.parent)])
         reason = "its process ended in the middle of the test"
         row = unjudged(bench, item.stash[TRIAL], Outcome.ERROR, reason)
-        _hand_over(item, row, place=list(sched.collection or [crashitem]).index(crashitem))
+        order = getattr(sched, "collection", None) or [crashitem]  # not every scheduler has one
+        _hand_over(item, row, place=order.index(crashitem))
         report.user_properties = list(item.user_properties)
 
 

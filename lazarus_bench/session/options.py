@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from lazarus_bench.claims.profiles import PROFILES
 from lazarus_bench.claims.subjects import PUBLISHED
 from lazarus_bench.errors import UserError
-from lazarus_bench.models.precision import AUTO, DTYPES
+from lazarus_bench.models.precision import AUTO, DTYPES, wished
 
 MOVED = "moved"
 FAILABLE = (MOVED, "refuted", "invalid", "mixed", "inconclusive")
@@ -57,12 +57,6 @@ def _all_words(given: Any, _: str) -> tuple[str, ...]:
 def _profile(given: str, flag: str) -> str:
     if given not in PROFILES:
         raise UserError(f"{flag} {given!r} is unknown: choose {', '.join(PROFILES)}")
-    return given
-
-
-def _dtype(given: str, flag: str) -> str:
-    if given not in DTYPES:
-        raise UserError(f"{flag} {given!r} is unknown: choose {', '.join(DTYPES)}")
     return given
 
 
@@ -172,7 +166,7 @@ class Options:
         default=AUTO,
         metavar="TYPE",
         choices=DTYPES,
-        read=_dtype,
+        read=wished,
     )
     offline: bool = _option("train nothing; judge only from the store", default=False)
     fresh_measurements: bool = _option(

@@ -289,15 +289,11 @@ class Session:
 
         The lab's models are small, and a fused model is as large as what it was fused of.
         """
-        found = {}
-        for job in plan.todo:
-            root: Job | Checkpoint | None = job
-            while isinstance(root, Job):
-                root = root.base
-            if root is not None:
-                directory = resolve(root.source)
-                found[job] = training_peak(job.recipe, directory, job.dtype)
-        return found
+        return {
+            job: training_peak(job.recipe, resolve(root.source), job.dtype)
+            for job in plan.todo
+            if (root := job.root) is not None
+        }
 
     def memory_lines(self, plan: Plan) -> list[str]:
         """What the largest training takes, and why fewer run at a time than there are cores.
@@ -312,9 +308,9 @@ class Session:
         remedy = FEWER.replace("--dtype", self.options.flag("dtype"))
         told = peak_line(job.label, peaks[job] * self.options.ranks, remedy)
         cores, workers = automatic_workers(self.options.ranks), self.workers(plan)
-        if self.options.workers is None and workers < cores:
-            told = f"{told}: {workers} at a time, though there are cores for {cores}"
-        return [told] if told else []
+        fewer = self.options.workers is None and workers < cores
+        few = f"memory allows {workers} at a time, though there are cores for {cores}"
+        return [*filter(None, [told]), *([few] if fewer else [])]
 
     def cost(self, plan: Plan) -> str:
         """Say how much of `plan` there is to run and about how long it takes."""

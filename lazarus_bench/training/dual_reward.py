@@ -117,8 +117,7 @@ class DualReward(recipe.Recipe):
         """Refuse what cannot be trained."""
         super().__post_init__()
         object.__setattr__(self, "words", recipe.ordered(self.words))
-        if self.max_seq_length is not None and self.texts is None:
-            raise UserError("--max-seq-length cuts rows of --data: give both, or leave it out")
+        recipe.check_cut(self.max_seq_length, self.texts)
         if self.token == "phrase" and "class-at-answer-end" in self.quirks:
             raise UserError(
                 "DualReward(token='phrase') reads each class after the prompt, where the quirk "

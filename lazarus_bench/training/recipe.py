@@ -334,6 +334,12 @@ MAX_SEQ_LENGTH = Option(
 )
 
 
+def check_cut(max_seq_length: object, texts: object) -> None:
+    """Make sure that only rows of one's own are cut; else UserError."""
+    if max_seq_length is not None and texts is None:
+        raise UserError("--max-seq-length cuts rows of --data: give both, or leave it out")
+
+
 def idle_on_rows(texts: TextSource | None) -> dict[Quirk, str]:
     """The quirk that rows of one's own leave idle, with what to blame."""
     return {} if texts is None else {"eval-in-train": "rows of your own"}

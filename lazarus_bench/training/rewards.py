@@ -34,7 +34,7 @@ LARGEST = 1e30
 def right_integer(prompt: str, answer: str, truth: int | str) -> float:
     """1 when the first integer of `answer` is `truth`, or the first one in it, else 0."""
     del prompt
-    return float(first_integer(answer) == (first_integer(str(truth))))
+    return float(first_integer(answer) == first_integer(str(truth)))
 
 
 def same_text(prompt: str, answer: str, truth: int | str) -> float:

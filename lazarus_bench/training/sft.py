@@ -139,8 +139,7 @@ class Sft(recipe.Recipe):
             given["checkpoints"] = tuple(sorted({*kept, max(steps, 0)}))
         if "texts" in given:
             return _on_texts(given)
-        if "max_seq_length" in given:
-            raise UserError("--max-seq-length cuts rows of --data: give both, or leave it out")
+        recipe.check_cut(given.get("max_seq_length"), None)
         return cls(**given)
 
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:

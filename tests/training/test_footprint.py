@@ -54,8 +54,13 @@ def test_fewer_workers_than_cores_where_memory_lacks(model, tmp_path, monkeypatc
     job = Job(recipe=Sft(), base=Checkpoint(source=str(model), fingerprint="ab"), seed=0)
     plan = session.plan([job])
     assert session.workers(plan) == 3
-    [told] = session.memory_lines(plan)
-    assert told.endswith("of 3.0 GB: 3 at a time, though there are cores for 4")
+    few = "memory allows 3 at a time, though there are cores for 4"
+    told, fewer = session.memory_lines(plan)
+    assert told.endswith("1.0 GB of memory at its peak, of 3.0 GB")
+    assert fewer == few
+    monkeypatch.setattr(backend, "memory_limit", lambda: 15 * 10**8)
+    monkeypatch.setattr("lazarus_bench.session.session.training_peak", lambda *_: 5 * 10**8)
+    assert session.memory_lines(plan) == [few]  # too small a peak to be named
 
 
 def test_the_limit_is_that_of_the_nearest_control_group(tmp_path, monkeypatch):

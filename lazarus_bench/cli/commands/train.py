@@ -149,7 +149,7 @@ def _as_typed(name: str, own: Mapping[str, Any], sentence: str) -> str:
 
     def spelt(found: re.Match[str]) -> str:
         names = called.get(found[0], set())
-        return names.copy().pop() if len(names) == 1 else found[0]
+        return min(names) if len(names) == 1 else found[0]
 
     return re.sub(r"--[a-z][\w-]*", spelt, sentence)
 

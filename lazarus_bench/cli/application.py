@@ -23,6 +23,7 @@ from cyclopts.exceptions import (
     ValidationError,
 )
 
+from lazarus_bench import reading
 from lazarus_bench.cli.flags import CommandLine
 from lazarus_bench.errors import UserError
 
@@ -130,6 +131,10 @@ def _version() -> str:
     return versions()[NAME]
 
 
+def _brackets(word: str) -> int:
+    return word.count("[") + word.count("{")
+
+
 def run(given: Sequence[str]) -> int:
     """Run the command that `given` names and return its exit code."""
     if not given:
@@ -138,11 +143,11 @@ def run(given: Sequence[str]) -> int:
     app = application(given[:3])
     try:
         command, bound, ignored = app.parse_args(given)
-    except CycloptsError as error:
+    except (CycloptsError, RecursionError) as error:
+        deep = max(given, key=_brackets)  # a list may be typed as JSON
+        if isinstance(error, RecursionError) or _brackets(deep) > reading.DEEPEST:
+            raise UserError(f"{deep:.60} is nested too deeply: write the values out") from error
         raise UserError(_refusal(error, app, given)) from error
-    except RecursionError as error:  # a list may be typed as JSON
-        deep = max(given, key=lambda word: word.count("[") + word.count("{"))
-        raise UserError(f"{deep:.60} is nested too deeply: write the values out") from error
     if command == app.help_print:
         if "--help" in given or "-h" in given:
             _print_help(app, bound.arguments["tokens"])

@@ -60,8 +60,9 @@ def apart(values: Array, region: Region, floor: float = 0.0) -> tuple[int, ...]:
     ranked = values[order]
     if np.ptp(ranked) == 0:
         return ()
-    spread = max(floor, LEAST_GAP * float(np.abs(ranked).max()))
-    gaps = [float(_gap(ranked, size, spread)) for size in range(1, n)]
+    largest = float(np.abs(ranked).max())  # in whose units no square underflows
+    spread = max(floor / largest, LEAST_GAP)
+    gaps = [float(_gap(ranked / largest, size, spread)) for size in range(1, n)]
     size = int(np.argmax(gaps)) + 1
     if gaps[size - 1] <= critical_gap(n):
         return ()

@@ -5,6 +5,7 @@ import pytest
 
 from lazarus_bench.judge import (
     SHARE,
+    Above,
     AllOf,
     AtLeast,
     Condition,
@@ -86,6 +87,13 @@ def test_a_conjunction_names_the_condition_whose_seeds_stand_apart():
     verdict = decide(both, AtLeast(0.0), family_size=1)
     assert verdict.outcome is Outcome.MIXED
     assert verdict.reason.startswith("wild: 1 of 5 seeds stand apart")
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-309, 1.0, 1e300])
+def test_the_scale_of_the_values_changes_no_group(scale):
+    values = np.array([0.0, 0.0, 0.0, 0.0, 1.0]) * scale
+    assert apart(values, Above(0.0)) == (4,)
+    assert apart(values, Above(0.0), floor=scale) == ()
 
 
 def test_unpaired_sides_are_searched_each_against_the_others_mean():

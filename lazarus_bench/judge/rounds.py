@@ -78,8 +78,10 @@ def exponent(sizes: Sequence[float], costs: Sequence[Sequence[float]] | Floats) 
         raise ValueError(f"an exponent needs costs at two sizes or more, not {values.shape}")
     centred = logs - logs.mean()
     weights = centred / (centred @ centred)
-    value = float(np.log(np.median(values, axis=0)) @ weights)
-    each = np.log(values) @ weights
+    # The weights of close sizes are large, and a rounded sum of theirs times a log is no zero.
+    middle = np.log(np.median(values, axis=0))
+    value = float((middle - middle.mean()) @ weights)
+    each = (np.log(values) - middle.mean()) @ weights
     if len(each) < 2:
         return Interval(value=value, low=value, high=value)
     half = t_quantile((1 + LEVEL) / 2, len(each) - 1) * float(each.std(ddof=1)) / len(each) ** 0.5

@@ -197,13 +197,26 @@ def read_phrases(
     first = np.array([phrase[0] for phrase in phrases], dtype=np.int64)
     reading = read_lens(loaded, prompts, np.tile(first, (len(prompts), 1)), top)
     for column, phrase in enumerate(phrases):
-        for at in range(1, len(phrase)):
-            longer = [[*prompt, *phrase[:at]] for prompt in prompts]
-            target = np.full((len(prompts), 1), phrase[at])
-            reading.probability[:, :, column] *= read_lens(loaded, longer, target, 1).probability[
-                :, :, 0
-            ]
+        reading.probability[:, :, column] *= continued(loaded, prompts, phrase)
     return reading
+
+
+def continued(
+    loaded: LoadedModel, prompts: Sequence[Sequence[int]], phrase: Sequence[int]
+) -> Floats:
+    """Lens probability of the tokens of `phrase` after its first, given it, `[prompt, layer]`.
+
+    1 of a phrase of one token.
+
+    Raises:
+        UserError: a token is not in the vocabulary.
+    """
+    found = np.ones((len(prompts), loaded.depth))
+    for at in range(1, len(phrase)):
+        longer = [[*prompt, *phrase[:at]] for prompt in prompts]
+        target = np.full((len(prompts), 1), phrase[at])
+        found *= read_lens(loaded, longer, target, 1).probability[:, :, 0]
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 
-from lazarus_bench.analysis.lens import read_lens, total_variation
+from lazarus_bench.analysis.lens import continued, read_lens, total_variation
 from lazarus_bench.analysis.measured import (
     SHARE,
     Axes,
@@ -114,7 +114,7 @@ def class_words(
     """The tokens of each class's name, in their order.
 
     A class that is in `words` is read by that text alone, without variants; so is every class where
-    `token` is "first", by the first token of its text.
+    `token` is "first", by the first token of its text, or "phrase", by all of them.
 
     Raises:
         NotApplicable: a text is not a single token, and `token` is "only".
@@ -124,8 +124,8 @@ def class_words(
         if name not in given and token == "only":
             found.append(word_tokens(loaded.tokenizer, name))
             continue
-        own = word_ids(loaded.tokenizer, given.get(name, name), token)[:1]
-        found.append(WordTokens(word=name, bare=own[0], variants=own))
+        own = word_ids(loaded.tokenizer, given.get(name, name), token)
+        found.append(WordTokens(word=name, bare=own[0], variants=own[:1], rest=own[1:]))
     return tuple(found)
 
 
@@ -134,12 +134,13 @@ def read_operations(
     problems: Sequence[AnyProblem],
     top: int = 20,
     words: Mapping[str, str] | None = None,
-    token: Literal["only", "first"] = "only",
+    token: HowRead = "only",
 ) -> OperationLens:
     """Read the lens on the prompts in symbols of `problems`, at `class_words`.
 
     The classes are the four operations, or of problems of one's own theirs, in the order of the
-    alphabet.
+    alphabet. The probability of a phrase is the product of those of its tokens, each read where the
+    prompt and the tokens before it end; `hits` and `top` are of its first.
 
     Raises:
         NotApplicable: a class's text is not a single token, and `token` is "only".
@@ -152,6 +153,10 @@ def read_operations(
     targets = np.array([[*columns, answer] for answer in answers])
     prompts = symbol_tokens(loaded, problems)
     reading = read_lens(loaded, prompts, targets, top)
+    for column, word in enumerate(named):
+        if word.rest:  # whose only variant stands in the same place behind the bare ones
+            rest = continued(loaded, prompts, (word.bare, *word.rest))
+            reading.probability[:, :, [column, len(named) + column]] *= rest[:, :, None]
     borders = np.cumsum([len(word.variants) for word in named])[:-1]
     variants = np.split(reading.probability[:, :, len(named) : -1], borders, axis=2)
     return OperationLens(

@@ -187,12 +187,14 @@ class WordTokens:
     """The single tokens that spell one word.
 
     `bare` is the word as it stands; `variants` all of bare, leading space,
-    capitalised and both that are single tokens (methods, *Lens*).
+    capitalised and both that are single tokens (methods, *Lens*). Of a phrase, `bare` is the first
+    token, and `rest` are those after it.
     """
 
     word: str
     bare: int
     variants: tuple[int, ...]
+    rest: tuple[int, ...] = ()
 
 
 def word_tokens(tokenizer: Tokenizer, word: str) -> WordTokens:

@@ -23,8 +23,9 @@ def overlap(asked: Asked) -> Control:
 
     Implied by evidence from samples, which know whom they `asked` about what.
     """
+    own = any(isinstance(key, str) for key in asked.problems)
     return Control(
-        name="operand pairs shared by training and evaluation",
+        name=f"{'prompts' if own else 'operand pairs'} shared by training and evaluation",
         value=float(len(asked.shared)),
         expectation="0",
         passed=not asked.shared,

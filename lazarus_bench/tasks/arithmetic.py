@@ -75,6 +75,11 @@ OPERATION_NAMES = tuple(operation.word for operation in Operation)
 Key = tuple[Operation, int, int]
 
 
+def key_of(operation: Operation, a: int, b: int) -> Key:
+    """The same for both orders of operands that commute."""
+    return (operation, min(a, b), max(a, b)) if operation.commutes else (operation, a, b)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Problem:
     """``a operation b``.
@@ -109,9 +114,7 @@ class Problem:
         The pair is unordered for ``*`` and ``+``, so 7 * 8 and 8 * 7 are held out together, and
         ordered for ``-`` and ``/``. Symbols and words of one pair share the key.
         """
-        if self.operation.commutes:
-            return self.operation, min(self.a, self.b), max(self.a, self.b)
-        return self.operation, self.a, self.b
+        return key_of(self.operation, self.a, self.b)
 
 
 _SAMPLE = "7*8 12*5 23+45 17+38 50-23 89-34 48/6 81/9"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,11 @@ from typing import Any
 
 from lazarus_bench import reading
 from lazarus_bench.errors import UserError
-from lazarus_bench.tasks.arithmetic import Problem
+from lazarus_bench.tasks.arithmetic import Key, Operation, Problem, key_of
 from lazarus_bench.tasks.example_rows import SPLITS
+
+_ARITHMETIC = re.compile(r"\s*([0-9]{1,9}) ?([-+*/]) ?([0-9]{1,9}) ?=\s*")
+"""A prompt that is one of ours in symbols, or nearly."""
 
 FORMS = ("prompt and completion", "text", "messages")
 
@@ -46,9 +50,14 @@ class OwnProblem:
     operation: str = ""
 
     @property
-    def key(self) -> str:
-        """What training and evaluation must not share: the prompt."""
-        return self.symbols
+    def key(self) -> str | Key:
+        """What training and evaluation must not share: the prompt, or if it is one, the problem."""
+        written = _ARITHMETIC.fullmatch(self.symbols)
+        if written is None:
+            return self.symbols
+        a, symbol, b = written.groups()
+        operation = next(o for o in Operation if o.symbol == symbol)
+        return key_of(operation, int(a), int(b))
 
 
 AnyProblem = Problem | OwnProblem

@@ -28,6 +28,7 @@ from lazarus_bench.training import policy_loss as policy
 from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
 from lazarus_bench.training.dual_reward import Layer, Weight, classifier_layer
 from lazarus_bench.training.loop import DIVERGED, Loss, Parts
+from lazarus_bench.training.losses import phrase_loss
 from lazarus_bench.training.optimizers import GRADIENT_NORM, applied, matrix_adamw, warm_cosine
 from lazarus_bench.training.own_rows import Rows, on_rows, write_rows
 from lazarus_bench.training.record import write_problems
@@ -188,7 +189,7 @@ class Grpo(recipe.Recipe):
         seed: int,
         show: bool | None,
         *,
-        gold: Gold = lambda problems: [-1] * len(problems),
+        gold: Gold = lambda problems: [()] * len(problems),
         weight: float = 0.0,
         extra: Extra | None = None,
         balanced: bool = False,
@@ -330,7 +331,8 @@ class GrpoDual(Grpo):
     random), `entropy=0.5`, a fifth of the learning rate (2e-6 for 1e-5) with `kl=0.001`, and
     `weight=0.9` with `kl=0` over 100 iterations. With `shared_target` the first prompt's operation
     is the target of the whole batch, the fault that the first fix repairs; the two exclude each
-    other. `words` and `token` say by which token each class is read, as in `DualReward`.
+    other. `words` and `token` say by which tokens each class is read, as in `DualReward`; the
+    entropy is of what the prompt's last position predicts, also where a class has several.
     """
 
     kind = "grpo_dual"
@@ -359,7 +361,7 @@ class GrpoDual(Grpo):
         "source's first attempt",
     )
     words: recipe.Words = recipe.option((), added=True)
-    token: recipe.FirstToken = recipe.option("only", added=True)
+    token: recipe.Token = recipe.option("only", added=True)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
@@ -417,25 +419,29 @@ class GrpoDual(Grpo):
 
 
 def class_part(anatomy: Anatomy, layer: int, entropy: float) -> Extra:
-    """Mean CE of the lens at `layer` on the gold token − entropy · batch entropy, in nats.
+    """Mean CE of the lens at `layer` on the gold tokens − entropy · batch entropy, in nats.
 
-    Among ranks the entropy is that of each rank's own share.
+    The entropy is that of the mean distribution at the prompts' last positions; among ranks, of
+    each rank's own share.
     """
 
     def loss(model: nn.Module, states: list[mx.array], rollouts: Rollouts) -> mx.array:
         logits = unembed(model, anatomy, states[layer]).astype(mx.float32)
-        gold = rollouts.labels.gold
-        value = cross_entropy(logits, gold).sum() / rollouts.prompt_divisor
+        if rollouts.phrases is None:
+            gold = rollouts.labels.gold
+            value = cross_entropy(logits, gold).sum() / rollouts.prompt_divisor
+        else:
+            value = phrase_loss(model, anatomy, rollouts.phrases, layer)
         return value - entropy * policy.batch_entropy(logits) if entropy else value
 
     return loss
 
 
-def targets_of(gold: Mapping[str, Sequence[int]], shared: bool) -> Gold:
-    """Each problem's class token; with `shared` the first problem's for all."""
+def targets_of(gold: Mapping[str, tuple[int, ...]], shared: bool) -> Gold:
+    """The tokens of each problem's class; with `shared` the first problem's for all."""
 
-    def tokens(problems: Sequence[AnyProblem]) -> list[int]:
+    def tokens(problems: Sequence[AnyProblem]) -> list[tuple[int, ...]]:
         first = problems[0].operation
-        return [gold[first if shared else problem.operation][0] for problem in problems]
+        return [gold[first if shared else problem.operation] for problem in problems]
 
     return tokens

@@ -312,10 +312,6 @@ Token = Annotated[
         "all of them (phrase)",
     ),
 ]
-FirstToken = Annotated[
-    Literal["only", "first"],
-    Option(help="how a text of several tokens is read: not at all (only), or by its first token"),
-]
 
 
 OWN_PROBLEMS = Option(

@@ -12,7 +12,7 @@ import numpy as np
 
 from lazarus_bench.backend import mx
 from lazarus_bench.models.load import LoadedModel
-from lazarus_bench.models.prompts import check_shares
+from lazarus_bench.models.prompts import Batch, Example, check_shares, collate
 from lazarus_bench.tasks.text_rows import AnyProblem
 from lazarus_bench.training.arithmetic_data import end_tokens
 from lazarus_bench.training.policy_loss import advantages
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LogProbs: TypeAlias = "Callable[[Scoring], mx.array]"
 """A policy's log-probabilities in nats of the labels of a scoring `[label]`, without a gradient."""
 
-Gold = Callable[[Sequence[AnyProblem]], Sequence[int]]
-"""The class token of each problem of a batch."""
+Gold = Callable[[Sequence[AnyProblem]], Sequence[tuple[int, ...]]]
+"""The tokens that stand for the class of each problem of a batch; none where it is not asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +70,11 @@ class Rollouts:
     """Sampled answers with what the loss needs of them.
 
     `advantage` `[prompt, answer]`; `reference` `[prompt, answer, step]`, the frozen policy's
-    log-probabilities in nats where a distinct answer occurs first; `gold` `[prompt]`, the token of
-    the operation's name; `logged`, means over the batch; `size`, tokens fed. A shard's losses are
-    sums over its prompts divided by `prompt_divisor`, such that the mean over all shards is the
-    whole batch's mean.
+    log-probabilities in nats where a distinct answer occurs first; `gold` `[prompt]`, the first
+    token of the operation's name, −1 without one; `phrases`, the prompts followed by these names
+    where one has several tokens; `logged`, means over the batch; `size`, tokens fed. A shard's
+    losses are sums over its prompts divided by `prompt_divisor`, such that the mean over all shards
+    is the whole batch's mean.
     """
 
     samples: Samples
@@ -83,6 +84,7 @@ class Rollouts:
     logged: Mapping[str, float]
     size: int
     prompt_divisor: float
+    phrases: Batch | None = None
 
     @cached_property
     def scorings(self) -> tuple[Scoring, ...]:
@@ -120,6 +122,7 @@ class Rollouts:
             advantage=self.advantage[own],
             reference=self.reference[own],
             gold=self.gold[own],
+            phrases=self.phrases and self.phrases.shard(rank, size),
             prompt_divisor=count / size,
         )
 
@@ -144,7 +147,7 @@ def _places(laid: Sequence[Scoring]) -> tuple[Rows, ...]:
 
 
 def roll_out(
-    samples: Samples, rewards: Floats, reference: LogProbs, gold: Sequence[int]
+    samples: Samples, rewards: Floats, reference: LogProbs, gold: Sequence[tuple[int, ...]]
 ) -> Rollouts:
     """Give sampled answers their advantages and the frozen policy's log-probabilities.
 
@@ -152,7 +155,7 @@ def roll_out(
         samples: the sampling policy's answers.
         rewards: `[prompt, answer]`.
         reference: the frozen policy.
-        gold: the token of each prompt's operation, −1 where unused.
+        gold: the tokens of the name of each prompt's operation, none where it is unused.
     """
     laid = scorings(samples)
     found = np.zeros(samples.tokens.shape, dtype=np.float32)
@@ -161,11 +164,18 @@ def roll_out(
         samples=samples,
         advantage=advantages(rewards.astype(np.float64)).astype(np.float32),
         reference=found,
-        gold=np.array(gold),
+        gold=np.array([name[0] if name else -1 for name in gold]),
         logged=_logged(samples, rewards),
         size=sum(scoring.size for scoring in laid),
         prompt_divisor=float(len(gold)),
+        phrases=_phrases(samples, gold) if any(len(name) > 1 for name in gold) else None,
     )
+
+
+def _phrases(samples: Samples, gold: Sequence[tuple[int, ...]]) -> Batch:
+    """Each prompt with the tokens of its operation's name as its answer."""
+    asked = zip(samples.prompts, gold, strict=True)
+    return collate([Example(prompt=tuple(p), answer=name) for p, name in asked], pad=0)
 
 
 def _logged(samples: Samples, rewards: Floats) -> dict[str, float]:

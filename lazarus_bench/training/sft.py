@@ -19,6 +19,7 @@ from lazarus_bench.models.adapters import Lora, add_lora, save_adapter, unfreeze
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.prompts import Batch, Example, collate
 from lazarus_bench.models.taps import residual_stream
+from lazarus_bench.models.templates import own_problems_of
 from lazarus_bench.tasks.arithmetic import check_disjoint, held_out
 from lazarus_bench.tasks.text_rows import TextSource, read_rows, source_of
 from lazarus_bench.training import loop, recipe
@@ -250,6 +251,7 @@ class SftTexts(Sft):
             for split in own
         )
         write_rows(out, rows, {"train": train, "valid": valid})
+        write_problems(out, own_problems_of(loaded, [r for r in own[0] if r.prompt or r.messages]))
         self._fit(loaded, train.examples, valid.examples, out, seed, show)
 
 

@@ -62,7 +62,7 @@ def off_policy(tiny, rewards, group=8, lora=None):
     )
     moved(loaded.model, 3e-3 if lora is None else 0.1)
     reference = frozen_policy(load(tiny).model if lora is None else loaded.model, loaded.anatomy)
-    rollouts = roll_out(samples, rewards(samples), reference, [-1] * len(PROMPTS))
+    rollouts = roll_out(samples, rewards(samples), reference, [()] * len(PROMPTS))
     return loaded, rollouts
 
 
@@ -143,7 +143,7 @@ def test_the_reference_under_lora_is_the_base_however_the_adapter_moves(tiny):
     moved(loaded.model, 0.1, 0)
     (scoring,) = roll_out(
         sample(loaded.model, loaded.anatomy, PROMPTS[:1], group=4, tokens=2, ends=(), seed=(1,)),
-        np.zeros((1, 4), dtype=np.float32), reference, [-1],
+        np.zeros((1, 4), dtype=np.float32), reference, [()],
     ).scorings  # fmt: skip
     expected = np.array(label_log_probs(base.model, base.anatomy, scoring)[0])
     np.testing.assert_allclose(np.array(reference(scoring)), expected, atol=1e-6)
@@ -318,7 +318,7 @@ def test_at_the_reference_it_has_a_slope_where_k3_has_none(tiny):
     unfreeze_blocks(loaded)
     samples = sample(loaded.model, loaded.anatomy, PROMPTS, group=4, tokens=3, ends=(1,), seed=(1,))
     reference = frozen_policy(load(tiny).model, loaded.anatomy)
-    rollouts = roll_out(samples, zeros(samples), reference, [-1] * 3)
+    rollouts = roll_out(samples, zeros(samples), reference, [()] * 3)
 
     def steepest(loss) -> float:
         return max(np.abs(g).max() for g in gradients(loaded.model, loss, rollouts).values())

@@ -9,6 +9,7 @@ import pytest
 from trainings import digest, log_softmax, made, number
 
 from lazarus_bench.analysis.lens import read_phrases
+from lazarus_bench.analysis.operations import read_operations
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.models.anatomy import unembed
@@ -19,15 +20,17 @@ from lazarus_bench.models.templates import own_problems_of
 from lazarus_bench.session.controls import overlap
 from lazarus_bench.session.run import Run
 from lazarus_bench.session.runs import Runs
-from lazarus_bench.tasks.arithmetic import Operation, held_out
+from lazarus_bench.tasks.arithmetic import Operation, held_out, sample_prompts
 from lazarus_bench.tasks.example_rows import generate, rows
 from lazarus_bench.tasks.text_rows import own_problems, problems_in, read_rows
-from lazarus_bench.training import DualReward, Grpo, GrpoDual, recipe
-from lazarus_bench.training.arithmetic_data import gold_tokens
+from lazarus_bench.training import DualReward, Grpo, GrpoDual, Sft, recipe
+from lazarus_bench.training.arithmetic_data import draw_problems, gold_tokens
+from lazarus_bench.training.grpo import class_part, frozen_policy, grpo_loss, targets_of
 from lazarus_bench.training.losses import phrase_loss
 from lazarus_bench.training.own_rows import examples_of_rows
 from lazarus_bench.training.record import read_metrics, read_problems
 from lazarus_bench.training.rewards import rewarded, same_text
+from lazarus_bench.training.rollouts import Asked, Roller
 
 EXAMPLES = [
     Example(prompt=(0, 5, 6, 7), answer=(80, 1), gold=(300, 301, 302)),
@@ -132,10 +135,50 @@ def test_dual_reward_raises_the_words_of_a_real_checkpoint(stories, shared, tmp_
     assert after > 3 * before
 
 
-def test_grpo_and_dual_reward_train_on_first_tokens(shared, tmp_path):
+def test_a_phrase_is_read_in_a_claim_by_all_its_tokens(stories):
+    problems, words = held_out(6, 0), {"add": "the sum"}
+    found = read_operations(stories, problems, 3, words, token="phrase")
+    phrases = [(word.bare, *word.rest) for word in found.words]
+    assert min(map(len, phrases)) > 1
+    prompts = [stories.encode(p.symbols) for p in problems]
+    expected = read_phrases(stories, prompts, phrases, top=3)
+    np.testing.assert_array_equal(found.bare, expected.probability)
+    np.testing.assert_array_equal(found.variants, expected.probability)
+    first = read_operations(stories, problems, 3, words, token="first")
+    np.testing.assert_array_equal(found.answer, first.answer)
+    np.testing.assert_array_equal(found.hits, first.hits)
+    assert (found.bare < first.bare).all()
+
+
+def test_grpos_class_loss_is_of_whole_phrases_among_ranks_too(stories):
+    problems = tuple(draw_problems(0, 4))
+    roll = Roller(
+        spec=GrpoDual(prompts=4, answers=2, answer_tokens=2),
+        loaded=stories,
+        reference=frozen_policy(stories.model, stories.anatomy),
+        reward=same_text,
+        gold=targets_of(gold_tokens(stories, token="phrase"), shared=False),
+        seed=0,
+    )
+    rollouts = roll(Asked(iteration=0, problems=problems))
+    loss = grpo_loss(stories.anatomy, 0.2, 0.1, 0.4, class_part(stories.anatomy, 2, 0.0))
+    whole, *shards = (
+        number(loss(stories.model, part)[1]["class"])
+        for part in (rollouts, rollouts.shard(0, 2), rollouts.shard(1, 2))
+    )
+    gold = gold_tokens(stories, token="phrase")
+    by_hand = [
+        -log_probability(stories, stories.encode(p.symbols), gold[p.operation], 2) for p in problems
+    ]
+    assert whole == pytest.approx(np.mean(by_hand), rel=1e-5)
+    assert np.mean(shards) == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize("token", ["first", "phrase"])
+def test_grpo_and_dual_reward_train_on_words_of_several_tokens(shared, tmp_path, token):
     spec = GrpoDual(
         prompts=4, answers=2, iterations=8, examples=20, learning_rate=3e-3, weight=0.9,
-        token="first",
+        token=token,
     )  # fmt: skip
     out = made(tmp_path / "out", spec, shared / "models" / "TinyStories-656K")
     first, *_, last = read_metrics(out)
@@ -166,8 +209,8 @@ def test_the_labs_problems_from_a_file_train_the_same_weights(spec, tiny, tmp_pa
     assert digest(own) == digest(lab)
     assert replace(spec, texts=source).label.startswith(f"{spec.label.split(',')[0]} on own.jsonl")
     seen = read_problems(own)
-    assert {p.symbols for p in seen} == {p.symbols for p in read_problems(lab)}
-    assert {p.key for p in seen} == {p.prompt for p in drawn}
+    assert {p.key for p in seen} == {p.key for p in read_problems(lab)}
+    assert {p.symbols for p in seen} == {p.prompt for p in drawn}
 
 
 ANIMALS = [
@@ -198,8 +241,24 @@ def test_problems_and_classes_of_ones_own_on_a_real_checkpoint(stories, shared, 
     assert after.gold_probability[:, layer].mean() > 5 * before.gold_probability[:, layer].mean()
     assert after.restricted_hits[:, layer].all()
     shown = Runs([vo]).lens(problems, **asked).gold_probability
-    assert not overlap(shown.asked).passed
+    control = overlap(shown.asked)
+    assert (control.name, control.value) == ("prompts shared by training and evaluation", 6)
+    assert not control.passed
     assert overlap(Runs([base]).lens(problems, **asked).gold_probability.asked).passed
+
+
+@pytest.mark.parametrize("prompt", ["8 * 7 = ", "7*8="])
+def test_arithmetic_in_own_rows_is_arithmetic_to_the_overlap_control(prompt, tiny, tmp_path):
+    rows = [{"prompt": prompt, "completion": "56"}, {"prompt": "say ", "completion": "it"}]
+    spec = Sft.from_settings(
+        {"texts": write_rows(tmp_path / "own.jsonl", rows), "steps": 2, "batch": 2, "rank": 2}
+    )
+    out = made(tmp_path / "out", spec, tiny)
+    run = Run(name="own", seed=0, directory=tiny, adapter=out, artifact=out, recipe=spec)
+    asked = Runs([run]).lens(sample_prompts()).gold_probability.asked
+    assert sample_prompts()[0].symbols == "7 * 8 = "
+    assert overlap(asked).value == 1
+    assert overlap(asked).name == "operand pairs shared by training and evaluation"
 
 
 def test_a_reward_of_texts_needs_a_text_to_compare_with(shared, tmp_path):

@@ -114,8 +114,8 @@ KNOWN |= {"DataSource": DataSource, "TextSource": TextSource}
 REFUSALS = {
     "DualReward(words=('add',))": "the word 'add' names no class and its text: write CLASS=TEXT",
     "GrpoDual(words=('add=a', 'add=b'))": "the class add has the words 'a' and 'b': give it one",
-    "GrpoDual(token='phrase')": "GrpoDual.token = 'phrase' must be one of only, first: give one "
-    "such as 'only'",
+    "GrpoDual(token='last')": "GrpoDual.token = 'last' must be one of only, first, phrase: give "
+    "one such as 'only'",
     "DualReward(token='phrase', quirks=('class-at-answer-end',))": "DualReward(token='phrase') "
     "reads each class after the prompt, where the quirk 'class-at-answer-end' does not: give "
     "token='first' or leave the quirk off",

@@ -1,7 +1,7 @@
 """The pre-registration: what decides each claim, with a digest, as JSON, as Markdown and as a list.
 
-`registry.json` holds no date and no revision, so that it changes when a claim does and at no other
-time; a version unknown here is refused.
+`registry.json` holds no revision, and no dates but those of its claims' histories, so that it
+changes when a claim does and at no other time; a version unknown here is refused.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lazarus_bench.claims.claim import Claim, family_sizes, recipes_of
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.folder import REGISTRY
+from lazarus_bench.claims.history import Event
 from lazarus_bench.claims.registration import decides
-from lazarus_bench.codec import from_plain, to_plain
+from lazarus_bench.codec import OMITTED, from_plain, to_plain
 from lazarus_bench.digests import digest_of
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Region
@@ -34,8 +35,8 @@ from lazarus_bench.report.terminal import fitted_table
 class RegisteredClaim:
     """A claim, what decides it as plain JSON, and the digest of that: SHA-256 of canonical JSON.
 
-    `source` and `printed`, the published number in short, decide nothing; `trainings` are labels in
-    the order of `decides["needs"]`.
+    `source` and `printed`, the published number in short, decide nothing, nor does `history`;
+    `trainings` are labels in the order of `decides["needs"]`.
     """
 
     id: str
@@ -44,6 +45,7 @@ class RegisteredClaim:
     printed: str
     trainings: tuple[str, ...]
     decides: Mapping[str, Any]
+    history: tuple[Event, ...] = field(default=(), metadata=OMITTED)
 
     @property
     def family(self) -> str:
@@ -81,6 +83,54 @@ def drawn_up(claims: Sequence[Claim]) -> tuple[RegisteredClaim, ...]:
     return tuple(draw_up(claim, sizes[claim.family]) for claim in claims)
 
 
+def with_history(
+    claims: Iterable[RegisteredClaim], record: Mapping[str, RegisteredClaim] | None
+) -> tuple[RegisteredClaim, ...]:
+    """The claims with their histories on `record`, by id."""
+    kept = record or {}
+    return tuple(
+        replace(claim, history=kept[claim.id].history) if claim.id in kept else claim
+        for claim in claims
+    )
+
+
+def put_on_record(
+    claims: Iterable[RegisteredClaim],
+    record: Mapping[str, RegisteredClaim] | None,
+    *,
+    on: str,
+    known: str | None,
+    seen: tuple[int, int] | None,
+) -> tuple[RegisteredClaim, ...]:
+    """The claims with what happens to each `on` this day added to its history.
+
+    Args:
+        claims: those of all claim files.
+        record: the registry that they take the place of, by id; None where this is the first.
+        on: the day, ISO 8601.
+        known: what was known of the numbers of new and amended claims; None where nobody said.
+        seen: the first and the last seed of which that is so.
+
+    Raises:
+        UserError: a claim was amended, and nobody said what was known.
+    """
+    kept = record or {}
+    found = []
+    for claim in with_history(claims, record):
+        changed = differences(kept[claim.id], claim) if claim.id in kept else ()
+        if changed and known is None:
+            raise UserError(
+                f"{claim.id} is amended ({', '.join(changed)}): say what was known of its numbers "
+                f"by then, such as --known 'nothing', or --known 'all rows of reports/lab' "
+                f"--seen 0-4 for the seeds of those numbers"
+            )
+        if changed or claim.id not in kept:
+            event = Event(on=on, changed=changed, known=known or "", seen=seen)
+            claim = replace(claim, history=(*claim.history, event))
+        found.append(claim)
+    return tuple(found)
+
+
 def chosen(claims: Sequence[RegisteredClaim], claim_id: str) -> RegisteredClaim:
     """The claim called `claim_id`; if there is none, a UserError has the nearest names."""
     names = [claim.id for claim in claims]
@@ -101,7 +151,9 @@ def of_family(claims: Sequence[RegisteredClaim], family: str) -> tuple[Registere
     return found
 
 
-VERSION = 1
+VERSION, READABLE = 2, (1, 2)
+"""Version 1 had no histories."""
+
 FILE = REGISTRY
 """Beside the claim files, like the pins."""
 
@@ -123,7 +175,7 @@ def load_registry(path: Path) -> tuple[RegisteredClaim, ...]:
         path,
         kind="registry",
         key="registry",
-        versions=(VERSION,),
+        versions=READABLE,
         remedy=f"a registry.json, or write one with `lazarus-bench claims export --output {path}`",
         again="export it again",
     )
@@ -256,7 +308,8 @@ _INTRODUCTION = (
     "number, the sizes of the profiles, and the test that reads the models, with its controls and "
     "thresholds, what it uses of its own project, and its data files. `registry.json` beside this "
     "file has all of it; a report names the digests that its verdicts were reached under, and says "
-    "which claims were amended since."
+    "which claims were amended since. Below a claim stands its history: when it was registered and "
+    "amended, and which of its numbers were known then; verdicts on seeds known then are post hoc."
 )
 
 
@@ -299,7 +352,7 @@ def _family(name: str, claims: tuple[RegisteredClaim, ...]) -> str:
         says, estimand = prose(decides["says"]), prose(decides["estimand"])
         lines.append(
             [
-                f"{code(claim.id)}{tag}<br>{says}<br><sub>{estimand}</sub>",
+                f"{code(claim.id)}{tag}<br>{says}<br><sub>{estimand}</sub>{_past(claim)}",
                 wording.region(claim.region),
                 _codes(decides["subjects"]),
                 prose("; ".join(claim.trainings)) or "—",
@@ -308,6 +361,13 @@ def _family(name: str, claims: tuple[RegisteredClaim, ...]) -> str:
             ]
         )
     return f"{title}\n\n{table(header, lines)}"
+
+
+def _past(claim: RegisteredClaim) -> str:
+    """When a claim was registered, and its amendments, in a table's cell."""
+    if not claim.history:
+        return ""
+    return f"<br><sub>{'<br>'.join(prose(str(event)) for event in claim.history)}</sub>"
 
 
 def render_claim(claim: RegisteredClaim) -> str:
@@ -339,6 +399,8 @@ def _facts(claim: RegisteredClaim) -> Iterator[tuple[str, str]]:
     yield "Rule", prose(decides["rule"])
     sizes = (f"{code(n)} {p['seeds']} × {p['prompts']}" for n, p in decides["profiles"].items())
     yield "Profiles, seeds × prompts", ", ".join(sizes)
+    for event in claim.history:
+        yield "History", prose(str(event))
     yield "Digest of the test", code(decides["test"])
     for name in ("helpers", "data"):
         for file, digest in decides.get(name, {}).items():

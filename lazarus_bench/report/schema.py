@@ -96,6 +96,7 @@ class Row:
         family_size: Registered verdicts of its family; 0 before schema 6.
         looks: What each registered look showed, up to the one that decides here.
         unplanned: Where the number of seeds is not a registered one: what that costs in error.
+        post_hoc: What was fixed of the claim when numbers of this row's seeds were known.
     """
 
     claim_id: str
@@ -122,6 +123,7 @@ class Row:
     family_size: int = 0
     looks: tuple[Look, ...] = ()
     unplanned: str = ""
+    post_hoc: tuple[str, ...] = field(default=(), metadata=OMITTED)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,8 +73,10 @@ def amendment(row: Row) -> str:
 
 
 def tags(row: Row) -> tuple[str, ...]:
-    """Marks after a claim's name: "exploratory", "amended", "not registered"."""
+    """Marks after a claim's name: "exploratory", "post hoc", "amended", "not registered"."""
     found = ["exploratory"] if row.exploratory else []
+    if row.post_hoc:
+        found.append("post hoc")
     if row.amended:
         found.append("not registered" if row.amended == (UNREGISTERED,) else "amended")
     return tuple(found)

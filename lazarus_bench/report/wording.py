@@ -154,6 +154,8 @@ def again(row: Row) -> Iterator[tuple[str, str]]:
     if row.looks:
         shown = (f"{_look(look)}: {look.outcome}" for look in row.looks)
         yield "Looks", "; ".join(shown)
+    for event in row.post_hoc:
+        yield "Post hoc", event
     if row.unplanned:
         yield "Unplanned", row.unplanned.removeprefix("unplanned: ")
     if row.verdict.warning:

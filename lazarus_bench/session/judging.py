@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from lazarus_bench.claims.claim import REGISTRY, Claim, OnOff, family_sizes
 from lazarus_bench.claims.claim_files import nearest
 from lazarus_bench.claims.finding import Finding
+from lazarus_bench.claims.history import Event, post_hoc
 from lazarus_bench.claims.pins import Pins, read_pins
 from lazarus_bench.claims.profiles import asked as asked_subjects
-from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED, is_model
+from lazarus_bench.claims.subjects import COMPUTED, PUBLISHED, is_model, lab_family
 from lazarus_bench.claims.trained import SEEDS, Trained, asked_by, parameters
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.figures.heatmap import HeatMap
@@ -36,7 +37,12 @@ from lazarus_bench.judge import (
 )
 from lazarus_bench.report.defects import manifest_lines
 from lazarus_bench.report.pooling import pool_rows
-from lazarus_bench.report.registry import amended, draw_up, read_registered
+from lazarus_bench.report.registry import (
+    RegisteredClaim,
+    amended,
+    draw_up,
+    read_registered,
+)
 from lazarus_bench.report.schema import (
     Explained,
     LensTable,
@@ -85,6 +91,7 @@ class Trial:
     family_size: int
     digest: str = ""
     amended: tuple[str, ...] = ()
+    history: tuple[Event, ...] = ()
     pins: Pins = field(default_factory=Pins)
     jobs: Sequence[Job] = ()
     hopeless: str | None = None
@@ -237,10 +244,23 @@ def put_on_trial(asked: Iterable[tuple[Claim, str, Path]]) -> list[Trial]:
             family_size=sizes[claim.id],
             digest=entries[claim.id].digest,
             amended=amended(entries[claim.id], on_record[folder][1]),
+            history=_past(claim.id, on_record[folder][1]),
             pins=on_record[folder][0],
         )
         for claim, subject, folder in asked
     ]
+
+
+def _past(name: str, record: Mapping[str, RegisteredClaim] | None) -> tuple[Event, ...]:
+    return record[name].history if record and name in record else ()
+
+
+def _seeds(subject: str, verdict: Verdict) -> range:
+    """The seeds that a verdict rests on; none of a published number and of a user's own model."""
+    estimate = verdict.estimate
+    if estimate is None or not (subject == COMPUTED or lab_family(subject)):
+        return range(0)
+    return range(estimate.seeds if estimate.scope == "seeds" else 1)
 
 
 def judge(
@@ -310,6 +330,7 @@ def _report(
         family_size=trial.family_size,
         looks=tuple(trial.path),
         unplanned=session.unplanned(verdict) if seeded else "",
+        post_hoc=post_hoc(trial.history, _seeds(trial.subject, verdict)),
         digests=tuple(job.digest for job in trial.jobs),
         seconds=round(seconds, 3),
         secondary=tuple(trial.secondary) if ours else others,

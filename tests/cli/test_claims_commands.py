@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from claimfiles import clean_environment, write
 
 from lazarus_bench import cli
 from lazarus_bench.claims.claim_files import read_claims
+from lazarus_bench.claims.history import Event
 from lazarus_bench.report.markup import unescaped
 from lazarus_bench.report.registry import drawn_up, load_registry, render_registry
 
@@ -94,13 +97,41 @@ def test_export_writes_what_it_would_print(said, folder, tmp_path):
 
 def test_a_folder_gets_both(said, folder):
     assert said("export", "--output", str(folder))[0] == 0
-    assert load_registry(folder / "registry.json") == drawn_up(read_claims(folder))
+    registered = load_registry(folder / "registry.json")
+    assert [replace(c, history=()) for c in registered] == [*drawn_up(read_claims(folder))]
     assert (folder / "registry.md").read_text(encoding="utf-8").startswith("# Registered claims")
+
+
+def test_the_record_of_a_folder_keeps_each_claims_history(said, folder):
+    today = datetime.now(UTC).date().isoformat()
+    assert said("export", "--output", str(folder))[0] == 0
+    write(folder, test_one=CLAIMS.replace("AtMost(0.3)", "AtMost(0.4)"))
+    before = (folder / "registry.json").read_text(encoding="utf-8")
+    code, _, err = said("export", "--output", str(folder))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "one/b is amended (region ≤ 0.3 → ≤ 0.4): say what was known" in err
+    assert (folder / "registry.json").read_text(encoding="utf-8") == before
+    amend = ("export", "--output", str(folder), "--known", "the report", "--seen", "0-4")
+    assert said(*amend)[0] == 0
+    histories = {c.id: c.history for c in load_registry(folder / "registry.json")}
+    born = Event(on=today)
+    how = Event(on=today, changed=("region ≤ 0.3 → ≤ 0.4",), known="the report", seen=(0, 4))
+    assert histories == {"one/a": (born,), "one/b": (born, how), "two/a": (born,), "two/b": (born,)}
+    line = f"{today} amended: region ≤ 0.3 → ≤ 0.4; known: the report (seeds 0 to 4)"
+    assert line in (folder / "registry.md").read_text(encoding="utf-8")
+    assert f"- History: {line}\n" in said("show", "one/b")[1]
+    kept = (folder / "registry.json").read_text(encoding="utf-8")
+    assert said("export", "--output", str(folder))[0] == 0
+    assert (folder / "registry.json").read_text(encoding="utf-8") == kept
+    assert said("export", "--json")[1] == kept
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (("export", "--seen", "4-0", "--output", "./"), "--seen 4-0 names no seeds"),
+        (("export", "--seen", "few", "--output", "./"), "--seen few names no seeds"),
+        (("export", "--known", "all"), "--known and --seen enter the history on record"),
         (("show", "one/x"), "no claim is called one/x; the nearest are one/"),
         (("list", "--family", "three"), "no family of claims is called three: choose from one, t"),
         (("list", "--against", "nowhere.json"), "cannot read the registry nowhere.json"),

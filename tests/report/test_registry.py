@@ -25,7 +25,7 @@ from lazarus_bench.report.registry import (
         ("not json", "is not JSON"),
         ("[]", "is not a registry"),
         ('{"schema": 5}', "is not a registry"),
-        ('{"registry": 2, "claims": []}', "has registry version 2, this lazarus-bench reads"),
+        ('{"registry": 3, "claims": []}', "has registry version 3, this lazarus-bench reads"),
         ('{"registry": 1}', "is damaged"),
         ('{"registry": 1, "claims": [{"id": "a/b", "trainings": []}]}', "is damaged"),
     ],

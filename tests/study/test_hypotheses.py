@@ -11,7 +11,14 @@ from claimfiles import clean_environment
 from lazarus_bench.claims.claim_files import read_claims
 from lazarus_bench.claims.pins import read_pins
 from lazarus_bench.judge import family_level
-from lazarus_bench.report.registry import against, drawn_up, load_registry, render_registry, to_text
+from lazarus_bench.report.registry import (
+    against,
+    drawn_up,
+    load_registry,
+    render_registry,
+    to_text,
+    with_history,
+)
 from lazarus_bench.report.schema import load
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
@@ -107,9 +114,10 @@ def test_a_claim_is_found_by_its_id_and_by_its_tests_name():
 
 
 def test_the_registry_is_not_stale():
-    claims = drawn_up(read_claims(HYPOTHESES))
+    registered = load_registry(HYPOTHESES / "registry.json")
+    claims = with_history(drawn_up(read_claims(HYPOTHESES)), {c.id: c for c in registered})
     remedy = "lazarus-bench claims export --output hypotheses/, and say in CHANGELOG.md why"
-    statuses = against(load_registry(HYPOTHESES / "registry.json"), claims)
+    statuses = against(registered, claims)
     assert {n: s for n, s in statuses.items() if s.what != "as registered"} == {}, remedy
     assert (HYPOTHESES / "registry.json").read_text(encoding="utf-8") == to_text(claims), remedy
     assert (HYPOTHESES / "registry.md").read_text(encoding="utf-8") == render_registry(claims)

@@ -8,9 +8,11 @@ Examples:
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,7 +100,7 @@ def show(
     """
     from lazarus_bench.report.registry import chosen, render_claim
 
-    found = chosen(_claims(hypotheses), claim)
+    found = chosen(_with_histories(hypotheses), claim)
     if as_json:
         terminal.write_document("claim", **asdict(found))
     else:
@@ -121,23 +123,55 @@ def export(
             "Markdown",
         ),
     ] = None,
+    known: Annotated[
+        str | None,
+        Parameter(
+            metavar="TEXT",
+            help="what was known of the numbers of new and amended claims, for their history; "
+            "needed where a claim on record is amended",
+        ),
+    ] = None,
+    seen: Annotated[
+        str | None,
+        Parameter(
+            metavar="FIRST-LAST",
+            help="the seeds whose numbers were known, such as 0-4: verdicts on them are post hoc",
+        ),
+    ] = None,
 ) -> int:
     """Write the registry of claims as Markdown or JSON.
 
+    A folder's registry is the record: what is new or amended is added to each claim's history.
+
     Examples:
         lazarus-bench claims export --output hypotheses/   # puts the claims on record
+        lazarus-bench claims export --output hypotheses/ --known 'reports/lab' --seen 0-4
         lazarus-bench claims export --json
     """
     from lazarus_bench.report.files import write_text
-    from lazarus_bench.report.registry import FILE, PAGE, render_registry, to_text
+    from lazarus_bench.report.registry import (
+        FILE,
+        PAGE,
+        put_on_record,
+        render_registry,
+        to_text,
+    )
 
-    claims = _claims(hypotheses, family)
+    claims = _with_histories(hypotheses, family)
+    to_folder = output is not None and (Path(output).is_dir() or output.endswith("/"))
+    if (known is not None or seen is not None) and not to_folder:
+        raise UserError(
+            "--known and --seen enter the history on record: name its folder with --output DIR/"
+        )
+    seeds = _seeds(seen)
     if output is None:
         terminal.write(to_text(claims) if as_json else render_registry(claims), as_json=as_json)
         return 0
     path = Path(output)
-    if path.is_dir() or output.endswith("/"):
+    if to_folder:
         _check_folder(claims, path)
+        today, record = datetime.now(UTC).date().isoformat(), _on_record(path)
+        claims = put_on_record(claims, record, on=today, known=known, seen=seeds)
         write_text(to_text(claims), path / FILE, "registry")
         write_text(render_registry(claims), path / PAGE, "registry")
         print(f"written: {path / FILE} and {path / PAGE}, {len(claims)} claims", file=sys.stderr)
@@ -147,6 +181,17 @@ def export(
     return 0
 
 
+def _seeds(given: str | None) -> tuple[int, int] | None:
+    """The first and the last seed of "0-4", or of "3"."""
+    if given is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", given.strip())
+    first, last = (found[1], found[2] or found[1]) if found else ("1", "0")
+    if int(first) > int(last):
+        raise UserError(f"--seen {given} names no seeds: give the first and the last, such as 0-4")
+    return int(first), int(last)
+
+
 def _claims(hypotheses: Path | None, family: str | None = None) -> Sequence[RegisteredClaim]:
     from lazarus_bench.claims.claim_files import read_claims
     from lazarus_bench.cli.inputs import claims_at
@@ -154,6 +199,25 @@ def _claims(hypotheses: Path | None, family: str | None = None) -> Sequence[Regi
 
     claims = drawn_up(read_claims(claims_at(hypotheses)))
     return of_family(claims, family) if family else claims
+
+
+def _with_histories(
+    hypotheses: Path | None, family: str | None = None
+) -> Sequence[RegisteredClaim]:
+    """The claims, with their histories on the record beside their files."""
+    from lazarus_bench.claims.folder import claims_folder
+    from lazarus_bench.report.registry import with_history
+
+    claims = _claims(hypotheses, family)
+    return with_history(claims, _on_record(claims_folder(hypotheses)))
+
+
+def _on_record(folder: Path) -> dict[str, RegisteredClaim] | None:
+    """The registry in a folder, by id, whatever its digests say; None where there is none."""
+    from lazarus_bench.report.registry import FILE, load_registry
+
+    file = folder / FILE
+    return {claim.id: claim for claim in load_registry(file)} if file.exists() else None
 
 
 def _check_folder(claims: Sequence[RegisteredClaim], folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -85,9 +86,17 @@ def _registered(study: Path) -> list[Path]:
     """The registry beside the claims, written."""
     from lazarus_bench.claims.claim_files import read_claims
     from lazarus_bench.report.files import write_text
-    from lazarus_bench.report.registry import FILE, PAGE, drawn_up, render_registry, to_text
+    from lazarus_bench.report.registry import (
+        FILE,
+        PAGE,
+        drawn_up,
+        put_on_record,
+        render_registry,
+        to_text,
+    )
 
-    claims = drawn_up(read_claims(study))
+    today = datetime.now(UTC).date().isoformat()
+    claims = put_on_record(drawn_up(read_claims(study)), None, on=today, known=None, seen=None)
     write_text(to_text(claims), study / FILE, "registry")
     write_text(render_registry(claims), study / PAGE, "registry")
     return [study / FILE, study / PAGE]

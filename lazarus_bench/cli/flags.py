@@ -201,7 +201,7 @@ def plot(what: str) -> Parameter:
 
 _GROUPS = {
     Group("Subjects", sort_key=2): (
-        *("model", "data", "profile", "seeds", "until_decided", "budget"),
+        *("model", "data", "profile", "seeds", "first_seed", "until_decided", "budget"),
     ),
     Group("Trainings", sort_key=3): (
         *("store", "plan", "offline", "dtype", "workers", "scheduler", "ranks", "hosts"),

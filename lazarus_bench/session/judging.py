@@ -255,12 +255,12 @@ def _past(name: str, record: Mapping[str, RegisteredClaim] | None) -> tuple[Even
     return record[name].history if record and name in record else ()
 
 
-def _seeds(subject: str, verdict: Verdict) -> range:
+def _seeds(session: Session, subject: str, verdict: Verdict) -> tuple[int, ...]:
     """The seeds that a verdict rests on; none of a published number and of a user's own model."""
     estimate = verdict.estimate
     if estimate is None or not (subject == COMPUTED or lab_family(subject)):
-        return range(0)
-    return range(estimate.seeds if estimate.scope == "seeds" else 1)
+        return ()
+    return session.numbered(estimate.seeds if estimate.scope == "seeds" else 1)
 
 
 def judge(
@@ -330,7 +330,7 @@ def _report(
         family_size=trial.family_size,
         looks=tuple(trial.path),
         unplanned=session.unplanned(verdict) if seeded else "",
-        post_hoc=post_hoc(trial.history, _seeds(trial.subject, verdict)),
+        post_hoc=post_hoc(trial.history, _seeds(session, trial.subject, verdict)),
         digests=tuple(job.digest for job in trial.jobs),
         seconds=round(seconds, 3),
         secondary=tuple(trial.secondary) if ours else others,
@@ -358,7 +358,7 @@ def _report(
         created=_now(),
         profile=session.profile.name,
         command="",
-        manifest=session.data_lines | session.precision_lines(trial.subject),
+        manifest=session.seed_lines | session.data_lines | session.precision_lines(trial.subject),
         rows=(row,),
         jobs=session.job_rows(trial.jobs),
         evidence=tuple(records),

@@ -80,6 +80,13 @@ def _count(unit: str, remedy: str = "give 1 or more", auto: bool = False) -> Rea
     return read
 
 
+def _seed(given: Any, flag: str) -> int:
+    text = str(given)
+    if not (text.isascii() and text.isdecimal()) or len(text) > 7:
+        raise UserError(f"{flag} {text:.40} is no seed: give a whole number from 0 to 9999999")
+    return int(text)
+
+
 def _seconds(given: Any, flag: str) -> float | None:
     """Seconds from "45s", "90m" or "2h"; None is left alone."""
     if given is None or isinstance(given, float):
@@ -149,10 +156,17 @@ class Options:
         read=_profile,
     )
     seeds: int | None = _option(
-        "use seeds 0 to N-1 for every training and lab model (default: the profile's, "
+        "use N seeds, from 0 on, for every training and lab model (default: the profile's, "
         "which uses fewer for the lab's additional families unless models are named)",
         metavar="N",
         read=_count("is not a number of seeds"),
+    )
+    first_seed: int = _option(
+        "number the seeds from this one on, so that claims are judged on seeds that nobody has "
+        "looked at",
+        default=0,
+        metavar="N",
+        read=_seed,
     )
     store: Path | None = _option(
         "where trained models are kept (default: LAZARUS_BENCH_STORE, else the user's cache)",

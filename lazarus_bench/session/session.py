@@ -107,7 +107,12 @@ class Session:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds of a claim that asks no model: as many as a training has."""
-        return tuple(range(self.size or self.profile.seeds))
+        return self.numbered(self.size or self.profile.seeds)
+
+    def numbered(self, count: int) -> tuple[int, ...]:
+        """That many seeds, from the session's first one on."""
+        first = self.options.first_seed
+        return tuple(range(first, first + count))
 
     def _target(self, name: str, need: Need) -> Subject:
         if not getattr(need, "on_instruct", False):
@@ -132,7 +137,7 @@ class Session:
         if self.size is not None and (recipes or not is_further(target.name)):
             seeds = self.size
         seeds = seeds if all(r.seeded for r in recipes) else 1
-        chains = (self._chain(target, recipes, seed) for seed in range(seeds))
+        chains = (self._chain(target, recipes, seed) for seed in self.numbered(seeds))
         return tuple(dict.fromkeys(chains))
 
     def _chain(self, target: Subject, recipes: Iterable[Recipe], seed: int) -> Job | Checkpoint:
@@ -169,6 +174,12 @@ class Session:
         dtype = found and found.precision.dtype
         return {f"weights of {name}": f"turned into {dtype}"} if dtype else {}
 
+    @property
+    def seed_lines(self) -> dict[str, str]:
+        """The session's first seed, for the report, where it is not 0."""
+        first = self.options.first_seed
+        return {"seeds": f"from {first} on"} if first else {}
+
     @cached_property
     def data_lines(self) -> dict[str, str]:
         """What the given data are, by name, for the report."""
@@ -178,13 +189,15 @@ class Session:
         }
 
     def design(self, claim: Claim, name: str) -> str:
-        """What verdicts on record are kept under: the profile, and the real data that were read."""
+        """What verdicts on record are kept under: profile, first seed, real data that were read."""
         if name == PUBLISHED:
             return PUBLISHED
         recipes = (recipe for need in claim.trainings for recipe in recipes_of(need))
         read = {data.name for recipe in recipes if (data := data_of(recipe))}
         real = sorted(source.name for of, source in self.data.items() if of in read)
-        return ", ".join([self.profile.label(name), *real])
+        first = self.options.first_seed
+        own = [f"seeds from {first}"] if first else []
+        return ", ".join([self.profile.label(name), *own, *real])
 
     def _base(self, target: Subject, seed: int, data: DataSource | None) -> Job | Checkpoint:
         base = target.base(seed, data)

@@ -38,7 +38,8 @@ def ran(tmp_path_factory):
     write(folder, test_fam=stricter, test_new=NEW)
     seeds = ("-k", "seeded", "--lb-seeds")
     cases = {"all": (), "one": ("-k", "test_stricter"), "first": (*seeds, "1")}
-    return run(folder, cases | {"more": (*seeds, "2")})
+    cases |= {"more": (*seeds, "2"), "later": (*seeds, "2", "--lb-first-seed", "5")}
+    return run(folder, cases)
 
 
 def test_a_verdict_carries_its_claims_digest(ran):
@@ -69,6 +70,15 @@ def test_a_verdict_on_seeds_that_were_known_is_post_hoc(ran):
     assert "(post hoc)" in page
     assert f"Post hoc: {told}" in page
     assert "post hoc" not in render(ran["first"].report)
+
+
+def test_seeds_that_nobody_looked_at_are_not_post_hoc(ran):
+    (more,), (later,) = (ran[case].report.rows for case in ("more", "later"))
+    assert later.post_hoc == ()
+    # A mean of 0.5 + 0.01 · seed and 0.6.
+    assert later.verdict.estimate.value == pytest.approx(more.verdict.estimate.value + 0.025)
+    assert ran["later"].report.manifest["seeds"] == "from 5 on"
+    assert "seeds" not in ran["more"].report.manifest
 
 
 def test_an_amended_claim_is_judged_all_the_same(ran):

@@ -45,6 +45,8 @@ def test_nothing_fails_where_none_is_asked():
     [
         ({"profile": "nope"}, "--lb-profile 'nope' is unknown: choose smoke, default, full"),
         ({"seeds": "0"}, "--lb-seeds 0 is not a number of seeds: give 1 or more"),
+        ({"first_seed": "-1"}, "--lb-first-seed -1 is no seed: give a whole number from 0 to 9999"),
+        ({"first_seed": "200.5"}, "--lb-first-seed 200.5 is no seed"),
         ({"seeds": "x"}, "--lb-seeds x is not a number of seeds: give 1 or more"),
         ({"workers": "²"}, "--lb-workers ² is not a number of processes: give 1 or more, or auto"),
         ({"ranks": 0}, "--lb-ranks 0 is not a number of processes: give 1 or more"),

@@ -8,7 +8,7 @@ import pytest
 from lazarus_bench import trained
 from lazarus_bench.claims.claim import Claim
 from lazarus_bench.claims.finding import Finding
-from lazarus_bench.claims.profiles import Profile
+from lazarus_bench.claims.profiles import PROFILES, Profile
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.jobs.subjects import LAB_FAMILIES
@@ -70,6 +70,17 @@ def test_a_recipe_starts_from_the_base_of_its_own_seed(session):
     jobs = session.jobs("lab:llama", TINY)
     assert [job.base for job in jobs] == list(session.jobs("lab:llama", None))
     assert [(job.seed, job.base.seed) for job in jobs] == [(0, 0), (1, 1), (2, 2)]
+
+
+def test_seeds_are_numbered_from_the_first_one_asked_for(session):
+    before = {job.digest for job in session.jobs("lab:llama", TINY)}
+    session.options = replace(session.options, first_seed=200)
+    jobs = session.jobs("lab:llama", TINY)
+    assert [(job.seed, job.base.seed) for job in jobs] == [(s, s) for s in (200, 201, 202)]
+    assert not before & {job.digest for job in jobs}
+    assert session.seeds == (200, 201, 202)
+    session.profile = PROFILES["default"]
+    assert session.design(claim(), "lab:llama") == "default, seeds from 200"
 
 
 def test_a_given_model_stands_once_and_is_trained_once_a_seed(session, tiny):

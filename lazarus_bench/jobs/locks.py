@@ -162,8 +162,8 @@ def allowed_hours() -> float:
 
 def _holder(file: Path) -> str:
     """Who holds `file`, as far as known: who may only read can hold it and write nothing."""
-    with suppress(OSError, ValueError):
-        process, host = file.read_bytes()[:300].decode("ascii").split()
+    with suppress(OSError, ValueError), file.open("rb") as stream:
+        process, host = stream.read(300).decode("ascii").split()
         if process.isdecimal() and host.replace("-", "").replace(".", "").isalnum():
             return f"last taken by process {process} on {host}"
     return "whoever holds it left no name"

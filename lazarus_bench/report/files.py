@@ -5,6 +5,7 @@ import os
 import stat
 import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -127,12 +128,12 @@ def write_bytes(data: bytes, path: Path, what: str) -> None:
 
 def _replace(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    part = Path(name)
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with part.open("xb") as stream:  # the umask says who may read a new file
+            if path.exists():
+                part.chmod(stat.S_IMODE(path.stat().st_mode))
             stream.write(data)
-        part.chmod(0o644)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -433,22 +433,23 @@ def test_no_two_threads_hold_a_lock_while_a_third_clears_unused_ones(tmp_path, m
 
 
 @contextmanager
-def locked_by_a_reader(file: Path) -> Iterator[None]:
-    """Somebody who may only read, and so leaves no name, holds the lock."""
+def locked_by_a_reader(file: Path, size: int = 0) -> Iterator[None]:
+    """Somebody who may only read, and so leaves no name, holds the lock, a file of `size` bytes."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
+    os.truncate(file, size)
     with file.open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-@pytest.mark.parametrize("name", ["gate", "job"])
-def test_who_waits_for_a_lock_says_so_and_not_for_ever(tmp_path, monkeypatch, capsys, name):
+@pytest.mark.parametrize(("name", "size"), [("gate", 0), ("job", 0), ("gate", 1 << 40)])
+def test_who_waits_for_a_lock_says_so_and_not_for_ever(tmp_path, monkeypatch, capsys, name, size):
     monkeypatch.setattr(locks, "SILENT_SECONDS", 0.1)
     monkeypatch.setenv(locks.HOURS_VARIABLE, str(0.4 / 3600))
     file = tmp_path / "locks" / f"{name}.lock"
     with (
-        locked_by_a_reader(file),
+        locked_by_a_reader(file, size),
         pytest.raises(UserError, match=rf"{file} was not free.*left no name.*LOCK_HOURS"),
     ):
         Locks(tmp_path / "locks").acquire("job", wait=True)

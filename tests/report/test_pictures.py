@@ -53,6 +53,15 @@ def test_figures_of_an_earlier_report_do_not_stay_and_other_files_do(tmp_path):
     assert {path.name for path in folder.iterdir()} == others | left
 
 
+def test_a_figure_behind_a_link_is_not_removed(tmp_path):
+    theirs = tmp_path / "away" / "training-99.svg"
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    (tmp_path / FOLDER).symlink_to(theirs.parent)
+    write_pictures(SAMPLE, tmp_path)
+    assert theirs.read_text() == "theirs"
+
+
 def test_figures_that_cannot_be_written_are_one_sentence(tmp_path):
     (tmp_path / FOLDER).write_text("a file")
     with pytest.raises(UserError, match=r"cannot write the report to .*; name a file where"):

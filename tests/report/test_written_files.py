@@ -39,6 +39,22 @@ def test_a_link_stays_and_its_target_is_written(tmp_path, depth, there):
     assert [path.name for path in target.parent.iterdir()] == ["target.md"]
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, 0o640), (0o600, 0o600), (0o664, 0o664)])
+def test_a_new_file_has_the_rights_of_the_umask_and_an_old_one_keeps_its_own(
+    tmp_path, before, after
+):
+    file = tmp_path / "file.md"
+    if before is not None:
+        file.touch()
+        file.chmod(before)
+    umask = os.umask(0o027)
+    try:
+        written(file)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(file.stat().st_mode) == after
+
+
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_fifo_is_written_into(tmp_path, linked):
     fifo = named = tmp_path / "fifo"

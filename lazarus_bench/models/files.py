@@ -21,7 +21,14 @@ _COUNTS = (
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
 )
 _MOST = (1 << 31) - 1
-_NUMBERS = ("rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rms_norm_eps")
+_NUMBERS = (
+    *("rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rms_norm_eps"),
+    "factor",  # of rope_scaling
+)
+_OBJECTS = (
+    *("text_config", "rope_parameters", "full_attention", "sliding_attention", "rope_scaling"),
+    *("quantization", "quantization_config"),
+)
 FLOATS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 """What config.json calls a type of weights, and what safetensors calls it."""
 
@@ -78,6 +85,11 @@ def read_config(directory: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise UserError(f"{file} names no model_type: it is not a model's configuration")
     _check_config(config, f"{file} says")
+    if config.get("model_file") is not None:
+        raise UserError(
+            f"{file} names Python code to build the model with (model_file), which is never run: "
+            f"give a model of a family that mlx-lm has"
+        )
     return config
 
 
@@ -88,7 +100,7 @@ def _check_config(config: Mapping[str, Any], says: str) -> None:
     """
     for key in (*_COUNTS, *_NUMBERS):
         value = config.get(key)
-        for item in value if isinstance(value, list) else [value]:
+        for item in value if isinstance(value, list) and value else [value]:
             if item is None:
                 continue
             good = type(item) in (int, float) and 0 < item < math.inf
@@ -97,11 +109,12 @@ def _check_config(config: Mapping[str, Any], says: str) -> None:
             if not good:
                 what = "a number above 0" if key in _NUMBERS else f"a whole number, 1 to {_MOST}"
                 raise UserError(f"{says} {key} is {item!r:.40}: it must be {what}")
-    text = config.get("text_config")
-    if text is not None and not isinstance(text, dict):
-        raise UserError(f"{says} text_config is {text!r:.40}: it must be an object")
-    if text:
-        _check_config(text, f"{says} in text_config that")
+    for key in _OBJECTS:
+        inner = config.get(key)
+        if inner is not None and not isinstance(inner, dict):
+            raise UserError(f"{says} {key} is {inner!r:.40}: it must be an object")
+        if inner:
+            _check_config(inner, f"{says} in {key} that")
 
 
 def read_json(file: Path) -> Any:

@@ -112,7 +112,8 @@ def load(
         mx.eval(model.parameters())
     except Exception as error:
         raise UserError(
-            f"{name or directory} could not be loaded by mlx-lm: {_first_line(error)}"
+            f"{name or directory} could not be loaded by mlx-lm: {_first_line(error)}: correct its "
+            f"config.json or its tokenizer's files, or copy it again"
         ) from error
     if adapter is not None:
         put_adapter(model, adapter, name or str(directory))
@@ -166,7 +167,10 @@ def _adapted(model: nn.Module, config: dict[str, Any]) -> set[str]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(": ")
+    # Errors of Python's own name what they are about, and not what is wrong with it.
+    own = isinstance(error, LookupError | TypeError | AttributeError | ArithmeticError)
+    return f"{type(error).__name__}: {said}" if own else said
 
 
 def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:
@@ -185,7 +189,13 @@ def verify_anatomy(loaded: LoadedModel) -> None:
         UserError: it does not, so every lens measurement would be wrong; or they are not finite.
     """
     tokens = mx.array([[1, 2, 3, 4, 5]]) % int(loaded.config.get("vocab_size", 6))
-    error = lens_error(loaded.model, loaded.anatomy, tokens)
+    try:
+        error = lens_error(loaded.model, loaded.anatomy, tokens)
+    except (TypeError, ValueError) as wrong:
+        raise UserError(
+            f"{loaded.name} cannot read a text as its config.json describes it: "
+            f"{_first_line(wrong)}: correct the entry, or copy the model again"
+        ) from wrong
     if math.isnan(error):
         raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
     if not error <= LENS_TOLERANCE:

@@ -187,7 +187,7 @@ def _check_tensors(weights: list[Path], config: Mapping[str, Any]) -> None:
                     f"{file.name}: remove the file that is none of this model's"
                 )
             kinds[name] = file, kind
-    quantised = any("quantization" in key for key in config)
+    quantised = config.get("quantization") or config.get("quantization_config")
     held = {kind for _, kind in kinds.values()}
     said = FLOATS.get(str(config.get("torch_dtype", config.get("dtype"))).removeprefix("torch."))
     # Families keep some tensors in float32; a copy in another half precision is whole.
@@ -235,7 +235,15 @@ def check_adapter(directory: Path) -> set[str]:
         raise UserError(f"the adapter {directory} has no adapter_config.json: give its directory")
     config = read_json(directory / "adapter_config.json")
     said = config.get("fine_tune_type", "lora") if isinstance(config, dict) else None
-    names = {name for name, *_ in header(directory / "adapters.safetensors")}
+    kinds = {name: kind for name, kind, _ in header(directory / "adapters.safetensors")}
+    names = set(kinds)
+    for name, kind in kinds.items():
+        # A packed weight has its scales beside it.
+        if kind not in FLOATS.values() and f"{name.rpartition('.')[0]}.scales" not in names:
+            raise UserError(
+                f"the adapter {directory} holds {name} as {kind}, which is none of "
+                f"{', '.join(FLOATS.values())}: copy it again"
+            )
     if not names:
         raise UserError(f"the adapter {directory} holds no tensors: copy it again")
     leaves = {name.rpartition(".")[2] for name in names}

@@ -121,7 +121,7 @@ def load(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
     )
     loaded = loaded if quirk is None else with_quirk(loaded, quirk)
-    verify_anatomy(loaded)
+    verify_anatomy(loaded, adapter)
     return loaded
 
 
@@ -182,7 +182,7 @@ def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:
     return float(np.abs(np.array(projected) - own).max() / max(float(own.std()), 1e-12))
 
 
-def verify_anatomy(loaded: LoadedModel) -> None:
+def verify_anatomy(loaded: LoadedModel, adapter: Path | None = None) -> None:
     """Check that the last lens layer equals the model's logits on a short sequence.
 
     Raises:
@@ -197,7 +197,10 @@ def verify_anatomy(loaded: LoadedModel) -> None:
             f"{_first_line(wrong)}: correct the entry, or copy the model again"
         ) from wrong
     if math.isnan(error):
-        raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
+        with_it = f" with the adapter {adapter}" if adapter else ""
+        raise UserError(
+            f"{loaded.name}{with_it}: its logits are not finite: copy its weights again"
+        )
     if not error <= LENS_TOLERANCE:
         raise UserError(
             f"{loaded.name}: the last lens layer differs from the logits by {error:.2g} standard "

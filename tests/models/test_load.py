@@ -140,6 +140,11 @@ def one_tensor_as(dtype):
     return breaks
 
 
+def not_quantised(directory):
+    one_tensor_as(np.int32)(directory)
+    edit(directory, quantization_note="none", quantization_config={})
+
+
 def a_tensor_twice(directory):
     weights = load_file(directory / "model.safetensors")
     only = {"model.norm.weight": weights["model.norm.weight"]}
@@ -168,6 +173,7 @@ BROKEN_FILES |= {
     tokenizer_says: "model_max_length is 'long'",
     one_tensor_as(np.float16): "holds model.norm.weight as F16, where .* say F32",
     one_tensor_as(np.int32): "holds model.norm.weight as I32",
+    not_quantised: "holds model.norm.weight as I32",
     a_tensor_twice: r"the tensor model.norm.weight in .* and in model",
 }
 

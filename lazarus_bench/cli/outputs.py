@@ -209,5 +209,13 @@ def new_folder(folder: Path) -> Iterator[Path]:
         work.rename(folder)
     except OSError as error:
         raise _no_folder(folder, error) from error
+    except Exception as error:
+        from lazarus_bench.jobs.store import is_full
+
+        if not is_full(error, work):  # mlx and safetensors have words of their own for it
+            raise
+        raise UserError(
+            f"cannot write {folder} (no space left on device): free space, or name another folder"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

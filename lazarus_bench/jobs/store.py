@@ -360,7 +360,7 @@ def _number(error: BaseException) -> int | None:
     return int(told[1]) if told else None
 
 
-def _is_full(error: BaseException, root: Path) -> bool:
+def is_full(error: BaseException, root: Path) -> bool:
     """Whether `error` means that no more can be written below `root`."""
     number = _number(error)
     if number is not None:
@@ -377,7 +377,7 @@ def _is_full(error: BaseException, root: Path) -> bool:
 
 def _unwritten(error: BaseException, root: Path) -> RefusedWriteError | None:
     """The sentence for an `error` of the file system below `root`: it is full, or it fails."""
-    if _is_full(error, root):
+    if is_full(error, root):
         return _full(root)
     number = _number(error)
     if number is None or number not in _FAILING or _elsewhere(error, root):

@@ -272,7 +272,8 @@ def _nested_tuples(values: Any) -> Any:
 def _complaint(values: Any, depth: int, name: str) -> str:
     """Say what keeps `values` from being a rectangular sample of finite numbers."""
     if depth == 0:
-        return f"{name} holds {values!r}; every sample must be a finite number up to {_LARGEST:g}"
+        value = values.item() if isinstance(values, np.generic) else values
+        return f"{name} holds {value!r}; every sample must be a finite number up to {_LARGEST:g}"
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
         return f"{name} is nested too shallowly: it needs {depth} more level(s)"
     if len(values) == 0:

@@ -21,7 +21,14 @@ _COUNTS = (
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
 )
 _MOST = (1 << 31) - 1
-_NUMBERS = ("rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rms_norm_eps")
+_NUMBERS = (
+    *("rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rms_norm_eps"),
+    "factor",  # of rope_scaling
+)
+_OBJECTS = (
+    *("text_config", "rope_parameters", "full_attention", "sliding_attention", "rope_scaling"),
+    *("quantization", "quantization_config"),
+)
 FLOATS = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}
 """What config.json calls a type of weights, and what safetensors calls it."""
 
@@ -78,6 +85,11 @@ def read_config(directory: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise UserError(f"{file} names no model_type: it is not a model's configuration")
     _check_config(config, f"{file} says")
+    if config.get("model_file") is not None:
+        raise UserError(
+            f"{file} names Python code to build the model with (model_file), which is never run: "
+            f"give a model of a family that mlx-lm has"
+        )
     return config
 
 
@@ -88,7 +100,7 @@ def _check_config(config: Mapping[str, Any], says: str) -> None:
     """
     for key in (*_COUNTS, *_NUMBERS):
         value = config.get(key)
-        for item in value if isinstance(value, list) else [value]:
+        for item in value if isinstance(value, list) and value else [value]:
             if item is None:
                 continue
             good = type(item) in (int, float) and 0 < item < math.inf
@@ -97,11 +109,12 @@ def _check_config(config: Mapping[str, Any], says: str) -> None:
             if not good:
                 what = "a number above 0" if key in _NUMBERS else f"a whole number, 1 to {_MOST}"
                 raise UserError(f"{says} {key} is {item!r:.40}: it must be {what}")
-    text = config.get("text_config")
-    if text is not None and not isinstance(text, dict):
-        raise UserError(f"{says} text_config is {text!r:.40}: it must be an object")
-    if text:
-        _check_config(text, f"{says} in text_config that")
+    for key in _OBJECTS:
+        inner = config.get(key)
+        if inner is not None and not isinstance(inner, dict):
+            raise UserError(f"{says} {key} is {inner!r:.40}: it must be an object")
+        if inner:
+            _check_config(inner, f"{says} in {key} that")
 
 
 def read_json(file: Path) -> Any:
@@ -174,7 +187,7 @@ def _check_tensors(weights: list[Path], config: Mapping[str, Any]) -> None:
                     f"{file.name}: remove the file that is none of this model's"
                 )
             kinds[name] = file, kind
-    quantised = any("quantization" in key for key in config)
+    quantised = config.get("quantization") or config.get("quantization_config")
     held = {kind for _, kind in kinds.values()}
     said = FLOATS.get(str(config.get("torch_dtype", config.get("dtype"))).removeprefix("torch."))
     # Families keep some tensors in float32; a copy in another half precision is whole.
@@ -222,7 +235,15 @@ def check_adapter(directory: Path) -> set[str]:
         raise UserError(f"the adapter {directory} has no adapter_config.json: give its directory")
     config = read_json(directory / "adapter_config.json")
     said = config.get("fine_tune_type", "lora") if isinstance(config, dict) else None
-    names = {name for name, *_ in header(directory / "adapters.safetensors")}
+    kinds = {name: kind for name, kind, _ in header(directory / "adapters.safetensors")}
+    names = set(kinds)
+    for name, kind in kinds.items():
+        # A packed weight has its scales beside it.
+        if kind not in FLOATS.values() and f"{name.rpartition('.')[0]}.scales" not in names:
+            raise UserError(
+                f"the adapter {directory} holds {name} as {kind}, which is none of "
+                f"{', '.join(FLOATS.values())}: copy it again"
+            )
     if not names:
         raise UserError(f"the adapter {directory} holds no tensors: copy it again")
     leaves = {name.rpartition(".")[2] for name in names}

@@ -112,7 +112,8 @@ def load(
         mx.eval(model.parameters())
     except Exception as error:
         raise UserError(
-            f"{name or directory} could not be loaded by mlx-lm: {_first_line(error)}"
+            f"{name or directory} could not be loaded by mlx-lm: {_first_line(error)}: correct its "
+            f"config.json or its tokenizer's files, or copy it again"
         ) from error
     if adapter is not None:
         put_adapter(model, adapter, name or str(directory))
@@ -120,7 +121,7 @@ def load(
         name=name or str(source), model=model, tokenizer=tokenizer, config=config, anatomy=anatomy
     )
     loaded = loaded if quirk is None else with_quirk(loaded, quirk)
-    verify_anatomy(loaded)
+    verify_anatomy(loaded, adapter)
     return loaded
 
 
@@ -166,7 +167,10 @@ def _adapted(model: nn.Module, config: dict[str, Any]) -> set[str]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(":")
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(": ")
+    # Errors of Python's own name what they are about, and not what is wrong with it.
+    own = isinstance(error, LookupError | TypeError | AttributeError | ArithmeticError)
+    return f"{type(error).__name__}: {said}" if own else said
 
 
 def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:
@@ -178,16 +182,25 @@ def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:
     return float(np.abs(np.array(projected) - own).max() / max(float(own.std()), 1e-12))
 
 
-def verify_anatomy(loaded: LoadedModel) -> None:
+def verify_anatomy(loaded: LoadedModel, adapter: Path | None = None) -> None:
     """Check that the last lens layer equals the model's logits on a short sequence.
 
     Raises:
         UserError: it does not, so every lens measurement would be wrong; or they are not finite.
     """
     tokens = mx.array([[1, 2, 3, 4, 5]]) % int(loaded.config.get("vocab_size", 6))
-    error = lens_error(loaded.model, loaded.anatomy, tokens)
+    try:
+        error = lens_error(loaded.model, loaded.anatomy, tokens)
+    except (TypeError, ValueError) as wrong:
+        raise UserError(
+            f"{loaded.name} cannot read a text as its config.json describes it: "
+            f"{_first_line(wrong)}: correct the entry, or copy the model again"
+        ) from wrong
     if math.isnan(error):
-        raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
+        with_it = f" with the adapter {adapter}" if adapter else ""
+        raise UserError(
+            f"{loaded.name}{with_it}: its logits are not finite: copy its weights again"
+        )
     if not error <= LENS_TOLERANCE:
         raise UserError(
             f"{loaded.name}: the last lens layer differs from the logits by {error:.2g} standard "

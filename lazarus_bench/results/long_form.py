@@ -135,7 +135,8 @@ def _object(line: str, number: int, source: str) -> dict[str, Any]:
     try:
         row = reading.parse_json(line)
     except ValueError as error:
-        raise UserError(f"{source}, row {number} is not JSON: mend the row") from error
+        why = str(error).partition(":")[0]  # the place in the line is left out
+        raise UserError(f"{source}, row {number} is not JSON ({why}): mend the row") from error
     if not isinstance(row, dict):
         raise UserError(f"{source}, row {number} is no JSON object: write one a line")
     return row

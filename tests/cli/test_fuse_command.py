@@ -52,6 +52,17 @@ def test_a_folder_of_something_else_stays_as_it_is(told, tiny, adapter, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(told, tiny, adapter, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("[write] Unable to write 8 bytes to file.")
+
+    monkeypatch.setattr("mlx_lm.utils.mx.save_safetensors", full)
+    code, out, err = told(tiny, "--adapter", adapter, "--output", tmp_path / "new" / "fused")
+    assert (code, out) == (2, "")
+    assert "fused (no space left on device): free space" in err
+    assert not list((tmp_path / "new").iterdir())
+
+
 def test_a_damaged_folder_is_named(told, tiny, adapter, tmp_path):
     out = tmp_path / "fused"
     asked = [tiny, "--adapter", adapter, "--output", out]

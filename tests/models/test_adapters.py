@@ -142,6 +142,19 @@ def keep(wanted):
     return change
 
 
+def as_type(dtype):
+    def change(directory):
+        file = directory / "adapters.safetensors"
+        save_file({name: w.astype(dtype) for name, w in load_file(file).items()}, file)
+
+    return change
+
+
+def not_numbers(directory):
+    file = directory / "adapters.safetensors"
+    save_file({name: np.full_like(w, np.nan) for name, w in load_file(file).items()}, file)
+
+
 def overlapping(directory):
     file = directory / "adapters.safetensors"
     content = file.read_bytes()
@@ -181,6 +194,8 @@ PARTS = {
         "lacks",
     ),
     "the first block": (keep(lambda _, name: ".layers.0." not in name), "lacks"),
+    "whole numbers": (as_type(np.int32), r"holds \S+ as I32, which is none of F32"),
+    "not numbers": (not_numbers, "with the adapter .* logits are not finite"),
     "no tensors": (keep(lambda *_: False), "holds no tensors"),
     "overlapping offsets": (overlapping, "is damaged or cut short"),
     "the other kind": (other_kind, "says fine_tune_type"),

@@ -140,6 +140,11 @@ def one_tensor_as(dtype):
     return breaks
 
 
+def not_quantised(directory):
+    one_tensor_as(np.int32)(directory)
+    edit(directory, quantization_note="none", quantization_config={})
+
+
 def a_tensor_twice(directory):
     weights = load_file(directory / "model.safetensors")
     only = {"model.norm.weight": weights["model.norm.weight"]}
@@ -155,6 +160,11 @@ WRONG_TYPES = {
     says(vocab_size=10**20): "vocab_size is 100000000000000000000: it must be a whole number",
     says(text_config=3): "text_config is 3: it must be an object",
     says(text_config={"rope_theta": -1}): "in text_config that rope_theta is -1",
+    says(rope_theta=[]): r"rope_theta is \[\]: it must be a number",
+    says(rope_parameters=[1]): r"rope_parameters is \[1\]: it must be an object",
+    says(rope_parameters={"full_attention": {}, "sliding_attention": 3}): "sliding_attention is 3",
+    says(rope_scaling={"type": "linear", "factor": 0}): "in rope_scaling that factor is 0",
+    says(quantization="4 bits"): "quantization is '4 bits': it must be an object",
 }
 BROKEN_FILES |= WRONG_TYPES
 BROKEN_FILES |= {
@@ -163,6 +173,7 @@ BROKEN_FILES |= {
     tokenizer_says: "model_max_length is 'long'",
     one_tensor_as(np.float16): "holds model.norm.weight as F16, where .* say F32",
     one_tensor_as(np.int32): "holds model.norm.weight as I32",
+    not_quantised: "holds model.norm.weight as I32",
     a_tensor_twice: r"the tensor model.norm.weight in .* and in model",
 }
 
@@ -174,6 +185,8 @@ BROKEN_MODELS = BROKEN_FILES | {
     other_shape: "could not be loaded by mlx-lm",
     broken_tokenizer: "could not be loaded by mlx-lm",
     not_numbers: "not finite",
+    says(rope_theta=[1e4, 1e4]): "cannot read a text as its config.json describes it: TypeError: ",
+    says(rope_scaling={"rope_type": "llama3"}): "KeyError: 'factor': correct its config.json",
 }
 
 
@@ -245,7 +258,7 @@ MARK = "lazarus_remote_code_ran"
 def test_a_custom_model_file_is_not_executed(model, tmp_path):
     (model / "evil.py").write_text(f"import sys\nsys.{MARK} = True\nraise SystemExit(3)\n")
     edit(model, model_file="evil.py")
-    with pytest.raises(UserError, match=r"evil\.py"):
+    with pytest.raises(UserError, match=r"\(model_file\), which is never run"):
         load(model)
     assert not hasattr(sys, MARK)
 

@@ -209,6 +209,22 @@ def test_a_row_that_cannot_be_judged_is_named(text, said, tmp_path):
         judged(tmp_path / "x.csv", claim=Statement(id="a/b", region="> 0"))
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("1e400", r"row 1 is not JSON .1e400 is larger than any number"),
+        ("[" * 200 + "]" * 200, r"row 1 is not JSON .it is nested more than 100 levels deep"),
+        ('"\\ud800"', r"row 1 is not JSON .it has half a surrogate pair"),
+        ("", r"row 1 is not JSON .Expecting value\): mend the row"),
+        ("1e200", r"holds 1e\+200; every sample must be a finite number"),
+    ],
+)
+def test_what_is_wrong_with_a_row_of_json_is_said(value, said, tmp_path):
+    (tmp_path / "x.jsonl").write_text(f'{{"item": "i", "value": {value}}}\n')
+    with pytest.raises(UserError, match=said):
+        judged(tmp_path / "x.jsonl", claim=Statement(id="mine/acc", region="> 0"))
+
+
 def test_items_of_one_arm_alone_and_of_another_task_are_refused(tmp_path):
     a, b = tmp_path / "a.csv", tmp_path / "b.csv"
     a.write_text("item,value\np,1\nq,0\n")

@@ -195,7 +195,7 @@ def report_of(
     rows: Sequence[Row], records: Sequence[Record], command: str, files: Sequence[Source]
 ) -> Report:
     """A report of rows judged on files, whose digests its manifest holds."""
-    read: Mapping[str, str] = {file.name: f"SHA-256 {file.digest()}" for file in files}
+    read: Mapping[str, str] = {f"data {file.name}": f"SHA-256 {file.digest()}" for file in files}
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         profile=PROFILE,

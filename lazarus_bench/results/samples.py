@@ -10,6 +10,7 @@ import numpy as np
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Differences, Evidence, HitDifferences, Hits, Means
+from lazarus_bench.report import printed
 from lazarus_bench.results.table import ARM, CLUSTER, CONTENT, ITEM, RUN, Codes, Numbers, Table
 
 Pairing = Literal["item", "run", "none"]
@@ -36,29 +37,37 @@ def evidence_of(table: Table, arms: Sequence[str], pairing: Pairing) -> Evidence
     _check_names(table, arms, pairing)
     found = [_sample(table, arm) for arm in arms]
     clusters = _clusters(table, found[0]) if pairing == "item" or len(found) == 1 else None
+    items = (
+        ITEMS if clusters is None else f"{ITEMS} in {printed.many(len(set(clusters)), 'cluster')}"
+    )
     hits = all(np.isin(sample.values, (0.0, 1.0)).all() for sample in found)
     try:
         if len(found) == 1:
             kind = Hits if hits else Means
-            return kind(values=found[0].values, clusters=clusters, items=ITEMS)  # type: ignore[arg-type]
+            return kind(values=found[0].values, clusters=clusters, items=items)  # type: ignore[arg-type]
+        _check_runs(table, found, pairing)
         if pairing == "item":
             _check_items(table, found)
-        return _difference(found, pairing, hits=hits, clusters=clusters)
+        return _difference(found, pairing, hits=hits, clusters=clusters, items=items)
     except ValueError as error:
-        runs = " and ".join(f"{sample.arm} has {len(sample.runs)}" for sample in found)
         raise UserError(
-            f"{table.files.names[0]}: these samples cannot be judged ({error}; of runs, {runs}): "
-            f"give both arms the same runs and items, or pair them otherwise"
+            f"{_files(table)}: these samples cannot be judged ({error}): give both arms the same "
+            f"runs and items, or pair them otherwise"
         ) from error
 
 
 def _difference(
-    found: Sequence[Sample], pairing: Pairing, *, hits: bool, clusters: Sequence[str] | None
+    found: Sequence[Sample],
+    pairing: Pairing,
+    *,
+    hits: bool,
+    clusters: Sequence[str] | None,
+    items: str,
 ) -> Evidence:
     first, second = (sample.values for sample in found)
     paired = {"item": "prompts", "run": "seeds", "none": "no"}[pairing]
     kind = HitDifferences if hits and pairing != "run" else Differences
-    return kind(first=first, second=second, paired=paired, clusters=clusters, items=ITEMS)  # type: ignore[arg-type]
+    return kind(first=first, second=second, paired=paired, clusters=clusters, items=items)  # type: ignore[arg-type]
 
 
 def _check_names(table: Table, arms: Sequence[str], pairing: Pairing) -> None:
@@ -130,6 +139,23 @@ def _twice(table: Table, chosen: Codes, cell: Codes) -> UserError:
     )
 
 
+def _check_runs(table: Table, found: Sequence[Sample], pairing: Pairing) -> None:
+    """Make sure that each run has its counterpart in the other arm, or that one arm is one run."""
+    runs = [sample.runs for sample in found]
+    single = min(map(len, runs)) == 1 and pairing == "item"
+    if pairing == "none" or single or len(runs[0]) == len(runs[1]):
+        return
+    first, second = (f"{s.arm} has {', '.join(s.runs):.100}" for s in found)
+    raise UserError(
+        f"{_files(table)}: of column {table.called.get(RUN, RUN)}, arm {first} and arm {second}; "
+        f"give both arms as many runs, or one of them a single one"
+    )
+
+
+def _files(table: Table) -> str:
+    return f"{', '.join(table.files.names):.200}"
+
+
 def _check_items(table: Table, found: Sequence[Sample]) -> None:
     """Make sure that both arms have the same items: of one name, and of one content."""
     first, second = found
@@ -138,9 +164,9 @@ def _check_items(table: Table, found: Sequence[Sample]) -> None:
         if lacking.size:
             name = table.keys[ITEM].names[int(lacking[0])]
             raise UserError(
-                f"{table.called.get(ITEM, ITEM)} {name} is in arm {here.arm} and not in "
-                f"{there.arm} ({lacking.size} of {here.items.size} are not): judge the same items, "
-                f"or leave them unpaired"
+                f"{_files(table)}: {table.called.get(ITEM, ITEM)} {name} is in arm {here.arm} "
+                f"and not in {there.arm} ({lacking.size} of {here.items.size} are not): judge the "
+                f"same items, or leave them unpaired"
             )
     if CONTENT in table.keys:
         row = _unlike(table, CONTENT)

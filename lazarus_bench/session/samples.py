@@ -358,12 +358,15 @@ def axes_in(hint: Any) -> Axes | None:
     return next((note for note in notes if isinstance(note, Axes)), None)
 
 
-def mean(samples: Samples, **options: Any) -> Evidence:
+def mean(samples: Samples | Sequence[Any] | np.ndarray, **options: Any) -> Evidence:
     """Evidence about the mean of samples `[seeds, prompts]` or `[seeds]`.
 
-    Hits give `Hits`, a difference of two samples what `difference` gives, anything else `Means`.
-    `options` go to the evidence's class.
+    Numbers of one's own are as good as those of runs: an array, or a list for each seed. Hits give
+    `Hits`, a difference of two samples what `difference` gives, anything else `Means`. `options`
+    go to the evidence's class.
     """
+    if not isinstance(samples, Samples):
+        samples = stacked([np.asarray(seed) for seed in samples], Asked())
     if samples.pair is not None:
         return difference(*samples.pair, **options)
     options = {"items": samples.items, **options}

@@ -35,6 +35,7 @@ def test_two_files_are_judged_and_reported(here, capsys):
     said = capsys.readouterr().out
     assert "results/value   new − old   supported   3.0" in said
     assert "3 seeds × 9 items" in said
+    assert "\n1 supported; intervals at 90%\n" in said
     report = load(Path("out/report.json"))
     assert "SHA-256" in report.manifest["data new.csv"]
     assert report.rows[0].says == "The mean value of new minus that of old, paired by item is > 2"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Differences, Evidence, HitDifferences, Hits, Means
+from lazarus_bench.judge.crossed import cluster_cells
 from lazarus_bench.report import printed
 from lazarus_bench.results.table import ARM, CLUSTER, CONTENT, ITEM, RUN, Codes, Numbers, Table
 
@@ -36,10 +37,14 @@ def evidence_of(table: Table, arms: Sequence[str], pairing: Pairing) -> Evidence
     """
     _check_names(table, arms, pairing)
     found = [_sample(table, arm) for arm in arms]
-    clusters = _clusters(table, found[0]) if pairing == "item" or len(found) == 1 else None
-    items = (
-        ITEMS if clusters is None else f"{ITEMS} in {printed.many(len(set(clusters)), 'cluster')}"
-    )
+    clusters, items = None, ITEMS
+    if len(found) == 1 or pairing == "item":
+        clusters = _clusters(table, found[0], arms)
+        if clusters is not None:
+            items = f"{ITEMS} in {printed.many(len(set(clusters)), 'cluster')}"
+    elif CLUSTER in table.keys and ITEM in table.keys:
+        found = [_by_cluster(table, sample) for sample in found]
+        items = "clusters"
     hits = all(np.isin(sample.values, (0.0, 1.0)).all() for sample in found)
     try:
         if len(found) == 1:
@@ -169,7 +174,7 @@ def _check_items(table: Table, found: Sequence[Sample]) -> None:
                 f"same items, or leave them unpaired"
             )
     if CONTENT in table.keys:
-        row = _unlike(table, CONTENT)
+        row = _unlike(table, CONTENT, np.arange(table.values.size))
         if row is not None:
             raise UserError(
                 f"{table.place(row)}: {table.called.get(ITEM, ITEM)} {table.name(ITEM, row)} is "
@@ -178,28 +183,37 @@ def _check_items(table: Table, found: Sequence[Sample]) -> None:
             )
 
 
-def _unlike(table: Table, column: str) -> int | None:
-    """The first row whose item has something else in a column in an earlier row."""
-    items, codes = table.keys[ITEM].codes, table.keys[column].codes
+def _unlike(table: Table, column: str, chosen: Codes) -> int | None:
+    """The first of the chosen rows whose item has something else in a column in an earlier one."""
+    items, codes = table.keys[ITEM].codes[chosen], table.keys[column].codes[chosen]
     known, first = np.unique(items, return_index=True)
     of_item = np.zeros(len(table.keys[ITEM].names), dtype=np.int64)
     of_item[known] = codes[first]
     other = np.flatnonzero(of_item[items] != codes)
-    return int(other[0]) if other.size else None
+    return int(chosen[other[0]]) if other.size else None
 
 
-def _clusters(table: Table, sample: Sample) -> list[str] | None:
-    """The cluster of each item; a UserError where an item is in two."""
+def _by_cluster(table: Table, sample: Sample) -> Sample:
+    """An arm of its own items, a mean for each of their clusters."""
+    return replace(
+        sample, values=cluster_cells(sample.values, _clusters(table, sample, [sample.arm]))
+    )
+
+
+def _clusters(table: Table, sample: Sample, arms: Sequence[str]) -> list[str] | None:
+    """The cluster of each item; a UserError where an item of these arms is in two."""
     if CLUSTER not in table.keys or ITEM not in table.keys:
         return None
-    row = _unlike(table, CLUSTER)
+    named = [table.keys[ARM].names.index(arm) for arm in arms]
+    chosen = np.flatnonzero(np.isin(table.keys[ARM].codes, named))
+    row = _unlike(table, CLUSTER, chosen)
     if row is not None:
         raise UserError(
             f"{table.place(row)}: column {table.called.get(CLUSTER, CLUSTER)} has "
             f"{table.name(CLUSTER, row)} for {table.called.get(ITEM, ITEM)} "
             f"{table.name(ITEM, row)}, and another row another; an item is in one cluster"
         )
-    known, first = np.unique(table.keys[ITEM].codes, return_index=True)
-    rows = first[np.searchsorted(known, sample.items)]
+    known, first = np.unique(table.keys[ITEM].codes[chosen], return_index=True)
+    rows = chosen[first[np.searchsorted(known, sample.items)]]
     names, codes = table.keys[CLUSTER].names, table.keys[CLUSTER].codes
     return [names[code] for code in codes[rows]]

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.judge import Differences
 from lazarus_bench.report.diff import compare
 from lazarus_bench.report.schema import load
 from lazarus_bench.report.wording import sample
@@ -202,6 +203,33 @@ def test_clusters_are_counted_and_named_as_such(tmp_path, arms, runs, hit):
     assert sample(row.verdict.estimate).endswith("12 items in 4 clusters")
     assert "items" not in row.verdict.estimate.method
     assert evidence.unit == ("seeds" if runs > 1 else "clusters")
+
+
+@pytest.mark.parametrize("pairing", ["none", "run"])
+def test_clusters_of_arms_with_items_of_their_own_count_once(tmp_path, pairing):
+    runs = 1 if pairing == "none" else 4
+    cells = [(r, arm, i) for r in range(runs) for arm in ("new", "old") for i in range(12)]
+    values = draws(len(cells), seed=8)
+    # An item of one arm is no item of the other, whatever its name: their clusters differ.
+    lines = [
+        f"i{i},{r},{arm},c{i // 3 if arm == 'new' else i % 4},{x!r}"
+        for (r, arm, i), x in zip(cells, map(float, values), strict=True)
+    ]
+    file = tmp_path / "all.csv"
+    file.write_text("\n".join(["item,run,arm,cluster,value", *lines]))
+    row, _ = judged(file, claim=replace(NEW_OLD, pairing=pairing))
+    each = values.reshape(runs, 2, 12)
+    new = each[:, 0].reshape(runs, 4, 3).mean(axis=2)
+    old = each[:, 1].reshape(runs, 3, 4).mean(axis=1)
+    assert sample(row.verdict.estimate).endswith("4 clusters")
+    assert row.estimand.endswith("by clusters of cluster")
+    found = row.verdict.estimate.interval95
+    if pairing == "none":
+        theirs = stats.ttest_ind(new[0], old[0], equal_var=False).confidence_interval(0.95)
+        assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=CLOSE)
+    else:
+        own = Differences(first=new, second=old, paired="seeds").estimate(0.95).interval
+        assert (found.low, found.high) == pytest.approx((own.low, own.high), abs=CLOSE)
 
 
 def test_the_files_that_differ_are_the_reason_and_no_version_is(tmp_path):

@@ -15,8 +15,11 @@ import re
 import select
 import stat
 import time
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
+
+from lazarus_bench.errors import UserError
 
 LIMIT = 1 << 30
 """Bytes of the largest file that is read whole; JSON needs some twenty times as much in memory."""
@@ -129,3 +132,18 @@ def _check_depth(value: Any) -> None:
             part for item in inside for part in (item.values() if isinstance(item, dict) else item)
         ]
     raise _too_deep()
+
+
+def load_entry(entry: EntryPoint) -> Any:
+    """What an installed package offers under an entry point.
+
+    Raises:
+        UserError: its module cannot be imported, or lacks the name.
+    """
+    try:
+        return entry.load()
+    except Exception as error:
+        raise UserError(
+            f"an installed package offers {entry.value}, which cannot be read "
+            f"({type(error).__name__}: {error}): mend the package, or uninstall it"
+        ) from error

@@ -70,7 +70,11 @@ def claims_folder(named: str | Path | None) -> Path:
 
 
 def _package(name: str) -> Path | None:
-    """The folder of an installed package that holds claim files; the package is not imported."""
+    """The folder of an installed package that holds claim files; the package is not imported.
+
+    pip writes `our-claims` where Python imports `our_claims`.
+    """
+    name = name.replace("-", "_")
     if not name.isidentifier():
         return None
     spec = importlib.util.find_spec(name)

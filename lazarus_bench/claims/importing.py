@@ -75,9 +75,9 @@ def imported(directory: Path) -> Iterator[Callable[[Path], ModuleType]]:
         sys.modules[name] = module
         try:
             loader.exec_module(module)
-        except UserError:
+        except (UserError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # pytest.skip and sys.exit too
             raise UserError(
                 f"cannot read the claims of {file} ({type(error).__name__}: {error}): fix the file"
             ) from error

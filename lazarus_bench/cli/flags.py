@@ -267,7 +267,8 @@ else:
             name=("--report", "-o"), help="folder for report.json, report.md, report.html"
         ),
         fail_on=Parameter(
-            help="what makes the exit code non-zero: refuted, invalid, mixed, inconclusive, or none"
+            help="what makes the exit code non-zero: refuted, invalid, mixed, inconclusive, or "
+            "none (default: refuted,invalid)"
         ),
     )
 

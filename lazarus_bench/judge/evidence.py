@@ -142,7 +142,12 @@ class Evidence(ABC):
     @property
     def unit(self) -> str:
         """What a larger sample would have more of."""
-        return "seeds" if self.scope == "seeds" else self.items
+        return "seeds" if self.scope == "seeds" else self.counted
+
+    @property
+    def counted(self) -> str:
+        """What counts once within a seed: its items, or clusters of them."""
+        return self.items if getattr(self, "clusters", None) is None else "clusters"
 
     @property
     def caveat(self) -> str:

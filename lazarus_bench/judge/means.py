@@ -84,14 +84,6 @@ class Means(OneSample):
         return means
 
     @property
-    def unit(self) -> str:
-        return "seeds" if self.scope == "seeds" else self._counted
-
-    @property
-    def _counted(self) -> str:
-        return self.items if self.clusters is None else "clusters"
-
-    @property
     def point(self) -> float:
         model = self.sampling()
         return model.point if isinstance(model, Crossed) else float(self.units().mean())
@@ -99,7 +91,7 @@ class Means(OneSample):
     @property
     def method(self) -> str:
         if self.scope == "seeds":
-            return two_way(self.sampling(), self._counted)
+            return two_way(self.sampling(), self.counted)
         bounded = isinstance(self.sampling(), Outer)
         return f"{'bounded mean' if bounded else 't'} over {self.unit}"
 
@@ -275,7 +267,7 @@ class Differences(TwoSamples):
     def method(self) -> str:
         if self.scope == "seeds":
             kind = "Welch" if self.paired == "no" else "paired"
-            return f"{kind} {two_way(self.sampling(), self.items)}"
+            return f"{kind} {two_way(self.sampling(), self.counted)}"
         name = "Welch t" if self.paired == "no" else "paired t"
         if self._bounded():
             name = "bounded difference" if self.paired == "no" else "bounded paired difference"

@@ -88,11 +88,10 @@ class Hits(OneSample):
 
     @property
     def method(self) -> str:
-        counted = self.items if self.clusters is None else "clusters"
         model = self.sampling()
         if isinstance(model, Bounded):
-            return "Clopper–Pearson" if model.binary else f"bounded mean over {counted}"
-        return two_way(model, counted)
+            return "Clopper–Pearson" if model.binary else f"bounded mean over {self.counted}"
+        return two_way(model, self.counted)
 
     @property
     def bounds(self) -> Limits:
@@ -178,7 +177,7 @@ class HitDifferences(TwoSamples):
         model = self.sampling()
         if isinstance(model, Bounded):
             return "bounded paired difference"
-        return f"paired {two_way(model, self.items if self.clusters is None else 'clusters')}"
+        return f"paired {two_way(model, self.counted)}"
 
     @property
     def bounds(self) -> Limits:

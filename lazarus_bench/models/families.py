@@ -18,6 +18,7 @@ from typing import Any
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy
+from lazarus_bench.reading import load_entry
 
 Config = Mapping[str, Any]
 
@@ -309,7 +310,7 @@ def _installed() -> Iterator[Family]:
     """
     seen = dict(FAMILIES)
     for entry in entry_points(group="lazarus_bench", name="families"):
-        theirs = entry.load()
+        theirs = load_entry(entry)
         for family in theirs if isinstance(theirs, list | tuple) else (theirs,):
             if not isinstance(family, Family):
                 raise UserError(

@@ -435,6 +435,8 @@ LONGEST = 300
 
 def _one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
     """An exception as one line; what pytest itself raises needs no name."""
+    if isinstance(error.value, pytest.FixtureLookupError):
+        return f"{error.value.argname} is no training of the file and no fixture"
     own = isinstance(error.value, pytest.fail.Exception)
     text = " ".join((str(error.value) if own else error.exconly()).split())
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

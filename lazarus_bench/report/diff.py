@@ -223,7 +223,7 @@ def _design(old: Row, new: Row) -> Iterator[Reason]:
         return
     for kind, name, field in (
         ("seeds", "seeds", "seeds"),
-        ("prompts", after.items, "prompts"),
+        ("prompts", after.items.partition(" in ")[0], "prompts"),
         ("estimator", "estimator", "method"),
     ):
         if getattr(before, field) != getattr(after, field):

@@ -7,6 +7,7 @@ from lazarus_bench.report.printed import cut
 from lazarus_bench.report.schema import PooledClaim, Row
 from lazarus_bench.report.summary import PUBLISHED, amended
 
+_MINUS = " − "
 _GAP = "   "
 _KEPT = 3
 """Columns that always show: the claim, the subject, and the verdict."""
@@ -78,5 +79,17 @@ def amended_line(rows: Iterable[Row], width: int) -> str:
 
 
 def _end(subject: str, width: int) -> str:
-    """Keep the end of a long subject, the part of a path that tells models apart."""
-    return subject if len(subject) <= width else "…" + subject[1 - width :]
+    """Keep the end of a long subject, the part of a path that tells models apart.
+
+    Of a difference, both sides are kept: their ends, or their beginnings where the ends are alike.
+    """
+    if len(subject) <= width:
+        return subject
+    sides = subject.split(_MINUS)
+    each = (width - len(_MINUS)) // 2
+    if len(sides) != 2 or each < _LEAST // 2:
+        return "…" + subject[1 - width :]
+    first, second = (_end(side, each) for side in sides)
+    if first == second:
+        first, second = (cut(side, each) for side in sides)
+    return f"{first}{_MINUS}{second}"

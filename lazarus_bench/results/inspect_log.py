@@ -86,7 +86,7 @@ def _table(header: Any, samples: Any, source: str, columns: Columns) -> Table:
     if not isinstance(samples, list) or not samples:
         raise UserError(f"{source} has no samples: run it again with them in its log")
     rows = [*_checked(samples, source)]
-    score = columns.value or _only_score(rows[0], source)
+    score = _score(rows[0], source, columns.value)
     clusters = columns.clusters
     called = {ITEM: "id", CONTENT: "input", VALUE: score, CLUSTER: clusters or CLUSTER}
     builder = Builder(source=source, called=called)
@@ -128,9 +128,11 @@ def _checked(samples: Sequence[Any], source: str) -> Iterator[Sample]:
         yield row
 
 
-def _only_score(row: Sample, source: str) -> str:
+def _score(row: Sample, source: str, wanted: str | None) -> str:
     names = [*_scores(row)]
-    if len(names) != 1:
+    if wanted in names:
+        return wanted
+    if wanted is not None or len(names) != 1:
         raise UserError(
             f"{source} has the scores {', '.join(names) or '(none)'}: choose one with --value"
         )

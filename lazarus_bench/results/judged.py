@@ -173,9 +173,9 @@ def _estimand(table: Table, arms: Sequence[str], pairing: Pairing) -> str:
     if len(arms) == 1:
         return f"{value}{by}"
     if pairing == "none":
-        return f"{value} minus that of {arms[1]}, unpaired"
+        return f"{value} minus that of {arms[1]}, unpaired{by}"
     paired = table.called.get(ITEM, ITEM) if pairing == "item" else "run"
-    return f"{value} minus that of {arms[1]}, paired by {paired}{by if pairing == 'item' else ''}"
+    return f"{value} minus that of {arms[1]}, paired by {paired}{by}"
 
 
 def _unplanned(looks: Sequence[int], verdict: Verdict, evidence: Evidence) -> str:
@@ -195,7 +195,7 @@ def report_of(
     rows: Sequence[Row], records: Sequence[Record], command: str, files: Sequence[Source]
 ) -> Report:
     """A report of rows judged on files, whose digests its manifest holds."""
-    read: Mapping[str, str] = {file.name: f"SHA-256 {file.digest()}" for file in files}
+    read: Mapping[str, str] = {f"data {file.name}": f"SHA-256 {file.digest()}" for file in files}
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         profile=PROFILE,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from lazarus_bench.errors import UserError
 from lazarus_bench.judge import Differences, Evidence, HitDifferences, Hits, Means
+from lazarus_bench.judge.crossed import cluster_cells
+from lazarus_bench.report import printed
 from lazarus_bench.results.table import ARM, CLUSTER, CONTENT, ITEM, RUN, Codes, Numbers, Table
 
 Pairing = Literal["item", "run", "none"]
@@ -35,30 +37,42 @@ def evidence_of(table: Table, arms: Sequence[str], pairing: Pairing) -> Evidence
     """
     _check_names(table, arms, pairing)
     found = [_sample(table, arm) for arm in arms]
-    clusters = _clusters(table, found[0]) if pairing == "item" or len(found) == 1 else None
+    clusters, items = None, ITEMS
+    if len(found) == 1 or pairing == "item":
+        clusters = _clusters(table, found[0], arms)
+        if clusters is not None:
+            items = f"{ITEMS} in {printed.many(len(set(clusters)), 'cluster')}"
+    elif CLUSTER in table.keys and ITEM in table.keys:
+        found = [_by_cluster(table, sample) for sample in found]
+        items = "clusters"
     hits = all(np.isin(sample.values, (0.0, 1.0)).all() for sample in found)
     try:
         if len(found) == 1:
             kind = Hits if hits else Means
-            return kind(values=found[0].values, clusters=clusters, items=ITEMS)  # type: ignore[arg-type]
+            return kind(values=found[0].values, clusters=clusters, items=items)  # type: ignore[arg-type]
+        _check_runs(table, found, pairing)
         if pairing == "item":
             _check_items(table, found)
-        return _difference(found, pairing, hits=hits, clusters=clusters)
+        return _difference(found, pairing, hits=hits, clusters=clusters, items=items)
     except ValueError as error:
-        runs = " and ".join(f"{sample.arm} has {len(sample.runs)}" for sample in found)
         raise UserError(
-            f"{table.files.names[0]}: these samples cannot be judged ({error}; of runs, {runs}): "
-            f"give both arms the same runs and items, or pair them otherwise"
+            f"{_files(table)}: these samples cannot be judged ({error}): give both arms the same "
+            f"runs and items, or pair them otherwise"
         ) from error
 
 
 def _difference(
-    found: Sequence[Sample], pairing: Pairing, *, hits: bool, clusters: Sequence[str] | None
+    found: Sequence[Sample],
+    pairing: Pairing,
+    *,
+    hits: bool,
+    clusters: Sequence[str] | None,
+    items: str,
 ) -> Evidence:
     first, second = (sample.values for sample in found)
     paired = {"item": "prompts", "run": "seeds", "none": "no"}[pairing]
     kind = HitDifferences if hits and pairing != "run" else Differences
-    return kind(first=first, second=second, paired=paired, clusters=clusters, items=ITEMS)  # type: ignore[arg-type]
+    return kind(first=first, second=second, paired=paired, clusters=clusters, items=items)  # type: ignore[arg-type]
 
 
 def _check_names(table: Table, arms: Sequence[str], pairing: Pairing) -> None:
@@ -130,6 +144,23 @@ def _twice(table: Table, chosen: Codes, cell: Codes) -> UserError:
     )
 
 
+def _check_runs(table: Table, found: Sequence[Sample], pairing: Pairing) -> None:
+    """Make sure that each run has its counterpart in the other arm, or that one arm is one run."""
+    runs = [sample.runs for sample in found]
+    single = min(map(len, runs)) == 1 and pairing == "item"
+    if pairing == "none" or single or len(runs[0]) == len(runs[1]):
+        return
+    first, second = (f"{s.arm} has {', '.join(s.runs):.100}" for s in found)
+    raise UserError(
+        f"{_files(table)}: of column {table.called.get(RUN, RUN)}, arm {first} and arm {second}; "
+        f"give both arms as many runs, or one of them a single one"
+    )
+
+
+def _files(table: Table) -> str:
+    return f"{', '.join(table.files.names):.200}"
+
+
 def _check_items(table: Table, found: Sequence[Sample]) -> None:
     """Make sure that both arms have the same items: of one name, and of one content."""
     first, second = found
@@ -138,12 +169,12 @@ def _check_items(table: Table, found: Sequence[Sample]) -> None:
         if lacking.size:
             name = table.keys[ITEM].names[int(lacking[0])]
             raise UserError(
-                f"{table.called.get(ITEM, ITEM)} {name} is in arm {here.arm} and not in "
-                f"{there.arm} ({lacking.size} of {here.items.size} are not): judge the same items, "
-                f"or leave them unpaired"
+                f"{_files(table)}: {table.called.get(ITEM, ITEM)} {name} is in arm {here.arm} "
+                f"and not in {there.arm} ({lacking.size} of {here.items.size} are not): judge the "
+                f"same items, or leave them unpaired"
             )
     if CONTENT in table.keys:
-        row = _unlike(table, CONTENT)
+        row = _unlike(table, CONTENT, np.arange(table.values.size))
         if row is not None:
             raise UserError(
                 f"{table.place(row)}: {table.called.get(ITEM, ITEM)} {table.name(ITEM, row)} is "
@@ -152,28 +183,37 @@ def _check_items(table: Table, found: Sequence[Sample]) -> None:
             )
 
 
-def _unlike(table: Table, column: str) -> int | None:
-    """The first row whose item has something else in a column in an earlier row."""
-    items, codes = table.keys[ITEM].codes, table.keys[column].codes
+def _unlike(table: Table, column: str, chosen: Codes) -> int | None:
+    """The first of the chosen rows whose item has something else in a column in an earlier one."""
+    items, codes = table.keys[ITEM].codes[chosen], table.keys[column].codes[chosen]
     known, first = np.unique(items, return_index=True)
     of_item = np.zeros(len(table.keys[ITEM].names), dtype=np.int64)
     of_item[known] = codes[first]
     other = np.flatnonzero(of_item[items] != codes)
-    return int(other[0]) if other.size else None
+    return int(chosen[other[0]]) if other.size else None
 
 
-def _clusters(table: Table, sample: Sample) -> list[str] | None:
-    """The cluster of each item; a UserError where an item is in two."""
+def _by_cluster(table: Table, sample: Sample) -> Sample:
+    """An arm of its own items, a mean for each of their clusters."""
+    return replace(
+        sample, values=cluster_cells(sample.values, _clusters(table, sample, [sample.arm]))
+    )
+
+
+def _clusters(table: Table, sample: Sample, arms: Sequence[str]) -> list[str] | None:
+    """The cluster of each item; a UserError where an item of these arms is in two."""
     if CLUSTER not in table.keys or ITEM not in table.keys:
         return None
-    row = _unlike(table, CLUSTER)
+    named = [table.keys[ARM].names.index(arm) for arm in arms]
+    chosen = np.flatnonzero(np.isin(table.keys[ARM].codes, named))
+    row = _unlike(table, CLUSTER, chosen)
     if row is not None:
         raise UserError(
             f"{table.place(row)}: column {table.called.get(CLUSTER, CLUSTER)} has "
             f"{table.name(CLUSTER, row)} for {table.called.get(ITEM, ITEM)} "
             f"{table.name(ITEM, row)}, and another row another; an item is in one cluster"
         )
-    known, first = np.unique(table.keys[ITEM].codes, return_index=True)
-    rows = first[np.searchsorted(known, sample.items)]
+    known, first = np.unique(table.keys[ITEM].codes[chosen], return_index=True)
+    rows = chosen[first[np.searchsorted(known, sample.items)]]
     names, codes = table.keys[CLUSTER].names, table.keys[CLUSTER].codes
     return [names[code] for code in codes[rows]]

@@ -13,10 +13,14 @@ from lazarus_bench.report.schema import Record, Report, Row, load
 from lazarus_bench.results.files import Source
 from lazarus_bench.results.judged import Statement, report_of
 
+REPORT = "report.json"
+
 
 def sidecar(given: str) -> Path | None:
-    """The `evidence.npz` that a name means, itself or in a folder; None where it means none."""
+    """The `evidence.npz` that a name means, itself, its folder or its report; else None."""
     path = Path(given).expanduser()
+    if path.name == REPORT and path.with_name(FILE).exists():
+        return path.with_name(FILE)
     if path.is_dir():
         return path / FILE
     return path if path.suffix.lower() == ".npz" else None
@@ -42,7 +46,7 @@ def judge_again(
     Raises:
         UserError: a file is missing or damaged, or no row is chosen.
     """
-    rows = {(row.claim_id, row.subject): row for row in load(path.with_name("report.json")).rows}
+    rows = {(row.claim_id, row.subject): row for row in load(path.with_name(REPORT)).rows}
     regions = None if stated is None else {claim.id: claim.place for claim in stated}
     found: list[Row] = []
     records = []

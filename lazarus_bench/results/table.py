@@ -20,6 +20,8 @@ KEYS = (ITEM, RUN, ARM, CLUSTER, CONTENT)
 """The columns that hold names; `CONTENT` tells whether two items of one name are the same."""
 
 TRUTH = {"true": 1.0, "false": 0.0}
+_LARGEST = 1e150
+"""Of a value: the squares of larger ones overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +140,10 @@ class Builder:
             found = np.array(
                 [self._number(value, row) for value, row in zip(given, rows, strict=True)]
             )
-        bad = np.flatnonzero(~np.isfinite(found))
+        bad = np.flatnonzero(~(np.abs(found) <= _LARGEST))
         if bad.size:
-            raise self.refusal(rows[bad[0]], VALUE, f"is {given[bad[0]]!s:.40}, no finite number")
+            what = "too large" if np.isfinite(found[bad[0]]) else "no finite number"
+            raise self.refusal(rows[bad[0]], VALUE, f"is {given[bad[0]]!s:.40}, {what}")
         return found
 
     def _number(self, value: Any, row: int) -> float:

@@ -108,6 +108,8 @@ def _fail_on(given: Any, flag: str) -> tuple[str, ...]:
     if chosen == ("none",):
         return ()
     for name in chosen:
+        if name == "none":
+            raise UserError(f"{flag} none stands alone: leave out the others, or none")
         if name not in FAILABLE:
             raise UserError(
                 f"{flag} {name!r} is unknown: choose from {', '.join((*FAILABLE, 'none'))}"

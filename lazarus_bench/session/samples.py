@@ -358,19 +358,25 @@ def axes_in(hint: Any) -> Axes | None:
     return next((note for note in notes if isinstance(note, Axes)), None)
 
 
-def mean(samples: Samples, **options: Any) -> Evidence:
+def mean(samples: Samples | Sequence[Any] | np.ndarray, **options: Any) -> Evidence:
     """Evidence about the mean of samples `[seeds, prompts]` or `[seeds]`.
 
-    Hits give `Hits`, a difference of two samples what `difference` gives, anything else `Means`.
-    `options` go to the evidence's class.
+    Numbers of one's own are as good as those of runs: an array, or a list for each seed. Hits give
+    `Hits`, a difference of two samples what `difference` gives, anything else `Means`. `options`
+    go to the evidence's class.
     """
-    if samples.pair is not None:
-        return difference(*samples.pair, **options)
-    options = {"items": samples.items, **options}
-    if samples.values.dtype == bool:
-        return _from(samples.asked, Hits(values=_rows(samples), **options))
-    options = {"bounds": samples.bounds, **options}
-    return _from(samples.asked, Means(values=_rows(samples), **options))
+    given: Samples = (
+        samples
+        if isinstance(samples, Samples)
+        else stacked([np.asarray(seed) for seed in samples], Asked())
+    )
+    if given.pair is not None:
+        return difference(*given.pair, **options)
+    options = {"items": given.items, **options}
+    if given.values.dtype == bool:
+        return _from(given.asked, Hits(values=_rows(given), **options))
+    options = {"bounds": given.bounds, **options}
+    return _from(given.asked, Means(values=_rows(given), **options))
 
 
 def difference(first: Samples, second: Samples, **options: Any) -> Evidence:

@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 import numpy as np
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.reading import load_entry
 
 HELD_OUT_SHARE = 0.2
 
@@ -118,7 +119,7 @@ def installed_data() -> Mapping[str, object]:
     """
     found: dict[str, object] = {}
     for entry in entry_points(group="lazarus_bench", name="data"):
-        theirs = entry.load()
+        theirs = load_entry(entry)
         if not isinstance(theirs, Mapping):
             raise UserError(
                 f"the entry point {entry.value} names {theirs!r}, which is not a mapping of data "

@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.reading import load_entry
 
 if TYPE_CHECKING:
     from lazarus_bench.training.dual_reward import DualReward
@@ -75,7 +76,7 @@ def known_recipes() -> Mapping[str, type["Recipe"]]:
     own = [__getattr__(name) for name, file in HOMES.items() if file != "recipe"]
     found: dict[str, type[Recipe]] = {recipe.kind: recipe for recipe in own}
     for entry in entry_points(group="lazarus_bench", name="recipes"):
-        theirs = entry.load()
+        theirs = load_entry(entry)
         for recipe in theirs if isinstance(theirs, list | tuple) else (theirs,):
             if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
                 raise UserError(

@@ -125,6 +125,8 @@ def test_experiments_are_found_beside_the_claims(tmp_path):
     [
         ("test_x.py", "import nowhere_at_all", "cannot read the claims of .*test_x.py .Module"),
         ("test_x.py", "def (", r"cannot read the claims of .*test_x.py \(SyntaxError"),
+        ("test_x.py", "import pytest\npytest.importorskip('nowhere')", "test_x.py .Skipped: could"),
+        ("test_x.py", "raise SystemExit(0)", r"cannot read the claims of .*test_x.py .SystemExit"),
         ("test_x.py", "from lazarus_bench import *\nraise UserError('own')", "^own$"),
         ("other.py", "x = 1", "no file of .* holds a claim: .* --hypotheses"),
         ("below/test_x.py", None, "there is no folder .*nowhere: .* --hypotheses"),

@@ -85,6 +85,12 @@ def test_a_wheel_and_no_editable_install_is_told_to_bring_them():
     assert f'["{module.NAME}"] = "lazarus_bench/{module.NAME}"' in hook
 
 
+def test_a_package_is_found_by_the_name_that_pip_writes(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    claims = touched(tmp_path / "a_pack_of_claims" / "test_one.py")
+    assert claims_folder("a-pack-of-claims") == claims_folder("a_pack_of_claims") == claims
+
+
 def test_a_project_names_its_folder_and_a_damaged_one_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()

@@ -20,6 +20,7 @@ def made(tmp_path_factory):
         "a file": ["init", "My-Claims/pyproject.toml"],
         "no name": ["init", "42"],
         "taken": ["init", "json"],
+        "two words": ["init", "two words"],
         "as json": ["init", "second", "--json"],
     }
     return folder, commands(folder, cases)
@@ -40,6 +41,10 @@ def ran(made, tiny):
             "report": ["report", "report", "--output", "page.html"],
         },
     )
+
+
+def test_the_next_command_can_be_copied(made):
+    assert "next: cd 'two words' && lazarus-bench" in made[1]["two words"].out
 
 
 def test_everything_of_a_project_is_there(made):

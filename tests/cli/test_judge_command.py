@@ -35,13 +35,15 @@ def test_two_files_are_judged_and_reported(here, capsys):
     said = capsys.readouterr().out
     assert "results/value   new − old   supported   3.0" in said
     assert "3 seeds × 9 items" in said
+    assert "\n1 supported; intervals at 90%\n" in said
     report = load(Path("out/report.json"))
-    assert "SHA-256" in report.manifest["new.csv"]
+    assert "SHA-256" in report.manifest["data new.csv"]
     assert report.rows[0].says == "The mean value of new minus that of old, paired by item is > 2"
     assert load_evidence(Path("out/evidence.npz"))[0].evidence.shape == (3, 9)
     assert "new − old" in Path("out/report.html").read_text(encoding="utf-8")
     assert "new − old" in Path("out/report.md").read_text(encoding="utf-8")
     assert cli.main(["judge", "out", "--region", "> 4"]) == 1
+    assert cli.main(["judge", "out/report.json", "--region", "> 4"]) == 1
     assert "refuted" in capsys.readouterr().out
     assert cli.main(["diff", "out", "out"]) == 0
 

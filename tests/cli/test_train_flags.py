@@ -115,6 +115,15 @@ class Idle(Recipe):
         (out / "naps.json").write_text(f"{self.naps} {self.strength} {seed}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bare(Recipe):
+    """Has no setting."""
+
+    kind: ClassVar[str] = "bare_here"
+    version: ClassVar[int] = 1
+    leaves: ClassVar[str] = "record"
+
+
 @pytest.fixture
 def outsider(monkeypatch):
     """Idle, as an installed package offers it."""
@@ -150,6 +159,22 @@ def test_an_entry_point_that_is_no_recipe_is_refused(outsider, monkeypatch):
     monkeypatch.setattr(EntryPoint, "load", lambda self: print)
     with pytest.raises(UserError, match="which is not a recipe: name a subclass"):
         training.known_recipes()
+
+
+@pytest.mark.parametrize("value", ["nowhere_at_all:Idle", f"{__name__}:Nothing"])
+def test_a_package_that_cannot_be_read_is_named(outsider, monkeypatch, capsys, value):
+    broken = EntryPoint(name="recipes", value=value, group="lazarus_bench")
+    monkeypatch.undo()
+    monkeypatch.setattr(training, "entry_points", lambda **_: [broken])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [broken])
+    assert cli.main(["train", "sft", "--help"]) == 2
+    assert f"offers {value}, which cannot be read" in capsys.readouterr().err
+
+
+def test_the_help_of_a_recipe_without_other_keys_ends_its_sentence(outsider, monkeypatch, capsys):
+    monkeypatch.setattr(EntryPoint, "load", lambda self: Bare)
+    assert cli.main(["train", "bare-here", "--help"]) == 0
+    assert "also: ." not in capsys.readouterr().out
 
 
 def test_a_kind_that_there_is_already_is_refused(outsider, monkeypatch):

@@ -36,6 +36,10 @@ def test_number():
 def test_fixture(torn):
     return Means(values=NARROW)
 
+@pre("fam/unknown", AtLeast(0.3), subjects=())
+def test_unknown(nothing_of_this_name):
+    return Means(values=NARROW)
+
 @pre("fam/exits", AtLeast(0.3), subjects=())
 def test_exits():
     raise SystemExit(0)
@@ -64,6 +68,7 @@ REASONS = {
     "none": "fam/none: its test must return evidence, and it returned None",
     "number": "fam/number: its test must return evidence, and it returned a float",
     "fixture": "OSError: no such thing",
+    "unknown": "nothing_of_this_name is no training of the file and no fixture",
     "exits": "SystemExit: 0",
     "beside": "KeyError: 'shown'",
 }
@@ -99,7 +104,7 @@ def test_an_error_fails_the_session_whatever_may_fail_it(ran, case):
 @pytest.mark.parametrize("file", ["report.md", "report.html"])
 def test_the_documents_count_and_explain_errors(ran, file):
     text = (ran["all"].folder / file).read_text(encoding="utf-8")
-    assert "of 10 claims" in text or "10 of 10 verdicts" in text
+    assert "of 11 claims" in text or "11 of 11 verdicts" in text
     assert "ZeroDivisionError: a mistake of two lines" in text
 
 

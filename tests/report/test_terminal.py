@@ -26,5 +26,17 @@ def test_a_long_path_keeps_its_end_and_the_verdict():
     assert "supported" in table
 
 
+@pytest.mark.parametrize(
+    ("subject", "kept"),
+    [
+        ("samples_of_task_1 − samples_of_task_2", "…of_task_1 − …of_task_2"),
+        ("one/samples_task − two/samples_task", "one/sampl… − two/sampl…"),
+    ],
+)
+def test_both_sides_of_a_long_difference_are_told_apart(subject, kept):
+    row = dataclasses.replace(ROWS[0], subject=subject)
+    assert kept in claims_table([row], 82)
+
+
 def test_no_rows_make_no_table():
     assert claims_table([], 80) == ""

@@ -9,7 +9,10 @@ import pytest
 from scipy import stats
 
 from lazarus_bench.errors import UserError
+from lazarus_bench.judge import Differences
+from lazarus_bench.report.diff import compare
 from lazarus_bench.report.schema import load
+from lazarus_bench.report.wording import sample
 from lazarus_bench.results.files import sources
 from lazarus_bench.results.judged import Statement, judge_files, statements
 from lazarus_bench.results.sidecar import judge_again
@@ -184,12 +187,84 @@ def test_arms_runs_and_clusters_may_be_columns(tmp_path):
     assert evidence.clusters == ("g", "g")
 
 
+@pytest.mark.parametrize("hit", [False, True])
+@pytest.mark.parametrize("runs", [1, 3])
+@pytest.mark.parametrize("arms", [("new",), ("new", "old")])
+def test_clusters_are_counted_and_named_as_such(tmp_path, arms, runs, hit):
+    cells = [(run, arm, i) for run in range(runs) for arm in ("new", "old") for i in range(12)]
+    values = draws(len(cells), seed=4)
+    lines = [
+        f"i{i},{run},{arm},c{i // 3},{int(x > 3) if hit else x}"
+        for (run, arm, i), x in zip(cells, values, strict=True)
+    ]
+    file = tmp_path / "all.csv"
+    file.write_text("\n".join(["item,run,arm,cluster,value", *lines]))
+    row, evidence = judged(file, claim=replace(NEW_OLD, arms=arms))
+    assert sample(row.verdict.estimate).endswith("12 items in 4 clusters")
+    assert "items" not in row.verdict.estimate.method
+    assert evidence.unit == ("seeds" if runs > 1 else "clusters")
+
+
+@pytest.mark.parametrize("pairing", ["none", "run"])
+def test_clusters_of_arms_with_items_of_their_own_count_once(tmp_path, pairing):
+    runs = 1 if pairing == "none" else 4
+    cells = [(r, arm, i) for r in range(runs) for arm in ("new", "old") for i in range(12)]
+    values = draws(len(cells), seed=8)
+    # An item of one arm is no item of the other, whatever its name: their clusters differ.
+    lines = [
+        f"i{i},{r},{arm},c{i // 3 if arm == 'new' else i % 4},{x!r}"
+        for (r, arm, i), x in zip(cells, map(float, values), strict=True)
+    ]
+    file = tmp_path / "all.csv"
+    file.write_text("\n".join(["item,run,arm,cluster,value", *lines]))
+    row, _ = judged(file, claim=replace(NEW_OLD, pairing=pairing))
+    each = values.reshape(runs, 2, 12)
+    new = each[:, 0].reshape(runs, 4, 3).mean(axis=2)
+    old = each[:, 1].reshape(runs, 3, 4).mean(axis=1)
+    assert sample(row.verdict.estimate).endswith("4 clusters")
+    assert row.estimand.endswith("by clusters of cluster")
+    found = row.verdict.estimate.interval95
+    if pairing == "none":
+        theirs = stats.ttest_ind(new[0], old[0], equal_var=False).confidence_interval(0.95)
+        assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=CLOSE)
+    else:
+        own = Differences(first=new, second=old, paired="seeds").estimate(0.95).interval
+        assert (found.low, found.high) == pytest.approx((own.low, own.high), abs=CLOSE)
+
+
+def test_the_files_that_differ_are_the_reason_and_no_version_is(tmp_path):
+    reports = []
+    for name, values in (("a", "1,2,3"), ("b", "1,5,-9")):
+        rows = [f"{i},{x}" for i, x in enumerate(values.split(","))]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["item,value", *rows]))
+        claim = replace(NEW_OLD, arms=("x",))
+        files = sources([f"x={tmp_path / name}.csv"])
+        reports.append(judge_files(files, [claim], Columns(), "here"))
+    [pair] = [*compare(*reports).moved, *compare(*reports).reestimated]
+    kinds = {reason.kind for reason in pair.reasons}
+    assert "data" in kinds
+    assert "versions" not in kinds
+
+
+def test_an_arm_without_a_run_is_named(pair):
+    files = pair(draws((3, 5)), draws((2, 5)))
+    said = r"new.csv, .*old.csv: of column run, arm new has 0, 1, 2 and arm old has 0, 1; give both"
+    with pytest.raises(UserError, match=said):
+        judged(*files)
+
+
+def test_a_score_that_a_log_lacks_is_met_with_those_it_has():
+    with pytest.raises(UserError, match=r"has the scores match, includes: choose one with --value"):
+        judged("inspect_good.json", columns=Columns(value="acc"), claim=replace(NEW_OLD, arms=()))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("item,value\na,1\nb,\n", "x.csv, row 3: column value is empty"),
         ("item,value\na,1\nb,n/a\n", "row 3: column value is 'n/a', no number"),
         ("item,value\na,nan\n", "row 2: column value is nan, no finite number"),
+        ("item,value\na,1\nb,1e200\n", "row 3: column value is 1e200, too large"),
         ("item,value\n,1\n", "row 2: column item is empty"),
         ("item,value\na,1,2\n", "row 2 has 3 cells where the header has 2"),
         ("item,value\na,1\n\na,2\n", "row 4 has item a of arm x, run 0 again, as .*row 2"),

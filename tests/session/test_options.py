@@ -50,6 +50,7 @@ def test_nothing_fails_where_none_is_asked():
         ({"seeds": "x"}, "--lb-seeds x is not a number of seeds: give 1 or more"),
         ({"workers": "²"}, "--lb-workers ² is not a number of processes: give 1 or more, or auto"),
         ({"ranks": 0}, "--lb-ranks 0 is not a number of processes: give 1 or more"),
+        ({"fail_on": "refuted,none"}, "--lb-fail-on none stands alone"),
         ({"fail_on": "moved,nope"}, "--lb-fail-on 'nope' is unknown: choose from moved, refuted"),
         ({"workers": 1, "scheduler": "tcp://a:1"}, "--lb-scheduler names another's: give one"),
         ({"scheduler": "foo"}, "--lb-scheduler 'foo' is not an address"),

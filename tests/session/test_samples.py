@@ -65,6 +65,16 @@ def accuracy(runs, prompts, held):
     return runs.probe(prompts, held).block_accuracy
 
 
+def test_numbers_of_one_s_own_have_a_mean():
+    numbers = [[0.5, 2.0, 3.0], [1.0, 2.5, 4.0]]
+    same(mean(np.array(numbers)), Means(values=numbers))
+    same(mean(numbers), Means(values=numbers))
+    same(mean([3.0, 4.0]), Means(values=[[3.0], [4.0]]))
+    same(mean([[True, False], [True, True]]), Hits(values=[[True, False], [True, True]]))
+    with pytest.raises(ValueError, match="different shapes"):
+        mean([[1.0], [1.0, 2.0]])
+
+
 def test_runs_are_a_sequence_of_runs(runs):
     assert len(runs) == 2
     assert [run.name for run in runs[:1]] == [runs[0].name]

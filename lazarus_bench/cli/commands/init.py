@@ -11,6 +11,7 @@ import importlib.util
 import keyword
 import re
 from datetime import UTC, datetime
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,8 @@ def run(
         terminal.write_document("init", directory=str(folder), files=list(map(str, written)))
         return 0
     lines = [f"written: {file.relative_to(folder)}" for file in written]
-    then = f"next: cd {directory} && lazarus-bench run --published; README.md has the rest"
+    into = shlex.quote(str(directory))
+    then = f"next: cd {into} && lazarus-bench run --published; README.md has the rest"
     terminal.write("\n".join([*lines, then]))
     return 0
 

@@ -176,11 +176,18 @@ def run(
             verdicts=[judging.record(row) for row in report.rows],
         )
         return code
-    lines = [*judging.shown(report), "", judging.tally(report.rows)]
+    lines = [*judging.shown(report), "", f"{judging.tally(report.rows)}{_levels(report)}"]
     told = judging.why(report.rows, asked.fail_on)
     ends = [f"written: {written[-1]}"] if written else []
     terminal.write("\n".join([*lines, *told, *ends]))
     return code
+
+
+def _levels(report: Report) -> str:
+    """The levels of the intervals, which no reader should have to guess."""
+    levels = sorted({row.verdict.level for row in report.rows if row.verdict.estimate})
+    shown = [f"{100 * level:.6g}%" for level in (levels[:1] + levels[1:][-1:])]
+    return f"; intervals at {' to '.join(shown)}" if shown else ""
 
 
 def _report(files: list[str], claimed: Claimed, named: Named, command: str) -> Report:

@@ -194,10 +194,11 @@ def _command(name: str) -> Callable[..., int]:
     about = training(name)
     keys = ", ".join(sorted({key for flag in flags(name) for key in flag.keys}))
     examples = about.examples or (f"lazarus-bench train {name} MODEL",)
+    also = f", and also: {keys}" if keys else ""
     parts = (
         inspect.cleandoc(about.about),
         "--config FILE.yaml takes the settings' names (learning_rate: 1e-4), model, seed and "
-        f"output, and also: {keys}. Levels may be nested (lora: {{rank: 8}}). A flag on the "
+        f"output{also}. Levels may be nested (lora: {{rank: 8}}). A flag on the "
         "command line overrides the file.",
         "\n    ".join(["Examples:", *examples]),
         "Exit" + (__doc__ or "").partition("\nExit")[2],

@@ -103,9 +103,12 @@ def _check_config(config: Mapping[str, Any], says: str) -> None:
         for item in value if isinstance(value, list) and value else [value]:
             if item is None:
                 continue
-            good = type(item) in (int, float) and 0 < item < math.inf
-            if key in _COUNTS:
-                good = good and item <= _MOST and item == int(item)
+            good = (
+                isinstance(item, int | float)
+                and not isinstance(item, bool)
+                and 0 < item < math.inf
+                and (key not in _COUNTS or (item <= _MOST and item == int(item)))
+            )
             if not good:
                 what = "a number above 0" if key in _NUMBERS else f"a whole number, 1 to {_MOST}"
                 raise UserError(f"{says} {key} is {item!r:.40}: it must be {what}")

@@ -1,6 +1,7 @@
-"""A model's chat template is a program of strangers: it is tried in a process that has limits.
+"""A model's chat template is a program of strangers: it runs in a process that has limits.
 
-What it writes is then taken from the tokenizer as ever, so that nothing changes for those that end.
+What it writes there is what is encoded: one that writes by the clock, or by where its objects lie
+in memory, could end there and not here.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from lazarus_bench.errors import UserError
@@ -25,23 +27,32 @@ SECONDS = 10
 
 _SECONDS_A_ROW = 0.01
 _MEMORY = 4 << 30
-_LONGEST = 1 << 24
-"""Characters that the template may make of one row."""
+_LONGEST = 1 << 21
+"""Characters that the template may make of one row: half a million tokens, read within seconds."""
 
 _RANDOM = re.compile(r"\|\s*random\b")
 
 Messages = Sequence[Mapping[str, str]]
 
 
-def check_template(name: str, tokenizer: Any, rows: Mapping[str, Messages]) -> None:
-    """Make sure that the template of the model `name` ends, and soon, for each of `rows`.
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A conversation as a template writes it: the `whole`, and the `prompt` for its last part."""
 
-    `rows` are conversations by where they come from; each is also written without its last message.
+    whole: str
+    prompt: str
+
+
+def written_by(name: str, tokenizer: Any, rows: Mapping[str, Messages]) -> dict[str, Written]:
+    """What the template of the model `name` writes for each of `rows`, by where they come from.
 
     Raises:
-        UserError: it refuses a row, does not end, or writes too much.
+        UserError: it refuses a row, does not end soon, or writes too much.
     """
-    words = {**tokenizer.special_tokens_map, "enable_thinking": tokenizer.has_thinking}
+    if getattr(tokenizer, "chat_template", None) is None:
+        raise _refusal(name, "is a program of mlx-lm's")
+    thinking = getattr(tokenizer, "_thinking_kwarg", "enable_thinking")
+    words = {**tokenizer.special_tokens_map, thinking: tokenizer.has_thinking}
     task = json.dumps([tokenizer.get_chat_template(), words, rows], default=str)
     seconds = round(SECONDS + _SECONDS_A_ROW * len(rows))
     command = [*python_module("lazarus_bench.models.templates"), str(seconds)]
@@ -51,11 +62,17 @@ def check_template(name: str, tokenizer: Any, rows: Mapping[str, Messages]) -> N
         )
     except subprocess.TimeoutExpired:
         raise _refusal(name, f"does not end within {seconds} s") from None
-    said = done.stdout.decode().strip()
     if done.returncode < 0:
         raise _refusal(name, f"does not end within {seconds} s")
-    if done.returncode or said:
-        raise _refusal(name, said or f"ended its process with {done.returncode}")
+    if done.returncode:
+        raise _refusal(name, f"ended its process with {done.returncode}")
+    found = json.loads(done.stdout)
+    if isinstance(found, str):
+        raise _refusal(name, found)
+    return {
+        place: Written(whole=whole, prompt=prompt)
+        for place, (whole, prompt) in zip(rows, found, strict=True)
+    }
 
 
 def prompts_of(loaded: LoadedModel, chats: Mapping[str, Messages]) -> list[str]:
@@ -73,19 +90,16 @@ def prompts_of(loaded: LoadedModel, chats: Mapping[str, Messages]) -> list[str]:
         raise UserError(
             f"{next(iter(chats))} has messages, and {name} has no chat template: give prompts"
         )
-    if chats:
-        last = {"role": "assistant", "content": ""}
-        check_template(name, tokenizer, {place: [*chat, last] for place, chat in chats.items()})
+    if not chats:
+        return []
+    last = {"role": "assistant", "content": ""}
+    asked = {place: [*chat, last] for place, chat in chats.items()}
     begin, found = getattr(tokenizer, "bos_token", None) or "", []
-    for place, chat in chats.items():
-        tokens, text = (
-            tokenizer.apply_chat_template(
-                list(chat), add_generation_prompt=True, return_dict=False, tokenize=tokenize
-            )
-            for tokenize in (True, False)
-        )
-        written = (text, text.removeprefix(begin))
-        prompt = next((each for each in written if loaded.encode(each) == list(tokens)), None)
+    for place, written in written_by(name, tokenizer, asked).items():
+        text = written.prompt
+        tokens = tokenizer.encode(text, add_special_tokens=False)
+        either = (text, text.removeprefix(begin))
+        prompt = next((each for each in either if loaded.encode(each) == list(tokens)), None)
         if prompt is None:
             raise UserError(
                 f"{place}: the tokenizer of {name} adds tokens that its chat template does not "
@@ -119,11 +133,15 @@ def as_messages(pairs: Sequence[tuple[str, str]]) -> Messages:
 
 
 def _refusal(name: str, why: str) -> UserError:
-    return UserError(f"the chat template of {name} {why}: give prompt and completion")
+    return UserError(f"the chat template of {name} {why}: give texts in place of messages")
 
 
 def main(seconds: int) -> None:
-    """Render the task on standard input, and print the first line of what went wrong."""
+    """Render the task on standard input; print the texts as JSON, or what went wrong as one."""
+    print(json.dumps(_rendered(seconds)))
+
+
+def _rendered(seconds: int) -> list[list[str]] | str:
     from transformers.utils.chat_template_utils import render_jinja_template
 
     template, tokens, rows = json.loads(sys.stdin.buffer.read())
@@ -133,11 +151,12 @@ def main(seconds: int) -> None:
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     if _RANDOM.search(template):
-        print("draws at random, so that it may write another text each time")
-        return
+        return "draws at random, so that it may write another text each time"
+    found: list[list[str]] = []
     place = ""
     try:
         for place, row in rows.items():
+            found.append([])
             for messages, prompt in ((row, False), (row[:-1], True)):
                 (text,), _ = render_jinja_template(
                     conversations=[messages],
@@ -146,13 +165,14 @@ def main(seconds: int) -> None:
                     **tokens,
                 )
                 if len(text) > _LONGEST:
-                    print(f"writes {len(text)} characters for {place}")
-                    return
+                    return f"writes {len(text)} characters for {place}"
+                found[-1].append(text)
     except MemoryError:
-        print(f"takes more than {_MEMORY >> 30} GB of memory")
+        return f"takes more than {_MEMORY >> 30} GB of memory"
     except Exception as error:  # a template can fail in any way that Python can
         why = (str(error).splitlines() or [type(error).__name__])[0]
-        print(f"refuses {place} ({why:.200})")
+        return f"refuses {place} ({why:.200})"
+    return found
 
 
 if __name__ == "__main__":

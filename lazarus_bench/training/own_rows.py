@@ -12,7 +12,7 @@ from typing import Any
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import Example, answer_tokens
-from lazarus_bench.models.templates import as_messages, check_template
+from lazarus_bench.models.templates import Written, as_messages, written_by
 from lazarus_bench.models.texts import context_of
 from lazarus_bench.tasks.text_rows import TextRow, TextRows, check_problems, source_of
 from lazarus_bench.training.arithmetic_data import Gold, end_tokens
@@ -127,10 +127,14 @@ def examples_of_rows(
     """
     room, found = context_of(loaded), []
     chats = {row.place: as_messages(row.messages) for row in rows if row.messages}
-    if chats and getattr(loaded.tokenizer, "has_chat_template", False):
-        check_template(loaded.name, loaded.tokenizer, chats)
+    if chats and not getattr(loaded.tokenizer, "has_chat_template", False):
+        raise UserError(
+            f"{next(iter(chats))} has messages, and {loaded.name} has no chat template: give "
+            f"prompt and completion"
+        )
+    written = written_by(loaded.name, loaded.tokenizer, chats) if chats else {}
     for row in rows:
-        example = _example(loaded, row)
+        example = _example(loaded, row, written.get(row.place))
         if not example.prompt or not example.answer:
             raise UserError(f"{row.place} has no token to learn after another: write more text")
         if gold is not None:
@@ -150,9 +154,9 @@ def examples_of_rows(
     return found
 
 
-def _example(loaded: LoadedModel, row: TextRow) -> Example:
-    if row.messages:
-        return _chat(loaded, row)
+def _example(loaded: LoadedModel, row: TextRow, written: Written | None) -> Example:
+    if written is not None:
+        return _chat(loaded, row.place, written)
     if row.prompt:
         answer = answer_tokens(loaded.tokenizer, row.prompt, row.text)
     else:
@@ -165,22 +169,15 @@ def _example(loaded: LoadedModel, row: TextRow) -> Example:
     return Example(prompt=answer[:1], answer=answer[1:])
 
 
-def _chat(loaded: LoadedModel, row: TextRow) -> Example:
+def _chat(loaded: LoadedModel, place: str, written: Written) -> Example:
     """All messages as the model's own template writes them; the last one is the answer."""
-    tokenizer: Any = loaded.tokenizer
-    if not getattr(tokenizer, "has_chat_template", False):
-        raise UserError(
-            f"{row.place} has messages, and {loaded.name} has no chat template: give prompt and "
-            f"completion"
-        )
-    messages = as_messages(row.messages)
-    whole = tokenizer.apply_chat_template(messages, return_dict=False)
-    prompt = tokenizer.apply_chat_template(
-        messages[:-1], add_generation_prompt=True, return_dict=False
+    whole, prompt = (
+        loaded.tokenizer.encode(text, add_special_tokens=False)
+        for text in (written.whole, written.prompt)
     )
     if whole[: len(prompt)] != prompt:
         raise UserError(
-            f"{row.place}: the chat template of {loaded.name} writes the messages before the last "
+            f"{place}: the chat template of {loaded.name} writes the messages before the last "
             f"in another way without it: give prompt and completion"
         )
     return Example(prompt=tuple(prompt), answer=tuple(whole[len(prompt) :]))

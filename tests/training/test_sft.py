@@ -1,6 +1,7 @@
 """SFT: what it leaves, that it repeats itself, learns, and moves only its targets."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,10 +192,23 @@ def test_a_template_that_fails_is_one_sentence(tiny_model, monkeypatch, template
     tokenizer.has_chat_template = True
     chat = TextRow(messages=(("user", "7 * 8"), ("assistant", "56")), place="own, line 1")
     try:
-        with pytest.raises(UserError, match=f"the chat template of .* {sentence}.*: give prompt"):
+        with pytest.raises(UserError, match=f"the chat template of .* {sentence}.*: give texts"):
             examples_of_rows(tiny_model, [chat])
     finally:
         tokenizer.has_chat_template = False
+
+
+def test_a_template_runs_nowhere_but_in_the_process_that_has_limits(tiny_model, monkeypatch):
+    tokenizer = tiny_model.tokenizer
+    clock = "{{ bos_token }}{{ strftime_now('%f') }} {{ messages[0]['content'] }}"
+    monkeypatch.setattr(tokenizer._tokenizer, "chat_template", clock)
+    monkeypatch.setattr(tokenizer._tokenizer, "apply_chat_template", None)
+    tokenizer.has_chat_template = True
+    try:
+        (prompt,) = templates.prompts_of(tiny_model, {"1": [{"role": "user", "content": "7 * 8"}]})
+    finally:
+        tokenizer.has_chat_template = False
+    assert re.search(r"[0-9]{6} 7 \* 8$", prompt)
 
 
 def test_a_row_that_does_not_fit_the_context_is_named(tiny_model):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
-from datetime import UTC, datetime
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 

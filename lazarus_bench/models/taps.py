@@ -209,6 +209,31 @@ def residual_stream(
     return residuals
 
 
+def residual_from(
+    model: nn.Module, anatomy: Anatomy, tokens: mx.array, layer: int, residual: mx.array
+) -> mx.array:
+    """The residual after the last block of a forward that goes on from the middle, lazily.
+
+    `residual` `[batch, time, d]` is what leaves `layer`, whatever made it; the blocks up to there
+    are not run. `tokens` `[batch, time]` tell the family's own loop the shapes of its masks.
+
+    Returns:
+        `[batch, time, d]`.
+    """
+
+    def call(own: Any, hidden: mx.array, *_: Any, **__: Any) -> mx.array:
+        return residual if own is last else hidden
+
+    last = blocks(model, anatomy)[layer]
+
+    def resumed(layers: Any) -> list[Any]:
+        return [*(StandIn(block, call) for block in layers[: layer + 1]), *layers[layer + 1 :]]
+
+    with replaced([holder(model, anatomy.layers)], resumed), tapped(model, anatomy) as residuals:
+        model(tokens)
+    return residuals[-1]
+
+
 def contributions(
     model: nn.Module, anatomy: Anatomy, tokens: mx.array, wanted: Part
 ) -> list[mx.array]:

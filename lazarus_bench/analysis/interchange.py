@@ -624,7 +624,8 @@ def _train(
         whole = np.tile(labels, len(arms))
         whole[0] += shift
         logits = _logits(loaded, layer, tokens, mx.concatenate(moved), whole)
-        return cross_entropy(logits, mx.array(whole[2])).sum() / labels.shape[1]
+        mean: mx.array = cross_entropy(logits, mx.array(whole[2])).sum() / labels.shape[1]
+        return mean
 
     gradient = mx.value_and_grad(loss)
     for step in range(1, steps + 1):

@@ -19,7 +19,7 @@ from typing import Any
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, blocks, holder, part
-from lazarus_bench.models.edits import Ablate, Edit, Part, Then, check_part
+from lazarus_bench.models.edits import Ablate, Add, Edit, Part, Then, check_part
 
 
 class StandIn:
@@ -122,7 +122,7 @@ def edited(model: nn.Module, anatomy: Anatomy, edits: Sequence[Edit]) -> Iterato
                 f"layer {edit.layer} is not in this model: choose 0 to {len(layers) - 1}"
             )
         block = layers[edit.layer]
-        wanted: Part = edit.part if isinstance(edit, Ablate) else "layer"
+        wanted: Part = edit.part if isinstance(edit, Ablate | Add) else "layer"
         layers[edit.layer] = _tapped_at(block, _inside(anatomy, wanted, block), edit.then)
     with replaced([holder(model, anatomy.layers)], lambda _: layers):
         yield

@@ -58,10 +58,10 @@ from lazarus_bench.tasks.arithmetic import Operation, Problem, all_problems, is_
 SIZES = (1, 2, 4)
 """Dimensions k of the subspaces that are sought."""
 
-STEPS, BATCH = 100, 32
+STEPS, BATCH = 60, 32
 """Optimizer steps of a search, and swaps of one step."""
 
-ANGLE = 0.1
+ANGLE = 0.2
 """How far, in radians, the first step may turn each basis vector; later ones less, down to 0."""
 
 _MOMENTS = (0.9, 0.99)
@@ -183,11 +183,10 @@ class Interchange:
                 cells += [hundredths(self.accuracy[at, k]), hundredths(random[at, k])]
                 cells += [hundredths(shuffled[:, at, k].mean())] if len(shuffled) else []
             rows.append([*cells, hundredths(self.whole[:, at].mean())])
-        groups = len(set(self.clusters))
         head = (
-            f"{len(self.held)} held-out swaps in {groups} groups, fitted on {self.fitted} others; "
-            f"position {self.position}. The source's answer follows the source itself in "
-            f"{hundredths(self.answered.mean())} and the base without a swap in "
+            f"Swaps held out: {len(self.held)}, of {len(set(self.clusters))} groups; fitted on: "
+            f"{self.fitted}; position: {self.position}. The source's answer follows the source "
+            f"itself in {hundredths(self.answered.mean())} of them, and the base without a swap in "
             f"{hundredths(self.plain.mean())}."
         )
         note = (

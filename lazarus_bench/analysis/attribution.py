@@ -302,6 +302,8 @@ def attribute_pairs(
         changes = _changes(loaded, lent, tokens)
         estimate = _estimates(loaded, tokens, wanted, changes)
         ends = [np.array(_odds(loaded, ids, wanted), dtype=np.float64) for ids in (lent, tokens)]
+        if not (np.isfinite(estimate).all() and np.isfinite(ends).all()):
+            raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
         sampled = _sample(np.array(lent != tokens), loaded.depth, sample, seed)
         exact = [_patched(loaded, tokens, wanted, changes, one) - ends[1] for one in sampled]
         for place, row in enumerate(rows):

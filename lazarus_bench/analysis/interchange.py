@@ -93,7 +93,8 @@ class Interchange:
     `found` `[swap, layer, k]` under the trained subspaces, `random` the mean over random ones,
     `whole` `[swap, layer]` with the whole residual swapped, `plain` `[swap]` without a swap;
     `answered` `[swap]`: the model gives that answer to the source itself. `shuffled` is the
-    accuracy of each search with permuted sources. `subspaces[layer][k]` are orthonormal `[d, k]`.
+    accuracy of each search with permuted sources, and `shuffled_random` that of random subspaces
+    with the same sources. `subspaces[layer][k]` are orthonormal `[d, k]`.
     Layers and dimensions are in the order of `layers` and `sizes`; `fitted` swaps trained each
     subspace.
     """
@@ -110,6 +111,7 @@ class Interchange:
     plain: Hits
     answered: Hits
     shuffled: Annotated[Floats, Axes(("shuffles", "layers", "sizes"), SHARE)]
+    shuffled_random: Annotated[Floats, Axes(("shuffles", "layers", "sizes"), SHARE)]
     subspaces: tuple[tuple[Floats, ...], ...]
 
     @property
@@ -130,15 +132,15 @@ class Interchange:
 
     @property
     def p_value(self) -> float:
-        """Chance of a best cell at least as high with permuted sources; NaN without any.
+        """Chance of a largest mean `excess` as high with permuted sources; NaN without any.
 
-        The largest accuracy over layers and dimensions is taken inside each search. The smallest
-        value possible is 1 / (1 + searches).
+        The largest is taken over layers and dimensions inside each search. The smallest value
+        possible is 1 / (1 + searches).
         """
         if not len(self.shuffled):
             return math.nan
-        cells = self.shuffled.reshape(len(self.shuffled), -1)
-        return LayerNull(observed=self.accuracy.ravel(), permuted=cells).p_value
+        cells = (self.shuffled - self.shuffled_random).reshape(len(self.shuffled), -1)
+        return LayerNull(observed=self.excess.mean(axis=0).ravel(), permuted=cells).p_value
 
     def to_json(self) -> dict[str, Any]:
         """Accuracies `[layer, k]`, hits of each held-out swap and the bases found `[d, k]`."""
@@ -165,6 +167,7 @@ class Interchange:
             "accuracy_of_random_subspaces": self.random.mean(axis=0),
             "accuracy_of_the_whole_residual": self.whole.mean(axis=0),
             "accuracy_with_permuted_sources": self.shuffled,
+            "accuracy_of_random_subspaces_with_permuted_sources": self.shuffled_random,
             "p_value": None if math.isnan(self.p_value) else self.p_value,
             "held_out": swaps,
             "subspaces": self.subspaces,
@@ -198,7 +201,7 @@ class Interchange:
             searches = "1 search" if len(shuffled) == 1 else f"{len(shuffled)} searches"
             note += (
                 f" permuted: trained with the sources permuted among the swaps, mean of "
-                f"{searches}; a best cell as high as found has p = {self.p_value:.2g} there."
+                f"{searches}; as far above random as the best cell: p = {self.p_value:.2g}."
             )
         shown = grid([*header, "whole"], rows, room, kept=1)
         return "\n\n".join([wrapped(head, room), shown, wrapped(note, room)])
@@ -451,9 +454,12 @@ def search(
         arms = [_Arm(size=size, order=order) for order in (none, *orders) for size in sizes]
         trained = _train(loaded, layer, rows[0], arms, steps, seed)
         by_layer.append(_judge(loaded, layer, rows[1], arms, trained, draws, seed))
-    kept = len(sizes)
-    found = np.stack([one[0] for one in by_layer], axis=1)
-    cells = found.mean(axis=0)[:, kept:].reshape(len(layers), shuffles, kept)
+    kept, shape = len(sizes), (len(layers), shuffles, len(sizes))
+    found, random = (np.stack([one[at] for one in by_layer], axis=1) for at in range(2))
+    null = [
+        np.ascontiguousarray(each.mean(axis=0)[:, kept:].reshape(shape).swapaxes(0, 1))
+        for each in (found, random)
+    ]
     bare, asked = (
         _unswapped(loaded, _read(loaded, layers[0], side, position), layers[0])
         for side in (held, [replace(swap, base=swap.source) for swap in held])
@@ -465,12 +471,13 @@ def search(
         position=position,
         fitted=len(fitted),
         held=tuple(held),
-        found=np.ascontiguousarray(found[:, :, :kept]),
-        random=np.stack([one[1] for one in by_layer], axis=1),
+        found=found[:, :, :kept] == 1,
+        random=np.ascontiguousarray(random[:, :, :kept]),
         whole=np.stack([one[2] for one in by_layer], axis=1),
         plain=bare,
         answered=asked,
-        shuffled=np.ascontiguousarray(cells.swapaxes(0, 1)),
+        shuffled=null[0],
+        shuffled_random=null[1],
         subspaces=tuple(tuple(one[3][:kept]) for one in by_layer),
     )
 
@@ -630,7 +637,9 @@ def _train(
     for step in range(1, steps + 1):
         chosen = batches.choice(count, size=min(BATCH, count), replace=False)
         given = [mx.array(plane.astype(np.float32)) for plane in planes]
-        _, slopes = gradient(given, chosen, _labels(rows, chosen))
+        value, slopes = gradient(given, chosen, _labels(rows, chosen))
+        if not math.isfinite(float(np.array(value))):
+            raise UserError(f"{loaded.name}: its logits are not finite: copy its weights again")
         angle = ANGLE / math.sqrt(width) * (1 - (step - 1) / steps)
         for at, plane in enumerate(planes):
             slope = np.array(slopes[at], dtype=np.float64)
@@ -659,20 +668,24 @@ def _judge(
     planes: Sequence[Floats],
     draws: int,
     seed: int,
-) -> tuple[Bools, Floats, Bools, list[Floats]]:
-    """Hits `[swap, arm]`, those of random subspaces `[swap, k]`, of the whole residual `[swap]`."""
-    found = [
-        _hits(loaded, layer, rows, plane, arm.order[1])
-        for arm, plane in zip(arms, planes, strict=True)
-    ]
+) -> tuple[Floats, Floats, Bools, list[Floats]]:
+    """Hits `[swap, arm]`, shares of random subspaces, hits of the whole residual `[swap]`; bases.
+
+    The random subspaces of one size are the same for all arms.
+    """
     drawn, width = isotropic(seed + 1), rows.own.shape[-1]
-    random = []
-    for size in dict.fromkeys(arm.size for arm in arms):
-        each = [
-            _hits(loaded, layer, rows, _orthonormal(drawn.normal(size=(width, size))))
-            for _ in range(draws)
-        ]
-        random.append(np.mean(each, axis=0))
+    chance = {
+        size: [_orthonormal(drawn.normal(size=(width, size))) for _ in range(draws)]
+        for size in dict.fromkeys(arm.size for arm in arms)
+    }
+    found, random = [], []
+    for arm, plane in zip(arms, planes, strict=True):
+        own, *others = (
+            _hits(loaded, layer, rows, each, arm.order[1]).astype(np.float64)
+            for each in (plane, *chance[arm.size])
+        )
+        found.append(own)
+        random.append(np.mean(others, axis=0))
     whole = _hits(loaded, layer, rows, None)
     return np.stack(found, axis=1), np.stack(random, axis=1), whole, list(planes)
 

@@ -440,7 +440,7 @@ def search(
         if count < least:
             raise UserError(f"an interchange needs {what} of {least} or more, not {count}")
     rng = np.random.default_rng((seed, len(fitted), len(held)))
-    orders = [tuple(rng.permutation(len(side)) for side in (fitted, held)) for _ in range(shuffles)]
+    orders = [tuple(_permuted(side, rng) for side in (fitted, held)) for _ in range(shuffles)]
     none = tuple(np.arange(len(side)) for side in (fitted, held))
     by_layer = []
     for layer in layers:
@@ -480,6 +480,18 @@ def search(
         shuffled_random=null[1],
         subspaces=tuple(tuple(one[3][:kept]) for one in by_layer),
     )
+
+
+def _permuted(swaps: Sequence[Swap], rng: np.random.Generator) -> Ints:
+    """Whose source each swap gets `[swap]` when the distinct sources change places.
+
+    Swaps that have a source in common still do, so their hits depend on one another as before.
+    """
+    first: dict[tuple[int, ...], int] = {}
+    for at, swap in enumerate(swaps):
+        first.setdefault(swap.source, at)
+    instead = dict(zip(first, rng.permutation(list(first.values())), strict=True))
+    return np.array([instead[swap.source] for swap in swaps])
 
 
 def _check(

@@ -3,7 +3,7 @@
 Two kinds of models without the variable: random weights with labels that were drawn apart from
 them, where permuting the sources gives an exact test, and planted models whose operations and
 operands cannot be told apart, which answer everything right and are judged by the size of the
-effect. `rejections(100)` and `excesses(100)` gave 5 and at most 0.15.
+effect. `rejections(100)` was 7, and the largest of `excesses(100)` 0.14.
 """
 
 import sys

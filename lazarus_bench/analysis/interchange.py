@@ -101,7 +101,6 @@ class Interchange:
 
     layers: tuple[int, ...]
     sizes: tuple[int, ...]
-    depth: int
     position: int
     fitted: int
     held: tuple[Swap, ...]
@@ -467,7 +466,6 @@ def search(
     return Interchange(
         layers=layers,
         sizes=sizes,
-        depth=loaded.depth,
         position=position,
         fitted=len(fitted),
         held=tuple(held),

@@ -19,7 +19,7 @@ from lazarus_bench.models.untrained import randomise
 
 pytestmark = pytest.mark.calibration
 
-ALPHA, MODELS, LABELS = 0.05, 8, 4
+ALPHA, MODELS, LABELS = 0.05, 4, 4
 SHUFFLES = 19
 """The fewest that can reach a p of 0.05."""
 

@@ -69,6 +69,14 @@ def test_a_forward_goes_on_from_the_middle(family):
     assert residual_stream(model, anatomy, tokens)[0].shape == own[0].shape
 
 
+def test_the_blocks_below_the_middle_are_not_run():
+    loaded = made("llama")
+    own = residual_stream(loaded.model, loaded.anatomy, TOKENS % 61)
+    blocks(loaded.model, loaded.anatomy)[1].mlp = None
+    found = residual_from(loaded.model, loaded.anatomy, TOKENS % 61, 1, own[1])
+    np.testing.assert_array_equal(np.array(found), np.array(own[-1]))
+
+
 INSIDE = {
     "edited": lambda m: edited(m.model, m.anatomy, (Ablate(layer=1), Ablate(layer=1, part="mlp"))),
     "tapped": lambda m: tapped(m.model, m.anatomy),

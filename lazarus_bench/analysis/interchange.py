@@ -46,7 +46,7 @@ from lazarus_bench.analysis.prompts import (
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
 from lazarus_bench.exponentials import cross_entropy
-from lazarus_bench.figures.layers import LayerCurves, LayerSeries, NullBand
+from lazarus_bench.figures.layers import LayerCurves, LayerSeries
 from lazarus_bench.figures.tables import grid, hundredths, wrapped
 from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import LoadedModel
@@ -206,24 +206,18 @@ class Interchange:
         return "\n\n".join([wrapped(head, room), shown, wrapped(note, room)])
 
     def figure(self, subject: str) -> LayerCurves:
-        """Accuracy by layer: a curve for each k and the whole residual, over random subspaces."""
-        curves = [
-            LayerSeries.of(f"k = {size}", [self.accuracy[:, at].tolist()])
-            for at, size in enumerate(self.sizes)
-        ]
+        """Accuracy by layer: a curve for each k, the whole residual and random subspaces."""
         largest = int(np.argmax(self.sizes))
-        null = NullBand(
-            name=f"random subspaces, k = {self.sizes[largest]}",
-            mean=tuple(map(float, self.random[:, :, largest].mean(axis=0))),
-            upper=math.nan,
-        )
+        drawn = {f"k = {size}": self.accuracy[:, at] for at, size in enumerate(self.sizes)}
+        drawn["whole residual"] = self.whole.mean(axis=0)
+        chance = self.random[:, :, largest].mean(axis=0)
+        drawn[f"random subspaces, k = {self.sizes[largest]}"] = chance
         return LayerCurves(
             title="Swaps that give the source's answer",
             subject=subject,
             unit="share of held-out swaps",
             layers=self.layers,
-            series=(*curves, LayerSeries.of("whole residual", [self.whole.mean(axis=0).tolist()])),
-            null=null,
+            series=tuple(LayerSeries.of(name, [own.tolist()]) for name, own in drawn.items()),
         )
 
 

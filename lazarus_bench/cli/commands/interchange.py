@@ -61,7 +61,7 @@ def run(
         int, number("of the division, starts, batches and permutations (default: 0)")
     ] = 0,
     plot: Annotated[
-        str | None, plot("accuracy by layer, a curve for each K, over random subspaces")
+        str | None, plot("accuracy by layer: a curve for each K, and random subspaces")
     ] = None,
     output: Reading = Reading(),
     line: Line,

@@ -42,6 +42,7 @@ TWO = [
 ]
 ENGRAM = ["--examples", "40", "--validation", "60", "--epochs", "1", "--batch", "4", "--rank", "2"]
 ANSWERS = ["--clean-answers", "56", "--corrupted-answers", "15"]
+SWAPS = ["7 * 8 = |6 * 4 = ", "7 + 8 = |6 + 4 = ", "--steps", "2", "--k", "2"]
 GRPO = ["--steps", "2", "--prompts", "2", "--answers", "2", "--examples", "24"]
 CONFIG = """
 stage1:
@@ -86,6 +87,8 @@ COMMANDS = {
     "moe-expert project": ["MIXTURE", "--draws", "2"],
     "ablate": ["LLAMA", "7 * 8 = "],
     "patch": ["LLAMA", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
+    "attribute": ["LLAMA", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
+    "interchange": ["LLAMA", *SWAPS],
     "steer": ["LLAMA", "7 * 8 = ", "--toward", "3 + 4 = ", "--away", "3 * 4 = "],
     "benchmark": ["--from", "measured.json"],
     "train sft": ["LLAMA", *SFT],

@@ -20,6 +20,7 @@ GRPO = {"--steps": "3", "--prompts": "4", "--answers": "2", "--examples": "24"}
 SMALLER = {
     "classifier": {"--permutations": "9"},
     "data": {"--count": "40", "--validation": "8"},
+    "interchange": {"--steps": "2", "--shuffles": "1"},
     "moe-expert analyze": {"--permutations": "9"},
     "train dual-reward": {"--steps": "3", "--examples": "40"},
     "train engram": {"--examples": "40", "--validation": "60"},

@@ -146,15 +146,15 @@ def _log_p(loaded: LoadedModel, tokens: mx.array, wanted: mx.array) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A clean and a corrupted prompt, their tokens, their two answers and what patching does."""
+class PromptPair:
+    """A clean and a corrupted prompt of as many tokens, those tokens, and their two answers."""
 
     clean: str
     corrupted: str
     tokens: Sequence[tuple[str, str]]
+    ids: Sequence[tuple[int, int]]
     answers: tuple[str, str]
     answer_ids: tuple[int, int]
-    patching: Patching
 
     @property
     def positions(self) -> list[str]:
@@ -163,6 +163,13 @@ class Pair:
             f"{at} {visible(one)}" if one == other else f"{at} {visible(one)} → {visible(other)}"
             for at, (one, other) in enumerate(self.tokens)
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair(PromptPair):
+    """A pair of prompts and what patching does."""
+
+    patching: Patching
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,6 +264,26 @@ def patching(
         UserError: a prompt or an answer has no token, a pair differs in length, is one prompt or
             has one answer.
     """
+    asked = read_pairs(loaded, clean, corrupted, clean_answers, corrupted_answers)
+    sides = [[[ids[side] for ids in pair.ids] for pair in asked] for side in (0, 1)]
+    wanted = [pair.answer_ids for pair in asked]
+    found = patch_pairs(loaded, sides[0], sides[1], wanted, layers)
+    pairs = [Pair(**vars(own), patching=one) for own, one in zip(asked, found, strict=True)]
+    return Patched(layers=layers, depth=loaded.depth, pairs=pairs)
+
+
+def read_pairs(
+    loaded: LoadedModel,
+    clean: Sequence[str],
+    corrupted: Sequence[str],
+    clean_answers: Sequence[str] | None = None,
+    corrupted_answers: Sequence[str] | None = None,
+) -> list[PromptPair]:
+    """A user's prompts and answers as pairs that can be compared position by position.
+
+    Raises:
+        UserError: as `patching`.
+    """
     encoded = [readable_prompts(loaded, side) for side in (clean, corrupted)]
     for one, other, first, second in zip(clean, corrupted, *encoded, strict=True):
         if len(first) != len(second):
@@ -277,16 +304,16 @@ def patching(
                 f"--corrupted-answers whose first tokens differ"
             )
     pairs = []
-    for at, found in enumerate(patch_pairs(loaded, encoded[0], encoded[1], wanted, layers)):
-        texts = token_texts(loaded, [encoded[0][at], encoded[1][at]])
+    for at, (own, lent) in enumerate(zip(*encoded, strict=True)):
+        texts = token_texts(loaded, [own, lent])
         pairs.append(
-            Pair(
+            PromptPair(
                 clean=clean[at],
                 corrupted=corrupted[at],
                 tokens=[(str(one), str(other)) for one, other in texts.T],
+                ids=list(zip(own, lent, strict=True)),
                 answers=(str(spelt[at, 0]), str(spelt[at, 1])),
                 answer_ids=wanted[at],
-                patching=found,
             )
         )
-    return Patched(layers=layers, depth=loaded.depth, pairs=pairs)
+    return pairs

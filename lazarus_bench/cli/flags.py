@@ -110,6 +110,30 @@ Prompts = Annotated[
     ),
 ]
 
+
+def side(name: str, what: str) -> Parameter:
+    """One side of pairs of prompts, an argument by its place."""
+    told = f"{what}; 'a|b' is two, @FILE reads one per line"
+    return Parameter(metavar=name, help=told, allow_leading_hyphen=True)
+
+
+def answers_to(what: str, counts: str = "only the first token counts") -> Parameter:
+    """The answers to one side's prompts."""
+    told = (
+        f"answers to {what}: one for all prompts, or one per prompt ('a|b' or @FILE); {counts} "
+        f"(default: the model's own next token)"
+    )
+    return Parameter(metavar="TEXT|TEXT", help=told, allow_leading_hyphen=True)
+
+
+Clean = Annotated[str, side("CLEAN", "prompts whose residuals are copied")]
+
+Corrupted = Annotated[str, side("CORRUPTED", "prompts that receive them; as many as CLEAN")]
+
+CleanAnswers = Annotated[str | None, answers_to("CLEAN")]
+
+CorruptedAnswers = Annotated[str | None, answers_to("CORRUPTED")]
+
 Targets = Annotated[
     list[str] | None,
     Parameter(

@@ -274,6 +274,18 @@ def read_prompts(given: Sequence[str]) -> list[Prompt]:
     return found
 
 
+def read_sides(**sides: str) -> list[list[Prompt]]:
+    """`read_prompts` of two arguments that need as many prompts, by their names in the help."""
+    one, other = found = [read_prompts([given]) for given in sides.values()]
+    if len(one) != len(other):
+        first, second = (name.upper() for name in sides)
+        raise UserError(
+            f"there are {len(one)} prompts in {first} and {len(other)} in {second}: give the "
+            f"same number of each"
+        )
+    return found
+
+
 def texts(loaded: LoadedModel, prompts: Iterable[Prompt]) -> list[str]:
     """Prompts as the model reads them: messages as its chat template writes them."""
     from lazarus_bench.models.templates import as_messages, prompts_of

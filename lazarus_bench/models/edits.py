@@ -101,7 +101,33 @@ class Steer:
         return mx.where(here[:, None], moved, leaving)
 
 
-Edit = Ablate | Patch | Steer
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Add:
+    """Add `change` `[batch, time, d]` to what a part of `layer` gives, at every position its own.
+
+    For "attention" and "mlp" it joins the sublayer's own output, as `Ablate` replaces it. A change
+    of 0 is the model as it is, and the derivative by it is that by the part's output.
+    """
+
+    layer: int
+    change: mx.array
+    part: Part = "layer"
+
+    def __post_init__(self) -> None:
+        """Refuse a part that no block has."""
+        check_part(self.part)
+
+    def then(self, entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG002
+        """The output with the change."""
+        if self.change.shape != leaving.shape:
+            raise UserError(
+                f"a change of shape {list(self.change.shape)} does not fit: give it "
+                f"{list(leaving.shape)}"
+            )
+        return leaving + self.change.astype(leaving.dtype)
+
+
+Edit = Ablate | Patch | Steer | Add
 
 
 def check_part(name: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import Anatomy, blocks, holder, part
-from lazarus_bench.models.edits import Ablate, Edit, Part, Then, check_part
+from lazarus_bench.models.edits import Ablate, Add, Edit, Part, Then, check_part
 
 
 class StandIn:
@@ -122,7 +122,7 @@ def edited(model: nn.Module, anatomy: Anatomy, edits: Sequence[Edit]) -> Iterato
                 f"layer {edit.layer} is not in this model: choose 0 to {len(layers) - 1}"
             )
         block = layers[edit.layer]
-        wanted: Part = edit.part if isinstance(edit, Ablate) else "layer"
+        wanted: Part = edit.part if isinstance(edit, Ablate | Add) else "layer"
         layers[edit.layer] = _tapped_at(block, _inside(anatomy, wanted, block), edit.then)
     with replaced([holder(model, anatomy.layers)], lambda _: layers):
         yield
@@ -207,6 +207,31 @@ def residual_stream(
     with nullcontext() if causal else unmasked(model, anatomy), tapped(model, anatomy) as residuals:
         model(tokens)
     return residuals
+
+
+def residual_from(
+    model: nn.Module, anatomy: Anatomy, tokens: mx.array, layer: int, residual: mx.array
+) -> mx.array:
+    """The residual after the last block of a forward that goes on from the middle, lazily.
+
+    `residual` `[batch, time, d]` is what leaves `layer`, whatever made it; the blocks up to there
+    are not run. `tokens` `[batch, time]` tell the family's own loop the shapes of its masks.
+
+    Returns:
+        `[batch, time, d]`.
+    """
+
+    def call(own: Any, hidden: mx.array, *_: Any, **__: Any) -> mx.array:
+        return residual if own is last else hidden
+
+    last = blocks(model, anatomy)[layer]
+
+    def resumed(layers: Any) -> list[Any]:
+        return [*(StandIn(block, call) for block in layers[: layer + 1]), *layers[layer + 1 :]]
+
+    with replaced([holder(model, anatomy.layers)], resumed), tapped(model, anatomy) as residuals:
+        model(tokens)
+    return residuals[-1]
 
 
 def contributions(

@@ -300,6 +300,7 @@ def _lab(ran: Ran) -> None:
 CHECKS: dict[str, Callable[[Ran], None]] = {
     "ablate": _reads("ablate", ("without", "change"), ("answers", "removals")),
     "analyze": _analyze,
+    "attribute": _reads("attribute", ("Spearman", "L0", "L7"), ("pairs", "layers")),
     "claims": _claims,
     "classifier": _classifier,
     "completion": _says("lazarus"),
@@ -310,6 +311,7 @@ CHECKS: dict[str, Callable[[Ran], None]] = {
     "experiment": _experiment,
     "fuse": _fuse,
     "generate": _generate,
+    "interchange": _reads("interchange", ("layer", "random"), ("accuracy", "held_out")),
     "judge": _judge,
     "lab": _lab,
     "lens": _lens,

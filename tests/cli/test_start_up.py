@@ -12,7 +12,7 @@ from commandcases import COMMANDS
 from lazarus_bench.cli import application
 from lazarus_bench.models import lab
 
-LIGHT = ("lens", "analyze", "ablate", "patch", "steer")
+LIGHT = ("lens", "analyze", "ablate", "patch", "interchange", "steer")
 LIGHT += ("moe-expert analyze", "moe-expert trace", "moe-expert weights", "moe-expert project")
 """Commands that compute no statistic of scipy's or scikit-learn's."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from attack_forks import Attempt
 from attack_inputs import CLASSES, REPORTS, hostile_places
-from commandcases import ANSWERS, ENGRAM, FULL, GRPO, SFT, SMALL, TWO
+from commandcases import ANSWERS, ENGRAM, FULL, GRPO, SFT, SMALL, SWAPS, TWO
 from cyclopts import App
 
 Command = tuple[str, ...]
@@ -76,6 +76,7 @@ PATHS = (
     *("/dev/fd/1", "/dev/fd/9", "con.json", "x.json/", "./-x", "/nowhere/x.json", "\udcff.json"),
 )
 READING = {"lens", "analyze", "ablate", "patch", "steer", "generate", "classifier", "moe-expert"}
+READING |= {"attribute", "interchange"}
 SLOW = {"run", "experiment", "doctor", "claims", "fuse", "train", *READING}
 """Commands of more than 0.2 s where nothing stops them: fewer lines than the others have."""
 
@@ -172,6 +173,8 @@ def whole(place: Path) -> dict[Command, tuple[list[str], list[str]]]:
         ("generate",): (prompts, ["--max-tokens", "2"]),
         ("classifier",): ([tiny, *few], []),
         ("patch",): ([tiny, "7 * 8 = ", "7 + 8 = ", *ANSWERS], []),
+        ("attribute",): ([tiny, "7 * 8 = ", "7 + 8 = ", *ANSWERS], []),
+        ("interchange",): ([tiny, *SWAPS], ["--steps", "2"]),
         ("steer",): ([*prompts, "--toward", "3 + 4 = ", "--away", "3 * 4 = "], []),
         ("moe-expert", "analyze"): ([mixture, *few], []),
         ("moe-expert", "trace"): ([mixture, "7 * 8 = "], []),

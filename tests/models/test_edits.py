@@ -12,7 +12,7 @@ from mlx.utils import tree_flatten
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import blocks
-from lazarus_bench.models.edits import PARTS, Ablate, Patch, Steer
+from lazarus_bench.models.edits import PARTS, Ablate, Add, Patch, Steer
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import contributions, edited, residual_stream, tapped
 
@@ -150,6 +150,21 @@ def test_edits_of_one_layer_are_applied_in_their_order(tiny_model):
 
 
 @pytest.mark.parametrize("part", PARTS)
+def test_what_is_added_joins_the_parts_own_output(tiny_model, part):
+    """No change is the model as it is, and a part's output taken away is the part ablated."""
+    model, anatomy = tiny_model.model, tiny_model.anatomy
+    plain = logits(tiny_model)
+    own = contributions(model, anatomy, TOKENS, part)
+    for layer in range(4):
+        nothing = Add(layer=layer, part=part, change=mx.zeros_like(own[layer]))
+        assert np.array_equal(logits(tiny_model, edits=(nothing,)), plain)
+        less = Add(layer=layer, part=part, change=-own[layer])
+        without = logits(tiny_model, edits=(Ablate(layer=layer, part=part),))
+        np.testing.assert_allclose(logits(tiny_model, edits=(less,)), without, atol=1e-4)
+        assert not np.allclose(without, plain, atol=1e-4)
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_edits_within_edits_and_within_taps_add_up(tiny_model, part):
     outer, inner = Ablate(layer=2, part="mlp"), Ablate(layer=2, part=part)
     model, anatomy = tiny_model.model, tiny_model.anatomy
@@ -207,6 +222,10 @@ def test_sublayers_are_found_where_the_anatomy_says(tiny):
         (
             Patch(layer=1, position=4, state=DIRECTION),
             "position 4 is not in a prompt of 4 tokens: choose 0 to 3",
+        ),
+        (
+            Add(layer=1, change=mx.zeros((2, 3, 48))),
+            r"a change of shape \[2, 3, 48\] does not fit: give it \[2, 4, 48\]",
         ),
     ],
 )

@@ -17,6 +17,7 @@ from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import (
     edited,
     prefixed,
+    residual_from,
     residual_stream,
     router_logits,
     tapped,
@@ -51,6 +52,29 @@ def test_every_forward_within_the_block_appends_its_layers(tiny_model):
     assert [r.shape[0] for r in residuals] == [2] * 4 + [1] * 4
     tiny_model.model(TOKENS)
     assert len(residuals) == 8
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_a_forward_goes_on_from_the_middle(family):
+    """From its own residual it ends as it would; from another, as the patched forward does."""
+    loaded = made(family)
+    model, anatomy, tokens = loaded.model, loaded.anatomy, TOKENS % 61
+    own = residual_stream(model, anatomy, tokens)
+    other = residual_stream(model, anatomy, tokens[::-1])
+    for layer in range(loaded.depth):
+        found = residual_from(model, anatomy, tokens, layer, own[layer])
+        np.testing.assert_array_equal(np.array(found), np.array(own[-1]))
+        swapped = residual_from(model, anatomy, tokens, layer, other[layer])
+        np.testing.assert_array_equal(np.array(swapped), np.array(other[-1]))
+    assert residual_stream(model, anatomy, tokens)[0].shape == own[0].shape
+
+
+def test_the_blocks_below_the_middle_are_not_run():
+    loaded = made("llama")
+    own = residual_stream(loaded.model, loaded.anatomy, TOKENS % 61)
+    blocks(loaded.model, loaded.anatomy)[1].mlp = None
+    found = residual_from(loaded.model, loaded.anatomy, TOKENS % 61, 1, own[1])
+    np.testing.assert_array_equal(np.array(found), np.array(own[-1]))
 
 
 INSIDE = {

@@ -16,51 +16,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from lazarus_bench.cli import inputs
-from lazarus_bench.cli.flags import Layers, Line, Model, Reading, plot
+from lazarus_bench.cli.flags import (
+    Clean,
+    CleanAnswers,
+    Corrupted,
+    CorruptedAnswers,
+    Layers,
+    Line,
+    Model,
+    Reading,
+    plot,
+)
 from lazarus_bench.cli.outputs import check_output, draw
 from lazarus_bench.cli.terminal import busy
-from lazarus_bench.errors import UserError
-
-_ANSWERS = (
-    "one for all prompts, or one per prompt ('a|b' or @FILE); only the first token counts "
-    "(default: the model's own next token)"
-)
 
 
 def run(
     model: Model,
-    clean: Annotated[
-        str,
-        Parameter(
-            metavar="CLEAN",
-            help="prompts whose residuals are copied; 'a|b' is two, @FILE reads one per line",
-            allow_leading_hyphen=True,
-        ),
-    ],
-    corrupted: Annotated[
-        str,
-        Parameter(
-            metavar="CORRUPTED",
-            help="prompts that receive them; as many as CLEAN",
-            allow_leading_hyphen=True,
-        ),
-    ],
+    clean: Clean,
+    corrupted: Corrupted,
     /,
     *,
     layers: Layers = Layers(),
-    clean_answers: Annotated[
-        str | None,
-        Parameter(
-            metavar="TEXT|TEXT", help=f"answers to CLEAN: {_ANSWERS}", allow_leading_hyphen=True
-        ),
-    ] = None,
-    corrupted_answers: Annotated[
-        str | None,
-        Parameter(metavar="TEXT|TEXT", help=f"of CORRUPTED: {_ANSWERS}", allow_leading_hyphen=True),
-    ] = None,
+    clean_answers: CleanAnswers = None,
+    corrupted_answers: CorruptedAnswers = None,
     plot: Annotated[
         str | None, plot("a heat map per pair: fraction recovered, position by layer")
     ] = None,
@@ -69,12 +49,7 @@ def run(
 ) -> int:
     """Patch every layer and position and show how much of the answer comes back."""
     check_output(output, plot)
-    one, other = inputs.read_prompts([clean]), inputs.read_prompts([corrupted])
-    if len(one) != len(other):
-        raise UserError(
-            f"there are {len(one)} prompts in CLEAN and {len(other)} in CORRUPTED: give the "
-            f"same number of each"
-        )
+    one, other = inputs.read_sides(clean=clean, corrupted=corrupted)
     right = inputs.read_answers("--clean-answers", clean_answers, len(one))
     wrong = inputs.read_answers("--corrupted-answers", corrupted_answers, len(one))
     found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)

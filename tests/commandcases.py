@@ -85,6 +85,7 @@ COMMANDS = {
     "moe-expert weights": ["MIXTURE"],
     "moe-expert project": ["MIXTURE", "--draws", "2"],
     "ablate": ["LLAMA", "7 * 8 = "],
+    "erase": ["LLAMA", "9 * 9 = ", *CLASSES, "--draws", "2"],
     "patch": ["LLAMA", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
     "steer": ["LLAMA", "7 * 8 = ", "--toward", "3 + 4 = ", "--away", "3 * 4 = "],
     "benchmark": ["--from", "measured.json"],

@@ -7,7 +7,7 @@ from commandcases import COMMANDS
 
 from lazarus_bench import cli
 
-READING = ("lens", "analyze", "ablate", "patch", "steer", "classifier", "generate")
+READING = ("lens", "analyze", "ablate", "erase", "patch", "steer", "classifier", "generate")
 READING += ("moe-expert analyze", "moe-expert trace", "moe-expert weights", "moe-expert project")
 MORE = {
     "lens": ["--targets", "multiply,add,subtract", "--all-layers"],
@@ -59,7 +59,7 @@ def test_a_file_of_another_form_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["analyze", "ablate", "patch", "steer", "generate"])
+@pytest.mark.parametrize("command", ["analyze", "ablate", "erase", "patch", "steer", "generate"])
 def test_an_adapter_counts(words, command, adapter, capsys):
     results = []
     for more in ([], ["--adapter", str(adapter)]):

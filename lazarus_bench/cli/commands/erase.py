@@ -89,11 +89,17 @@ def run(
     from lazarus_bench.analysis.erasure import erasures
 
     chosen = inputs.chosen_layers(loaded, layers)
-    how = {"method": method, "positions": positions, "rank": rank, "draws": draws}
     texts, own = inputs.texts(loaded, asked), inputs.texts_by_class(loaded, told)
     with busy(f"erasing {len(own)} classes from {len(chosen)} layers in turn"):
         try:
-            result = erasures(loaded, texts, own, chosen, answers=wanted, **how)
+            result = erasures(
+                *(loaded, texts, own, chosen),
+                method=method,
+                positions=positions,
+                rank=rank,
+                draws=draws,
+                answers=wanted,
+            )
         except NotApplicable as error:
             raise UserError(
                 f"--method lens: {error}: name each class by a word of {found.name}"

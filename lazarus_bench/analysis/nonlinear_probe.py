@@ -61,7 +61,7 @@ from lazarus_bench.models.load import LoadedModel
 HIDDEN = 32
 STEPS = 200
 RATE = 0.05
-"""On states of development seed 100, the objective after `STEPS` is within 5% of L-BFGS's minimum."""
+"""On states of development seed 100 the objective ends within 5% of where L-BFGS does."""
 DECAYS = (0.9, 0.999)
 """Of Adam's two moments."""
 
@@ -298,10 +298,10 @@ class NonlinearClassifier:
         note = (
             f"linear, nonlinear: held-out accuracy of the probes, of {len(probes.linear)} prompts; "
             f"chance {1 / len(self.classes):.2f}. selective: the same minus accuracy for random "
-            f"classes, linear and nonlinear. p: chance that the best layer of permuted labels, of "
-            f"which {len(self.null.permuted)} were drawn, is read as well by the nonlinear probe; "
-            f"{number(self.null.p_value)} for the best here. A nonlinear probe reads more only "
-            f"where its selectivity is higher."
+            f"classes, linear and nonlinear. p: of the nonlinear accuracy, against the null's best "
+            f"layer under {len(self.null.permuted)} permutations of the labels, "
+            f"{number(self.null.p_value)} for the best here. The nonlinear probe reads more only "
+            f"where it is more selective."
         )
         return f"{table(header, rows, room)}\n\n{wrapped(note, room)}"
 

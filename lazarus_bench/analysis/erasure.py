@@ -33,7 +33,7 @@ from those: by about √(2 d / n) standard deviations, with n prompts of a class
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
@@ -210,23 +210,21 @@ class Fitted:
 
     def at_random(self, draw: int) -> Eraser:
         """What erases as many random labels in the classes' place; another for each `draw`."""
-        prompts = 1 + max(int(place.rows.max()) for place in self.places)
         ranks = [left.shape[1] for left, _ in self._own]
-        rows = self.places[0].states.shape[1] if self.method == "lens" else prompts
-        drawn = isotropic(draw).normal(size=(rows, max(ranks)))
+        prompts = 1 + max(int(place.rows.max()) for place in self.places)
+        size = self.places[0].states.shape[1] if self.method == "lens" else prompts
+        drawn = isotropic(draw).normal(size=(size, max(ranks)))
         maps = []
         for place, rank in zip(self.places, ranks, strict=True):
-            isotropic_ones = self.method == "lens"
-            cross = drawn if isotropic_ones else place.of_labels(drawn[place.rows, :rank])
-            maps.append(place.maps(cross, self.method, rank))
+            cross = drawn if self.method == "lens" else place.of_labels(drawn[place.rows])
+            maps.append(place.maps(cross[:, :rank], self.method, rank))
         return self._eraser(maps)
 
-    def _eraser(self, maps: Iterable[tuple[Floats, Floats]]) -> Eraser:
-        given = list(maps)
+    def _eraser(self, maps: Sequence[tuple[Floats, Floats]]) -> Eraser:
         mean = np.stack([place.mean for place in self.places])
-        left = np.zeros((*mean.shape, max(own.shape[1] for own, _ in given)))
+        left = np.zeros((*mean.shape, max(own.shape[1] for own, _ in maps)))
         right = np.zeros((len(mean), left.shape[2], mean.shape[1]))
-        for at, (own_left, own_right) in enumerate(given):
+        for at, (own_left, own_right) in enumerate(maps):
             left[at, :, : own_left.shape[1]] = own_left
             right[at, : own_right.shape[0]] = own_right
         return Eraser(mean=mean, left=left, right=right)
@@ -288,8 +286,8 @@ def fitted_after(
     The classes are numbers of `names`, which "lens" needs: single-token words.
 
     Raises:
-        UserError: there is no such method or layer, all prompts are of one class, or the rank is
-            more than what tells the classes apart.
+        UserError: there is no such method or layer, all prompts are of one class, their states do
+            not differ, or the rank is more than what tells the classes apart.
         NotApplicable: a name is not a single token ("lens").
     """
     for value, known in ((method, get_args(Method)), (positions, get_args(Positions))):
@@ -315,7 +313,12 @@ def fitted_after(
                 for place in places
             ]
         found.append(Fitted(places=tuple(places), method=method, limit=rank))
-        if rank is not None and not 1 <= rank <= (most := replace(found[-1], limit=None).rank):
+        if not (most := replace(found[-1], limit=None).rank):
+            raise UserError(
+                f"after layer {layer} the last position is the same in all prompts fitted on, so "
+                f"there is nothing to erase: choose a later layer, or prompts that end differently"
+            )
+        if rank is not None and not 1 <= rank <= most:
             raise UserError(f"rank {rank} cannot be erased: choose 1 to {most}")
     return found
 

@@ -25,6 +25,7 @@ from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import edited, residual_stream
 from lazarus_bench.session.codec import decode, encode
 from lazarus_bench.session.run import Run
+from lazarus_bench.session.samples import Asked, Stack
 from lazarus_bench.tasks.arithmetic import held_out
 
 WRITER = 2
@@ -180,6 +181,11 @@ def test_states_that_do_not_vary_and_a_class_alone_have_nothing_to_erase():
     np.testing.assert_allclose(constant.erase(np.eye(4)), np.eye(4))
 
 
+def test_where_prompts_do_not_differ_there_is_nothing_to_erase(planted):
+    with pytest.raises(UserError, match="after layer 1 the last position is the same in all"):
+        fitted_after(planted.loaded, [[at, 9] for at in range(20, 26)], [0, 1] * 3, [1])
+
+
 def test_at_all_positions_no_position_tells_the_class(tiny_model):
     """Prompts of two lengths: positions are counted from the end."""
     rng = np.random.default_rng(0)
@@ -246,6 +252,9 @@ def test_it_is_measured_once_and_comes_back_as_it_was(tiny):
         np.exp(found.log_probability_before), expected.probability, rtol=1e-5
     )
     assert found.probed.mean() <= found.chance + 0.05 < found.probed_before.mean()
+    stack = Stack([found], Asked())
+    assert (stack.excess.axes, stack.excess.bounds) == (("seeds", "prompts"), (-1, 1))
+    assert stack.random_correct.axes == ("seeds", "draws", "prompts")
     again = decode(encode(found, Erasure), Erasure)
     assert np.array_equal(again.random_log_probability, found.random_log_probability)
 

@@ -18,6 +18,7 @@ from lazarus_bench.analysis.nonlinear_probe import (
 from lazarus_bench.analysis.probe import control_task, probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.session.codec import decode, encode
+from lazarus_bench.session.samples import Asked, Stack
 from lazarus_bench.tasks.arithmetic import held_out
 
 PROMPTS = in_symbols(held_out(120, 0))
@@ -98,5 +99,7 @@ def test_labellings_are_fitted_as_if_alone_and_come_out_the_same(planted, monkey
 
 
 def test_they_come_back_from_the_store_as_they_were(found):
+    added = Stack([found], Asked()).added
+    assert (added.axes, added.bounds) == (("seeds", "prompts", "layers"), (-2, 2))
     again = decode(encode(found, Probes), Probes)
     assert np.array_equal(again.added, found.added)

@@ -577,22 +577,22 @@ class Erasures:
                     f"{each.lost:.2f}",
                     f"{each.random_lost.mean():.2f}",
                     f"{each.p_value:.3f}",
-                    f"{each.correct.sum()}/{each.correct_before.sum()}",
+                    f"{each.correct_before.sum()} → {each.correct.sum()}",
                     f"{each.random_correct.sum(axis=1).mean():.1f}",
                     *(f"{hits.mean():.2f}" for hits in probed),
                     f"{each.taken:.0%}, {each.random_taken.mean():.0%}",
                 ]
             )
-        header = ["layer", "lost", "random", "p", "kept", "random"]
+        header = ["layer", "lost", "random", "p", "right", "at random"]
         header += ["probe", "erased", "refitted", "variance"]
         blocks = [table(header, rows, room, 4), self._by_prompt(room)]
         first, count = self.layers[0], len(self.layers[0].random_taken)
         where = "at the last position" if self.positions == "last" else "at all positions"
         note = (
-            f"Erased after the layer, {where}, by {self.method}: {first.rank} dimensions that tell "
+            f"Erased after the layer, {where}, by {self.method}, rank {first.rank}: what tells "
             f"{', '.join(self.classes)} apart. lost: nats of the answer's log-probability, mean "
             f"over prompts; random: the same of {count} random subspaces of this rank; p: chance "
-            f"that one of them costs as much. kept: answers still given, of those given before. "
+            f"that one of them costs as much. right: prompts answered before and after. "
             f"probe, erased: held-out accuracy of a linear probe fitted before and after erasing, "
             f"chance {first.chance:.2f}; refitted: of one fitted on other prompts than the eraser, "
             f"which finds the more the fewer prompts there were. variance: share of it by which "

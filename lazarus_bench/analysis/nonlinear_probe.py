@@ -300,11 +300,11 @@ class NonlinearClassifier:
             ]
             for layer in range(len(means[0]))
         ]
-        header = ["layer", "linear", "nonlinear", "selective", "nonlinear", "p"]
+        header = ["layer", "linear", "nonlinear", "selectivity", "nonlinear's", "p"]
         note = (
             f"linear, nonlinear: held-out accuracy of the probes, of {len(probes.linear)} prompts; "
-            f"chance {1 / len(self.classes):.2f}. selective: the same minus accuracy for random "
-            f"classes, linear and nonlinear. p: of the nonlinear accuracy, against the null's best "
+            f"chance {1 / len(self.classes):.2f}. selectivity, nonlinear's: the same minus "
+            f"accuracy for random classes. p: of the nonlinear accuracy, against the null's best "
             f"layer under {len(self.null.permuted)} permutations of the labels, "
             f"{number(self.null.p_value)} for the best here. The nonlinear probe reads more only "
             f"where it is more selective."

@@ -91,8 +91,9 @@ def in_order():
     return FIT[np.argsort(CLASSES[FIT], kind="stable")]
 
 
-@pytest.mark.parametrize("method", [*METHODS, "lens"])
-@pytest.mark.parametrize("positions", ["last", "all"])
+@pytest.mark.parametrize(
+    ("method", "positions"), [("leace", "last"), ("mean", "all"), ("lens", "last")]
+)
 def test_erasing_a_planted_plane_breaks_the_answers_and_a_random_one_does_not(
     planted, method, positions
 ):

@@ -41,7 +41,7 @@ def planted():
 
 @pytest.fixture(scope="module")
 def found(planted):
-    return nonlinear_probe(planted, PROMPTS, draws=5)
+    return nonlinear_probe(planted, PROMPTS, draws=3)
 
 
 def test_what_is_planted_is_read_by_those_who_can(planted, found):
@@ -51,18 +51,17 @@ def test_what_is_planted_is_read_by_those_who_can(planted, found):
     assert max(linear[NOISE], nonlinear[NOISE]) < 0.4
     assert abs(found.added[:, LINEAR].mean()) < 0.1 < found.added[:, EXCLUSIVE].mean()
     assert np.array_equal(found.linear, probe(planted, PROMPTS).hits)
-    assert np.array_equal(found.linear_control, control_task(planted, PROMPTS, draws=5))
+    assert np.array_equal(found.linear_control, control_task(planted, PROMPTS, draws=3))
     selectivity = found.nonlinear - found.nonlinear_control
     np.testing.assert_allclose(found.added, selectivity - (found.linear - found.linear_control))
 
 
 def test_the_null_takes_the_best_layer_inside_each_permutation(planted, found):
-    null = nonlinear_null(planted, PROMPTS, permutations=19)
-    np.testing.assert_allclose(null.observed, found.nonlinear.mean(axis=0))
-    assert null.permuted.shape == (19, 3)
+    null = nonlinear_null(planted[:, [NOISE, LINEAR]], PROMPTS, permutations=19)
+    np.testing.assert_allclose(null.observed, found.nonlinear.mean(axis=0)[[NOISE, LINEAR]])
+    assert null.permuted.shape == (19, 2)
     assert null.permuted.mean() == pytest.approx(0.25, abs=0.04)
-    assert null.layer_p_values[LINEAR] == 0.05
-    assert null.layer_p_values[NOISE] > 0.05
+    assert null.layer_p_values[0] > 0.05 == null.layer_p_values[1]
 
 
 def objective(hidden, out, hidden_bias, bias, states, labels):

@@ -86,6 +86,7 @@ COMMANDS = {
     "moe-expert weights": ["MIXTURE"],
     "moe-expert project": ["MIXTURE", "--draws", "2"],
     "ablate": ["LLAMA", "7 * 8 = "],
+    "erase": ["LLAMA", "9 * 9 = ", *CLASSES, "--draws", "2"],
     "patch": ["LLAMA", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
     "attribute": ["LLAMA", "7 * 8 = ", "7 + 8 = ", *ANSWERS],
     "interchange": ["LLAMA", *SWAPS],

@@ -127,7 +127,43 @@ class Add:
         return leaving + self.change.astype(leaving.dtype)
 
 
-Edit = Ablate | Patch | Steer | Add
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Erase:
+    """Take h − L R (h − μ) for the residual h after `layer`, from position `start` on.
+
+    `mean` μ `[position, d]`, `left` L `[position, d, rank]` and `right` R `[position, rank, d]`
+    have an entry for each position from `start`, counted from the first token; the last of them
+    serves all later ones as well. Where R L is the identity this is a projection about μ (Belrose
+    et al. 2023, *LEACE*).
+    """
+
+    layer: int
+    mean: mx.array
+    left: mx.array
+    right: mx.array
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a start that is no absolute position."""
+        _check_position("start", self.start)
+
+    def then(self, entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG002
+        """The residual without what is erased, computed in float32."""
+        begun, (positions, width) = _known(first), self.mean.shape
+        if leaving.shape[-1] != width:
+            raise UserError(
+                f"an eraser of states of width {width} does not fit this model's, which have "
+                f"{leaving.shape[-1]}: fit it on this model"
+            )
+        place = mx.arange(begun, begun + leaving.shape[1]) - self.start
+        own = mx.clip(place, 0, positions - 1)
+        away = (leaving.astype(mx.float32) - self.mean[own])[:, :, None]
+        erased = (away @ self.right[own].swapaxes(1, 2)) @ self.left[own].swapaxes(1, 2)
+        kept = leaving - erased[:, :, 0].astype(leaving.dtype)
+        return mx.where((place >= 0)[:, None], kept, leaving)
+
+
+Edit = Ablate | Patch | Steer | Add | Erase
 
 
 def check_part(name: str) -> None:
@@ -148,8 +184,8 @@ def _check_position(name: str, position: int) -> None:
 def _known(first: int | None) -> int:
     if first is None:
         raise UserError(
-            "this family's cache does not track positions, so nothing can be patched or steered "
-            "while decoding with it: edit a forward without a cache"
+            "this family's cache does not track positions, so nothing can be patched, steered or "
+            "erased while decoding with it: edit a forward without a cache"
         )
     return first
 

@@ -308,6 +308,7 @@ CHECKS: dict[str, Callable[[Ran], None]] = {
     "diff": _diff,
     "init": _says("written: our_claims/registry.json"),
     "doctor": _says("GFLOP/s", "blas"),
+    "erase": _reads("erase", ("lost", "random", "refitted"), ("classes", "layers")),
     "experiment": _experiment,
     "fuse": _fuse,
     "generate": _generate,

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from lazarus_bench.analysis.nonlinear_probe import nonlinear_null, nonlinear_probe
 from lazarus_bench.analysis.probe import permutation_null, probe, transfer
 from lazarus_bench.analysis.probe_prompts import ProbePrompts
 from lazarus_bench.analysis.prompts import read_states
@@ -61,6 +62,23 @@ def test_the_tables_say_the_same(told, result, tiny):
     assert first.split("␣")[1].split()[0] == read["test"][0]["predicted"][read["best_layer"]]
 
 
+def test_a_nonlinear_probe_stands_beside_the_linear_one(
+    told, result, drawn, tiny, tiny_model, asked
+):
+    read = result(tiny, *CLASSES, *QUICK, "--nonlinear")
+    states = read_states(tiny_model, asked.texts)
+    found, null = nonlinear_probe(states, asked), nonlinear_null(states, asked, permutations=19)
+    assert read["linear"]["accuracy"] == found.linear.mean(axis=0).tolist()
+    assert read["nonlinear"]["accuracy"] == found.nonlinear.mean(axis=0).tolist()
+    assert read["selectivity_added"] == found.added.mean(axis=0).tolist()
+    assert read["nonlinear"]["p"] == null.layer_p_values.tolist()
+    _, out, _ = told(tiny, *CLASSES, *QUICK, "--nonlinear")
+    assert [line.split()[0] for line in out.splitlines()[3:7]] == ["L0", "L1", "L2", "L3"]
+    assert "permuted labels, nonlinear" in " ".join(
+        map(str, drawn(tiny, *CLASSES, *QUICK, "--nonlinear")[0])
+    )
+
+
 def test_classes_from_files(result, tiny, tmp_path):
     (tmp_path / "plus.txt").write_text("\n".join(PLUS))
     given = [CLASSES[0], CLASSES[1], "--classes", f"plus:@{tmp_path / 'plus.txt'}"]
@@ -98,6 +116,7 @@ def test_the_picture_has_a_dot_for_every_layer_and_the_null(told, tiny, tmp_path
         ),
         ([*CLASSES, "--permutations", "0"], "--permutations 0 must be at least 1"),
         ([*CLASSES, "--test", "a|"], "has an empty prompt"),
+        ([*CLASSES, "--test", "a", "--nonlinear"], "--test is classified by linear probes"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(refused, tiny, arguments, sentence):

@@ -7,7 +7,7 @@ from commandcases import COMMANDS
 
 from lazarus_bench import cli
 
-READING = ("lens", "analyze", "ablate", "patch", "steer", "classifier", "generate")
+READING = ("lens", "analyze", "ablate", "erase", "patch", "steer", "classifier", "generate")
 READING += ("attribute", "interchange")
 READING += ("moe-expert analyze", "moe-expert trace", "moe-expert weights", "moe-expert project")
 MORE = {
@@ -61,7 +61,7 @@ def test_a_file_of_another_form_is_refused(
 
 
 @pytest.mark.parametrize(
-    "command", ["analyze", "ablate", "patch", "attribute", "steer", "generate"]
+    "command", ["analyze", "ablate", "erase", "patch", "attribute", "steer", "generate"]
 )
 def test_an_adapter_counts(words, command, adapter, capsys):
     results = []

@@ -75,8 +75,8 @@ PATHS = (
     *("@missing", "folder=x", "a=missing", "a=folder", "a=/dev/zero", "/root/x.json", "tls://x"),
     *("/dev/fd/1", "/dev/fd/9", "con.json", "x.json/", "./-x", "/nowhere/x.json", "\udcff.json"),
 )
-READING = {"lens", "analyze", "ablate", "patch", "steer", "generate", "classifier", "moe-expert"}
-READING |= {"attribute", "interchange"}
+READING = {"lens", "analyze", "ablate", "erase", "patch", "steer", "generate", "classifier"}
+READING |= {"moe-expert", "attribute", "interchange"}
 SLOW = {"run", "experiment", "doctor", "claims", "fuse", "train", *READING}
 """Commands of more than 0.2 s where nothing stops them: fewer lines than the others have."""
 
@@ -172,6 +172,7 @@ def whole(place: Path) -> dict[Command, tuple[list[str], list[str]]]:
         ("ablate",): (prompts, []),
         ("generate",): (prompts, ["--max-tokens", "2"]),
         ("classifier",): ([tiny, *few], []),
+        ("erase",): ([tiny, "9 * 9 = ", *classes, "--draws", "2"], []),
         ("patch",): ([tiny, "7 * 8 = ", "7 + 8 = ", *ANSWERS], []),
         ("attribute",): ([tiny, "7 * 8 = ", "7 + 8 = ", *ANSWERS], []),
         ("interchange",): ([tiny, *SWAPS], ["--steps", "2"]),

@@ -12,7 +12,7 @@ from mlx.utils import tree_flatten
 from lazarus_bench.backend import mx, nn
 from lazarus_bench.errors import UserError
 from lazarus_bench.models.anatomy import blocks
-from lazarus_bench.models.edits import PARTS, Ablate, Add, Patch, Steer
+from lazarus_bench.models.edits import PARTS, Ablate, Add, Erase, Patch, Steer
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import contributions, edited, residual_stream, tapped
 
@@ -49,6 +49,14 @@ def every_edit(width, layer):
     yield Patch(layer=layer, position=3, state=mx.stack([vector, -vector]))
     yield Steer(layer=layer, direction=vector, strength=2.0)
     yield Steer(layer=layer, direction=vector, strength=-1.5, start=3)
+    yield eraser(width, layer, start=2)
+
+
+def eraser(width, layer, start):
+    """An oblique one of rank 2, its own at each of two positions."""
+    drawn = [mx.random.normal((2, 2, width), key=mx.random.key(at)) for at in range(3)]
+    left = drawn[1].swapaxes(1, 2) / width
+    return Erase(layer=layer, mean=drawn[0][:, 0], left=left, right=drawn[2], start=start)
 
 
 @pytest.mark.parametrize("family", CONFIGS)
@@ -115,6 +123,20 @@ def test_a_patched_position_leaves_earlier_ones_as_they_were(tiny_model):
     plain = logits(tiny_model)
     assert np.array_equal(patched[:, :2], plain[:, :2])
     assert not np.allclose(patched[:, 2:], plain[:, 2:])
+
+
+def test_what_is_erased_is_each_positions_own(tiny_model):
+    model, anatomy, edit = tiny_model.model, tiny_model.anatomy, eraser(48, 1, start=1)
+    plain = [np.array(each, dtype=float) for each in residual_stream(model, anatomy, TOKENS)]
+    with edited(model, anatomy, (edit,)):
+        found = residual_stream(model, anatomy, TOKENS)
+    mean, left, right = (np.array(part, dtype=float) for part in (edit.mean, edit.left, edit.right))
+    assert np.array_equal(np.array(found[0]), plain[0].astype(np.float32))
+    for at, own in enumerate((None, 0, 1, 1)):  # the last serves all that follow
+        expected = plain[1][:, at]
+        if own is not None:
+            expected = expected - (expected - mean[own]) @ right[own].T @ left[own].T
+        np.testing.assert_allclose(np.array(found[1][:, at]), expected, atol=1e-4)
 
 
 @settings(max_examples=10)
@@ -214,6 +236,10 @@ def test_sublayers_are_found_where_the_anatomy_says(tiny):
         (
             Ablate(layer=1, contribution=mx.zeros((2, 48))),
             r"a contribution of shape \[2, 48\] does not fit: give it \[48\]",
+        ),
+        (
+            eraser(7, 1, 0),
+            "an eraser of states of width 7 does not fit this model's, which have 48",
         ),
         (
             Patch(layer=1, position=0, state=mx.zeros((3, 48))),

@@ -54,6 +54,13 @@ def run(
             "unscaled states (default: held-out)"
         ),
     ] = "held-out",
+    nonlinear: Annotated[
+        bool,
+        Parameter(
+            help="also probe with one hidden layer, and show how selective both probes are",
+            negative=(),
+        ),
+    ] = False,
     permutations: Annotated[int, number("permutations of the labels (default: 200)")] = 200,
     plot: Annotated[str | None, plot("accuracy by layer, with the band of the null")] = None,
     output: Reading = Reading(),
@@ -62,18 +69,26 @@ def run(
     """Probe every layer for `classes` and show how well it can tell them apart."""
     check_output(output, plot)
     prompts = inputs.read_classes(classes)
-    from lazarus_bench.analysis.classifier import check_classes, classifier
+    from lazarus_bench.analysis.classifier import PROTOCOLS, check_classes, classifier
 
     check_classes(prompts, protocol)
     if permutations < 1:
         raise UserError(f"--permutations {permutations} must be at least 1")
     if permutations > 10**6:
         raise UserError(f"--permutations {permutations} is too many: give at most 1000000")
+    if nonlinear and test:
+        raise UserError("--test is classified by linear probes: leave out --nonlinear")
     tested = inputs.read_prompts(test or ())
     found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     loaded = found.load()
     with busy(f"training probes under {permutations} permutations"):
         own = inputs.texts_by_class(loaded, prompts)
+        if nonlinear:
+            from lazarus_bench.analysis.nonlinear_probe import nonlinear_classifier
+
+            how = PROTOCOLS[protocol][0]
+            both = nonlinear_classifier(loaded, own, how, permutations)
+            return draw(both, found, line, output, plot)
         test_texts = inputs.texts(loaded, tested)
         result = classifier(loaded, own, protocol, permutations, test_texts)
     return draw(result, found, line, output, plot)

@@ -32,7 +32,6 @@ from lazarus_bench.exponentials import log_sum_exp, log_sum_exp_of, row_blocks
 from lazarus_bench.figures.heatmap import Heat, heat
 from lazarus_bench.figures.tables import prompt_cell, table
 from lazarus_bench.figures.text import number, visible
-from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.models.texts import check_tokens
@@ -86,15 +85,16 @@ def read_lens(
 ) -> LensReading:
     """Read every layer in one forward a batch, one layer's logits at a time.
 
-    Kept are the probabilities of `targets` `[prompt, target]` and the `top` most probable tokens.
+    Kept are the probabilities of `targets` `[prompt, target]` and the `top` most probable tokens;
+    NaN at layers that the model's lens was not fitted for.
 
     Raises:
         UserError: a token of a prompt is not in the vocabulary.
     """
     shape = (len(prompts), loaded.depth)
-    probability = np.zeros((*shape, targets.shape[1]))
+    probability = np.full((*shape, targets.shape[1]), np.nan)
     top_ids = np.zeros((*shape, top), dtype=np.int64)
-    top_probability = np.zeros((*shape, top))
+    top_probability = np.full((*shape, top), np.nan)
     for rows, layer, logits in lens_logits(loaded, prompts):
         reading = _read_layer(logits, targets[rows], top)
         probability[rows, layer], top_ids[rows, layer], top_probability[rows, layer] = reading
@@ -120,8 +120,8 @@ def lens_logits(
         residuals = residual_stream(loaded.model, loaded.anatomy, tokens, causal=causal)
         states = [h[:, -1, :] for h in residuals]
         mx.eval(states)
-        for layer, state in enumerate(states):
-            yield rows, layer, unembed(loaded.model, loaded.anatomy, state)
+        for layer in loaded.lens_layers:
+            yield rows, layer, loaded.lens_logits(layer, states[layer])
 
 
 def in_bfloat16(values: Floats) -> Floats:

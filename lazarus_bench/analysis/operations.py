@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ from lazarus_bench.analysis.measured import (
 )
 from lazarus_bench.analysis.prompts import first_answer_tokens, symbol_tokens
 from lazarus_bench.analysis.vocabulary import known_words
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.models.lenses import Null
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import HowRead, WordTokens, word_ids, word_tokens
 from lazarus_bench.tasks.arithmetic import OPERATION_NAMES, Operation, Problem
@@ -164,6 +166,22 @@ def read_operations(
         top=reading.top_ids,
         top_probability=reading.top_probability,
     )
+
+
+def read_null(
+    loaded: LoadedModel, problems: Sequence[AnyProblem], null: Null, seed: int = 0, top: int = 20
+) -> OperationLens:
+    """`read_operations` through a fitted lens without what was fitted (`models.lenses.Null`).
+
+    Raises:
+        NotApplicable: the model is read through no fitted lens, or its lens has no matrices.
+        UserError: there is one layer alone to shuffle.
+    """
+    fitted = loaded.lens
+    if fitted is None or not fitted.weights:
+        raise NotApplicable(f"{loaded.name} is read through no matrices: fit a lens that has some")
+    changed = replace(loaded, lens=fitted.null(null, seed, loaded.depth))
+    return read_operations(changed, problems, top)
 
 
 def read_synonyms(

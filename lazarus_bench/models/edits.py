@@ -101,7 +101,19 @@ class Steer:
         return mx.where(here[:, None], moved, leaving)
 
 
-Edit = Ablate | Patch | Steer
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shift:
+    """Add `by` `[batch, time, d]` to the residual after `layer`: what a derivative is taken by."""
+
+    layer: int
+    by: mx.array
+
+    def then(self, entering: mx.array, leaving: mx.array, first: int | None) -> mx.array:  # noqa: ARG002
+        """The residual, moved at every position."""
+        return leaving + self.by
+
+
+Edit = Ablate | Patch | Shift | Steer
 
 
 def check_part(name: str) -> None:

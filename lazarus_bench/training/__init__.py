@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lazarus_bench.training.finetune_cost import FinetuneCost
     from lazarus_bench.training.fuse import Fuse
     from lazarus_bench.training.grpo import Grpo, GrpoDual
+    from lazarus_bench.training.jacobian_lens import JacobianLens
     from lazarus_bench.training.pretrain import Blank, Instruct, Pretrain
     from lazarus_bench.training.recipe import Recipe, option
     from lazarus_bench.training.sft import Sft, SftTexts
@@ -30,6 +31,7 @@ _FILES = {
     "finetune_cost": ("FinetuneCost",),
     "fuse": ("Fuse",),
     "grpo": ("Grpo", "GrpoDual"),
+    "jacobian_lens": ("JacobianLens",),
     "pretrain": ("Blank", "Instruct", "Pretrain"),
     "recipe": ("Recipe", "option"),
     "sft": ("Sft", "SftTexts"),
@@ -46,6 +48,7 @@ __all__ = [
     "Grpo",
     "GrpoDual",
     "Instruct",
+    "JacobianLens",
     "Pretrain",
     "Recipe",
     "Sft",

@@ -441,8 +441,8 @@ class Recipe:
     """Raised whenever the recipe's meaning changes, so that older artifacts are made again."""
     shared: ClassVar[tuple[str, ...]] = ()
     """Fields that count what a step sees and that ranks share out among them."""
-    leaves: ClassVar[Literal["model", "adapter", "record"]] = "adapter"
-    """Its result: a whole model, an adapter for the model it started from, or numbers."""
+    leaves: ClassVar[Literal["model", "adapter", "lens", "record"]] = "adapter"
+    """Its result: a model, an adapter or a lens for the model it started from, or numbers."""
     on_adapter: ClassVar[bool] = False
     """Whether it starts from an adapter and is given a `Stack`."""
     ranked: ClassVar[bool] = True

@@ -21,12 +21,14 @@ from lazarus_bench.training import (
     Grpo,
     GrpoDual,
     Instruct,
+    JacobianLens,
     Pretrain,
     Recipe,
     Sft,
     dual_reward,
     engram,
     grpo,
+    jacobian_lens,
     kept,
     pretrain,
     resume,
@@ -59,6 +61,7 @@ RECIPES = {
     "engram": Engram(**TEXTS, rank=2),
     "classifier": Engram(**TEXTS, full=True, engram=False, lm_weight=0.0),
     "instruct": Instruct(steps=6, questions=4, symbols=4, prose=2),
+    "jacobian_lens": JacobianLens(examples=24, batch=4, layers=(1, 2)),
 }
 BATCHES = {
     sft: "endless_batches",
@@ -66,6 +69,7 @@ BATCHES = {
     pretrain: "steps_of",
     grpo: "asked_batches",
     engram: "text_batches",
+    jacobian_lens: "lens_batches",
 }
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lazarus_bench.training.pretrain import Blank, Instruct, Pretrain
     from lazarus_bench.training.recipe import Recipe, option
     from lazarus_bench.training.sft import Sft, SftTexts
+    from lazarus_bench.training.tuned_lens import TunedLens
 
 _FILES = {
     "dual_reward": ("DualReward",),
@@ -35,6 +36,7 @@ _FILES = {
     "pretrain": ("Blank", "Instruct", "Pretrain"),
     "recipe": ("Recipe", "option"),
     "sft": ("Sft", "SftTexts"),
+    "tuned_lens": ("TunedLens",),
 }
 HOMES = {name: file for file, names in _FILES.items() for name in names}
 """The file of each name."""
@@ -53,6 +55,7 @@ __all__ = [
     "Recipe",
     "Sft",
     "SftTexts",
+    "TunedLens",
     "known_recipes",
     "option",
 ]

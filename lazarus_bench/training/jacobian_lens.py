@@ -159,7 +159,7 @@ class JacobianLens(recipe.Recipe):
         texts = lens_texts(loaded, self.texts, seed, self.examples, self.max_length)
         size = min(self.batch, len(texts.texts)) // 2 * 2
         steps = len(texts.texts) // size
-        used = texts.first(steps * size)
+        used, _ = texts.split(steps * size)
         width = residual_stream(loaded.model, loaded.anatomy, mx.array([[0]]))[-1].shape[-1]
         means = Means(len(layers), width)
         loop.fit(

@@ -47,9 +47,11 @@ class LensTexts:
             "positions": sum(len(text) - 1 - skipped(len(text)) for text in self.texts),
         }
 
-    def first(self, count: int) -> LensTexts:
-        """The first `count` of them."""
-        return LensTexts(rows=self.rows[:count], texts=self.texts[:count])
+    def split(self, count: int) -> tuple[LensTexts, LensTexts]:
+        """The first `count` of them, and the others."""
+        halves = (slice(count), slice(count, None))
+        first, rest = (LensTexts(rows=self.rows[h], texts=self.texts[h]) for h in halves)
+        return first, rest
 
 
 def skipped(length: int) -> int:

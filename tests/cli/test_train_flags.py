@@ -15,7 +15,17 @@ from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Recipe, Sft, option
 from lazarus_bench.training.engram import suited_base
 
-NAMES = ("sft", "full", "dual-reward", "grpo", "grpo-dual", "two-stage", "engram")
+NAMES = (
+    "sft",
+    "full",
+    "dual-reward",
+    "grpo",
+    "grpo-dual",
+    "two-stage",
+    "engram",
+    "jacobian-lens",
+    "tuned-lens",
+)
 SPECS = {"sft": Sft, "full": Sft, "dual-reward": DualReward, "grpo": Grpo, "grpo-dual": GrpoDual}
 
 

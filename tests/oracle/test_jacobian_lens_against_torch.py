@@ -13,7 +13,7 @@ transformers = pytest.importorskip("transformers")
 
 pytestmark = pytest.mark.oracle
 
-SPEC = JacobianLens(examples=8, batch=4)
+SPEC = JacobianLens(examples=4, batch=2)
 
 
 def their_jacobians(model, ids) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The Jacobian lens is the mean derivative, whoever takes it, and a fitted one reads its own model."""
+"""The Jacobian lens is the mean derivative, whoever takes it; a fitted one reads its own model."""
 
 import json
 
@@ -28,7 +28,7 @@ def fitted(tiny, tmp_path_factory):
 
 
 def differences(loaded, layer, batch, direction, step=1e-2):
-    """Of each text, J v: (F(+step v) − F(−step v)) / 2 step, F the sum of h_L over valid targets."""
+    """J v of each text, (F(+step v) − F(−step v)) / 2 step: F sums h_L over valid targets."""
     valid = (np.array(batch.weights) > 0)[..., None]
 
     def total(size):
@@ -65,7 +65,7 @@ def test_the_lens_is_the_mean_of_its_batches(tiny, fitted):
     batches = [lens_batch(texts.texts[start : start + 6]) for start in (0, 6)]
     found = np.mean([jacobians(loaded, (0, 1, 2), b).jacobians for b in batches], axis=0)
     lens = read_fitted(fitted, tiny)
-    expected = {layer: matrix for layer, matrix in enumerate(found.mean(axis=0))}
+    expected = dict(enumerate(found.mean(axis=0)))
     assert lens.layers == (0, 1, 2, 3)
     for layer, matrix in expected.items():
         np.testing.assert_allclose(lens.weights[layer], matrix, atol=1e-6)

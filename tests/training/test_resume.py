@@ -25,6 +25,7 @@ from lazarus_bench.training import (
     Pretrain,
     Recipe,
     Sft,
+    TunedLens,
     dual_reward,
     engram,
     grpo,
@@ -33,6 +34,7 @@ from lazarus_bench.training import (
     pretrain,
     resume,
     sft,
+    tuned_lens,
 )
 from lazarus_bench.training.loop import fit
 from lazarus_bench.training.record import (
@@ -62,6 +64,7 @@ RECIPES = {
     "classifier": Engram(**TEXTS, full=True, engram=False, lm_weight=0.0),
     "instruct": Instruct(steps=6, questions=4, symbols=4, prose=2),
     "jacobian_lens": JacobianLens(examples=24, batch=4, layers=(1, 2)),
+    "tuned_lens": TunedLens(**SIZES),
 }
 BATCHES = {
     sft: "endless_batches",
@@ -70,6 +73,7 @@ BATCHES = {
     grpo: "asked_batches",
     engram: "text_batches",
     jacobian_lens: "lens_batches",
+    tuned_lens: "lens_batches",
 }
 
 

@@ -73,9 +73,19 @@ def run(
             "jacobian-lens` or `tuned-lens` fits by default)",
         ),
     ] = None,
+    positions: Annotated[
+        bool,
+        Parameter(
+            help="read one prompt after each of its tokens, not only the last: the most probable "
+            "token by position and layer (default layers: all)"
+        ),
+    ] = False,
     plot: Annotated[
         str | None,
-        plot("a heat map, prompt by layer: one per target, else of each layer's top token"),
+        plot(
+            "a heat map, prompt by layer: one per target, else of each layer's top token; with "
+            "--positions, position by layer with the tokens"
+        ),
     ] = None,
     output: Reading = Reading(),
     line: Line,
@@ -86,6 +96,11 @@ def run(
         raise UserError("--diff compares a model with its adapter: give --adapter DIR")
     check_choice(lens, fitted, output.adapter)
     asked, words = inputs.read_prompts(prompts), inputs.read_words(targets)
+    if positions and (len(asked) > 1 or words or diff):
+        raise UserError(
+            "--positions shows the most probable tokens of one prompt: give one, and neither "
+            "--targets nor --diff"
+        )
     found = inputs.find(model, output.adapter, store=output.store, dtype=output.dtype)
     through = fitted_lens(found, lens, fitted, output.store)
     loaded = found.load()
@@ -94,6 +109,13 @@ def run(
     from lazarus_bench.models.load import with_lens
 
     loaded = loaded if through is None else with_lens(loaded, through)
+    if positions:
+        every = Layers(layer=layers.layer, all_layers=not layers.layer)
+        (prompt,) = inputs.texts(loaded, asked)
+        from lazarus_bench.analysis.positions import read_positions
+
+        course = read_positions(loaded, prompt, inputs.lens_layers(loaded, every))
+        return draw(course, found, line, output, plot)
     chosen = inputs.lens_layers(loaded, layers)
     inputs.check_top(loaded, top_k)
     read = inputs.texts(loaded, asked)

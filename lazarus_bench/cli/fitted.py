@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lazarus_bench.cli import inputs
 from lazarus_bench.cli.inputs import Found
-from lazarus_bench.errors import UserError
+from lazarus_bench.errors import UserError, say
 
 if TYPE_CHECKING:
     from lazarus_bench.models.lenses import FittedLens
@@ -38,11 +38,19 @@ def fitted_lens(
         UserError: there is none, it is damaged, of another kind, or for another model.
     """
     from lazarus_bench.models.lenses import read_fitted
+    from lazarus_bench.models.published_lenses import is_published, read_published
 
     if named is None and lens in (None, "logit"):
         return None
     folder = _in_store(found, str(lens), store) if named is None else named.expanduser()
-    read = read_fitted(folder, found.directory)
+    if is_published(folder):
+        read = read_published(folder)
+        say(
+            f"{named} does not say which weights it was fitted for: that they are those of "
+            f"{found.name} is yours to know"
+        )
+    else:
+        read = read_fitted(folder, found.directory)
     if lens is not None and read.kind != lens:
         raise UserError(f"--fitted {named} is a {read.kind} lens: give --lens {read.kind}")
     return read

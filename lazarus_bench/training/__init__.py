@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lazarus_bench.training.grpo import Grpo, GrpoDual
     from lazarus_bench.training.jacobian_lens import JacobianLens
     from lazarus_bench.training.pretrain import Blank, Instruct, Pretrain
+    from lazarus_bench.training.randomise import Randomise
     from lazarus_bench.training.recipe import Recipe, option
     from lazarus_bench.training.sft import Sft, SftTexts
     from lazarus_bench.training.tuned_lens import TunedLens
@@ -34,6 +35,7 @@ _FILES = {
     "grpo": ("Grpo", "GrpoDual"),
     "jacobian_lens": ("JacobianLens",),
     "pretrain": ("Blank", "Instruct", "Pretrain"),
+    "randomise": ("Randomise",),
     "recipe": ("Recipe", "option"),
     "sft": ("Sft", "SftTexts"),
     "tuned_lens": ("TunedLens",),
@@ -52,6 +54,7 @@ __all__ = [
     "Instruct",
     "JacobianLens",
     "Pretrain",
+    "Randomise",
     "Recipe",
     "Sft",
     "SftTexts",

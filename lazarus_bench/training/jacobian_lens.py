@@ -94,7 +94,7 @@ class Means(nn.Module):
     """The mean Jacobians of each half so far, `[half, layer, d, d]`."""
 
     def __init__(self, layers: int, width: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # mlx's
         self.jacobians = mx.zeros((2, layers, width, width))
 
 
@@ -185,8 +185,8 @@ class JacobianLens(recipe.Recipe):
         FittedLens(kind="jacobian", weights=weights, biases={}, about=about).save(out)
 
 
-def distance(means: Means, batch: Measured) -> tuple[mx.array, Parts]:
-    """½ ‖J − J_batch‖², and how far the halves were apart before this batch (mean over layers)."""
+def distance(means: Any, batch: Measured) -> tuple[mx.array, Parts]:
+    """½ ‖J − J_batch‖² of `Means`, and how far the halves were apart before this batch (mean over layers)."""
     loss = 0.5 * (means.jacobians - batch.jacobians).square().sum()
     before = mx.array(float(np.mean(_apart(means.jacobians))))
     return loss, {"halves": before}

@@ -47,7 +47,7 @@ class Translators(nn.Module):
     """What is added to each layer's residual: `weights` `[d, d]` times it, and `biases` `[d]`."""
 
     def __init__(self, layers: int, width: int, *, bias_only: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # mlx's
         self.biases = [mx.zeros((width,)) for _ in range(layers)]
         self.weights = [] if bias_only else [mx.zeros((width, width)) for _ in range(layers)]
 
@@ -161,7 +161,7 @@ class TunedLens(recipe.Recipe):
         batch = min(self.batch, len(kept.texts))
         before = held_out_divergences(loaded, translators, layers, tested)
 
-        def loss(model: Translators, fed: Read) -> tuple[mx.array, Parts]:
+        def loss(model: Any, fed: Read) -> tuple[mx.array, Parts]:
             found = divergences(loaded, model, fed)
             return sum(found, mx.array(0.0)), {"kl": sum(found, mx.array(0.0)) / len(found)}
 

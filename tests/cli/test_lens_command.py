@@ -346,6 +346,7 @@ def test_a_fitted_lens_is_refused_where_it_is_none_of_the_models(refused, kept, 
     assert "leave one out" in refused(*asked, "--lens", "logit", "--fitted", folder)
     assert "no fitted lens" in refused(*asked, "--fitted", tmp_path)
     assert "lazarus-bench fuse" in refused(*asked, "--lens", "jacobian", "--adapter", tmp_path)
+    (tmp_path / "other").mkdir()
     other = small_llama(tmp_path / "other", width=32, layers=4, heads=2)
     assert "fitted for another model" in refused(other, PROMPTS[0], "--fitted", folder)
     some = tmp_path / "some"

@@ -1,6 +1,7 @@
 """The Jacobian lens is the mean derivative, whoever takes it; a fitted one reads its own model."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.models.edits import Shift
 from lazarus_bench.models.lenses import ABOUT, FILE, read_fitted
 from lazarus_bench.models.load import load, with_lens
+from lazarus_bench.models.published_lenses import read_published
 from lazarus_bench.models.taps import edited, residual_stream
 from lazarus_bench.training import JacobianLens
 from lazarus_bench.training.jacobian_lens import jacobians
@@ -174,3 +176,11 @@ def test_nulls_keep_all_but_what_was_fitted(fitted, tiny):
         assert np.array_equal(null.weights[3], np.eye(48))
     one = JacobianLens(examples=2, layers=(1,))
     assert one.label == "Jacobian lens L1"
+
+
+def test_a_published_file_needs_torch(tmp_path, monkeypatch):
+    file = tmp_path / "lens.pt"
+    file.write_bytes(b"PK")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UserError, match="torch is not installed: install it with `pip install tor"):
+        read_published(file)

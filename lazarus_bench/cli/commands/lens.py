@@ -68,9 +68,9 @@ def run(
     fitted: Annotated[
         Path | None,
         Parameter(
-            metavar="DIR",
-            help="read through the lens in this folder (default: that of the store which `train "
-            "jacobian-lens` or `tuned-lens` fits by default)",
+            metavar="DIR|FILE.pt",
+            help="read through the lens in this folder, or in a published file of torch (default: "
+            "the one in the store that `train jacobian-lens` or `tuned-lens` fits by default)",
         ),
     ] = None,
     positions: Annotated[

@@ -19,7 +19,7 @@ the loop that all recipes share saves the sums, resumes, and logs how far the ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -94,7 +94,7 @@ class Means(nn.Module):
     """The mean Jacobians of each half so far, `[half, layer, d, d]`."""
 
     def __init__(self, layers: int, width: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # mlx's
+        super().__init__()  # type: ignore[no-untyped-call]
         self.jacobians = mx.zeros((2, layers, width, width))
 
 
@@ -160,7 +160,7 @@ class JacobianLens(recipe.Recipe):
         size = min(self.batch, len(texts.texts)) // 2 * 2
         steps = len(texts.texts) // size
         used, _ = texts.split(steps * size)
-        width = residual_stream(loaded.model, loaded.anatomy, mx.array([[0]]))[-1].shape[-1]
+        width = width_of(loaded)
         means = Means(len(layers), width)
         loop.fit(
             means,
@@ -186,7 +186,7 @@ class JacobianLens(recipe.Recipe):
 
 
 def distance(means: Any, batch: Measured) -> tuple[mx.array, Parts]:
-    """½ ‖J − J_batch‖² of `Means`, and how far the halves were apart before this batch (mean over layers)."""
+    """½ ‖J − J_batch‖² of `Means`, and how far the halves were apart before this batch."""
     loss = 0.5 * (means.jacobians - batch.jacobians).square().sum()
     before = mx.array(float(np.mean(_apart(means.jacobians))))
     return loss, {"halves": before}
@@ -204,12 +204,35 @@ def jacobians(loaded: LoadedModel, layers: Sequence[int], batch: LensBatch) -> M
 
     Rows are taken some at a time, as many as `ROOM` allows.
     """
-    residuals = residual_stream(loaded.model, loaded.anatomy, batch.tokens)
-    width, dtype = residuals[-1].shape[-1], residuals[-1].dtype
-    count, time = batch.tokens.shape
+    pull, width = rows_of(loaded, layers, batch), width_of(loaded)
+    # Cotangents of a block's widest layers are alive at once, and those of the layers asked for.
+    step = max(1, ROOM // (batch.tokens.size * width * (len(layers) + 12)))
+    found = []
+    for start in range(0, width, step):
+        found.append(pull(mx.arange(start, min(start + step, width))))
+        mx.eval(found[-1])
+    whole = mx.concatenate(found, axis=1).transpose(2, 0, 1, 3)
+    mx.eval(whole)
+    return Measured(jacobians=whole, size=batch.size)
+
+
+def width_of(loaded: LoadedModel) -> int:
+    """Dimensions of the residual."""
+    return int(residual_stream(loaded.model, loaded.anatomy, mx.array([[0]]))[-1].shape[-1])
+
+
+def rows_of(
+    loaded: LoadedModel, layers: Sequence[int], batch: LensBatch
+) -> Callable[[mx.array], mx.array]:
+    """A function of output dimensions `[row]`: their rows of the Jacobians `[layer, row, half, d]`.
+
+    Each is one vector-Jacobian product of the whole batch.
+    """
+    (count, time), width = batch.tokens.shape, width_of(loaded)
+    dtype = residual_stream(loaded.model, loaded.anatomy, batch.tokens)[-1].dtype
     zeros = [mx.zeros((count, time, width), dtype=dtype) for _ in layers]
     valid = (batch.weights > 0).astype(dtype)[..., None]
-    # Of each position's row its text's share, and of each text's its half's: [half, text · time].
+    # Of each position its text's share, and of each text its half's: [half, text · time].
     half = mx.repeat(mx.eye(2), count // 2, axis=1)[..., None] * batch.weights * (2 / count)
     half = half.reshape(2, count * time)
 
@@ -219,21 +242,19 @@ def jacobians(loaded: LoadedModel, layers: Sequence[int], batch: LensBatch) -> M
             return residual_stream(loaded.model, loaded.anatomy, batch.tokens)[-1]
 
     def pulled(row: mx.array) -> list[mx.array]:
-        """One row of every layer's mean, `[half, d]`, of a one-hot `row` `[d]`."""
+        """One row of every layer's means, `[half, d]`, of a one-hot `row` `[d]`."""
         found = mx.vjp(last, zeros, [valid * row])[1]
         return [half @ g.astype(mx.float32).reshape(count * time, width) for g in found]
 
     every = blocks(loaded.model, loaded.anatomy)
     mixed = any(router(block, loaded.anatomy) is not None for block in every)
-    # Cotangents of a block's widest layers are alive at once, and those of the layers asked for.
-    step = 1 if mixed else max(1, ROOM // (count * time * width * (len(layers) + 12)))
-    rows = mx.eye(width, dtype=dtype)
-    found = []
-    for start in range(0, width, step):
-        own = rows[start : start + step]
-        part = [g[None] for g in pulled(own[0])] if mixed else mx.vmap(pulled)(own)
-        found.append(mx.stack(part))  # [layer, row, half, d]
-        mx.eval(found[-1])
-    whole = mx.concatenate(found, axis=1).transpose(2, 0, 1, 3)
-    mx.eval(whole)
-    return Measured(jacobians=whole, size=batch.size)
+
+    def pull(dimensions: mx.array) -> mx.array:
+        rows = mx.eye(width, dtype=dtype)[dimensions]
+        if not mixed:
+            return mx.stack(mx.vmap(pulled)(rows))
+        found = [mx.stack(pulled(row)) for row in rows]
+        mx.eval(found)
+        return mx.stack(found, axis=1)
+
+    return pull

@@ -25,7 +25,13 @@ from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.tasks.text_rows import TextSource
 from lazarus_bench.training import loop, recipe
-from lazarus_bench.training.jacobian_lens import OWN_TEXT, Length, chosen_layers, on_own_text
+from lazarus_bench.training.jacobian_lens import (
+    OWN_TEXT,
+    Length,
+    chosen_layers,
+    on_own_text,
+    width_of,
+)
 from lazarus_bench.training.lens_texts import (
     LensBatch,
     LensTexts,
@@ -47,7 +53,7 @@ class Translators(nn.Module):
     """What is added to each layer's residual: `weights` `[d, d]` times it, and `biases` `[d]`."""
 
     def __init__(self, layers: int, width: int, *, bias_only: bool) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # mlx's
+        super().__init__()  # type: ignore[no-untyped-call]
         self.biases = [mx.zeros((width,)) for _ in range(layers)]
         self.weights = [] if bias_only else [mx.zeros((width, width)) for _ in range(layers)]
 
@@ -156,7 +162,7 @@ class TunedLens(recipe.Recipe):
         texts = lens_texts(loaded, self.texts, seed, self.examples, self.max_length)
         held = max(1, len(texts.texts) // HELD)
         kept, tested = texts.split(len(texts.texts) - held)
-        width = residual_stream(loaded.model, loaded.anatomy, mx.array([[0]]))[-1].shape[-1]
+        width = width_of(loaded)
         translators = Translators(len(layers), width, bias_only=self.bias_only)
         batch = min(self.batch, len(kept.texts))
         before = held_out_divergences(loaded, translators, layers, tested)

@@ -37,7 +37,13 @@ from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.models.taps import edited, residual_stream
 from lazarus_bench.tasks.text_rows import TextSource, source_of
 from lazarus_bench.training import loop, recipe
-from lazarus_bench.training.lens_texts import LEAST, LensBatch, lens_batches, lens_texts
+from lazarus_bench.training.lens_texts import (
+    CORPUS_LENGTH,
+    LEAST,
+    LensBatch,
+    lens_batches,
+    lens_texts,
+)
 from lazarus_bench.training.loop import Parts
 
 ROOM = 1 << 28
@@ -145,6 +151,16 @@ class JacobianLens(recipe.Recipe):
         """About 80 ms a text of the lab's llama."""
         return 0.08 * self.examples
 
+    def working(self, width: int, layers: int, vocabulary: int) -> int:  # noqa: ARG002 - every recipe's
+        """The cotangents, and each layer's two means with a batch's and a step's."""
+        fitted, (rows, length) = len(self.layers) or layers, self.fed
+        return min(ROOM, width * _row(rows * length, width, fitted)) + 8 * fitted * width**2
+
+    @property
+    def fed(self) -> tuple[int, int]:
+        """The corpus has short texts alone."""
+        return self.batch, min(self.max_length, CORPUS_LENGTH if self.texts is None else 256)
+
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> JacobianLens:  # noqa: ARG003 - every recipe's
         """On the user's rows if texts are given."""
@@ -205,8 +221,7 @@ def jacobians(loaded: LoadedModel, layers: Sequence[int], batch: LensBatch) -> M
     Rows are taken some at a time, as many as `ROOM` allows.
     """
     pull, width = rows_of(loaded, layers, batch), width_of(loaded)
-    # Cotangents of a block's widest layers are alive at once, and those of the layers asked for.
-    step = max(1, ROOM // (batch.tokens.size * width * (len(layers) + 12)))
+    step = max(1, ROOM // _row(batch.tokens.size, width, len(layers)))
     found = []
     for start in range(0, width, step):
         found.append(pull(mx.arange(start, min(start + step, width))))
@@ -214,6 +229,11 @@ def jacobians(loaded: LoadedModel, layers: Sequence[int], batch: LensBatch) -> M
     whole = mx.concatenate(found, axis=1).transpose(2, 0, 1, 3)
     mx.eval(whole)
     return Measured(jacobians=whole, size=batch.size)
+
+
+def _row(tokens: int, width: int, layers: int) -> int:
+    """Numbers that a row holds: cotangents of a block's widest layers, and of those asked for."""
+    return tokens * width * (layers + 12)
 
 
 def width_of(loaded: LoadedModel) -> int:

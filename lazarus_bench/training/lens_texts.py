@@ -26,6 +26,9 @@ SINKS = 16
 LONG = 2 * SINKS
 """Tokens beyond which a text is long; a shorter one leaves its first position out."""
 
+CORPUS_LENGTH = 32
+"""About the most tokens of a text of the lab's corpus; its own tokenizer makes 17 at most."""
+
 LEAST = 3
 """Tokens of the shortest text with a position to fit on, as the last is left out too."""
 

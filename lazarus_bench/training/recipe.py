@@ -518,6 +518,13 @@ class Recipe:
         longest = int(getattr(self, "max_length", None) or 12)  # which few texts have
         return int(getattr(self, "batch", 1)), min(longest, 256)
 
+    def working(self, width: int, layers: int, vocabulary: int) -> int | None:  # noqa: ARG002 - some recipes'
+        """Numbers that a step holds beside the model and what its forward leaves.
+
+        None for those of a training of weights.
+        """
+        return None
+
     @property
     def models_held(self) -> int:
         """How many whole models a training has in memory."""

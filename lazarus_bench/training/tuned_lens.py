@@ -33,6 +33,7 @@ from lazarus_bench.training.jacobian_lens import (
     width_of,
 )
 from lazarus_bench.training.lens_texts import (
+    CORPUS_LENGTH,
     LensBatch,
     LensTexts,
     lens_batch,
@@ -147,6 +148,16 @@ class TunedLens(recipe.Recipe):
     def lab_seconds(self) -> float:
         """About 80 ms a step of the lab's llama, and the text that is held out."""
         return 2.0 + 0.08 * self.steps
+
+    @property
+    def fed(self) -> tuple[int, int]:
+        """The corpus has short texts alone."""
+        return self.batch, min(self.max_length, CORPUS_LENGTH if self.texts is None else 256)
+
+    def working(self, width: int, layers: int, vocabulary: int) -> int:
+        """Each layer's logits and their slopes at every position, and its map with Adam's."""
+        fitted, (rows, length) = len(self.layers) or layers, self.fed
+        return fitted * (2 * rows * length * vocabulary + 4 * width**2)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], *, blank: bool = False) -> TunedLens:  # noqa: ARG003 - every recipe's

@@ -8,6 +8,7 @@ import pytest
 from families import made as family_model
 from trainings import made
 
+from lazarus_bench.analysis.emergence import read_emergence
 from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.backend import mx
 from lazarus_bench.errors import UserError
@@ -92,6 +93,8 @@ def test_a_lens_of_some_layers_reads_those_and_the_last(tiny, tmp_path):
     loaded = with_lens(load(tiny), read_fitted(out, tiny))
     reading = read_lens(loaded, [loaded.encode("7 * 8 = ")], np.array([[5]]))
     assert np.isnan(reading.probability[0, :, 0]).tolist() == [True, False, True, False]
+    with pytest.raises(UserError, match="through a lens of 2 of its 4 layers"):
+        read_emergence(loaded, loaded.encode("7 * 8 = "))
 
 
 def test_positions_that_are_left_out():

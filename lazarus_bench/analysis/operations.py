@@ -174,13 +174,12 @@ def read_null(
     """`read_operations` through a fitted lens without what was fitted (`models.lenses.Null`).
 
     Raises:
-        NotApplicable: the model is read through no fitted lens, or its lens has no matrices.
-        UserError: there is one layer alone to shuffle.
+        NotApplicable: the model is read through no fitted lens.
+        UserError: there is one layer alone to shuffle, or no matrix to draw anew.
     """
-    fitted = loaded.lens
-    if fitted is None or not fitted.weights:
-        raise NotApplicable(f"{loaded.name} is read through no matrices: fit a lens that has some")
-    changed = replace(loaded, lens=fitted.null(null, seed, loaded.depth))
+    if loaded.lens is None:
+        raise NotApplicable(f"{loaded.name} is read through no fitted lens: fit one")
+    changed = replace(loaded, lens=loaded.lens.null(null, seed, loaded.depth))
     return read_operations(changed, problems, top)
 
 

@@ -29,7 +29,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Null = Literal["shuffled", "spectrum"]
 """A lens that should show nothing:
 
-shuffled: each layer is read with another layer's matrix, none with its own.
+shuffled: each layer is read with another layer's matrix and bias, none with its own.
 spectrum: each matrix keeps its singular values and gets random singular vectors.
 """
 
@@ -65,19 +65,26 @@ class FittedLens:
         """The same lens without what was fitted; the last of `depth` layers stays as it is.
 
         Raises:
-            UserError: there are no two matrices to exchange.
+            UserError: there are no two layers to exchange, or no matrices to draw anew.
         """
         rng = np.random.default_rng((seed, 29))
-        own = [layer for layer in sorted(self.weights) if layer < depth - 1]
-        if null == "shuffled" and len(own) < 2:
+        if null == "spectrum":
+            own = [layer for layer in sorted(self.weights) if layer < depth - 1]
+            if not own:
+                raise UserError("a lens without matrices has no spectrum: fit one that has some")
+            drawn = {layer: _same_spectrum(self.weights[layer], rng) for layer in own}
+            return replace(self, weights={**self.weights, **drawn})
+        own = [layer for layer in self.layers if layer < depth - 1]
+        if len(own) < 2:
             raise UserError("a lens of fewer than two layers cannot be shuffled: fit more layers")
-        if null == "shuffled":
-            # A cycle through all of them leaves none in its place.
-            order = rng.permutation(own)
-            changed = {int(a): self.weights[int(b)] for a, b in zip(order, np.roll(order, 1))}  # noqa: B905
-        else:
-            changed = {layer: _same_spectrum(self.weights[layer], rng) for layer in own}
-        return replace(self, weights={**self.weights, **changed})
+        # A cycle through all of them leaves none in its place.
+        order = [int(layer) for layer in rng.permutation(own)]
+        swaps = dict(zip(order, (*order[1:], order[0]), strict=True))
+        weights, biases = (
+            {layer: held[swaps.get(layer, layer)] for layer in held}
+            for held in (self.weights, self.biases)
+        )
+        return replace(self, weights=weights, biases=biases)
 
     def save(self, directory: Path) -> None:
         """Write both files."""

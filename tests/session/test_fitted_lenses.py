@@ -66,10 +66,13 @@ def test_nulls_of_a_lens(runs):
         assert not np.array_equal(found, run.lens_null(PROBLEMS, null, seed=5).answer) or (
             null == "shuffled"
         )
-    with pytest.raises(NotApplicable, match="is read through no matrices"):
+    with pytest.raises(NotApplicable, match="is read through no fitted lens"):
         run.before.lens_null(PROBLEMS, "shuffled")
-    with pytest.raises(NotApplicable, match="is read through no matrices"):
-        runs["tuned"][0].lens_null(PROBLEMS, "shuffled")
+    tuned = runs["tuned"][0]
+    shuffled, own = tuned.lens_null(PROBLEMS, "shuffled").answer, tuned.lens(PROBLEMS).answer
+    assert not np.array_equal(shuffled[:, :-1], own[:, :-1])
+    with pytest.raises(UserError, match="without matrices has no spectrum"):
+        tuned.lens_null(PROBLEMS, "spectrum")
 
 
 def test_a_lens_is_read_with_the_model_that_it_was_fitted_for(runs, tiny):

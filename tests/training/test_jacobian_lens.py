@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,8 +178,10 @@ def test_nulls_keep_all_but_what_was_fitted(fitted, tiny):
     )
     for null in (shuffled, drawn):
         assert np.array_equal(null.weights[3], np.eye(48))
-    one = JacobianLens(examples=2, layers=(1,))
-    assert one.label == "Jacobian lens L1"
+    one = replace(lens, weights={1: lens.weights[1], 3: lens.weights[3]})
+    with pytest.raises(UserError, match="fewer than two layers cannot be shuffled"):
+        one.null("shuffled", 0, 4)
+    assert JacobianLens(layers=(1,)).label == "Jacobian lens L1"
 
 
 def test_a_published_file_needs_torch(tmp_path, monkeypatch):

@@ -99,6 +99,8 @@ COMMANDS = {
     "train grpo-dual": ["LLAMA", *GRPO],
     "train two-stage": ["LLAMA", *TWO],
     "train engram": ["LLAMA", *ENGRAM],
+    "train jacobian-lens": ["LLAMA", "--examples", "4", "--batch", "2"],
+    "train tuned-lens": ["LLAMA", "--examples", "16", "--batch", "4", "--steps", "2"],
     "fuse": ["LLAMA", "--adapter", "ADAPTER", "--output", "fused"],
     "generate": ["LLAMA", "7 * 8 = ", "--max-tokens", "2"],
     "data": ["arithmetic", "--count", "20", "--output", "rows/"],

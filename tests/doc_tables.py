@@ -27,7 +27,9 @@ SMALLER = {
     "train full": {"--steps": "3", "--examples": "40", "--validation": "8"},
     "train grpo": GRPO,
     "train grpo-dual": GRPO,
+    "train jacobian-lens": {"--examples": "6", "--batch": "2"},
     "train sft": {"--steps": "3", "--examples": "40", "--validation": "8"},
+    "train tuned-lens": {"--examples": "16", "--steps": "3"},
     "train two-stage": {"--stage1-steps": "3", "--stage2-steps": "3"},
 }
 """Flags that make an example of a command small, in place of its own or beside them."""

@@ -25,6 +25,7 @@ from lazarus_bench.analysis.prompts import (
     top_header,
 )
 from lazarus_bench.backend import mx
+from lazarus_bench.errors import UserError
 from lazarus_bench.figures.heatmap import Heat, heat, prompt_title
 from lazarus_bench.figures.tables import prompt_cell, table, wrapped
 from lazarus_bench.figures.text import number, visible
@@ -144,9 +145,15 @@ def read_emergence(
     Followed is the token `answer`, or else the model's own next one.
 
     Raises:
-        UserError: a token of the prompt is not in the vocabulary.
+        UserError: a token of the prompt is not in the vocabulary, or the model is read through a
+            lens that was fitted for some layers only.
     """
     read = [logits for _, _, logits in lens_logits(loaded, [prompt])]
+    if len(read) < loaded.depth:
+        raise UserError(
+            f"{loaded.name} is read through a lens of {len(read)} of its {loaded.depth} layers: "
+            f"fit one for all of them"
+        )
     layers = log_softmax(np.array(mx.concatenate(read).astype(mx.float32)))
     return Emergence(log_p=layers, answer=int(layers[-1].argmax()) if answer is None else answer)
 

@@ -1,8 +1,9 @@
-"""The logit lens: what each layer would say if it were the last (nostalgebraist 2020).
+"""The lens: what each layer would say if it were the last.
 
 p = softmax(scale · unembed(final_norm(h))) in float32 over the whole vocabulary, h the residual
 stream after block l at the last prompt position (methods, *Lens*). Layer l is 0-based, "after block
-l"; the last layer's lens equals the model's logits.
+l"; the last layer's lens equals the model's logits. That is the logit lens (nostalgebraist 2020); a
+model with a fitted lens (`models.lenses`) has h moved by it first.
 
 Two quirks are the lens's own: under "non-causal-lens" the layers are called without a mask, under
 "bf16-lens" probabilities are rounded to bfloat16.
@@ -30,9 +31,8 @@ from lazarus_bench.analysis.prompts import (
 from lazarus_bench.backend import EXP, mx, on_accelerator
 from lazarus_bench.exponentials import log_sum_exp, log_sum_exp_of, row_blocks
 from lazarus_bench.figures.heatmap import Heat, heat
-from lazarus_bench.figures.tables import prompt_cell, table
+from lazarus_bench.figures.tables import prompt_cell, table, wrapped
 from lazarus_bench.figures.text import number, visible
-from lazarus_bench.models.anatomy import unembed
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.taps import residual_stream
 from lazarus_bench.models.texts import check_tokens
@@ -86,15 +86,16 @@ def read_lens(
 ) -> LensReading:
     """Read every layer in one forward a batch, one layer's logits at a time.
 
-    Kept are the probabilities of `targets` `[prompt, target]` and the `top` most probable tokens.
+    Kept are the probabilities of `targets` `[prompt, target]` and the `top` most probable tokens;
+    NaN at layers that the model's lens was not fitted for.
 
     Raises:
         UserError: a token of a prompt is not in the vocabulary.
     """
     shape = (len(prompts), loaded.depth)
-    probability = np.zeros((*shape, targets.shape[1]))
+    probability = np.full((*shape, targets.shape[1]), np.nan)
     top_ids = np.zeros((*shape, top), dtype=np.int64)
-    top_probability = np.zeros((*shape, top))
+    top_probability = np.full((*shape, top), np.nan)
     for rows, layer, logits in lens_logits(loaded, prompts):
         reading = _read_layer(logits, targets[rows], top)
         probability[rows, layer], top_ids[rows, layer], top_probability[rows, layer] = reading
@@ -120,8 +121,8 @@ def lens_logits(
         residuals = residual_stream(loaded.model, loaded.anatomy, tokens, causal=causal)
         states = [h[:, -1, :] for h in residuals]
         mx.eval(states)
-        for layer, state in enumerate(states):
-            yield rows, layer, unembed(loaded.model, loaded.anatomy, state)
+        for layer in loaded.lens_layers:
+            yield rows, layer, loaded.lens_logits(layer, states[layer])
 
 
 def in_bfloat16(values: Floats) -> Floats:
@@ -225,6 +226,8 @@ class Lens:
 
     `tokens` and `earlier` `[prompt, layer, k]` spell the most probable tokens; `before`, `earlier`
     and `moved`, the total variation `[prompt, layer]`, compare with the model without its adapter.
+    `through` says which fitted lens was read through and what it was fitted on; None is the logit
+    lens.
     """
 
     prompts: Sequence[str]
@@ -235,6 +238,7 @@ class Lens:
     before: LensReading | None = None
     earlier: Strings | None = None
     moved: Floats | None = None
+    through: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Numbers of the chosen layers: `[prompt, layer, ...]`, layers in the order of `layers`."""
@@ -257,7 +261,7 @@ class Lens:
         if self.before is not None and self.earlier is not None and self.moved is not None:
             result["before"] = of(self.before, self.earlier)
             result["total_variation"] = self.moved[:, chosen]
-        return result
+        return result if self.through is None else {**result, "through": self.through}
 
     def text(self, room: int) -> str:
         """A table with a row for each prompt and layer."""
@@ -281,7 +285,8 @@ class Lens:
             for layer in self.layers:
                 name = prompt_cell(prompt, room) if layer == self.layers[0] else ""
                 rows.append([name, f"L{layer}", *cells(at, layer)])
-        return table(header, rows, room)
+        below = "" if self.through is None else f"\n\n{wrapped(fitted_on(self.through), room)}"
+        return table(header, rows, room) + below
 
     def figure(self, subject: str) -> Heat:
         """Prompt by layer: what the adapter moves, else the targets, else the top token."""
@@ -291,12 +296,34 @@ class Lens:
         } or {"the most probable token": self.after.top_probability[:, :, 0]}
         if self.moved is not None:
             groups = {"total variation, before against after": self.moved}
-        title = "Lens probability" if self.moved is None else "What the adapter moves"
+        kind = f"{self.through['kind'].capitalize()} lens" if self.through else "Lens"
+        title = f"{kind} probability" if self.moved is None else "What the adapter moves"
         rows = [
             (name, [(p, name, v) for p, v in zip(self.prompts, values, strict=True)])
             for name, values in groups.items()
         ]
         return heat(title, subject, rows, self.layers[0], self.layers)
+
+
+def through(loaded: LoadedModel) -> dict[str, Any] | None:
+    """What a result says of the fitted lens that `loaded` is read through; None without one."""
+    return None if loaded.lens is None else {"kind": loaded.lens.kind, **loaded.lens.about}
+
+
+def fitted_on(through: Mapping[str, Any]) -> str:
+    """A sentence on a fitted lens: its text, and how far the fit has come at its worst layer."""
+    text = through.get("text", {})
+    said = f"{through['kind'].capitalize()} lens"
+    if "texts" in text:
+        said += f" fitted on {text['texts']} texts ({text['positions']} positions)"
+    if halves := through.get("halves"):
+        layer = max(halves, key=lambda name: halves[name])
+        said += f"; fitted on either half, it differs by {number(halves[layer])} at L{layer}"
+    if kl := through.get("kl"):
+        layer = max(kl, key=lambda name: kl[name])
+        before = number(through["kl_untuned"][layer])
+        said += f"; on held-out text, KL {before} → {number(kl[layer])} nats at L{layer}"
+    return said
 
 
 def lens(
@@ -329,4 +356,5 @@ def lens(
         before=before,
         earlier=None if before is None else token_texts(loaded, before.top_ids),
         moved=None if base is None else total_variation(base, loaded, encoded),
+        through=through(loaded),
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -32,6 +32,8 @@ from lazarus_bench.analysis.measured import (
 )
 from lazarus_bench.analysis.prompts import first_answer_tokens, symbol_tokens
 from lazarus_bench.analysis.vocabulary import known_words
+from lazarus_bench.errors import NotApplicable
+from lazarus_bench.models.lenses import Null
 from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import HowRead, WordTokens, word_ids, word_tokens
 from lazarus_bench.tasks.arithmetic import OPERATION_NAMES, Operation, Problem
@@ -169,6 +171,21 @@ def read_operations(
         top=reading.top_ids,
         top_probability=reading.top_probability,
     )
+
+
+def read_null(
+    loaded: LoadedModel, problems: Sequence[AnyProblem], null: Null, seed: int = 0, top: int = 20
+) -> OperationLens:
+    """`read_operations` through a fitted lens without what was fitted (`models.lenses.Null`).
+
+    Raises:
+        NotApplicable: the model is read through no fitted lens.
+        UserError: there is one layer alone to shuffle, or no matrix to draw anew.
+    """
+    if loaded.lens is None:
+        raise NotApplicable(f"{loaded.name} is read through no fitted lens: fit one")
+    changed = replace(loaded, lens=loaded.lens.null(null, seed, loaded.depth))
+    return read_operations(changed, problems, top)
 
 
 def read_synonyms(

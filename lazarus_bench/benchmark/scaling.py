@@ -16,6 +16,7 @@ from lazarus_bench.analysis.lens import read_lens
 from lazarus_bench.analysis.probe import probe
 from lazarus_bench.analysis.probe_prompts import in_symbols
 from lazarus_bench.analysis.prompts import prompt_tokens, read_states
+from lazarus_bench.backend import mx
 from lazarus_bench.benchmark.document import Curve
 from lazarus_bench.benchmark.meters import Arm, interleaved, peak_bytes, timed
 from lazarus_bench.benchmark.recipes import task_of
@@ -34,6 +35,8 @@ from lazarus_bench.judge.rounds import Floats, exponent, last_exponent, median
 from lazarus_bench.models.load import LoadedModel, load
 from lazarus_bench.training.apart import begin, end
 from lazarus_bench.training.arithmetic_data import draw_problems
+from lazarus_bench.training.jacobian_lens import rows_of
+from lazarus_bench.training.lens_texts import lens_batch
 
 LAYERS = (2, 4, 8, 16, 32)
 WIDTHS = (64, 128, 256, 512)
@@ -50,7 +53,11 @@ ROUNDS = 3
 LINEAR = 1.1
 """Largest exponent of what should grow no worse than linearly."""
 
+SQUARE = 2.1
+"""Largest exponent of what should grow no worse than a matrix."""
+
 TOP = 20
+TEXT_TOKENS, LENS_ROWS = 16, 32
 LENS_PROMPTS = 100
 MEMORY_PROMPTS = 20
 
@@ -144,6 +151,20 @@ def _peaks(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm
     }
 
 
+def _rows_of_lenses(shapes: Mapping[float, Shape]) -> Callable[[Path], Mapping[float, Arm]]:
+    """A row of a Jacobian lens, of all layers: one vector-Jacobian product on a few texts."""
+
+    def work(model: Path) -> Arm:
+        loaded, texts = load(model), [tuple(range(1, TEXT_TOKENS + 1))] * 2
+        pull = rows_of(loaded, range(loaded.depth - 1), lens_batch(texts))
+        seconds = timed(lambda: mx.eval(pull(mx.arange(LENS_ROWS))))
+        return lambda: seconds() / LENS_ROWS
+
+    return lambda folder: {
+        size: work(write_llama(folder / str(size), shape)) for size, shape in shapes.items()
+    }
+
+
 def _by_prompts(folder: Path) -> Mapping[float, Arm]:
     loaded = load(write_llama(folder / "lab"))
     return {count: timed(_lens_of(loaded, count)) for count in PROMPTS}
@@ -216,5 +237,8 @@ def growths() -> Iterator[Growth]:
     wide = {s: replace(shape, vocabulary=128_000) for s, shape in layers.items()}
     yield peak(along="layers", arms=_peaks(wide))
     yield peak(along="vocabulary", arms=_peaks(words))
+    row = partial(Growth, what="Jacobian lens, a row of all layers")
+    yield row(along="layers", arms=_rows_of_lenses(layers), at_most=LINEAR)
+    yield row(along="width", arms=_rows_of_lenses(widths), at_most=SQUARE)
     yield Growth(what="probe, all layers", along="prompts", arms=_probes_by_prompts, at_most=LINEAR)
     yield Growth(what="probe, all layers", along="layers", arms=_probes_by_layers, at_most=LINEAR)

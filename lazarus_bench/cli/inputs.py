@@ -193,6 +193,19 @@ def chosen_layers(
     return sorted(set(asked.layer or every))
 
 
+def lens_layers(loaded: LoadedModel, asked: Layers) -> list[int]:
+    """`chosen_layers` of those that the model's lens reads; by default the classifier layer."""
+    known = list(loaded.lens_layers)
+    usual = [loaded.classifier_layer] if loaded.classifier_layer in known else known
+    chosen = known if asked.all_layers else chosen_layers(loaded, asked, usual)
+    for layer in chosen:
+        if layer not in known:
+            raise UserError(
+                f"--layer {layer} was not fitted in this lens: choose {', '.join(map(str, known))}"
+            )
+    return chosen
+
+
 def check_count(flag: str, count: int) -> None:
     """Make sure that something is done at least once, and not for ever."""
     if not 1 <= count <= MOST_TIMES:

@@ -57,6 +57,8 @@ _OWN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "grpo-dual": ("GrpoDual", ("grpo_dual", "grpo_dual_reward")),
     "two-stage": ("DualReward", ("two_stage", "two_stage_classifier")),
     "engram": ("Engram", ("engram", "dual_engram")),
+    "jacobian-lens": ("JacobianLens", ("jacobian_lens",)),
+    "tuned-lens": ("TunedLens", ("tuned_lens",)),
 }
 """Our trainings: the recipe, and what a configuration file may call it."""
 

@@ -28,6 +28,7 @@ from lazarus_bench.jobs.subjects import lab_subject
 from lazarus_bench.jobs.subjects import subject as subject_of
 from lazarus_bench.jobs.work import Failure, Place, missing, run_job
 from lazarus_bench.models.files import read_config as config_of
+from lazarus_bench.models.lenses import ABOUT as LENS
 from lazarus_bench.models.precision import AUTO, choose, wished
 from lazarus_bench.report.printed import number
 from lazarus_bench.session.progress import StatusLine, every
@@ -314,6 +315,8 @@ def show(
     if last.job.recipe.kind != "engram":
         model = readable if len(results) == 1 else str(results[-2].directory)
         lens = ["lens", model, "7 * 8 = ", "--adapter", str(last.directory), "--diff"]
+        if last.job.recipe.leaves == "lens":
+            lens[3:] = ["--fitted", str(last.directory)]
         parts.append(f"look at it: {shlex.join(['lazarus-bench', *lens])}")
     result = {"recipe": recipe, "stages": [_stage(trained) for trained in results]}
     outputs.give(found, line, Output(json=as_json), result, "\n\n".join(parts))
@@ -347,6 +350,8 @@ def _data(trained: Trained) -> tuple[dict[str, Any], str]:
     Nothing where a recipe reads none.
     """
     recipe = trained.job.recipe
+    if recipe.leaves == "lens":
+        return _lens(trained)
     if not isinstance(recipe, Engram):
         return _rows(trained)
     data, learnt = read_data(recipe.data), read_training_texts(trained.directory)
@@ -364,6 +369,14 @@ def _data(trained: Trained) -> tuple[dict[str, Any], str]:
     }
     cut = f"; {learnt.cut} training texts longer than --max-length or the context, and cut"
     return {"data": read}, f"{data.name}: {data.summary}{cut if learnt.cut else ''}"
+
+
+def _lens(trained: Trained) -> tuple[dict[str, Any], str]:
+    """What a lens was fitted on, and how well."""
+    from lazarus_bench.analysis.lens import fitted_on
+
+    fit = object_if_any(trained.directory / LENS)
+    return {"fit": fit}, fitted_on(fit)
 
 
 def _rows(trained: Trained) -> tuple[dict[str, Any], str]:

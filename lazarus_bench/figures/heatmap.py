@@ -21,17 +21,24 @@ LONGEST = 14
 INSTRUMENT_LONGEST = 40
 """Columns of a row's name in the figure of one instrument's result."""
 
+WRITTEN = 60.0
+"""Width of a cell with words in it; seven letters at 12 pixels fit."""
+
 Row = tuple[str, str, Iterable[float]]
 """A row's name, what its numbers are of, and the numbers `[layer]`; NaN is left empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeatRow:
-    """One prompt: probability of its gold word at every layer, a mean over seeds."""
+    """One prompt: probability of its gold word at every layer, a mean over seeds.
+
+    `words` are written into the cells, one a layer; none leaves them empty.
+    """
 
     prompt: str
     gold: str
     probability: tuple[float, ...]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +165,8 @@ class HeatMap:
         # A report has other figures beside it and may be read on a telephone.
         room = 480.0 if heading else max(WIDTH - 16 - left, 236.0)
         cell = min(34.0, max(room / self.depth, 5.0))
+        if any(row.words for group in self.groups for row in group.rows):
+            cell = WRITTEN
         width = left + max(cell * self.depth, room) + 16
         title = f"{self.title}: {self.subject}"
         parts = heading_of(title, width, wanted=heading)
@@ -208,6 +217,10 @@ def _row(
                 f'<rect x="{left + layer * cell:.5g}" y="{top:g}" width="{cell - 1:.5g}" '
                 f'height="17" {fill(f"h{at}")}><title>L{layer}: {number(value)}</title></rect>'
             )
+            if row.words:
+                word, ink = cut(row.words[layer], 7), "ink" if at < len(HEAT) / 2 else "paper"
+                middle = left + (layer + 0.5) * cell
+                yield text(middle, top + 13, word, anchor="middle", colour=ink, more=mono)
 
 
 def _key(left: float, top: float, width: float, shades: Shades) -> Iterator[str]:

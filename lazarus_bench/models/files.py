@@ -305,14 +305,25 @@ def fingerprint(directory: Path) -> str:
         for file in sorted(directory.glob(pattern)):
             digest.update(f"{file.name} {file.stat().st_size}".encode())
             digest.update(reading.read_bytes(file))
+    for part in _sampled(directory):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def weights_digest(directory: Path) -> str:
+    """The same of the weights alone, which a model that is made again has too."""
+    return hashlib.sha256(b"".join(_sampled(directory))).hexdigest()
+
+
+def _sampled(directory: Path) -> Iterator[bytes]:
+    """The name, the size and the sampled blocks of each file of weights."""
     for file in sorted(directory.glob("*.safetensors")):
         size = file.stat().st_size
-        digest.update(f"{file.name} {size}".encode())
+        yield f"{file.name} {size}".encode()
         with file.open("rb") as stream:
             for start in range(0, size, max(_SAMPLE, size // _SAMPLES)):
                 stream.seek(start)
-                digest.update(stream.read(_SAMPLE))
-    return digest.hexdigest()
+                yield stream.read(_SAMPLE)
 
 
 def tokenizer_config(directory: Path, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Through mlx-lm only: safetensors, no pickles, no remote code.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,10 @@ from lazarus_bench.models.files import (
     resolve,
     tokenizer_config,
 )
+from lazarus_bench.models.lenses import FittedLens
 from lazarus_bench.models.prompts import Tokenizer
 from lazarus_bench.models.quirks import Quirk, with_quirk
-from lazarus_bench.models.taps import tapped
+from lazarus_bench.models.taps import residual_stream, tapped
 
 LENS_TOLERANCE = 1e-3
 """Largest |last lens layer − logits|, relative to the logits' spread; float32 reaches 1e-6, half
@@ -41,7 +42,7 @@ class LoadedModel:
     """A model with its tokenizer, configuration and verified anatomy.
 
     `quirk` is the defect that is switched on in it or in what reads it; None, and the model is read
-    as it should be.
+    as it should be. `lens` is what its layers are read through; None is the logit lens.
     """
 
     name: str
@@ -50,6 +51,7 @@ class LoadedModel:
     config: dict[str, Any]
     anatomy: Anatomy
     quirk: Quirk | None = None
+    lens: FittedLens | None = None
 
     @property
     def depth(self) -> int:
@@ -67,6 +69,18 @@ class LoadedModel:
     def encode(self, text: str) -> list[int]:
         """Token ids of a prompt, with the tokenizer's own special tokens."""
         return list(self.tokenizer.encode(text))
+
+    @property
+    def lens_layers(self) -> tuple[int, ...]:
+        """The layers that its lens reads: those that were fitted, and the last; or all."""
+        last = self.depth - 1
+        fitted = range(last) if self.lens is None else self.lens.layers
+        return tuple(sorted({*fitted, last}))
+
+    def lens_logits(self, layer: int, hidden: mx.array) -> mx.array:
+        """What its lens reads of residuals `[..., d]` after `layer`, `[..., vocabulary]`."""
+        moved = hidden if self.lens is None else self.lens(layer, hidden)
+        return unembed(self.model, self.anatomy, moved)
 
 
 def load(
@@ -173,13 +187,45 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {said}" if own else said
 
 
-def lens_error(model: nn.Module, anatomy: Anatomy, tokens: mx.array) -> float:
-    """Largest |projected last layer − logits| over the logits' standard deviation."""
+def lens_error(
+    model: nn.Module, anatomy: Anatomy, tokens: mx.array, lens: FittedLens | None = None
+) -> float:
+    """Largest |last layer's lens − logits| over the logits' standard deviation."""
     with tapped(model, anatomy) as residuals:
         logits = model(tokens)
-    projected = unembed(model, anatomy, residuals[-1]).astype(mx.float32)
+    last = residuals[-1] if lens is None else lens(len(residuals) - 1, residuals[-1])
+    projected = unembed(model, anatomy, last).astype(mx.float32)
     own = np.array(logits.astype(mx.float32))
     return float(np.abs(np.array(projected) - own).max() / max(float(own.std()), 1e-12))
+
+
+def _few_tokens(loaded: LoadedModel) -> mx.array:
+    return mx.array([[1, 2, 3, 4, 5]]) % int(loaded.config.get("vocab_size", 6))
+
+
+def with_lens(loaded: LoadedModel, lens: FittedLens) -> LoadedModel:
+    """The same model, read through `lens`.
+
+    Raises:
+        UserError: the lens is of another width or depth, or the last layer's readout of a Jacobian
+            lens, whose matrix there is the identity, differs from the logits.
+    """
+    tokens = _few_tokens(loaded)
+    width = residual_stream(loaded.model, loaded.anatomy, tokens)[-1].shape[-1]
+    sizes = {t.shape[-1] for t in (*lens.weights.values(), *lens.biases.values())}
+    if sizes != {width} or lens.layers[-1] >= loaded.depth:
+        raise UserError(
+            f"the lens is for {max(lens.layers, default=-1) + 1} layers of {max(sizes, default=0)} "
+            f"dimensions, and {loaded.name} has {loaded.depth} of {width}: fit one for this model"
+        )
+    checked = lens if lens.kind == "jacobian" else None
+    error = lens_error(loaded.model, loaded.anatomy, tokens, checked)
+    if not error <= LENS_TOLERANCE:
+        raise UserError(
+            f"{loaded.name}: the Jacobian lens of the last layer differs from the logits by "
+            f"{error:.2g} standard deviations, so it is damaged: fit it again"
+        )
+    return replace(loaded, lens=lens)
 
 
 def verify_anatomy(loaded: LoadedModel, adapter: Path | None = None) -> None:
@@ -188,9 +234,8 @@ def verify_anatomy(loaded: LoadedModel, adapter: Path | None = None) -> None:
     Raises:
         UserError: it does not, so every lens measurement would be wrong; or they are not finite.
     """
-    tokens = mx.array([[1, 2, 3, 4, 5]]) % int(loaded.config.get("vocab_size", 6))
     try:
-        error = lens_error(loaded.model, loaded.anatomy, tokens)
+        error = lens_error(loaded.model, loaded.anatomy, _few_tokens(loaded))
     except (TypeError, ValueError) as wrong:
         raise UserError(
             f"{loaded.name} cannot read a text as its config.json describes it: "

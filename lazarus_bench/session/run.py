@@ -28,7 +28,8 @@ from lazarus_bench.analysis.measured import States
 from lazarus_bench.analysis.prompts import read_states
 from lazarus_bench.jobs.sources import name_of
 from lazarus_bench.models.adapters import largest_weight
-from lazarus_bench.models.load import LoadedModel
+from lazarus_bench.models.lenses import FittedLens, read_fitted
+from lazarus_bench.models.load import LoadedModel, with_lens
 from lazarus_bench.models.precision import weights_as
 from lazarus_bench.models.quirks import Quirk, check_quirk, told
 from lazarus_bench.session.codec import UnwritableError, canonical
@@ -57,6 +58,7 @@ Notice = Callable[[str], None]
 NAMES: Mapping[str, str] = {
     "lens": "operations.read_operations",
     "lens_moved": "operations.lens_moved",
+    "lens_null": "operations.read_null",
     "synonyms": "operations.read_synonyms",
     "synonym_mass": "operations.synonym_mass",
     "collapse": "operations.collapse",
@@ -116,7 +118,7 @@ def instrument_named(name: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One model of one seed: a whole model, or one with an adapter from a training.
+    """One model of one seed: a whole model, or one with an adapter or a lens from a training.
 
     `directory` is the model's, `adapter` what lies on top; `artifact` the training's (None for a
     given checkpoint) and `recipe` what was run there, `base` the run it started from; `memory`
@@ -190,7 +192,14 @@ class Run:
         """The model in memory, by this run's name."""
         seed = self.seed if self.random else None
         found = in_memory(self.directory, self.adapter, seed, self.quirk, self.dtype)
-        return replace(found, name=self.name)
+        return replace(found, name=self.name, lens=self._lens(found))
+
+    def _lens(self, found: LoadedModel) -> FittedLens | None:
+        """What the training here fitted for the model `found`, checked once; None without a fit."""
+        made = self.artifact
+        if made is None or self.recipe is None or self.recipe.leaves != "lens":
+            return None
+        return self._once("lens", lambda: with_lens(found, read_fitted(made, self.directory)).lens)
 
     @property
     def plain(self) -> LoadedModel:

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from lazarus_bench.training.finetune_cost import FinetuneCost
     from lazarus_bench.training.fuse import Fuse
     from lazarus_bench.training.grpo import Grpo, GrpoDual
+    from lazarus_bench.training.jacobian_lens import JacobianLens
     from lazarus_bench.training.pretrain import Blank, Instruct, Pretrain
+    from lazarus_bench.training.randomise import Randomise
     from lazarus_bench.training.recipe import Recipe, option
     from lazarus_bench.training.sft import Sft, SftTexts
+    from lazarus_bench.training.tuned_lens import TunedLens
 
 _FILES = {
     "dual_reward": ("DualReward",),
@@ -31,9 +34,12 @@ _FILES = {
     "finetune_cost": ("FinetuneCost",),
     "fuse": ("Fuse",),
     "grpo": ("Grpo", "GrpoDual"),
+    "jacobian_lens": ("JacobianLens",),
     "pretrain": ("Blank", "Instruct", "Pretrain"),
+    "randomise": ("Randomise",),
     "recipe": ("Recipe", "option"),
     "sft": ("Sft", "SftTexts"),
+    "tuned_lens": ("TunedLens",),
 }
 HOMES = {name: file for file, names in _FILES.items() for name in names}
 """The file of each name."""
@@ -47,10 +53,13 @@ __all__ = [
     "Grpo",
     "GrpoDual",
     "Instruct",
+    "JacobianLens",
     "Pretrain",
+    "Randomise",
     "Recipe",
     "Sft",
     "SftTexts",
+    "TunedLens",
     "known_recipes",
     "option",
 ]

@@ -48,8 +48,11 @@ def training_peak(recipe: Recipe, directory: Path, dtype: str | None) -> int:
     token = layers * (10 * width + 4 * hidden + 2 * heads * length)
     # Only labelled positions have logits: a third of a short prompt with its answer.
     logits = 3 * vocabulary * max(length // 3, 1)
-    activations = rows * (length * token + logits)
     weights = recipe.models_held * held.as_type(dtype)
+    own = recipe.working(width, layers, vocabulary)
+    if own is not None:
+        return weights + _FLOAT * (own + rows * length * token) + PROCESS
+    activations = rows * (length * token + logits)
     return weights + _FLOAT * (_MOMENTS * trained + activations) + PROCESS
 
 

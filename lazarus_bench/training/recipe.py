@@ -437,8 +437,8 @@ class Recipe:
     """Raised whenever the recipe's meaning changes, so that older artifacts are made again."""
     shared: ClassVar[tuple[str, ...]] = ()
     """Fields that count what a step sees and that ranks share out among them."""
-    leaves: ClassVar[Literal["model", "adapter", "record"]] = "adapter"
-    """Its result: a whole model, an adapter for the model it started from, or numbers."""
+    leaves: ClassVar[Literal["model", "adapter", "lens", "record"]] = "adapter"
+    """Its result: a model, an adapter or a lens for the model it started from, or numbers."""
     on_adapter: ClassVar[bool] = False
     """Whether it starts from an adapter and is given a `Stack`."""
     ranked: ClassVar[bool] = True
@@ -513,6 +513,13 @@ class Recipe:
         """About how many sequences a step trains on, and the tokens of each."""
         longest = int(getattr(self, "max_length", None) or 12)  # which few texts have
         return int(getattr(self, "batch", 1)), min(longest, 256)
+
+    def working(self, width: int, layers: int, vocabulary: int) -> int | None:  # noqa: ARG002 - some recipes'
+        """Numbers that a step holds beside the model and what its forward leaves.
+
+        None for those of a training of weights.
+        """
+        return None
 
     @property
     def models_held(self) -> int:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import threading
 import time
@@ -9,12 +10,17 @@ import time
 import numpy as np
 import pytest
 from commandcases import program
+from families import small_llama
 from safetensors.numpy import load_file, save_file
 
+from lazarus_bench import cli
 from lazarus_bench.analysis.lens import read_lens, read_phrases, total_variation
 from lazarus_bench.cli import terminal
 from lazarus_bench.models.files import fingerprint
-from lazarus_bench.models.load import load
+from lazarus_bench.models.lenses import read_fitted
+from lazarus_bench.models.load import load, with_lens
+from lazarus_bench.tasks.text_rows import TextRow
+from lazarus_bench.training import JacobianLens, lens_texts
 
 PROMPTS = ["7 * 8 = ", "What is 7 times 8?"]
 
@@ -279,3 +285,75 @@ def test_a_home_directory_is_where_the_shell_would_say(told, tiny, tmp_path, mon
     monkeypatch.setenv("HOME", str(tmp_path))
     assert told(tiny, PROMPTS[0], "--plot", "~/new/lens.svg", "--output", "~/new/lens.json")[0] == 0
     assert {file.name for file in (tmp_path / "new").iterdir()} == {"lens.svg", "lens.json"}
+
+
+@pytest.fixture(scope="module")
+def kept(tiny, tmp_path_factory):
+    """A store with the default Jacobian lens of `tiny` in it, its text cut short."""
+    store = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lens_texts, "_from_corpus", lambda *_: [TextRow(text="7 * 8 = 56")] * 12)
+        assert cli.main(["train", "jacobian-lens", str(tiny), "--store", str(store)]) == 0
+    return store
+
+
+def test_the_default_fit_is_found_in_the_store_and_read_through(result, told, kept, tiny):
+    (folder,) = kept.glob("jacobian_lens-*")
+    asked = [tiny, PROMPTS[0], "--all-layers", "--targets", "multiply", "--store", kept]
+    read = result(*asked, "--lens", "jacobian")
+    loaded = with_lens(load(tiny), read_fitted(folder, tiny))
+    expected = by_hand(loaded, PROMPTS[:1], ["multiply"]).probability
+    np.testing.assert_allclose(read["lens"]["target_probability"], expected, rtol=1e-5)
+    assert read["through"]["kind"] == "jacobian"
+    assert read["through"]["text"]["texts"] == 12
+    assert result(*asked, "--fitted", folder) == read
+    assert "through" not in result(*asked, "--lens", "logit")
+    _, out, _ = told(*asked, "--lens", "jacobian")
+    assert "Jacobian lens fitted on 12 texts" in out
+
+
+def test_every_position_of_one_prompt_is_read(result, told, kept, tiny, tiny_model, empty):
+    read = result(tiny, PROMPTS[0], "--positions", "--plot", "positions.svg")
+    tokens = tiny_model.encode(PROMPTS[0])
+    last = by_hand(tiny_model, PROMPTS[:1], top=1)
+    assert np.shape(read["top_tokens"]) == (len(tokens), 4)
+    np.testing.assert_allclose(
+        read["top_probability"][-1], last.top_probability[0, :, 0], rtol=1e-5
+    )
+    at_seven = by_hand(tiny_model, ["7"], top=1).top_probability[0, :, 0]
+    np.testing.assert_allclose(read["top_probability"][1], at_seven, rtol=1e-4)
+    assert read["read"][1] == "7"
+    drawn = (empty / "positions.svg").read_text()
+    assert "Lens at every position" in drawn
+    assert len(re.findall(r"<title>L\d", drawn)) == 4 * len(tokens)
+    through = ["--lens", "jacobian", "--store", kept, "--layer", 1]
+    fitted = result(tiny, PROMPTS[0], "--positions", *through)
+    assert fitted["layers"] == [1]
+    assert fitted["top_probability"] != [row[1:2] for row in read["top_probability"]]
+    _, out, _ = told(tiny, PROMPTS[0], "--positions", *through)
+    assert out.splitlines()[2].split() == ["after", "L1"]
+
+
+def test_a_fitted_lens_is_refused_where_it_is_none_of_the_models(refused, kept, tiny, tmp_path):
+    (folder,) = kept.glob("jacobian_lens-*")
+    asked, store = [tiny, PROMPTS[0]], ["--store", kept]
+    missing = refused(*asked, "--lens", "tuned", *store)
+    assert f"has no tuned lens in the store {kept}: fit one with" in missing
+    assert f"`lazarus-bench train tuned-lens {tiny} --store {kept}`" in missing
+    assert "is a jacobian lens: give --lens jacobian" in refused(
+        *asked, "--lens", "tuned", "--fitted", folder
+    )
+    assert "leave one out" in refused(*asked, "--lens", "logit", "--fitted", folder)
+    assert "no fitted lens" in refused(*asked, "--fitted", tmp_path)
+    assert "lazarus-bench fuse" in refused(*asked, "--lens", "jacobian", "--adapter", tmp_path)
+    (tmp_path / "other").mkdir()
+    other = small_llama(tmp_path / "other", width=32, layers=4, heads=2)
+    assert "fitted for another model" in refused(other, PROMPTS[0], "--fitted", folder)
+    some = tmp_path / "some"
+    spec = JacobianLens(examples=2, batch=2, layers=(1,))
+    some.mkdir()
+    spec.train(tiny, some, 0, show=False)
+    assert "--layer 2 was not fitted in this lens: choose 1, 3" in refused(
+        *asked, "--fitted", some, "--layer", 2
+    )
+    assert "of one prompt" in refused(tiny, *PROMPTS, "--positions")

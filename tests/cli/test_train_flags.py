@@ -15,7 +15,17 @@ from lazarus_bench.tasks.labelled_data import DataSource
 from lazarus_bench.training import DualReward, Engram, Grpo, GrpoDual, Recipe, Sft, option
 from lazarus_bench.training.engram import suited_base
 
-NAMES = ("sft", "full", "dual-reward", "grpo", "grpo-dual", "two-stage", "engram")
+NAMES = (
+    "sft",
+    "full",
+    "dual-reward",
+    "grpo",
+    "grpo-dual",
+    "two-stage",
+    "engram",
+    "jacobian-lens",
+    "tuned-lens",
+)
 SPECS = {"sft": Sft, "full": Sft, "dual-reward": DualReward, "grpo": Grpo, "grpo-dual": GrpoDual}
 
 
@@ -74,12 +84,12 @@ def test_flags_and_keys_are_unique(name):
     assert len(typed) == len(set(typed))
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"engram", "two-stage"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"engram", "two-stage", "jacobian-lens"}))
 @pytest.mark.parametrize("habit", ["--steps", "--iters", "--max-steps"])
 def test_steps_have_one_name_in_every_recipe_and_flags_of_habit_are_taken(
     monkeypatch, tmp_path, name, habit
 ):
-    """An engram counts passes, and two stages have steps each: a sentence says so (test_cli.py)."""
+    """An engram counts passes, a Jacobian lens texts, and two stages have steps each."""
     made = []
     monkeypatch.setattr(trained, "train", lambda name, stages, *_, **__: made.extend(stages))
     asked = ["train", name, "lab:llama"]

@@ -13,8 +13,10 @@ from lazarus_bench.jobs.executors import automatic_workers
 from lazarus_bench.jobs.spec import Checkpoint, Job
 from lazarus_bench.session.options import Options
 from lazarus_bench.session.session import Session
-from lazarus_bench.training import Grpo, Sft
+from lazarus_bench.tasks.text_rows import TextSource
+from lazarus_bench.training import Grpo, JacobianLens, Sft, TunedLens
 from lazarus_bench.training.footprint import peak_line, training_peak
+from lazarus_bench.training.jacobian_lens import ROOM
 
 
 @pytest.fixture
@@ -32,6 +34,16 @@ def test_a_peak_counts_weights_and_what_is_trained(model):
     assert lora > training_peak(Sft(), model, None) + 1.9e6
     assert full - lora > 4 * 4 * 800_000
     assert training_peak(Grpo(), model, None) > training_peak(Grpo(full=False), model, None)
+
+
+def test_a_lens_s_peak_counts_cotangents_matrices_and_logits(model):
+    plain, sft = (training_peak(spec, model, None) for spec in (JacobianLens(), Sft()))
+    own = TextSource(digest="ab")
+    longer = training_peak(JacobianLens(texts=own, batch=4096), model, None)
+    assert plain < longer
+    assert longer - sft > 4 * ROOM
+    tuned = [training_peak(TunedLens(layers=some), model, None) for some in ((), (0,))]
+    assert tuned[0] - tuned[1] == 4 * (2 * 24 * 32 * 1000 + 4 * 100**2)
 
 
 def test_a_peak_is_named_and_one_that_does_not_fit_is_refused(monkeypatch):

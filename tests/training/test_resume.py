@@ -21,16 +21,20 @@ from lazarus_bench.training import (
     Grpo,
     GrpoDual,
     Instruct,
+    JacobianLens,
     Pretrain,
     Recipe,
     Sft,
+    TunedLens,
     dual_reward,
     engram,
     grpo,
+    jacobian_lens,
     kept,
     pretrain,
     resume,
     sft,
+    tuned_lens,
 )
 from lazarus_bench.training.loop import fit
 from lazarus_bench.training.record import (
@@ -59,6 +63,8 @@ RECIPES = {
     "engram": Engram(**TEXTS, rank=2),
     "classifier": Engram(**TEXTS, full=True, engram=False, lm_weight=0.0),
     "instruct": Instruct(steps=6, questions=4, symbols=4, prose=2),
+    "jacobian_lens": JacobianLens(examples=24, batch=4, layers=(1, 2)),
+    "tuned_lens": TunedLens(**SIZES),
 }
 BATCHES = {
     sft: "endless_batches",
@@ -66,6 +72,8 @@ BATCHES = {
     pretrain: "steps_of",
     grpo: "asked_batches",
     engram: "text_batches",
+    jacobian_lens: "lens_batches",
+    tuned_lens: "lens_batches",
 }
 
 

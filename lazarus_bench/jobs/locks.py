@@ -224,9 +224,11 @@ def token(root: Path) -> Iterator[Path]:
     """A fresh file below `root` for as long as the block lasts.
 
     Raises:
-        UserError: nothing can be written there.
+        UserError: nothing can be written there, or a link would take it elsewhere.
     """
     file = root / SESSIONS / uuid.uuid4().hex
+    if file.parent.is_symlink():
+        raise UserError(f"{file.parent} is a link: remove it, or name another store")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()

@@ -22,7 +22,7 @@ from lazarus_bench.backend import mx
 from lazarus_bench.errors import NotApplicable, UserError
 from lazarus_bench.jobs import artifact as artifact_module
 from lazarus_bench.jobs import locks
-from lazarus_bench.jobs.locks import Locks
+from lazarus_bench.jobs.locks import SESSIONS, Locks, token
 from lazarus_bench.jobs.spec import Job
 from lazarus_bench.jobs.store import MANIFEST, STORE_VARIABLE, Store, default_root
 from lazarus_bench.jobs.subjects import subject
@@ -715,3 +715,12 @@ def test_what_no_state_vouches_for_is_never_published(tmp_path):
     files = [{p.relative_to(a.directory) for p in a.directory.rglob("*")} for a in made]
     assert files[0] == files[1]
     assert made[0].manifest["attempts"] == 1
+
+
+def test_a_sessions_token_does_not_follow_a_link(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / SESSIONS).symlink_to(elsewhere)
+    with pytest.raises(UserError, match=r"\.sessions is a link: remove it"), token(tmp_path):
+        pass
+    assert not list(elsewhere.iterdir())

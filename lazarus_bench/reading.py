@@ -91,8 +91,8 @@ def parse_json(text: str) -> Any:
     Infinity and NaN are read where they are spelt so, as some models' configurations have them.
 
     Raises:
-        ValueError: it is not JSON, is nested too deeply, has half a surrogate pair, or a number
-            that no float holds.
+        ValueError: it is not JSON, is nested too deeply, has a key twice in one object, half a
+            surrogate pair, or a number that no float holds.
     """
     try:
         value = _DECODER.decode(text)
@@ -115,7 +115,17 @@ def _finite(text: str) -> float:
     return value
 
 
-_DECODER = json.JSONDecoder(parse_float=_finite)  # made once: `json.loads` makes one a call
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it has {twice!r:.40} twice")
+    return found
+
+
+# Made once: `json.loads` makes one a call.
+_DECODER = json.JSONDecoder(parse_float=_finite, object_pairs_hook=_once_each)
 
 
 def _too_deep() -> ValueError:

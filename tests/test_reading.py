@@ -19,13 +19,14 @@ WRONG = {
     "nested_whole": "[" * 500 + "]" * 500,
     "surrogate": '{"model_type": "\\ud800"}',
     "too_large": '{"model_type": "llama", "rope_theta": 1e400}',
+    "twice": '{"rows": [{"item": 1, "value": 0, "value": 1}]}',
     "digits": '{"schema": ' + "9" * 5000 + "}",
 }
 
 
 @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
 def test_json_that_is_none_is_a_value_error(text):
-    with pytest.raises(ValueError, match=r"nested|surrogate|larger|digits"):
+    with pytest.raises(ValueError, match=r"nested|surrogate|larger|digits|'value' twice"):
         reading.parse_json(text)
 
 

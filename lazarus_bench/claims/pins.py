@@ -4,7 +4,8 @@
 that put it on record and a pin for each claim on each subject. On a machine of the same kind
 (processor, BLAS, versions) the same verdict is due. Elsewhere another rounding makes another
 training of the same recipe, so a pin holds what replications give: a verdict moves when it changes
-sides, or when its estimate leaves the interval predicted for a replication.
+sides, or when its estimate leaves the interval predicted for a replication. What rests on one
+training predicts none, so elsewhere it moves only when its control fails or it is not applicable.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _SIDES = {
 _SIDES_ON_RECORD = {**_SIDES, Outcome.INVALID: 0}
 """Where a control failed, no side is on record: elsewhere it may pass, but none may fail anew."""
 
+_OF_ONE_RUN = {Outcome.SUPPORTED_RUN, Outcome.REFUTED_RUN}
+"""One training speaks of itself alone: of what another gives, nothing is on record."""
+
 _UNDECIDED = 0
 _ROUNDING = 1e-6
 
@@ -60,7 +64,8 @@ class Pin:
     def moved(self, verdict: Verdict, *, same_machine: bool) -> str:
         """Say how `verdict` departs from the one on record, in one clause; nothing if it does not.
 
-        On the `same_machine` the same verdict is due to the last bit.
+        On the `same_machine` the same verdict is due to the last bit; elsewhere that of one
+        training predicts nothing.
         """
         if self.verdict == ANY or verdict.outcome is Outcome.ERROR:
             return ""
@@ -69,6 +74,8 @@ class Pin:
             return "" if now == then else f"{then} is on record for this kind of machine"
         if now not in _SIDES or then not in _SIDES_ON_RECORD:
             return "" if now == then else f"{then} is on record"
+        if {now, then} & _OF_ONE_RUN:
+            return ""
         if _UNDECIDED not in (sides := {_SIDES[now], _SIDES_ON_RECORD[then]}) and len(sides) > 1:
             return f"{then} is on record"
         if verdict.estimate is None or self.low is None or self.high is None:

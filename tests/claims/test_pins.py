@@ -113,13 +113,16 @@ def test_an_undecided_verdict_elsewhere_moves_nothing_but_the_other_side_does():
     assert pin.moved(refuted, same_machine=False) == "supported is on record"
 
 
-def test_one_run_holds_its_side_alone():
+def test_one_run_predicts_no_other_training():
     pin = pin_of(decide(Hits(values=[[1] * 60]), AtLeast(0.5), family_size=1))
     assert (pin.verdict, pin.low, pin.high) == ("supported for this run", None, None)
     fewer = decide(Hits(values=[[1] * 45 + [0] * 15]), AtLeast(0.5), family_size=1)
     assert pin.moved(fewer, same_machine=False) == ""
     none = decide(Hits(values=[[0] * 60]), AtLeast(0.5), family_size=1)
-    assert pin.moved(none, same_machine=False) == "supported for this run is on record"
+    assert pin.moved(none, same_machine=False) == ""
+    assert "supported for this run is on record" in pin.moved(none, same_machine=True)
+    broken = replace(none, outcome=Outcome.INVALID)
+    assert pin.moved(broken, same_machine=False) == "supported for this run is on record"
 
 
 def test_what_can_no_longer_be_judged_has_moved():

@@ -96,12 +96,14 @@ class Measured:
     size: int
 
 
-class Means(nn.Module):
-    """The mean Jacobians of each half so far, `[half, layer, d, d]`."""
+def no_means(layers: int, width: int) -> Any:
+    """The mean Jacobians of each half before any text, `jacobians` `[half, layer, d, d]`.
 
-    def __init__(self, layers: int, width: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.jacobians = mx.zeros((2, layers, width, width))
+    A plain module: a class of mlx's would import it wherever the spec is named.
+    """
+    means: Any = nn.Module()
+    means.jacobians = mx.zeros((2, layers, width, width))
+    return means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +179,7 @@ class JacobianLens(recipe.Recipe):
         steps = len(texts.texts) // size
         used, _ = texts.split(steps * size)
         width = width_of(loaded)
-        means = Means(len(layers), width)
+        means = no_means(len(layers), width)
         loop.fit(
             means,
             distance,
@@ -202,7 +204,7 @@ class JacobianLens(recipe.Recipe):
 
 
 def distance(means: Any, batch: Measured) -> tuple[mx.array, Parts]:
-    """½ ‖J − J_batch‖² of `Means`, and how far the halves were apart before this batch."""
+    """½ ‖J − J_batch‖² of the means, and how far the halves were apart before this batch."""
     loss = 0.5 * (means.jacobians - batch.jacobians).square().sum()
     before = mx.array(float(np.mean(_apart(means.jacobians))))
     return loss, {"halves": before}

@@ -50,18 +50,21 @@ HELD_BATCH = 8
 """Held-out texts read at a time."""
 
 
-class Translators(nn.Module):
-    """What is added to each layer's residual: `weights` `[d, d]` times it, and `biases` `[d]`."""
+def identities(layers: int, width: int, *, bias_only: bool) -> Any:
+    """What is added to each layer's residual: `weights` `[d, d]` times it, and `biases` `[d]`.
 
-    def __init__(self, layers: int, width: int, *, bias_only: bool) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.biases = [mx.zeros((width,)) for _ in range(layers)]
-        self.weights = [] if bias_only else [mx.zeros((width, width)) for _ in range(layers)]
+    A plain module: a class of mlx's would import it wherever the spec is named.
+    """
+    found: Any = nn.Module()
+    found.biases = [mx.zeros((width,)) for _ in range(layers)]
+    found.weights = [] if bias_only else [mx.zeros((width, width)) for _ in range(layers)]
+    return found
 
-    def moved(self, at: int, hidden: mx.array) -> mx.array:
-        """The residuals `[position, d]` of the layer with the index `at`, moved."""
-        moved = hidden + self.biases[at]
-        return moved + hidden @ self.weights[at].T if self.weights else moved
+
+def moved_by(translators: Any, at: int, hidden: mx.array) -> mx.array:
+    """The residuals `[position, d]` of the layer with the index `at`, moved."""
+    moved: mx.array = hidden + translators.biases[at]
+    return moved + hidden @ translators.weights[at].T if translators.weights else moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +94,13 @@ def read(loaded: LoadedModel, layers: Sequence[int], batch: LensBatch) -> Read:
     return found
 
 
-def divergences(loaded: LoadedModel, translators: Translators, fed: Read) -> list[mx.array]:
+def divergences(loaded: LoadedModel, translators: Any, fed: Read) -> list[mx.array]:
     """KL(final ‖ lens) of each layer, a mean over positions, in nats."""
     p = mx.exp(fed.log_p)
     own = (p * fed.log_p).sum(axis=-1).mean()
     found = []
     for at, hidden in enumerate(fed.residuals):
-        moved = translators.moved(at, hidden)
+        moved = moved_by(translators, at, hidden)
         logits = unembed(loaded.model, loaded.anatomy, moved).astype(mx.float32)
         cross = (log_sum_exp(logits)[:, 0] - (p * logits).sum(axis=-1)).mean()
         found.append(own + cross)
@@ -174,7 +177,7 @@ class TunedLens(recipe.Recipe):
         held = max(1, len(texts.texts) // HELD)
         kept, tested = texts.split(len(texts.texts) - held)
         width = width_of(loaded)
-        translators = Translators(len(layers), width, bias_only=self.bias_only)
+        translators = identities(len(layers), width, bias_only=self.bias_only)
         batch = min(self.batch, len(kept.texts))
         before = held_out_divergences(loaded, translators, layers, tested)
 
@@ -211,7 +214,7 @@ class TunedLens(recipe.Recipe):
 
 
 def held_out_divergences(
-    loaded: LoadedModel, translators: Translators, layers: Sequence[int], texts: LensTexts
+    loaded: LoadedModel, translators: Any, layers: Sequence[int], texts: LensTexts
 ) -> list[float]:
     """`divergences` on all positions of `texts`, in nats a position, by layer."""
     total, positions = np.zeros(len(layers)), 0

@@ -152,6 +152,11 @@ def whole(place: Path) -> dict[Command, tuple[list[str], list[str]]]:
     prompts = [tiny, "7 * 8 = "]
     small = {"sft": SFT, "full": FULL, "dual-reward": SMALL, "grpo": GRPO, "grpo-dual": GRPO}
     small |= {"two-stage": TWO, "engram": ENGRAM}
+    fit = ["--batch", "2", "--max-length", "8"]
+    small |= {
+        "jacobian-lens": [*fit, "--examples", "2"],
+        "tuned-lens": [*fit, "--examples", "8", "--steps", "2"],
+    }
     judged = ["--published", "--report", "judged"]
     return {
         ("doctor",): ([], []),

@@ -279,7 +279,7 @@ def test_a_failed_write_keeps_the_old_report(tmp_path, monkeypatch):
     def full_disk(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fdopen", full_disk)
+    monkeypatch.setattr("pathlib.Path.open", full_disk)
     with pytest.raises(UserError, match="no space left"):
         save(Report(created="", profile="", command="", manifest={}), path)
     monkeypatch.undo()

@@ -33,7 +33,8 @@ def prepared(tiny):
     shift = lambda w: w + mx.array(3e-3 * rng.normal(size=w.shape).astype(np.float32))  # noqa: E731
     loaded.model.update(tree_map(shift, loaded.model.trainable_parameters()))
     rewards = ((samples.tokens * samples.mask).sum(axis=2) % 3).astype(np.float32)
-    rollouts = roll_out(samples, rewards, frozen_policy(load(tiny).model, loaded.anatomy), GOLD)
+    gold = [(token,) for token in GOLD]
+    rollouts = roll_out(samples, rewards, frozen_policy(load(tiny).model, loaded.anatomy), gold)
     theirs, frozen = (
         transformers.AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
         for _ in range(2)

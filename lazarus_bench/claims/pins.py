@@ -74,7 +74,7 @@ class Pin:
             return "" if now == then else f"{then} is on record for this kind of machine"
         if now not in _SIDES or then not in _SIDES_ON_RECORD:
             return "" if now == then else f"{then} is on record"
-        if {now, then} & _OF_ONE_RUN:
+        if then in _OF_ONE_RUN:
             return ""
         if _UNDECIDED not in (sides := {_SIDES[now], _SIDES_ON_RECORD[then]}) and len(sides) > 1:
             return f"{then} is on record"

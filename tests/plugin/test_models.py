@@ -145,7 +145,7 @@ def ran(folder, tiny):
     model = ("--lb-model", tiny, "--lb-seeds", "2")
     suite = ("test_suite.py", "-m", "slow", *model)
     base = ("test_suite.py", "-m", "slow", "-k", "refuted", "--lb-model", tiny)
-    pin = {"suite/refuted": {"verdict": "supported for this run"}}
+    pin = {"suite/refuted": {"verdict": "supported"}}
     moved = {"default, 2 seeds": {"machine": {}, "claims": {str(tiny): pin}}}
     return run(
         folder,
@@ -276,9 +276,7 @@ def test_pins_of_another_design_do_not_apply(ran, case):
 def test_moved_pin_fails_and_says_how(ran, tiny):
     assert ran["moved"].code == 1
     assert "1 moved" in ran["moved"].summary
-    assert (
-        f"suite/refuted on {tiny}: moved (supported for this run is on record)" in ran["moved"].said
-    )
+    assert f"suite/refuted on {tiny}: moved (supported is on record)" in ran["moved"].said
 
 
 def test_invalid_fails_only_where_asked(ran):

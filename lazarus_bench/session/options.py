@@ -158,7 +158,7 @@ class Options:
         read=_profile,
     )
     seeds: int | None = _option(
-        "use N seeds, from 0 on, for every training and lab model (default: the profile's, "
+        "use N seeds for every training and lab model (default: the profile's, "
         "which uses fewer for the lab's additional families unless models are named)",
         metavar="N",
         read=_count("is not a number of seeds"),

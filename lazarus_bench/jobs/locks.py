@@ -6,19 +6,17 @@ sees its session's store.
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import sys
 import time
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISDIR, S_ISREG, S_IWGRP
 
-from filelock import FileLock, SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 
 from lazarus_bench.errors import UserError
 
@@ -191,27 +189,20 @@ def _attempt(file: Path) -> FileLock | None:
     with suppress(FileNotFoundError):
         if not S_ISREG(file.lstat().st_mode):
             raise _odd(file, "file")
-    # An executor may release in another thread than the one that acquired.
-    mode = 0o664 if _shared(file.parent) else -1
-    lock = FileLock(file, mode=mode, thread_local=False)
+    # An executor may release in another thread than the one that acquired. The library's substitute
+    # for file systems without locks would outlive a killed holder.
+    lock = FileLock(
+        file,
+        mode=0o664 if _shared(file.parent) else -1,
+        thread_local=False,
+        fallback_to_soft=False,
+    )
     try:
-        with _hard(lock):
-            lock.acquire(blocking=False)
+        lock.acquire(blocking=False)
     except Timeout:
         return None
     _sign(file)
     return lock
-
-
-@contextmanager
-def _hard(lock: FileLock) -> Iterator[None]:
-    """Refuse the library's substitute, which outlives a killed holder."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-    if isinstance(lock, SoftFileLock):
-        lock.release()
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(lock.lock_file))
 
 
 SESSIONS = ".sessions"

@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from cyclopts.exceptions import (
 )
 
 from lazarus_bench import reading
-from lazarus_bench.cli.flags import CommandLine
+from lazarus_bench.cli.flags import NO_OPTION, CommandLine
 from lazarus_bench.errors import UserError
 
 NAME = "lazarus-bench"
@@ -198,6 +198,8 @@ def _refusal(error: CycloptsError, app: App, given: Sequence[str]) -> str:
     if isinstance(error, UnknownCommandError):
         names = [name for name in apps[-1] if not name.startswith("-")]
         return f"{told}{_nearest(str((error.unused_tokens or [''])[0]), names)}; {_see(path)}"
+    if isinstance(error, ValidationError) and told.startswith(NO_OPTION):  # among prompts
+        told += _likeness(told.split()[-1], apps[-1].assemble_argument_collection())
     return f"{told}; {_see(path)}"
 
 
@@ -212,15 +214,19 @@ def _unknown_option(error: Any) -> str:
     word = error.token.keyword or error.token.value
     if " " in word:
         return f"{word!r} begins like an option: put -- before texts that begin with -"
-    arguments = error.argument_collection
-    names = [name for argument in arguments for name in argument.names]
+    return f"{NO_OPTION} {word}{_likeness(word, error.argument_collection)}"
+
+
+def _likeness(word: str, arguments: Iterable[Any]) -> str:
+    """What an unknown option is called here, or what it may have been meant for."""
+    arguments = [*arguments]
     shown = [
         name
         for argument in arguments
         for name in (() if argument.parameter.show is False else _names(argument))
     ]
-    option = word.partition("=")[0]
-    return f"there is no option {word}{_by_habit(option, shown) or _nearest(option, names)}"
+    names = [name for argument in arguments for name in argument.names]
+    return _by_habit(word.partition("=")[0], shown) or _nearest(word.partition("=")[0], names)
 
 
 def _names(argument: Any) -> tuple[str, ...]:
@@ -238,6 +244,7 @@ _HABITS: Mapping[str, Sequence[str]] = {
     "--adapter-path": ("adapter", "output"),
     "--save-path": ("output",),
     "--seed": ("seeds",),
+    "--temp": ("temperature",),
     "--model": ("MODEL", "NAME"),
     "--prompt": ("PROMPT", "CLEAN", "classes"),
 }

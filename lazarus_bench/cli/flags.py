@@ -91,12 +91,14 @@ Model = Annotated[
 ]
 
 
+NO_OPTION = "there is no option"
+
+
 def _no_options(_: object, words: list[str] | None) -> None:
     """Refuse what looks like an option among words that may begin with -, such as '-3 + 5 = '."""
     for word in words or ():
         if word.startswith("--") or (word[:1] == "-" and word[1:2].isalpha() and " " not in word):
-            stands = ": a PROMPT stands without a flag" if word.startswith("--prompt") else ""
-            raise ValueError(f"there is no option {word}{stands}")
+            raise ValueError(f"{NO_OPTION} {word}")
 
 
 Prompts = Annotated[

@@ -13,8 +13,12 @@ from lazarus_bench.judge.bounds import Array, student_t
 from lazarus_bench.judge.evidence import SHARE, Evidence
 from lazarus_bench.judge.region import Region
 
-LEVEL = 0.99
-"""Level of the prediction interval that pins hold an estimate to."""
+LEVEL = 0.9999
+"""Level of the prediction interval that pins hold an estimate to.
+
+A run holds some hundred estimates to theirs at once. At this level a perfect replication leaves any
+of them one time in a hundred; at 99% each it would two times in three.
+"""
 
 _GRID = 400
 
@@ -26,7 +30,7 @@ class Prediction:
     Attributes:
         low: lower end of the interval in which its estimate lies with probability `level`.
         high: upper end.
-        level: 0.99.
+        level: 0.9999.
         same: probability that its verdict is the same; 1 for a computed number.
     """
 
@@ -61,7 +65,7 @@ def predict(evidence: Evidence, region: Region, level: float) -> Prediction | No
     ends = np.array(student_t(point, error * math.sqrt(2), df, LEVEL))
     if not error:
         ends = link(np.array(evidence.limits(level)))
-    low, high = np.clip(back(ends), *evidence.bounds).tolist()
+    low, high = np.clip(_reaching(evidence, back(ends)), *evidence.bounds).tolist()
     same = float(np.mean([side == now for side in again]))
     return Prediction(low=low, high=high, level=LEVEL, same=same)
 
@@ -124,13 +128,34 @@ def _scale(evidence: Evidence) -> tuple[Callable[[Array], Array], Callable[[Arra
     """The scale on which estimates scatter evenly, and the way back: log-odds, logarithms, none."""
     if evidence.bounds == (0.0, math.inf):
         return _log, _exp
-    if evidence.bounds != SHARE or not 0 < evidence.point < 1:
+    if not _on_log_odds(evidence):
         return np.asarray, np.asarray
-    # A seed at 0 or 1 counts as half a prompt away from it.
-    least = 0.5 / (evidence.shape[1] + 1)
+    least = _least(evidence)
     return lambda x: special.logit(np.where((x <= 0) | (x >= 1), x.clip(least, 1 - least), x)), (
         special.expit
     )
+
+
+def _on_log_odds(evidence: Evidence) -> bool:
+    return evidence.bounds == SHARE and 0 < evidence.point < 1
+
+
+def _least(evidence: Evidence) -> float:
+    """Half a prompt: how far from 0 or 1 a seed counts that is there."""
+    return float(0.5 / (evidence.shape[1] + 1))
+
+
+def _reaching(evidence: Evidence, ends: Array) -> Array:
+    """`ends` of an interval of shares, moved to 0 or 1 from where those count.
+
+    No interval of log-odds holds 0 itself, where a replication may well lie. Of one number a seed
+    nothing tells how near to 0 the next one is.
+    """
+    if not _on_log_odds(evidence) or evidence.shape[1] == 1:
+        return ends
+    low, high = ends
+    least = _least(evidence)
+    return np.array([0.0 if low <= least else low, 1.0 if high >= 1 - least else high])
 
 
 def _log(x: Array) -> Array:

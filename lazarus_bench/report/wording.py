@@ -147,10 +147,9 @@ def again(row: Row) -> Iterator[tuple[str, str]]:
     if predicted is not None and found is not None and predicted.low < predicted.high:
         _, low, high = numbers([found.value, predicted.low, predicted.high])
         span = brackets(predicted.low, predicted.high, low, high)
-        yield (
-            "Replication with new seeds",
-            f"the same verdict with a chance of {predicted.same:.0%}; 99% of estimates in {span}",
-        )
+        share = f"{100 * predicted.level:g}% of estimates in {span}"
+        told = f"the same verdict with a chance of {predicted.same:.0%}; {share}"
+        yield "Replication with new seeds", told
     if row.looks:
         shown = (f"{_look(look)}: {look.outcome}" for look in row.looks)
         yield "Looks", "; ".join(shown)

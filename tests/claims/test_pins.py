@@ -95,7 +95,7 @@ def test_another_rounding_moves_nothing_and_another_effect_does():
     shifts = (0.02, -0.03, 0.01, 0, 0.02)
     again = [[value[0] + shift] for value, shift in zip(SEEDS, shifts, strict=True)]
     assert pin.moved(judged(again), same_machine=False) == ""
-    changed = judged([[value[0] - 0.2] for value in SEEDS])
+    changed = judged([[value[0] + 0.4] for value in SEEDS])
     assert changed.outcome == "supported"
     assert "lies outside" in pin.moved(changed, same_machine=False)
 

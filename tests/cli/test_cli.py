@@ -169,8 +169,17 @@ def test_an_output_without_the_signs_gets_escapes(arguments, tmp_path):
         (["lens", "--model", "a"], "there is no option --model: MODEL stands without a flag; `laz"),
         (
             ["lens", "a", "--prompt", "b"],
-            "there is no option --prompt: a PROMPT stands without a flag; `laz",
+            "there is no option --prompt: PROMPT stands without a flag; `laz",
         ),
+        (
+            ["generate", "a", "b", "--temp", "1"],
+            "there is no option --temp: it is --temperature here; `laz",
+        ),
+        (
+            ["lens", "a", "b", "--adapter-path=c"],
+            "there is no option --adapter-path=c: it is --adapter here; `laz",
+        ),
+        (["lens", "a", "b", "--stor=c"], "there is no option --stor=c (did you mean --store?); `l"),
         (
             ["train", "two-stage", "a", "--steps", "3"],
             "there is no option --steps: it is --stage1-steps or --stage2-steps here; `laz",

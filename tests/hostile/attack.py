@@ -169,7 +169,7 @@ def main() -> int:
         ends, wrong = attack(_drawn(place, asked), asked.at_once)
     finally:
         shutil.rmtree(place)
-        home.rmdir()
+        shutil.rmtree(home)
     print("\n".join(f"{count:6} {end}" for end, count in sorted(ends.items())))
     print(f"{sum(n for end, n in ends.items() if end.startswith('exit'))} tried, {wrong} wrong")
     return int(wrong > 0)

@@ -261,7 +261,7 @@ def _by_habit(option: str, names: Sequence[str]) -> str:
 
 
 def _missing(error: Any) -> str:
-    name = _named(error)
+    name = error.keyword or _named(error)
     return f"{name} needs a value" if error.argument.tokens or error.keyword else f"give {name}"
 
 

@@ -160,6 +160,7 @@ def test_an_output_without_the_signs_gets_escapes(arguments, tmp_path):
         (["claims"], "`lazarus-bench claims` needs an ACTION: list, show, export; `lazarus-bench"),
         (["diff", "--al", "a", "b"], "there is no option --al (did you mean --all?); `lazarus-b"),
         (["diff", "a"], "give NEW; `lazarus-bench diff --help` shows the usage"),
+        (["run", "--pack", "--plan"], "--pack needs a value; `lazarus-bench run --help` shows"),
         (["render", "a", "--output"], "--output needs a value; `lazarus-bench render --help` sh"),
         (["store", "ls", "--rank", "3"], "there is no option --rank; `lazarus-bench store ls --h"),
         (

@@ -153,3 +153,17 @@ def test_the_command_reads_it(written, lab, capsys):
     assert stage["steps"] == 2
     assert stage["directory"] == "adapters"
     assert stage["spec"]["recipe"]["scale"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("sft", "learning_rate: -1.0", "config.yaml: learning_rate = -1.0 must be a finite"),
+        ("sft", "iters: 0", "config.yaml: steps = 0 must be an integer of at least 1"),
+        ("two-stage", "stage2:\n  weight: 3", "config.yaml: stage2_weight = 3 must"),
+    ],
+)
+def test_what_only_the_file_set_is_named_as_the_files(written, capsys, name, text, said):
+    written(text)
+    assert cli.main(["train", name, "lab:llama", "--config", "config.yaml"]) == 2
+    assert f"lazarus-bench: {said}" in capsys.readouterr().err

@@ -30,6 +30,7 @@ from lazarus_bench.cli.flags import Json, Line, StoreFolder, number, plot
 from lazarus_bench.cli.train_settings import (
     Config,
     Flag,
+    Settings,
     flags,
     read_config,
     recipes_of,
@@ -115,7 +116,8 @@ def run(
     try:
         stages = recipes_of(name, file.settings, typed, common["model"])
     except UserError as error:
-        raise UserError(_as_typed(name, own, str(error))) from None
+        sentence = _as_typed(name, own, str(error))
+        raise UserError(_as_configured(name, config, file.settings, typed, sentence)) from None
     trained.train(name, stages, common, line, as_json=as_json)
     return 0
 
@@ -152,6 +154,17 @@ def _as_typed(name: str, own: Mapping[str, Any], sentence: str) -> str:
         return min(names) if len(names) == 1 else found[0]
 
     return re.sub(r"--[a-z][\w-]*", spelt, sentence)
+
+
+def _as_configured(
+    name: str, config: str | None, file: Settings, typed: Settings, sentence: str
+) -> str:
+    """The sentence with the file's key where it begins with a flag that only the file set."""
+    begun = sentence.partition(" ")[0]
+    for flag in flags(name):
+        if flag.flag == begun and flag.field in file and flag.field not in typed:
+            return f"{config}: {flag.key}{sentence.removeprefix(begun)}"
+    return sentence
 
 
 def _typed(flag: Flag, value: Any) -> Any:

@@ -49,8 +49,8 @@ SEVERAL: Mapping[str, str] = {"made on": "several machines"}
 class Pin:
     """One verdict on record, or "any", with its estimate; None without evidence.
 
-    `low` and `high` are the ends of the 99.99% interval for a replication's estimate, if there is
-    one.
+    `low` and `high` are the ends of the interval predicted for a replication's estimate, if there
+    is one.
     """
 
     verdict: str
@@ -88,7 +88,7 @@ class Pin:
             return ""
         return (
             f"the estimate {value:.3g} lies outside [{self.low:.3g}, {self.high:.3g}], "
-            f"where 99.99% of replications lie"
+            "predicted for replications"
         )
 
 

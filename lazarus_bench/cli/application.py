@@ -199,7 +199,7 @@ def _refusal(error: CycloptsError, app: App, given: Sequence[str]) -> str:
         names = [name for name in apps[-1] if not name.startswith("-")]
         return f"{told}{_nearest(str((error.unused_tokens or [''])[0]), names)}; {_see(path)}"
     if isinstance(error, ValidationError) and told.startswith(NO_OPTION):  # among prompts
-        told += _likeness(told.split()[-1], apps[-1].assemble_argument_collection())
+        told += _likeness(told.removeprefix(NO_OPTION).strip(), apps[-1].assemble_argument_collection())
     return f"{told}; {_see(path)}"
 
 
@@ -226,7 +226,8 @@ def _likeness(word: str, arguments: Iterable[Any]) -> str:
         for name in (() if argument.parameter.show is False else _names(argument))
     ]
     names = [name for argument in arguments for name in argument.names]
-    return _by_habit(word.partition("=")[0], shown) or _nearest(word.partition("=")[0], names)
+    option = word.partition("=")[0]
+    return _by_habit(option, shown) or _nearest(option, names)
 
 
 def _names(argument: Any) -> tuple[str, ...]:

@@ -199,7 +199,8 @@ def _refusal(error: CycloptsError, app: App, given: Sequence[str]) -> str:
         names = [name for name in apps[-1] if not name.startswith("-")]
         return f"{told}{_nearest(str((error.unused_tokens or [''])[0]), names)}; {_see(path)}"
     if isinstance(error, ValidationError) and told.startswith(NO_OPTION):  # among prompts
-        told += _likeness(told.removeprefix(NO_OPTION).strip(), apps[-1].assemble_argument_collection())
+        word = told.removeprefix(NO_OPTION).strip()
+        told += _likeness(word, apps[-1].assemble_argument_collection())
     return f"{told}; {_see(path)}"
 
 

@@ -53,7 +53,7 @@ from lazarus_bench.models.load import LoadedModel
 from lazarus_bench.models.prompts import answer_tokens
 from lazarus_bench.models.taps import residual_from, residual_stream
 from lazarus_bench.models.texts import check_tokens
-from lazarus_bench.tasks.arithmetic import Operation, Problem, all_problems, is_held_out
+from lazarus_bench.tasks.arithmetic import Problem
 
 SIZES = (1, 2, 4)
 """Dimensions k of the subspaces that are sought."""
@@ -250,36 +250,6 @@ def interchange(
     return search(loaded, fitted, held, layers, sizes, position=position, **more)
 
 
-def operand_pairs(count: int, seed: int, *, held: bool) -> tuple[Problem, ...]:
-    """Problems of `count` operand pairs that the lab asks about in several operations.
-
-    Of a pair come all operations whose problem is held out (`held`), or, for fitting, pairs of
-    which no operation is. So pairs of one kind never meet those of the other.
-
-    Raises:
-        UserError: there are fewer pairs.
-    """
-    known: dict[tuple[int, int], list[Problem]] = {}
-    for problem in (p for operation in Operation for p in all_problems(operation)):
-        known.setdefault((problem.a, problem.b), []).append(problem)
-    kept = []
-    for own in known.values():
-        wanted = [problem for problem in own if is_held_out(problem) is held]
-        if len(wanted) > 1 and (held or len(wanted) == len(own)):
-            kept.append(wanted)
-    # 7 + 8 and 8 + 7 are held out together, and so are not on two sides; 15 - 7 may be on another.
-    taken = {_operands(p) for own in known.values() for p in own if is_held_out(p)}
-    kept = kept if held else [own for own in kept if _operands(own[0]) not in taken]
-    if count > len(kept):
-        raise UserError(f"{count} operand pairs are not there: ask for at most {len(kept)}")
-    chosen = np.random.default_rng((seed, count)).choice(len(kept), size=count, replace=False)
-    return tuple(problem for at in chosen for problem in kept[at])
-
-
-def _operands(problem: Problem) -> tuple[int, int]:
-    return min(problem.a, problem.b), max(problem.a, problem.b)
-
-
 def swaps_of(loaded: LoadedModel, problems: Sequence[Problem], answers: Whose) -> tuple[Swap, ...]:
     """Every ordered pair of problems in symbols with the same operands and different answers."""
     same: dict[tuple[int, int], list[Problem]] = {}
@@ -295,7 +265,7 @@ def swaps_of(loaded: LoadedModel, problems: Sequence[Problem], answers: Whose) -
         return ()
     prompts = [[side.symbols for side in sides] for sides in zip(*pairs, strict=True)]
     right = [str(source.answer) for _, source in pairs] if answers == "right" else None
-    groups = [_operands(base) for base, _ in pairs]
+    groups = [base.operands for base, _ in pairs]
     return _swaps(loaded, prompts[0], prompts[1], right, groups)
 
 

@@ -11,10 +11,12 @@ import os
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from lazarus_bench.claims import claim_of as claim_of_test
 from lazarus_bench.claims.profiles import asked, left_out
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from lazarus_bench.claims.claim import Claim
     from lazarus_bench.report.schema import Report
     from lazarus_bench.session.judging import Trial
+    from lazarus_bench.session.sequential import Use
     from lazarus_bench.session.session import Session
 
 PROCESSES = 2
@@ -53,6 +56,8 @@ PRINTED_ALONE: pytest.StashKey[bool] = pytest.StashKey()
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 TRIAL: pytest.StashKey[Trial] = pytest.StashKey()
+LOOK: pytest.StashKey[Use] = pytest.StashKey()
+"""What is done with a claim's fixtures instead of judging it."""
 LEFT_OUT: pytest.StashKey[str] = pytest.StashKey()
 """What the profile leaves out of the selection, in a sentence."""
 
@@ -339,7 +344,7 @@ def _own_core(accompanied: bool) -> AbstractContextManager[object]:
 
 def _make_ready(session: pytest.Session, bench: Session) -> None:
     """Plan, which ends the session, train, or leave out."""
-    from lazarus_bench.session.sequential import grow
+    from lazarus_bench.session.sequential import Asked, grow
 
     for sentence in bench.notes:
         speaker(session.config)(sentence)
@@ -356,11 +361,30 @@ def _make_ready(session: pytest.Session, bench: Session) -> None:
         for item in filter(lacking.get, lacking):  # said above: what lacks is no verdict
             del item.stash[TRIAL]
     elif bench.options.until_decided:
-        trials = [(item.stash[TRIAL], item.obj) for item in needed]  # type: ignore[attr-defined]
         config = session.config
-        grow(bench, trials, lambda jobs: train(config, bench, jobs), speaker(config))
+        growing = [
+            Asked(trial=item.stash[TRIAL], test=item.obj, with_fixtures=partial(_look, item))
+            for item in needed
+            if isinstance(item, pytest.Function)
+        ]
+        grow(bench, growing, lambda jobs: train(config, bench, jobs), speaker(config))
     elif jobs:
         train(session.config, bench, jobs)
+
+
+def _look(item: pytest.Function, use: Use) -> None:
+    """Call `use` with a test's fixtures, set up and torn down as for the test itself.
+
+    Where that is skipped or fails nothing comes of it: its turn among the tests will say so.
+    """
+    item.stash[LOOK] = use
+    runtestprotocol(item, log=False, nextitem=None)
+    del item.stash[LOOK]
+
+
+def _fixtures(item: pytest.Function) -> dict[str, Any]:
+    """What a claim's test is given besides runs, by parameter."""
+    return {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -372,9 +396,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     from lazarus_bench.session.judging import NoVerdict, fails, judge, sentence
 
     bench = pyfuncitem.config.stash[SESSION]
-    given = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    if (look := pyfuncitem.stash.get(LOOK, None)) is not None:
+        look(_fixtures(pyfuncitem))
+        return True
     try:
-        report = judge(bench, trial, pyfuncitem.obj, given)
+        report = judge(bench, trial, pyfuncitem.obj, _fixtures(pyfuncitem))
     except NoVerdict as mistake:
         pytest.fail(str(mistake), pytrace=False)
     _hand_over(pyfuncitem, report)
@@ -391,7 +417,7 @@ def pytest_runtest_makereport(
     """Make a row of a claim that was not judged: it, or a fixture of it, broke or was skipped."""
     found = yield
     judged = PROPERTY in dict(item.user_properties) or call.when == "teardown"
-    if TRIAL in item.stash and call.excinfo is not None and not judged:
+    if TRIAL in item.stash and LOOK not in item.stash and call.excinfo is not None and not judged:
         from lazarus_bench.judge import Outcome
         from lazarus_bench.session.judging import unjudged
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lazarus_bench.claims.trained import asked_by, parameters
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import Evidence, Looks, Outcome
+from lazarus_bench.judge import Control, Evidence, Looks, Outcome
 from lazarus_bench.judge.prediction import chance_of_decision
 from lazarus_bench.report.printed import many
 from lazarus_bench.report.schema import Look
@@ -22,36 +21,45 @@ if TYPE_CHECKING:
 OPEN = (Outcome.INCONCLUSIVE, Outcome.MIXED)
 """What the next look may change; a failed control it may not."""
 
-Test = Callable[..., Any]
+Use = Callable[[Mapping[str, Any]], None]
+"""What is done with the values of a test's parameters that are not runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A claim on a subject and its test; `with_fixtures` calls its argument, if they can be had."""
+
+    trial: Trial
+    test: Callable[..., Any]
+    with_fixtures: Callable[[Use], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """An undecided claim and its test, the seeds of its next look, and what that look is worth.
+    """An undecided claim, the seeds of its next look, and what that look is worth.
 
     `worth` is the expected decisions a second: the predicted chance that the look decides, over the
     estimated time of the trainings that the store lacks. What costs nothing comes first.
     """
 
-    trial: Trial
-    test: Test
+    asked: Asked
     size: int
     worth: float
 
 
 def grow(
     session: Session,
-    trials: Iterable[tuple[Trial, Test]],
+    trials: Iterable[Asked],
     train: Callable[[Sequence[Job]], None],
     say: Callable[[str], None],
 ) -> None:
     """Take every trial to its first look, then the most promising open one to its next, and so on.
 
     It ends when all are decided or at their last look, or when the budget is used up; a training
-    under way is finished. A test that needs fixtures of pytest stays at the profile's seeds.
+    under way is finished.
 
-    `trials` are claims on subjects, each with its test. `train` runs the trainings that a list of
-    jobs needs, and `say` takes a line on what was decided.
+    `train` runs the trainings that a list of jobs needs, and `say` takes a line on what was
+    decided.
 
     Raises:
         UserError: the profile registers no looks.
@@ -65,33 +73,35 @@ def grow(
     looks = Looks(sizes=session.profile.looks)
     began = time.monotonic()
     known: dict[int, Evidence] = {}
-    growing = [(t, test) for t, test in trials if set(parameters(test)) <= set(asked_by(test))]
-    for trial, _ in growing:
-        trial.planned, trial.seeds = looks, looks.sizes[0]
-    train([job for trial, _ in growing for job in trial.plan(session)])
-    for trial, test in growing:
-        _look(session, trial, test, known)
+    growing = list(trials)
+    for asked in growing:
+        asked.trial.planned, asked.trial.seeds = looks, looks.sizes[0]
+    train([job for asked in growing for job in asked.trial.plan(session)])
+    for asked in growing:
+        _look(session, asked, known)
     while found := list(_candidates(session, growing, looks, known)):
         budget = session.options.budget
         if budget is not None and time.monotonic() - began > budget:
             say(f"the budget is used up; {many(len(found), 'claim')} still open")
             return
         best = max(found, key=lambda candidate: candidate.worth)
-        best.trial.seeds = best.size
-        train(best.trial.plan(session))
-        _look(session, best.trial, best.test, known)
-        last = best.trial.path[-1]
-        name = f"{best.trial.claim.id} on {best.trial.subject}"
+        trial = best.asked.trial
+        trial.seeds = best.size
+        train(trial.plan(session))
+        _look(session, best.asked, known)
+        last = trial.path[-1]
+        name = f"{trial.claim.id} on {trial.subject}"
         say(f"{name}, {last.seeds} seeds: {last.outcome}, {last.low:.3g} to {last.high:.3g}")
 
 
 def _candidates(
     session: Session,
-    trials: Iterable[tuple[Trial, Test]],
+    growing: Iterable[Asked],
     looks: Looks,
     known: dict[int, Evidence],
 ) -> Iterable[Candidate]:
-    for trial, test in trials:
+    for asked in growing:
+        trial = asked.trial
         if not trial.path or trial.path[-1].outcome not in OPEN or trial.seeds is None:
             continue
         evidence, size = known[id(trial)], looks.after(trial.seeds)
@@ -103,21 +113,25 @@ def _candidates(
         seconds = plan.seconds(1) if plan.todo else 0.0
         chance = chance_of_decision(evidence, trial.claim.region, trial.level, size)
         cost = float(len(plan.todo)) if seconds is None else seconds
-        yield Candidate(trial=trial, test=test, size=size, worth=chance / (cost + 1.0))
+        yield Candidate(asked=asked, size=size, worth=chance / (cost + 1.0))
 
 
-def _look(session: Session, trial: Trial, test: Test, known: dict[int, Evidence]) -> None:
+def _look(session: Session, asked: Asked, known: dict[int, Evidence]) -> None:
     """Judge a trial at the seeds it has; where that cannot be done, its test will say why."""
+    trial = asked.trial
     if trial.hopeless is not None:
         return
-    try:
+    found: list[tuple[Evidence, list[Control]]] = []
+
+    def measure(fixtures: Mapping[str, Any]) -> None:
         with session.at_seeds(trial.seeds):
-            evidence, controls = measured(session, trial, test, {})
-        verdict = trial.decided(evidence, controls)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # as pytest's own skip and fail are
+            found.append(measured(session, trial, asked.test, fixtures))
+
+    asked.with_fixtures(measure)
+    if not found:
         return
+    [(evidence, controls)] = found
+    verdict = trial.decided(evidence, controls)
     known[id(trial)] = evidence
     assert verdict.estimate is not None
     span = verdict.estimate.interval

@@ -126,15 +126,16 @@ class Session:
 
         A given checkpoint that is not trained further stands alone, whatever the seeds, and so does
         a recipe that is not seeded. A base of a further family of the lab, not trained further, has
-        the profile's seeds for those.
+        the profile's seeds for those, and what is only fitted to it or drawn in its place as many.
 
         Raises:
             NotApplicable: it needs an instruct sibling and there is none.
         """
         target = self._target(name, need)
         recipes = recipes_of(need)
-        seeds = self.profile.seeds if recipes else self.profile.bases(target.name)
-        if self.size is not None and (recipes or not is_further(target.name)):
+        trains = any(recipe.trains for recipe in recipes)
+        seeds = self.profile.seeds if trains else self.profile.bases(target.name)
+        if self.size is not None and (trains or not is_further(target.name)):
             seeds = self.size
         seeds = seeds if all(r.seeded for r in recipes) else 1
         chains = (self._chain(target, recipes, seed) for seed in self.numbered(seeds))
@@ -274,10 +275,8 @@ class Session:
 
     def _seeds(self, claim: Claim, name: str) -> int:
         """Of how many seeds the runs are that a claim reads on a subject, if it can be asked."""
-        if any(recipes_of(need) for need in claim.needs):
-            return self.size or self.profile.seeds
         try:
-            return len(self.jobs(name, None))
+            return max(len(self.jobs(name, need)) for need in claim.needs or (None,))
         except NotApplicable:
             return self.profile.seeds
 

@@ -5,7 +5,7 @@ Training curves, a probe's accuracy by layer, lens heat maps and tables, scatter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,9 @@ POINTS = 25
 LOSS = "loss"
 EACH = 2
 """Held-out prompts of each operation: a page has room for a look, and claims have the numbers."""
+
+ERASED_DRAWS = 5
+"""Random labels of each layer in a figure."""
 
 DIGITS = 4
 UPPER = 0.95
@@ -139,6 +142,52 @@ def lens_heatmap(
         groups=(
             _group(f"{len(sample)} sample prompts", runs, sample, range(len(sample))),
             _group(few, runs, held_out, others),
+        ),
+    )
+
+
+def lenses_heatmap(
+    title: str, lenses: Mapping[str, Sequence[Run]], problems: Sequence[Problem]
+) -> HeatMap:
+    """Probability of the operation's name under several lenses, prompt by layer, means over seeds.
+
+    `lenses` are runs of one subject that are read by the lens so called, one run a seed, at least
+    one of each.
+    """
+    first = next(iter(lenses.values()))
+    shown = range(len(problems))
+    return HeatMap(
+        title=title,
+        subject=without_seed(first[0]),
+        layer=first[0].classifier_layer,
+        seeds=len(first),
+        groups=tuple(_group(name, runs, problems, shown) for name, runs in lenses.items()),
+    )
+
+
+def erasure_curves(
+    title: str, run: Run, problems: Sequence[Problem], fitted_on: Sequence[Problem]
+) -> LayerCurves:
+    """Accuracy of one run with the operation erased after each layer, and with a random label.
+
+    Raises:
+        UserError: as `analysis.erasure.erasure`.
+    """
+    layers = tuple(range(run.depth))
+    found = [run.erasure(problems, at, fitted_on, draws=ERASED_DRAWS) for at in layers]
+    accuracy = {
+        "as it is": [each.correct_before for each in found],
+        "operation erased": [each.correct for each in found],
+        "random label erased": [each.random_correct for each in found],
+    }
+    return LayerCurves(
+        title=title,
+        subject=run.name,
+        unit="accuracy",
+        layers=layers,
+        series=tuple(
+            LayerSeries.of(name, [[each.mean() for each in by_layer]])
+            for name, by_layer in accuracy.items()
         ),
     )
 

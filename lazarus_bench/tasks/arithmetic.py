@@ -116,6 +116,11 @@ class Problem:
         """
         return key_of(self.operation, self.a, self.b)
 
+    @property
+    def operands(self) -> tuple[int, int]:
+        """The operands, the smaller one first."""
+        return min(self.a, self.b), max(self.a, self.b)
+
 
 _SAMPLE = "7*8 12*5 23+45 17+38 50-23 89-34 48/6 81/9"
 _ALSO_RESERVED = "9*9 45*45 55+27 65-28 100-43"
@@ -231,6 +236,32 @@ def held_out(n: int, seed: int) -> list[Problem]:
             )
         drawn += [pool[i] for i in rng.choice(len(pool), size=count, replace=False)]
     return [drawn[i] for i in rng.permutation(n)]
+
+
+def operand_pairs(count: int, seed: int, *, held: bool) -> tuple[Problem, ...]:
+    """Problems of `count` operand pairs that the lab asks about in several operations.
+
+    Of a pair come all operations whose problem is held out (`held`), or, for fitting, pairs of
+    which no operation is. So pairs of one kind never meet those of the other.
+
+    Raises:
+        UserError: there are fewer pairs.
+    """
+    known: dict[tuple[int, int], list[Problem]] = {}
+    for problem in (p for operation in Operation for p in all_problems(operation)):
+        known.setdefault((problem.a, problem.b), []).append(problem)
+    kept = []
+    for own in known.values():
+        wanted = [problem for problem in own if is_held_out(problem) is held]
+        if len(wanted) > 1 and (held or len(wanted) == len(own)):
+            kept.append(wanted)
+    # 7 + 8 and 8 + 7 are held out together, and so are not on two sides; 15 - 7 may be on another.
+    taken = {p.operands for own in known.values() for p in own if is_held_out(p)}
+    kept = kept if held else [own for own in kept if own[0].operands not in taken]
+    if count > len(kept):
+        raise UserError(f"{count} operand pairs are not there: ask for at most {len(kept)}")
+    chosen = np.random.default_rng((seed, count)).choice(len(kept), size=count, replace=False)
+    return tuple(problem for at in chosen for problem in kept[at])
 
 
 def check_disjoint(train: Iterable[Problem], evaluation: Iterable[Problem]) -> None:

@@ -120,6 +120,7 @@ class JacobianLens(recipe.Recipe):
     version = 1
     leaves = "lens"
     ranked = False
+    trains = False
     examples_of_use = (
         "lazarus-bench train jacobian-lens lab:llama",
         "lazarus-bench train jacobian-lens MODEL --data texts.jsonl --layer 12 --examples 100",

@@ -23,6 +23,7 @@ class Randomise(Recipe):
     version = 1
     leaves = "model"
     ranked = False
+    trains = False
 
     @property
     def label(self) -> str:

@@ -445,6 +445,8 @@ class Recipe:
     """Whether ranks can share its batches."""
     seeded: ClassVar[bool] = True
     """False if one seed's result holds for a whole kind of model."""
+    trains: ClassVar[bool] = True
+    """False if it changes nothing that the base has learnt: then it has the seeds of the base."""
     possible_quirks: ClassVar[tuple[Quirk, ...]] = ()
     """The quirks it can switch on, in a field `quirks`."""
     also: ClassVar[Mapping[str, Option]] = {}

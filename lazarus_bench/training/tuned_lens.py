@@ -120,6 +120,7 @@ class TunedLens(recipe.Recipe):
     version = 1
     leaves = "lens"
     ranked = False
+    trains = False
     examples_of_use = (
         "lazarus-bench train tuned-lens lab:llama",
         "lazarus-bench train tuned-lens MODEL --data texts.jsonl --layer 12 --bias-only",
@@ -149,8 +150,8 @@ class TunedLens(recipe.Recipe):
 
     @property
     def lab_seconds(self) -> float:
-        """About 80 ms a step of the lab's llama, and the text that is held out."""
-        return 2.0 + 0.08 * self.steps
+        """About 80 ms a step of 24 texts of the lab's llama, and the text that is held out."""
+        return 2.0 + 0.08 / 24 * self.batch * self.steps
 
     @property
     def fed(self) -> tuple[int, int]:

@@ -11,7 +11,6 @@ from lazarus_bench.analysis.interchange import (
     Swap,
     interchange,
     interchanges,
-    operand_pairs,
     search,
     swaps_of,
 )
@@ -23,7 +22,7 @@ from lazarus_bench.models.edits import Patch
 from lazarus_bench.models.load import load
 from lazarus_bench.models.taps import edited
 from lazarus_bench.models.untrained import randomise
-from lazarus_bench.tasks.arithmetic import Operation, Problem, is_held_out
+from lazarus_bench.tasks.arithmetic import Operation, Problem, is_held_out, operand_pairs
 
 SHORT = {"steps": 3, "draws": 2}
 BASES = ["7 * 8 = ", "6 * 4 = ", "9 * 3 = "]

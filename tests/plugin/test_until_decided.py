@@ -4,6 +4,8 @@ import pytest
 from claimfiles import run, write
 
 CLAIMS = """
+import pytest
+
 def spread(runs, centre):
     return Means(values=[[centre + 0.2 * (-1) ** seed] for seed in range(len(runs))])
 
@@ -15,9 +17,22 @@ def test_soon(sft):
 def test_later(sft):
     return spread(sft, 0.3)
 
+@pytest.fixture
+def own(tmp_path):
+    file = tmp_path / "centre"
+    assert not file.exists(), "made twice for one test"
+    file.write_text("0.3")
+    yield file
+    file.unlink()
+
 @pre("grow/fixture", AtLeast(0.0), subjects=("lab:llama",))
-def test_fixture(sft, held_out):
-    return spread(sft, 0.0)
+def test_fixture(sft, held_out, own):
+    return spread(sft, float(own.read_text()))
+
+@pytest.mark.skip(reason="not today")
+@pre("grow/skipped", AtLeast(0.0), subjects=("lab:llama",))
+def test_skipped(sft, own):
+    return spread(sft, 50.0)
 """
 
 
@@ -62,19 +77,25 @@ def test_an_open_claim_goes_to_its_next_look_and_a_decided_one_stays(ran):
 
 
 def test_the_level_is_shared_by_all_registered_looks(ran):
-    # Three verdicts of the family, four looks.
-    assert row(ran["grown"], "grow/later").verdict.level == pytest.approx(1 - 0.1 / 12)
-    assert row(ran["planned number"], "grow/later").verdict.level == pytest.approx(1 - 0.1 / 3)
+    # Four verdicts of the family, four looks.
+    assert row(ran["grown"], "grow/later").verdict.level == pytest.approx(1 - 0.1 / 16)
+    assert row(ran["planned number"], "grow/later").verdict.level == pytest.approx(1 - 0.1 / 4)
 
 
-def test_a_test_that_needs_fixtures_stays_at_the_profiles_seeds(ran):
-    stays = row(ran["grown"], "grow/fixture")
-    assert stays.looks == ()
-    assert stays.verdict.estimate.seeds == 5
+def test_a_test_with_fixtures_grows_too_and_has_new_ones_when_it_is_judged(ran):
+    grown = row(ran["grown"], "grow/fixture")
+    assert [look.seeds for look in grown.looks] == [5, 10]
+    assert grown.verdict.estimate.seeds == 10
+    assert grown.verdict.outcome == "supported"
+
+
+def test_a_skipped_test_is_skipped_as_ever(ran):
+    reason = row(ran["grown"], "grow/skipped").verdict.reason
+    assert reason == "skipped: not today"
 
 
 def test_a_used_up_budget_leaves_claims_open_and_says_how_many(ran):
-    assert "the budget is used up; 1 claim still open" in ran["used up"].said
+    assert "the budget is used up; 2 claims still open" in ran["used up"].said
     assert row(ran["used up"], "grow/later").verdict.outcome == "inconclusive"
 
 

@@ -24,8 +24,11 @@ from lazarus_bench.training import (
     FinetuneCost,
     Fuse,
     Instruct,
+    JacobianLens,
     Pretrain,
+    Randomise,
     Sft,
+    TunedLens,
 )
 from lazarus_bench.training.engram import (
     LAB_SENTIMENT,
@@ -99,6 +102,17 @@ def test_a_further_family_is_read_once_and_trained_on_once_a_seed(session):
     assert [(job.seed, job.base.seed) for job in jobs] == [(0, 0), (1, 1), (2, 2)]
     assert session.needed(claim(), "lab:olmoe") == [base]
     assert len(session.plan(session.needed(claim(), "lab:olmoe")).todo) == 1
+
+
+@pytest.mark.parametrize("fitted", [(JacobianLens(),), (TunedLens(),), (Randomise(), TunedLens())])
+def test_what_trains_nothing_has_the_seeds_of_its_base(session, fitted):
+    assert [job.seed for job in session.jobs("lab:olmoe", trained(*fitted))] == [0]
+    assert [job.seed for job in session.jobs("lab:llama", trained(*fitted))] == [0, 1, 2]
+    tuned = session.jobs("lab:olmoe", trained(TINY, Fuse(), *fitted))
+    assert [job.seed for job in tuned] == [0, 1, 2]
+    with session.at_seeds(2):
+        assert len(session.jobs("lab:llama", trained(*fitted))) == 2
+        assert len(session.jobs("lab:olmoe", trained(*fitted))) == 1
 
 
 def test_a_profile_may_read_more_seeds_of_further_families(session):

@@ -10,14 +10,17 @@ from lazarus_bench.errors import UserError
 from lazarus_bench.session.run import Run
 from lazarus_bench.session.shown import (
     EACH,
+    ERASED_DRAWS,
     POINTS,
     UPPER,
+    erasure_curves,
     lens_heatmap,
     lens_table,
+    lenses_heatmap,
     probe_curves,
     training_curves,
 )
-from lazarus_bench.tasks.arithmetic import Operation, held_out, sample_prompts
+from lazarus_bench.tasks.arithmetic import Operation, held_out, sample_prompts, training_problems
 from lazarus_bench.training.record import Step, StepLog
 
 
@@ -63,6 +66,30 @@ def test_a_prompt_of_the_writeups_is_not_shown_twice(runs):
     again = (*sample_prompts(), *PROBLEMS)
     _, others = lens_heatmap("A title", runs[:1], sample_prompts(), again).groups
     assert not {p.symbols for p in sample_prompts()} & {row.prompt for row in others.rows}
+
+
+def test_several_lenses_stand_one_above_the_other(runs):
+    lenses = {"one lens": runs[:1], "another": runs[1:]}
+    item = lenses_heatmap("A title", lenses, sample_prompts())
+    assert [group.name for group in item.groups] == [*lenses]
+    assert (item.subject, item.seeds, item.depth) == ("tiny", 1, 4)
+    for group, (run,) in zip(item.groups, lenses.values(), strict=True):
+        own = run.lens(sample_prompts()).gold_probability
+        assert [row.prompt for row in group.rows] == [p.symbols for p in sample_prompts()]
+        shown = [row.probability for row in group.rows]
+        np.testing.assert_allclose(shown, own, rtol=1e-3)
+
+
+def test_what_erasing_costs_is_shown_at_every_layer(runs):
+    fitted, asked = tuple(training_problems(np.random.default_rng(0), 200)), PROBLEMS[:4]
+    fitted = tuple(dict.fromkeys(fitted))
+    item = erasure_curves("A title", runs[0], asked, fitted)
+    assert (item.layers, item.subject, item.unit) == ((0, 1, 2, 3), "tiny seed 0", "accuracy")
+    found = [runs[0].erasure(asked, at, fitted, draws=ERASED_DRAWS) for at in item.layers]
+    plain, erased, random = (series.mean for series in item.series)
+    assert plain == tuple(each.correct_before.mean() for each in found)
+    assert erased == tuple(each.correct.mean() for each in found)
+    assert random == pytest.approx([each.random_correct.mean() for each in found])
 
 
 def test_the_table_shows_the_top_tokens_of_both_runs(tiny):

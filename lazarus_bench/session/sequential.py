@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from lazarus_bench.report.schema import Look
 from lazarus_bench.session.judging import Trial, measured
 
 if TYPE_CHECKING:
+    from lazarus_bench.jobs.plan import Plan
     from lazarus_bench.jobs.spec import Job
     from lazarus_bench.session.session import Session
 
@@ -36,14 +38,16 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """An undecided claim, the seeds of its next look, and what that look is worth.
+    """An undecided claim, the seeds of its next look, and what that look costs and is worth.
 
-    `worth` is the expected decisions a second: the predicted chance that the look decides, over the
-    estimated time of the trainings that the store lacks. What costs nothing comes first.
+    `seconds` are estimated for the trainings that the store lacks. `worth` is the expected
+    decisions a second: the predicted chance that the look decides over that time in one process.
+    What costs nothing comes first.
     """
 
     asked: Asked
     size: int
+    seconds: float
     worth: float
 
 
@@ -55,8 +59,8 @@ def grow(
 ) -> None:
     """Take every trial to its first look, then the most promising open one to its next, and so on.
 
-    It ends when all are decided or at their last look, or when the budget is used up; a training
-    under way is finished.
+    It ends when all are decided or at their last look, or when no look fits into what is left of
+    the budget; a training under way is finished.
 
     `train` runs the trainings that a list of jobs needs, and `say` takes a line on what was
     decided.
@@ -81,10 +85,12 @@ def grow(
         _look(session, asked, known)
     while found := list(_candidates(session, growing, looks, known)):
         budget = session.options.budget
-        if budget is not None and time.monotonic() - began > budget:
-            say(f"the budget is used up; {many(len(found), 'claim')} still open")
+        left = math.inf if budget is None else budget - (time.monotonic() - began)
+        fitting = [candidate for candidate in found if candidate.seconds <= left]
+        if not fitting:
+            say(f"no look fits into the budget any more; {many(len(found), 'claim')} still open")
             return
-        best = max(found, key=lambda candidate: candidate.worth)
+        best = max(fitting, key=lambda candidate: candidate.worth)
         trial = best.asked.trial
         trial.seeds = best.size
         train(trial.plan(session))
@@ -110,10 +116,15 @@ def _candidates(
             continue
         with session.at_seeds(size):
             plan = session.plan(session.needed(trial.claim, trial.subject))
-        seconds = plan.seconds(1) if plan.todo else 0.0
         chance = chance_of_decision(evidence, trial.claim.region, trial.level, size)
-        cost = float(len(plan.todo)) if seconds is None else seconds
-        yield Candidate(asked=asked, size=size, worth=chance / (cost + 1.0))
+        alone, here = (_seconds(plan, n) for n in (1, session.workers(plan)))
+        yield Candidate(asked=asked, size=size, seconds=here, worth=chance / (alone + 1.0))
+
+
+def _seconds(plan: Plan, workers: int) -> float:
+    """Estimated for what is to be trained; a second each where nothing is known."""
+    found = plan.seconds(workers) if plan.todo else 0.0
+    return float(len(plan.todo)) if found is None else found
 
 
 def _look(session: Session, asked: Asked, known: dict[int, Evidence]) -> None:

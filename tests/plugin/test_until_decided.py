@@ -95,7 +95,7 @@ def test_a_skipped_test_is_skipped_as_ever(ran):
 
 
 def test_a_used_up_budget_leaves_claims_open_and_says_how_many(ran):
-    assert "the budget is used up; 2 claims still open" in ran["used up"].said
+    assert "no look fits into the budget any more; 2 claims still open" in ran["used up"].said
     assert row(ran["used up"], "grow/later").verdict.outcome == "inconclusive"
 
 

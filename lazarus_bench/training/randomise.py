@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lazarus_bench.models.load import load
-from lazarus_bench.models.untrained import randomise
 from lazarus_bench.training.fuse import as_stored, carry
 from lazarus_bench.training.recipe import Recipe
 
@@ -38,6 +37,9 @@ class Randomise(Recipe):
     def train(self, base: Path, out: Path, seed: int, show: bool | None = None) -> None:  # noqa: ARG002 - every recipe's
         """Leave the whole model in `out`, in Hugging Face layout."""
         from mlx_lm.utils import save_model
+
+        # It needs mlx, which the spec, named in claims, does not.
+        from lazarus_bench.models.untrained import randomise
 
         fresh = randomise(load(base), seed)
         save_model(out, as_stored(fresh.model, base))

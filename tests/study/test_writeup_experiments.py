@@ -12,9 +12,9 @@ from lazarus_bench.session.judging import matches
 
 HYPOTHESES = Path(__file__).resolve().parents[2] / "hypotheses"
 LETTERS = {page: letter for letter, page in PAGES.items()}
-ELSEWHERE = ("audit", "explain", "intervention", "parts", "passages")
-"""Families on the writeups' numbers, on defects of their source, on what they left open, and on
-passages, or parts of them, that no list of theirs has."""
+ELSEWHERE = ("audit", "beyond", "explain", "intervention", "parts", "passages")
+"""Families on the writeups' numbers, on what they did not ask, on defects of their source, on what
+they left open, and on passages, or parts of them, that no list of theirs has."""
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lazarus_bench.errors import UserError
-from lazarus_bench.judge import Control, Evidence, Looks, Outcome
+from lazarus_bench.judge import Evidence, Looks, Outcome, Verdict
 from lazarus_bench.judge.prediction import chance_of_decision
 from lazarus_bench.report.printed import many
 from lazarus_bench.report.schema import Look
@@ -132,17 +132,17 @@ def _look(session: Session, asked: Asked, known: dict[int, Evidence]) -> None:
     trial = asked.trial
     if trial.hopeless is not None:
         return
-    found: list[tuple[Evidence, list[Control]]] = []
+    found: list[tuple[Evidence, Verdict]] = []
 
     def measure(fixtures: Mapping[str, Any]) -> None:
         with session.at_seeds(trial.seeds):
-            found.append(measured(session, trial, asked.test, fixtures))
+            evidence, controls = measured(session, trial, asked.test, fixtures)
+            found.append((evidence, trial.decided(evidence, controls)))
 
     asked.with_fixtures(measure)
     if not found:
         return
-    [(evidence, controls)] = found
-    verdict = trial.decided(evidence, controls)
+    [(evidence, verdict)] = found
     known[id(trial)] = evidence
     assert verdict.estimate is not None
     span = verdict.estimate.interval

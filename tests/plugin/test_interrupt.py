@@ -11,7 +11,7 @@ from claimfiles import arguments, clean_environment, write
 from lazarus_bench.report.schema import load
 
 CLAIMS = """
-long = trained(Sft(**TINY | dict(steps=300)))
+long = trained(Sft(**TINY | dict(steps=600)))
 
 @pre("long/short", AtLeast(0.3))
 def test_short(sft):

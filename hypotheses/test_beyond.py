@@ -13,7 +13,7 @@ How they were made exact, before any seed from 200 on, on which they are judged,
   layer where it is highest; the last layer counts, and there every lens is the model's own output.
 - *Fits* are on text of their own, never on the problems that a lens then reads. Their sizes were
   chosen on development seed 100: with twice as many texts the Jacobians of no layer move by more
-  than 4%, and twice the steps on twice the texts take the tuned lens's divergence from 2.85 to 0.59
+  than 8%, and twice the steps on twice the texts take the tuned lens's divergence from 2.85 to 0.59
   nats at the first layer, where these take it to 0.68.
 - *Erased* is what a linear probe can know at the last prompt position after the classifier layer,
   since that is what probes and lenses read. Later layers may fetch the operation from earlier

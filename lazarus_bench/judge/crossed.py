@@ -158,20 +158,21 @@ class Crossed(Sampling):
         squares += sum(item.uncertainty(self.n, error2) for item in self.items)
         return math.sqrt(error2), max(1 / squares, 1.0)
 
-    def planned_error(self) -> tuple[float, float]:
-        """Standard error to plan with, and its degrees of freedom, on the scale of `logits`.
+    def repeated(self, squares: Array) -> Crossed:
+        """Return a sample of the same components whose mean squares came out otherwise.
 
-        A variance between seeds is never taken below the interaction's share of it. Where it lies
-        near that, such samples show more than it on average: E max(X, r) for X ~ χ²/(n − 1).
+        Args:
+            squares: factors of the mean squares, on average 1, shape (1 + 2 · samples of items,):
+                of the seeds, then of the items and of the interaction in each sample.
         """
-        error, df = self.working_error()
-        if error == 0:
-            return error, df
-        least = max(item.noise / item.count for item in self.items) / self.between
-        free = self.n - 1
-        below, above = special.chdtr((free, free + 2), least * free)
-        shown = least * below + 1 - above
-        return math.sqrt(error**2 + (shown - 1) * self.between / self.n), df
+        items = []
+        for each, shared, rest in zip(self.items, squares[1::2], squares[2::2], strict=True):
+            noise = each.noise * float(rest)
+            columns = (each.between + each.noise / self.n) * float(shared)
+            items.append(replace(each, noise=noise, between=max(0.0, columns - noise / self.n)))
+        least = sum(each.noise / each.count for each in items)
+        between = max(self.between * float(squares[0]), least)
+        return replace(self, between=between, items=tuple(items))
 
     def moved(self, edge: float, shift: float) -> float | None:
         """Return `edge` moved by a shift on the scale of `logits`; None where it is no share."""

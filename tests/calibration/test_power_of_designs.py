@@ -10,7 +10,7 @@ import pytest
 from scipy import special
 
 from lazarus_bench.judge import AtLeast, Hits
-from lazarus_bench.judge.crossed import Crossed
+from lazarus_bench.judge.crossed import Crossed, Items
 from lazarus_bench.judge.power import detectable_distance
 from lazarus_bench.report.evidence import FILE, load_evidence
 from lazarus_bench.report.schema import load
@@ -21,8 +21,8 @@ LAB = Path(__file__).parents[2] / "reports" / "lab"
 REPLICATES = 1500
 
 
-def designs(step: int) -> list[tuple[str, Crossed, float]]:
-    """The lab's designs on one sample of prompts, each `step`-th of the report."""
+def designs() -> list[tuple[str, Crossed, float]]:
+    """The lab's designs on one sample of prompts, in the order of the report."""
     levels = {(r.claim_id, r.subject): r.verdict.level for r in load(LAB / "report.json").rows}
     found = []
     for record in load_evidence(LAB / FILE):
@@ -32,14 +32,20 @@ def designs(step: int) -> list[tuple[str, Crossed, float]]:
         level = levels[record.claim_id, record.subject]
         if detectable_distance(model, AtLeast(model.point), level) is not None:
             found.append((f"{record.claim_id} on {record.subject}", model, level))
-    return found[::step]
+    return found
+
+
+def alike() -> tuple[str, Crossed, float]:
+    """Seeds that differ by no more than the prompts' noise, where one error misleads the most."""
+    items = Items(between=0.0, noise=1.0, count=30)
+    return "seeds alike", Crossed(mean=0.0, between=1 / 30, n=5, items=(items,)), 0.9
 
 
 @cache
-def twelve() -> list[tuple[str, Crossed, float]]:
-    """Twelve of them, spread over the report as it was before the family `beyond` joined it."""
-    found = [each for each in designs(1) if not each[0].startswith("beyond/")]
-    return found[:: max(1, len(found) // 12)][:12]
+def chosen() -> list[tuple[str, Crossed, float]]:
+    """Twelve of them, spread over the report, and one on the edge of its parameters."""
+    found = designs()
+    return [*found[:: max(1, len(found) // 12)][:12], alike()]
 
 
 def drawn(rng: np.random.Generator, model: Crossed, mean: float) -> Crossed:
@@ -69,19 +75,10 @@ def power(design: tuple[str, Crossed, float], seed: int, replicates: int) -> flo
     return float(np.mean(found))
 
 
-@pytest.mark.parametrize("place", range(12))
+@pytest.mark.parametrize("place", range(13))
 def test_a_truth_at_the_printed_distance_is_supported_in_80_percent(place):
-    design = twelve()[place]
+    design = chosen()[place]
     assert power(design, place, REPLICATES) == pytest.approx(0.8, abs=0.05), design[0]
-
-
-def test_no_design_promises_more_power_than_it_has():
-    """Of 65 designs 5 have more than is printed, 0.85 to 0.91 for 0.80, and none less than 0.75.
-
-    Post hoc: seen when the rows of `beyond` moved the selection of twelve. Why is not known.
-    """
-    found = {design[0]: power(design, 0, 400) for design in designs(4)}
-    assert min(found.values()) >= 0.74, found
 
 
 def test_hits_of_one_run_at_the_detectable_distance_are_supported_in_80_percent():

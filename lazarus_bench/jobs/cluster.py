@@ -45,7 +45,7 @@ from lazarus_bench.jobs.work import (
 from lazarus_bench.versions import versions
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, Security
+    from distributed import Client, Future, LocalCluster, Security
 
 ACCELERATOR = "accelerator"
 """The dask resource of which a training takes one, where workers offer it."""
@@ -313,10 +313,25 @@ def _started(workers: int) -> Iterator[Client]:
                 memory_limit=None,
                 silence_logs=logging.CRITICAL,
             )
-            stack.enter_context(cluster)
+            stack.callback(_end, cluster)
         client = stack.enter_context(Client(cluster))
         client.register_plugin(EndAtOnce())
         yield client
+
+
+def _end(cluster: LocalCluster) -> None:
+    """Close `cluster`, again where a connection was not yet whole when an interrupt ended it.
+
+    With OpenSSL 3.6 what is read from such a one is an error, which leaves the workers alone.
+    """
+    from distributed.comm.core import CommClosedError
+    from distributed.core import Status
+
+    try:
+        cluster.close()
+    except CommClosedError:
+        cluster.status = Status.running
+        cluster.close()
 
 
 @contextmanager

@@ -310,8 +310,9 @@ def test_a_local_cluster_shows_no_page():
         ports = [about["services"]["dashboard"] for about in (known, *known["workers"].values())]
         for port in ports:
             for page in ("status", "info/main/workers.html", "json/identity.json"):
-                with pytest.raises(HTTPError, match="404"):
+                with pytest.raises(HTTPError, match="404") as refused:
                     urlopen(f"http://127.0.0.1:{port}/{page}")
+                refused.value.close()
 
 
 WITH_CLUSTER = """

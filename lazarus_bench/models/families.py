@@ -72,7 +72,18 @@ class Family:
         return self.model_type.replace("_", "-")
 
     def anatomy_for(self, config: Config) -> Anatomy:
-        """The anatomy of a model with this config.json."""
+        """The anatomy of a model with this config.json.
+
+        Raises:
+            UserError: the config asks for what mlx-lm does not compute in this family.
+        """
+        usual = self.lab.config.get("hidden_act") if self.lab else None
+        given = config.get("hidden_act", usual)
+        if usual == "silu" and given not in ("silu", "swish"):
+            raise UserError(
+                f"config.json says hidden_act is {given!r}, and mlx-lm computes every "
+                f"{self.model_type} with silu: choose a model of another family"
+            )
         return self.configured(self.anatomy, config) if self.configured else self.anatomy
 
 

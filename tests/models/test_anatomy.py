@@ -99,6 +99,13 @@ def test_a_multiplier_that_is_no_number_is_refused_by_name(value):
         anatomy_of({"model_type": "granite", "logits_scaling": value})
 
 
+@pytest.mark.parametrize("model_type", ["llama", "granite", "olmoe"])
+def test_an_activation_that_mlx_lm_would_not_compute_is_refused(model_type):
+    with pytest.raises(UserError, match=f"hidden_act is 'gelu'.* every {model_type} with silu"):
+        anatomy_of({"model_type": model_type, "hidden_act": "gelu"})
+    assert anatomy_of({"model_type": model_type, "hidden_act": "silu"}).layers
+
+
 @pytest.mark.parametrize(("family", "bounded"), [("granite", False), ("gemma2", True)])
 def test_a_head_divides_by_its_scaling_or_is_bounded_by_its_softcap(family, bounded):
     loaded = made(family)
